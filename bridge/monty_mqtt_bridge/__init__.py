@@ -1,0 +1,1 @@
+"""The bridge: ZMQ in, MQTT out, its own process."""

@@ -1,0 +1,179 @@
+"""The pieces messages are made of; `schema` exports them with the messages.
+
+Rotations are unit quaternions (x, y, z, w), locations metres in Monty's body reference frame unless said.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional
+
+import msgspec
+
+__all__ = [
+    "Hypothesis",
+    "LearningModuleEpisode",
+    "LearningModuleInfo",
+    "LearningModuleStep",
+    "SensorModuleInfo",
+    "SensorModuleStep",
+    "Target",
+]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A piece of a message; never sent alone."""
+
+
+class Target(Part, frozen=True, kw_only=True):
+    """What the episode shows, Monty's ground truth.
+
+    Attributes:
+        object: Name of the object.
+        location: x, y, z in metres.
+        rotation: Unit quaternion x, y, z, w.
+        rotation_euler_degs: The same rotation as Monty writes it: Euler angles "xyz" in degrees.
+        scale: Size relative to the object's own, 1 for the same.
+    """
+
+    object: str
+    location: Optional[List[Optional[float]]] = None
+    rotation: Optional[List[Optional[float]]] = None
+    rotation_euler_degs: Optional[List[Optional[float]]] = None
+    scale: Optional[float] = None
+
+
+class Hypothesis(Part, frozen=True, kw_only=True):
+    """One object in one pose, and what speaks for it.
+
+    Attributes:
+        object: Graph id, or a sentinel of Monty's: `no_observations_yet`, `new_object0`.
+        evidence: Monty's evidence count, unbounded, may be negative.
+        location: x, y, z in metres, in the object model's reference frame.
+        rotation: Unit quaternion x, y, z, w that turns sensed displacements into the model's reference frame.
+        scale: Size relative to the learned model.
+    """
+
+    object: str
+    evidence: Optional[float] = None
+    location: Optional[List[Optional[float]]] = None
+    rotation: Optional[List[Optional[float]]] = None
+    scale: Optional[float] = None
+
+
+class LearningModuleInfo(Part, frozen=True, kw_only=True):
+    """A learning module as configured.
+
+    Attributes:
+        learning_module: Its id.
+        class_name: Dotted name of its class.
+        objects: Names of the objects it knows when the run starts.
+        thresholds: Its numeric thresholds by Monty's attribute name (`object_evidence_threshold`,
+            `x_percent_threshold`, `required_symmetry_evidence`, `max_match_distance`, …).
+        sensor_modules: Ids of the sensor modules that feed it.
+        vote_partners: Ids of the learning modules it votes with.
+    """
+
+    learning_module: str
+    class_name: str
+    objects: List[str] = []
+    thresholds: Dict[str, Optional[float]] = {}
+    sensor_modules: List[str] = []
+    vote_partners: List[str] = []
+
+
+class SensorModuleInfo(Part, frozen=True, kw_only=True):
+    """A sensor module as configured: its id, and the dotted name of its class."""
+
+    sensor_module: str
+    class_name: str
+
+
+class LearningModuleEpisode(Part, frozen=True, kw_only=True):
+    """What one learning module made of an episode, as Monty's own statistics say it.
+
+    Attributes:
+        outcome: Monty's `primary_performance`: `correct`, `confused_mlh`, `no_match`, …
+        stepwise_outcome: Monty's `stepwise_performance`.
+        most_likely_object: Graph id with the highest evidence.
+        detected_object: What it settled on, if it did.
+        highest_evidence: Evidence of the most likely hypothesis.
+        rotation_error_degs: Angle between detected and true rotation, degrees, 0 to 180.
+        most_likely_rotation_euler_degs: Euler angles "xyz" in degrees.
+        possible_matches: Number of objects still possible.
+        steps: Steps in which this module matched.
+        individual_outcome: Outcome had it decided alone.
+        individual_step: Step at which it would have.
+        symmetry_evidence: Steps that spoke for a symmetric object.
+        prediction_error: Mean prediction error of the most likely hypothesis.
+        goals_attempted: Goal states tried.
+        goals_achieved: Goal states reached.
+        possible_match_sources: Objects its possible matches were learned from.
+        tfnp: Monty's `TFNP` of unsupervised learning.
+    """
+
+    outcome: Optional[str] = None
+    stepwise_outcome: Optional[str] = None
+    most_likely_object: Optional[str] = None
+    detected_object: Optional[str] = None
+    highest_evidence: Optional[float] = None
+    rotation_error_degs: Optional[float] = None
+    most_likely_rotation_euler_degs: Optional[List[Optional[float]]] = None
+    possible_matches: Optional[int] = None
+    steps: Optional[int] = None
+    individual_outcome: Optional[str] = None
+    individual_step: Optional[int] = None
+    symmetry_evidence: Optional[float] = None
+    prediction_error: Optional[float] = None
+    goals_attempted: Optional[int] = None
+    goals_achieved: Optional[int] = None
+    possible_match_sources: Optional[str] = None
+    tfnp: Optional[str] = None
+
+
+class LearningModuleStep(Part, frozen=True, kw_only=True):
+    """What one learning module believes after a step. What its kind lacks is absent.
+
+    Attributes:
+        evidence: Highest evidence of each object, Monty's `evidence_for_each_graph()`.
+        most_likely: The most likely hypothesis.
+        second_object: The object second in evidence.
+        margin: Evidence of the most likely object minus that of the second.
+        possible_matches: Objects still possible.
+        evidence_threshold: Evidence above which an object is still possible (maximum minus x percent).
+        terminal_state: Monty's: `match`, `no_match`, `time_out`, …; absent before.
+        hypothesis_counts: Number of hypotheses of each object.
+        target_object: What it is being shown.
+        stepwise_target_object: What its sensor touches in this step.
+        rotation_error_degs: Angle between the most likely rotation and the true one, degrees, when the object is right.
+        symmetry_evidence: Steps in a row that spoke for a symmetric object.
+    """
+
+    evidence: Optional[Dict[str, Optional[float]]] = None
+    most_likely: Optional[Hypothesis] = None
+    second_object: Optional[str] = None
+    margin: Optional[float] = None
+    possible_matches: Optional[List[str]] = None
+    evidence_threshold: Optional[float] = None
+    terminal_state: Optional[str] = None
+    hypothesis_counts: Optional[Dict[str, int]] = None
+    target_object: Optional[str] = None
+    stepwise_target_object: Optional[str] = None
+    rotation_error_degs: Optional[float] = None
+    symmetry_evidence: Optional[float] = None
+
+
+class SensorModuleStep(Part, frozen=True, kw_only=True):
+    """What one sensor module sensed in a step.
+
+    Attributes:
+        location: x, y, z in metres, body reference frame.
+        rotation: Unit quaternion x, y, z, w, where the sensor module gives one.
+        on_object: Whether the centre of its patch lies on an object.
+        features: Its other features by Monty's names (`hsv`, `principal_curvatures_log`, …), numbers and
+            lists of numbers.
+    """
+
+    location: Optional[List[Optional[float]]] = None
+    rotation: Optional[List[Optional[float]]] = None
+    on_object: Optional[bool] = None
+    features: Optional[Dict[str, Any]] = None

@@ -1,0 +1,174 @@
+"""The ZMQ hop: what the experiment (DEALER, connects) and the bridge (ROUTER, binds) say to each other.
+
+Up, multipart: ``v1 <kind>``, JSON, then the raw buffers of the message. Besides the kinds of `schema` there are
+
+- ``hello``   first of every connection, and whenever the bridge may have been restarted: who I am, `base` = the
+  oldest seq I can still send. Answered by WELCOME or REJECT.
+- ``probe``   nothing was acknowledged for 0.5 s although something is under way: `next` = last sent + 1.
+  Answered by ACK or SYNC.
+- ``dropped`` stands in the place of the seqs `first` … `last`, which did not fit the sender's memory.
+
+Down, one frame: ``v1 <word>``, a space, JSON.
+
+- ``welcome`` {next, bulk_next}: the next seq I want
+- ``ack``     {next, bulk_next}: every seq below `next` is safe; every bulk seq below `bulk_next` has been seen
+- ``sync``    {next}: I miss `next`; send it and everything after it again
+- ``reject``  {reason}: I do not speak your schema; stop sending
+- ``command`` a `schema.Command`
+
+The bridge takes a worker's messages strictly in order: `seq` == next is kept, a lower one is a duplicate (ACK again),
+a higher one is refused (SYNC, at most ten a second). Why: two connections of one experiment may interleave after a freeze.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Type, Union
+
+import msgspec
+
+from monty_mqtt.errors import DecodeError
+from monty_mqtt.schema import Command
+
+__all__ = [
+    "Ack",
+    "Down",
+    "Dropped",
+    "Hello",
+    "Probe",
+    "Reject",
+    "Sync",
+    "Up",
+    "Welcome",
+    "decode_down",
+    "decode_up",
+    "encode_down",
+    "encode_up",
+    "head",
+    "kind_of",
+]
+
+_PREFIX = b"v1 "
+_LONGEST_HEAD = 64
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True):
+    """`base`: oldest seq the sender can still send; `bulk_base`: next bulk seq it will send."""
+
+    schema_version: int
+    run: str
+    worker: str
+    base: int
+    bulk_base: int = 0
+    pid: int = 0
+    host: str = ""
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """`next`: one more than the last seq sent."""
+
+    run: str
+    worker: str
+    next: int
+    bulk_next: int = 0
+
+
+class Dropped(msgspec.Struct, frozen=True, kw_only=True):
+    """The seqs `first` to `last`, both included, will never come."""
+
+    run: str
+    worker: str
+    first: int
+    last: int
+
+
+class Welcome(msgspec.Struct, frozen=True, kw_only=True):
+    """`next`: the next seq wanted; `bulk_next`: the next bulk seq expected."""
+
+    next: int
+    bulk_next: int = 0
+
+
+class Ack(msgspec.Struct, frozen=True, kw_only=True):
+    """Every seq below `next` is safe; every bulk seq below `bulk_next` has been seen."""
+
+    next: int
+    bulk_next: int = 0
+
+
+class Sync(msgspec.Struct, frozen=True, kw_only=True):
+    """`next` is missing: send it and everything after it again."""
+
+    next: int
+
+
+class Reject(msgspec.Struct, frozen=True, kw_only=True):
+    """The bridge cannot take this sender; `reason` is one line for a person."""
+
+    reason: str
+
+
+Up = Union[Hello, Probe, Dropped]
+Down = Union[Welcome, Ack, Sync, Reject, Command]
+
+_UP: Dict[str, Type[Any]] = {"hello": Hello, "probe": Probe, "dropped": Dropped}
+_DOWN: Dict[str, Type[Any]] = {"welcome": Welcome, "ack": Ack, "sync": Sync, "reject": Reject, "command": Command}
+_UP_WORDS = {cls: word for word, cls in _UP.items()}
+_DOWN_WORDS = {cls: word for word, cls in _DOWN.items()}
+_encoder = msgspec.json.Encoder()
+_decoders = {word: msgspec.json.Decoder(cls) for word, cls in {**_UP, **_DOWN}.items()}
+
+
+def head(kind: str) -> bytes:
+    """Return the first frame of an upstream message of this kind."""
+    return _PREFIX + kind.encode()
+
+
+def kind_of(first_frame: bytes) -> str:
+    """Return the kind that the first frame of an upstream message names.
+
+    Raises:
+        DecodeError: It is not `v1 <kind>`.
+    """
+    if not first_frame.startswith(_PREFIX) or len(first_frame) > _LONGEST_HEAD:
+        raise DecodeError(f"not 'v1 <kind>': {first_frame[:32]!r}")
+    return first_frame[len(_PREFIX) :].decode("ascii", "replace")
+
+
+def decode_up(kind: str, payload: bytes) -> Up:
+    """Return the control message (`hello`, `probe`, `dropped`) that `payload` holds.
+
+    Raises:
+        DecodeError: It is not of that kind.
+    """
+    if kind not in _UP:
+        raise DecodeError(f"unknown kind {kind!r}")
+    return _decode(kind, payload)  # type: ignore[no-any-return]
+
+
+def encode_up(message: Up) -> List[bytes]:
+    """Return the frames of a control message."""
+    return [head(_UP_WORDS[type(message)]), _encoder.encode(message)]
+
+
+def encode_down(answer: Down) -> bytes:
+    """Return the one frame that the bridge sends to an experiment."""
+    return _PREFIX + _DOWN_WORDS[type(answer)].encode() + b" " + _encoder.encode(answer)
+
+
+def decode_down(frame: bytes) -> Down:
+    """Return what the bridge said.
+
+    Raises:
+        DecodeError: It is no word of this protocol.
+    """
+    prefix, word, payload = [*frame.split(b" ", 2), b"", b""][:3]
+    if prefix + b" " != _PREFIX or word.decode("ascii", "replace") not in _DOWN:
+        raise DecodeError(f"not a word of this protocol: {frame[:32]!r}")
+    return _decode(word.decode(), payload)  # type: ignore[no-any-return]
+
+
+def _decode(word: str, payload: bytes) -> Any:
+    try:
+        return _decoders[word].decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise DecodeError(f"{word}: {error}") from None

@@ -1,0 +1,510 @@
+"""The wire: every message, and nothing else defines it.
+
+Place in the flow: `observe` and the user's `publish_*` calls make these, `broadcaster` numbers and sends them,
+the bridge decodes them and fans them out to MQTT topics.
+
+A message is one JSON object tagged by `kind`. Evolution rules: a new field has a default, a field's type never
+changes, an unknown field is skipped. `None` means "this Monty has no such thing" and is left out of the JSON; a number that was
+NaN or infinite is `null` inside a mapping or list. Pixels and points do not travel in the JSON but as raw buffers beside
+it (see `Frame`, `Hypotheses`, `ObjectModel`).
+
+Rotations are unit quaternions (x, y, z, w), locations metres in Monty's body reference frame, times integer nanoseconds
+since 1970-01-01 UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Type, Union
+
+import msgspec
+
+from monty_mqtt.errors import DecodeError
+from monty_mqtt.parts import (
+    Hypothesis,
+    LearningModuleEpisode,
+    LearningModuleInfo,
+    LearningModuleStep,
+    SensorModuleInfo,
+    SensorModuleStep,
+    Target,
+)
+
+__all__ = [
+    "BULK_KINDS",
+    "KINDS",
+    "SCHEMA_VERSION",
+    "STATUS_CODES",
+    "AnyMessage",
+    "Command",
+    "CommandResult",
+    "Data",
+    "End",
+    "EpisodeEnded",
+    "EpisodeStarted",
+    "Event",
+    "Frame",
+    "Hypotheses",
+    "Hypothesis",
+    "Info",
+    "LearningModuleEpisode",
+    "LearningModuleInfo",
+    "LearningModuleStep",
+    "Log",
+    "Message",
+    "Metric",
+    "ObjectModel",
+    "Progress",
+    "SensorModuleInfo",
+    "SensorModuleStep",
+    "State",
+    "Status",
+    "Step",
+    "Target",
+    "decode",
+    "encode",
+]
+
+SCHEMA_VERSION = 1
+
+STATUS_CODES = {
+    "initializing": 0,
+    "running": 1,
+    "paused": 2,
+    "aborting": 3,
+    "completed": 4,
+    "aborted": 5,
+    "error": 6,
+    "disconnected": 7,
+}
+"""The status words, everywhere, and the number that stands for each in InfluxDB's `status_code`."""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+    """What every message carries.
+
+    Attributes:
+        run: The run's id, shared by all processes of a parallel run.
+        worker: The experiment object within the run: `main`, `parallel_eval_episode_<n>`, …
+        seq: Number of this message, per worker, from 0. Kinds in `BULK_KINDS` count in a sequence of their own.
+        time_unix_nanos: When it was published; strictly increasing per worker, also when the clock is set back.
+    """
+
+    run: str
+    worker: str
+    seq: int
+    time_unix_nanos: int
+
+
+class Info(Message, frozen=True, kw_only=True, tag="info"):
+    """Once, first of a run: what is being run, with what, where.
+
+    Attributes:
+        schema_version: `SCHEMA_VERSION` of the sender.
+        experiment: Name of the experiment (Hydra's choice, else the run name).
+        experiment_class: Dotted name of the class the configuration names.
+        run_name: Monty's `logging.run_name`.
+        config: The resolved configuration as plain JSON, values of secret-looking keys masked.
+        seed: Monty's seed.
+        do_train: Whether it trains.
+        do_eval: Whether it evaluates.
+        n_train_epochs: Training epochs asked for.
+        n_eval_epochs: Evaluation epochs asked for.
+        limits: Step limits by Monty's names (`max_train_steps`, `max_eval_steps`, `max_total_steps`, `min_lms_match`).
+        learning_modules: One entry per learning module.
+        sensor_modules: One entry per sensor module.
+        versions: Version by distribution name: python, tbp-monty, monty-mqtt, torch, …
+        host: Host name.
+        pid: Process id.
+        environment: Name of the conda or virtual environment.
+        git_commit: Commit of the working directory, if it is a checkout.
+        command_line: How the process was started, secret-looking values masked.
+        model_path: Where the model was loaded from.
+        output_dir: Where Monty writes its results.
+        show_sensor_output: Monty's own live plot.
+        episodes_expected: Episodes of this worker, by mode (`train`, `eval`), where it is known.
+    """
+
+    schema_version: int
+    experiment: Optional[str] = None
+    experiment_class: Optional[str] = None
+    run_name: Optional[str] = None
+    config: Dict[str, Any] = {}
+    seed: Optional[int] = None
+    do_train: Optional[bool] = None
+    do_eval: Optional[bool] = None
+    n_train_epochs: Optional[int] = None
+    n_eval_epochs: Optional[int] = None
+    limits: Dict[str, Optional[float]] = {}
+    learning_modules: List[LearningModuleInfo] = []
+    sensor_modules: List[SensorModuleInfo] = []
+    versions: Dict[str, str] = {}
+    host: Optional[str] = None
+    pid: Optional[int] = None
+    environment: Optional[str] = None
+    git_commit: Optional[str] = None
+    command_line: List[str] = []
+    model_path: Optional[str] = None
+    output_dir: Optional[str] = None
+    show_sensor_output: Optional[bool] = None
+    episodes_expected: Dict[str, int] = {}
+
+
+class Status(Message, frozen=True, kw_only=True, tag="status"):
+    """A change of the run's status.
+
+    Attributes:
+        status: A word of `STATUS_CODES`.
+        stalled: No step for max(30 s, 20 times the median step); set by the bridge.
+        reason: Why, for `aborting` and `aborted`.
+        error_type: Class of the exception, for `error`.
+        error_message: Its message.
+        error_traceback: Its traceback as Python prints it.
+        highest_seq: For `disconnected`: the last seq the bridge saw.
+        lost: Messages the bridge knows it will never get.
+        dropped: Messages and frames the sender dropped because its memory was full.
+    """
+
+    status: str
+    stalled: bool = False
+    reason: Optional[str] = None
+    error_type: Optional[str] = None
+    error_message: Optional[str] = None
+    error_traceback: Optional[str] = None
+    highest_seq: Optional[int] = None
+    lost: int = 0
+    dropped: int = 0
+
+
+class Progress(Message, frozen=True, kw_only=True, tag="progress"):
+    """How far the worker is; at most once a second, and at each end of an episode.
+
+    Attributes:
+        mode: `train` or `eval`.
+        epoch: Epoch of this mode, from 0.
+        episode: Episode of this mode, from 0.
+        step: Step within the episode, from 0.
+        episodes_done: Episodes finished in this run, both modes.
+        episodes_expected: Episodes of this run in all, both modes, where it is known.
+        total_train_steps: Training steps so far.
+        total_eval_steps: Evaluation steps so far.
+        outcomes: Finished episodes by outcome, Monty's words.
+        correct: Finished episodes whose outcome counts as correct.
+        elapsed_secs: Since the run started.
+        estimated_end_unix_nanos: From the mean episode so far; absent before the first.
+    """
+
+    mode: str
+    epoch: int = 0
+    episode: int = 0
+    step: int = 0
+    episodes_done: int = 0
+    episodes_expected: Optional[int] = None
+    total_train_steps: int = 0
+    total_eval_steps: int = 0
+    outcomes: Dict[str, int] = {}
+    correct: int = 0
+    elapsed_secs: float = 0.0
+    estimated_end_unix_nanos: Optional[int] = None
+
+
+class EpisodeStarted(Message, frozen=True, kw_only=True, tag="episode_started"):
+    """An episode begins: one object in one pose.
+
+    Attributes:
+        mode: `train` or `eval`.
+        epoch: Epoch of this mode, from 0.
+        episode: Episode of this mode, from 0.
+        target: What is shown.
+        episode_seed: Seed of the episode's random numbers.
+    """
+
+    mode: str
+    epoch: int
+    episode: int
+    target: Optional[Target] = None
+    episode_seed: Optional[int] = None
+
+
+class EpisodeEnded(Message, frozen=True, kw_only=True, tag="episode_ended"):
+    """An episode is over, with its outcome.
+
+    Attributes:
+        mode: `train` or `eval`.
+        epoch: Epoch of this mode, from 0.
+        episode: Episode of this mode, from 0.
+        steps: Steps taken, motor-only ones included.
+        elapsed_secs: From its start to its end.
+        outcome: For the whole model, in Monty's words and by Monty's rule: the last word of its order
+            `patch_off_object … correct` that any learning module reached.
+        correct: 1 if the outcome counts as correct (`correct`, `correct_mlh`), else 0.
+        used_mlh: 1 if it was decided by the most likely hypothesis after a time-out, else 0.
+        rotation_error_degs: Mean over the learning modules that have one, degrees.
+        matching_steps: Monty's `monty_matching_steps`.
+        episode_seed: Seed of the episode's random numbers.
+        target: What was shown.
+        learning_modules: Per learning module id.
+        learned: Graph ids that were added or changed by this episode.
+    """
+
+    mode: str
+    epoch: int
+    episode: int
+    steps: int = 0
+    elapsed_secs: float = 0.0
+    outcome: Optional[str] = None
+    correct: Optional[int] = None
+    used_mlh: Optional[int] = None
+    rotation_error_degs: Optional[float] = None
+    matching_steps: Optional[int] = None
+    episode_seed: Optional[int] = None
+    target: Optional[Target] = None
+    learning_modules: Dict[str, LearningModuleEpisode] = {}
+    learned: List[str] = []
+
+
+class Step(Message, frozen=True, kw_only=True, tag="step"):
+    """One step of the experiment: all learning modules and sensors together.
+
+    Attributes:
+        mode: `train` or `eval`.
+        epoch: Epoch of this mode, from 0.
+        episode: Episode of this mode, from 0.
+        step: Step within the episode, from 0.
+        total_step: Step within the run, from 0.
+        step_type: Monty's: `matching_step`, `exploratory_step`.
+        is_motor_only: Whether the learning modules were left out of this step.
+        step_secs: Time since the previous step.
+        monitor_micros: What the monitor itself cost the previous step, microseconds on the experiment's thread.
+        actions: Names of the actions chosen for the next step.
+        target_object: What the episode shows.
+        learning_modules: Per learning module id.
+        sensor_modules: Per sensor module id.
+        non_finite: How many NaN or infinite numbers became null in this message.
+    """
+
+    mode: str
+    epoch: int
+    episode: int
+    step: int
+    total_step: int = 0
+    step_type: Optional[str] = None
+    is_motor_only: Optional[bool] = None
+    step_secs: Optional[float] = None
+    monitor_micros: Optional[float] = None
+    actions: List[str] = []
+    target_object: Optional[str] = None
+    learning_modules: Dict[str, LearningModuleStep] = {}
+    sensor_modules: Dict[str, SensorModuleStep] = {}
+    non_finite: int = 0
+
+
+class Hypotheses(Message, frozen=True, kw_only=True, tag="hypotheses"):
+    """The strongest hypotheses of one learning module as a cloud; at most 500, at most twice a second. Bulk.
+
+    Buffers, in this order, little endian: locations float32 (count, 3) in metres; evidence float32 (count,);
+    object index uint16 (count,), into `objects`.
+
+    Attributes:
+        learning_module: Its id.
+        episode: Episode of this mode, from 0.
+        step: Step within the episode.
+        objects: Graph ids.
+        count: Number of hypotheses in the buffers.
+        total: Number of hypotheses there are.
+    """
+
+    learning_module: str
+    episode: int
+    step: int
+    objects: List[str] = []
+    count: int = 0
+    total: int = 0
+
+
+class Metric(Message, frozen=True, kw_only=True, tag="metric"):
+    """A number the user publishes. `value` is null where it was not finite."""
+
+    name: str
+    value: Optional[float] = None
+    metadata: Dict[str, Any] = {}
+
+
+class Data(Message, frozen=True, kw_only=True, tag="data"):
+    """Any JSON value the user publishes under a stream's name."""
+
+    stream: str
+    data: Any = None
+
+
+class State(Message, frozen=True, kw_only=True, tag="state"):
+    """The user's key-value state: always the whole of it, the last value of every key."""
+
+    state: Dict[str, Any] = {}
+
+
+class Log(Message, frozen=True, kw_only=True, tag="log"):
+    """A log record of Monty's or the user's.
+
+    Attributes:
+        level: `debug`, `info`, `warning`, `error`, `critical`.
+        message: The text.
+        logger: Name of the logger.
+        metadata: What the user passed beside it.
+        suppressed: Records of this logger and level that the rate limit left out since the last one.
+    """
+
+    level: str
+    message: str
+    logger: Optional[str] = None
+    metadata: Dict[str, Any] = {}
+    suppressed: int = 0
+
+
+class Event(Message, frozen=True, kw_only=True, tag="event"):
+    """A telemetry event of Monty's, or one of the monitor's own (`lost`, `refused`, …).
+
+    Attributes:
+        event: Its kind, Monty's `TelemetryEvent.kind`.
+        level: As for `Log`.
+        source: Who emitted it: a Monty module, `bridge`, `broadcaster`.
+        fields: Its content.
+    """
+
+    event: str
+    level: str = "info"
+    source: Optional[str] = None
+    fields: Dict[str, Any] = {}
+
+
+class Frame(Message, frozen=True, kw_only=True, tag="frame"):
+    """What a sensor saw. Bulk. One buffer: raw pixels, row by row.
+
+    Attributes:
+        sensor: Its id.
+        modality: `rgba` (uint8, 4 channels) or `depth` (float32 little endian, 1 channel, metres).
+        episode: Episode of this mode, from 0.
+        step: Step within the episode.
+        total_step: Step within the run.
+        height: Rows.
+        width: Columns.
+    """
+
+    sensor: str
+    modality: str
+    episode: int
+    step: int
+    height: int
+    width: int
+    total_step: int = 0
+
+
+class ObjectModel(Message, frozen=True, kw_only=True, tag="object_model"):
+    """A learned object: the points of its graph. One buffer: float32 little endian (count, 3), metres.
+
+    Attributes:
+        learning_module: Its id.
+        object: Graph id.
+        count: Number of points.
+        channel: Input channel the points belong to.
+        episode: Training episode after which it was taken.
+    """
+
+    learning_module: str
+    object: str
+    count: int
+    channel: Optional[str] = None
+    episode: Optional[int] = None
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="command"):
+    """What somebody asks of a run; comes in on MQTT and goes down to the experiment.
+
+    Attributes:
+        id: Chosen by the sender; obeyed once, answered with it.
+        command: `abort`; the others come with their issue.
+        reason: Free text.
+        issued_unix_nanos: When it was sent; refused 30 s later.
+    """
+
+    id: str
+    command: str
+    reason: Optional[str] = None
+    issued_unix_nanos: Optional[int] = None
+
+
+class CommandResult(Message, frozen=True, kw_only=True, tag="command_result"):
+    """What became of a command.
+
+    Attributes:
+        id: The command's id.
+        status: `obeyed` or `refused`.
+        detail: Why, or at which step.
+    """
+
+    id: str
+    status: str
+    detail: Optional[str] = None
+
+
+class End(Message, frozen=True, kw_only=True, tag="end"):
+    """The last message of a worker: everything up to its own `seq` was sent.
+
+    Attributes:
+        status: The final status word.
+        dropped: Messages that did not fit the window and were never sent.
+        bulk_seq: Number of bulk messages made.
+        bulk_dropped: Bulk messages that were not sent, because the bridge was away or slow.
+        errors: Telemetry errors that were counted instead of raised.
+        non_finite: NaN and infinite numbers that became null.
+        monitor_micros_per_step: Our mean cost per step.
+    """
+
+    status: str
+    dropped: int = 0
+    bulk_seq: int = 0
+    bulk_dropped: int = 0
+    errors: int = 0
+    non_finite: int = 0
+    monitor_micros_per_step: Optional[float] = None
+
+
+AnyMessage = Union[
+    Info, Status, Progress, EpisodeStarted, EpisodeEnded, Step, Hypotheses, Metric, Data, State, Log, Event,
+    Frame, ObjectModel, CommandResult, End,
+]  # fmt: skip
+
+KINDS: Dict[str, Type[Message]] = {
+    cls.__struct_config__.tag: cls  # type: ignore[misc]
+    for cls in (
+        Info, Status, Progress, EpisodeStarted, EpisodeEnded, Step, Hypotheses, Metric, Data, State, Log, Event,
+        Frame, ObjectModel, CommandResult, End,
+    )
+}  # fmt: skip
+"""Message class by the word on the wire."""
+
+BULK_KINDS = frozenset({"frame", "hypotheses"})
+"""Kinds with a sequence of their own: dropping one is never a gap in the rest."""
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(AnyMessage)
+
+
+def encode(message: Union[Message, Command]) -> bytes:
+    """Return the message as JSON.
+
+    Raises:
+        TypeError, ValueError, OverflowError: A field holds what JSON cannot; `values.plain` prevents it.
+    """
+    return _encoder.encode(message)
+
+
+def decode(payload: bytes) -> Any:
+    """Return the message that `payload` holds.
+
+    Raises:
+        DecodeError: It is not JSON, of no known kind, or a field is missing or of the wrong type.
+    """
+    try:
+        return _decoder.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise DecodeError(str(error)) from None

@@ -1,0 +1,1 @@
+"""The far side: broker, services, secrets, control, recordings."""
