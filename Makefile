@@ -1,0 +1,46 @@
+# Two commands: `make run` and `make test`. Both install what they need into .venv (tools/install.py).
+PYTHON ?= python3
+MONTY ?= 1
+VENV := .venv/bin
+PROFILE := $(if $(filter 0,$(MONTY)),replay,run)
+
+.PHONY: help run test test-long check bench complexity clean
+
+help:
+	@echo "make run          the demo: real Monty, watched live (MONTY=0: a recording of it, without Monty)"
+	@echo "make test         all tests but the long ones"
+	@echo "make test-long    the long ones"
+	@echo "make check        format, lint, types"
+	@echo "make bench        the speed table, also in benchmarks/results/latest.json"
+	@echo "make complexity   complexity_report.json and the worst ten functions"
+	@echo "make clean        remove .venv and everything that was built"
+
+run:
+	@$(PYTHON) tools/install.py $(PROFILE)
+	@exec $(VENV)/python -m monty_mqtt_stack.demo
+
+test:
+	@$(PYTHON) tools/install.py test
+	$(VENV)/python -m pytest -m "not long" $(PYTEST)
+
+test-long:
+	@$(PYTHON) tools/install.py test
+	$(VENV)/python -m pytest -m long $(PYTEST)
+
+check:
+	@$(PYTHON) tools/install.py test
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/mypy
+
+bench:
+	@$(PYTHON) tools/install.py test
+	$(VENV)/python -m benchmarks $(BENCH)
+
+complexity:
+	@$(PYTHON) tools/install.py test
+	$(VENV)/python tools/complexity.py
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis complexity_report.json
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

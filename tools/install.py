@@ -1,0 +1,143 @@
+"""Install what `make run` and `make test` need into `.venv`. Standard library only: it runs before anything is there.
+
+usage: python3 tools/install.py run|replay|test
+
+`run`     the far side and Monty (an installed tbp-monty is used)
+`replay`  the far side alone, for the committed recording
+`test`    all of it, and the tools
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+VENV_PYTHON = VENV / "bin" / "python"
+MONTY = "tbp-monty[simulator-mujoco]==" + os.environ.get("MONTY_VERSION", "0.55.0")
+EXTRAS = {
+    "replay": ["-e", ".[server]"],
+    "run": ["-e", ".[server]", MONTY],
+    "test": ["-e", ".[server]", "--group", "dev", "--group", "bench", MONTY],
+}
+DOWNLOADS = {
+    "replay": "about 60 MB",
+    "run": "about 2.6 GB (6 GB on disk): Monty brings PyTorch with CUDA",
+    "test": "about 2.7 GB (6 GB on disk): Monty brings PyTorch with CUDA",
+}
+
+
+def main(profile: str) -> int:
+    """Install `profile`; return the exit code."""
+    if sys.version_info < (3, 11):
+        print(f"make: python3 is {sys.version.split()[0]}, the far side needs 3.11 or newer: make PYTHON=python3.12 …")
+        return 2
+    install_system_packages(["mosquitto"] if profile == "replay" else ["mosquitto", "egl"])
+    stamp = VENV / f".installed-{profile}"
+    if stamp.exists() and stamp.read_text() == fingerprint(profile):
+        return 0
+    installed = None if profile == "replay" else installed_monty()
+    print(f"make: installing into .venv; downloads {'about 60 MB' if installed else DOWNLOADS[profile]}", flush=True)
+    create_venv(installed)
+    install(profile, installed)
+    stamp.write_text(fingerprint(profile))
+    return 0
+
+
+def fingerprint(profile: str) -> str:
+    """Return what must be the same for an earlier installation to be good."""
+    files = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
+    return hashlib.sha256(files + repr((EXTRAS[profile], sys.version_info[:2])).encode()).hexdigest()
+
+
+def installed_monty() -> str | None:
+    """Return the site-packages folder of this Python if tbp-monty is in it."""
+    code = "import sysconfig, importlib.metadata as m; m.version('tbp-monty'); print(sysconfig.get_path('purelib'))"
+    if Path(sys.prefix).resolve() == VENV:
+        return None
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return found.stdout.strip() if found.returncode == 0 else None
+
+
+def create_venv(installed: str | None) -> None:
+    """Create `.venv`; with an installed Monty, let it see that one's packages."""
+    if not VENV_PYTHON.exists():
+        try:
+            subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
+        except subprocess.CalledProcessError:
+            sys.exit("make: python3 cannot make virtual environments; on Debian: sudo apt-get install -y python3-venv")
+    if installed:
+        print(f"make: using the tbp-monty in {installed}")
+        site = subprocess.run(
+            [str(VENV_PYTHON), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        Path(site, "installed_monty.pth").write_text(installed + "\n")
+
+
+def install(profile: str, installed: str | None) -> None:
+    """Install with uv; with pip beside an installed Monty, because pip sees what is already there."""
+    arguments = [word for word in EXTRAS[profile] if not (installed and word == MONTY)]
+    if installed:
+        pip("install", "--quiet", *arguments)
+        return
+    pip("install", "--quiet", "--constraint", "constraints.txt", "uv")
+    uv = str(VENV / "bin" / "uv")
+    constraints = ["--constraint", "constraints.txt", "--override", "conf/monty-overrides.txt"]
+    run([uv, "pip", "install", "--python", str(VENV_PYTHON), *constraints, *arguments])
+
+
+def pip(*arguments: str) -> None:
+    """Run pip in `.venv`."""
+    run([str(VENV_PYTHON), "-m", "pip", "--disable-pip-version-check", *arguments])
+
+
+def run(command: list[str]) -> None:
+    """Run a command in the checkout; a failure ends the installation with the command's own words."""
+    failed = subprocess.run(command, cwd=ROOT, check=False).returncode
+    if failed:
+        sys.exit(f"make: failed with exit code {failed}: {' '.join(command)}")
+
+
+def install_system_packages(wanted: list[str]) -> None:
+    """Install Mosquitto and the EGL that MuJoCo renders with, as root; else say the line to type."""
+    missing: list[str] = []
+    if "mosquitto" in wanted and not find_program("mosquitto"):
+        missing += ["mosquitto", "mosquitto-clients"]
+    if "egl" in wanted and sys.platform == "linux" and not has_egl():
+        missing += ["libegl1", "libgl1-mesa-dri"]
+    if not missing:
+        return
+    line = f"apt-get install -y {' '.join(missing)}"
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        print(f"make: {line}", flush=True)
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["apt-get", "update", "-qq"], line.replace("install", "install -qq").split()):
+            subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+    else:
+        print(f"make: missing {', '.join(missing)}; on Debian and Ubuntu: sudo {line}", flush=True)
+
+
+def find_program(name: str) -> str | None:
+    """Return where a program is, also in /usr/sbin, which is not on every PATH."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
+
+
+def has_egl() -> bool:
+    """Return whether MuJoCo can render without a screen: the EGL library, and Mesa's drivers or a vendor's."""
+    vendors = [Path("/usr/share/glvnd/egl_vendor.d"), Path("/etc/glvnd/egl_vendor.d")]
+    return bool(ctypes.util.find_library("EGL")) and any(folder.glob("*.json") for folder in vendors)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in EXTRAS:  # noqa: PLR2004 - the program and one word
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,149 @@
+"""Write docs/wire.md from the schema, the topics and the golden examples; a test fails when they differ.
+
+usage: .venv/bin/python tools/wire_doc.py
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+import typing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from monty_mqtt import parts, schema, topics
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "wire.md"
+GOLDEN = ROOT / "tests" / "golden"
+INTRODUCTION = """# The wire
+
+Every message and every topic. This page is written by `tools/wire_doc.py` from `monty_mqtt/schema.py`, and a test
+fails when the two differ, so it is what is sent today.
+
+All of `monty/v1/` is JSON, one object per MQTT message:
+
+```bash
+mosquitto_sub -h 127.0.0.1 -p "${MQTT_PORT:-1883}" -v -t 'monty/v1/#' -C 1 -W 10
+```
+
+- `run`, `worker`, `seq` and `time_unix_nanos` are in every message. `seq` counts per worker from 0 without a gap;
+  a duplicate (MQTT is at-least-once here) has the same `seq`. `frame` and `hypotheses` count in a sequence of their own.
+- A field that this kind of learning module or sensor does not have is absent. A number that was NaN or infinite is `null`.
+- Rotations are unit quaternions x, y, z, w; locations metres; times nanoseconds since 1970-01-01 UTC.
+- Names become topic levels through one reversible escape: `%`, `+`, `#`, `/`, `.`, space and all that Unicode calls
+  not printable are percent-encoded (UTF-8), an empty name is `%`. `monty_mqtt.topics.parse` reads a topic back.
+- New fields may come, with a default; a field's type never changes; unknown fields are to be skipped. A change that
+  breaks this gets the topic prefix `monty/v2`.
+
+## Topics
+
+| topic | kind | QoS | retained |
+|---|---|---|---|
+"""
+EXTRA_TOPICS = (
+    ("monty/v1/<run>/<worker>/evidence/<learning_module>", "evidence", 1, False),
+    ("monty/v1/<run>/<worker or all>/command", "command", 1, False),
+    ("monty/influx/v1/<run>", "InfluxDB line protocol, at most 100 points a message", 1, False),
+    ("monty/bridge/v1/<bridge>/status", "`online` or `offline` (the last will)", 1, True),
+    ("monty/bridge/v1/<bridge>/health", "the bridge's own counters, once a second", 1, False),
+)
+FRAMES = """## Frames and models
+
+`monty/raw/v1/…` is not JSON. A `frame` of modality `rgba` is a JPEG whose comment, one of modality `depth` a 16-bit PNG
+whose text `monty_mqtt` is a JSON header: the message's own fields, and for depth the range that 0 and 65535 stand for,
+in metres. An `object_model` is a binary PLY with the points' x, y, z in metres. All are retained: the latest is there
+for whoever comes.
+
+## Commands
+
+Publish a `command` as user `control`; the answer is a `command_result` with the same `id`. Retained commands and those
+older than 30 s are refused; a repeated `id` is obeyed once.
+
+## Messages
+
+"""
+
+
+def main() -> int:
+    """Write the page; return the exit code."""
+    PAGE.write_text(page())
+    return 0
+
+
+def page() -> str:
+    """Return the whole page."""
+    kinds = {**schema.KINDS, "command": schema.Command}
+    rows = [topic_row(kind) for kind in schema.KINDS] + list(EXTRA_TOPICS)
+    table = "".join(
+        f"| `{topic}` | {kind} | {qos} | {'yes' if retain else ''} |\n" for topic, kind, qos, retain in rows
+    )
+    messages = "\n".join(section(kind, cls) for kind, cls in kinds.items())
+    pieces = "\n".join(section(name, getattr(parts, name), level=3) for name in parts.__all__)
+    return f"{INTRODUCTION}{table}\n{FRAMES}{messages}\n## Pieces\n\nParts of the messages above.\n\n{pieces}"
+
+
+def topic_row(kind: str) -> tuple[str, str, int, bool]:
+    """Return topic pattern, kind, QoS and retain flag of a kind."""
+    example = json.loads((GOLDEN / f"{kind}.json").read_text())
+    message = msgspec.convert(example, schema.KINDS[kind])
+    topic, qos, retain = topics.of_message(message)
+    names = topics.parse(topic).names
+    pattern = topics.build("RUN", "WORKER", kind, *("NAME" + "X" * i for i in range(len(names))))
+    words = {"metric": ["name"], "data": ["stream"], "log": ["level"], "event": ["event"]}.get(kind)
+    words = words or {"frame": ["sensor", "modality"], "object_model": ["learning_module", "object"]}.get(kind)
+    for index, word in reversed(list(enumerate(words or ["learning_module"]))):
+        pattern = pattern.replace("NAME" + "X" * index, f"<{word}>")
+    return pattern.replace("RUN", "<run>").replace("WORKER", "<worker>"), kind, qos, retain
+
+
+def section(name: str, cls: type[Any], level: int = 3) -> str:
+    """Return the section of one message or piece: what it is, its fields, an example."""
+    summary, described = read_docstring(inspect.getdoc(cls) or "")
+    lines = [f"{'#' * level} {name}", "", summary, "", "| field | type | meaning |", "|---|---|---|"]
+    envelope = set(schema.Message.__struct_fields__)
+    for field in msgspec.structs.fields(cls):
+        if issubclass(cls, schema.Message) and field.name in envelope:
+            continue
+        meaning = described.get(field.name, "").replace("|", "\\|")
+        lines.append(f"| `{field.name}` | {type_name(field.type)} | {meaning} |")
+    golden = GOLDEN / f"{name}.json"
+    if golden.exists():
+        lines += ["", "```json", json.dumps(json.loads(golden.read_text()), indent=1, ensure_ascii=False), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def read_docstring(text: str) -> tuple[str, dict[str, str]]:
+    """Return a Google docstring's text, and its attributes' descriptions."""
+    summary, _, attributes = text.partition("Attributes:\n")
+    described: dict[str, str] = {}
+    for match in re.finditer(r"^    (\w+): (.*(?:\n        .*)*)", attributes, flags=re.MULTILINE):
+        described[match[1]] = " ".join(match[2].split())
+    return " ".join(summary.split("\n\n")[0].split()) + extra(summary), described
+
+
+def extra(summary: str) -> str:
+    """Return what follows a docstring's first paragraph."""
+    rest = [" ".join(paragraph.split()) for paragraph in summary.split("\n\n")[1:] if paragraph.strip()]
+    return "".join(f"\n\n{paragraph}" for paragraph in rest)
+
+
+def type_name(annotation: Any) -> str:
+    """Return a type as a reader of JSON would call it."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Union:
+        return " or ".join(type_name(one) for one in arguments if one is not type(None))
+    if origin is list:
+        return f"list of {type_name(arguments[0])}"
+    if origin is dict:
+        return f"object of {type_name(arguments[1])}"
+    names = {str: "string", int: "integer", float: "number", bool: "boolean", typing.Any: "any"}
+    return names.get(annotation) or getattr(annotation, "__name__", str(annotation))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
