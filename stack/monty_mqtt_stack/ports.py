@@ -1,0 +1,82 @@
+"""TCP ports: is one free, who has it, which is the next.
+
+Place in the flow: `broker`, `supervisor` and `doctor` ask here before they start or blame anything. Nothing else reads
+psutil.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Optional
+
+import psutil  # type: ignore[import-untyped]
+
+__all__ = ["answers_mqtt", "any_free", "is_free", "next_free", "owner"]
+
+# CONNECT of MQTT 3.1.1, no user, no client id, clean session: any broker answers it, if only with a refusal.
+_CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
+_CONNACK = b"\x20\x02"
+_HIGHEST = 65535
+
+
+def is_free(host: str, port: int) -> bool:
+    """Return whether one could listen there now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the services do: TIME_WAIT does not count
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def any_free(host: str) -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def next_free(host: str, port: int) -> int:
+    """Return the first free port from `port` on.
+
+    Raises:
+        OSError: None up to 65535 is.
+    """
+    for candidate in range(port, _HIGHEST + 1):
+        if is_free(host, candidate):
+            return candidate
+    raise OSError(f"no free port from {port} on")
+
+
+def owner(port: int) -> Optional[str]:
+    """Return who listens on a port, as `mosquitto (pid 812)`; None if nobody does or we may not know."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:  # macOS shows other users' connections to root only
+        return None
+    for connection in connections:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+            return _name(connection.pid)
+    return None
+
+
+def answers_mqtt(host: str, port: int, timeout_secs: float = 1.0) -> bool:
+    """Return whether an MQTT broker answers there."""
+    try:
+        with socket.create_connection((host, port), timeout_secs) as connection:
+            connection.settimeout(timeout_secs)
+            connection.sendall(_CONNECT)
+            return connection.recv(4).startswith(_CONNACK)
+    except OSError:
+        return False
+
+
+def _name(pid: Optional[int]) -> str:
+    if pid is None:
+        return "a process of another user"
+    try:
+        return f"{psutil.Process(pid).name()} (pid {pid})"
+    except psutil.Error:
+        return f"pid {pid}"

@@ -1,0 +1,141 @@
+"""The state directory: secrets, logs, the broker's data, and who runs where.
+
+Place in the flow: all that the far side keeps is below it; `run`, `tail`, `abort` find a running far side here.
+
+::
+
+    <state dir>                 0700
+    ├── secrets/<user>.password 0600, in 0700
+    ├── logs/<service>.log      0600
+    ├── mosquitto/              its generated places, hashed passwords and data
+    ├── monty/                  MONTY_LOGS, MONTY_MODELS, MONTY_DATA of the demo
+    └── services.json           the far side that runs now
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Dict, Optional, Union
+
+import msgspec
+
+from monty_mqtt.errors import ServiceError
+
+__all__ = ["Endpoint", "FarSide", "StateDir"]
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a service answers.
+
+    Attributes:
+        host: Address it listens on.
+        port: TCP port; for the bridge its ZMQ port.
+        pid: Process id.
+        program: What runs there: `mosquitto`, `amqtt`, …
+        url: The same for a person.
+    """
+
+    host: str
+    port: int
+    pid: int = 0
+    program: str = ""
+    url: str = ""
+
+
+class FarSide(msgspec.Struct, frozen=True, kw_only=True):
+    """A running far side.
+
+    Attributes:
+        supervisor_pid: Process that started it and stops it.
+        services: By name: `broker`, `bridge`, …
+        left_out: Why a service does not run, by name.
+    """
+
+    supervisor_pid: int = 0
+    services: Dict[str, Endpoint] = {}
+    left_out: Dict[str, str] = {}
+
+
+class StateDir:
+    """The state directory, made on first use.
+
+    Args:
+        path: Where; default the environment's MONTY_MQTT_STATE_DIR, else ${XDG_STATE_HOME:-~/.local/state}/monty-mqtt.
+
+    Raises:
+        ServiceError: It cannot be made, or is not ours.
+    """
+
+    def __init__(self, path: Union[StateDir, Path, str, None] = None) -> None:
+        self.path: Path = path.path if isinstance(path, StateDir) else Path(path or _default()).expanduser().absolute()
+        try:
+            self._make()
+        except OSError as error:
+            raise ServiceError(
+                f"state directory {self.path}: {error.strerror}; choose another with --state-dir"
+            ) from None
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"StateDir({str(self.path)!r})"
+
+    @property
+    def secrets(self) -> Path:
+        """Directory of the secrets, mode 0700."""
+        return self.path / "secrets"
+
+    @property
+    def mosquitto(self) -> Path:
+        """Directory of the broker's own files, mode 0700."""
+        return self.path / "mosquitto"
+
+    def password_file(self, user: str) -> Path:
+        """Return the file that holds the password of an MQTT user."""
+        return self.secrets / f"{user}.password"
+
+    def log_file(self, service: str) -> Path:
+        """Return the log of a service."""
+        return self.path / "logs" / f"{service}.log"
+
+    def write_private(self, path: Path, content: bytes) -> Path:
+        """Write a file of mode 0600 in one step: it exists whole or not at all, and never with wider rights."""
+        staged = path.with_name(f".{path.name}.{os.getpid()}")
+        staged.unlink(missing_ok=True)
+        with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        staged.replace(path)
+        return path
+
+    def write_far_side(self, far_side: Optional[FarSide]) -> None:
+        """Say which far side runs; None says that none does."""
+        if far_side is None:
+            self._services_file.unlink(missing_ok=True)
+        else:
+            self.write_private(self._services_file, msgspec.json.format(msgspec.json.encode(far_side)))
+
+    def read_far_side(self) -> Optional[FarSide]:
+        """Return the far side last said to run; whether it still answers, the caller finds out."""
+        try:
+            return msgspec.json.decode(self._services_file.read_bytes(), type=FarSide)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None
+
+    @property
+    def _services_file(self) -> Path:
+        return self.path / "services.json"
+
+    def _make(self) -> None:
+        if not self.path.is_dir():
+            self.path.mkdir(parents=True, mode=0o700, exist_ok=True)
+        for directory in (self.secrets, self.mosquitto, self.path / "logs"):
+            directory.mkdir(mode=0o700, exist_ok=True)
+            directory.chmod(0o700)
+
+
+def _default() -> Path:
+    named = os.environ.get("MONTY_MQTT_STATE_DIR")
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(named) if named else Path(home) / "monty-mqtt"
