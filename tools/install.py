@@ -27,9 +27,9 @@ EXTRAS = {
     "test": ["-e", ".[server]", "--group", "dev", "--group", "bench", MONTY],
 }
 DOWNLOADS = {
-    "replay": "about 60 MB",
-    "run": "about 2.6 GB (6 GB on disk): Monty brings PyTorch with CUDA",
-    "test": "about 2.7 GB (6 GB on disk): Monty brings PyTorch with CUDA",
+    "replay": "about 50 MB",
+    "run": "about 3.3 GB (6 GB on disk): Monty brings PyTorch with CUDA",
+    "test": "about 3.4 GB (6 GB on disk): Monty brings PyTorch with CUDA",
 }
 
 
@@ -43,7 +43,7 @@ def main(profile: str) -> int:
     if stamp.exists() and stamp.read_text() == fingerprint(profile):
         return 0
     installed = None if profile == "replay" else installed_monty()
-    print(f"make: installing into .venv; downloads {'about 60 MB' if installed else DOWNLOADS[profile]}", flush=True)
+    print(f"make: installing into .venv; downloads {'about 50 MB' if installed else DOWNLOADS[profile]}", flush=True)
     create_venv(installed)
     install(profile, installed)
     stamp.write_text(fingerprint(profile))

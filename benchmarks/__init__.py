@@ -1,0 +1,1 @@
+"""What speed is claimed, measured: ratios against alternatives, in the same run. `make bench`."""

@@ -1,0 +1,67 @@
+"""Run the benchmarks, print one table, write benchmarks/results/latest.json.
+
+usage: python -m benchmarks [publish] [hook] [bridge] [--quick]
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results" / "latest.json"
+BENCHMARKS = ("publish", "hook", "bridge")
+
+
+def main(arguments: list[str]) -> int:
+    """Run what is named, or all; return the exit code."""
+    quick = "--quick" in arguments
+    names = [name for name in arguments if name != "--quick"] or list(BENCHMARKS)
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        print(f"no such benchmark: {unknown[0]}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    rows = []
+    for name in names:
+        console.print(f"[bold]{name}[/bold] …")
+        rows += [{"benchmark": name, **row} for row in importlib.import_module(f"benchmarks.{name}").rows(quick=quick)]
+    console.print(table(rows))
+    if not quick:
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+        console.print(f"-> {RESULTS.relative_to(Path.cwd()) if RESULTS.is_relative_to(Path.cwd()) else RESULTS}")
+    return 0
+
+
+def table(rows: list[dict[str, Any]]) -> Table:
+    """Return the rows as a table with measured value, target and `met` or `missed`."""
+    result = Table(title="monty_mqtt benchmarks")
+    for heading in ("benchmark", "what", "measured", "target", ""):
+        result.add_column(heading, justify="right" if heading in ("measured", "target") else "left")
+    for row in rows:
+        verdict = {True: "[green]met[/green]", False: "[red]missed[/red]", None: ""}[row["met"]]
+        value = f"{row['measured']:.4g} {row['unit']}"
+        result.add_row(row["benchmark"], row["name"], value, str(row["target"] or ""), verdict)
+    return result
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures were measured on, and when."""
+    return {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

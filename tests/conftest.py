@@ -1,0 +1,89 @@
+"""The real far side, for the tests that look at the whole: broker, bridge, and a run that is live."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Iterator, NamedTuple
+
+import pytest
+from monty_mqtt.broadcaster import ZmqBroadcaster
+
+from monty_mqtt import schema
+from monty_mqtt_stack.state import Endpoint, StateDir
+
+os.environ.setdefault("MUJOCO_GL", "egl")
+os.environ.setdefault("WANDB_MODE", "disabled")
+
+
+class FarSide(NamedTuple):
+    """A running `monty-mqtt up`, and the environment in which every command finds it."""
+
+    state: StateDir
+    broker: Endpoint
+    bridge: Endpoint
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def far_side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarSide]:
+    state = StateDir(tmp_path_factory.mktemp("state"))
+    command = [sys.executable, "-m", "monty_mqtt.cli", "up", "--state-dir", str(state.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "mosquitto_sub" in line:
+                break
+        running = state.read_far_side()
+        assert running, "".join(lines)
+        drain = threading.Thread(target=process.stdout.read, daemon=True)
+        drain.start()
+        broker, bridge = running.services["broker"], running.services["bridge"]
+        environment = {
+            "MONTY_MQTT_STATE_DIR": str(state.path),
+            "MONTY_MQTT_ZMQ_PORT": str(bridge.port),
+            "MQTT_PORT": str(broker.port),
+        }
+        try:
+            yield FarSide(state, broker, bridge, environment)
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture
+def live_run(far_side: FarSide) -> Iterator[ZmqBroadcaster]:
+    """A run that publishes steps, and obeys an abort, until the test is over."""
+    done = threading.Event()
+    broadcaster = ZmqBroadcaster(run="documented-run", zmq_port=far_side.bridge.port, strict=True)
+
+    def publish() -> None:
+        with broadcaster:
+            step = 0
+            while not done.wait(0.05):
+                broadcaster.publish(schema.Step, mode="eval", epoch=0, episode=0, step=step)
+                step += 1
+                for command in broadcaster.take_commands():
+                    broadcaster.publish(schema.CommandResult, id=command.id, status="obeyed", detail=f"at step {step}")
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        yield broadcaster
+    finally:
+        done.set()
+        thread.join(10)
+
+
+def pytest_report_header() -> str:
+    where = Path(sys.prefix)
+    return f"monty_mqtt: tests run in {where.name}, real parts only"
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Run what takes minutes last, so that a plain mistake shows first."""
+    items.sort(key=lambda item: item.get_closest_marker("monty") is not None)

@@ -1,0 +1,62 @@
+"""The other make targets that the README names."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def make(*arguments, cwd=ROOT, timeout_secs=300):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout_secs,
+        check=False,
+    )
+
+
+def test_make_complexity():
+    done = make("complexity")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((ROOT / "complexity_report.json").read_text())
+    assert len(report["worst_functions"]) == 10
+    for one in report["worst_functions"]:
+        assert one["cyclomatic_complexity"] <= 10, f"{one['file']}:{one['line']} {one['name']} is too complex"
+        assert {"nesting", "length_lines", "parameters"} <= set(one)
+    assert all("maintainability_index" in module for module in report["modules"])
+    assert "lowest maintainability index" in done.stdout
+
+
+def test_make_alone_lists_the_targets():
+    done = make()
+    assert done.returncode == 0
+    for target in ("run", "test", "test-long", "check", "bench", "complexity", "clean"):
+        assert f"make {target} " in done.stdout
+
+
+def test_make_clean_removes_what_was_built(tmp_path):
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    for name in (".venv", "build", ".mypy_cache"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "keep").touch()
+    assert make("clean", cwd=tmp_path).returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Makefile", "keep"]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_make_bench():
+    done = make("bench", timeout_secs=1700)
+    assert done.returncode == 0, done.stderr
+    assert {"publish", "hook", "bridge"} == {
+        row["benchmark"] for row in json.loads((ROOT / "benchmarks" / "results" / "latest.json").read_text())["rows"]
+    }
+    assert "met" in done.stdout

@@ -1,0 +1,90 @@
+"""What the tests see of the broker: a real paho subscriber that collects, and waits on events."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from typing import Any, Callable, NamedTuple
+
+import paho.mqtt.client as mqtt
+
+from monty_mqtt import schema, topics
+from monty_mqtt.errors import DecodeError
+
+
+class Received(NamedTuple):
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+
+
+class Subscriber:
+    """Subscribes on entering, and has every message in `received`, in order of arrival."""
+
+    def __init__(self, host: str, port: int, topic: str = "monty/#", **credentials: str) -> None:
+        self.received: list[Received] = []
+        self._changed = threading.Condition()
+        self._subscribed = threading.Event()
+        self._topic = topic
+        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+        if credentials:
+            self._client.username_pw_set(**credentials)
+        self._client.on_connect = lambda client, *_: client.subscribe(self._topic, qos=1)
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_message = self._on_message
+        self._host, self._port = host, port
+
+    def __enter__(self):
+        self._client.connect(self._host, self._port)
+        self._client.loop_start()
+        assert self._subscribed.wait(10), "no SUBACK within 10 s"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def wait_for(self, condition: Callable[[list[Received]], Any], timeout_secs: float = 10) -> Any:
+        """Return what `condition(received)` returns as soon as it is true; fail after `timeout_secs`."""
+        deadline = time.monotonic() + timeout_secs
+        with self._changed:
+            while not (result := condition(self.received)):
+                if not self._changed.wait(deadline - time.monotonic()):
+                    seen = sorted({one.topic for one in self.received})
+                    raise AssertionError(f"not within {timeout_secs} s; {len(self.received)} messages on {seen[:40]}")
+            return result
+
+    def messages(self, kind: type[schema.Message] | None = None) -> list[Any]:
+        """Return the decoded messages of a kind, or of all kinds that are one message a topic."""
+        with self._changed:
+            received = list(self.received)
+        decoded = (decode(one) for one in received)
+        return [message for message in decoded if isinstance(message, kind or schema.Message)]
+
+    def seqs(self) -> dict[tuple[str, str], list[int]]:
+        """Return the seqs of the main sequence in order of arrival, per run and worker."""
+        result: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for message in self.messages():
+            if message.__struct_config__.tag not in schema.BULK_KINDS:
+                result[message.run, message.worker].append(message.seq)
+        return result
+
+    def _on_message(self, _client: object, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        with self._changed:
+            self.received.append(Received(message.topic, message.payload, message.qos, message.retain))
+            self._changed.notify_all()
+
+
+def decode(one: Received) -> schema.Message | None:
+    """Return the message that was published as it is, or None for derived topics, images, models and batches."""
+    try:
+        kind = topics.parse(one.topic).kind
+    except DecodeError:
+        return None
+    if kind in ("frame", "object_model", "evidence", "command"):
+        return None
+    if kind == "hypotheses":
+        return None
+    return schema.decode(one.payload)
