@@ -1,0 +1,175 @@
+"""LiveViewConfig: the keys of `experiment.config` that concern the monitor, checked once.
+
+Place in the flow: `experiment` builds one from Monty's configuration and the environment; below it nobody reads
+either of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping, NamedTuple, Tuple, Union
+
+import msgspec
+
+from monty_mqtt.errors import ConfigError
+
+__all__ = ["ENVIRONMENT", "SETTINGS", "TOP_LEVEL", "LiveViewConfig", "Setting"]
+
+
+class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How one experiment is monitored. `docs/monty.md` lists the keys with ranges and defaults.
+
+    Attributes:
+        enable_liveview: False: `experiment.broadcaster` exists and does nothing.
+        zmq_host: Host of the bridge.
+        zmq_port: TCP port of the bridge.
+        liveview_host: Host of the LiveView page; told to the page, not used by the experiment.
+        liveview_port: TCP port of the LiveView page; as above.
+        sensor_image_throttle_ms: Least time between two frames of a sensor, milliseconds; 0 sends every frame.
+        run: The run's id. Empty: made from `experiment` or Monty's run name, `started`, and four hex digits.
+        started: When the run was started, ISO 8601. What makes all processes of a parallel run agree on its id.
+        experiment: Name of the experiment, Hydra's choice.
+        strict: Telemetry errors are raised instead of counted.
+        log_level: Records of Monty's logger below this are not sent.
+        max_logs_per_sec: Records sent per second and level; the rest is counted. 0 sends none.
+        frames: Whether camera and depth images are sent.
+        max_hypotheses: Hypotheses per learning module and cloud; 0 sends none.
+        hypotheses_per_sec: Clouds per second and learning module.
+        object_models: Whether learned points are sent after each training episode.
+        flush_secs: How long the end of a run waits for a bridge that was there to acknowledge the rest.
+        window_mib: Memory for what no bridge has acknowledged yet, MiB.
+        abort_exit_code: Exit code of the process after an abort by command; `python -m monty_mqtt.run` sets 3.
+    """
+
+    enable_liveview: bool = True
+    zmq_host: str = "127.0.0.1"
+    zmq_port: int = 5555
+    liveview_host: str = "127.0.0.1"
+    liveview_port: int = 8000
+    sensor_image_throttle_ms: int = 100
+    run: str = ""
+    started: str = ""
+    experiment: str = ""
+    strict: bool = False
+    log_level: str = "info"
+    max_logs_per_sec: int = 20
+    frames: bool = True
+    max_hypotheses: int = 500
+    hypotheses_per_sec: float = 2.0
+    object_models: bool = True
+    flush_secs: float = 5.0
+    window_mib: int = 64
+    abort_exit_code: int = 0
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], environ: Mapping[str, str]) -> LiveViewConfig:
+        """Return what `experiment.config` and the environment say. The environment wins.
+
+        Args:
+            config: Monty's `experiment.config`: a mapping, of which only our own keys are looked at.
+            environ: The process environment; see `ENVIRONMENT`.
+
+        Raises:
+            ConfigError: A key of `liveview` is unknown, or a value is of the wrong type or out of its range.
+        """
+        section = config.get("liveview") or {}
+        if not hasattr(section, "keys"):
+            raise ConfigError("experiment.config.liveview", section, "a mapping of settings")
+        found: Dict[str, Any] = {}
+        for name in TOP_LEVEL:
+            if config.get(name) is not None:
+                found[name] = _checked(f"experiment.config.{name}", SETTINGS[name], config.get(name))
+        for key in section:
+            if key in TOP_LEVEL or key not in SETTINGS:
+                raise ConfigError.unknown(f"experiment.config.liveview.{key}", set(SETTINGS) - set(TOP_LEVEL))
+            if section[key] is not None:
+                found[key] = _checked(f"experiment.config.liveview.{key}", SETTINGS[key], section[key])
+        for variable, name in ENVIRONMENT.items():
+            if environ.get(variable):
+                found[name] = _checked(variable, SETTINGS[name], _from_text(SETTINGS[name], environ[variable]))
+        return cls(**found)
+
+
+class Setting(NamedTuple):
+    """What a setting may be: its type, its least and greatest value (text: length), or the words it may be."""
+
+    kind: type
+    low: float = 0
+    high: float = 0
+    words: Tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return what is allowed, as a person says it."""
+        if self.words:
+            return f"one of {', '.join(self.words)}"
+        if self.kind is bool:
+            return "true or false"
+        if self.kind is str:
+            return f"text of {self.low:g} to {self.high:g} characters"
+        return f"{'a whole number' if self.kind is int else 'a number'} from {self.low:g} to {self.high:g}"
+
+
+_HOST = Setting(str, 1, 253)
+_PORT = Setting(int, 1, 65535)
+_NAME = Setting(str, 0, 300)
+_SWITCH = Setting(bool)
+
+SETTINGS: Dict[str, Setting] = {
+    "enable_liveview": _SWITCH,
+    "zmq_host": _HOST,
+    "zmq_port": _PORT,
+    "liveview_host": _HOST,
+    "liveview_port": _PORT,
+    "sensor_image_throttle_ms": Setting(int, 0, 3_600_000),
+    "run": _NAME,
+    "started": Setting(str, 0, 40),
+    "experiment": _NAME,
+    "strict": _SWITCH,
+    "log_level": Setting(str, words=("debug", "info", "warning", "error", "critical")),
+    "max_logs_per_sec": Setting(int, 0, 1000),
+    "frames": _SWITCH,
+    "max_hypotheses": Setting(int, 0, 500),
+    "hypotheses_per_sec": Setting(float, 0.01, 2),
+    "object_models": _SWITCH,
+    "flush_secs": Setting(float, 0, 60),
+    "window_mib": Setting(int, 1, 4096),
+    "abort_exit_code": Setting(int, 0, 125),
+}
+"""Every setting and what it may be, by name."""
+
+TOP_LEVEL = (
+    "enable_liveview",
+    "zmq_host",
+    "zmq_port",
+    "liveview_host",
+    "liveview_port",
+    "sensor_image_throttle_ms",
+)
+"""The settings that stand in `experiment.config` itself; the others stand in `experiment.config.liveview`."""
+
+ENVIRONMENT = {"MONTY_MQTT_ZMQ_HOST": "zmq_host", "MONTY_MQTT_ZMQ_PORT": "zmq_port", "MONTY_MQTT_RUN": "run"}
+"""Environment variables that beat the configuration: so `monty-mqtt run` tells where the bridge listens."""
+
+
+def _checked(key: str, setting: Setting, value: Any) -> Any:
+    if setting.words:
+        value = value.lower() if isinstance(value, str) else value
+        if value not in setting.words:
+            raise ConfigError(key, value, str(setting))
+        return value
+    if setting.kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not setting.kind:
+        raise ConfigError(key, value, str(setting))
+    if setting.kind is not bool and not setting.low <= _size(value) <= setting.high:
+        raise ConfigError(key, value, str(setting))
+    return value
+
+
+def _size(value: Any) -> float:
+    return float(len(value) if isinstance(value, str) else value)
+
+
+def _from_text(setting: Setting, text: str) -> Union[int, str]:
+    if setting.kind is int and text.strip().isdecimal():
+        return int(text)
+    return text
