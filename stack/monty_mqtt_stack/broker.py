@@ -1,14 +1,16 @@
-"""The MQTT broker of the far side: Mosquitto with the configuration that ships.
+"""The MQTT broker of the far side: Mosquitto with the configuration that ships, else amqtt.
 
 Place in the flow: the supervisor starts it first; tests start one each. Who may do what is in conf/mosquitto.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
-import time
+import sys
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import List, Optional, Self, Type, Union
@@ -16,19 +18,70 @@ from typing import List, Optional, Self, Type, Union
 from monty_mqtt.conf_dir import conf_dir
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import ports, secrets
+from monty_mqtt_stack.launch import Launch, Running
 from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.state import StateDir
 
-__all__ = ["Mosquitto", "find_mosquitto"]
+__all__ = ["HOW_TO_INSTALL", "Mosquitto", "amqtt_launch", "find_mosquitto", "mosquitto_launch"]
+
+HOW_TO_INSTALL = "`apt install mosquitto mosquitto-clients` or `brew install mosquitto`"
+
+_OFF_PATH = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
+"""Where Debian and Homebrew keep it; ordinary users' PATH has none of these."""
 
 _TRIES = 3
 
 
 def find_mosquitto() -> Optional[str]:
-    """Return the program's path, None where it is not installed. Debian keeps it in /usr/sbin, off users' PATH."""
-    if not os.environ.get("PATH"):
-        return None
-    return shutil.which("mosquitto")
+    """Return the program's path, None where it is not installed."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path=os.pathsep.join(_OFF_PATH))
+
+
+def mosquitto_launch(state: StateDir, host: str, port: int) -> Launch:
+    """Write Mosquitto's files into the state directory and return how to start it with them.
+
+    Raises:
+        ServiceError: It is not installed.
+    """
+    program = find_mosquitto()
+    if program is None:
+        raise ServiceError(f"mosquitto is not installed: {HOW_TO_INSTALL}")
+    config = state.mosquitto / "mosquitto.conf"
+    state.write_private(config, "".join(f"{line}\n" for line in _places(state, host, port)).encode())
+    return Launch(
+        name="broker",
+        program="mosquitto",
+        argv=(program, "-c", str(config)),
+        host=host,
+        port=port,
+        url=f"mqtt://{host}:{port}",
+        log_file=state.log_file("mosquitto"),
+        is_ready=partial(_is_ready, host, port),
+    )
+
+
+def amqtt_launch(state: StateDir, host: str, port: int) -> Launch:
+    """Return how to start the broker in pure Python.
+
+    Raises:
+        ServiceError: It is not installed.
+    """
+    if importlib.util.find_spec("amqtt") is None:
+        raise ServiceError("amqtt is not installed: pip install 'monty-mqtt[server]'")
+    secrets.ensure(state)
+    return Launch(
+        name="broker",
+        program="amqtt",
+        argv=(sys.executable, "-m", "monty_mqtt_stack.amqtt_broker", host, str(port), str(state.path)),
+        host=host,
+        port=port,
+        url=f"mqtt://{host}:{port}",
+        log_file=state.log_file("amqtt"),
+        is_ready=partial(_is_ready, host, port),
+        notes=(
+            f"amqtt is for looking: it is slow and keeps nothing when it ends; install Mosquitto: {HOW_TO_INSTALL}",
+        ),
+    )
 
 
 class Mosquitto:
@@ -38,8 +91,6 @@ class Mosquitto:
         state_dir: Where its secrets, data and log are.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
-        start_secs: How long it may take to answer.
-        stop_secs: How long it may take to save and end.
 
     Attributes:
         host: Address it listens on.
@@ -47,20 +98,12 @@ class Mosquitto:
     """
 
     def __init__(
-        self,
-        state_dir: Union[StateDir, Path, str, None] = None,
-        *,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        start_secs: float = 10.0,
-        stop_secs: float = 10.0,
+        self, state_dir: Union[StateDir, Path, str, None] = None, *, host: str = "127.0.0.1", port: int = 0
     ) -> None:
         self.state = StateDir(state_dir)
         self.host = host
         self.port = port
-        self._start_secs = start_secs
-        self._stop_secs = stop_secs
-        self._child: Optional[Child] = None
+        self._running: Optional[Running] = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -72,14 +115,14 @@ class Mosquitto:
         self.stop()
 
     @property
-    def pid(self) -> int:
-        """Its process id, 0 while it does not run."""
-        return self._child.pid if self._child and self._child.poll() is None else 0
+    def child(self) -> Optional[Child]:
+        """Its process, once it was started."""
+        return self._running.child if self._running else None
 
     @property
-    def child(self) -> Optional[Child]:
-        """The process, once it was started."""
-        return self._child
+    def pid(self) -> int:
+        """Its process id, 0 while it does not run."""
+        return self.child.pid if self.child and self.child.poll() is None else 0
 
     def password_file(self, user: str) -> Path:
         """Return the file that holds a user's password."""
@@ -95,68 +138,53 @@ class Mosquitto:
         Raises:
             ServiceError: It is not installed, the port is taken, or it does not answer in time.
         """
-        fixed = self.port != 0
-        for _ in range(1 if fixed else _TRIES):
-            self._spawn(self.port if fixed else ports.any_free(self.host))
-            if self._wait_until_ready():
+        if self.port:
+            self._start_on(self.port)
+            return
+        for attempt in range(_TRIES):
+            port = ports.any_free(self.host)
+            try:
+                self._start_on(port)
+            except ServiceError as error:  # somebody took it since
+                if attempt + 1 == _TRIES or "is taken" not in str(error):
+                    raise
+            else:
+                self.port = port
                 return
-            if fixed or "Address already in use" not in self._output():
-                break
-        self.stop()
-        if not fixed:
-            self.port = 0
-        raise ServiceError(f"mosquitto did not start: {self._last_line()} (log: {self.state.log_file('mosquitto')})")
 
     def stop(self) -> None:
         """Let it save and end; may be called twice."""
-        if self._child:
-            self._child.stop(self._stop_secs)
+        if self._running:
+            self._running.stop()
 
     def kill(self) -> None:
         """End it as `kill -9` does; `start()` starts it again on the same port."""
-        if self._child:
-            self._child.send_signal(signal.SIGKILL)
-            self._child.kill()
+        if self._running:
+            self._running.child.send_signal(signal.SIGKILL)
+            self._running.child.kill()
 
-    def _spawn(self, port: int) -> None:
-        program = find_mosquitto()
-        if program is None:
-            raise ServiceError("mosquitto is not installed: `apt install mosquitto` or `brew install mosquitto`")
-        self.port = port
-        passwords = secrets.ensure(self.state)
-        config = self.state.write_private(
-            self.state.mosquitto / "mosquitto.conf", "\n".join(self._places(passwords)).encode() + b"\n"
-        )
-        self._child = Child([program, "-c", str(config)], self.state.log_file("mosquitto"))
+    def _start_on(self, port: int) -> None:
+        self._running = Running(mosquitto_launch(self.state, self.host, port))
+        self._running.wait_until_ready()
 
-    def _places(self, passwords: Path) -> List[str]:
-        shipped = conf_dir() / "mosquitto"
-        acl = self.state.write_private(self.state.mosquitto / "acl", (shipped / "acl").read_bytes())
-        places = [
-            "# Written by monty-mqtt at each start: what differs from machine to machine.",
-            f"listener {self.port} {self.host}",
-            f"password_file {passwords}",
-            f"acl_file {acl}",
-            f"persistence_location {self.state.mosquitto}/",
-            f"include_dir {shipped / 'conf.d'}",
-        ]
-        if os.geteuid() == 0:
-            # Started as root, Mosquitto would become user `mosquitto`, who may not read files of mode 0600 of ours
-            # nor enter root's home; opening them to another user would be worse than staying who we are.
-            places.append("user root")
-        return places
 
-    def _wait_until_ready(self) -> bool:
-        child, deadline = self._child, time.monotonic() + self._start_secs
-        while child and child.poll() is None and time.monotonic() < deadline:
-            if ports.answers_mqtt(self.host, self.port) and child.poll() is None:
-                return True
-            child.wait(0.02)
-        return False
+def _places(state: StateDir, host: str, port: int) -> List[str]:
+    shipped = conf_dir() / "mosquitto"
+    acl = state.write_private(state.mosquitto / "acl", (shipped / "acl").read_bytes())
+    places = [
+        "# Written by monty-mqtt at each start: what differs from machine to machine.",
+        f"listener {port} {host}",
+        f"password_file {secrets.ensure(state)}",
+        f"acl_file {acl}",
+        f"persistence_location {state.mosquitto}/",
+        f"include_dir {shipped / 'conf.d'}",
+    ]
+    if os.geteuid() == 0:
+        # Started as root, Mosquitto would become user `mosquitto`, who may not read files of mode 0600 of ours
+        # nor enter root's home; opening them to another user would be worse than staying who we are.
+        places.append("user root")
+    return places
 
-    def _output(self) -> str:
-        return self._child.output() if self._child else ""
 
-    def _last_line(self) -> str:
-        lines = [line for line in self._output().splitlines() if "rror" in line] or self._output().splitlines()
-        return lines[-1] if lines else "no answer"
+def _is_ready(host: str, port: int, child: Child) -> bool:
+    return ports.answers_mqtt(host, port) and child.poll() is None

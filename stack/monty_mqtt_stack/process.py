@@ -12,14 +12,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import BinaryIO, Dict, Optional, Sequence
+from typing import BinaryIO, Callable, Dict, Optional, Sequence
 
 __all__ = ["Child"]
 
 _PR_SET_PDEATHSIG = 1
-_POLL_SECS = 0.02
+_LOG_BYTES = 10_000_000
+"""A log longer than this is set aside at the next start, in the place of the one before."""
 
 # Loaded before any fork: between fork and exec nothing may be imported.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -42,6 +42,7 @@ class Child:
     ) -> None:
         self.argv = list(argv)
         self.log_file = log_file
+        _set_aside(log_file)
         with _append(log_file) as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - the service table and the user's own command line
@@ -77,18 +78,23 @@ class Child:
         except subprocess.TimeoutExpired:
             return None
 
-    def send_signal(self, number: int) -> None:
-        """Send a signal to the process alone."""
-        if self.poll() is None:
+    def send_signal(self, number: int, *, to_group: bool = False) -> None:
+        """Send a signal to the process alone, or as a terminal does, to its whole group."""
+        if self.poll() is not None:
+            return
+        if to_group:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+        else:
             self._process.send_signal(number)
 
-    def stop(self, timeout_secs: float = 10.0, *, first: int = signal.SIGTERM) -> int:
+    def stop(self, timeout_secs: float) -> int:
         """Ask the process to end, wait at most `timeout_secs`, then kill its whole group. May be called twice.
 
         Returns:
             Its exit code, negative the signal that ended it.
         """
-        self.send_signal(first)
+        self.send_signal(signal.SIGTERM)
         if self.wait(timeout_secs) is None:
             self.kill()
         self._kill_group()
@@ -99,34 +105,28 @@ class Child:
         self._kill_group()
         self._process.wait()
 
-    def wait_for_line(self, start: str, timeout_secs: float) -> Optional[str]:
-        """Return the first line of its output that starts so; None if it ended or took longer."""
-        deadline = time.monotonic() + timeout_secs
-        while True:
-            ended = self.poll() is not None or time.monotonic() > deadline
-            for line in self.output().splitlines():
-                if line.startswith(start):
-                    return line
-            if ended:
-                return None
-            self.wait(_POLL_SECS)
-
     def _kill_group(self) -> None:
         # Nobody may be left, and macOS says EPERM for a group of zombies.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
 
+def _set_aside(path: Path) -> None:
+    if path.exists() and path.stat().st_size > _LOG_BYTES:
+        path.replace(path.with_name(path.name + ".1"))
+
+
 def _append(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
 
 
-def _die_with(parent_pid: int):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a closure for preexec_fn
-    if _LIBC is None:
+def _die_with(parent_pid: int) -> Optional[Callable[[], None]]:
+    libc = _LIBC
+    if libc is None:
         return None
 
     def die_with_parent() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent_pid:  # it died before the call above
             os._exit(1)
 

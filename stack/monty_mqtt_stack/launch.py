@@ -1,0 +1,128 @@
+"""How a service is started, and how one knows that it answers.
+
+Place in the flow: `services` says what to launch, `supervisor` and `broker` run it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Optional, Tuple, Union
+
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_stack import ports
+from monty_mqtt_stack.process import Child
+from monty_mqtt_stack.state import Endpoint
+
+__all__ = ["Launch", "LeftOut", "Running"]
+
+_POLL_SECS = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """A service that can be started here.
+
+    Attributes:
+        name: Its name in the table: `broker`, `bridge`, …
+        program: What runs: `mosquitto`, `amqtt`, …
+        argv: Program and arguments, without secrets.
+        host: Address it will listen on.
+        port: Port it will listen on.
+        url: The same for a person.
+        log_file: Where its output goes.
+        is_ready: Whether a started one answers.
+        ready_secs: How long it may take to answer.
+        stop_secs: How long it may take to end.
+        notes: What a person must know about it, one line each.
+    """
+
+    name: str
+    program: str
+    argv: Tuple[str, ...]
+    host: str
+    port: int
+    url: str
+    log_file: Path
+    is_ready: Callable[[Child], bool]
+    ready_secs: float = 15.0
+    stop_secs: float = 10.0
+    notes: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A service that is not started, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass
+class Running:
+    """A launched service: its present process, whether it answers, how often it was started again."""
+
+    launch: Launch
+    child: Child = field(init=False)
+    is_ready: bool = field(default=False, init=False)
+    restarts: int = field(default=0, init=False)
+    started: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self.spawn()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it answers."""
+        one = self.launch
+        return Endpoint(host=one.host, port=one.port, pid=self.child.pid, program=one.program, url=one.url)
+
+    def spawn(self) -> None:
+        """Start its process."""
+        self.is_ready = False
+        self.started = time.monotonic()
+        self.child = Child(self.launch.argv, self.launch.log_file)
+
+    def check(self) -> bool:
+        """Return whether it runs and answers; never waits long."""
+        if self.child.poll() is not None:
+            self.is_ready = False
+        elif not self.is_ready:
+            self.is_ready = self.launch.is_ready(self.child)
+        return self.is_ready
+
+    def wait_until_ready(self) -> None:
+        """Return when it answers.
+
+        Raises:
+            ServiceError: It ended, or did not answer in time; it is stopped then.
+        """
+        deadline = self.started + self.launch.ready_secs
+        while not self.check():
+            if self.child.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise ServiceError(f"{self.launch.name} did not start: {self.why()}")
+            self.child.wait(_POLL_SECS)
+
+    def why(self) -> str:
+        """Return in one line why it does not run: who has its port, else its last words."""
+        holder = self.launch.port and ports.owner(self.launch.port)
+        if holder and "Address already in use" in self.child.output():
+            return f"port {self.launch.port} is taken by {holder}"
+        return f"{last_words(self.child) or 'no answer'} (log: {self.launch.log_file})"
+
+    def stop(self) -> None:
+        """Let it end in its own way, within its bound; may be called twice."""
+        self.child.stop(self.launch.stop_secs)
+
+
+def last_words(child: Child) -> Optional[str]:
+    """Return the last line with an error in it, else the last line."""
+    lines = [line.strip() for line in child.output().splitlines() if line.strip()]
+    telling = [line for line in lines if "rror" in line] or lines
+    return telling[-1] if telling else None
+
+
+Planned = Union[Launch, LeftOut]
+"""What becomes of a service of the table."""
