@@ -2,8 +2,8 @@
 
 Up, multipart: ``v1 <kind>``, JSON, then the raw buffers of the message. Besides the kinds of `schema` there are
 
-- ``hello``   first of every connection, and whenever the bridge may have been restarted: who I am, `base` = the
-  oldest seq I can still send. Answered by WELCOME or REJECT.
+- ``hello``   first of every connection, and after every SYNC (the bridge may have been restarted): who I am, `base` = the
+  oldest seq I can still send. Answered by WELCOME or REJECT, each time. After a SYNC nothing is sent before the WELCOME.
 - ``probe``   nothing was acknowledged for 0.5 s although something is under way: `next` = last sent + 1.
   Answered by ACK or SYNC.
 - ``dropped`` stands in the place of the seqs `first` … `last`, which did not fit the sender's memory.
@@ -52,7 +52,12 @@ _LONGEST_HEAD = 64
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True):
-    """`base`: oldest seq the sender can still send; `bulk_base`: next bulk seq it will send."""
+    """`base`: oldest seq the sender can still send; `bulk_base`: next bulk seq it will send.
+
+    `started_unix_nanos` tells senders apart that use one run and worker after another (a script run twice with
+    run="x"): where it is not 0 and differs from what the bridge knows for this worker, the bridge forgets what it wanted next
+    and begins at `base`. Else the second script's messages would look like duplicates of the first one's, and be lost.
+    """
 
     schema_version: int
     run: str
@@ -61,6 +66,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     bulk_base: int = 0
     pid: int = 0
     host: str = ""
+    started_unix_nanos: int = 0
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
