@@ -1,0 +1,296 @@
+"""What publishes: numbers every message, keeps it until the bridge has it, and never disturbs the experiment.
+
+Place in the flow: hooks, experiment and the user's own code call this from any thread, task or process; the messages
+go through `outbox`, `window` and `link` to the bridge. No thread, no sleep, no blocking send; one lock. After the
+constructor nothing raises (unless `strict`): a telemetry error is counted, and logged once per kind.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections import deque
+from types import TracebackType
+from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Set, Tuple, Type
+
+from monty_mqtt import about, calls, processes, schema
+from monty_mqtt.counts import Counts
+from monty_mqtt.outbox import Outbox
+from monty_mqtt.queued import QUEUED, Queued
+from monty_mqtt.settings import WINDOW_BYTES, Settings
+from monty_mqtt.window import Buffer
+
+__all__ = ["ZmqBroadcaster"]
+
+_log = logging.getLogger(__name__)
+
+_LISTENING_SECS = 1.5
+"""How long a bridge that listens may take to answer a process that ends already: ZMQ tries at least once a second."""
+
+_WAIT_SECS = 0.01
+
+
+class ZmqBroadcaster:
+    """Publishes one worker's messages to the bridge.
+
+    `with ZmqBroadcaster(run="x") as b:` publishes what the process is and status `running` at the start, and at the end
+    `completed`, `aborted` or `error` with the traceback.
+
+    Args:
+        run: The run's id; all processes of a run use the same.
+        worker: This publisher within the run, each its own. A forked or spawned child becomes `<worker>-<pid>` by
+        itself. zmq_host: Where the bridge is; default MONTY_MQTT_ZMQ_HOST, else 127.0.0.1.
+        zmq_port: Its port, 1 to 65535; default MONTY_MQTT_ZMQ_PORT, else 5555.
+        enabled: False: every call does nothing at all.
+        strict: Raise telemetry errors instead of counting them; for tests.
+        window_bytes: Memory for what the bridge has not taken over yet; beyond it the oldest messages are dropped and
+        counted.
+
+    Raises:
+        ConfigError: A setting is of the wrong type or out of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: str,
+        worker: str = "main",
+        zmq_host: Optional[str] = None,
+        zmq_port: Optional[int] = None,
+        enabled: bool = True,
+        strict: bool = False,
+        window_bytes: int = WINDOW_BYTES,
+    ) -> None:
+        self._settings = Settings.checked(
+            run=run,
+            worker=worker,
+            zmq_host=zmq_host,
+            zmq_port=zmq_port,
+            enabled=enabled,
+            strict=strict,
+            window_bytes=window_bytes,
+        )
+        self.enabled = enabled
+        self.token = os.urandom(8).hex()
+        self._closed = False
+        self._set_up(worker)
+        if enabled:
+            processes.know(self)
+
+    @classmethod
+    def of_child(cls, settings: Settings, token: str) -> ZmqBroadcaster:
+        """Return what a broadcaster becomes that was pickled into this process; used by `pickle` only."""
+        self = cls.__new__(cls)
+        self._settings = settings
+        self.enabled = settings.enabled
+        self.token = token
+        self._closed = False
+        self._set_up(f"{settings.worker}-{os.getpid()}")
+        return self
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self._settings.run
+
+    @property
+    def worker(self) -> str:
+        """The worker's name in this process."""
+        return self._outbox.worker
+
+    @property
+    def counts(self) -> Counts:
+        """What became of the messages so far."""
+        return self._outbox.counts(self._errors)
+
+    def publish(self, kind: Type[schema.Message], buffers: Sequence[Buffer] = (), **fields: Any) -> Queued:
+        """Publish a message of `kind`; run, worker, seq and time are filled in here.
+
+        Args:
+            kind: A class of `schema.KINDS`.
+            buffers: Raw pixels or points, as the kind's docstring lists them; copied before the call returns.
+            **fields: The message's own fields: plain values, or pieces from `parts`.
+        """
+        if self.enabled:
+            self._guarded(self._outbox.take, kind, buffers, fields)
+        return QUEUED
+
+    def publish_metric(self, /, name: str, value: Any, **metadata: Any) -> Queued:
+        """Publish a number: a Python, numpy or torch scalar. NaN and infinity become null and are counted."""
+        if self.enabled:
+            self._guarded(self._call, calls.metric, name, value, metadata)
+        return QUEUED
+
+    def publish_data(self, /, stream: str, data: Any) -> Queued:
+        """Publish any value under a stream's name; `values.plain` says what becomes of what JSON does not know."""
+        if self.enabled:
+            self._guarded(self._call, calls.data, stream, data)
+        return QUEUED
+
+    def publish_log(self, /, level: str, message: str, **metadata: Any) -> Queued:
+        """Publish a line of text. `level`: debug, info, warning, error or critical."""
+        if self.enabled:
+            self._guarded(self._call, calls.log, level, message, metadata)
+        return QUEUED
+
+    def publish_state(self, /, **state: Any) -> Queued:
+        """Set keys of the worker's state. What is published, and kept for late viewers, is always the whole of it."""
+        if self.enabled:
+            self._guarded(self._call, calls.state, self._state, state)
+        return QUEUED
+
+    def pump(self) -> None:
+        """Read what the bridge said and send what is due. Every publish does it, too."""
+        if self.enabled:
+            self._guarded(self._outbox.pump)
+
+    def take_commands(self) -> List[schema.Command]:
+        """Return the commands that came since the last call, oldest first, each id once."""
+        self.pump()
+        link = self._outbox.link
+        commands: List[schema.Command] = []
+        while link is not None and link.commands:
+            command = link.commands.popleft()
+            if command.id not in self._obeyed:
+                self._obeyed.add(command.id)
+                commands.append(command)
+        return commands
+
+    def flush(self, timeout_secs: float) -> bool:
+        """Wait until the bridge has taken over everything, at most `timeout_secs`; return whether it has."""
+        deadline = time.monotonic() + timeout_secs
+        while self.enabled:
+            self._guarded(self._look)
+            link, left_secs = self._outbox.link, deadline - time.monotonic()
+            if link is None or not self._outbox.window:
+                break
+            if left_secs <= 0 or link.refused is not None:
+                return False
+            link.wait(min(left_secs, _WAIT_SECS))
+        return True
+
+    def close(self, status: str = "completed", flush_secs: float = 5.0) -> None:
+        """Publish the End, hand over what is left, and close. May be called twice.
+
+        Args:
+            status: The final status word.
+            flush_secs: How long a bridge that was seen may take for the rest. Where none was, this does not wait.
+        """
+        with self._lock:
+            if self._closed or not self.enabled:
+                return
+            self._closed = True
+        try:
+            self._guarded(self._outbox.end, status)
+            if self._bridge_answers(flush_secs):
+                self.flush(flush_secs)
+        finally:
+            self._guarded(self._outbox.shut)
+            processes.forget(self)
+
+    def close_at_exit(self) -> None:
+        """Close because the process ends; after an exception that nobody caught the status is `error`."""
+        self.close("error" if getattr(sys, "last_type", None) else "completed")
+
+    def become_child(self) -> List[object]:
+        """Start anew in a forked child, as another worker, without messages; return what is the parent's."""
+        abandoned = [self._lock, *self._outbox.abandoned()]
+        self._set_up(f"{self._settings.worker}-{os.getpid()}")
+        self._outbox.ended = self._closed
+        return abandoned
+
+    def __enter__(self) -> ZmqBroadcaster:  # noqa: PYI034 - Self needs Python 3.11; nobody derives from this
+        if self.enabled:
+            self.publish(schema.Info, **about.this_process(self.run))
+            self.publish(schema.Status, status="running")
+        return self
+
+    def __exit__(
+        self, _type: Optional[Type[BaseException]], error: Optional[BaseException], _traceback: Optional[TracebackType]
+    ) -> None:
+        if self.enabled:
+            fields = about.outcome(error)
+            self.publish(schema.Status, **fields)
+            self.close(fields["status"])
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _revive, (self.token, self._settings)
+
+    def _set_up(self, worker: str) -> None:
+        self._lock = threading.RLock()
+        self._busy = False
+        self._torn = False
+        self._pending: Deque[Tuple[Callable[..., None], Tuple[Any, ...]]] = deque()
+        self._outbox = Outbox(self._settings, worker)
+        self._state: Dict[str, Any] = {}
+        self._obeyed: Set[str] = set()
+        self._errors = 0
+        self._warned: Set[str] = set()
+
+    def _guarded(self, call: Callable[..., None], *args: Any) -> None:
+        """Run `call` under the lock; where a signal handler interrupts that, its own call runs afterwards."""
+        with self._lock:
+            if self._busy:
+                self._pending.append((call, args))
+                return
+            try:
+                self._busy = True
+                self._attempt(call, args)
+                while self._pending:
+                    self._attempt(*self._pending.popleft())
+            finally:
+                self._busy = False
+
+    def _attempt(self, call: Callable[..., None], args: Tuple[Any, ...]) -> None:
+        try:
+            if self._torn:
+                self._torn = False
+                self._outbox.mend()
+            call(*args)
+        except Exception as error:
+            self._count(error)
+            if self._settings.strict:
+                raise
+        except BaseException:
+            self._torn = True  # Ctrl+C may have fallen between two frames of a message
+            raise
+
+    def _count(self, error: Exception) -> None:
+        self._errors += 1
+        kind = type(error).__name__
+        if kind not in self._warned:
+            self._warned.add(kind)
+            _log.warning("telemetry of run %r: %s: %s (more of this kind are only counted)", self.run, kind, error)
+
+    def _call(self, make: Callable[..., calls.Call], *args: Any) -> None:
+        kind, fields, non_finite = make(*args)
+        self._outbox.non_finite += non_finite
+        self._outbox.take(kind, (), fields)
+
+    def _look(self) -> None:
+        self._outbox.pump(look=True)
+
+    def _bridge_answers(self, most_secs: float) -> bool:
+        """Return whether there is a bridge to flush to.
+
+        A short process may end before the first WELCOME came. To wait for it always would make every process without a
+        bridge pay, so the kernel is asked first: a port that nobody listens on is refused at once, and then nothing is
+        waited for.
+        """
+        link = self._outbox.link
+        if link is None:
+            return False
+        self._guarded(self._look)
+        if not link.seen and link.sender.somebody_listens():
+            deadline = time.monotonic() + min(_LISTENING_SECS, most_secs)
+            while not link.seen and time.monotonic() < deadline:
+                link.wait(_WAIT_SECS)
+                self._guarded(self._look)
+        return link.seen and link.refused is None
+
+
+def _revive(token: str, settings: Settings) -> ZmqBroadcaster:
+    return processes.revive(token, lambda: ZmqBroadcaster.of_child(settings, token))

@@ -1,0 +1,57 @@
+"""The user's calls -> kinds and fields. Pure.
+
+Place in the flow: `broadcaster.publish_metric` and its sisters come through here, so that whatever a user passes
+becomes a message that everybody can read. Each function returns the kind, its fields, and how many numbers became null.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Tuple, Type
+
+from monty_mqtt import schema
+from monty_mqtt.values import plain
+
+__all__ = ["Call", "data", "log", "metric", "state"]
+
+Call = Tuple[Type[schema.Message], Dict[str, Any], int]
+
+
+def metric(name: Any, value: Any, metadata: Dict[str, Any]) -> Call:
+    """Return a `metric`; arrays of one number count as that number.
+
+    Raises:
+        TypeError: `value` is no number.
+    """
+    number, non_finite = plain(value)
+    while isinstance(number, list) and len(number) == 1:
+        number = number[0]
+    if isinstance(number, (int, float)):
+        number = float(number)
+    elif number is not None:
+        raise TypeError(f"publish_metric({name!r:.100}): {number!r:.100} is no number")
+    kept, more = plain(metadata) if metadata else ({}, 0)
+    return schema.Metric, {"name": _text(name), "value": number, "metadata": kept}, non_finite + more
+
+
+def data(stream: Any, value: Any) -> Call:
+    """Return a `data` message."""
+    kept, non_finite = plain(value)
+    return schema.Data, {"stream": _text(stream), "data": kept}, non_finite
+
+
+def log(level: Any, message: Any, metadata: Dict[str, Any]) -> Call:
+    """Return a `log` message."""
+    kept, non_finite = plain(metadata) if metadata else ({}, 0)
+    return schema.Log, {"level": _text(level).lower(), "message": _text(message), "metadata": kept}, non_finite
+
+
+def state(whole: Dict[str, Any], changes: Dict[str, Any]) -> Call:
+    """Update `whole` and return it as a `state` message."""
+    kept, non_finite = plain(changes)
+    whole.update(kept)
+    return schema.State, {"state": whole}, non_finite
+
+
+def _text(value: Any) -> str:
+    text = plain(value)[0]
+    return text if isinstance(text, str) else str(text)

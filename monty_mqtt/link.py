@@ -1,0 +1,278 @@
+"""One DEALER socket to the bridge, and what has been said on it.
+
+Place in the flow: `broadcaster` puts messages into the `window` and calls `pump`; this sends them, reads the answers
+and repeats what a restarted or thawed bridge misses. It is the experiment's half of `protocol`. Not thread-safe: the
+broadcaster's lock guards it.
+
+It never blocks and has no thread (ZMQ's own I/O thread carries the bytes). All intervals are of the monotonic clock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Callable, Deque, Dict, List, Optional, Sequence, Tuple, Type
+
+import zmq
+
+from monty_mqtt import protocol
+from monty_mqtt.errors import DecodeError
+from monty_mqtt.schema import Command
+from monty_mqtt.sender import Sender
+from monty_mqtt.window import Buffer, Window
+
+__all__ = ["BULK_BOUND_BYTES", "Link"]
+
+BULK_BOUND_BYTES = 8 << 20
+"""Frames and clouds under way at most; above it new ones are dropped."""
+
+_UNDER_WAY_BYTES = 8 << 20
+"""Sent and not acknowledged at most. ZMQ keeps a copy of its own of what it cannot pass on (SNDHWM is 0: so its I/O
+thread can go on during a long step), and a frozen bridge must not make that grow."""
+
+_UNWELCOMED_BYTES = 1 << 20
+"""The same before the first answer: enough for a process that ends at once, little to repeat to a late bridge."""
+
+_SENDS_A_CALL = 64
+"""Without this bound one call that follows an outage took 0.7 s."""
+
+_READS_A_CALL = 256
+_READ_EVERY_SECS = 0.001
+"""Looking for answers costs 2.4 us; acknowledgements come every 20 to 50 ms."""
+
+_REPEAT_SECS = 0.5
+_REPEAT_MAX_SECS = 4.0
+"""HELLO and PROBE are repeated after 0.5, 1, 2, 4, 4, … s: while the bridge is frozen they pile up in its socket."""
+
+_SYNC_GAP_SECS = 0.1
+"""The bridge says SYNC at most ten times a second; all of one burst get one HELLO."""
+
+
+class Link:
+    """The connection of one worker; made in the process that uses it.
+
+    Args:
+        sender: Who sends.
+        window: The messages to send.
+
+    Attributes:
+        sender: Who sends.
+        seen: Whether a bridge ever answered.
+        refused: Why the bridge takes nothing from us, if it said so.
+        acknowledged: Messages the bridge has taken over.
+        errors: Answers that were none.
+        commands: What the bridge passed down and nobody took yet.
+        bulk_next: Seq of the next frame or cloud.
+        bulk_dropped: Frames and clouds that were not sent.
+    """
+
+    def __init__(self, sender: Sender, window: Window) -> None:
+        self.seen = False
+        self.refused: Optional[str] = None
+        self.acknowledged = 0
+        self.errors = 0
+        self.commands: Deque[Command] = deque()
+        self.bulk_next = 0
+        self.bulk_dropped = 0
+        self.sender = sender
+        self._window = window
+        self._bulk: Deque[Tuple[int, int]] = deque()
+        self._bulk_bytes = 0
+        self._bulk_probed = 0
+        self._limit = min(_UNWELCOMED_BYTES, window.bound_bytes // 2)
+        self._welcomed = False
+        self._paused = False
+        self._read_at = 0.0
+        self._repeat_at = 0.0
+        self._repeat_secs = _REPEAT_SECS
+        self._hello_at = 0.0
+        self._hello_next = 0
+        self._hello_bulk = 0
+        self._hear: Dict[Type[object], Callable[..., None]] = {
+            protocol.Welcome: self._hear_welcome,
+            protocol.Ack: self._hear_ack,
+            protocol.Sync: self._hear_sync,
+            protocol.Reject: self._hear_reject,
+            Command: self._hear_command,
+        }
+        self._context = zmq.Context()
+        self._connect()
+
+    def pump(self, *, look: bool = False) -> None:
+        """Read answers, say what is due, send at most 64 of the unsent. `look`: read even if just done."""
+        now = time.monotonic()
+        if now >= self._read_at or look:
+            self._read_at = now + _READ_EVERY_SECS
+            self._read(now)
+            if now >= self._repeat_at:
+                self._repeat(now)
+        if self._window.unsent and not self._paused and self.refused is None:
+            self._send_unsent(now)
+
+    def bulk_has_room(self) -> bool:
+        """Return whether a frame or cloud would be sent now; else count it as dropped."""
+        room = self._bulk_bytes < BULK_BOUND_BYTES and self.refused is None
+        if not room:
+            self.bulk_next += 1
+            self.bulk_dropped += 1
+        return room
+
+    def send_bulk(self, frames: Sequence[Buffer]) -> None:
+        """Send a frame or cloud that carries `bulk_next`; it is not kept."""
+        size = sum(len(frame) for frame in frames)
+        if not self._bulk:
+            self._repeat_at = max(self._repeat_at, time.monotonic() + _REPEAT_SECS)
+        self._send(frames)
+        self._bulk.append((self.bulk_next, size))
+        self._bulk_bytes += size
+        self.bulk_next += 1
+
+    def wait(self, secs: float) -> None:
+        """Wait until something may have come, at most `secs`. Touches the socket's descriptor only: needs no lock."""
+        poller = zmq.Poller()
+        poller.register(self._fd, zmq.POLLIN)
+        poller.poll(int(secs * 1000) + 1)
+
+    def close(self) -> None:
+        """Close at once; what was not passed on is gone. May be called twice."""
+        self._socket.close(linger=0)
+        self._context.term()
+
+    def reconnect(self) -> None:
+        """Begin anew on another socket: this one may hold half a message."""
+        self._socket.close(linger=0)
+        self._window.rewind(self._window.base)
+        self._welcomed = False
+        self._connect()
+
+    def abandoned(self) -> List[object]:
+        """Return what a forked child must keep and never touch: it belongs to the parent's I/O thread."""
+        return [self._socket, self._context]
+
+    def _connect(self) -> None:
+        self._socket = _dealer(self._context, self.sender)
+        self._fd = int(self._socket.get(zmq.FD))
+        self._say_hello(time.monotonic())
+
+    def _send(self, frames: Sequence[Buffer]) -> None:
+        # Two sends cost half of send_multipart, which first checks every frame.
+        for frame in frames[:-1]:
+            self._socket.send(frame, zmq.NOBLOCK | zmq.SNDMORE)
+        self._socket.send(frames[-1], zmq.NOBLOCK)
+
+    def _send_unsent(self, now: float) -> None:
+        window = self._window
+        if not window.sent:
+            self._repeat_at = max(self._repeat_at, now + _REPEAT_SECS)
+        for _ in range(_SENDS_A_CALL):
+            if not window.unsent:
+                return
+            entry = window.unsent[0]
+            if window.sent_bytes and window.sent_bytes + entry.size > self._limit:
+                return
+            self._send(entry.frames or self.sender.tombstone(entry.first, entry.last))
+            window.mark_sent()
+
+    def _read(self, now: float) -> None:
+        for _ in range(_READS_A_CALL):
+            if not int(self._socket.get(zmq.EVENTS)) & zmq.POLLIN:
+                return
+            frames = self._socket.recv_multipart(zmq.NOBLOCK)
+            try:
+                answer = protocol.decode_down(frames[-1])
+            except DecodeError:
+                self.errors += 1
+            else:
+                self._hear[type(answer)](answer, now)
+
+    def _repeat(self, now: float) -> None:
+        if self.refused is not None:
+            return
+        if not self._welcomed:
+            self._say_hello(now)
+        elif self._window.sent or self._bulk:
+            self._probe(now)
+
+    def _say_hello(self, now: float) -> None:
+        self._hello_at = now
+        self._hello_next = self._window.next_unsent()
+        self._hello_bulk = self.bulk_next
+        self._send(self.sender.hello(self._window.base, self.bulk_next))
+        self._later(now)
+
+    def _probe(self, now: float) -> None:
+        self._bulk_probed = self.bulk_next
+        self._send(self.sender.probe(self._window.next_unsent(), self.bulk_next))
+        self._later(now)
+
+    def _later(self, now: float) -> None:
+        self._repeat_at = now + self._repeat_secs
+        self._repeat_secs = min(2 * self._repeat_secs, _REPEAT_MAX_SECS)
+
+    def _progress(self, now: float) -> None:
+        self._repeat_secs = _REPEAT_SECS
+        self._repeat_at = now + _REPEAT_SECS
+
+    def _hear_welcome(self, welcome: protocol.Welcome, now: float) -> None:
+        self.seen = True
+        self._welcomed = True
+        self._paused = False
+        self._limit = min(_UNDER_WAY_BYTES, self._window.bound_bytes // 2)
+        self.acknowledged += self._window.acknowledge(welcome.next)
+        # What was sent behind that HELLO on the same pipe is on its way; anything else is sent again: twice does no
+        # harm.
+        if welcome.next != self._hello_next:
+            self._window.rewind(welcome.next)
+        self._free_bulk(max(welcome.bulk_next, self._hello_bulk))
+        self._progress(now)
+
+    def _hear_ack(self, ack: protocol.Ack, now: float) -> None:
+        self.seen = True
+        freed = self._window.acknowledge(ack.next)
+        self.acknowledged += freed
+        # An answer that follows a probe: every frame before the probe has arrived or never will.
+        freed_bulk = self._free_bulk(max(ack.bulk_next, self._bulk_probed))
+        if freed or freed_bulk:
+            self._progress(now)
+
+    def _hear_sync(self, _sync: protocol.Sync, now: float) -> None:
+        """Greet again: the bridge may not know us any more. WELCOME will say where to go on; send nothing before."""
+        self.seen = True
+        self._paused = True
+        self._repeat_secs = _REPEAT_SECS
+        if self._welcomed or now - self._hello_at >= _SYNC_GAP_SECS:
+            self._welcomed = False
+            self._say_hello(now)
+
+    def _hear_reject(self, reject: protocol.Reject, _now: float) -> None:
+        self.seen = True
+        self.refused = reject.reason
+
+    def _hear_command(self, command: Command, _now: float) -> None:
+        self.seen = True
+        self.commands.append(command)
+
+    def _free_bulk(self, bulk_next: int) -> bool:
+        freed = False
+        while self._bulk and self._bulk[0][0] < bulk_next:
+            self._bulk_bytes -= self._bulk.popleft()[1]
+            freed = True
+        return freed
+
+
+def _dealer(context: zmq.Context[zmq.Socket[bytes]], sender: Sender) -> zmq.Socket[bytes]:
+    dealer = context.socket(zmq.DEALER)
+    for option, value in (
+        (zmq.SNDHWM, 0),
+        (zmq.RCVHWM, 10_000),
+        (zmq.LINGER, 0),
+        (zmq.IMMEDIATE, 0),
+        (zmq.RECONNECT_IVL, 100),
+        (zmq.RECONNECT_IVL_MAX, 1000),
+        (zmq.HEARTBEAT_IVL, 1000),
+        (zmq.HEARTBEAT_TIMEOUT, 3000),
+        (zmq.IPV6, int(":" in sender.host)),
+    ):
+        dealer.set(option, value)
+    dealer.connect(sender.endpoint)
+    return dealer

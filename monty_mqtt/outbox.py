@@ -1,0 +1,151 @@
+"""What lies behind the broadcaster's lock: numbers a message, keeps it, opens the link when it is first needed.
+
+Place in the flow: `broadcaster` calls this under its lock; `window` and `link` do the work.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Type
+
+from monty_mqtt import protocol, schema
+from monty_mqtt.counts import Counts
+from monty_mqtt.sender import Sender
+from monty_mqtt.stamps import Stamps
+from monty_mqtt.values import plain
+from monty_mqtt.window import Buffer, Window
+
+if TYPE_CHECKING:
+    from monty_mqtt.link import Link
+    from monty_mqtt.settings import Settings
+
+__all__ = ["Outbox"]
+
+_log = logging.getLogger(__name__)
+
+_KINDS = {cls: (protocol.head(kind), kind in schema.BULK_KINDS) for kind, cls in schema.KINDS.items()}
+
+
+class Outbox:
+    """One worker's messages, from seq 0. Not thread-safe.
+
+    Args:
+        settings: The broadcaster's.
+        worker: The worker's name in this process.
+
+    Attributes:
+        link: The connection; None until the first message.
+        stamps: Where the messages' times come from.
+        window: What the bridge has not taken over yet.
+        non_finite: NaN and infinite numbers that became null in the user's calls.
+        ended: Whether the End was published; later messages are only counted.
+    """
+
+    def __init__(self, settings: Settings, worker: str) -> None:
+        self.worker = worker
+        self.link: Optional[Link] = None
+        self.stamps = Stamps()
+        self.window = Window(settings.window_bytes)
+        self.non_finite = 0
+        self.ended = False
+        self._settings = settings
+        self._run = settings.run
+        self._started_unix_nanos = self.stamps.take()
+        self._bulk_published = 0
+        self._refused = 0
+        self._said_refused = False
+
+    def take(self, kind: Type[schema.Message], buffers: Sequence[Buffer], fields: Dict[str, Any]) -> None:
+        """Number a message, keep it and send what can be sent."""
+        link = self.link or self.open()
+        if self.ended or link.refused is not None:
+            self._refused += 1
+            return
+        head, is_bulk = _KINDS[kind]
+        if is_bulk:
+            if link.bulk_has_room():
+                link.send_bulk([head, self._encoded(kind, link.bulk_next, fields), *map(bytes, buffers)])
+                self._bulk_published += 1
+        else:
+            self.window.append([head, self._encoded(kind, self.window.next_seq, fields), *map(bytes, buffers)])
+        self.pump()
+
+    def pump(self, *, look: bool = False) -> None:
+        """Read answers and send what is due. `look`: read even if that was done a moment ago."""
+        link = self.link
+        if link is None:
+            return
+        link.pump(look=look)
+        if link.refused is not None and not self._said_refused:
+            self._said_refused = True
+            _log.warning("the bridge at %s refuses run %r: %s", link.sender.endpoint, self._run, link.refused)
+
+    def open(self) -> Link:
+        """Return the link, made now if need be: in the process that uses it."""
+        from monty_mqtt.link import Link  # noqa: PLC0415 - zmq takes 40 ms; who disabled us needs none
+
+        settings = self._settings
+        sender = Sender(self._run, self.worker, self._started_unix_nanos, settings.zmq_host, settings.zmq_port)
+        self.link = Link(sender, self.window)
+        return self.link
+
+    def end(self, status: str) -> None:
+        """Publish the End, unless nothing was ever published."""
+        if self.link is not None and not self.ended:
+            counts = self.counts(0)
+            fields = {
+                "status": status,
+                "dropped": counts.dropped,
+                "bulk_seq": self.link.bulk_next,
+                "bulk_dropped": counts.bulk_dropped,
+                "errors": counts.errors,
+                "non_finite": counts.non_finite,
+            }
+            self.take(schema.End, (), fields)
+        self.ended = True
+
+    def shut(self) -> None:
+        """Close the link and say what is lost."""
+        link, left = self.link, len(self.window.messages())
+        if link is None:
+            return
+        link.close()
+        if left and link.seen:
+            _log.error("run %r: %d messages are lost: the bridge did not take them in time", self._run, left)
+        elif left:
+            _log.warning("run %r: %d messages are lost: no bridge at %s", self._run, left, link.sender.endpoint)
+
+    def mend(self) -> None:
+        """Put right what Ctrl+C may have torn: half a message on the socket, half a step in the window."""
+        self.window.mend()
+        if self.link is not None:
+            self.link.reconnect()
+
+    def abandoned(self) -> List[object]:
+        """Return what a forked child must keep and never touch."""
+        return [self, *(self.link.abandoned() if self.link else ())]
+
+    def counts(self, errors: int) -> Counts:
+        """Return what became of the messages so far; `errors` are the caller's own."""
+        link, window = self.link, self.window
+        acknowledged = link.acknowledged if link else 0
+        return Counts(
+            published=window.next_seq,
+            acknowledged=acknowledged,
+            unacknowledged=window.next_seq - window.dropped - acknowledged,
+            dropped=window.dropped + self._refused,
+            bulk_published=self._bulk_published,
+            bulk_dropped=link.bulk_dropped if link else 0,
+            errors=errors + (link.errors if link else 0),
+            non_finite=self.non_finite,
+            bridge_seen=link is not None and link.seen,
+        )
+
+    def _encoded(self, kind: Type[schema.Message], seq: int, fields: Dict[str, Any]) -> bytes:
+        stamp = self.stamps.take()
+        try:
+            return schema.encode(kind(run=self._run, worker=self.worker, seq=seq, time_unix_nanos=stamp, **fields))
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            fields, non_finite = plain(fields)
+            self.non_finite += non_finite
+            return schema.encode(kind(run=self._run, worker=self.worker, seq=seq, time_unix_nanos=stamp, **fields))

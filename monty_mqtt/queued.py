@@ -1,0 +1,47 @@
+"""What every `publish_*` call returns: nothing to wait for, but it may be awaited.
+
+Place in the flow: the end of a user's call. `b.publish_metric("loss", 0.5)` and `await b.publish_metric("loss", 0.5)`
+do the same: the message was taken (queued, not delivered) before the call returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, Generator, Iterator
+
+__all__ = ["QUEUED", "Queued"]
+
+
+class Queued(Coroutine):  # type: ignore[type-arg]  # Python 3.8 cannot subscript it
+    """A coroutine that finished before it began.
+
+    Why a Coroutine and not only an awaitable: `asyncio.run` and `create_task` take nothing less.
+    It holds no state, so one object serves all calls and may be awaited any number of times.
+    """
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self  # type: ignore[return-value]  # a Coroutine has the methods that `await` calls
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        raise StopIteration
+
+    def send(self, _value: Any) -> Any:
+        """Finish at once."""
+        raise StopIteration
+
+    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
+        """Raise what a cancelled task throws in, as an unstarted coroutine does."""
+        error = typ if val is None else val
+        raise error if tb is None else error.with_traceback(tb)
+
+    def close(self) -> None:
+        """Do nothing: there is nothing left to stop."""
+
+
+QUEUED = Queued()
+"""The one that all calls return."""

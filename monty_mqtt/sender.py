@@ -1,0 +1,67 @@
+"""Who sends, where to, and how it introduces itself.
+
+Place in the flow: `outbox` makes one per process and worker; `link` speaks with its words.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import List, NamedTuple
+
+from monty_mqtt import protocol
+from monty_mqtt.schema import SCHEMA_VERSION
+
+__all__ = ["Sender"]
+
+_CONNECT_SECS = 0.25
+"""How long the kernel may take to say whether anybody listens. For this machine it knows at once; the time is for a
+host that does not answer to what it does not like."""
+
+
+class Sender(NamedTuple):
+    """One worker in one process.
+
+    `started_unix_nanos` tells apart two that use the same names one after the other.
+    """
+
+    run: str
+    worker: str
+    started_unix_nanos: int
+    host: str
+    port: int
+
+    @property
+    def endpoint(self) -> str:
+        """The bridge's address as ZMQ wants it."""
+        return f"tcp://[{self.host}]:{self.port}" if ":" in self.host else f"tcp://{self.host}:{self.port}"
+
+    def hello(self, base: int, bulk_base: int) -> List[bytes]:
+        """Return the frames of a HELLO."""
+        hello = protocol.Hello(
+            schema_version=SCHEMA_VERSION,
+            run=self.run,
+            worker=self.worker,
+            base=base,
+            bulk_base=bulk_base,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            started_unix_nanos=self.started_unix_nanos,
+        )
+        return protocol.encode_up(hello)
+
+    def probe(self, next_seq: int, bulk_next: int) -> List[bytes]:
+        """Return the frames of a PROBE."""
+        return protocol.encode_up(protocol.Probe(run=self.run, worker=self.worker, next=next_seq, bulk_next=bulk_next))
+
+    def tombstone(self, first: int, last: int) -> List[bytes]:
+        """Return the frames of a DROPPED."""
+        return protocol.encode_up(protocol.Dropped(run=self.run, worker=self.worker, first=first, last=last))
+
+    def somebody_listens(self) -> bool:
+        """Return whether a plain TCP connection to the bridge's port is taken."""
+        try:
+            socket.create_connection((self.host, self.port), timeout=_CONNECT_SECS).close()
+        except OSError:
+            return False
+        return True
