@@ -14,6 +14,7 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import ports
 from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.state import Endpoint
+from monty_mqtt_stack.stopping import Stopped
 
 __all__ = ["Launch", "LeftOut", "Running"]
 
@@ -92,10 +93,14 @@ class Running:
             self.is_ready = self.launch.is_ready(self.child)
         return self.is_ready
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, is_stopped: Callable[[], bool] = lambda: False) -> None:
         """Return when it answers.
 
+        Args:
+            is_stopped: Whether to give up, looked at many times a second.
+
         Raises:
+            Stopped: `is_stopped` said so.
             ServiceError: It ended, or did not answer in time; it is stopped then.
         """
         deadline = self.started + self.launch.ready_secs
@@ -103,6 +108,8 @@ class Running:
             if self.child.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise ServiceError(f"{self.launch.name} did not start: {self.why()}")
+            if is_stopped():
+                raise Stopped
             self.child.wait(_POLL_SECS)
 
     def why(self) -> str:

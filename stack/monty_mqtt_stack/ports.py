@@ -7,9 +7,7 @@ psutil.
 from __future__ import annotations
 
 import socket
-from typing import Optional
-
-import psutil  # type: ignore[import-untyped]
+from typing import Any, Optional
 
 __all__ = ["answers_mqtt", "any_free", "is_free", "next_free", "owner"]
 
@@ -53,12 +51,16 @@ def next_free(host: str, port: int) -> int:
 def owner(port: int) -> Optional[str]:
     """Return who listens on a port, as `mosquitto (pid 812)`; None if nobody does or we may not know."""
     try:
+        import psutil  # type: ignore[import-untyped]  # noqa: PLC0415 - `doctor` runs without it, to say so
+    except ImportError:
+        return None
+    try:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:  # macOS shows other users' connections to root only
         return None
     for connection in connections:
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-            return _name(connection.pid)
+            return _name(psutil, connection.pid)
     return None
 
 
@@ -73,7 +75,7 @@ def answers_mqtt(host: str, port: int, timeout_secs: float = 1.0) -> bool:
         return False
 
 
-def _name(pid: Optional[int]) -> str:
+def _name(psutil: Any, pid: Optional[int]) -> str:
     if pid is None:
         return "a process of another user"
     try:

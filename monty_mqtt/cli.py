@@ -1,0 +1,217 @@
+"""The command line, `monty-mqtt`.
+
+Place in the flow: parses, then hands over to a module of the stack, imported when its command is called. Imports on
+Python 3.8, where `run` alone has something to do.
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 aborted by command, 130 Ctrl+C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn, Optional, Sequence
+
+from monty_mqtt import __version__
+from monty_mqtt.errors import ConfigError, MontyMqttError
+
+__all__ = ["main"]
+
+_FAILED = 1
+_WRONG_USE = 2
+_INTERRUPTED = 130
+
+_EPILOG = """\
+first steps:
+  monty-mqtt doctor                                                  what is installed, what is missing
+  monty-mqtt run experiment=test/evidence_lm/evidence_mujoco         a Monty experiment, watched live
+  mosquitto_sub -h 127.0.0.1 -p 1883 -v -t 'monty/v1/#'              the same in another terminal
+
+exit codes: 0 done, 1 failed, 2 wrong use, 3 aborted by command, 130 Ctrl+C
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run a command; return its exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        return _dispatch(options)
+    except ConfigError as error:
+        print(f"monty-mqtt: {error}", file=sys.stderr)
+        return _WRONG_USE
+    except MontyMqttError as error:
+        print(f"monty-mqtt: {error}", file=sys.stderr)
+        return _FAILED
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:  # `monty-mqtt tail | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(options: argparse.Namespace) -> int:
+    try:
+        module = importlib.import_module(f"monty_mqtt_stack.{options.module}")
+    except ImportError as error:  # Python 3.8, or the extra `server` is not installed
+        if options.module == "run" and options.function == "command":
+            return _run_alone(options, error)
+        print(f"monty-mqtt: {_no_far_side(error)}", file=sys.stderr)
+        return _FAILED
+    return int(getattr(module, options.function)(options))
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names the nearest subcommand."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, and leave with exit code 2."""
+        self.exit(_WRONG_USE, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            near = difflib.get_close_matches(str(value), [str(one) for one in action.choices], n=1, cutoff=0.0)
+            self.error(f"no command {value!r}; did you mean {near[0]!r}?")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="monty-mqtt",
+        description="Watch Monty experiments while they run, over MQTT.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"monty-mqtt {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for add in (_add_up, _add_run, _add_status, _add_tail, _add_abort, _add_replay, _add_doctor):
+        add(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, summary: str, **more: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary, **more)
+    command.add_argument(
+        "--state-dir",
+        metavar="DIR",
+        help="secrets, logs and data (default: $MONTY_MQTT_STATE_DIR, else ~/.local/state/monty-mqtt)",
+    )
+    return command
+
+
+def _add_broker(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--broker", metavar="HOST[:PORT]", help="a broker of your own (default: the far side that runs here)"
+    )
+    command.add_argument("--username", metavar="USER", help="user at that broker")
+    command.add_argument("--password-file", metavar="FILE", type=Path, help="file with that user's password")
+
+
+def _add_up(commands: Any) -> None:
+    command = _add(commands, "up", "Start broker and bridge, keep them running, stop them on Ctrl+C.")
+    command.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; loopback only (default: %(default)s)"
+    )
+    command.add_argument(
+        "--mqtt-port", type=_port, default=1883, metavar="PORT", help="broker's port; 0: any (default: 1883)"
+    )
+    command.add_argument(
+        "--zmq-port", type=_port, default=5555, metavar="PORT", help="bridge's port; 0: any (default: 5555)"
+    )
+    command.add_argument(
+        "--without", nargs="+", action="extend", default=[], metavar="NAME",
+        help="leave out: broker, bridge, or a program that could be the broker: mosquitto, amqtt",
+    )  # fmt: skip
+    command.set_defaults(module="up", function="command")
+
+
+def _add_run(commands: Any) -> None:
+    command = _add(commands, "run", "Run a Monty experiment, watched live; starts the far side if none answers.")
+    command.usage = "monty-mqtt run [options] experiment=NAME [overrides ...]"
+    command.add_argument(
+        "overrides", nargs="+", metavar="experiment=NAME", help="Hydra overrides, as for Monty's run.py"
+    )
+    command.add_argument("--bridge", metavar="HOST[:PORT]", help="a bridge of your own; goes with --broker")
+    _add_broker(command)
+    command.set_defaults(module="run", function="command")
+
+
+def _add_status(commands: Any) -> None:
+    command = _add(commands, "status", "Show runs, workers, services, lost and dropped counts.")
+    command.add_argument("--json", action="store_true", help="for programs")
+    _add_broker(command)
+    command.set_defaults(module="status", function="command")
+
+
+def _add_tail(commands: Any) -> None:
+    command = _add(commands, "tail", "Show what is being published, readable, one line a message.")
+    command.add_argument("run", nargs="?", metavar="RUN", help="run id, or the beginning of it (default: all runs)")
+    command.add_argument("-n", "--count", type=_count, metavar="N", help="end after N lines")
+    _add_broker(command)
+    command.set_defaults(module="tail", function="command")
+
+
+def _add_abort(commands: Any) -> None:
+    command = _add(commands, "abort", "End a run at its next step; finished episodes are saved.")
+    command.add_argument("run", metavar="RUN", help="run id, or the beginning of it")
+    command.add_argument("--worker", metavar="W", help="one worker (default: all)")
+    command.add_argument("--reason", metavar="TEXT", help="published with the command")
+    command.add_argument(
+        "--timeout-secs", type=float, default=30.0, metavar="SECS",
+        help="how long to wait for the acknowledgement (default: %(default)s)",
+    )  # fmt: skip
+    _add_broker(command)
+    command.set_defaults(module="control", function="command")
+
+
+def _add_replay(commands: Any) -> None:
+    command = _add(commands, "replay", "Replay a recording as if it were live now, under new run ids.")
+    command.add_argument("file", metavar="FILE", help="the recording")
+    command.add_argument(
+        "--speed", type=float, default=1.0, metavar="X", help="2: twice as fast; 0: as fast as possible"
+    )
+    command.add_argument("--as-new", action="store_true", required=True, help="as new runs, now")
+    command.add_argument(
+        "--bridge", metavar="HOST[:PORT]", help="a bridge of your own (default: the one that runs here)"
+    )
+    command.set_defaults(module="run", function="replay_command")
+
+
+def _add_doctor(commands: Any) -> None:
+    command = _add(commands, "doctor", "Show what is installed, which ports are free, and what to do about the rest.")
+    command.set_defaults(module="doctor", function="command")
+
+
+def _run_alone(options: argparse.Namespace, error: ImportError) -> int:
+    """Become the experiment: it publishes to a far side that may run elsewhere on this machine."""
+    print(f"monty-mqtt: {_no_far_side(error)}; the experiment runs and sends to a bridge if one answers", flush=True)
+    python = os.environ.get("MONTY_PYTHON") or sys.executable
+    if options.bridge:
+        host, _, port = options.bridge.partition(":")
+        os.environ.update(MONTY_MQTT_ZMQ_HOST=host, MONTY_MQTT_ZMQ_PORT=port or "5555")
+    os.execv(python, [python, "-m", "monty_mqtt.run", *options.overrides])  # noqa: S606 - the user's own command line
+
+
+def _no_far_side(error: ImportError) -> str:
+    return (
+        f"the far side is not in this Python {sys.version.split()[0]} ({error}): it needs Python 3.11 or newer and "
+        "pip install 'monty-mqtt[server]'"
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - TCP's highest
+        raise argparse.ArgumentTypeError(f"{text!r} is no TCP port (0 to 65535)")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of lines (1 or more)")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""Commands to a run, and their acknowledgement.
+
+Place in the flow: `monty-mqtt abort` publishes on the command topic as user `control`; the bridge passes it down, the
+experiment answers on `command/result`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Dict, List, Optional
+
+from monty_mqtt import schema, topics
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_stack.far_side import broker_of
+from monty_mqtt_stack.subscriber import Broker, Subscriber
+from monty_mqtt_stack.watch import Runs, decode, pick_run
+
+__all__ = ["Answer", "abort", "command"]
+
+_KINDS = ("info", "status", "progress", "command", "command/result")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one worker did about a command: `obeyed` or `refused`, and at which step or why."""
+
+    worker: str
+    status: str
+    detail: Optional[str]
+
+
+def command(options: argparse.Namespace) -> int:
+    """Run `monty-mqtt abort`; return the exit code."""
+    answers = abort(
+        broker_of(options, user="control"),
+        options.run,
+        worker=options.worker,
+        reason=options.reason,
+        timeout_secs=options.timeout_secs,
+    )
+    for one in answers:
+        print(f"{one.worker}: {one.status}{f', {one.detail}' if one.detail else ''}")  # noqa: T201 - a command's output
+    return 0 if all(one.status == "obeyed" for one in answers) else 1
+
+
+def abort(
+    broker: Broker, run: str, *, worker: Optional[str] = None, reason: Optional[str] = None, timeout_secs: float = 30.0
+) -> List[Answer]:
+    """Ask a run to end at its next step, and wait until every live worker that is asked has answered.
+
+    Args:
+        broker: Where, as a user who may write commands.
+        run: Its id, or the beginning of it.
+        worker: One worker; default all.
+        reason: Free text, published with the command.
+        timeout_secs: How long to wait for the answers.
+
+    Raises:
+        ServiceError: No such run or worker, it has ended, the broker refuses the command, or no answer came in time.
+    """
+    filters = [f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in _KINDS]
+    with Subscriber(broker, [*filters, f"{topics.BRIDGE_PREFIX}/+/status"]) as subscriber:
+        runs, bridge = Runs(), b""
+        for one in subscriber.retained():
+            if one.topic.startswith(topics.BRIDGE_PREFIX):
+                bridge = one.payload
+            elif (message := decode(one.topic, one.payload)) is not None:
+                runs.apply(message)
+        name = pick_run(run, runs.names())
+        asked = _live_workers(runs, name, worker)
+        asking = schema.Command(
+            id=secrets.token_hex(8), command="abort", reason=reason, issued_unix_nanos=time.time_ns()
+        )
+        topic = topics.build(name, worker or topics.ALL_WORKERS, "command")
+        if not subscriber.publish(topic, schema.encode(asking), timeout_secs):
+            raise ServiceError(f"broker {broker} did not acknowledge the command within {timeout_secs:g} s")
+        return _Answers(subscriber, topic, asking.id, asked).wait(timeout_secs, bridge)
+
+
+def _live_workers(runs: Runs, run: str, worker: Optional[str]) -> List[str]:
+    known = {one.worker: one for one in runs.of_run(run)}
+    if worker is not None and worker not in known:
+        raise ServiceError(f"run {run} has no worker {worker!r}; it has {', '.join(known)}")
+    words = {name: one.word for name, one in known.items() if worker in (None, name)}
+    live = [name for name in words if known[name].is_live]
+    if not live:
+        raise ServiceError(f"run {run} has ended: {', '.join(f'{name} {word}' for name, word in words.items())}")
+    return live
+
+
+class _Answers:
+    """The answers to one command, as they come."""
+
+    def __init__(self, subscriber: Subscriber, topic: str, command_id: str, asked: List[str]) -> None:
+        self._subscriber = subscriber
+        self._topic = topic
+        self._id = command_id
+        self._asked = asked
+        self._by_worker: Dict[str, Answer] = {}
+        self._was_passed_on = False
+
+    def wait(self, timeout_secs: float, bridge: bytes) -> List[Answer]:
+        deadline = time.monotonic() + timeout_secs
+        while not self._by_worker.keys() >= set(self._asked):
+            remaining_secs = deadline - time.monotonic()
+            if remaining_secs <= 0:
+                raise ServiceError(f"no acknowledgement within {timeout_secs:g} s: {self._why_not(bridge)}")
+            self._take(remaining_secs)
+        return list(self._by_worker.values())
+
+    def _take(self, timeout_secs: float) -> None:
+        one = self._subscriber.get(timeout_secs)
+        if one is None or one.retain:
+            return
+        if one.topic == self._topic:
+            self._was_passed_on = True
+        message = decode(one.topic, one.payload)
+        if isinstance(message, schema.CommandResult) and message.id == self._id:
+            self._by_worker[message.worker] = Answer(message.worker, message.status, message.detail)
+
+    def _why_not(self, bridge: bytes) -> str:
+        silent = [name for name in self._asked if name not in self._by_worker]
+        if not self._was_passed_on:
+            return "the broker refused the command; may this user write it (conf/mosquitto/acl)?"
+        if b"online" not in bridge:
+            return "the bridge is not connected to this broker"
+        return f"{', '.join(silent)} did not answer; a step may take longer (--timeout-secs)"

@@ -1,0 +1,91 @@
+"""What `make run` starts: Monty learns four objects, then recognises them, watched live.
+
+Place in the flow: as `run`, with two experiments under one far side. MONTY=0 in the environment plays the committed
+recording of the same demo instead, without Monty.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import List, NamedTuple
+
+from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.errors import MontyMqttError, ServiceError
+from monty_mqtt_stack.experiment import Watch, experiment_argv, new_run_id
+from monty_mqtt_stack.progress import make_display
+from monty_mqtt_stack.state import StateDir
+from monty_mqtt_stack.stopping import Stopped, StopSignals
+from monty_mqtt_stack.summary import summary
+
+__all__ = ["demo_recording", "main"]
+
+_RECORDING = Path("recordings", "demo.mcap")
+_DIRECTORIES = ("MONTY_LOGS", "MONTY_MODELS", "MONTY_DATA")
+
+
+class _Part(NamedTuple):
+    title: str
+    argv: List[str]
+    run_id: str
+    log_name: str
+
+
+def main() -> int:
+    """Run the demo; return its exit code: 0 done, 1 failed, 3 aborted by command, 130 Ctrl+C."""
+    state = StateDir()
+    display = make_display()
+    code = 0
+    with StopSignals() as stop, display:
+        try:
+            with Watch(state, display, stop) as watch:
+                for part in _replayed(watch) if os.environ.get("MONTY") == "0" else _real(state):
+                    code = watch.run(part.title, part.argv, run_id=part.run_id, log_name=part.log_name)
+                    if code:
+                        break
+        except Stopped:
+            return stop.exit_code
+    for line in summary(watch.workers()) if watch.address else ():
+        display.say(line)
+    return code
+
+
+def demo_recording() -> Path:
+    """Return the committed recording of the demo.
+
+    Raises:
+        ServiceError: It is not there; only a checkout has it.
+    """
+    path = conf_dir().parent / _RECORDING
+    if not path.is_file():
+        raise ServiceError(f"no recording {path}: only a checkout has it")
+    return path
+
+
+def _real(state: StateDir) -> List[_Part]:
+    defaults = {name: str(state.path / "monty" / name.removeprefix("MONTY_").lower()) for name in _DIRECTORIES}
+    for name, value in {"MUJOCO_GL": "egl", "WANDB_MODE": "disabled", **defaults}.items():
+        os.environ.setdefault(name, value)
+    for name in _DIRECTORIES:
+        Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
+    names = {"monty_mqtt_demo_learn": "demo 1/2, learning", "monty_mqtt_demo_recognise": "demo 2/2, recognising"}
+    return [
+        _Part(title, experiment_argv([f"experiment={name}"]), new_run_id(name), "") for name, title in names.items()
+    ]
+
+
+def _replayed(watch: Watch) -> List[_Part]:
+    if watch.address is None:
+        raise ServiceError("nothing to replay to without a broker and a bridge")
+    host, port = watch.address.zmq
+    flags = ["--zmq-host", host, "--zmq-port", str(port)]
+    argv = [sys.executable, "-m", "monty_mqtt_stack.replay", str(demo_recording()), *flags]
+    return [_Part("demo, replayed", argv, "", "replay")]
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except MontyMqttError as error:
+        sys.exit(f"monty-mqtt: {error}")

@@ -1,0 +1,107 @@
+"""`monty-mqtt doctor`: what is installed, which ports are free or taken by whom, what to do about the rest.
+
+Place in the flow: the command line calls it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import sys
+from typing import List, NamedTuple, Optional
+
+from monty_mqtt_stack import broker, ports, services
+from monty_mqtt_stack.readable import table
+from monty_mqtt_stack.state import StateDir
+
+__all__ = ["Finding", "command", "examine", "report"]
+
+_VERSION_SECS = 10.0
+_SERVER = "pip install 'monty-mqtt[server]'"
+_DISTRIBUTIONS = {
+    "monty-mqtt": None, "msgspec": _SERVER, "pyzmq": _SERVER, "paho-mqtt": _SERVER, "psutil": _SERVER, "rich": _SERVER,
+    "numpy": _SERVER, "pillow": _SERVER,
+}  # fmt: skip
+_OPTIONAL = {
+    "amqtt": f"only for a machine without Mosquitto: {_SERVER}",
+    "tbp-monty": "Monty: in this Python, or name the one that has it with MONTY_PYTHON",
+    "mujoco": "only for experiments on MuJoCo: pip install 'tbp-monty[simulator-mujoco]'",
+}
+
+
+class Finding(NamedTuple):
+    """One thing looked at. `advice`: what to do, None if nothing. `is_fatal`: without it the far side cannot run."""
+
+    name: str
+    found: str
+    advice: Optional[str] = None
+    is_fatal: bool = False
+
+
+def command(options: argparse.Namespace) -> int:
+    """Run `monty-mqtt doctor`; return the exit code: 1 if the far side cannot run here."""
+    findings = examine(StateDir(options.state_dir))
+    print("\n".join(report(findings)))  # noqa: T201 - a command's output
+    return 1 if any(one.is_fatal and one.advice for one in findings) else 0
+
+
+def examine(state: StateDir, host: str = "127.0.0.1") -> List[Finding]:
+    """Return what there is and what is missing."""
+    findings = [Finding("python", f"{platform.python_version()} ({sys.executable})")]
+    findings += [_distribution(name, advice, is_fatal=True) for name, advice in _DISTRIBUTIONS.items()]
+    findings += [_distribution(name, advice, is_fatal=False) for name, advice in _OPTIONAL.items()]
+    findings += [_mosquitto(), _program("mosquitto_sub", "`apt install mosquitto-clients`; or use `monty-mqtt tail`")]
+    findings += [_port(host, services.MQTT_PORT, "broker", state), _port(host, services.ZMQ_PORT, "bridge", state)]
+    return [*findings, _state(state)]
+
+
+def report(findings: List[Finding]) -> List[str]:
+    """Return the findings as lines, those with advice last."""
+    lines = table([[one.name, one.found] for one in findings])
+    advice = [f"{one.name}: {one.advice}" for one in findings if one.advice]
+    return [*lines, "", *(["to do:", *advice] if advice else ["nothing to do"])]
+
+
+def _distribution(name: str, advice: Optional[str], *, is_fatal: bool) -> Finding:
+    try:
+        return Finding(name, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, "not installed", advice, is_fatal)
+
+
+def _mosquitto() -> Finding:
+    program = broker.find_mosquitto()
+    if program is None:
+        return Finding(
+            "mosquitto", "not installed", f"{broker.HOW_TO_INSTALL}; until then amqtt serves, for looking only"
+        )
+    shown = subprocess.run([program, "-h"], capture_output=True, text=True, check=False, timeout=_VERSION_SECS)  # noqa: S603
+    return Finding("mosquitto", f"{(shown.stdout.splitlines() or ['?'])[0]} ({program})")
+
+
+def _program(name: str, advice: str) -> Finding:
+    path = shutil.which(name)
+    return Finding(name, path) if path else Finding(name, "not installed", advice)
+
+
+def _port(host: str, port: int, service: str, state: StateDir) -> Finding:
+    name = f"port {port}"
+    if ports.is_free(host, port):
+        return Finding(name, f"free, for the {service}")
+    holder = ports.owner(port) or "another process"
+    far_side = state.read_far_side()
+    if far_side and any(one.port == port for one in far_side.services.values()):
+        return Finding(name, f"our {service}: {holder}")
+    return Finding(name, f"taken by {holder}", f"the {service} will use the next free port; `monty-mqtt up` says which")
+
+
+def _state(state: StateDir) -> Finding:
+    mode = stat.S_IMODE(state.secrets.stat().st_mode)
+    if not os.access(state.path, os.W_OK):
+        return Finding("state", f"{state.path} is not writable", "choose another with --state-dir", is_fatal=True)
+    return Finding("state", f"{state.path} (secrets {mode:04o})")

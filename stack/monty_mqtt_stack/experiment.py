@@ -1,0 +1,189 @@
+"""One experiment as a child process, watched from its first message to its last.
+
+Place in the flow: `run` and the demo enter a `Watch` once, and run one or more experiments in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from types import TracebackType
+from typing import Dict, List, Optional, Self, Sequence, Type
+
+from monty_mqtt import topics
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_stack import far_side, services
+from monty_mqtt_stack.process import Child
+from monty_mqtt_stack.progress import Display
+from monty_mqtt_stack.state import StateDir
+from monty_mqtt_stack.stopping import StopSignals
+from monty_mqtt_stack.subscriber import Subscriber
+from monty_mqtt_stack.supervisor import Supervisor
+from monty_mqtt_stack.watch import Runs, Worker, decode
+
+__all__ = ["Watch", "experiment_argv", "experiment_name", "new_run_id"]
+
+_TICK_SECS = 0.1
+_STOP_SECS = 20.0
+"""How long a stopped experiment may take to save what it finished."""
+
+_SETTLE_SECS = 5.0
+"""How long the last messages may take after the experiment ended: the bound of its own flush."""
+
+_LOG_LINES = 15
+
+
+def experiment_name(overrides: Sequence[str]) -> str:
+    """Return the experiment that the overrides choose, as a name: the last part of `experiment=a/b/c`."""
+    chosen = [word.partition("=")[2] for word in overrides if re.match(r"\+*experiment=", word)]
+    return chosen[-1].rpartition("/")[2] if chosen else "experiment"
+
+
+def new_run_id(name: str) -> str:
+    """Return `<name>-<UTC time>-<4 hex>`: unique and readable."""
+    return f"{name}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def experiment_argv(overrides: Sequence[str]) -> List[str]:
+    """Return how an experiment is run; MONTY_PYTHON names the interpreter that has Monty, default this one."""
+    return [os.environ.get("MONTY_PYTHON") or sys.executable, "-m", "monty_mqtt.run", *overrides]
+
+
+@dataclass
+class Watch:
+    """The far side (one that answers, else our own) and what it publishes, from `__enter__` to `__exit__`.
+
+    Attributes:
+        state: The state directory.
+        display: Where it is shown.
+        stop: Ctrl+C and its like.
+        address: A far side that the user named; None looks for one and else starts one.
+        runs: What was published since.
+    """
+
+    state: StateDir
+    display: Display
+    stop: StopSignals
+    address: Optional[far_side.FarSideAddress] = None
+    runs: Runs = field(default_factory=Runs)
+    _subscriber: Optional[Subscriber] = field(default=None, init=False)
+    _supervisor: Optional[Supervisor] = field(default=None, init=False)
+    _exit: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, init=False)
+
+    def __enter__(self) -> Self:
+        try:
+            self._open()
+        except ServiceError as error:
+            self._exit.close()
+            self.address = None
+            self.display.say(f"not monitored: {error}")
+        except BaseException:
+            self._exit.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self._exit.close()
+
+    def run(self, title: str, argv: Sequence[str], *, run_id: str = "", log_name: str = "") -> int:
+        """Run an experiment to its end.
+
+        Args:
+            title: What to call it on screen.
+            argv: Program and arguments.
+            run_id: The id it shall have; empty lets it choose, and shows every run that publishes meanwhile.
+            log_name: Name of its log; default the run's id.
+
+        Returns:
+            Its exit code, 128 + the signal where one ended it.
+        """
+        log_file = self.state.log_file(log_name or run_id)
+        child = Child(argv, log_file, env={**os.environ, **self._environment(run_id)})
+        try:
+            self.display.say(f"{title}: its own output goes to {log_file}")
+            self._follow(child, title, run_id)
+            self._settle(title, run_id)
+        finally:
+            code = child.stop(0.0)
+        code = code if code >= 0 else 128 - code
+        if code not in (0, 3) and self.stop.number is None:
+            self._show_failure(child, code)
+        return code
+
+    def workers(self, run_id: str = "") -> List[Worker]:
+        """Return what is known of a run, or of all that published since."""
+        return self.runs.of_run(run_id) if run_id else list(self.runs.workers.values())
+
+    def tick(self, title: str, run_id: str) -> None:
+        """Take in what arrived, keep our far side running, and show the state of a run; waits a moment."""
+        self.stop.pause(_TICK_SECS)
+        for one in self._subscriber.drain() if self._subscriber else ():
+            message = None if one.retain else decode(one.topic, one.payload)
+            if message:
+                self.runs.apply(message)
+        if self._supervisor:
+            self._supervisor.check()
+        self.display.update(title, self.workers(run_id))
+
+    def _open(self) -> None:
+        self.address = self.address or far_side.find(self.state)
+        if self.address is None:
+            plan = services.Plan(state=self.state)
+            self._supervisor = Supervisor(plan, self.display.say, lambda: self.stop.number is not None)
+            self._exit.enter_context(self._supervisor)
+            for note in plan.notes:
+                self.display.say(note)
+            self.address = far_side.address_of(self._supervisor.far_side)
+            if self.address is None:
+                raise ServiceError("; ".join(f"no {name}: {why}" for name, why in self._supervisor.left_out.items()))
+        broker = self.address.broker
+        filters = [f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in _KINDS]
+        self._subscriber = self._exit.enter_context(Subscriber(broker, filters))
+        self.display.say(f"broker {broker}; in another terminal:  {broker.subscribe_line}")
+
+    def _environment(self, run_id: str) -> Dict[str, str]:
+        named = {"MONTY_MQTT_RUN": run_id} if run_id else {}
+        if self.address is None:
+            return named
+        host, port = self.address.zmq
+        return {**named, "MONTY_MQTT_ZMQ_HOST": host, "MONTY_MQTT_ZMQ_PORT": str(port)}
+
+    def _follow(self, child: Child, title: str, run_id: str) -> None:
+        seen, kill_at = self.stop.count, float("inf")
+        while child.poll() is None:
+            self.tick(title, run_id)
+            if self.stop.count > seen:
+                kill_at = self._pass_on(child, first=kill_at == float("inf"))
+                seen = self.stop.count
+            if time.monotonic() > kill_at:
+                child.kill()
+
+    def _pass_on(self, child: Child, *, first: bool) -> float:
+        if not first:
+            return 0.0
+        number = self.stop.number or signal.SIGINT
+        self.display.say(f"stopping the experiment (at most {_STOP_SECS:g} s; again to stop it at once)")
+        child.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM, to_group=True)
+        return time.monotonic() + _STOP_SECS
+
+    def _settle(self, title: str, run_id: str) -> None:
+        deadline = time.monotonic() + _SETTLE_SECS
+        while any(worker.end is None for worker in self.workers(run_id)) and time.monotonic() < deadline:
+            self.tick(title, run_id)
+
+    def _show_failure(self, child: Child, code: int) -> None:
+        self.display.say(f"the experiment failed with exit code {code}; the end of {child.log_file}:")
+        for line in child.output().splitlines()[-_LOG_LINES:]:
+            self.display.say(f"  {line}")
+
+
+_KINDS = ("info", "status", "progress", "episode/+", "step", "end")

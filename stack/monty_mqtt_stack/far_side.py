@@ -1,0 +1,136 @@
+"""Where is the far side: named by the user, started from our state directory, or at the usual ports.
+
+Place in the flow: every command that talks to a broker asks here first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from monty_mqtt import topics
+from monty_mqtt.errors import ConfigError, ServiceError
+from monty_mqtt_stack import ports, services
+from monty_mqtt_stack.state import FarSide, StateDir
+from monty_mqtt_stack.subscriber import Broker, Subscriber
+
+__all__ = ["Address", "FarSideAddress", "address_of", "as_user", "broker_of", "find", "find_broker", "parse_address"]
+
+_HOST = "127.0.0.1"
+_CONNECT_SECS = 1.0
+_HIGHEST_PORT = 65535
+
+
+class Address(NamedTuple):
+    """A host and a TCP port."""
+
+    host: str
+    port: int
+
+
+class FarSideAddress(NamedTuple):
+    """Where to subscribe, and where experiments send to."""
+
+    broker: Broker
+    zmq: Address
+
+
+def parse_address(text: str, default_port: int) -> Address:
+    """Return `HOST` or `HOST:PORT` as an address; IPv6 as `[::1]:1883`.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
+    if not colon:
+        host, port = text, str(default_port)
+    if not host or not port.isdecimal() or not 0 < int(port) <= _HIGHEST_PORT:
+        raise ConfigError("address", text, f"HOST or HOST:PORT, such as 127.0.0.1:{default_port}")
+    return Address(host.strip("[]"), int(port))
+
+
+def find_broker(state: StateDir, named: Optional[Address] = None) -> Broker:
+    """Return the broker to look at: `named`, else that of the state directory, else the one at the usual port.
+
+    Raises:
+        ServiceError: None answers.
+    """
+    if named:
+        return Broker(*named)
+    known = state.read_far_side()
+    endpoint = known.services.get("broker") if known else None
+    for host, port in ((endpoint.host, endpoint.port) if endpoint else (_HOST, 0), (_HOST, services.MQTT_PORT)):
+        if port and ports.answers_mqtt(host, port):
+            return Broker(host, port)
+    raise ServiceError(
+        f"no far side answers (state directory {state.path}, nor {_HOST}:{services.MQTT_PORT}): start one with "
+        "`monty-mqtt up`, or name a broker with --broker HOST:PORT"
+    )
+
+
+def broker_of(options: argparse.Namespace, user: Optional[str] = None) -> Broker:
+    """Return the broker that the command line means.
+
+    Args:
+        options: With `state_dir`, `broker`, `username`, `password_file`.
+        user: As whom to come where no other is named; default anonymous.
+
+    Raises:
+        ConfigError, ServiceError: An option is wrong, or no broker answers.
+    """
+    state = StateDir(options.state_dir)
+    named = parse_address(options.broker, services.MQTT_PORT) if options.broker else None
+    broker, user = find_broker(state, named), options.username or user
+    return as_user(broker, state, user, options.password_file) if user else broker
+
+
+def as_user(broker: Broker, state: StateDir, user: str, password_file: Optional[Path] = None) -> Broker:
+    """Return the broker, to be visited as `user` with the password from its file.
+
+    Raises:
+        ServiceError: The file is not there, or not for us.
+    """
+    path = password_file or state.password_file(user)
+    try:
+        path.read_text()
+    except OSError as error:
+        raise ServiceError(f"password of user {user}: {path}: {error.strerror}; name it with --password-file") from None
+    return broker._replace(username=user, password_file=path)
+
+
+def find(state: StateDir) -> Optional[FarSideAddress]:
+    """Return a running far side: that of the state directory, else the one at the usual ports; None if none answers."""
+    known = address_of(state.read_far_side() or FarSide())
+    if known and ports.answers_mqtt(known.broker.host, known.broker.port) and _accepts(*known.zmq):
+        return known
+    usual = FarSideAddress(Broker(_HOST, services.MQTT_PORT), Address(_HOST, services.ZMQ_PORT))
+    if _accepts(*usual.zmq) and ports.answers_mqtt(_HOST, services.MQTT_PORT) and has_bridge(usual.broker):
+        return usual
+    return None
+
+
+def address_of(far_side: FarSide) -> Optional[FarSideAddress]:
+    """Return where a far side with a broker and a bridge is; None if it lacks one."""
+    broker, bridge = far_side.services.get("broker"), far_side.services.get("bridge")
+    if broker is None or bridge is None:
+        return None
+    return FarSideAddress(Broker(broker.host, broker.port), Address(bridge.host, bridge.port))
+
+
+def has_bridge(broker: Broker) -> bool:
+    """Return whether a bridge says at this broker that it is online."""
+    try:
+        with Subscriber(broker, [f"{topics.BRIDGE_PREFIX}/+/status"]) as subscriber:
+            return any(b"online" in one.payload for one in subscriber.retained())
+    except ServiceError:
+        return False
+
+
+def _accepts(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), _CONNECT_SECS):
+            return True
+    except OSError:
+        return False

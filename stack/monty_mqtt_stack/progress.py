@@ -1,0 +1,158 @@
+"""What the terminal shows while an experiment runs: a live table, or plain lines where stdout is no terminal.
+
+Place in the flow: `run` and the demo feed it the views of `watch`. The only user of rich.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import List, Optional, Protocol, Self, Tuple, Type
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from monty_mqtt_stack.readable import clock, counted, duration
+from monty_mqtt_stack.watch import Worker
+
+__all__ = ["Display", "LiveDisplay", "PlainDisplay", "describe", "make_display"]
+
+_PLAIN_EVERY_SECS = 5.0
+_LIVE_EVERY_SECS = 0.25
+
+
+class Display(Protocol):
+    """Shows lines for good, and the present state of some workers."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        """Leave what was shown last."""
+
+    def say(self, line: str) -> None:
+        """Show a line for good."""
+
+    def update(self, title: str, workers: List[Worker]) -> None:
+        """Show how far the workers are, as often as fits; call it as often as you like."""
+
+
+def make_display() -> Display:
+    """Return the display that fits stdout."""
+    return LiveDisplay() if sys.stdout.isatty() else PlainDisplay()
+
+
+def describe(worker: Worker) -> List[Tuple[str, str]]:
+    """Return what is worth a line each: phase, episode, step, outcomes, estimated end."""
+    rows = [("phase", _phase(worker)), ("episode", _episode(worker))]
+    if worker.step:
+        rows.append(("step", f"{worker.step.step} ({worker.step.total_step + 1} in all)"))
+    likely = _most_likely(worker)
+    if likely:
+        rows.append(("most likely", likely))
+    rows.append(("outcomes", counted(worker.outcomes)))
+    end = worker.progress and worker.progress.estimated_end_unix_nanos
+    if end and worker.is_live:
+        left_secs = max(0.0, end / 1e9 - time.time())
+        rows.append(("estimated end", f"{clock(end)} (in {duration(left_secs)})"))
+    return rows
+
+
+def _phase(worker: Worker) -> str:
+    latest = worker.step or worker.progress or worker.started
+    words = {"train": "learning (train)", "eval": "recognising (eval)"}
+    stalled = ", stalled" if worker.status and worker.status.stalled else ""
+    return f"{words.get(latest.mode if latest else '', 'starting')}, {worker.word}{stalled}"
+
+
+def _episode(worker: Worker) -> str:
+    expected = worker.progress.episodes_expected if worker.progress else None
+    if expected is None and worker.info and worker.info.episodes_expected:
+        expected = sum(worker.info.episodes_expected.values())
+    of = f" of {expected}" if expected is not None else ""
+    target = worker.started.target if worker.started else None
+    shown = f", target {target.object}" if target and worker.is_live else ""
+    return f"{worker.episodes_done}{of} done{shown}"
+
+
+def _most_likely(worker: Worker) -> Optional[str]:
+    if worker.step is None:
+        return None
+    likely = [module.most_likely for module in worker.step.learning_modules.values() if module.most_likely]
+    names = [one.object for one in likely]
+    return counted({name: names.count(name) for name in dict.fromkeys(names)}) if names else None
+
+
+class PlainDisplay:
+    """Plain lines: one every few seconds for each worker that moved."""
+
+    def __init__(self, every_secs: float = _PLAIN_EVERY_SECS) -> None:
+        self._every_secs = every_secs
+        self._next = 0.0
+        self._shown = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        """Nothing to restore."""
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        print(line, flush=True)  # noqa: T201 - the terminal is its purpose
+
+    def update(self, title: str, workers: List[Worker]) -> None:
+        """Print a line for each worker, at most once in `every_secs`, and only news."""
+        if time.monotonic() < self._next:
+            return
+        lines = [
+            f"{title} {worker.worker}: " + ", ".join(f"{k} {v}" for k, v in describe(worker)) for worker in workers
+        ]
+        text = "\n".join(lines)
+        if text and text != self._shown:
+            self.say(text)
+            self._shown = text
+            self._next = time.monotonic() + self._every_secs
+
+
+class LiveDisplay:
+    """A table that is redrawn in place; lines said go above it."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False)
+        self._next = 0.0
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self._live.update("", refresh=True)
+        self._live.stop()
+
+    def say(self, line: str) -> None:
+        """Print a line above the table."""
+        self._console.print(Text(line), soft_wrap=True)
+
+    def update(self, title: str, workers: List[Worker]) -> None:
+        """Redraw the table, at most a few times a second."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _LIVE_EVERY_SECS
+        table = Table(title=Text(title), title_justify="left", box=None, show_header=False)
+        for worker in workers:
+            if len(workers) > 1:
+                table.add_row(Text("worker"), Text(worker.worker))
+            for name, value in describe(worker):
+                table.add_row(Text(name, style="bold"), Text(value))
+        self._live.update(table, refresh=True)

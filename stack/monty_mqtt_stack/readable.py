@@ -1,0 +1,157 @@
+"""Messages as lines for people. Pure.
+
+Place in the flow: `monty-mqtt tail` prints these; the JSON itself is what mosquitto_sub shows.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Callable, Dict, List, Optional, Type
+
+from monty_mqtt import schema
+
+__all__ = ["clock", "counted", "duration", "readable", "table"]
+
+_LONGEST_VALUE = 100
+
+
+def readable(message: schema.Message) -> str:
+    """Return a message as one line: when, which worker, what."""
+    tell = _TELL.get(type(message), _tell_rest)
+    kind = str(message.__struct_config__.tag).replace("_", " ")
+    return f"{clock(message.time_unix_nanos)} {message.worker} {kind}: {_one_line(tell(message))}"
+
+
+def clock(unix_nanos: int) -> str:
+    """Return the local time of day."""
+    return datetime.fromtimestamp(unix_nanos / 1e9).astimezone().strftime("%H:%M:%S")
+
+
+def duration(secs: float) -> str:
+    """Return a span of time, as long as it needs: `4.2 s`, `3 min 20 s`, `2 h 5 min`."""
+    if secs < 10:  # noqa: PLR2004 - tenths matter below
+        return f"{secs:.1f} s"
+    minutes, rest = divmod(round(secs), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def counted(counts: Dict[str, int]) -> str:
+    """Return counts by name: `7 correct, 2 time_out`."""
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none yet"
+
+
+def _info(message: schema.Info) -> str:
+    name = message.experiment or message.run_name or message.run
+    modules = f"{len(message.learning_modules)} learning, {len(message.sensor_modules)} sensor modules"
+    return f"{name} ({message.experiment_class or 'no experiment class'}), {modules}, on {message.host}"
+
+
+def _status(message: schema.Status) -> str:
+    why = message.error_message or message.reason
+    error = f"{message.error_type}: " if message.error_type else ""
+    return f"{message.status}{' (stalled)' if message.stalled else ''}{f', {error}{why}' if why else ''}"
+
+
+def _progress(message: schema.Progress) -> str:
+    of = f" of {message.episodes_expected}" if message.episodes_expected is not None else ""
+    return (
+        f"{message.mode}, {message.episodes_done}{of} episodes done, step {message.step}, {counted(message.outcomes)}"
+    )
+
+
+def _episode_started(message: schema.EpisodeStarted) -> str:
+    target = f", target {message.target.object}" if message.target else ""
+    return f"{message.mode} {message.episode}{target}"
+
+
+def _episode_ended(message: schema.EpisodeEnded) -> str:
+    return f"{message.mode} {message.episode}, {message.outcome or 'no outcome'}, {message.steps} steps"
+
+
+def _step(message: schema.Step) -> str:
+    beliefs = (_belief(name, module) for name, module in message.learning_modules.items())
+    return f"{message.mode} {message.episode}.{message.step}  {'  '.join(filter(None, beliefs))}"
+
+
+def _belief(name: str, module: schema.LearningModuleStep) -> Optional[str]:
+    likely = module.most_likely
+    if likely is None:
+        return None
+    evidence = "" if likely.evidence is None else f" {likely.evidence:.2f}"
+    margin = "" if module.margin is None else f" ({module.margin:+.2f})"
+    return f"{name} {likely.object}{evidence}{margin}"
+
+
+def _metric(message: schema.Metric) -> str:
+    return f"{message.name} = {message.value}{_extra(message.metadata)}"
+
+
+def _data(message: schema.Data) -> str:
+    return f"{message.stream} {_json(message.data)}"
+
+
+def _state(message: schema.State) -> str:
+    return _json(message.state)
+
+
+def _log(message: schema.Log) -> str:
+    origin = f"{message.logger}: " if message.logger else ""
+    return f"{message.level} {origin}{message.message}{_extra(message.metadata)}"
+
+
+def _event(message: schema.Event) -> str:
+    return f"{message.event}{_extra(message.fields)}"
+
+
+def _command_result(message: schema.CommandResult) -> str:
+    return f"{message.status}{f', {message.detail}' if message.detail else ''}"
+
+
+def _end(message: schema.End) -> str:
+    return f"{message.status}, {message.seq + 1} messages, {message.dropped + message.bulk_dropped} dropped"
+
+
+def _tell_rest(message: schema.Message) -> str:
+    return f"seq {message.seq}"
+
+
+def _extra(values: Dict[str, object]) -> str:
+    return f" {_json(values)}" if values else ""
+
+
+def _json(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def _one_line(text: str) -> str:
+    # What comes from elsewhere must not move the reader's cursor.
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+_Tell = Callable[..., str]
+_TELL: Dict[Type[schema.Message], _Tell] = {
+    schema.Info: _info,
+    schema.Status: _status,
+    schema.Progress: _progress,
+    schema.EpisodeStarted: _episode_started,
+    schema.EpisodeEnded: _episode_ended,
+    schema.Step: _step,
+    schema.Metric: _metric,
+    schema.Data: _data,
+    schema.State: _state,
+    schema.Log: _log,
+    schema.Event: _event,
+    schema.CommandResult: _command_result,
+    schema.End: _end,
+}
+
+
+def table(rows: List[List[str]]) -> List[str]:
+    """Return rows as lines with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,74 @@
+"""`monty-mqtt run`: an experiment, monitored from the first step to the summary.
+
+Place in the flow: the command line calls it; `experiment` does the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Optional, Sequence
+
+from monty_mqtt.errors import ConfigError, ServiceError
+from monty_mqtt_stack import replay
+from monty_mqtt_stack.experiment import Watch, experiment_argv, experiment_name, new_run_id
+from monty_mqtt_stack.far_side import FarSideAddress, broker_of, find, parse_address
+from monty_mqtt_stack.progress import make_display
+from monty_mqtt_stack.services import ZMQ_PORT
+from monty_mqtt_stack.state import StateDir
+from monty_mqtt_stack.stopping import Stopped, StopSignals
+from monty_mqtt_stack.summary import summary
+
+__all__ = ["command", "replay_command", "run"]
+
+
+def command(options: argparse.Namespace) -> int:
+    """Run `monty-mqtt run`; return the experiment's exit code.
+
+    Raises:
+        ConfigError: No experiment is named, or only one of bridge and broker.
+    """
+    if not any(word.lstrip("+").startswith("experiment=") for word in options.overrides):
+        raise ConfigError("run", " ".join(options.overrides), "experiment=NAME and overrides of it")
+    address = None
+    if options.bridge or options.broker:
+        if not (options.bridge and options.broker):
+            raise ConfigError("run", "--bridge" if options.bridge else "--broker", "named with the other of the two")
+        address = FarSideAddress(broker_of(options), parse_address(options.bridge, ZMQ_PORT))
+    return run(options.overrides, StateDir(options.state_dir), address)
+
+
+def replay_command(options: argparse.Namespace) -> int:
+    """Run `monty-mqtt replay`; return the exit code.
+
+    Raises:
+        ServiceError: No bridge answers.
+    """
+    if options.bridge:
+        host, port = parse_address(options.bridge, ZMQ_PORT)
+    elif found := find(StateDir(options.state_dir)):
+        host, port = found.zmq
+    else:
+        raise ServiceError("no bridge answers: start one with `monty-mqtt up`, or name it with --bridge HOST:PORT")
+    return replay.main([options.file, "--speed", str(options.speed), "--zmq-host", host, "--zmq-port", str(port)])
+
+
+def run(overrides: Sequence[str], state: StateDir, address: Optional[FarSideAddress] = None) -> int:
+    """Run an experiment; return its exit code: 0 done, 1 failed, 3 aborted by command, 130 Ctrl+C.
+
+    Args:
+        overrides: Hydra's: `experiment=NAME`, and what to change in it.
+        state: The state directory.
+        address: A far side to use; None looks for one and else starts one, and stops it at the end.
+    """
+    name = experiment_name(overrides)
+    run_id = new_run_id(name)
+    display = make_display()
+    with StopSignals() as stop, display:
+        try:
+            with Watch(state, display, stop, address) as watch:
+                code = watch.run(name, experiment_argv(overrides), run_id=run_id)
+        except Stopped:
+            return stop.exit_code
+    for line in summary(watch.workers(run_id)) if watch.address else ():
+        display.say(line)
+    return code

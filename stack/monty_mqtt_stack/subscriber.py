@@ -1,0 +1,143 @@
+"""Our own look at the broker: an ordinary MQTT client that reads, and for commands writes.
+
+Place in the flow: `status`, `tail`, `run` and `abort` see the wire through here. The only paho client of the stack.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, List, NamedTuple, Optional, Self, Sequence, Type
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from monty_mqtt.errors import ServiceError
+
+__all__ = ["Arrived", "Broker", "Subscriber"]
+
+_CONNECT_SECS = 5.0
+_QUIET_SECS = 0.15
+_NOTHING = "monty/nothing"
+
+
+class Arrived(NamedTuple):
+    """A message as it came. `retain`: the broker had kept it; it is not from now."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+
+
+class Broker(NamedTuple):
+    """Where the broker is, and as whom to come. Without a user: anonymous."""
+
+    host: str
+    port: int
+    username: Optional[str] = None
+    password_file: Optional[Path] = None
+
+    def __str__(self) -> str:
+        return f"mqtt://{self.host}:{self.port}"
+
+    @property
+    def subscribe_line(self) -> str:
+        """The command that shows everything in another terminal."""
+        return f"mosquitto_sub -h {self.host} -p {self.port} -v -t 'monty/v1/#'"
+
+
+class Subscriber:
+    """Subscribed from `__enter__` to `__exit__`; connects again by itself when the broker was away.
+
+    Args:
+        broker: Where, and as whom.
+        filters: Topic filters, subscribed with QoS 1.
+
+    Raises:
+        ServiceError: On entering: the broker does not answer, or refuses us.
+    """
+
+    def __init__(self, broker: Broker, filters: Sequence[str]) -> None:
+        self._broker = broker
+        self._filters = [(one, 1) for one in filters]
+        self._arrived: queue.SimpleQueue[Arrived] = queue.SimpleQueue()
+        self._subscribed = threading.Event()
+        self._refused: Optional[str] = None
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+        if broker.username:
+            password = broker.password_file.read_text().strip() if broker.password_file else None
+            self._client.username_pw_set(broker.username, password)
+        self._client.reconnect_delay_set(1, 5)
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+
+    def __enter__(self) -> Self:
+        try:
+            self._client.connect(self._broker.host, self._broker.port)
+        except OSError as error:
+            raise ServiceError(f"no broker at {self._broker}: {error.strerror or error}") from None
+        self._client.loop_start()
+        if not self._subscribed.wait(_CONNECT_SECS) or self._refused:
+            self.__exit__(None, None, None)
+            raise ServiceError(f"broker {self._broker}: {self._refused or f'no answer within {_CONNECT_SECS:g} s'}")
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def get(self, timeout_secs: float) -> Optional[Arrived]:
+        """Return the next message, None if there is none within `timeout_secs`."""
+        try:
+            return self._arrived.get(timeout=max(timeout_secs, 0.001))
+        except queue.Empty:
+            return None
+
+    def drain(self) -> List[Arrived]:
+        """Return everything that is here now."""
+        here: List[Arrived] = []
+        while not self._arrived.empty():
+            here.append(self._arrived.get())
+        return here
+
+    def retained(self, timeout_secs: float = 3.0) -> List[Arrived]:
+        """Return what the broker had kept: all that comes until a quiet moment, at most for `timeout_secs`."""
+        deadline = time.monotonic() + timeout_secs
+        # The broker answers in order: this SUBACK comes behind the first of what it had kept.
+        self._subscribed.clear()
+        self._client.subscribe(_NOTHING, 1)
+        self._subscribed.wait(timeout_secs)
+        kept: List[Arrived] = []
+        while time.monotonic() < deadline:
+            one = self.get(_QUIET_SECS)
+            if one is None:
+                break
+            if one.retain:
+                kept.append(one)
+        return kept
+
+    def publish(self, topic: str, payload: bytes, timeout_secs: float) -> bool:
+        """Publish with QoS 1, not retained; return whether the broker acknowledged it in time."""
+        sent = self._client.publish(topic, payload, qos=1)
+        sent.wait_for_publish(timeout_secs)
+        return sent.is_published()
+
+    def _on_connect(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            user = self._broker.username
+            self._refused = f"refuses {f'user {user}' if user else 'anonymous clients'}: {reason}"
+            self._subscribed.set()
+        else:
+            client.subscribe(self._filters)
+
+    def _on_subscribe(self, *_: Any) -> None:
+        self._subscribed.set()
+
+    def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        self._arrived.put(Arrived(message.topic, bytes(message.payload), message.retain))

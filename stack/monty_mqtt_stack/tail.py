@@ -1,0 +1,63 @@
+"""`monty-mqtt tail`: what is being published, readable.
+
+Place in the flow: the command line calls it; `readable` makes the lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Callable, Optional
+
+from monty_mqtt import topics
+from monty_mqtt_stack.far_side import broker_of
+from monty_mqtt_stack.readable import readable
+from monty_mqtt_stack.stopping import StopSignals
+from monty_mqtt_stack.subscriber import Broker, Subscriber
+from monty_mqtt_stack.watch import decode, pick_run
+
+__all__ = ["command", "tail"]
+
+_TICK_SECS = 0.1
+
+
+def command(options: argparse.Namespace) -> int:
+    """Run `monty-mqtt tail`; return the exit code."""
+    return tail(broker_of(options), _say, run=options.run, count=options.count)
+
+
+def tail(broker: Broker, say: Callable[[str], None], *, run: Optional[str] = None, count: Optional[int] = None) -> int:
+    """Say every message as it comes, until Ctrl+C or `count` lines; return the exit code.
+
+    Args:
+        broker: Where to look.
+        say: Takes a line.
+        run: A run's id or the beginning of it; default all, each line with its run.
+        count: Lines after which to end; default none. What the broker had kept counts.
+
+    Raises:
+        ServiceError: The broker does not answer, or there is no such run.
+    """
+    chosen = _choose(broker, run) if run else None
+    level = topics.escape(chosen) if chosen else "+"
+    said = 0
+    with StopSignals() as stop, Subscriber(broker, [f"{topics.JSON_PREFIX}/{level}/#"]) as subscriber:
+        while not stop.number:
+            one = subscriber.get(_TICK_SECS)
+            message = decode(one.topic, one.payload) if one else None
+            if message is None:
+                continue
+            say(readable(message) if chosen else f"{message.run} {readable(message)}")
+            said += 1
+            if said == count:
+                return 0
+        return stop.exit_code
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a command's output
+
+
+def _choose(broker: Broker, run: str) -> str:
+    with Subscriber(broker, [f"{topics.JSON_PREFIX}/+/+/status"]) as subscriber:
+        decoded = (decode(one.topic, one.payload) for one in subscriber.retained())
+        return pick_run(run, dict.fromkeys(message.run for message in decoded if message))

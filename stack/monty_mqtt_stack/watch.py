@@ -1,0 +1,147 @@
+"""What is known of runs from their messages. Pure: no I/O, no clock.
+
+Place in the flow: `status`, `abort` and the progress display fold what `subscriber` receives into these views.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Dict, Iterable, List, Optional, Tuple
+
+from monty_mqtt import schema, topics
+from monty_mqtt.errors import DecodeError, ServiceError
+
+__all__ = ["FINAL", "Runs", "Worker", "decode", "pick_run"]
+
+FINAL = frozenset({"completed", "aborted", "error", "disconnected"})
+"""Status words after which nothing comes."""
+
+_NOT_MESSAGES = frozenset({"evidence", "hypotheses", "frame", "object_model", "command"})
+
+
+@dataclass
+class Worker:
+    """The last word on everything, of one worker of a run."""
+
+    run: str
+    worker: str
+    info: Optional[schema.Info] = None
+    status: Optional[schema.Status] = None
+    progress: Optional[schema.Progress] = None
+    started: Optional[schema.EpisodeStarted] = None
+    step: Optional[schema.Step] = None
+    end: Optional[schema.End] = None
+    episodes: Dict[Tuple[str, int, int], schema.EpisodeEnded] = field(default_factory=dict)
+
+    @property
+    def word(self) -> str:
+        """Its status word."""
+        return self.status.status if self.status else "initializing"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether something may still come."""
+        return self.word not in FINAL
+
+    @property
+    def outcomes(self) -> Dict[str, int]:
+        """Finished episodes by outcome, most frequent first."""
+        seen = Counter(one.outcome for one in self.episodes.values() if one.outcome)
+        told = self.progress.outcomes if self.progress else {}
+        return dict(Counter(told if sum(told.values()) > sum(seen.values()) else seen).most_common())
+
+    @property
+    def episodes_done(self) -> int:
+        """Finished episodes, as far as we know."""
+        return max(len(self.episodes), self.progress.episodes_done if self.progress else 0)
+
+    @property
+    def sent(self) -> int:
+        """Messages it sent, frames and clouds included; known once it ended, before that what we know of."""
+        if self.end:
+            return self.end.seq + 1 - self.end.dropped + self.end.bulk_seq - self.end.bulk_dropped
+        return 1 + max((one.seq for one in (self.info, self.status, self.progress, self.step) if one), default=-1)
+
+    @property
+    def lost(self) -> int:
+        """Messages that the bridge knows it will never get."""
+        return self.status.lost if self.status else 0
+
+    @property
+    def dropped(self) -> int:
+        """Messages and frames that did not fit the sender's memory."""
+        ended = self.end.dropped + self.end.bulk_dropped if self.end else 0
+        return max(ended, self.status.dropped if self.status else 0)
+
+    def apply(self, message: schema.Message) -> None:
+        """Take a message into account. Messages may come twice and late: the highest seq of a kind wins."""
+        if isinstance(message, schema.EpisodeEnded):
+            self.episodes[message.mode, message.epoch, message.episode] = message
+            return
+        name = _FIELDS.get(type(message))
+        if name is None:
+            return
+        known = getattr(self, name)
+        if known is None or message.seq >= known.seq:
+            setattr(self, name, message)
+
+
+_FIELDS = {
+    schema.Info: "info",
+    schema.Status: "status",
+    schema.Progress: "progress",
+    schema.EpisodeStarted: "started",
+    schema.Step: "step",
+    schema.End: "end",
+}
+
+
+@dataclass
+class Runs:
+    """All runs and workers heard of, in the order in which they came."""
+
+    workers: Dict[Tuple[str, str], Worker] = field(default_factory=dict)
+
+    def apply(self, message: schema.Message) -> Worker:
+        """Take a message into account; return its worker."""
+        key = message.run, message.worker
+        worker = self.workers.setdefault(key, Worker(*key))
+        worker.apply(message)
+        return worker
+
+    def names(self) -> List[str]:
+        """Return the ids of all runs."""
+        return list(dict.fromkeys(run for run, _ in self.workers))
+
+    def of_run(self, run: str) -> List[Worker]:
+        """Return the workers of a run."""
+        return [worker for (name, _), worker in self.workers.items() if name == run]
+
+
+def decode(topic: str, payload: bytes) -> Optional[schema.Message]:
+    """Return the message on a topic below `monty/v1/`; None for what is derived, raw, or not of this schema."""
+    try:
+        if topics.parse(topic).kind in _NOT_MESSAGES:
+            return None
+        message = schema.decode(payload)
+    except DecodeError:
+        return None
+    return message if isinstance(message, schema.Message) else None
+
+
+def pick_run(name: str, known: Iterable[str]) -> str:
+    """Return the run of this id, or whose id alone begins so.
+
+    Raises:
+        ServiceError: None does, or several do.
+    """
+    runs = list(known)
+    if name in runs:
+        return name
+    matching = [run for run in runs if run.startswith(name)]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise ServiceError(f"run {name!r} could be any of {', '.join(matching)}: give more of its id")
+    raise ServiceError(f"no run {name!r} at this broker; known are: {', '.join(runs) or 'none'}")
