@@ -82,7 +82,12 @@ class LearningModuleInfo(Part, frozen=True, kw_only=True):
 
 
 class SensorModuleInfo(Part, frozen=True, kw_only=True):
-    """A sensor module as configured: its id, and the dotted name of its class."""
+    """A sensor module as configured.
+
+    Attributes:
+        sensor_module: Its id.
+        class_name: Dotted name of its class.
+    """
 
     sensor_module: str
     class_name: str

@@ -4,9 +4,9 @@ Place in the flow: `observe` and the user's `publish_*` calls make these, `broad
 the bridge decodes them and fans them out to MQTT topics.
 
 A message is one JSON object tagged by `kind`. Evolution rules: a new field has a default, a field's type never
-changes, an unknown field is skipped. `None` means "this Monty has no such thing" and is left out of the JSON; a number that was
-NaN or infinite is `null` inside a mapping or list. Pixels and points do not travel in the JSON but as raw buffers beside
-it (see `Frame`, `Hypotheses`, `ObjectModel`).
+changes, an unknown field is skipped. `None` means "this Monty has no such thing" and is left out of the JSON; a
+number that was NaN or infinite is `null` inside a mapping or list. Pixels and points do not travel in the JSON but as
+raw buffers beside it (see `Frame`, `Hypotheses`, `ObjectModel`).
 
 Rotations are unit quaternions (x, y, z, w), locations metres in Monty's body reference frame, times integer nanoseconds
 since 1970-01-01 UTC.
@@ -322,7 +322,13 @@ class Hypotheses(Message, frozen=True, kw_only=True, tag="hypotheses"):
 
 
 class Metric(Message, frozen=True, kw_only=True, tag="metric"):
-    """A number the user publishes. `value` is null where it was not finite."""
+    """A number the user publishes.
+
+    Attributes:
+        name: Its name, the user's choice.
+        value: The number; absent where it was not finite.
+        metadata: What the user passed beside it (`epoch`, `step`, …).
+    """
 
     name: str
     value: Optional[float] = None
@@ -330,14 +336,23 @@ class Metric(Message, frozen=True, kw_only=True, tag="metric"):
 
 
 class Data(Message, frozen=True, kw_only=True, tag="data"):
-    """Any JSON value the user publishes under a stream's name."""
+    """Any JSON value the user publishes under a stream's name.
+
+    Attributes:
+        stream: The stream's name.
+        data: The value.
+    """
 
     stream: str
     data: Any = None
 
 
 class State(Message, frozen=True, kw_only=True, tag="state"):
-    """The user's key-value state: always the whole of it, the last value of every key."""
+    """The user's key-value state.
+
+    Attributes:
+        state: Always the whole of it: the last value of every key.
+    """
 
     state: Dict[str, Any] = {}
 

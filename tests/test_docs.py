@@ -36,8 +36,7 @@ def blocks() -> list[Block]:
     found = []
     for page in PAGES:
         text = page.read_text()
-        for match in BLOCK.finditer(text):
-            found.append(Block(page, text.count("\n", 0, match.start()) + 1, match[1], match[2]))
+        found += [Block(page, text.count("\n", 0, at.start()) + 1, at[1], at[2]) for at in BLOCK.finditer(text)]
     return [block for block in found if block.language in ("bash", "python")]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from monty_mqtt import parts, schema, topics
+from monty_mqtt import parts, protocol, schema, topics
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "wire.md"
@@ -68,6 +68,11 @@ older than 30 s are refused; a repeated `id` is obeyed once.
 ## Messages
 
 """
+PIECES = """## Pieces
+
+Parts of the messages above.
+
+"""
 
 
 def main() -> int:
@@ -85,7 +90,13 @@ def page() -> str:
     )
     messages = "\n".join(section(kind, cls) for kind, cls in kinds.items())
     pieces = "\n".join(section(name, getattr(parts, name), level=3) for name in parts.__all__)
-    return f"{INTRODUCTION}{table}\n{FRAMES}{messages}\n## Pieces\n\nParts of the messages above.\n\n{pieces}"
+    return f"{INTRODUCTION}{table}\n{FRAMES}{messages}\n{PIECES}{pieces}\n{zmq_hop()}"
+
+
+def zmq_hop() -> str:
+    """Return what the ZMQ hop's own module says of it."""
+    _, _, text = (inspect.getdoc(protocol) or "").partition("\n\n")
+    return f"## The ZMQ hop\n\nFor who writes another sender; everyone else reads MQTT.\n\n{text.replace('``', '`')}\n"
 
 
 def topic_row(kind: str) -> tuple[str, str, int, bool]:
