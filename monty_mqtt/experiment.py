@@ -1,0 +1,154 @@
+"""MontyExperimentWithLiveView: whatever experiment class the configuration names, monitored.
+
+Place in the flow: the outermost part in the experiment's process; Hydra instantiates it, Monty runs it.
+
+A configuration names the class twice: `_target_` is `monty_mqtt.experiment.MontyExperimentWithLiveView`, and beside it
+`experiment_class` is what `_target_` would be without us. What runs is a subclass of that class, so stop rules,
+outcomes and supervision are its own, and `isinstance` says so.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, Dict, Type
+
+from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.config import LiveViewConfig
+from monty_mqtt.errors import AbortRequested, ConfigError
+from monty_mqtt.hooks import LiveViewStepHook
+from monty_mqtt.session import Session
+from monty_mqtt.support import warn_of_unknown_monty
+
+__all__ = ["DEFAULT_EXPERIMENT_CLASS", "LiveViewMixin", "MontyExperimentWithLiveView", "subclass_of"]
+
+DEFAULT_EXPERIMENT_CLASS = (
+    "tbp.monty.frameworks.experiments.object_recognition_experiments.MontyObjectRecognitionExperiment"
+)
+"""What most of Monty's own configurations name."""
+
+
+class LiveViewMixin:
+    """Monitors the experiment class it is mixed into; must stand left of it.
+
+    ``class Mine(LiveViewMixin, MontyObjectRecognitionExperiment)`` works as well as `MontyExperimentWithLiveView`.
+
+    Args:
+        config: Monty's `experiment.config`.
+
+    Attributes:
+        broadcaster: For the user's own `publish_metric`, `publish_data`, `publish_log` and `publish_state`.
+
+    Raises:
+        ConfigError: A setting of the monitor is wrong; nothing of Monty was made yet.
+    """
+
+    def __init_subclass__(cls, **_: Any) -> None:
+        """Do not ask Monty's own mixins: ProfileExperimentMixin refuses every subclass it does not lead."""
+
+    def __init__(self, config: Any) -> None:
+        logging_config = config.get("logging") or {}
+        self._live = Session(LiveViewConfig.of(config, os.environ), str(logging_config.get("run_name") or ""))
+        super().__init__(config)  # type: ignore[call-arg]  # the experiment class it is mixed into
+        self._live_hook = LiveViewStepHook(self._step_hook)  # type: ignore[has-type]
+        if self._live.config.enable_liveview:
+            self._step_hook = self._live_hook
+
+    @property
+    def broadcaster(self) -> ZmqBroadcaster:
+        """Publishes for this experiment; exists and does nothing with `enable_liveview: false`."""
+        return self._live.broadcaster
+
+    def run(self) -> None:
+        """Run the experiment as its class does, monitored from here to the end.
+
+        Raises:
+            SystemExit: After an abort by command, where the configuration asks for an exit code.
+        """
+        if not self._live.config.enable_liveview:
+            super().run()  # type: ignore[misc]
+            return
+        self._live.begin(self, self._live_hook)
+        try:
+            super().run()  # type: ignore[misc]
+        except BaseException as error:
+            self._live.end(error)
+            raise
+        self._live.end(None)
+        if self._live.abort_reason is not None and self._live.worker == "main" and self._live.config.abort_exit_code:
+            # Never in a worker of Monty's parallel runner: Pool.map would wait for it for ever.
+            raise SystemExit(self._live.config.abort_exit_code)
+
+    def run_epoch(self) -> None:
+        """Run an epoch; none begins once the run is being aborted, so Monty goes on to save what there is."""
+        if self._live.abort_reason is None:
+            super().run_epoch()  # type: ignore[misc]
+
+    def run_episode(self) -> None:
+        """Run an episode; an abort leaves it without `post_episode`, and no other begins.
+
+        Raises:
+            KeyboardInterrupt: Where the class runs episodes until this is raised, and an abort was commanded.
+        """
+        if self._live.abort_reason is None:
+            with suppress(AbortRequested):
+                super().run_episode()  # type: ignore[misc]
+        if self._live.abort_reason is not None and self._streams():
+            raise KeyboardInterrupt
+
+    def post_episode(self, steps: int) -> None:
+        """Let Monty end the episode, then publish it."""
+        super().post_episode(steps)  # type: ignore[misc]
+        if self._live.config.enable_liveview:
+            self._live.episode_finished(self, steps)
+
+    def _streams(self) -> bool:
+        # MontyExperiment.run_epoch (0.55) takes a stream's episodes in `while True`, until Ctrl+C, which it catches.
+        names = [kind.__name__ for kind in type(getattr(self, "env_interface", None)).__mro__]
+        return "SaccadeOnImageFromStreamInterface" in names
+
+
+class MontyExperimentWithLiveView:
+    """Makes the experiment that the configuration names, monitored. What it returns is an instance of that class.
+
+    Args:
+        config: Monty's `experiment.config`.
+        experiment_class: Dotted name of the experiment class.
+
+    Raises:
+        ConfigError: There is no such class, or a setting of the monitor is wrong.
+    """
+
+    def __new__(cls, config: Any, experiment_class: str = DEFAULT_EXPERIMENT_CLASS) -> Any:  # noqa: D102 - the class says it
+        warn_of_unknown_monty()
+        return subclass_of(_class_named(experiment_class))(config)  # type: ignore[arg-type]  # a class is hashable
+
+
+@lru_cache(maxsize=None)
+def subclass_of(experiment_class: Type[Any]) -> Type[Any]:
+    """Return the monitored subclass of an experiment class: one per class and process."""
+    if issubclass(experiment_class, LiveViewMixin):
+        return experiment_class
+    names: Dict[str, Any] = {
+        "__module__": __name__,
+        "__doc__": f"{experiment_class.__name__}, monitored.",
+        "configured_class": experiment_class,
+    }
+    return type(f"{experiment_class.__name__}WithLiveView", (LiveViewMixin, experiment_class), names)
+
+
+def _class_named(dotted: str) -> Type[Any]:
+    module, _, name = dotted.rpartition(".")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            "experiment.experiment_class", dotted, f"the dotted name of an experiment class ({error})"
+        ) from error
+    if not isinstance(found, type) or found is MontyExperimentWithLiveView:
+        raise ConfigError(
+            "experiment.experiment_class", dotted, "the experiment class itself, as `_target_` named it before"
+        )
+    return found

@@ -1,0 +1,293 @@
+"""Monty's state -> the parts of a Step. Reads only, never assigns or calls what assigns. No I/O, no clock.
+
+Place in the flow: the step hook calls `ModelReader.read` after each step of the model and publishes what it returns.
+
+What a kind of learning module has is found out once, when the reader is made; a step then costs a few attribute reads
+and one `argmax` per object. Monty's own accessors are avoided where they write: `_get_current_mlh` assigns
+`mlh["location"]` into the model. numpy and torch are used by duck typing only, never imported.
+"""
+# ruff: noqa: SLF001 - Monty's hypotheses have no public name
+
+from __future__ import annotations
+
+import importlib
+import math
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+import msgspec
+
+from monty_mqtt.parts import Hypothesis, LearningModuleStep, SensorModuleStep
+from monty_mqtt.rotations import Quaternion, angle_degs, from_matrix, from_scalar_first, product
+
+__all__ = ["ModelReader", "ModelStep", "has_evidence", "mode_of", "quaternion_of_target"]
+
+_EVIDENCE_MODULE = "tbp.monty.frameworks.models.evidence_matching.learning_module"
+_PLAIN = frozenset({bool, int, float, str, list})
+
+_Evidence = Tuple[Dict[str, Optional[float]], Dict[str, int]]
+_LearningModuleReader = Callable[[], Tuple[LearningModuleStep, float]]
+
+
+class ModelStep(NamedTuple):
+    """What the model believes and sensed in a step.
+
+    Attributes:
+        learning_modules: Per learning module id.
+        sensor_modules: Per sensor module id; a sensor module without output is left out.
+        non_finite: How many of the numbers are NaN or infinite.
+    """
+
+    learning_modules: Dict[str, LearningModuleStep]
+    sensor_modules: Dict[str, SensorModuleStep]
+    non_finite: int
+
+
+class ModelReader:
+    """Reads one Monty model, whatever its learning modules are.
+
+    Args:
+        monty: The model; the reader is for this object only (`of` tells).
+    """
+
+    def __init__(self, monty: Any) -> None:
+        self._monty = monty
+        self._learning_modules: List[Tuple[str, _LearningModuleReader]] = [
+            (_id_of(lm, index), _learning_module_reader(lm)) for index, lm in enumerate(monty.learning_modules)
+        ]
+        self._sensor_modules: List[Tuple[str, Any]] = [
+            (str(getattr(sm, "sensor_module_id", index)), sm) for index, sm in enumerate(monty.sensor_modules)
+        ]
+
+    def of(self, monty: Any) -> bool:
+        """Return whether this is the model that the reader was made for."""
+        return monty is self._monty
+
+    def read(self) -> ModelStep:
+        """Return what every learning module and sensor module has now."""
+        checksum = 0.0
+        learning_modules = {}
+        for name, reader in self._learning_modules:
+            learning_modules[name], part_sum = reader()
+            checksum += part_sum
+        sensor_modules = {}
+        for (name, sm), output in zip(self._sensor_modules, getattr(self._monty, "sensor_module_outputs", ())):
+            if output is not None:
+                sensor_modules[name], part_sum = _read_sensor_module(sm, output)
+                checksum += part_sum
+        # One sum tells of any NaN or infinity among the numbers; only then they are counted one by one.
+        bad = 0 if checksum - checksum == 0 else _non_finite(learning_modules) + _non_finite(sensor_modules)
+        return ModelStep(learning_modules, sensor_modules, bad)
+
+
+def mode_of(monty: Any) -> str:
+    """Return `train` or `eval`; empty before the first episode."""
+    mode = getattr(monty, "experiment_mode", None)
+    return str(getattr(mode, "value", mode) or "")
+
+
+def has_evidence(lm: Any) -> bool:
+    """Return whether a learning module keeps evidence per hypothesis, as EvidenceGraphLM and its kin do."""
+    return hasattr(lm, "_hypotheses") and hasattr(lm, "current_mlh") and hasattr(lm, "evidence_for_each_graph")
+
+
+def quaternion_of_target(wxyz_or_xyzw: Any) -> Optional[Quaternion]:
+    """Return a target's rotation, which Monty holds in the order of its own `Rotation`."""
+    if wxyz_or_xyzw is None:
+        return None
+    parts = [float(part) for part in wxyz_or_xyzw]
+    if _is_scalar_first():
+        return from_scalar_first(parts)
+    return (parts[0], parts[1], parts[2], parts[3])
+
+
+def _is_scalar_first() -> bool:
+    # Monty's own Rotation takes w, x, y, z; the scipy one that older releases used takes x, y, z, w.
+    try:
+        geometry = importlib.import_module("tbp.monty.geometry")
+    except ImportError:
+        return False
+    return bool(geometry.Rotation.from_quat([1.0, 0.0, 0.0, 0.0]).as_matrix()[2][2] > 0)
+
+
+def _id_of(lm: Any, index: int) -> str:
+    return str(getattr(lm, "learning_module_id", None) or f"learning_module_{index}")
+
+
+def _learning_module_reader(lm: Any) -> _LearningModuleReader:
+    possible_matches = getattr(lm, "get_possible_matches", list)
+    if not has_evidence(lm):
+        return lambda: (LearningModuleStep(**_common(lm, possible_matches)), 0.0)
+    evidence = _evidence_reader(lm)
+    percent = float(getattr(lm, "x_percent_threshold", 0.0))
+    error_degs = _rotation_error_reader(lm)
+
+    def read() -> Tuple[LearningModuleStep, float]:
+        by_object, counts = evidence()
+        best, rotation = _most_likely(lm)
+        top, second, margin = _top_two(by_object, best.object)
+        threshold = None if top is None else max(top - top / 100 * percent, 0.0)
+        error = None if rotation is None else error_degs(best.object, rotation)
+        step = LearningModuleStep(
+            evidence=by_object,
+            most_likely=best,
+            second_object=second,
+            margin=margin,
+            evidence_threshold=threshold,
+            hypothesis_counts=counts,
+            rotation_error_degs=error,
+            **_common(lm, possible_matches),
+        )
+        return step, _checksum(by_object, best) + (error or 0.0)
+
+    return read
+
+
+def _common(lm: Any, possible_matches: Callable[[], Any]) -> Dict[str, Any]:
+    symmetry = getattr(lm, "symmetry_evidence", None)
+    return {
+        "possible_matches": list(possible_matches()),
+        "terminal_state": getattr(lm, "terminal_state", None),
+        "target_object": getattr(lm, "primary_target", None),
+        "stepwise_target_object": getattr(lm, "stepwise_target_object", None),
+        "symmetry_evidence": None if symmetry is None else float(symmetry),
+    }
+
+
+def _evidence_reader(lm: Any) -> Callable[[], _Evidence]:
+    if getattr(type(lm).evidence_for_each_graph, "__module__", "") == _EVIDENCE_MODULE:
+        return lambda: _upstream_evidence(lm)
+
+    def read() -> _Evidence:
+        ids, values = lm.evidence_for_each_graph()
+        counts = {graph: len(hypotheses.evidence) for graph, hypotheses in lm._hypotheses.items()}
+        known = [(graph, value) for graph, value in zip(ids, values.tolist()) if graph in counts]
+        return dict(known), counts
+
+    return read
+
+
+def _upstream_evidence(lm: Any) -> _Evidence:
+    """Return the greatest evidence and the number of hypotheses of each object.
+
+    What `EvidenceGraphLM.evidence_for_each_graph` computes (0.55), four times as fast: `argmax` and one item instead of
+    `np.max`. Before the first observation that returns the sentinel `patch_off_object`, this an empty mapping.
+    """
+    hypotheses = lm._hypotheses
+    ids = lm.get_all_known_object_ids()
+    evidence: Dict[str, Optional[float]] = {}
+    counts: Dict[str, int] = {}
+    if ids and ids[0] in hypotheses:
+        for graph in ids:
+            values = hypotheses[graph].evidence
+            counts[graph] = size = len(values)
+            if size:
+                evidence[graph] = values.item(values.argmax())
+    return evidence, counts
+
+
+def _most_likely(lm: Any) -> Tuple[Hypothesis, Optional[Quaternion]]:
+    mlh = lm.current_mlh
+    graph, index = mlh["graph_id"], mlh["mlh_id"]
+    location, rotation = mlh["location"], None
+    space = lm._hypotheses.get(graph) if index is not None else None
+    if space is not None and index < len(space.evidence):
+        # Where Monty's `_get_current_mlh` would look, which writes what it finds into the model.
+        location = space.locations[index]
+        rotation = from_matrix(space.poses[index].tolist())
+    evidence, scale = mlh["evidence"], mlh["scale"]
+    hypothesis = Hypothesis(
+        object=graph,
+        evidence=float(evidence),
+        location=location.tolist() if hasattr(location, "tolist") else [float(part) for part in location],
+        rotation=None if rotation is None else list(rotation),
+        scale=None if scale is None else float(scale),
+    )
+    return hypothesis, rotation
+
+
+def _top_two(evidence: Mapping[str, Any], most_likely: str) -> Tuple[Optional[float], Optional[str], Optional[float]]:
+    top = evidence.get(most_likely)
+    if top is None:
+        return None, None, None
+    second, second_evidence = None, -math.inf
+    for graph, value in evidence.items():
+        if value > second_evidence and graph != most_likely:
+            second, second_evidence = graph, value
+    return top, second, None if second is None else top - second_evidence
+
+
+def _rotation_error_reader(lm: Any) -> Callable[[str, Quaternion], Optional[float]]:
+    seen: Any = None
+    target: Optional[Quaternion] = None
+
+    def read(graph: str, rotation: Quaternion) -> Optional[float]:
+        nonlocal seen, target
+        if getattr(lm, "primary_target", None) not in lm.graph_id_to_target.get(graph, ()):
+            return None
+        current = getattr(lm, "primary_target_rotation_quat", None)
+        if current is not seen:  # once an episode
+            seen, target = current, quaternion_of_target(current)
+        # As Monty's compute_pose_error: the angle of rotation^-1 * target^-1 is that of target * rotation.
+        return None if target is None else angle_degs(product(target, rotation))
+
+    return read
+
+
+def _checksum(by_object: Mapping[str, Any], best: Hypothesis) -> float:
+    parts: List[Any] = [*by_object.values(), best.evidence, *(best.location or ()), *(best.rotation or ())]
+    return float(sum(parts))
+
+
+def _read_sensor_module(sm: Any, output: Any) -> Tuple[SensorModuleStep, float]:
+    morphological = output.morphological_features or {}
+    on_object = morphological.get("on_object")
+    features: Dict[str, Any] = {}
+    checksum = 0.0
+    for name, value in (output.non_morphological_features or {}).items():
+        plain = value.tolist() if hasattr(value, "tolist") else value
+        if type(plain) in _PLAIN:
+            features[name] = plain
+            checksum += _sum_of(plain)
+    defined = morphological.get("pose_fully_defined")
+    if defined is not None:
+        features["pose_fully_defined"] = bool(defined)
+    location = None if output.location is None else output.location.tolist()
+    if location is not None:
+        checksum += sum(location)
+    step = SensorModuleStep(
+        location=location,
+        rotation=_sensor_rotation(sm),
+        on_object=None if on_object is None else bool(on_object),
+        features=features,
+    )
+    return step, checksum
+
+
+def _sensor_rotation(sm: Any) -> Optional[List[Optional[float]]]:
+    rotation: Any = getattr(getattr(sm, "state", None), "rotation", None)
+    if not hasattr(rotation, "w"):
+        return None
+    return [rotation.x, rotation.y, rotation.z, rotation.w]
+
+
+def _sum_of(plain: Any) -> float:
+    if type(plain) is not list:
+        return 0.0 if type(plain) is str else plain
+    try:
+        return sum(plain)
+    except TypeError:  # lists in the list, or text
+        return sum(map(_sum_of, plain))
+
+
+def _non_finite(parts: Dict[str, Any]) -> int:
+    pending: List[Any] = [msgspec.to_builtins(parts)]
+    count = 0
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+        elif isinstance(value, float) and not math.isfinite(value):
+            count += 1
+    return count

@@ -1,0 +1,108 @@
+"""How far a worker is. Pure: the caller tells the time.
+
+Place in the flow: the hook and `episodes` report steps and episodes, and publish what `due` and `fields` say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Dict, NamedTuple, Optional
+from typing import Counter as CounterOf
+
+__all__ = ["Position", "ProgressTracker"]
+
+_LEAST_SECS = 1.0
+"""A Progress message at most this often, but for the ends of episodes."""
+
+
+class Position(NamedTuple):
+    """Where in the run an episode stands: epoch and episode of its mode, from 0."""
+
+    mode: str = ""
+    epoch: int = 0
+    episode: int = 0
+
+
+class ProgressTracker:
+    """Counts steps, episodes and outcomes of one worker.
+
+    Args:
+        now_secs: A clock that is never set, at the start of the run.
+        episodes_expected: Episodes of this worker in all, where it is known.
+
+    Attributes:
+        position: The running episode.
+        total_step: Number of the next step within the run, from 0.
+        episode_secs: Since the running episode began.
+    """
+
+    def __init__(self, now_secs: float, episodes_expected: Optional[int]) -> None:
+        self.position = Position()
+        self.total_step = 0
+        self.outcomes: CounterOf[str] = Counter()
+        self._expected = episodes_expected
+        self._began = self._episode_began = now_secs
+        self._last = -_LEAST_SECS + now_secs
+        self._steps = {"train": 0, "eval": 0}
+        self._done = 0
+        self._correct = 0
+        self._step = 0
+
+    def episode_began(self, position: Position, now_secs: float) -> None:
+        """Note that an episode begins."""
+        self.position = position
+        self._episode_began = now_secs
+        self._step = 0
+
+    def stepped(self, step: int) -> int:
+        """Note a step of the running episode; return its number within the run."""
+        number = self.total_step
+        self.total_step = number + 1
+        self._step = step
+        mode = self.position.mode
+        self._steps[mode] = self._steps.get(mode, 0) + 1
+        return number
+
+    def episode_ended(self, outcome: Optional[str], correct: Optional[int]) -> None:
+        """Note that the running episode is over."""
+        self._done += 1
+        self._correct += correct or 0
+        if outcome is not None:
+            self.outcomes[outcome] += 1
+
+    def episode_secs(self, now_secs: float) -> float:
+        """Return how long the running episode has taken."""
+        return now_secs - self._episode_began
+
+    def due(self, now_secs: float) -> bool:
+        """Return whether a Progress message may go out; if so, the next one may a second later."""
+        if now_secs - self._last < _LEAST_SECS:
+            return False
+        self._last = now_secs
+        return True
+
+    def fields(self, now_secs: float, now_unix_nanos: int) -> Dict[str, Any]:
+        """Return the fields of a Progress message."""
+        return {
+            "mode": self.position.mode,
+            "epoch": self.position.epoch,
+            "episode": self.position.episode,
+            "step": self._step,
+            "episodes_done": self._done,
+            "episodes_expected": self._expected,
+            "total_train_steps": self._steps["train"],
+            "total_eval_steps": self._steps["eval"],
+            "outcomes": dict(self.outcomes),
+            "correct": self._correct,
+            "elapsed_secs": now_secs - self._began,
+            "estimated_end_unix_nanos": self._estimated_end(now_secs, now_unix_nanos),
+        }
+
+    def _estimated_end(self, now_secs: float, now_unix_nanos: int) -> Optional[int]:
+        if not self._done or self._expected is None:
+            return None
+        elapsed = now_secs - self._began
+        # The running episode counts with what it has taken beyond the mean, so that the end never lies in the past.
+        mean = (self._episode_began - self._began) / self._done if self._episode_began > self._began else elapsed
+        left = max(mean * (self._expected - self._done) - (now_secs - self._episode_began), 0.0)
+        return now_unix_nanos + int(left * 1e9)

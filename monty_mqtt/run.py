@@ -1,0 +1,87 @@
+"""`python -m monty_mqtt.run experiment=NAME [overrides…]`: Monty's own runner, monitored.
+
+Place in the flow: the outermost edge. Monty's `main` does everything; a Hydra callback of ours, named on its command
+line, puts our experiment class before the configured one, whichever experiment it is.
+
+Exit codes: 0 done, 1 failed, 3 aborted by command, 130 Ctrl+C.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import sys
+from importlib import import_module
+from typing import Any, List
+
+from monty_mqtt.conf_dir import conf_dir
+
+__all__ = ["ABORTED", "LiveViewCallback", "arguments", "main", "monitored"]
+
+ABORTED = 3
+"""Exit code after an abort by command."""
+
+_INTERRUPTED = 130
+_OURS = "monty_mqtt.experiment.MontyExperimentWithLiveView"
+_CALLBACK = "+hydra.callbacks.live_view._target_=monty_mqtt.run.LiveViewCallback"
+_SEARCH_PATH = re.compile(r"^(\+{0,2}hydra\.searchpath=)\[(.*)\]$", re.DOTALL)
+
+
+class LiveViewCallback:
+    """Hydra callback: makes the chosen experiment a monitored one before it is run."""
+
+    def on_run_start(self, config: Any, **_: Any) -> None:
+        """Rewrite the configuration in place, before Monty sees it."""
+        name = str(config.hydra.runtime.choices.get("experiment", ""))
+        with import_module("omegaconf").open_dict(config):
+            monitored(config.experiment, name, dt.datetime.now(dt.timezone.utc))
+
+    def __getattr__(self, name: str) -> Any:
+        """Return something that does nothing for the callback's other occasions (`on_job_end`, …)."""
+        if name.startswith("on_"):
+            return lambda **_: None
+        raise AttributeError(name)
+
+
+def monitored(experiment: Any, name: str, now: dt.datetime) -> None:
+    """Change an experiment's configuration so that it runs monitored; what the user set stays.
+
+    Args:
+        experiment: The `experiment` node, open to new keys.
+        name: Hydra's choice.
+        now: When the run starts; makes its id the same in all its processes.
+    """
+    if experiment["_target_"] != _OURS:
+        experiment["experiment_class"] = experiment["_target_"]
+        experiment["_target_"] = _OURS
+    config = experiment["config"]
+    live = dict(config.get("liveview") or {})
+    defaults = {"experiment": name, "started": now.isoformat(), "abort_exit_code": ABORTED}
+    config["liveview"] = {**defaults, **live}
+
+
+def arguments(given: List[str], conf: str) -> List[str]:
+    """Return Hydra's command line: what was given, our callback, and our conf directory on the search path."""
+    ours = f"file://{conf}"
+    found = False
+    out = []
+    for argument in given:
+        match = _SEARCH_PATH.match(argument)
+        found = found or match is not None
+        out.append(f"{match[1]}[{','.join(filter(None, [match[2].strip(), ours]))}]" if match else argument)
+    return [*out, *([] if found else [f"hydra.searchpath=[{ours}]"]), _CALLBACK]
+
+
+def main() -> int:
+    """Run Monty with this process's command line; return the exit code."""
+    import_module("tbp.monty.frameworks.run_env").setup_env()
+    sys.argv[1:] = arguments(sys.argv[1:], str(conf_dir()))
+    try:
+        import_module("tbp.monty.frameworks.run").main()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""One monitored run of one experiment object: from Info to End.
+
+Place in the flow: `experiment` makes one in its constructor and asks it to begin and end with `run()`; it ties hook,
+loggers, handlers and commands to the broadcaster in between.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+import time
+from typing import Any, Dict, Optional
+
+from monty_mqtt.about import outcome
+from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.commands import Commands
+from monty_mqtt.config import LiveViewConfig
+from monty_mqtt.episodes import EpisodeLogger
+from monty_mqtt.errors import AbortRequested
+from monty_mqtt.guard import Guard
+from monty_mqtt.hooks import LiveViewStepHook, StepPublisher
+from monty_mqtt.identity import identify
+from monty_mqtt.progress import ProgressTracker
+from monty_mqtt.records import Attachment, RecordHandler, TelemetryHandler
+from monty_mqtt.run_info import info_fields
+from monty_mqtt.schema import Info, Status
+
+__all__ = ["Session"]
+
+_log = logging.getLogger(__name__)
+
+
+class Session:
+    """Publishes what one experiment does while `run()` lasts; before and after it only holds the broadcaster.
+
+    Args:
+        config: The experiment's settings.
+        run_name: Monty's `logging.run_name`.
+
+    Attributes:
+        broadcaster: Also for the user's own `publish_*` calls; does nothing where the monitor is switched off.
+        worker: The name of this experiment object within the run.
+    """
+
+    def __init__(self, config: LiveViewConfig, run_name: str) -> None:
+        now = dt.datetime.now(dt.timezone.utc)
+        run, self.worker = identify(config, run_name, now, os.urandom(8).hex())
+        self.config = config
+        self.broadcaster = ZmqBroadcaster(
+            run=run,
+            worker=self.worker,
+            zmq_host=config.zmq_host,
+            zmq_port=config.zmq_port,
+            enabled=config.enable_liveview,
+            strict=config.strict,
+            window_bytes=config.window_mib << 20,
+        )
+        self._guard = Guard(strict=config.strict)
+        self._commands = Commands(self.broadcaster)
+        self._attachment: Optional[Attachment] = None
+        self._loggers: Any = None
+        self._hook: Optional[LiveViewStepHook] = None
+        self._episodes: Optional[EpisodeLogger] = None
+        self._ended = False
+
+    @property
+    def abort_reason(self) -> Optional[str]:
+        """Why the run is being aborted; None while it is not."""
+        return self._commands.abort_reason
+
+    def begin(self, experiment: Any, hook: LiveViewStepHook) -> None:
+        """Publish Info and Status, and attach to Monty. What fails here is counted, not raised."""
+        with self._guard:
+            info = info_fields(experiment, self.config, self.broadcaster.run)
+            expected = info["episodes_expected"]
+            progress = ProgressTracker(time.perf_counter(), sum(expected.values()) if expected else None)
+            self.broadcaster.publish(Info, **info)
+            self.broadcaster.publish(Status, status="running")
+            self._attach(experiment, hook, progress)
+
+    def episode_finished(self, experiment: Any, steps: int) -> None:
+        """Publish what Monty made of the episode."""
+        with self._guard:
+            if self._episodes is not None:
+                self._episodes.finish(steps, experiment.model)
+            if self._attachment is not None:
+                self._attachment.attach()  # Monty may have made telemetry publishers since
+
+    def end(self, error: Optional[BaseException]) -> None:
+        """Detach from Monty, publish how the run ended, and hand over what is left.
+
+        Args:
+            error: What left `run()`; None where it returned.
+        """
+        if self._ended:
+            return
+        self._ended = True
+        with self._guard:
+            self._detach()
+            fields = self._last_words(error)
+            self.broadcaster.publish(Status, **fields)
+            self.broadcaster.close(fields["status"], self.config.flush_secs)
+
+    def _last_words(self, error: Optional[BaseException]) -> Dict[str, Any]:
+        if self.abort_reason is not None and (error is None or isinstance(error, AbortRequested)):
+            return {"status": "aborted", "reason": self.abort_reason}
+        return outcome(error)
+
+    def _attach(self, experiment: Any, hook: LiveViewStepHook, progress: ProgressTracker) -> None:
+        parts = (self.broadcaster, self.config, progress, self._commands, self._guard)
+        order = getattr(getattr(experiment, "monty_logger", None), "performance_options", None)
+        self._episodes = EpisodeLogger(*parts, order)
+        self._loggers = getattr(experiment, "logger_handler", None)
+        if self._loggers is not None:
+            # A new list: the old one may be the configuration's, which Monty pickles.
+            self._loggers.loggers = [*self._loggers.loggers, self._episodes]
+        records = RecordHandler(
+            self.broadcaster, self._guard, level=self.config.log_level, per_sec=self.config.max_logs_per_sec
+        )
+        self._attachment = Attachment(records, TelemetryHandler(self.broadcaster, self._guard))
+        self._attachment.attach()
+        hook.publisher = StepPublisher(*parts)
+        self._hook = hook
+
+    def _detach(self) -> None:
+        if self._hook is not None:
+            self._hook.publisher = None
+        if self._attachment is not None:
+            self._attachment.detach()
+        if self._loggers is not None:
+            self._loggers.loggers = [logger for logger in self._loggers.loggers if logger is not self._episodes]
