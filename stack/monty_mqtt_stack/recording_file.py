@@ -1,0 +1,227 @@
+"""A recording on disk: an MCAP file (https://mcap.dev) with one channel per MQTT topic. The only user of `mcap`.
+
+Place in the flow: `recording` writes here what it hears on MQTT, `replay` reads it back. In and out go topic and
+payload as they are on MQTT; inside the file
+
+- JSON topics are channels of encoding `json` with the schemas of `recording_schema`,
+- frames are `foxglove.CompressedImage` in JSON, the JPEG or PNG unchanged in base64, so that Foxglove opens them,
+- object models are channels of encoding `ply` without a schema: the PLY file, unchanged.
+
+`log_time` and `publish_time` are the message's own time, `sequence` is its seq. Chunks are compressed with zstd and
+small enough that a recorder that is killed loses little; a file that is cut off is readable
+up to its last whole chunk.
+"""
+
+import base64
+import logging
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, NamedTuple, Self
+
+import msgspec
+import zstandard
+from mcap.exceptions import McapError
+from mcap.reader import NonSeekingReader, make_reader
+from mcap.records import Channel, Message
+from mcap.writer import CompressionType, Writer
+
+from monty_mqtt import __version__, topics
+from monty_mqtt.errors import ConfigError, DecodeError
+from monty_mqtt.schema import SCHEMA_VERSION
+from monty_mqtt_stack import recording_schema
+
+__all__ = ["Entry", "Reader", "RecordingWriter"]
+
+_LOG = logging.getLogger(__name__)
+_MAGIC = b"\x89MCAP0\r\n"
+_CHUNK_BYTES = 256 * 1024
+_LARGEST_RECORD_BYTES = 1 << 30
+_NANOS = 1_000_000_000
+_CUT_OFF = (McapError, struct.error, zstandard.ZstdError, ValueError, OverflowError)
+"""What the mcap library raises where a file ends inside a record, or where bytes are not what they should be."""
+
+
+class Entry(NamedTuple):
+    """One MQTT message of a recording.
+
+    Attributes:
+        topic: Its topic.
+        payload: Its payload.
+        time_unix_nanos: Its own time.
+        seq: Its seq.
+    """
+
+    topic: str
+    payload: bytes
+    time_unix_nanos: int
+    seq: int
+
+
+class _CompressedImage(msgspec.Struct, frozen=True, kw_only=True):
+    timestamp: dict[str, int]
+    frame_id: str
+    data: str
+    format: str
+
+
+class RecordingWriter:
+    """Writes a recording, from `__enter__` to `__exit__`; whole only after that, readable before.
+
+    Args:
+        path: The file; replaced if it exists.
+        chunk_bytes: Uncompressed size at which a chunk is compressed and written.
+
+    Raises:
+        ConfigError: It cannot be written there.
+    """
+
+    def __init__(self, path: Path, *, chunk_bytes: int = _CHUNK_BYTES) -> None:
+        try:
+            self._file: IO[bytes] = path.open("wb")
+        except OSError as error:
+            raise ConfigError("recording", str(path), f"a file that can be written ({error.strerror})") from None
+        self._writer = Writer(self._file, chunk_size=chunk_bytes, compression=CompressionType.ZSTD)
+        self._schemas: dict[str, int] = {}
+        self._channels: dict[str, tuple[int, str]] = {}
+        self._writer.start(library=f"monty-mqtt {__version__}")
+        self._writer.add_metadata("monty_mqtt", {"schema_version": str(SCHEMA_VERSION), "version": __version__})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def write(self, entry: Entry) -> None:
+        """Add one MQTT message.
+
+        Raises:
+            DecodeError: Its topic is not one of ours.
+        """
+        channel_id, kind = self._channels.get(entry.topic) or self._add_channel(entry.topic)
+        content = _wrap_image(entry) if kind == "frame" else entry.payload
+        self._writer.add_message(
+            channel_id=channel_id,
+            log_time=entry.time_unix_nanos,
+            publish_time=entry.time_unix_nanos,
+            sequence=entry.seq & 0xFFFFFFFF,
+            data=content,
+        )
+
+    def flush(self) -> None:
+        """Write what is in memory, so that a reader can see it."""
+        self._writer.flush()  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Write the rest and the index; may be called twice."""
+        if not self._file.closed:
+            self._writer.finish()  # type: ignore[no-untyped-call]
+            self._file.close()
+
+    def _add_channel(self, topic: str) -> tuple[int, str]:
+        kind = topics.parse(topic).kind
+        encoding = "ply" if kind == "object_model" else "json"
+        schema_id = 0 if kind == "object_model" else self._schema_id(kind)
+        channel_id = self._writer.register_channel(topic, encoding, schema_id, {"kind": kind})
+        self._channels[topic] = (channel_id, kind)
+        return channel_id, kind
+
+    def _schema_id(self, kind: str) -> int:
+        if kind not in self._schemas:
+            is_image = kind == "frame"
+            name = recording_schema.COMPRESSED_IMAGE_NAME if is_image else recording_schema.schema_name(kind)
+            content = recording_schema.COMPRESSED_IMAGE if is_image else recording_schema.of_kind(kind)
+            self._schemas[kind] = self._writer.register_schema(name, "jsonschema", msgspec.json.encode(content))
+        return self._schemas[kind]
+
+
+class Reader:
+    """Reads a recording.
+
+    Args:
+        path: The file.
+
+    Attributes:
+        path: The file.
+        is_whole: Whether it was closed properly; what else there is of it is read as far as it goes.
+        skipped: Messages that are not ours, or not readable.
+
+    Raises:
+        ConfigError: There is no such file, or it is not MCAP.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                start = file.read(len(_MAGIC))
+                file.seek(max(0, path.stat().st_size - len(_MAGIC)))
+                end = file.read()
+        except OSError as error:
+            raise ConfigError("recording", str(path), f"a readable file ({error.strerror})") from None
+        if start != _MAGIC:
+            raise ConfigError("recording", str(path), "an MCAP file")
+        self.is_whole = end == _MAGIC
+        self.skipped = 0
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield its messages in the order of their times.
+
+        A file that was cut off is read into memory as far as it goes, with one warning; a whole one is streamed.
+        """
+        with self.path.open("rb") as file:
+            yield from self._whole(file) if self.is_whole else self._cut_off(file)
+
+    def _whole(self, file: IO[bytes]) -> Iterator[Entry]:
+        try:
+            for _, channel, message in make_reader(file, validate_crcs=True).iter_messages():
+                yield from self._entry(channel, message)
+        except _CUT_OFF as error:
+            self._warn("is damaged", error)
+
+    def _cut_off(self, file: IO[bytes]) -> Iterator[Entry]:
+        found: list[Entry] = []
+        reader = NonSeekingReader(file, validate_crcs=True, record_size_limit=_LARGEST_RECORD_BYTES)
+        try:
+            for _, channel, message in reader.iter_messages(log_time_order=False):
+                found.extend(self._entry(channel, message))
+        except _CUT_OFF as error:
+            self._warn(f"was cut off; it is read up to message {len(found)}", error)
+        yield from sorted(found, key=lambda entry: entry.time_unix_nanos)
+
+    def _entry(self, channel: Channel, message: Message) -> Iterator[Entry]:
+        try:
+            yield _unwrapped(channel, message)
+        except DecodeError as error:
+            if not self.skipped:
+                _LOG.warning("recording %s holds messages that are not read, such as %s", self.path, error)
+            self.skipped += 1
+
+    def _warn(self, what: str, error: Exception) -> None:
+        _LOG.warning("recording %s %s (%s)", self.path, what, str(error) or type(error).__name__)
+
+
+def _wrap_image(entry: Entry) -> bytes:
+    sensor = topics.parse(entry.topic).names[0]
+    seconds, nanos = divmod(entry.time_unix_nanos, _NANOS)
+    image = _CompressedImage(
+        timestamp={"sec": seconds, "nsec": nanos},
+        frame_id=sensor,
+        data=base64.b64encode(entry.payload).decode(),
+        format="jpeg" if entry.payload.startswith(b"\xff\xd8") else "png",
+    )
+    return msgspec.json.encode(image)
+
+
+def _unwrapped(channel: Channel, message: Message) -> Entry:
+    payload = message.data
+    if topics.parse(channel.topic).kind == "frame":
+        try:
+            payload = base64.b64decode(msgspec.json.decode(payload, type=_CompressedImage).data)
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise DecodeError(f"{channel.topic}: {error}") from None
+    return Entry(channel.topic, payload, message.log_time, message.sequence)

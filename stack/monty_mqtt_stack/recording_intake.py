@@ -1,0 +1,183 @@
+"""What of the MQTT traffic goes into a recording, and when the runs in it have ended. Pure.
+
+Place in the flow: `recording` hands every MQTT message to `Intake.take` and writes what comes back.
+
+Left out are what the bridge derives from another message (`evidence/…` comes from `step`), commands on their way in,
+messages heard before (delivery is at least once), retained messages of runs from which nothing new comes, and what
+`Thinning` asks to leave out.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from monty_mqtt import topics
+from monty_mqtt.errors import DecodeError
+from monty_mqtt.schema import BULK_KINDS
+from monty_mqtt_stack.payloads import Head, head_of
+from monty_mqtt_stack.recording_file import Entry
+
+__all__ = ["Counts", "Intake", "Thinning", "Transform"]
+
+_LEFT_OUT_KINDS = frozenset({"evidence", "command"})
+_FINAL_STATUSES = frozenset({"completed", "aborted", "error", "disconnected"})
+_MOST_REMEMBERED = 50_000
+_NANOS = 1e9
+
+Transform = Callable[[Entry], Entry]
+"""Changes an entry before it is written: scrubs, rounds, …"""
+
+
+class Thinning(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of the bulk to keep; 0 keeps all.
+
+    Attributes:
+        frame_interval_secs: Least time between two frames of one sensor and modality.
+        hypotheses_interval_secs: Least time between two hypothesis clouds of one learning module.
+    """
+
+    frame_interval_secs: float = 0.0
+    hypotheses_interval_secs: float = 0.0
+
+
+class Counts(msgspec.Struct):
+    """What happened to the messages heard.
+
+    Attributes:
+        written: Went into the recording.
+        repeated: Heard before.
+        thinned: Left out as `Thinning` asks.
+        unreadable: No message of this schema.
+    """
+
+    written: int = 0
+    repeated: int = 0
+    thinned: int = 0
+    unreadable: int = 0
+
+
+class _Seen:
+    """The seqs heard of one worker: all below `low`, and `above`."""
+
+    def __init__(self) -> None:
+        self.low = 0
+        self.above: set[int] = set()
+        self.newest_unix_nanos = 0
+
+    def add(self, head: Head) -> bool:
+        """Return whether this message is new.
+
+        A repeated message keeps its time. A known seq with a time never heard yet is another sender that uses the
+        same names after the first (a script run twice), and counts from 0 again.
+        """
+        is_later = head.time_unix_nanos > self.newest_unix_nanos
+        self.newest_unix_nanos = max(head.time_unix_nanos, self.newest_unix_nanos)
+        if head.seq < self.low or head.seq in self.above:
+            if not is_later:
+                return False
+            self.low, self.above = 0, set()
+        self.above.add(head.seq)
+        while self.low in self.above:
+            self.above.remove(self.low)
+            self.low += 1
+        if len(self.above) > _MOST_REMEMBERED:  # a gap that was never filled: messages are only repeated soon after
+            self.low = min(self.above)
+        return True
+
+
+class Intake:
+    """Decides message by message.
+
+    Args:
+        run: The one run to take, with its retained messages; None takes every run that says something new.
+        thinning: How much of the bulk to keep.
+        transform: Changes an entry before it is written.
+
+    Attributes:
+        counts: What happened to the messages so far.
+    """
+
+    def __init__(
+        self, *, run: str | None = None, thinning: Thinning | None = None, transform: Transform | None = None
+    ) -> None:
+        self.counts = Counts()
+        self._run = run
+        self._transform = transform or (lambda entry: entry)
+        thinning = thinning or Thinning()
+        self._intervals = {
+            "frame": thinning.frame_interval_secs * _NANOS,
+            "hypotheses": thinning.hypotheses_interval_secs * _NANOS,
+        }
+        self._last_kept: dict[str, int] = {}
+        self._seen: dict[tuple[str, str, bool], _Seen] = {}
+        self._statuses: set[tuple[str, str, Head]] = set()
+        self._held: dict[str, list[tuple[topics.Parsed, Head, Entry]]] = {}
+        self._workers: dict[str, dict[str, bool]] = {}
+
+    @property
+    def runs(self) -> list[str]:
+        """The runs in the recording so far."""
+        return list(self._workers)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether there is a run in the recording, and every worker of every such run has ended."""
+        return bool(self._workers) and all(all(workers.values()) for workers in self._workers.values())
+
+    def take(self, topic: str, payload: bytes, *, is_retained: bool = False) -> list[Entry]:
+        """Return what to write now that this was heard; mostly one entry, or none."""
+        try:
+            parsed = topics.parse(topic)
+            if parsed.kind in _LEFT_OUT_KINDS or not payload:
+                return []
+            head = head_of(parsed, payload)
+        except DecodeError:
+            self.counts.unreadable += 1
+            return []
+        heard = (parsed, head, Entry(topic, payload, head.time_unix_nanos, head.seq))
+        if is_retained and self._run is None and parsed.run not in self._workers:
+            self._held.setdefault(parsed.run, []).append(heard)
+            return []
+        return self._keep([*self._held.pop(parsed.run, ()), heard])
+
+    def _keep(self, heard: list[tuple[topics.Parsed, Head, Entry]]) -> list[Entry]:
+        kept = [entry for parsed, head, entry in heard if self._is_kept(parsed, head, entry)]
+        self.counts.written += len(kept)
+        return [self._transform(entry) for entry in kept]
+
+    def _is_kept(self, parsed: topics.Parsed, head: Head, entry: Entry) -> bool:
+        if not self._is_new(parsed, head):
+            self.counts.repeated += 1
+            return False
+        self._note_end(parsed, head)
+        if self._is_thinned(parsed, entry):
+            self.counts.thinned += 1
+            return False
+        return True
+
+    def _is_new(self, parsed: topics.Parsed, head: Head) -> bool:
+        if parsed.kind == "status":  # the bridge makes some of its own, with the seq of another message
+            size = len(self._statuses)
+            self._statuses.add((parsed.run, parsed.worker, head))
+            return len(self._statuses) > size
+        key = (parsed.run, parsed.worker, parsed.kind in BULK_KINDS)
+        return self._seen.setdefault(key, _Seen()).add(head)
+
+    def _note_end(self, parsed: topics.Parsed, head: Head) -> None:
+        workers = self._workers.setdefault(parsed.run, {})
+        workers.setdefault(parsed.worker, False)
+        if parsed.kind == "end":
+            workers[parsed.worker] = True
+        elif parsed.kind == "status":
+            # `end` is the last word but is not retained: for who comes later the status must do.
+            workers[parsed.worker] = head.status in _FINAL_STATUSES
+
+    def _is_thinned(self, parsed: topics.Parsed, entry: Entry) -> bool:
+        interval = self._intervals.get(parsed.kind)
+        if not interval:
+            return False
+        last = self._last_kept.get(entry.topic)
+        if last is not None and 0 <= entry.time_unix_nanos - last < interval:
+            return True
+        self._last_kept[entry.topic] = entry.time_unix_nanos
+        return False

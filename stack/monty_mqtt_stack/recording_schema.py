@@ -1,0 +1,104 @@
+"""The JSON schemas that a recording carries, so that it explains itself to any MCAP reader. Pure.
+
+Place in the flow: `recording_file` writes one schema per kind of message beside the messages.
+
+They are generated from `monty_mqtt.schema`, then brought into the subset that Foxglove's parser takes: no references,
+every listed property with one plain type, every object with `properties`. What has no such type (any JSON, a list in
+which a number may be null) moves to `patternProperties`: validators check it there, Foxglove's parser skips it and
+still shows the values. https://docs.foxglove.dev/docs/getting-started/custom/custom-schema-encodings
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from monty_mqtt import schema
+
+__all__ = ["COMPRESSED_IMAGE", "COMPRESSED_IMAGE_NAME", "of_kind", "schema_name"]
+
+_REF_PREFIX = "#/$defs/"
+_NULL = {"type": "null"}
+_PLAIN_TYPES = frozenset({"boolean", "string", "number", "integer", "object"})
+
+COMPRESSED_IMAGE_NAME = "foxglove.CompressedImage"
+COMPRESSED_IMAGE: dict[str, Any] = {
+    "title": COMPRESSED_IMAGE_NAME,
+    "description": "A JPEG or PNG that carries its own header: JSON in the JPEG comment or the PNG text",
+    "type": "object",
+    "properties": {
+        "timestamp": {
+            "type": "object",
+            "title": "time",
+            "properties": {
+                "sec": {"type": "integer", "minimum": 0},
+                "nsec": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+            },
+        },
+        "frame_id": {"type": "string", "description": "The sensor"},
+        "data": {"type": "string", "contentEncoding": "base64", "description": "The image as it was published"},
+        "format": {"type": "string", "description": "jpeg or png"},
+    },
+    "required": ["timestamp", "frame_id", "data", "format"],
+}
+"""Foxglove's well-known schema for images, which its Image panel opens."""
+
+
+def schema_name(kind: str) -> str:
+    """Return the name a kind's schema has in a recording, such as `monty.Step`."""
+    return f"monty.{schema.KINDS[kind].__name__}"
+
+
+def of_kind(kind: str) -> dict[str, Any]:
+    """Return the JSON schema of a kind's messages as they are published on MQTT.
+
+    Raises:
+        KeyError: There is no such kind.
+    """
+    (root,), components = msgspec.json.schema_components([schema.KINDS[kind]], ref_template=_REF_PREFIX + "{name}")
+    simple = _simplify(root, components)
+    return {"$comment": f"monty_mqtt schema version {schema.SCHEMA_VERSION}", **simple}
+
+
+def _simplify(node: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+    node = _resolve(node, components)
+    plain = {key: value for key, value in node.items() if key != "default"}
+    if "enum" in plain:
+        plain["type"] = "string"
+    for key in ("items", "additionalProperties"):
+        if isinstance(plain.get(key), dict):
+            plain[key] = _simplify(plain[key], components)
+    if "anyOf" in plain:
+        plain["anyOf"] = [_simplify(choice, components) for choice in plain["anyOf"]]
+    return _split_properties(plain, components) if plain.get("type") == "object" else plain
+
+
+def _resolve(node: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in node:
+        return node
+    found = components[node["$ref"].removeprefix(_REF_PREFIX)]
+    return _resolve(found, components)
+
+
+def _split_properties(plain: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    patterns: dict[str, Any] = {}
+    for name, node in plain.get("properties", {}).items():
+        simple = _simplify(_without_null(node), components)
+        if _is_plain(simple):
+            properties[name] = simple
+        else:
+            patterns[f"^{re.escape(name)}$"] = simple
+    return {**plain, "properties": properties, **({"patternProperties": patterns} if patterns else {})}
+
+
+def _without_null(node: dict[str, Any]) -> dict[str, Any]:
+    """Return the type without null: a field that is None is left out of the JSON, never written as null."""
+    choices = [choice for choice in node.get("anyOf", ()) if choice != _NULL]
+    return choices[0] if len(choices) == 1 else node
+
+
+def _is_plain(node: dict[str, Any]) -> bool:
+    if node.get("type") == "array":
+        return node.get("items", {}).get("type") in _PLAIN_TYPES
+    return node.get("type") in _PLAIN_TYPES
