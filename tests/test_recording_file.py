@@ -1,0 +1,172 @@
+"""Recordings on disk: what goes in comes out, for us and for any MCAP reader, also when the end is missing."""
+
+import json
+import logging
+
+import jsonschema
+import pytest
+from examples import EXAMPLES
+from mcap.reader import make_reader
+from mcap.writer import Writer
+
+from monty_mqtt import schema, topics
+from monty_mqtt.errors import ConfigError, DecodeError
+from monty_mqtt_stack.recording_file import Entry, Reader, RecordingWriter
+
+JPEG = b"\xff\xd8\xff\xe0 and so on"
+PNG = b"\x89PNG\r\n\x1a\n and so on"
+PLY = b"ply\nformat binary_little_endian 1.0\nend_header\n\x00\x01\x02"
+
+
+def entries():
+    """One entry of every kind, a second apart."""
+    for number, (kind, message) in enumerate(EXAMPLES.items()):
+        if kind in ("command", "frame", "object_model"):
+            continue
+        time_unix_nanos = message.time_unix_nanos + number * 10**9
+        yield Entry(topics.of_message(message).topic, schema.encode(message), time_unix_nanos, number)
+    for number, (path, payload) in enumerate(
+        {"frame/patch/rgba": JPEG, "frame/patch/depth": PNG, "model/LM_0/mug": PLY}.items()
+    ):
+        yield Entry(f"monty/raw/v1/run/main/{path}", payload, 1795428999000000000 + number, number)
+
+
+@pytest.fixture
+def written(tmp_path):
+    with RecordingWriter(tmp_path / "some.mcap") as writer:
+        for entry in entries():
+            writer.write(entry)
+    return tmp_path / "some.mcap"
+
+
+def test_what_goes_in_comes_out(written):
+    reader = Reader(written)
+    assert list(reader.entries()) == list(entries())
+    assert reader.is_whole
+    assert reader.skipped == 0
+
+
+def test_entries_come_in_the_order_of_their_times(tmp_path):
+    backwards = list(entries())[::-1]
+    with RecordingWriter(tmp_path / "some.mcap", chunk_bytes=500) as writer:
+        for entry in backwards:
+            writer.write(entry)
+    assert list(Reader(tmp_path / "some.mcap").entries()) == backwards[::-1]
+
+
+def test_any_mcap_reader_understands_it(written):
+    kinds = set()
+    with written.open("rb") as file:
+        for schema_record, channel, message in make_reader(file, validate_crcs=True).iter_messages():
+            kinds.add(channel.metadata["kind"])
+            if channel.message_encoding == "ply":
+                assert schema_record is None
+                assert message.data == PLY
+            else:
+                assert (channel.message_encoding, schema_record.encoding) == ("json", "jsonschema")
+                jsonschema.validate(json.loads(message.data), json.loads(schema_record.data))
+            assert message.log_time == message.publish_time
+    assert kinds == set(schema.KINDS)
+
+
+def test_frames_are_images_for_foxglove(written):
+    with written.open("rb") as file:
+        images = [
+            (found.name, json.loads(message.data))
+            for found, channel, message in make_reader(file).iter_messages()
+            if channel.metadata["kind"] == "frame"
+        ]
+    assert [(name, image["format"], image["frame_id"]) for name, image in images] == [
+        ("foxglove.CompressedImage", "jpeg", "patch"),
+        ("foxglove.CompressedImage", "png", "patch"),
+    ]
+    assert images[1][1]["timestamp"] == {"sec": 1795428999, "nsec": 1}
+
+
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.5, 0.7, 0.9, 0.999])
+def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path, caplog, part):
+    many = [entry._replace(time_unix_nanos=entry.time_unix_nanos + n) for n in range(20) for entry in entries()]
+    path = tmp_path / "some.mcap"
+    with RecordingWriter(path, chunk_bytes=5000) as writer:
+        for entry in many:
+            writer.write(entry)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * part)])
+    with caplog.at_level(logging.WARNING):
+        reader = Reader(path)
+        found = list(reader.entries())
+    assert not reader.is_whole
+    assert set(found) <= set(many)
+    assert len(found) >= len(many) * (part - 0.35)
+    assert len(caplog.messages) == 1
+    assert "was cut off" in caplog.messages[0]
+    assert "\n" not in caplog.messages[0]
+
+
+def test_a_file_is_readable_while_it_is_written(tmp_path):
+    path = tmp_path / "some.mcap"
+    some = list(entries())
+    with RecordingWriter(path) as writer:
+        for entry in some[:5]:
+            writer.write(entry)
+        writer.flush()
+        assert list(Reader(path).entries()) == some[:5]
+
+
+def test_a_damaged_file_is_read_as_far_as_it_goes(tmp_path, caplog):
+    path = tmp_path / "some.mcap"
+    with RecordingWriter(path, chunk_bytes=2000) as writer:
+        for entry in entries():
+            writer.write(entry)
+    content = bytearray(path.read_bytes())
+    inside_a_chunk = len(content) // 4
+    content[inside_a_chunk : inside_a_chunk + 40] = bytes(40)
+    path.write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        found = list(Reader(path).entries())
+    assert set(found) <= set(entries())
+    assert len(caplog.messages) == 1
+    assert "is damaged" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89MCAP", b"ply\nformat", b"\x00" * 100])
+def test_what_is_no_mcap_file_is_one_clear_line(tmp_path, content):
+    path = tmp_path / "other.mcap"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"^recording: '.*other\.mcap' .* an MCAP file$"):
+        Reader(path)
+
+
+def test_no_file_and_a_directory_are_one_clear_line(tmp_path):
+    with pytest.raises(ConfigError, match="No such file"):
+        Reader(tmp_path / "missing.mcap")
+    with pytest.raises(ConfigError, match="Is a directory"):
+        Reader(tmp_path)
+    with pytest.raises(ConfigError, match="Is a directory"):
+        RecordingWriter(tmp_path)
+
+
+def test_channels_of_others_are_skipped_with_one_line(tmp_path, caplog):
+    path = tmp_path / "robot.mcap"
+    writer = Writer(str(path))
+    writer.start()
+    channel = writer.register_channel("/tf", "json", 0)
+    for number in range(3):
+        writer.add_message(channel, number, b"{}", number)
+    writer.finish()
+    reader = Reader(path)
+    assert list(reader.entries()) == []
+    assert reader.skipped == 3
+    assert len(caplog.messages) == 1
+
+
+def test_a_topic_of_others_is_refused(tmp_path):
+    with RecordingWriter(tmp_path / "some.mcap") as writer, pytest.raises(DecodeError):
+        writer.write(Entry("home/kitchen/lamp", b"{}", 0, 0))
+
+
+def test_closing_twice_does_no_harm(tmp_path):
+    writer = RecordingWriter(tmp_path / "some.mcap")
+    writer.close()
+    writer.close()
+    assert Reader(tmp_path / "some.mcap").is_whole
