@@ -187,4 +187,4 @@ def _places(state: StateDir, host: str, port: int) -> List[str]:
 
 
 def _is_ready(host: str, port: int, child: Child) -> bool:
-    return ports.answers_mqtt(host, port) and child.poll() is None
+    return ports.listens(child.pid, port) and ports.answers_mqtt(host, port)

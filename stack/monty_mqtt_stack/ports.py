@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from typing import Any, Optional
 
-__all__ = ["answers_mqtt", "any_free", "is_free", "next_free", "owner"]
+__all__ = ["answers_mqtt", "any_free", "is_free", "listens", "next_free", "owner"]
 
 # CONNECT of MQTT 3.1.1, no user, no client id, clean session: any broker answers it, if only with a refusal.
 _CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
@@ -50,18 +50,27 @@ def next_free(host: str, port: int) -> int:
 
 def owner(port: int) -> Optional[str]:
     """Return who listens on a port, as `mosquitto (pid 812)`; None if nobody does or we may not know."""
+    psutil = _psutil()
     try:
-        import psutil  # type: ignore[import-untyped]  # noqa: PLC0415 - `doctor` runs without it, to say so
-    except ImportError:
-        return None
-    try:
-        connections = psutil.net_connections("tcp")
+        connections = psutil.net_connections("tcp") if psutil else ()
     except psutil.AccessDenied:  # macOS shows other users' connections to root only
         return None
     for connection in connections:
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
             return _name(psutil, connection.pid)
     return None
+
+
+def listens(pid: int, port: int) -> bool:
+    """Return whether it is this process that listens on a port: another may answer there."""
+    psutil = _psutil()
+    if psutil is None:
+        return True
+    try:
+        connections = psutil.Process(pid).net_connections("tcp")
+    except psutil.Error:
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections)
 
 
 def answers_mqtt(host: str, port: int, timeout_secs: float = 1.0) -> bool:
@@ -73,6 +82,14 @@ def answers_mqtt(host: str, port: int, timeout_secs: float = 1.0) -> bool:
             return connection.recv(4).startswith(_CONNACK)
     except OSError:
         return False
+
+
+def _psutil() -> Any:
+    try:
+        import psutil  # type: ignore[import-untyped]  # noqa: PLC0415 - `doctor` runs without it, to say so
+    except ImportError:
+        return None
+    return psutil
 
 
 def _name(psutil: Any, pid: Optional[int]) -> str:
