@@ -1,0 +1,240 @@
+"""The command line: its words, its exit codes, and the commands that look at a broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+from stack_process import Process, run
+
+from monty_mqtt import cli, schema, topics
+from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.state import Endpoint, FarSide
+
+WAIT_SECS = 10
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    with Mosquitto(tmp_path_factory.mktemp("state") / "a state dir") as mosquitto:
+        services = {
+            "broker": Endpoint(host=mosquitto.host, port=mosquitto.port, program="mosquitto", url="mqtt://here")
+        }
+        mosquitto.state.write_far_side(FarSide(services=services, left_out={"bridge": "--without bridge"}))
+        publish(
+            mosquitto,
+            message(schema.Info, 0, "live-1", schema_version=1, experiment="demo"),
+            message(schema.Status, 1, "live-1", status="running", lost=2),
+            message(
+                schema.Progress, 2, "live-1", mode="eval", episodes_done=3, outcomes={"correct": 3}, episodes_expected=9
+            ),
+            message(schema.Status, 1, "over-1", status="completed"),
+            message(schema.Status, 1, "over-2", status="aborted"),
+            message(schema.Status, 1, "it's 50% #+/. odd", status="completed"),
+        )
+        yield mosquitto
+
+
+def message(kind, seq, run_id, /, **fields):
+    return kind(run=run_id, worker="main", seq=seq, time_unix_nanos=time.time_ns(), **fields)
+
+
+def publish(mosquitto, *messages):
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.username_pw_set("bridge", mosquitto.password("bridge"))
+    client.connect(mosquitto.host, mosquitto.port)
+    client.loop_start()
+    for one in messages:
+        where = topics.of_message(one)
+        client.publish(where.topic, schema.encode(one), where.qos, where.retain).wait_for_publish(WAIT_SECS)
+    client.disconnect()
+    client.loop_stop()
+
+
+def command(broker, *words):
+    return run(words[0], "--state-dir", str(broker.state.path), *words[1:])
+
+
+def test_status_shows_services_runs_and_counts(broker):
+    done = command(broker, "status")
+    assert done.returncode == 0
+    assert "mqtt://here  mosquitto" in done.stdout
+    assert "left out: bridge: --without bridge" in done.stdout
+    line = next(line for line in done.stdout.splitlines() if line.startswith("live-1"))
+    assert line.split() == ["live-1", "main", "running", "3", "of", "9", "3", "correct", "2", "0"]
+    assert "it's 50% #+/. odd" in done.stdout
+
+
+def test_status_as_json(broker):
+    done = command(broker, "status", "--json")
+    told = json.loads(done.stdout)
+    assert told["broker"] == f"mqtt://127.0.0.1:{broker.port}"
+    assert told["runs"]["live-1"]["main"]["lost"] == 2
+    assert told["runs"]["live-1"]["main"]["experiment"] == "demo"
+    assert told["runs"]["over-1"]["main"]["status"] == "completed"
+
+
+def test_status_of_a_broker_that_is_named(broker, tmp_path):
+    done = run("status", "--state-dir", str(tmp_path), "--broker", f"127.0.0.1:{broker.port}")
+    assert "not started by monty-mqtt" in done.stdout
+    login = ["--username", "liveview", "--password-file", str(broker.password_file("liveview"))]
+    assert run("status", "--broker", f"127.0.0.1:{broker.port}", "--state-dir", str(tmp_path), *login).returncode == 0
+    (tmp_path / "wrong").write_text("wrong")
+    login[-1] = str(tmp_path / "wrong")
+    refused = run("status", "--broker", f"127.0.0.1:{broker.port}", "--state-dir", str(tmp_path), *login)
+    assert refused.returncode == 1
+    assert "refuses user liveview" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_tail_shows_readable_lines_and_ends_after_its_count(broker):
+    done = command(broker, "tail", "live", "--count", "3")
+    assert done.returncode == 0
+    told = [line.partition(" main ")[2] for line in done.stdout.splitlines()]
+    assert sorted(told)[1:] == ["progress: eval, 3 of 9 episodes done, step 0, 3 correct", "status: running"]
+
+
+def test_tail_follows_what_is_published_now_until_ctrl_c(broker):
+    with Process("tail", "--state-dir", str(broker.state.path), "live-1") as tail:
+        tail.wait_for("status: running")
+        publish(broker, message(schema.Metric, 9, "live-1", name="loss", value=0.5))
+        tail.wait_for("metric: loss = 0.5")
+        tail.signal(signal.SIGINT)
+        assert tail.wait() == 130
+
+
+def test_tail_into_head_is_no_error(broker):
+    line = f"{sys.executable} -m monty_mqtt.cli tail --state-dir '{broker.state.path}' -n 4 | head -n 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("over-1", "run over-1 has ended: main completed"),
+        ("over", "run 'over' could be any of over-1, over-2"),
+        ("nothing", "no run 'nothing' at this broker"),
+    ],
+)
+def test_abort_says_why_not(broker, name, why):
+    done = command(broker, "abort", name)
+    assert done.returncode == 1
+    assert why in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_abort_without_an_answer_fails_within_its_bound(broker):
+    done = command(broker, "abort", "live-1", "--timeout-secs", "0.5")
+    assert done.returncode == 1
+    assert "no acknowledgement within 0.5 s: the bridge is not connected to this broker" in done.stderr
+
+
+def test_abort_as_a_user_who_may_not_is_named(broker):
+    login = ["--username", "liveview", "--password-file", str(broker.password_file("liveview"))]
+    done = command(broker, "abort", "live-1", "--timeout-secs", "0.5", *login)
+    assert done.returncode == 1
+    assert "the broker refused the command" in done.stderr
+
+
+def test_abort_of_an_unknown_worker_names_those_there_are(broker):
+    done = command(broker, "abort", "live-1", "--worker", "mian")
+    assert done.returncode == 1
+    assert "run live-1 has no worker 'mian'; it has main" in done.stderr
+
+
+def test_abort_without_the_password_says_which_file(broker, tmp_path):
+    done = run("abort", "live-1", "--broker", f"127.0.0.1:{broker.port}", "--state-dir", str(tmp_path))
+    assert done.returncode == 1
+    assert f"{tmp_path}/secrets/control.password" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["status"], ["tail"], ["abort", "run"]])
+def test_without_a_broker_it_says_what_to_do(tmp_path, monkeypatch, words):
+    monkeypatch.setattr("monty_mqtt_stack.services.MQTT_PORT", 1)
+    monkeypatch.setenv("MONTY_MQTT_STATE_DIR", str(tmp_path))
+    assert cli.main(words) == 1
+
+
+def test_the_words_for_no_far_side(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("monty_mqtt_stack.services.MQTT_PORT", 1)
+    assert cli.main(["status", "--state-dir", str(tmp_path)]) == 1
+    assert "start one with `monty-mqtt up`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["statsu"], "no command 'statsu'; did you mean 'status'?"),
+        ([], "COMMAND"),
+        (["abort"], "RUN"),
+        (["tail", "--count", "0"], "no number of lines"),
+        (["up", "--mqtt-port", "99999"], "no TCP port"),
+        (["up", "--prot"], "--prot"),
+        (["run"], "experiment=NAME"),
+        (["run", "seed=1"], "experiment=NAME"),
+        (["run", "experiment=x", "--bridge", "lab"], "--bridge"),
+        (["status", "--broker", "lab:x"], "HOST or HOST:PORT"),
+        (["replay", "file"], "--as-new"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(words, part, capsys):
+    try:
+        code = cli.main(words)
+    except SystemExit as left:
+        code = left.code
+    shown = capsys.readouterr()
+    assert code == 2
+    assert part in shown.err
+    assert len(shown.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [[], ["up"], ["run"], ["status"], ["tail"], ["abort"], ["replay"], ["doctor"]])
+def test_help_says_enough_to_start(words, capsys):
+    with pytest.raises(SystemExit) as left:
+        cli.main([*words, "--help"])
+    assert left.value.code == 0
+    assert "usage: monty-mqtt" in capsys.readouterr().out
+
+
+def test_doctor_tells_versions_ports_and_what_to_do(broker):
+    done = command(broker, "doctor")
+    assert done.returncode == 0
+    told = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
+    for name in ("python", "monty-mqtt", "pyzmq", "paho-mqtt", "mosquitto", "port 1883", "port 5555", "state"):
+        assert name in told
+    assert "secrets 0700" in told["state"]
+
+
+def test_doctor_names_what_is_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("monty_mqtt_stack.broker._OFF_PATH", ())
+    assert cli.main(["doctor", "--state-dir", str(tmp_path)]) == 0
+    assert "mosquitto: `apt install mosquitto" in capsys.readouterr().out
+
+
+def python_38():
+    found = shutil.which("python3.8") or next(Path.home().glob(".pyenv/versions/3.8.*/bin/python3.8"), None)
+    return found or pytest.skip("Python 3.8 is not installed")
+
+
+def test_on_python_38_the_far_side_is_one_line(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent.parent), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [python_38(), "-m", "monty_mqtt.cli", "up"],
+        capture_output=True, text=True, env=environment, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Python 3.11 or newer" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

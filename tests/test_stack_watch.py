@@ -1,0 +1,219 @@
+"""What is made of messages: views, lines, summaries. No I/O."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from monty_mqtt import schema, topics
+from monty_mqtt.errors import ConfigError, ServiceError
+from monty_mqtt_stack import acl
+from monty_mqtt_stack.experiment import experiment_name, new_run_id
+from monty_mqtt_stack.far_side import Address, parse_address
+from monty_mqtt_stack.progress import PlainDisplay, describe
+from monty_mqtt_stack.readable import duration, readable
+from monty_mqtt_stack.summary import summary
+from monty_mqtt_stack.watch import Runs, decode, pick_run
+
+NOW = 1_790_000_000_000_000_000
+
+
+def message(kind, seq=0, *, run="run", worker="main", **fields):
+    return kind(run=run, worker=worker, seq=seq, time_unix_nanos=NOW + seq, **fields)
+
+
+def view(*messages):
+    runs = Runs()
+    for one in messages:
+        runs.apply(one)
+    return runs.of_run("run")[0]
+
+
+def ended(seq, episode, outcome):
+    return message(schema.EpisodeEnded, seq, mode="eval", epoch=0, episode=episode, outcome=outcome, steps=7)
+
+
+def test_the_highest_seq_wins_and_repeats_do_not_count():
+    worker = view(
+        message(schema.Status, 1, status="running"),
+        ended(5, 0, "correct"),
+        ended(5, 0, "correct"),
+        ended(6, 1, "time_out"),
+        message(schema.Status, 9, status="completed"),
+        message(schema.Status, 1, status="running"),
+    )
+    assert worker.word == "completed"
+    assert not worker.is_live
+    assert worker.outcomes == {"correct": 1, "time_out": 1}
+    assert worker.episodes_done == 2
+
+
+def test_outcomes_come_from_progress_where_the_episodes_were_before_us():
+    worker = view(
+        message(schema.Progress, 9, mode="eval", episodes_done=3, outcomes={"correct": 3}), ended(8, 2, "correct")
+    )
+    assert worker.outcomes == {"correct": 3}
+    assert worker.episodes_done == 3
+
+
+def test_the_summary_adds_up_workers():
+    runs = Runs()
+    for worker in ("a", "b"):
+        runs.apply(message(schema.Status, 10, worker=worker, status="completed", lost=2))
+        runs.apply(message(schema.Step, 9, worker=worker, mode="eval", epoch=0, episode=0, step=0, total_step=0))
+        end = {"status": "completed", "bulk_seq": 5, "bulk_dropped": 2, "monitor_micros_per_step": 40.0}
+        runs.apply(message(schema.End, 11, worker=worker, **end))
+        runs.apply(message(schema.EpisodeEnded, 7, worker=worker, mode="eval", epoch=0, episode=0, outcome="correct"))
+    assert summary(runs.of_run("run")) == [
+        "runs       run (completed)",
+        "episodes   2",
+        "outcomes   2 correct",
+        "messages   30 sent, 4 lost, 4 dropped",
+        "our cost   40 µs per step",
+    ]
+
+
+def test_the_summary_names_the_error():
+    error = {"error_type": "ValueError", "error_message": "no such object"}
+    assert summary([view(message(schema.Status, 3, status="error", **error))])[-1] == (
+        "error      main: ValueError: no such object"
+    )
+
+
+@pytest.mark.parametrize("name", ["demo-learn-1", "demo-learn-12", "demo-r"])
+def test_a_run_is_picked_by_its_id_or_a_unique_beginning(name):
+    runs = ["demo-learn-1", "demo-learn-12", "demo-recognise-3"]
+    assert pick_run(name, runs) == next(run for run in runs if run.startswith(name))
+
+
+def test_an_ambiguous_or_unknown_run_names_what_there_is():
+    with pytest.raises(ServiceError, match=r"any of demo-1, demo-2"):
+        pick_run("demo", ["demo-1", "demo-2"])
+    with pytest.raises(ServiceError, match=r"known are: demo-1"):
+        pick_run("other", ["demo-1"])
+
+
+@pytest.mark.parametrize(
+    ("one", "line"),
+    [
+        (message(schema.Status, status="error", error_type="A", error_message="b"), "status: error, A: b"),
+        (message(schema.Metric, name="loss", value=0.5, metadata={"epoch": 1}), 'metric: loss = 0.5 {"epoch": 1}'),
+        (message(schema.Log, level="info", message="a\x1b[2Jb\nc"), "log: info a [2Jb c"),
+        (message(schema.CommandResult, id="1", status="obeyed", detail="now"), "command result: obeyed, now"),
+        (
+            message(
+                schema.Step, mode="eval", epoch=0, episode=2, step=3,
+                learning_modules={
+                    "LM_0": schema.LearningModuleStep(
+                        most_likely=schema.Hypothesis(object="mug", evidence=3.14159), margin=1.5
+                    ),
+                    "LM_1": schema.LearningModuleStep(),
+                },
+            ),
+            "step: eval 2.3  LM_0 mug 3.14 (+1.50)",
+        ),
+    ],
+)  # fmt: skip
+def test_a_message_is_one_readable_line(one, line):
+    assert readable(one).partition(" main ")[2] == line
+
+
+@pytest.mark.parametrize("kind", sorted(schema.KINDS))
+def test_every_kind_that_is_json_is_readable(kind):
+    cls = schema.KINDS[kind]
+    required = [field for field in msgspec.structs.fields(cls) if field.required]
+    fields = {field.name: 1 if field.type is int else "x" for field in required}
+    assert "\n" not in readable(cls(**{**fields, "time_unix_nanos": NOW}))
+
+
+def test_what_is_not_a_message_is_skipped():
+    topic = topics.build("run", "main", "status")
+    assert decode(topic, b"not JSON") is None
+    assert decode("monty/v1/run/main/evidence/LM_0", b"{}") is None
+    assert decode("monty/v1/run/main/command", b"{}") is None
+    assert decode("elsewhere", b"{}") is None
+    assert decode(topic, schema.encode(message(schema.Status, status="running"))).status == "running"
+
+
+@pytest.mark.parametrize(
+    ("secs", "text"), [(4.23, "4.2 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
+)
+def test_durations_are_as_long_as_they_need(secs, text):
+    assert duration(secs) == text
+
+
+def test_progress_shows_phase_episode_step_outcomes_and_end(capsys):
+    target = schema.Target(object="mug")
+    worker = view(
+        message(schema.Status, 1, status="running"),
+        message(schema.EpisodeStarted, 2, mode="eval", epoch=0, episode=1, target=target),
+        message(schema.Step, 3, mode="eval", epoch=0, episode=1, step=4, total_step=24),
+        message(
+            schema.Progress, 4, mode="eval", episode=1, episodes_done=1, episodes_expected=9, outcomes={"correct": 1},
+            estimated_end_unix_nanos=NOW * 2,
+        ),
+    )  # fmt: skip
+    rows = dict(describe(worker))
+    assert rows["phase"] == "recognising (eval), running"
+    assert rows["episode"] == "1 of 9 done, target mug"
+    assert rows["step"] == "4 (25 in all)"
+    assert rows["outcomes"] == "1 correct"
+    assert "in " in rows["estimated end"]
+    display = PlainDisplay(every_secs=1000)
+    display.update("demo", [worker])
+    display.update("demo", [worker])
+    assert capsys.readouterr().out.startswith("demo main: phase recognising (eval), running, episode 1 of 9")
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("lab", Address("lab", 1883)),
+        ("lab:99", Address("lab", 99)),
+        ("[::1]:99", Address("::1", 99)),
+        ("[::1]", Address("::1", 1883)),
+    ],
+)
+def test_addresses(text, address):
+    assert parse_address(text, 1883) == address
+
+
+@pytest.mark.parametrize("text", ["", ":1883", "lab:", "lab:mqtt", "lab:0", "lab:70000"])
+def test_wrong_addresses_say_what_is_allowed(text):
+    with pytest.raises(ConfigError, match=r"HOST or HOST:PORT"):
+        parse_address(text, 1883)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        (["experiment=test/evidence_lm/evidence_mujoco", "seed=1"], "evidence_mujoco"),
+        (["seed=1", "+experiment=mine"], "mine"),
+        (["seed=1"], "experiment"),
+    ],
+)
+def test_a_run_is_named_for_its_experiment(overrides, name):
+    assert experiment_name(overrides) == name
+    assert new_run_id(name).startswith(f"{name}-2")
+    assert new_run_id(name) != new_run_id(name)
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "topic", "is_match"),
+    [
+        ("monty/#", "monty/v1/a", True),
+        ("monty/#", "monty", True),
+        ("monty/+/a", "monty/v1/a", True),
+        ("monty/+", "monty/v1/a", False),
+        ("#", "$SYS/broker/uptime", False),
+        ("$SYS/#", "$SYS/broker/uptime", True),
+        ("monty/v1/+/+/command", "monty/v1/run/main/command/result", False),
+    ],
+)
+def test_topic_filters(topic_filter, topic, is_match):
+    assert acl.matches(topic_filter, topic) == is_match
+
+
+def test_a_rule_that_is_none_is_named():
+    with pytest.raises(ConfigError, match="topic raed"):
+        acl.parse("topic raed monty/#")
