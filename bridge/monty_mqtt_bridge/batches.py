@@ -1,0 +1,79 @@
+"""Lines of one run, gathered to messages of at most 100 points. Pure.
+
+Place in the flow: `lines` -> here -> `publisher`. A hundred points a message is what the chain behind stores fastest
+(85,000 points/s against 9,500 with one each), and what Telegraf's windows are computed for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from monty_mqtt import topics
+from monty_mqtt_bridge.fanout import Outgoing
+from monty_mqtt_bridge.workers import Receipt
+
+__all__ = ["Batch", "Batches"]
+
+_POINTS = 100
+_OLDEST_SECS = 0.1
+
+
+class Batch(NamedTuple):
+    """One MQTT message of lines, and the messages they were made from."""
+
+    outgoing: Outgoing
+    receipts: list[Receipt]
+
+
+class _Open:
+    def __init__(self, since: float) -> None:
+        self.lines: list[str] = []
+        self.receipts: list[Receipt] = []
+        self.since = since
+
+
+class Batches:
+    """Lines that wait, by run."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, _Open] = {}
+
+    def add(self, run: str, lines: Sequence[str], receipt: Receipt | None, now: float) -> list[Batch]:
+        """Take the lines of one message; return the batches that are full now.
+
+        `receipt.open` grows by one for each batch that carries lines of its message.
+        """
+        full = []
+        for start in range(0, len(lines), _POINTS):
+            chunk = lines[start : start + _POINTS]
+            waiting = self._open.get(run)
+            if waiting is not None and len(waiting.lines) + len(chunk) > _POINTS:
+                full.append(self._close(run))
+                waiting = None
+            if waiting is None:
+                waiting = self._open[run] = _Open(now)
+            waiting.lines += chunk
+            if receipt is not None:
+                receipt.open += 1
+                waiting.receipts.append(receipt)
+        return full
+
+    def due(self, now: float) -> list[Batch]:
+        """Return the batches that have waited long enough."""
+        if not self._open:
+            return []
+        return [self._close(run) for run, waiting in list(self._open.items()) if now - waiting.since >= _OLDEST_SECS]
+
+    def flush(self, run: str | None = None) -> list[Batch]:
+        """Return what waits, of one run or of all."""
+        return [self._close(one) for one in list(self._open) if run in (None, one)]
+
+    def next_due(self) -> float:
+        """Return when the oldest batch is due; infinity if none waits."""
+        return min((waiting.since for waiting in self._open.values()), default=float("inf")) + _OLDEST_SECS
+
+    def _close(self, run: str) -> Batch:
+        waiting = self._open.pop(run)
+        payload = ("\n".join(waiting.lines) + "\n").encode("utf-8", "replace")
+        return Batch(Outgoing(topics.influx_topic(run), payload, 1, False), waiting.receipts)  # noqa: FBT003

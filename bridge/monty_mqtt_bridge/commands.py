@@ -1,0 +1,153 @@
+"""What to do with a command that came over MQTT. Pure: the clock comes in with each call.
+
+Place in the flow: `pipeline` gives it each message on `…/command`, passes on what it says to pass on, and publishes
+the refusals it returns. What became of an obeyed command, the experiment says itself.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from monty_mqtt import schema, topics
+from monty_mqtt.errors import DecodeError
+from monty_mqtt_bridge.liveness import Life
+from monty_mqtt_bridge.self_test import SELF_TEST
+from monty_mqtt_bridge.session import Incoming
+from monty_mqtt_bridge.workers import Key
+
+__all__ = ["COMMANDS", "Commands", "Decision"]
+
+COMMANDS = ("abort",)
+"""What this version passes on."""
+
+_OLDEST_SECS = 30
+_REMEMBERED = 1000
+_LONGEST_BYTES = 10_000
+
+_Id = tuple[str, str, str]
+
+
+class Decision(NamedTuple):
+    """What to do about one command.
+
+    Attributes:
+        command: To be passed on, to `targets`; None if there is nothing to pass on.
+        targets: Workers that are to obey.
+        results: Answers to publish.
+    """
+
+    command: schema.Command | None = None
+    targets: tuple[Key, ...] = ()
+    results: tuple[schema.CommandResult, ...] = ()
+
+
+class Commands:
+    """Commands seen so far, and aborts that hold for workers yet to come."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[_Id, dict[str, schema.CommandResult]] = OrderedDict()
+        self._standing: OrderedDict[str, schema.Command] = OrderedDict()
+
+    def decide(self, incoming: Incoming, lives: Iterable[Life], now_unix_nanos: int) -> Decision:
+        """Return what to do about a message on a command topic."""
+        try:
+            parsed = topics.parse(incoming.topic)
+        except DecodeError:
+            return Decision()
+        command, reason = _read(incoming.payload)
+        if command is None:
+            return self._refuse((parsed.run, parsed.worker, ""), reason, now_unix_nanos)
+        if command.command == SELF_TEST:
+            return Decision()
+        name = (parsed.run, parsed.worker, command.id)
+        if name in self._answers:
+            return Decision(results=tuple(self._answers[name].values()))
+        reason = _why_not(command, now_unix_nanos, retained=incoming.retain)
+        if reason:
+            return self._refuse(name, reason, now_unix_nanos)
+        return self._pass_on(name, command, [life for life in lives if life.key[0] == parsed.run], now_unix_nanos)
+
+    def standing(self, run: str) -> schema.Command | None:
+        """Return the abort of all workers of a run, which also holds for one that starts now."""
+        return self._standing.get(run)
+
+    def answered(self, result: schema.CommandResult) -> None:
+        """Note what a worker made of a command, to give the same answer if it is repeated."""
+        for worker in (result.worker, topics.ALL_WORKERS):
+            answers = self._answers.get((result.run, worker, result.id))
+            if answers is not None:
+                answers[result.worker] = result
+
+    def _pass_on(self, name: _Id, command: schema.Command, lives: list[Life], now_unix_nanos: int) -> Decision:
+        run, worker, _ = name
+        if not lives:
+            return self._refuse(name, f"no run {run!r} is known here", now_unix_nanos)
+        if worker == topics.ALL_WORKERS:
+            self._remember(name)
+            self._standing[run] = command
+            while len(self._standing) > _REMEMBERED:
+                self._standing.popitem(last=False)
+            targets = tuple(life.key for life in lives if life.live)
+            if targets:
+                return Decision(command, targets)
+            return self._answer(name, "obeyed", "no worker runs now; those that start later are told", now_unix_nanos)
+        life = next((life for life in lives if life.key[1] == worker), None)
+        if life is None:
+            known = ", ".join(sorted(life.key[1] for life in lives)[:10])
+            return self._refuse(name, f"run {run!r} has no worker {worker!r}; it has {known}", now_unix_nanos)
+        if not life.live:
+            return self._refuse(name, f"worker {worker!r} is {life.word}", now_unix_nanos)
+        self._remember(name)
+        return Decision(command, (life.key,))
+
+    def _refuse(self, name: _Id, reason: str, now_unix_nanos: int) -> Decision:
+        return self._answer(name, "refused", reason, now_unix_nanos)
+
+    def _answer(self, name: _Id, status: str, detail: str, now_unix_nanos: int) -> Decision:
+        run, worker, command_id = name
+        result = schema.CommandResult(
+            run=run,
+            worker=worker,
+            seq=0,
+            time_unix_nanos=now_unix_nanos,
+            id=command_id,
+            status=status,
+            detail=detail,
+        )
+        if command_id:
+            self._remember(name)
+            self._answers[name][worker] = result
+        return Decision(results=(result,))
+
+    def _remember(self, name: _Id) -> None:
+        self._answers.setdefault(name, {})
+        while len(self._answers) > _REMEMBERED:
+            self._answers.popitem(last=False)
+
+
+def _read(payload: bytes) -> tuple[schema.Command | None, str]:
+    if len(payload) > _LONGEST_BYTES:
+        return None, f"it has {len(payload)} bytes; a command has at most {_LONGEST_BYTES}"
+    try:
+        command = msgspec.json.decode(payload, type=schema.Command)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return None, f"it is no command: {error}"
+    return (command, "") if command.id else (None, "it has no id")
+
+
+def _why_not(command: schema.Command, now_unix_nanos: int, *, retained: bool) -> str:
+    if retained:
+        return "it is retained, so nobody knows whether it is still meant"
+    if command.command not in COMMANDS:
+        return f"{command.command!r} is not a command of this version; it knows: {', '.join(COMMANDS)}"
+    if command.issued_unix_nanos is not None:
+        age_secs = (now_unix_nanos - command.issued_unix_nanos) / 1e9
+        if age_secs > _OLDEST_SECS:
+            return f"it is {age_secs:.0f} s old; at most {_OLDEST_SECS} s are allowed"
+        if age_secs < -_OLDEST_SECS:
+            return f"it was issued {-age_secs:.0f} s in the future: set the clocks right"
+    return ""

@@ -1,0 +1,36 @@
+"""One clear line per kind of trouble, then a count: a flood of bad input must not become a flood of log lines."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+__all__ = ["Complaints"]
+
+_EVERY_SECS = 10.0
+
+
+class Complaints:
+    """Warnings, at most one of a kind every ten seconds.
+
+    Args:
+        logger: Where they go.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
+        self._logger = logger
+        self._clock = clock
+        self._next: dict[str, float] = {}
+        self._suppressed: dict[str, int] = {}
+
+    def say(self, kind: str, text: str, *arguments: object) -> None:
+        """Log `text % arguments` unless one of this kind was logged a moment ago; then only count it."""
+        now = self._clock()
+        if now < self._next.get(kind, now):
+            self._suppressed[kind] = self._suppressed.get(kind, 0) + 1
+            return
+        self._next[kind] = now + _EVERY_SECS
+        more = self._suppressed.pop(kind, 0)
+        self._logger.warning("%s%s", text % arguments, f" (and {more} more like it)" if more else "")

@@ -1,0 +1,45 @@
+"""The bridge's own counters: since it started, one owner (its thread), read by `health`."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Counts"]
+
+
+class Counts(msgspec.Struct, kw_only=True):
+    """What happened since the start.
+
+    Attributes:
+        received: ZMQ messages taken in, good or bad.
+        accepted: Messages accepted in order.
+        duplicates: Messages that came again and were acknowledged again.
+        gaps: Times a worker was asked to send again.
+        refused: Messages that are no message of this schema, or not from whom they say; commands likewise.
+        foreign: Connections that were not a sender of this schema.
+        lost: Messages that will never come although their sender once had them.
+        dropped: Messages that senders dropped because their memory was full.
+        bulk_lost: Frames and clouds that did not arrive.
+        images_dropped: Frames that were not encoded, because newer ones came first.
+        unsent: Frames and clouds not published, because the broker was away.
+        published: MQTT messages the broker acknowledged.
+        points: Points of line protocol made.
+        misfits: Values left out of the line protocol because they do not fit their field.
+        mqtt_connects: Connections made to the broker.
+    """
+
+    received: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    gaps: int = 0
+    refused: int = 0
+    foreign: int = 0
+    lost: int = 0
+    dropped: int = 0
+    bulk_lost: int = 0
+    images_dropped: int = 0
+    unsent: int = 0
+    published: int = 0
+    points: int = 0
+    misfits: int = 0
+    mqtt_connects: int = 0

@@ -1,0 +1,147 @@
+"""One message -> its topics and payloads. Pure.
+
+Place in the flow: behind `receiver`, before `publisher`. Frames are not made here: encoding them takes time, see
+`images`. Line protocol is made by `lines`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from monty_mqtt import schema, topics
+from monty_mqtt.errors import DecodeError
+
+__all__ = ["Evidence", "Outgoing", "fan_out", "object_model_ply"]
+
+_LONGEST_TOPIC_BYTES = 65_535
+"""MQTT 3.1.1, section 1.5.3."""
+
+_METRE_DIGITS = 6
+_EVIDENCE_DIGITS = 4
+
+
+class Outgoing(NamedTuple):
+    """One MQTT message."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What one learning module holds of each object after a step, on a topic of its own.
+
+    Attributes:
+        run: The run's id.
+        worker: The experiment object within the run.
+        seq: Number of the step message it is taken from.
+        time_unix_nanos: When that was published.
+        mode: `train` or `eval`.
+        episode: Episode of this mode, from 0.
+        step: Step within the episode, from 0.
+        evidence: Highest evidence of each object.
+    """
+
+    run: str
+    worker: str
+    seq: int
+    time_unix_nanos: int
+    mode: str
+    episode: int
+    step: int
+    evidence: dict[str, float | None]
+
+
+_encoder = msgspec.json.Encoder()
+_build = lru_cache(maxsize=4096)(topics.build)
+
+
+def fan_out(message: schema.Message, payload: bytes, raw: Sequence[bytes], *, most_bytes: int) -> list[Outgoing]:
+    """Return the MQTT messages that a message becomes.
+
+    Args:
+        message: The message; frames become nothing here.
+        payload: Its JSON as it arrived: it is passed on, not encoded again.
+        raw: Its buffers, checked.
+        most_bytes: Largest packet the broker takes.
+
+    Raises:
+        DecodeError: Names too long for a topic, or more bytes than the broker takes.
+    """
+    if isinstance(message, schema.Frame):
+        return []
+    topic, qos, retain = topics.of_message(message)
+    if isinstance(message, schema.Hypotheses):
+        payload = _cloud(message, raw)
+    elif isinstance(message, schema.ObjectModel):
+        payload = object_model_ply(message, raw[0])
+    outgoing = [Outgoing(topic, payload, qos, retain)]
+    if isinstance(message, schema.Step):
+        outgoing += _evidence(message)
+    for one in outgoing:
+        _check(one, most_bytes)
+    return outgoing
+
+
+def object_model_ply(model: schema.ObjectModel, points: bytes) -> bytes:
+    """Return a learned object as a binary PLY point cloud, metres; its header names run, object and episode."""
+    header = (
+        "ply\nformat binary_little_endian 1.0\n"
+        f"comment monty_mqtt {schema.encode(model).decode()}\n"
+        f"element vertex {model.count}\nproperty float x\nproperty float y\nproperty float z\nend_header\n"
+    )
+    return header.encode() + points
+
+
+def _evidence(step: schema.Step) -> list[Outgoing]:
+    return [
+        Outgoing(
+            _build(step.run, step.worker, "evidence", name),
+            _encoder.encode(
+                Evidence(
+                    run=step.run,
+                    worker=step.worker,
+                    seq=step.seq,
+                    time_unix_nanos=step.time_unix_nanos,
+                    mode=step.mode,
+                    episode=step.episode,
+                    step=step.step,
+                    evidence=module.evidence,
+                )
+            ),
+            1,
+            False,  # noqa: FBT003 - a NamedTuple's field
+        )
+        for name, module in step.learning_modules.items()
+        if module.evidence is not None
+    ]
+
+
+def _cloud(cloud: schema.Hypotheses, raw: Sequence[bytes]) -> bytes:
+    """Return the cloud as JSON with lists; NaN and infinity become null."""
+    locations = np.frombuffer(raw[0], "<f4").astype(float).round(_METRE_DIGITS).reshape(-1, 3)
+    evidence = np.frombuffer(raw[1], "<f4").astype(float).round(_EVIDENCE_DIGITS)
+    indices = np.frombuffer(raw[2], "<u2")
+    if cloud.count and int(indices.max()) >= len(cloud.objects):
+        raise DecodeError(f"hypotheses: object index {indices.max()} of {len(cloud.objects)} objects")
+    lists: dict[str, Any] = {
+        "locations": locations.tolist(),
+        "evidence": evidence.tolist(),
+        "object_indices": indices.tolist(),
+    }
+    return _encoder.encode({**msgspec.to_builtins(cloud), **lists})
+
+
+def _check(outgoing: Outgoing, most_bytes: int) -> None:
+    topic_bytes = len(outgoing.topic.encode())
+    if topic_bytes > _LONGEST_TOPIC_BYTES:
+        raise DecodeError(f"its names make a topic of {topic_bytes} bytes; MQTT takes {_LONGEST_TOPIC_BYTES}")
+    size = topic_bytes + len(outgoing.payload) + 16
+    if size > most_bytes:
+        raise DecodeError(f"{size} bytes on {outgoing.topic[:80]}; the broker takes {most_bytes}")

@@ -1,0 +1,49 @@
+"""`--healthcheck`: does the bridge of this id run, and work?
+
+Place in the flow: a container's HEALTHCHECK runs it beside the bridge, with the same settings. The retained `online`
+alone would not do: a frozen bridge keeps it until the broker misses its pings. So it waits for the next `health`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from monty_mqtt import topics
+from monty_mqtt_bridge.config import BridgeConfig, read_password
+
+__all__ = ["ask"]
+
+_ANSWER_SECS = 4.0
+
+
+def ask(config: BridgeConfig, answer_secs: float = _ANSWER_SECS) -> tuple[bool, str]:
+    """Return whether a health message of the bridge comes in time, and one line about it.
+
+    Raises:
+        ConfigError: The password file cannot be read.
+    """
+    topic = topics.bridge_topic(config.bridge_id, "health")
+    came = threading.Event()
+    client = mqtt.Client(
+        CallbackAPIVersion.VERSION2, f"monty-mqtt-healthcheck-{secrets.token_hex(4)}", protocol=mqtt.MQTTv311
+    )
+    client.connect_timeout = answer_secs
+    if config.mqtt_username:
+        client.username_pw_set(config.mqtt_username, read_password(config))
+    client.on_connect = lambda client, *_: client.subscribe(topic)
+    client.on_message = lambda *_: came.set()
+    try:
+        client.connect(config.mqtt_host, config.mqtt_port)
+    except OSError as error:
+        return False, f"no MQTT broker at {config.mqtt_url}: {error.strerror or error}"
+    client.loop_start()
+    well = came.wait(answer_secs)
+    client.disconnect()
+    client.loop_stop()
+    if well:
+        return True, f"bridge {config.bridge_id!r} at {config.mqtt_url} is well"
+    return False, f"nothing on {topic} at {config.mqtt_url} within {answer_secs:g} s"

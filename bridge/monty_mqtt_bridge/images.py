@@ -1,0 +1,71 @@
+"""Raw frames -> JPEG (colour) and 16-bit PNG (depth), each with its own header inside. Pure.
+
+Place in the flow: `encoder` calls these off the message path. The header is the message's own JSON: in the JPEG's
+comment, in the PNG's text `monty_mqtt`; for depth with the range in metres that 0 and 65535 stand for.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import msgspec
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from monty_mqtt import topics
+from monty_mqtt.schema import Frame
+from monty_mqtt_bridge.fanout import Outgoing
+
+__all__ = ["PNG_TEXT_KEY", "encode_frame", "header"]
+
+PNG_TEXT_KEY = "monty_mqtt"
+_JPEG_QUALITY = 85
+_LONGEST_COMMENT_BYTES = 65_533
+"""A JPEG segment's length has 16 bits, and counts its own two bytes."""
+
+_DEPTH_STEPS = 65_535
+_FAST_COMPRESSION = 1
+
+
+def encode_frame(frame: Frame, pixels: bytes) -> Outgoing:
+    """Return the MQTT message of a frame whose buffer fits it."""
+    encoded = _jpeg(frame, pixels) if frame.modality == "rgba" else _png(frame, pixels)
+    topic, qos, retain = topics.of_message(frame)
+    return Outgoing(topic, encoded, qos, retain)
+
+
+def header(frame: Frame, **more: Any) -> bytes:
+    """Return the JSON that the image carries."""
+    return msgspec.json.encode({**msgspec.to_builtins(frame), **more})
+
+
+def _jpeg(frame: Frame, pixels: bytes) -> bytes:
+    colours = np.frombuffer(pixels, np.uint8).reshape(frame.height, frame.width, 4)[:, :, :3]
+    file = io.BytesIO()
+    comment = header(frame, units="sRGB, 8 bits")[:_LONGEST_COMMENT_BYTES]
+    Image.fromarray(np.ascontiguousarray(colours)).save(file, "JPEG", quality=_JPEG_QUALITY, comment=comment)
+    return file.getvalue()
+
+
+def _png(frame: Frame, pixels: bytes) -> bytes:
+    depth = np.frombuffer(pixels, "<f4").astype(np.float64).reshape(frame.height, frame.width)
+    finite = np.isfinite(depth)
+    low = float(depth[finite].min()) if finite.any() else 0.0
+    high = float(depth[finite].max()) if finite.any() else 0.0
+    span = high - low
+    # What was not finite is shown at the far end: it is mostly a ray that hit nothing.
+    scaled = (np.where(finite, depth, high) - low) * (_DEPTH_STEPS / span) if span else np.zeros_like(depth)
+    text = header(
+        frame,
+        units="metres",
+        depth_min_metres=low,
+        depth_max_metres=high,
+        non_finite=int(depth.size - finite.sum()),
+    )
+    chunk = PngImagePlugin.PngInfo()
+    chunk.add_text(PNG_TEXT_KEY, text.decode())
+    file = io.BytesIO()
+    grey = Image.fromarray(np.rint(scaled).astype(np.uint16))
+    grey.save(file, "PNG", pnginfo=chunk, compress_level=_FAST_COMPRESSION)
+    return file.getvalue()

@@ -1,0 +1,250 @@
+"""Messages -> points in InfluxDB line protocol. Pure: no I/O, no clock.
+
+Place in the flow: `pipeline` asks for the lines of each message and puts them into `batches`. `FIELDS` is the one place
+that says which fields there are and of which type; a type never changes.
+
+Tags are only `run`, `worker`, `experiment`, `learning_module`, `name` and `mode`. A worker's times strictly increase,
+and each kind has a measurement of its own, so two points of one series never share a time; sending a message again
+writes the same points again, which changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from monty_mqtt import schema
+from monty_mqtt_bridge.line_protocol import Misfits, floats, point, series
+
+__all__ = ["CORRECT_OUTCOMES", "FIELDS", "bridge_health", "lines_of", "run_health"]
+
+FIELDS: dict[str, dict[str, type]] = {
+    "step": {
+        # of the whole experiment
+        "epoch": int, "episode": int, "step": int, "total_step": int, "step_type": str, "is_motor_only": int,
+        "step_secs": float, "monitor_micros": float, "actions": str, "target_object": str, "non_finite": int,
+        # of one learning module
+        "most_likely_object": str, "evidence": float, "second_object": str, "margin": float, "possible_matches": int,
+        "evidence_threshold": float, "terminal_state": str, "hypotheses": int, "stepwise_target_object": str,
+        "rotation_error_degs": float, "symmetry_evidence": float, "scale": float,
+    },
+    "episode": {
+        "epoch": int, "episode": int, "steps": int, "elapsed_secs": float, "outcome": str, "correct": int,
+        "used_mlh": int, "rotation_error_degs": float, "matching_steps": int, "episode_seed": int, "target_object": str,
+        "learned": str,
+        "stepwise_outcome": str, "most_likely_object": str, "detected_object": str, "highest_evidence": float,
+        "possible_matches": int, "individual_outcome": str, "individual_step": int, "symmetry_evidence": float,
+        "prediction_error": float, "goals_attempted": int, "goals_achieved": int, "tfnp": str,
+    },
+    "metric": {"value": float, "metadata": str},
+    "log": {"message": str, "logger": str, "metadata": str, "suppressed": int},
+    "event": {"level": str, "source": str, "fields": str},
+    "progress": {
+        "epoch": int, "episode": int, "step": int, "episodes_done": int, "episodes_expected": int,
+        "total_train_steps": int, "total_eval_steps": int, "outcomes": str, "correct": int, "accuracy": float,
+        "elapsed_secs": float, "estimated_end_unix_nanos": int,
+    },
+    "status": {
+        "status": str, "status_code": int, "stalled": int, "reason": str, "error_type": str, "error_message": str,
+        "error_traceback": str, "highest_seq": int, "lost": int, "dropped": int,
+    },
+    "run_health": {"status_code": int, "stalled": int, "secs_since_step": float, "lost": int, "dropped": int},
+    "bridge_health": {
+        "uptime_secs": float, "received_per_sec": float, "published_per_sec": float, "points_per_sec": float,
+        "workers": int, "queued": int, "in_flight": int, "pending_bytes": int, "received": int, "accepted": int,
+        "duplicates": int, "gaps": int, "refused": int, "foreign": int, "lost": int, "dropped": int, "bulk_lost": int,
+        "images_dropped": int, "unsent": int, "published": int, "points": int, "misfits": int, "mqtt_connects": int,
+    },
+}  # fmt: skip
+"""Type of every field of every measurement but `evidence`, whose fields are object names and floats."""
+
+CORRECT_OUTCOMES = frozenset({"correct", "correct_mlh"})
+"""Monty's words for an episode whose object was recognised; `correct_mlh` after a time-out."""
+
+_json = msgspec.json.Encoder()
+
+
+def lines_of(
+    message: schema.Message, experiment: str | None, misfits: Misfits, *, by_bridge: bool = False
+) -> list[str]:
+    """Return the lines of a message, without newlines; none for the kinds that do not go to InfluxDB.
+
+    Args:
+        message: Any message.
+        experiment: The experiment's name, where the run's `info` told it.
+        misfits: Where values that fit no field are counted.
+        by_bridge: The bridge itself says so. Its points are a series of their own: its clock is not the worker's.
+    """
+    write = _WRITERS.get(type(message))
+    if write is None:
+        return []
+    if by_bridge and isinstance(message, schema.Status):
+        return _present([_status(message, _worker_series("status", message, experiment, name="bridge"), misfits)])
+    return _present(write(message, experiment, misfits))
+
+
+def run_health(
+    run: str, worker: str, experiment: str | None, values: Mapping[str, Any], time_unix_nanos: int, misfits: Misfits
+) -> str | None:
+    """Return the line that says how a live worker is; alerts read only this. `values`: by name of `FIELDS`."""
+    prefix = series("run_health", "experiment", experiment, "run", run, "worker", worker)
+    return point(FIELDS["run_health"], prefix, values.items(), time_unix_nanos, misfits)
+
+
+def bridge_health(bridge_id: str, values: Mapping[str, Any], time_unix_nanos: int, misfits: Misfits) -> str | None:
+    """Return the line that says how the bridge is. `values`: more names than `FIELDS` has are left out."""
+    types = FIELDS["bridge_health"]
+    fields = [(name, values.get(name)) for name in types]
+    return point(types, series("bridge_health", "name", bridge_id), fields, time_unix_nanos, misfits)
+
+
+def _worker_series(
+    measurement: str,
+    message: schema.Message,
+    experiment: str | None,
+    *,
+    learning_module: str | None = None,
+    mode: str | None = None,
+    name: str | None = None,
+) -> str | None:
+    return series(
+        measurement,
+        *("experiment", experiment, "learning_module", learning_module, "mode", mode, "name", name),
+        *("run", message.run, "worker", message.worker),
+    )
+
+
+def _step(step: schema.Step, experiment: str | None, misfits: Misfits) -> list[str | None]:
+    types, time = FIELDS["step"], step.time_unix_nanos
+    whole = [
+        ("epoch", step.epoch), ("episode", step.episode), ("step", step.step), ("total_step", step.total_step),
+        ("step_type", step.step_type), ("is_motor_only", step.is_motor_only), ("step_secs", step.step_secs),
+        ("monitor_micros", step.monitor_micros), ("actions", _json_text(step.actions)),
+        ("target_object", step.target_object), ("non_finite", step.non_finite),
+    ]  # fmt: skip
+    lines = [point(types, _worker_series("step", step, experiment, mode=step.mode), whole, time, misfits)]
+    for name, module in step.learning_modules.items():
+        prefix = _worker_series("step", step, experiment, learning_module=name, mode=step.mode)
+        lines.append(point(types, prefix, _step_of_module(step, module), time, misfits))
+        if module.evidence:
+            prefix = _worker_series("evidence", step, experiment, learning_module=name, mode=step.mode)
+            lines.append(floats(prefix, module.evidence, time, misfits))
+    return lines
+
+
+def _step_of_module(step: schema.Step, module: schema.LearningModuleStep) -> list[tuple[str, object]]:
+    likely, matches, counts = module.most_likely, module.possible_matches, module.hypothesis_counts
+    return [
+        ("episode", step.episode), ("step", step.step),
+        ("most_likely_object", likely and likely.object), ("evidence", likely and likely.evidence),
+        ("scale", likely and likely.scale),
+        ("second_object", module.second_object), ("margin", module.margin),
+        ("possible_matches", None if matches is None else len(matches)),
+        ("evidence_threshold", module.evidence_threshold), ("terminal_state", module.terminal_state),
+        ("hypotheses", None if counts is None else sum(counts.values())),
+        ("target_object", module.target_object), ("stepwise_target_object", module.stepwise_target_object),
+        ("rotation_error_degs", module.rotation_error_degs), ("symmetry_evidence", module.symmetry_evidence),
+    ]  # fmt: skip
+
+
+def _episode(ended: schema.EpisodeEnded, experiment: str | None, misfits: Misfits) -> list[str | None]:
+    types, time = FIELDS["episode"], ended.time_unix_nanos
+    target = ended.target.object if ended.target else None
+    whole = [
+        ("epoch", ended.epoch), ("episode", ended.episode), ("steps", ended.steps),
+        ("elapsed_secs", ended.elapsed_secs), ("outcome", ended.outcome), ("correct", ended.correct),
+        ("used_mlh", ended.used_mlh), ("rotation_error_degs", ended.rotation_error_degs),
+        ("matching_steps", ended.matching_steps), ("episode_seed", ended.episode_seed), ("target_object", target),
+        ("learned", _json_text(ended.learned)),
+    ]  # fmt: skip
+    lines = [point(types, _worker_series("episode", ended, experiment, mode=ended.mode), whole, time, misfits)]
+    for name, module in ended.learning_modules.items():
+        prefix = _worker_series("episode", ended, experiment, learning_module=name, mode=ended.mode)
+        lines.append(point(types, prefix, _episode_of_module(ended, module, target), time, misfits))
+    return lines
+
+
+def _episode_of_module(
+    ended: schema.EpisodeEnded, module: schema.LearningModuleEpisode, target: str | None
+) -> list[tuple[str, object]]:
+    outcome = module.outcome
+    same_names = (
+        "steps", "stepwise_outcome", "most_likely_object", "detected_object", "highest_evidence",
+        "rotation_error_degs", "possible_matches", "individual_outcome", "individual_step", "symmetry_evidence",
+        "prediction_error", "goals_attempted", "goals_achieved", "tfnp",
+    )  # fmt: skip
+    return [
+        ("epoch", ended.epoch),
+        ("episode", ended.episode),
+        ("target_object", target),
+        ("outcome", outcome),
+        ("correct", None if outcome is None else int(outcome in CORRECT_OUTCOMES)),
+        ("used_mlh", None if outcome is None else int(outcome.endswith("_mlh"))),
+        *((name, getattr(module, name)) for name in same_names),
+    ]
+
+
+def _metric(metric: schema.Metric, experiment: str | None, misfits: Misfits) -> list[str | None]:
+    fields = [("value", metric.value), ("metadata", _json_text(metric.metadata))]
+    prefix = _worker_series("metric", metric, experiment, name=metric.name)
+    return [point(FIELDS["metric"], prefix, fields, metric.time_unix_nanos, misfits)]
+
+
+def _log(log: schema.Log, experiment: str | None, misfits: Misfits) -> list[str | None]:
+    fields = [
+        ("message", log.message), ("logger", log.logger), ("metadata", _json_text(log.metadata)),
+        ("suppressed", log.suppressed),
+    ]  # fmt: skip
+    prefix = _worker_series("log", log, experiment, name=log.level)
+    return [point(FIELDS["log"], prefix, fields, log.time_unix_nanos, misfits)]
+
+
+def _event(event: schema.Event, experiment: str | None, misfits: Misfits) -> list[str | None]:
+    fields = [("level", event.level), ("source", event.source), ("fields", _json_text(event.fields))]
+    prefix = _worker_series("event", event, experiment, name=event.event)
+    return [point(FIELDS["event"], prefix, fields, event.time_unix_nanos, misfits)]
+
+
+def _progress(progress: schema.Progress, experiment: str | None, misfits: Misfits) -> list[str | None]:
+    done = progress.episodes_done
+    values = {
+        **{name: getattr(progress, name) for name in FIELDS["progress"] if name not in ("accuracy", "outcomes")},
+        "outcomes": _json_text(progress.outcomes),
+        "accuracy": progress.correct / done if done > 0 else None,
+    }
+    prefix = _worker_series("progress", progress, experiment, mode=progress.mode)
+    return [point(FIELDS["progress"], prefix, values.items(), progress.time_unix_nanos, misfits)]
+
+
+def _status_of_worker(status: schema.Status, experiment: str | None, misfits: Misfits) -> list[str | None]:
+    return [_status(status, _worker_series("status", status, experiment), misfits)]
+
+
+def _status(status: schema.Status, prefix: str | None, misfits: Misfits) -> str | None:
+    values = {name: getattr(status, name) for name in FIELDS["status"] if name != "status_code"}
+    code = schema.STATUS_CODES.get(status.status)
+    if code is None:
+        misfits.add("status", "status_code", status.status)
+    return point(FIELDS["status"], prefix, {**values, "status_code": code}.items(), status.time_unix_nanos, misfits)
+
+
+def _json_text(value: object) -> str | None:
+    """Return a container as JSON text; None for an empty one."""
+    return _json.encode(value).decode() if value else None
+
+
+def _present(lines: list[str | None]) -> list[str]:
+    return [line for line in lines if line]
+
+
+_WRITERS: dict[type, Callable[[Any, str | None, Misfits], list[str | None]]] = {
+    schema.Step: _step,
+    schema.EpisodeEnded: _episode,
+    schema.Metric: _metric,
+    schema.Log: _log,
+    schema.Event: _event,
+    schema.Progress: _progress,
+    schema.Status: _status_of_worker,
+}

@@ -1,0 +1,192 @@
+"""Who lives, who is stalled, who is gone. Pure: the clock comes in with each call.
+
+Place in the flow: `pipeline` tells it of messages and connections and publishes the Status it returns. The experiment's
+own status words are passed on as they are; only the bridge can say `disconnected` and *stalled*.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median
+
+import msgspec
+
+from monty_mqtt import schema
+from monty_mqtt_bridge.workers import Key, Worker
+
+__all__ = ["GRACE_SECS", "LIVE_STATUSES", "Life", "Liveness"]
+
+GRACE_SECS = 8.0
+"""A connection may be gone for so long; `disconnected` is said within 10 s."""
+
+_RETURN_SECS = 10.0
+"""So long after its start the bridge waits for workers that were running before."""
+
+_STALL_SECS = 30.0
+_STALL_MEDIANS = 20
+_INTERVALS = 101
+_FORGET_SECS = 600.0
+
+LIVE_STATUSES = frozenset({"initializing", "running", "paused", "aborting"})
+
+
+class Life:
+    """What is known of one worker.
+
+    Attributes:
+        key: Run and worker.
+        worker: Its place in the sequence; None for one that only the broker remembers.
+        status: The last status, the worker's own or the retained one.
+        gone_at: When its connection went, monotonic seconds; None while it has one.
+        disconnected: Whether that was said.
+        stalled: Whether that was said.
+        ended: Whether its `end` came.
+        last_step: When its last step or start of an episode came, monotonic seconds.
+        dropped: What it said itself that it dropped.
+    """
+
+    def __init__(self, key: Key, worker: Worker | None) -> None:
+        self.key = key
+        self.worker = worker
+        self.status: schema.Status | None = None
+        self.gone_at: float | None = None
+        self.disconnected = False
+        self.stalled = False
+        self.ended = False
+        self.last_step: float | None = None
+        self.dropped = 0
+        self._intervals: deque[float] = deque(maxlen=_INTERVALS)
+
+    @property
+    def live(self) -> bool:
+        """Whether it is connected, or was a moment ago, and not over."""
+        return not self.ended and not self.disconnected and self.word in LIVE_STATUSES
+
+    @property
+    def word(self) -> str:
+        """Its status word."""
+        if self.disconnected:
+            return "disconnected"
+        return self.status.status if self.status else "running"
+
+    @property
+    def highest_seq(self) -> int:
+        """The last seq seen of it."""
+        seen = self.status.seq if self.status else 0
+        return max(seen, self.worker.next - 1) if self.worker else seen
+
+    def stepped(self, now: float) -> None:
+        """Note a step."""
+        if self.last_step is not None:
+            self._intervals.append(now - self.last_step)
+        self.last_step = now
+
+    def stalls_after_secs(self) -> float:
+        """Return how long it may be without a step."""
+        return max(_STALL_SECS, _STALL_MEDIANS * median(self._intervals)) if self._intervals else _STALL_SECS
+
+
+class Liveness:
+    """All workers.
+
+    Args:
+        now: Monotonic seconds at the start of the bridge.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._started = now
+        self.lives: dict[Key, Life] = {}
+
+    def remember(self, status: schema.Status) -> None:
+        """Take a status that was retained before the bridge started."""
+        key = (status.run, status.worker)
+        if key in self.lives or status.status not in {*LIVE_STATUSES, "disconnected"}:
+            return
+        life = self.lives[key] = Life(key, None)
+        life.gone_at = self._started + _RETURN_SECS - GRACE_SECS
+        life.disconnected = status.status == "disconnected"
+        # What it was before it was gone is not known any more; it runs, if it comes back.
+        life.status = msgspec.structs.replace(status, status="running") if life.disconnected else status
+
+    def joined(self, worker: Worker, now_unix_nanos: int, *, anew: bool) -> list[schema.Status]:
+        """A worker said hello; return what to publish."""
+        life = self.lives.get(worker.key)
+        if life is None or (anew and life.worker is not None):
+            self.lives[worker.key] = Life(worker.key, worker)
+            return []
+        life.worker = worker
+        life.gone_at = None
+        if not life.disconnected:
+            return []
+        life.disconnected = False
+        return [_said(life, now_unix_nanos)]
+
+    def left(self, worker: Worker, now: float) -> None:
+        """A worker's connection is gone."""
+        life = self.lives.get(worker.key)
+        if life is not None and life.worker is worker:
+            life.gone_at = now
+
+    def heard(self, message: schema.Message, now: float, now_unix_nanos: int) -> list[schema.Status]:
+        """A worker published something; return what to publish after it."""
+        life = self.lives.get((message.run, message.worker))
+        if life is None:
+            return []
+        if isinstance(message, (schema.Step, schema.EpisodeStarted)):
+            life.stepped(now)
+            if life.stalled:
+                life.stalled = False
+                return [_said(life, now_unix_nanos)]
+        elif isinstance(message, schema.Status):
+            life.status, life.stalled, life.dropped = message, False, message.dropped
+        elif isinstance(message, schema.End):
+            return self._ended(life, message, now_unix_nanos)
+        return []
+
+    def tick(self, now: float, now_unix_nanos: int) -> list[schema.Status]:
+        """Return what to publish because of what did not happen."""
+        said = []
+        for key, life in list(self.lives.items()):
+            gone_secs = 0.0 if life.gone_at is None else now - life.gone_at
+            if life.live and gone_secs >= GRACE_SECS:
+                life.disconnected, life.stalled = True, False
+                said.append(_said(life, now_unix_nanos))
+            elif life.live and not life.stalled and self._stalls(life, now):
+                life.stalled = True
+                said.append(_said(life, now_unix_nanos))
+            elif gone_secs > _FORGET_SECS and not life.live:
+                del self.lives[key]
+        return said
+
+    @staticmethod
+    def _ended(life: Life, end: schema.End, now_unix_nanos: int) -> list[schema.Status]:
+        life.ended, life.stalled, life.dropped = True, False, end.dropped
+        if life.word == end.status or end.status not in schema.STATUS_CODES:
+            return []
+        # Its last word must not be `running` because the status before it was dropped.
+        life.status = schema.Status(
+            run=end.run, worker=end.worker, seq=end.seq, time_unix_nanos=end.time_unix_nanos, status=end.status
+        )
+        return [_said(life, now_unix_nanos)]
+
+    @staticmethod
+    def _stalls(life: Life, now: float) -> bool:
+        if life.last_step is None or life.word != "running":
+            return False
+        return now - life.last_step > life.stalls_after_secs()
+
+
+def _said(life: Life, now_unix_nanos: int) -> schema.Status:
+    """Return the status as the bridge says it: after everything that was seen, before anything that comes."""
+    run, worker = life.key
+    base = life.status or schema.Status(run=run, worker=worker, seq=0, time_unix_nanos=0, status="running")
+    return msgspec.structs.replace(
+        base,
+        seq=life.highest_seq,
+        time_unix_nanos=now_unix_nanos,
+        status=life.word,
+        stalled=life.stalled,
+        highest_seq=life.highest_seq if life.disconnected else None,
+        lost=life.worker.lost if life.worker else base.lost,
+        dropped=max(life.dropped, life.worker.dropped if life.worker else base.dropped),
+    )

@@ -1,0 +1,68 @@
+"""Which connections come and go, from ZMQ's socket monitor.
+
+Place in the flow: `receiver` reads these events to learn that an experiment is gone; a message's SRCFD ties a file
+descriptor to its worker.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import zmq
+
+__all__ = ["Event", "Monitor"]
+
+_WATCHED = (
+    zmq.EVENT_ACCEPTED
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
+_HANDSHAKE_FAILED = (
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
+
+
+class Event(NamedTuple):
+    """What became of one connection.
+
+    Attributes:
+        what: `accepted`, `gone`, or `foreign`: what connected does not speak ZMQ.
+        descriptor: Its file descriptor; meaningless for `foreign`.
+    """
+
+    what: str
+    descriptor: int
+
+
+class Monitor:
+    """The events of one bound socket.
+
+    Args:
+        watched: The socket.
+
+    Attributes:
+        socket: What to poll.
+    """
+
+    def __init__(self, watched: zmq.Socket[bytes]) -> None:
+        self._watched = watched
+        self.socket: zmq.Socket[bytes] = watched.get_monitor_socket(_WATCHED)
+
+    def events(self) -> Iterator[Event]:
+        """Yield what happened since the last call, in order, without waiting."""
+        while int(self.socket.get(zmq.EVENTS)) & zmq.POLLIN:
+            event, value = struct.unpack("=HI", self.socket.recv_multipart(zmq.NOBLOCK)[0])
+            if event & _HANDSHAKE_FAILED:
+                yield Event("foreign", -1)
+            else:
+                yield Event("accepted" if event == zmq.EVENT_ACCEPTED else "gone", value)
+
+    def close(self) -> None:
+        """Stop watching; may be called twice."""
+        if not self._watched.closed:
+            self._watched.disable_monitor()
+        self.socket.close(linger=0)

@@ -1,0 +1,271 @@
+"""What happens to each message between ZMQ and MQTT.
+
+Place in the flow: between `receiver` and `publisher`, in their thread; it holds everything that knows more than one
+message: batches, retained topics, liveness, commands, images.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from monty_mqtt import schema, topics
+from monty_mqtt.errors import DecodeError
+from monty_mqtt_bridge import health, lines
+from monty_mqtt_bridge.batches import Batch, Batches
+from monty_mqtt_bridge.commands import Commands
+from monty_mqtt_bridge.complaints import Complaints
+from monty_mqtt_bridge.config import BridgeConfig
+from monty_mqtt_bridge.counts import Counts
+from monty_mqtt_bridge.encoder import Encoder
+from monty_mqtt_bridge.fanout import Outgoing, fan_out
+from monty_mqtt_bridge.line_protocol import Misfits
+from monty_mqtt_bridge.liveness import Life, Liveness
+from monty_mqtt_bridge.retained import RetainedTopics
+from monty_mqtt_bridge.session import Incoming
+from monty_mqtt_bridge.workers import Key, Receipt, Worker
+
+if TYPE_CHECKING:
+    from monty_mqtt_bridge.publisher import Publisher
+    from monty_mqtt_bridge.receiver import Receiver
+
+__all__ = ["Pipeline"]
+
+logger = logging.getLogger(__name__)
+
+_HEALTH_SECS = 1.0
+
+
+class Pipeline:
+    """The middle of the bridge. Lives in one thread; `publisher` and `receiver` are set by `service`.
+
+    Args:
+        config: Settings.
+        counts: Where to count.
+        wake: Interrupts the loop's poll, from any thread.
+        clock: Monotonic seconds.
+        wall: Nanoseconds since 1970-01-01 UTC.
+    """
+
+    publisher: Publisher
+    receiver: Receiver
+
+    def __init__(
+        self,
+        config: BridgeConfig,
+        counts: Counts,
+        wake: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.encoder = Encoder(wake)
+        self._config, self._counts, self._clock, self._wall = config, counts, clock, wall
+        self._last_stamp = 0
+        now = clock()
+        self._started = self._health_at = now
+        self._rates = health.Rates(now)
+        self._complaints = Complaints(logger, clock)
+        self._misfits = Misfits()
+        self._batches = Batches()
+        self._retained = RetainedTopics()
+        self._liveness = Liveness(now)
+        self._commands = Commands()
+        self._experiments: dict[Key, str] = {}
+
+    # Sink of the receiver
+
+    def accepted(
+        self, worker: Worker, message: schema.Message, payload: bytes, raw: Sequence[bytes], receipt: Receipt | None
+    ) -> None:
+        """Publish a message in all its forms."""
+        if isinstance(message, schema.Frame):
+            if self.publisher.online:
+                self.encoder.submit(message, raw[0])
+            else:
+                self._counts.unsent += 1
+            return
+        try:
+            outgoing = fan_out(message, payload, raw, most_bytes=self._config.mqtt_max_packet_bytes)
+        except DecodeError as error:
+            self._counts.refused += 1
+            self._complaints.say("unpublishable", "%r, %r: %s", worker.key[0][:64], worker.key[1][:64], error)
+            return
+        self._learn(message)
+        for one in outgoing:
+            self._put(worker.key, message.seq, one, receipt)
+        self._put_lines(message, receipt)
+        for status in self._liveness.heard(message, self._clock(), self._stamp()):
+            self._say(status)
+
+    def joined(self, worker: Worker, *, anew: bool) -> None:
+        """Greet a worker that came, or came back."""
+        if anew and worker.key in self._liveness.lives and self._liveness.lives[worker.key].worker is not None:
+            self._retained.forget_seqs(worker.key)
+        for status in self._liveness.joined(worker, self._stamp(), anew=anew):
+            self._say(status)
+        standing = self._commands.standing(worker.key[0]) if anew else None
+        if standing is not None:
+            self.receiver.send_command(worker, standing)
+
+    def left(self, worker: Worker) -> None:
+        """Note that a worker's connection is gone."""
+        self._liveness.left(worker, self._clock())
+
+    # Owner of the publisher
+
+    def settle(self, receipt: Receipt) -> None:
+        """Pass on that the broker has a message."""
+        self.receiver.settle(receipt)
+
+    def heard(self, incoming: Incoming) -> None:
+        """Take a command, or at start what was retained."""
+        if incoming.topic.endswith("/command"):
+            self._command(incoming)
+        elif incoming.retain and not self.publisher.ready:
+            self._remember(incoming)
+
+    def retained(self) -> Iterable[Outgoing]:
+        """Return what is retained of the workers that live."""
+        return [one for life in self._liveness.lives.values() if life.live for one in self._retained.latest(life.key)]
+
+    # The loop's turns
+
+    def tick(self, now: float) -> None:
+        """Do what is due."""
+        for encoded in self.encoder.take():
+            frame, outgoing = encoded
+            if len(outgoing.payload) + len(outgoing.topic) > self._config.mqtt_max_packet_bytes:
+                self._counts.images_dropped += 1
+            else:
+                self._put((frame.run, frame.worker), frame.seq, outgoing, None)
+        for batch in self._batches.due(now):
+            self._put_batch(batch)
+        if now >= self._health_at:
+            self._health_at = now + _HEALTH_SECS
+            self._each_second(now)
+
+    def flush(self) -> None:
+        """Publish all lines that wait."""
+        for batch in self._batches.flush():
+            self._put_batch(batch)
+
+    def next_due(self) -> float:
+        """Return when `tick` has something to do, monotonic seconds."""
+        return min(self._health_at, self._batches.next_due())
+
+    def _each_second(self, now: float) -> None:
+        self.publisher.keep_alive()
+        if not self.publisher.ready:
+            return
+        for status in self._liveness.tick(now, self._stamp()):
+            logger.warning("%s, %s: %s%s", status.run, status.worker, status.status, " (stalled)" * status.stalled)
+            self._say(status)
+        if self.publisher.online:  # what is true now would be old news when the broker is back
+            self._publish_health(now)
+
+    def _publish_health(self, now: float) -> None:
+        self._counts.images_dropped += self.encoder.take_dropped()
+        self._counts.misfits = self._misfits.count
+        live = [life for life in self._liveness.lives.values() if life.live]
+        values = health.snapshot(
+            self._counts,
+            time_unix_nanos=self._stamp(),
+            uptime_secs=round(now - self._started, 3),
+            workers=len(live),
+            queued=self.publisher.queued,
+            in_flight=self.publisher.in_flight,
+            pending_bytes=self.publisher.pending_bytes,
+            images_waiting=self.encoder.waiting(),
+            **self._rates.since_last(self._counts, now),
+        )
+        topic = topics.bridge_topic(self._config.bridge_id, "health")
+        self.publisher.put(Outgoing(topic, msgspec.json.encode(values), 1, False))  # noqa: FBT003
+        line = lines.bridge_health(self._config.bridge_id, values, values["time_unix_nanos"], self._misfits)
+        self._batch(self._config.bridge_id, [line] if line else [], None)
+        for life in live:
+            line = self._run_health(life, now)
+            self._batch(life.key[0], [line] if line else [], None)
+
+    def _run_health(self, life: Life, now: float) -> str | None:
+        values = {
+            "status_code": schema.STATUS_CODES.get(life.word),
+            "stalled": life.stalled,
+            "secs_since_step": None if life.last_step is None else now - life.last_step,
+            "lost": life.worker.lost if life.worker else 0,
+            "dropped": life.worker.dropped if life.worker else 0,
+        }
+        run, worker = life.key
+        return lines.run_health(run, worker, self._experiments.get(life.key), values, self._stamp(), self._misfits)
+
+    def _learn(self, message: schema.Message) -> None:
+        if isinstance(message, schema.Info) and message.experiment:
+            self._experiments[message.run, message.worker] = message.experiment
+        elif isinstance(message, schema.CommandResult):
+            self._commands.answered(message)
+
+    def _put(self, key: Key, seq: int, outgoing: Outgoing, receipt: Receipt | None) -> None:
+        if outgoing.retain:
+            outgoing = self._retained.pass_through(key, seq, outgoing)
+        if receipt is None or not outgoing.qos:
+            self.publisher.put(outgoing)
+        else:
+            receipt.open += 1
+            self.publisher.put(outgoing, (receipt,))
+
+    def _put_lines(self, message: schema.Message, receipt: Receipt | None, *, by_bridge: bool = False) -> None:
+        experiment = self._experiments.get((message.run, message.worker))
+        misfits = self._misfits.count
+        made = lines.lines_of(message, experiment, self._misfits, by_bridge=by_bridge)
+        if self._misfits.count > misfits:
+            text = "%s.%s: %r does not fit its field in InfluxDB and is left out"
+            self._complaints.say("misfit", text, *self._misfits.last)
+        self._batch(message.run, made, receipt)
+        if isinstance(message, schema.End):  # its sender waits for the acknowledgement
+            for batch in self._batches.flush(message.run):
+                self._put_batch(batch)
+
+    def _batch(self, run: str, made: list[str], receipt: Receipt | None) -> None:
+        self._counts.points += len(made)
+        for batch in self._batches.add(run, made, receipt, self._clock()):
+            self._put_batch(batch)
+
+    def _put_batch(self, batch: Batch) -> None:
+        self.publisher.put(batch.outgoing, batch.receipts)
+
+    def _say(self, status: schema.Status) -> None:
+        """Publish a status of the bridge's own making."""
+        topic, qos, retain = topics.of_message(status)
+        self._put((status.run, status.worker), status.seq, Outgoing(topic, schema.encode(status), qos, retain), None)
+        self._put_lines(status, None, by_bridge=True)
+
+    def _command(self, incoming: Incoming) -> None:
+        decision = self._commands.decide(incoming, list(self._liveness.lives.values()), self._wall())
+        for key in decision.targets:
+            worker = self.receiver.workers.get(key)
+            if worker is not None and decision.command is not None:
+                self.receiver.send_command(worker, decision.command)
+        for result in decision.results:
+            if result.status == "refused":
+                self._counts.refused += 1
+                self._complaints.say("command", "refused a command on %s: %s", incoming.topic[:200], result.detail)
+            topic, qos, retain = topics.of_message(result)
+            self.publisher.put(Outgoing(topic, schema.encode(result), qos, retain))
+
+    def _remember(self, incoming: Incoming) -> None:
+        try:
+            message = schema.decode(incoming.payload)
+        except DecodeError:
+            return
+        self._retained.seen(incoming.topic, message.seq)
+        self._learn(message)
+        if isinstance(message, schema.Status):
+            self._liveness.remember(message)
+
+    def _stamp(self) -> int:
+        """Return the wall clock's time, later than the last one."""
+        self._last_stamp = max(self._wall(), self._last_stamp + 1)
+        return self._last_stamp

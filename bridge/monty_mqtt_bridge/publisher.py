@@ -1,0 +1,269 @@
+"""MQTT side: in-flight window, reconnecting, publishing again what was not acknowledged.
+
+Place in the flow: the last stage. It is given MQTT messages with the receipts they belong to, and settles a receipt
+when the broker has sent its PUBACK.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_bridge.config import BridgeConfig, read_password
+from monty_mqtt_bridge.counts import Counts
+from monty_mqtt_bridge.fanout import Outgoing
+from monty_mqtt_bridge.self_test import COMMAND_FILTER, OFFLINE, RETAINED_FILTERS, SelfTest
+from monty_mqtt_bridge.session import Broker, Incoming, Session, Will
+from monty_mqtt_bridge.workers import Receipt
+
+__all__ = ["Owner", "Publisher"]
+
+logger = logging.getLogger(__name__)
+
+_WINDOW = 100
+"""QoS 1 messages in flight: where paho is fastest."""
+
+_BURST = 32
+"""Messages handed to paho before what they became is written: a slow broker must not make paho's buffer grow."""
+
+_SELF_TEST_SECS = 2.0
+_HANDSHAKE_SECS = 5.0
+_BACK_OFF_SECS = (1.0, 10.0)
+
+_Item = tuple[Outgoing, Sequence[Receipt]]
+
+
+class Owner(Protocol):
+    """Whom the publisher tells."""
+
+    def settle(self, receipt: Receipt) -> None:
+        """One of the messages of this receipt is with the broker."""
+
+    def heard(self, incoming: Incoming) -> None:
+        """A message came from the broker."""
+
+    def retained(self) -> Iterable[Outgoing]:
+        """Return what a broker that forgot everything should be told again."""
+
+
+class Publisher:
+    """The way to the broker, whether it is there or not. Lives in one thread.
+
+    Args:
+        config: Where the broker is.
+        owner: Whom to tell.
+        counts: Where to count.
+        wake: Interrupts the loop's poll, from any thread.
+        clock: Monotonic seconds.
+
+    Raises:
+        ConfigError: The password file cannot be read.
+
+    Attributes:
+        ready: Whether the self-test has passed.
+        pending_bytes: Bytes of all messages not yet acknowledged.
+    """
+
+    def __init__(
+        self,
+        config: BridgeConfig,
+        owner: Owner,
+        counts: Counts,
+        wake: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        client_id = f"monty-mqtt-{config.bridge_id}-{os.getpid()}"
+        self._broker = Broker(
+            config.mqtt_host, config.mqtt_port, config.mqtt_username, read_password(config), client_id
+        )
+        self._url = config.mqtt_url
+        self._test = SelfTest(config.bridge_id, self._broker)
+        self._owner, self._counts, self._wake, self._clock = owner, counts, wake, clock
+        self._session: Session | None = None
+        self._greeted = False
+        self._complained = False
+        self._give_up_at = clock() + config.mqtt_wait_secs if config.mqtt_wait_secs else float("inf")
+        self._deadline = 0.0
+        self._retry_at = 0.0
+        self._back_off = _BACK_OFF_SECS[0]
+        self._queue: deque[_Item] = deque()
+        self._in_flight: dict[int, _Item] = {}
+        self.ready = False
+        self.pending_bytes = 0
+
+    @property
+    def online(self) -> bool:
+        """Whether messages can be sent now."""
+        return self.ready and self._session is not None and self._session.online
+
+    @property
+    def queued(self) -> int:
+        """How many messages wait to be sent."""
+        return len(self._queue)
+
+    @property
+    def in_flight(self) -> int:
+        """How many messages were sent and not acknowledged."""
+        return len(self._in_flight)
+
+    def descriptor(self) -> int:
+        """Return the file descriptor to poll, -1 while there is none."""
+        return self._session.descriptor() if self._session else -1
+
+    def wants_write(self) -> bool:
+        """Return whether the loop should wait until the socket takes more."""
+        return self._session is not None and self._session.wants_write()
+
+    def put(self, outgoing: Outgoing, receipts: Sequence[Receipt] = ()) -> None:
+        """Take a message to publish. QoS 0 is dropped and counted while the broker is away."""
+        if not outgoing.qos and not self.online:
+            self._counts.unsent += 1
+            return
+        self._queue.append((outgoing, receipts))
+        self.pending_bytes += len(outgoing.payload)
+
+    def read(self) -> None:
+        """Take in what the broker sent."""
+        if self._session is None:
+            return
+        self._session.read()
+        incoming, self._session.incoming = self._session.incoming, []
+        for one in incoming:
+            if not self._test.hear(one):
+                self._owner.heard(one)
+
+    def pump(self) -> None:
+        """Send as much as the window and the socket take."""
+        session = self._session
+        if session is None or session.failed is not None:
+            return
+        session.write()
+        while self.online and self._queue and not session.wants_write():
+            for _ in range(_BURST):
+                if not self._send_next(session):
+                    break
+            session.write()
+            if len(self._in_flight) >= _WINDOW:
+                return
+
+    def tend(self, now: float) -> None:
+        """Connect, greet, test, keep alive, start over; to be called in each turn of the loop.
+
+        Raises:
+            ServiceError: Before the bridge is ready: the broker refuses user, password or topics.
+        """
+        session = self._session
+        if session is None:
+            if now >= self._retry_at:
+                self._deadline = now + _HANDSHAKE_SECS
+                will = Will(self._test.status.topic, OFFLINE)
+                self._session = Session(self._broker, will, self._acknowledged, self._wake)
+        elif session.failed is not None:
+            self._start_over(session, now)
+        elif not session.online:
+            if now > self._deadline:
+                session.abandon()
+                session.failed = "the broker does not answer"
+        elif not self._greeted:
+            self._greet(session, now)
+        elif not self.ready:
+            self._judge(session, now)
+
+    def keep_alive(self) -> None:
+        """Send and check pings; to be called about once a second."""
+        if self._session is not None:
+            self._session.tend()
+
+    def close(self) -> None:
+        """Say `offline` and good-bye. May be called twice."""
+        session, self._session = self._session, None
+        if session is not None:
+            if session.online:
+                session.publish(self._test.status._replace(payload=OFFLINE))
+            session.close()
+
+    def _send_next(self, session: Session) -> bool:
+        if not self._queue or len(self._in_flight) >= _WINDOW:
+            return False
+        outgoing, receipts = item = self._queue[0]
+        mid = session.publish(outgoing)
+        if mid is None:
+            return False
+        self._queue.popleft()
+        if outgoing.qos:
+            self._in_flight[mid] = item
+        else:
+            self._settle(outgoing, receipts)
+        return True
+
+    def _acknowledged(self, mid: int) -> None:
+        item = self._in_flight.pop(mid, None)
+        if item is not None:
+            self._counts.published += 1
+            self._settle(*item)
+
+    def _settle(self, outgoing: Outgoing, receipts: Sequence[Receipt]) -> None:
+        self.pending_bytes -= len(outgoing.payload)
+        for receipt in receipts:
+            self._owner.settle(receipt)
+
+    def _greet(self, session: Session, now: float) -> None:
+        self._greeted, self._complained = True, False
+        self._counts.mqtt_connects += 1
+        self._back_off = _BACK_OFF_SECS[0]
+        session.subscribe(COMMAND_FILTER, 1)
+        if self.ready:
+            logger.warning("connected to %s again", self._url)
+            session.publish(self._test.status)
+            for outgoing in self._owner.retained():
+                self.put(outgoing)
+            return
+        self._deadline = now + _SELF_TEST_SECS
+        for topic_filter in (self._test.status.topic, *RETAINED_FILTERS):
+            session.subscribe(topic_filter, 1)
+        session.publish(self._test.status)
+        session.publish(self._test.command)
+
+    def _judge(self, session: Session, now: float) -> None:
+        if self._test.passed:
+            self.ready = True
+            for topic_filter in (self._test.status.topic, *RETAINED_FILTERS):
+                session.unsubscribe(topic_filter)
+        elif now > self._deadline:
+            raise self._test.error(_SELF_TEST_SECS)
+
+    def _start_over(self, session: Session, now: float) -> None:
+        if session.login_refused and not self.ready:
+            raise ServiceError(self._login_error())
+        if not self.ready and now >= self._give_up_at:
+            raise ServiceError(f"no MQTT broker at {self._url}: {session.failed}")
+        if not self._complained:
+            self._complained = True
+            low, high = _BACK_OFF_SECS
+            text = "no MQTT broker at %s: %s; trying again every %g to %g s"
+            logger.warning(text, self._url, session.failed, low, high)
+        self._session, self._greeted = None, False
+        self._retry_at = now + self._back_off
+        self._back_off = min(2 * self._back_off, _BACK_OFF_SECS[1])
+        again = list(self._in_flight.values())
+        self._in_flight.clear()
+        self._queue.extendleft(reversed(_only_last_retained(again)))
+
+    def _login_error(self) -> str:
+        if not self._broker.username:
+            return f"the broker at {self._url} refuses anonymous clients: set mqtt_username and mqtt_password_file"
+        return f"the broker at {self._url} refuses user {self._broker.username!r}: wrong user name or password"
+
+
+def _only_last_retained(items: list[_Item]) -> list[_Item]:
+    """The broker may have had all of them; an older one must not replace a newer one even for a moment."""
+    last = {outgoing.topic: outgoing for outgoing, _ in items if outgoing.retain}
+    return [
+        (outgoing._replace(retain=False) if last.get(outgoing.topic, outgoing) is not outgoing else outgoing, receipts)
+        for outgoing, receipts in items
+    ]

@@ -1,0 +1,192 @@
+"""The bridge as a whole: the loop that ties its stages, from start to end.
+
+Place in the flow: `__main__` runs it in the main thread, tests in a thread of its own. One thread does everything but
+connecting to the broker and encoding images.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+import zmq
+
+from monty_mqtt_bridge.config import BridgeConfig
+from monty_mqtt_bridge.counts import Counts
+from monty_mqtt_bridge.pipeline import Pipeline
+from monty_mqtt_bridge.publisher import Publisher
+from monty_mqtt_bridge.receiver import Receiver
+
+__all__ = ["Bridge"]
+
+logger = logging.getLogger(__name__)
+
+_ACK_SECS = 0.025
+_MESSAGES_A_TURN = 100
+_LONGEST_POLL_SECS = 0.25
+
+_ENOUGH_QUEUED = 1000
+"""MQTT messages that wait; above it the ROUTER is not read, and ZMQ holds the senders back."""
+
+_PATIENCE_SECS = 0.25
+"""After so long above it, the ROUTER is read again: data is refused, hello and probes are answered."""
+
+
+class Bridge:
+    """ZMQ in, MQTT out, from `__enter__` to `__exit__`.
+
+    Args:
+        config: Settings.
+
+    Attributes:
+        counts: What happened since the start.
+        zmq_port: TCP port that experiments connect to, known once entered.
+    """
+
+    def __init__(self, config: BridgeConfig) -> None:
+        self.counts = Counts()
+        self.zmq_port = config.zmq_port
+        self._config = config
+        self._stop = threading.Event()
+        self._started = threading.Event()
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read.setblocking(False)  # noqa: FBT003
+        self._wake_write.setblocking(False)  # noqa: FBT003
+        self._full_since: float | None = None
+        self._ack_at = 0.0
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._run_in_thread, name="bridge")
+        self._thread.start()
+        self._started.wait()
+        if self._error is not None:
+            self.__exit__(None, None, None)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+            if self._error is not None:
+                raise self._error
+
+    def stop(self) -> None:
+        """Drain and end; from any thread or a signal handler, at any time."""
+        self._stop.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """Interrupt the loop's poll; from any thread."""
+        try:
+            self._wake_write.send(b"\0")
+        except (BlockingIOError, OSError):  # full: it is awake anyway; closed: it has ended
+            return
+
+    def run(self) -> None:
+        """Be the bridge until `stop` is called.
+
+        Raises:
+            ConfigError: The ZMQ port cannot be bound, or the password file not be read.
+            ServiceError: The broker refuses user, password or topics.
+        """
+        pipeline = Pipeline(self._config, self.counts, self.wake)
+        pipeline.publisher = Publisher(self._config, pipeline, self.counts, self.wake)
+        pipeline.receiver = Receiver(self._config, pipeline, self.counts)
+        self.zmq_port = pipeline.receiver.port
+        try:
+            with pipeline.encoder:
+                self._serve(pipeline)
+        finally:
+            pipeline.publisher.close()
+            pipeline.receiver.close()
+            self._wake_read.close()
+            self._wake_write.close()
+
+    def wait_until_ready(self, secs: float) -> bool:
+        """Return whether the self-test passed within so many seconds."""
+        return self._started.wait(secs)
+
+    def _run_in_thread(self) -> None:
+        try:
+            self.run()
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that started us
+            self._error = error
+        finally:
+            self._started.set()
+
+    def _serve(self, pipeline: Pipeline) -> None:
+        while not self._stop.is_set():
+            ready = pipeline.publisher.ready
+            self._turn(pipeline, take=ready)
+            if ready and not self._started.is_set():
+                self._announce()
+        deadline = time.monotonic() + self._config.drain_secs
+        pipeline.flush()
+        while pipeline.publisher.online and time.monotonic() < deadline:
+            if not pipeline.publisher.queued and not pipeline.publisher.in_flight:
+                break
+            self._turn(pipeline, take=False)
+        pipeline.receiver.acknowledge()
+
+    def _announce(self) -> None:
+        host = f"[{self._config.zmq_host}]" if ":" in self._config.zmq_host else self._config.zmq_host
+        print(f"bridge ready: zmq tcp://{host}:{self.zmq_port}, mqtt {self._config.mqtt_url}", flush=True)  # noqa: T201
+        self._started.set()
+
+    def _turn(self, pipeline: Pipeline, *, take: bool) -> None:
+        publisher, receiver = pipeline.publisher, pipeline.receiver
+        take = take and self._has_room(pipeline)
+        events = self._poll(pipeline, take=take)
+        if publisher.descriptor() in events:
+            publisher.read()
+        if self._wake_read.fileno() in events:
+            self._wake_read.recv(4096)
+        if receiver.monitor.socket in events:
+            receiver.watch()
+        if receiver.socket in events:
+            receiver.receive(_MESSAGES_A_TURN)
+        now = time.monotonic()
+        pipeline.tick(now)
+        publisher.tend(now)
+        publisher.pump()
+        if now >= self._ack_at:
+            self._ack_at = now + _ACK_SECS
+            receiver.acknowledge()
+
+    def _poll(self, pipeline: Pipeline, *, take: bool) -> dict[object, int]:
+        poller = zmq.Poller()
+        poller.register(self._wake_read.fileno(), zmq.POLLIN)
+        poller.register(pipeline.receiver.monitor.socket, zmq.POLLIN)
+        if take:
+            poller.register(pipeline.receiver.socket, zmq.POLLIN)
+        descriptor = pipeline.publisher.descriptor()
+        if descriptor >= 0:
+            poller.register(descriptor, zmq.POLLIN | (zmq.POLLOUT if pipeline.publisher.wants_write() else 0))
+        until = min(pipeline.next_due(), time.monotonic() + _LONGEST_POLL_SECS)
+        if pipeline.receiver.ack_due:
+            until = min(until, self._ack_at)
+        return dict(poller.poll(max(0, int((until - time.monotonic()) * 1000) + 1)))
+
+    def _has_room(self, pipeline: Pipeline) -> bool:
+        """Return whether to read the ROUTER; while there is no room for long, read it and refuse data."""
+        publisher, receiver = pipeline.publisher, pipeline.receiver
+        full = publisher.queued > _ENOUGH_QUEUED or publisher.pending_bytes > self._config.max_pending_mib * 1024 * 1024
+        now = time.monotonic()
+        if not full:
+            self._full_since = None
+            if receiver.full and publisher.queued < _ENOUGH_QUEUED // 2:
+                receiver.resume()
+            return True
+        if self._full_since is None:
+            self._full_since = now
+        receiver.full = receiver.full or now - self._full_since > _PATIENCE_SECS
+        return receiver.full

@@ -1,0 +1,200 @@
+"""One connection to the MQTT broker: paho, driven by the bridge's own loop.
+
+Place in the flow: `publisher` makes a new one for each connection, and drops it when that is gone. A new client each
+time, because paho sends again after a reconnect only what it remembers itself, in its own order.
+
+paho's own thread is not used: on one thread nobody waits for the interpreter's lock, which is worth a third of the
+rate. Only connecting, which may block, has a thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.reasoncodes import ReasonCode
+
+from monty_mqtt_bridge.fanout import Outgoing
+
+__all__ = ["Broker", "Incoming", "Session", "Will"]
+
+logger = logging.getLogger(__name__)
+
+_KEEPALIVE_SECS = 10
+_CONNECT_SECS = 3.0
+_REFUSED_LOGIN = frozenset({"Bad user name or password", "Not authorized"})
+
+
+class Broker(NamedTuple):
+    """Where the broker is, and as whom to connect."""
+
+    host: str
+    port: int
+    username: str
+    password: str | None
+    client_id: str
+
+
+class Will(NamedTuple):
+    """What the broker says when this connection ends without a good-bye; retained."""
+
+    topic: str
+    payload: bytes
+
+
+class Incoming(NamedTuple):
+    """A message from the broker."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+
+
+class Session:
+    """One connection, from trying to connect to its end.
+
+    Args:
+        broker: Where to connect.
+        will: Last will.
+        acknowledged: Called with the message id of each PUBACK.
+        wake: Called, in another thread, when connecting came to an end.
+
+    Attributes:
+        online: Whether the broker accepted the connection.
+        failed: Why there is no connection, or no more; None while there is hope.
+        login_refused: Whether it is because of user or password.
+        incoming: Messages from the broker, not yet taken.
+        subscribed: Answers to subscriptions by topic filter: whether granted.
+    """
+
+    def __init__(
+        self, broker: Broker, will: Will, acknowledged: Callable[[int], None], wake: Callable[[], None]
+    ) -> None:
+        self.online = False
+        self.failed: str | None = None
+        self.login_refused = False
+        self.incoming: list[Incoming] = []
+        self.subscribed: dict[str, bool] = {}
+        self._asked: dict[int, str] = {}
+        self._broker = broker
+        self._wake = wake
+        self._closing = False
+        self._client = self._make_client(will, acknowledged)
+        self._connected = threading.Event()
+        threading.Thread(target=self._connect, name="mqtt connect", daemon=True).start()
+
+    def descriptor(self) -> int:
+        """Return the file descriptor to poll, -1 while there is none."""
+        found = self._client.socket() if self._connected.is_set() else None
+        return -1 if found is None or self.failed is not None else int(found.fileno())
+
+    def wants_write(self) -> bool:
+        """Return whether bytes wait for the socket to take them."""
+        return self._connected.is_set() and self._client.want_write()
+
+    def publish(self, outgoing: Outgoing) -> int | None:
+        """Hand a message to paho; return its message id, None if it was not taken."""
+        info = self._client.publish(outgoing.topic, outgoing.payload, outgoing.qos, outgoing.retain)
+        return info.mid if info.rc == mqtt.MQTT_ERR_SUCCESS else None
+
+    def subscribe(self, topic_filter: str, qos: int) -> None:
+        """Ask for messages; the answer will be in `subscribed`."""
+        _, mid = self._client.subscribe(topic_filter, qos)
+        if mid is not None:
+            self._asked[mid] = topic_filter
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Ask for no more messages."""
+        self._client.unsubscribe(topic_filter)
+
+    def read(self) -> None:
+        """Take in what the broker sent."""
+        self._check(self._client.loop_read())
+
+    def write(self) -> None:
+        """Pass on what waits, as far as the socket takes it."""
+        if self.wants_write():
+            self._check(self._client.loop_write())
+
+    def tend(self) -> None:
+        """Send and check pings; to be called about once a second."""
+        if self._connected.is_set() and self.failed is None:
+            self._check(self._client.loop_misc())
+
+    def close(self) -> None:
+        """Say good-bye, so that the will is not sent. May be called twice."""
+        self._closing = True
+        if self._connected.is_set() and self.failed is None:
+            self._client.disconnect()
+            self._client.loop_write()
+
+    def abandon(self) -> None:
+        """Close without good-bye."""
+        found = self._client.socket() if self._connected.is_set() else None
+        if found is not None:
+            found.close()
+
+    def _make_client(self, will: Will, acknowledged: Callable[[int], None]) -> mqtt.Client:
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, self._broker.client_id, protocol=mqtt.MQTTv311)
+        client.max_inflight_messages_set(0)  # the window is the publisher's; paho's costs a scan at each PUBACK
+        client.connect_timeout = _CONNECT_SECS
+        client.will_set(will.topic, will.payload, qos=1, retain=True)
+        if self._broker.username:
+            client.username_pw_set(self._broker.username, self._broker.password)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
+        client.on_publish = lambda _client, _userdata, mid, _reason, _properties: acknowledged(mid)
+        client.on_socket_register_write = lambda *_: None  # else paho writes each packet at once, from wherever
+        return client
+
+    def _connect(self) -> None:
+        try:
+            self._client.connect(self._broker.host, self._broker.port, _KEEPALIVE_SECS)
+        except socket.gaierror as error:
+            self._fail(f"no such host {self._broker.host!r} ({error.strerror})")
+        except (OSError, ValueError) as error:
+            self._fail(f"nobody answers ({getattr(error, 'strerror', None) or error})")
+        else:
+            self._connected.set()
+        self._wake()
+
+    def _check(self, code: MQTTErrorCode) -> None:
+        if code not in (mqtt.MQTT_ERR_SUCCESS, mqtt.MQTT_ERR_AGAIN):
+            self._fail(f"connection lost ({mqtt.error_string(code).rstrip('.')})")
+
+    def _fail(self, why: str) -> None:
+        if not self._closing:
+            self.failed = self.failed or why
+        self.online = False
+
+    def _on_connect(
+        self, _client: mqtt.Client, _userdata: object, _flags: object, reason: ReasonCode, _properties: object
+    ) -> None:
+        if reason.is_failure:
+            self.login_refused = str(reason) in _REFUSED_LOGIN
+            self._fail(f"the broker refused the connection ({reason})")
+        else:
+            self.online = True
+
+    def _on_disconnect(
+        self, _client: mqtt.Client, _userdata: object, _flags: object, reason: ReasonCode, _properties: object
+    ) -> None:
+        self._fail(f"connection lost ({reason})")
+
+    def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        try:
+            self.incoming.append(Incoming(message.topic, bytes(message.payload), message.retain))
+        except UnicodeDecodeError:
+            logger.warning("ignored a message from the broker: its topic is not UTF-8")
+
+    def _on_subscribe(
+        self, _client: mqtt.Client, _userdata: object, mid: int, reasons: list[ReasonCode], _properties: object
+    ) -> None:
+        self.subscribed[self._asked.pop(mid, "")] = not any(reason.is_failure for reason in reasons)
