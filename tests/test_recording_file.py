@@ -9,12 +9,14 @@ from examples import EXAMPLES
 from mcap.reader import make_reader
 from mcap.writer import Writer
 
-from monty_mqtt import schema, topics
+from monty_mqtt import schema
 from monty_mqtt.errors import ConfigError, DecodeError
+from monty_mqtt_bridge.fanout import fan_out
 from monty_mqtt_stack.recording_file import Entry, Reader, RecordingWriter
 
 JPEG = b"\xff\xd8\xff\xe0 and so on"
 PNG = b"\x89PNG\r\n\x1a\n and so on"
+CLOUD = (bytes(24), bytes(8), bytes(4))
 PLY = b"ply\nformat binary_little_endian 1.0\nend_header\n\x00\x01\x02"
 
 
@@ -24,7 +26,9 @@ def entries():
         if kind in ("command", "frame", "object_model"):
             continue
         time_unix_nanos = message.time_unix_nanos + number * 10**9
-        yield Entry(topics.of_message(message).topic, schema.encode(message), time_unix_nanos, number)
+        buffers = CLOUD if kind == "hypotheses" else ()
+        topic, payload, *_ = fan_out(message, schema.encode(message), buffers, most_bytes=10_000_000)[0]
+        yield Entry(topic, payload, time_unix_nanos, number)
     for number, (path, payload) in enumerate(
         {"frame/patch/rgba": JPEG, "frame/patch/depth": PNG, "model/LM_0/mug": PLY}.items()
     ):

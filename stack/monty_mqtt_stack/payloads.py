@@ -16,12 +16,12 @@ from PIL import Image
 
 from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt_bridge.images import PNG_TEXT_KEY
 
-__all__ = ["Head", "head_of", "message_of"]
+__all__ = ["Cloud", "Head", "head_of", "message_of"]
 
-_HEADER_KEY = "monty_mqtt"
 _PLY_END = b"end_header\n"
-_PLY_COMMENT = b"comment "
+_PLY_COMMENT = b"comment monty_mqtt "
 _LEVELS = 65_535
 
 
@@ -41,24 +41,30 @@ class Head(msgspec.Struct, frozen=True):
     stalled: bool = False
 
 
-class _Depth(msgspec.Struct, frozen=True):
-    """The range that the levels of a depth image stand for, metres; none where no pixel was finite."""
+class Cloud(schema.Hypotheses, frozen=True, kw_only=True, tag="hypotheses"):
+    """A hypothesis cloud on MQTT: the message with its buffers as lists.
 
-    depth_min: float | None = None
-    depth_max: float | None = None
-
-
-class _Cloud(msgspec.Struct, frozen=True):
-    """What the bridge makes of a cloud's buffers."""
+    Attributes:
+        locations: x, y, z of each hypothesis, metres.
+        evidence: Its evidence.
+        object_indices: Its object, as an index into `objects`.
+    """
 
     locations: list[list[float | None]]
     evidence: list[float | None]
-    object_index: list[int]
+    object_indices: list[int]
+
+
+class _Depth(msgspec.Struct, frozen=True):
+    """The range that the levels of a depth image stand for."""
+
+    depth_min_metres: float
+    depth_max_metres: float
 
 
 _heads = msgspec.json.Decoder(Head)
 _depths = msgspec.json.Decoder(_Depth)
-_clouds = msgspec.json.Decoder(_Cloud)
+_clouds = msgspec.json.Decoder(Cloud)
 
 
 def head_of(parsed: topics.Parsed, payload: bytes) -> Head:
@@ -102,7 +108,7 @@ def _json_of(kind: str, payload: bytes) -> bytes:
 def _image_header(payload: bytes) -> bytes:
     try:
         with Image.open(io.BytesIO(payload), formats=("JPEG", "PNG")) as image:
-            found: Any = image.info.get("comment") or image.info.get(_HEADER_KEY)
+            found: Any = image.info.get("comment") or image.info.get(PNG_TEXT_KEY)
     except (OSError, ValueError, SyntaxError, struct.error) as error:
         raise DecodeError(f"not an image: {error}") from None
     if not found:
@@ -112,7 +118,7 @@ def _image_header(payload: bytes) -> bytes:
 
 def _ply_header(payload: bytes) -> bytes:
     for line in payload.partition(_PLY_END)[0].splitlines():
-        if line.startswith(_PLY_COMMENT + b"{"):
+        if line.startswith(_PLY_COMMENT):
             return line[len(_PLY_COMMENT) :]
     raise DecodeError("a PLY file without header")
 
@@ -123,16 +129,16 @@ def _pixels(frame: schema.Frame, header: bytes, payload: bytes) -> bytes:
             return image.convert("RGBA").tobytes()
         levels = np.asarray(image, dtype=np.float64)
     depth: _Depth = _decode(_depths, header)
-    low, high = depth.depth_min or 0.0, depth.depth_max or 0.0
-    return (low + levels / _LEVELS * (high - low)).astype("<f4").tobytes()
+    span = depth.depth_max_metres - depth.depth_min_metres
+    return (depth.depth_min_metres + levels / _LEVELS * span).astype("<f4").tobytes()
 
 
 def _cloud_buffers(payload: bytes) -> list[bytes]:
-    cloud: _Cloud = _decode(_clouds, payload)
+    cloud: Cloud = _decode(_clouds, payload)
     return [
         np.asarray(cloud.locations, dtype="<f4").tobytes(),
         np.asarray(cloud.evidence, dtype="<f4").tobytes(),
-        np.asarray(cloud.object_index, dtype="<u2").tobytes(),
+        np.asarray(cloud.object_indices, dtype="<u2").tobytes(),
     ]
 
 

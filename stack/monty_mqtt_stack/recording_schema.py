@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from monty_mqtt import schema
+from monty_mqtt_stack.payloads import Cloud
 
 __all__ = ["COMPRESSED_IMAGE", "COMPRESSED_IMAGE_NAME", "of_kind", "schema_name"]
 
@@ -55,7 +56,8 @@ def of_kind(kind: str) -> dict[str, Any]:
     Raises:
         KeyError: There is no such kind.
     """
-    (root,), components = msgspec.json.schema_components([schema.KINDS[kind]], ref_template=_REF_PREFIX + "{name}")
+    published = Cloud if kind == "hypotheses" else schema.KINDS[kind]
+    (root,), components = msgspec.json.schema_components([published], ref_template=_REF_PREFIX + "{name}")
     simple = _simplify(root, components)
     return {"$comment": f"monty_mqtt schema version {schema.SCHEMA_VERSION}", **simple}
 

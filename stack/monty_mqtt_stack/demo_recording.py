@@ -1,0 +1,144 @@
+"""Makes the committed recording of the demo again: `python -m monty_mqtt_stack.demo_recording`.
+
+Place in the flow: both demo experiments run for real, through a real broker and bridge, into
+`conf/recordings/demo.mcap`, which `MONTY=0 make run` plays. It needs Monty, MuJoCo and 5 minutes.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.errors import MontyMqttError, ServiceError
+from monty_mqtt_bridge.config import BridgeConfig
+from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.experiment import experiment_argv, new_run_id
+from monty_mqtt_stack.process import Child
+from monty_mqtt_stack.recording import Recorded, record
+from monty_mqtt_stack.recording_intake import Intake, Thinning
+from monty_mqtt_stack.scrubbing import scrubbed
+
+__all__ = ["EXPERIMENTS", "LARGEST_BYTES", "main", "make", "recording_path"]
+
+EXPERIMENTS = ("monty_mqtt_demo_learn", "monty_mqtt_demo_recognise")
+LARGEST_BYTES = 2_000_000
+"""It is in every checkout and every wheel."""
+
+_THINNING = Thinning(frame_interval_secs=2.0, hypotheses_interval_secs=8.0)
+_EXPERIMENT_SECS = 1800.0
+_LISTENING_SECS = 10.0
+_LOG_LINES = 15
+
+
+def recording_path() -> Path:
+    """Return where the recording is: in the checkout's `conf`, or in the wheel's.
+
+    Raises:
+        ServiceError: There is no `conf`; the installation is broken.
+    """
+    return conf_dir() / "recordings" / "demo.mcap"
+
+
+def make(path: Path) -> Recorded:
+    """Run the demo and record it.
+
+    Raises:
+        ServiceError: An experiment failed, or the file became larger than `LARGEST_BYTES`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        broker, bridge = stack.enter_context(_far_side(scratch / "state"))
+        results = stack.enter_context(_recorder(broker, path))
+        for name in EXPERIMENTS:
+            _run(name, bridge, scratch)
+    (recorded,) = results
+    size = path.stat().st_size
+    if size > LARGEST_BYTES:
+        raise ServiceError(f"{path} has {size} bytes; at most {LARGEST_BYTES} may be committed: thin it more")
+    return recorded
+
+
+@contextmanager
+def _far_side(state: Path) -> Iterator[tuple[Mosquitto, Bridge]]:
+    with Mosquitto(state) as broker:
+        config = BridgeConfig(
+            zmq_port=0,
+            mqtt_host=broker.host,
+            mqtt_port=broker.port,
+            mqtt_username="bridge",
+            mqtt_password_file=str(broker.password_file("bridge")),
+        )
+        with Bridge(config) as bridge:
+            yield broker, bridge
+
+
+@contextmanager
+def _recorder(broker: Mosquitto, path: Path) -> Iterator[list[Recorded]]:
+    """Record in a thread until the end of the block; then there is one result, or none if it failed."""
+    results: list[Recorded] = []
+    listening, until = threading.Event(), threading.Event()
+    intake = Intake(thinning=_THINNING, transform=scrubbed)
+
+    def listen() -> None:
+        results.append(
+            record(
+                broker.host, broker.port, path, until=until, ends_with_runs=False, listening=listening, intake=intake
+            )
+        )
+
+    thread = threading.Thread(target=listen, name="recorder")
+    thread.start()
+    try:
+        if not listening.wait(_LISTENING_SECS):
+            raise ServiceError("the recorder does not listen")
+        yield results
+    finally:
+        until.set()
+        thread.join()
+
+
+def _run(name: str, bridge: Bridge, scratch: Path) -> None:
+    environment = {
+        **os.environ,
+        "MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl"),
+        "WANDB_MODE": "disabled",
+        "MONTY_MQTT_ZMQ_HOST": "127.0.0.1",
+        "MONTY_MQTT_ZMQ_PORT": str(bridge.zmq_port),
+        "MONTY_MQTT_RUN": new_run_id(name),
+    }
+    for variable in ("MONTY_LOGS", "MONTY_MODELS", "MONTY_DATA"):
+        directory = scratch / variable.lower()
+        directory.mkdir(exist_ok=True)
+        environment[variable] = str(directory)
+    child = Child(experiment_argv([f"experiment={name}"]), scratch / f"{name}.log", env=environment, cwd=scratch)
+    try:
+        code = child.wait(_EXPERIMENT_SECS)
+        if code != 0:
+            last = "\n".join(child.output().splitlines()[-_LOG_LINES:])
+            raise ServiceError(f"{name} ended with exit code {code}; the end of its output:\n{last}")
+    finally:
+        child.stop()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Make the recording; return the exit code."""
+    parser = argparse.ArgumentParser(description="Run the demo on real Monty and record it.")
+    parser.add_argument("path", nargs="?", type=Path, default=recording_path(), help="default: %(default)s")
+    recorded = make(parser.parse_args(argv).path)
+    size = recorded.path.stat().st_size
+    print(f"{recorded.path}: {size} bytes, {recorded.counts}, runs {', '.join(recorded.runs)}")  # noqa: T201 - output
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except MontyMqttError as error:
+        sys.exit(f"monty-mqtt: {error}")

@@ -1,0 +1,392 @@
+"""A run through a real bridge and broker, recorded, and replayed as a new run: the same in all but its times."""
+
+import json
+import threading
+import time
+from collections import defaultdict
+
+import jsonschema
+import numpy as np
+import pytest
+from examples import EXAMPLES
+from mcap.reader import make_reader
+from subscriber import Subscriber
+
+from monty_mqtt import schema, topics
+from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
+from monty_mqtt_bridge.config import BridgeConfig
+from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.payloads import message_of
+from monty_mqtt_stack.recording import record
+from monty_mqtt_stack.recording_file import Reader, RecordingWriter
+from monty_mqtt_stack.recording_intake import Intake, Thinning
+from monty_mqtt_stack.replay import overview, replay
+
+STAMPS = {"run", "seq", "time_unix_nanos", "estimated_end_unix_nanos"}
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def far_side(tmp_path_factory):
+    with Mosquitto(tmp_path_factory.mktemp("state")) as broker:
+        config = BridgeConfig(
+            zmq_port=0,
+            mqtt_host=broker.host,
+            mqtt_port=broker.port,
+            mqtt_username="bridge",
+            mqtt_password_file=str(broker.password_file("bridge")),
+        )
+        with Bridge(config) as bridge:
+            yield broker, bridge
+
+
+def fields_of(kind):
+    message = EXAMPLES[kind]
+    names = set(message.__struct_fields__) - {"run", "worker", "seq", "time_unix_nanos"}
+    return {name: getattr(message, name) for name in names}
+
+
+def pictures(step):
+    rows, columns = np.mgrid[:24, :32]
+    rgba = np.stack([rows * 9, columns * 7, rows + columns + step, np.full_like(rows, 255)], -1).astype(np.uint8)
+    depth = ((rows + columns + step) / 40).astype("<f4")
+    return rgba.tobytes(), depth.tobytes()
+
+
+def wait_for_frame(subscriber, broadcaster, step, modality):
+    """The bridge leaves out frames that come faster than it encodes them: see each before the next is sent."""
+    topic = topics.build(broadcaster.run, broadcaster.worker, "frame", "patch", modality)
+
+    def is_here(received):
+        return any(message_of(topic, one.payload)[0].step == step for one in received if one.topic == topic)
+
+    subscriber.wait_for(is_here)
+
+
+def publish_step(broadcaster, step, subscriber):
+    where = {"episode": 0, "step": step}
+    broadcaster.publish(schema.Step, mode="eval", epoch=0, **where, learning_modules=EXAMPLES["step"].learning_modules)
+    for modality, pixels in zip(("rgba", "depth"), pictures(step), strict=True):
+        broadcaster.publish(
+            schema.Frame, [pixels], sensor="patch", modality=modality, **where, total_step=step, height=24, width=32
+        )
+        if subscriber:
+            wait_for_frame(subscriber, broadcaster, step, modality)
+    cloud = [np.arange(6, dtype="<f4"), np.arange(2, dtype="<f4"), np.array([0, 1], "<u2")]
+    broadcaster.publish(
+        schema.Hypotheses, cloud, learning_module="lm", **where, objects=["mug", "bowl"], count=2, total=99
+    )
+    broadcaster.publish_metric("loss", 0.5 / (step + 1), phase="eval")
+
+
+def publish_run(run, zmq_port, *, end="completed", subscriber=None):
+    """A run of two workers, with every kind of message."""
+    others = set(schema.KINDS) - {"step", "frame", "hypotheses", "object_model", "end", "info", "status"}
+    workers = [
+        ZmqBroadcaster(run=run, worker=worker, zmq_port=zmq_port, strict=True)
+        for worker in ("main", "parallel_eval_episode_1")
+    ]
+    for worker in workers:
+        worker.publish(schema.Info, **fields_of("info"))
+        worker.publish(schema.Status, status="running")
+    for step in range(STEPS):
+        for worker in workers:
+            publish_step(worker, step, subscriber)
+    for worker in workers:
+        for kind in sorted(others):
+            worker.publish(schema.KINDS[kind], **fields_of(kind))
+        points = np.arange(9, dtype="<f4")
+        worker.publish(schema.ObjectModel, [points], learning_module="lm", object="a/b", count=3, episode=0)
+        if end:
+            worker.publish(schema.Status, status=end)
+            worker.close(end)
+    return workers
+
+
+@pytest.fixture(scope="module")
+def recorded(far_side, tmp_path_factory):
+    """The recording of a run, and what a subscriber saw of it."""
+    broker, bridge = far_side
+    path = tmp_path_factory.mktemp("recordings") / "run.mcap"
+    results = []
+    listening = threading.Event()
+    thread = threading.Thread(
+        target=lambda: results.append(record(broker.host, broker.port, path, listening=listening))
+    )
+    with Subscriber(broker.host, broker.port) as subscriber:
+        thread.start()
+        assert listening.wait(10)
+        publish_run("synthetic-20261123T101500Z-3f9a", bridge.zmq_port, subscriber=subscriber)
+        thread.join(20)
+        (result,) = results
+        return result, list(subscriber.received)
+
+
+def plain(received, run):
+    """What was received of a run, per topic without the run, decoded, without what must differ."""
+    found = defaultdict(list)
+    for one in received:
+        try:
+            parsed = topics.parse(one.topic)
+        except DecodeError:
+            continue
+        if parsed.run == run:
+            key = (parsed.worker, parsed.kind, parsed.names)
+            found[key].append(comparable(parsed.kind, one))
+    return dict(found)
+
+
+def comparable(kind, one):
+    if kind == "evidence":
+        content, buffers = json.loads(one.payload), []
+    else:
+        message, buffers = message_of(one.topic, one.payload)
+        content = json.loads(schema.encode(message))
+    return {name: value for name, value in content.items() if name not in STAMPS}, buffers
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    for key, expected in first.items():
+        found = second[key]
+        assert [content for content, _ in found] == [content for content, _ in expected], key
+        for (_, left), (_, right) in zip(found, expected, strict=True):
+            assert_same_buffers(key[1], left, right)
+
+
+def assert_same_buffers(kind, left, right):
+    if kind != "frame":
+        assert left == right
+        return
+    for one, other in zip(left, right, strict=True):
+        is_depth = len(one) and np.frombuffer(one, np.uint8)[3::4].min() < 255
+        values = [np.frombuffer(buffer, "<f4" if is_depth else np.uint8).astype(float) for buffer in (one, other)]
+        assert np.abs(values[0] - values[1]).max() <= (1e-3 if is_depth else 12)  # colours go through JPEG twice
+
+
+def replayed(far_side, path, *, paced=False, **options):
+    """Replay; return what was done, and what a subscriber saw."""
+    broker, bridge = far_side
+    with Subscriber(broker.host, broker.port) as subscriber:
+        if paced:
+            options["on_progress"] = lambda at: wait_for_frame_of(subscriber, at)
+        result = replay(path, zmq_port=bridge.zmq_port, **options)
+        for run in result.runs.values():
+            ends = f"{topics.JSON_PREFIX}/{topics.escape(run)}/+/end".split("+")
+            workers = {parsed_worker(entry.topic) for entry in Reader(path).entries()}
+            subscriber.wait_for(
+                lambda received, ends=ends, workers=workers: (
+                    len([one for one in received if one.topic.startswith(ends[0]) and one.topic.endswith(ends[1])])
+                    == len(workers)
+                )
+            )
+        return result, list(subscriber.received)
+
+
+def wait_for_frame_of(subscriber, position):
+    message = position.message
+    if isinstance(message, schema.Frame):
+        publisher = schema.Status(run=position.run, worker=message.worker, seq=0, time_unix_nanos=0, status="")
+        wait_for_frame(subscriber, publisher, message.step, message.modality)
+
+
+def parsed_worker(topic):
+    return topics.parse(topic).worker
+
+
+def test_everything_is_recorded_once(recorded):
+    result, received = recorded
+    assert result.has_ended
+    (run,) = result.runs
+    counts = result.counts
+    assert (counts.repeated, counts.thinned, counts.unreadable) == (0, 0, 0)
+    heard = plain(received, run)
+    assert {kind for _, kind, _ in heard} == {*schema.KINDS, "evidence"}
+    assert counts.written == sum(len(found) for (_, kind, _), found in heard.items() if kind != "evidence")
+    frames = [found for (_, kind, _), found in heard.items() if kind == "frame"]
+    assert [len(found) for found in frames] == [STEPS] * 4
+    assert len(heard["main", "step", ()]) == STEPS
+
+
+def test_any_reader_can_check_it_against_its_own_schemas(recorded):
+    result, _ = recorded
+    with result.path.open("rb") as file:
+        messages = list(make_reader(file, validate_crcs=True).iter_messages())
+    for found, channel, message in messages:
+        if channel.message_encoding == "json":
+            jsonschema.Draft202012Validator(json.loads(found.data)).validate(json.loads(message.data))
+    assert len(messages) == result.counts.written
+
+
+def test_the_replay_is_the_same_run_again(recorded, far_side):
+    first, received = recorded
+    result, seen = replayed(far_side, first.path, speed=0, paced=True)
+    (old_run,), (new_run,) = first.runs, result.runs.values()
+    assert result.runs == {old_run: new_run}
+    assert new_run.startswith("synthetic-20")
+    assert new_run != old_run
+    assert (result.unreadable, result.unacknowledged, result.dropped) == (0, 0, 0)
+    assert_same(plain(received, old_run), plain(seen, new_run))
+
+
+def test_times_are_new_and_seqs_without_gap(recorded, far_side):
+    first, _ = recorded
+    before = time.time_ns()
+    result, seen = replayed(far_side, first.path, speed=0)
+    (new_run,) = result.runs.values()
+    wanted = [one for one in seen if kind_of(one.topic) in set(schema.KINDS) - schema.BULK_KINDS]
+    mine = [message for one in wanted if (message := message_of(one.topic, one.payload)[0]).run == new_run]
+    assert all(before < message.time_unix_nanos < time.time_ns() for message in mine)
+    for worker in ("main", "parallel_eval_episode_1"):
+        seqs = {one.seq for one in mine if one.worker == worker}
+        assert seqs == set(range(len(seqs)))
+
+
+def kind_of(topic):
+    try:
+        return topics.parse(topic).kind
+    except DecodeError:
+        return ""
+
+
+def test_a_second_recording_of_the_replay_is_the_same(recorded, far_side, tmp_path):
+    first, _ = recorded
+    broker, _ = far_side
+    path, listening = tmp_path / "again.mcap", threading.Event()
+    thread = threading.Thread(target=record, args=(broker.host, broker.port, path), kwargs={"listening": listening})
+    thread.start()
+    assert listening.wait(10)
+    replayed(far_side, first.path, speed=0, paced=True)
+    thread.join(20)
+    assert overview(path).messages == overview(first.path).messages
+    kinds = [sorted(kind_of(entry.topic) for entry in Reader(one).entries()) for one in (path, first.path)]
+    assert kinds[0] == kinds[1]
+
+
+def test_the_rhythm_is_kept(recorded, far_side):
+    first, _ = recorded
+    whole = overview(first.path)
+    for speed in (2.0, 0.5):
+        started = time.monotonic()
+        replayed(far_side, first.path, speed=whole.duration_secs * speed)
+        assert time.monotonic() - started >= 1 / speed
+
+
+def test_a_truncated_recording_is_replayed_as_far_as_it_goes(recorded, far_side, tmp_path, caplog):
+    first, _ = recorded
+    path = tmp_path / "cut.mcap"
+    left = cut_off(first.path, path)
+    assert 0 < left < overview(first.path).messages
+    result, seen = replayed(far_side, path, speed=0)
+    (new_run,) = result.runs.values()
+    assert result.messages == left
+    assert any("was cut off" in line for line in caplog.messages)
+    statuses = [schema.decode(one.payload).status for one in seen if one.topic.endswith("main/status")]
+    assert statuses[-1] == "disconnected"
+    ends = [schema.decode(one.payload) for one in seen if one.topic.endswith("/main/end") and new_run in one.topic]
+    assert [end.status for end in ends] == ["disconnected"]
+
+
+def cut_off(source, path):
+    """Write a recording again in small chunks, without its end; return the number of messages left."""
+    with RecordingWriter(path, chunk_bytes=1000) as writer:
+        for entry in Reader(source).entries():
+            writer.write(entry)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 3])
+    return len(list(Reader(path).entries()))
+
+
+def test_a_stopped_replay_leaves_its_runs_aborted(recorded, far_side):
+    first, _ = recorded
+    stop = threading.Event()
+    result, seen = replayed(
+        far_side, first.path, speed=0, stop=stop, on_progress=lambda at: stop.set() if at.messages == 20 else None
+    )
+    assert result.was_stopped
+    assert result.messages == 20
+    (new_run,) = result.runs.values()
+    ends = [schema.decode(one.payload).status for one in seen if one.topic.endswith("/end") and new_run in one.topic]
+    assert ends == ["aborted", "aborted"]
+
+
+def test_progress_is_told(recorded, far_side):
+    first, _ = recorded
+    told = []
+    result, _ = replayed(far_side, first.path, speed=0, on_progress=told.append)
+    assert [position.messages for position in told] == list(range(1, result.messages + 1))
+    assert {position.run for position in told} == set(result.runs.values())
+    assert told[-1].playing_secs == pytest.approx(overview(first.path).playing_secs)
+
+
+def test_pauses_are_cut(recorded):
+    first, _ = recorded
+    whole = overview(first.path)
+    assert whole.playing_secs == pytest.approx(whole.duration_secs, abs=1e-3)
+    assert overview(first.path, longest_pause_secs=0).playing_secs == 0
+
+
+def test_recording_thins_frames_and_clouds(far_side, tmp_path):
+    broker, bridge = far_side
+    path, listening = tmp_path / "thin.mcap", threading.Event()
+    intake = Intake(thinning=Thinning(frame_interval_secs=3600, hypotheses_interval_secs=3600))
+    results = []
+    thread = threading.Thread(
+        target=lambda: results.append(record(broker.host, broker.port, path, listening=listening, intake=intake))
+    )
+    thread.start()
+    assert listening.wait(10)
+    publish_run("thin", bridge.zmq_port)
+    thread.join(20)
+    assert results[0].counts.thinned > 0
+    kept = [topics.parse(entry.topic) for entry in Reader(path).entries()]
+    assert sum(one.kind == "frame" for one in kept) == 4
+    assert sum(one.kind == "hypotheses" for one in kept) == 2
+
+
+def test_a_run_asked_for_by_name_is_recorded_from_the_middle_with_what_is_retained(far_side, tmp_path):
+    broker, bridge = far_side
+    path, listening, until = tmp_path / "half.mcap", threading.Event(), threading.Event()
+    workers = publish_run("half a run", bridge.zmq_port, end=None)
+    assert all(worker.flush(10) for worker in workers)
+    kwargs = {"run": "half a run", "listening": listening, "until": until}
+    thread = threading.Thread(target=record, args=(broker.host, broker.port, path), kwargs=kwargs)
+    thread.start()
+    assert listening.wait(10)
+    for worker in workers:
+        worker.publish_metric("late", 1)
+        worker.publish(schema.Status, status="completed")
+        worker.close()
+    thread.join(20)
+    kinds = [topics.parse(entry.topic).kind for entry in Reader(path).entries()]
+    assert kinds.count("info") == 2
+    assert kinds.count("metric") == 2
+    assert kinds.count("step") == 0
+    assert kinds.count("end") == 2
+
+
+def test_until_stops_a_recording_of_nothing(far_side, tmp_path):
+    broker, _ = far_side
+    until = threading.Event()
+    until.set()
+    result = record(broker.host, broker.port, tmp_path / "empty.mcap", until=until)
+    assert (result.runs, result.counts.written, result.has_ended) == ([], 0, False)
+    with pytest.raises(ConfigError, match="no message of a run"):
+        overview(result.path)
+    with pytest.raises(ConfigError, match="no message of a run"):
+        replay(result.path)
+
+
+def test_no_broker_is_one_clear_line(tmp_path):
+    with Mosquitto(tmp_path / "state") as broker:
+        port = broker.port
+    with pytest.raises(ServiceError, match=f"127.0.0.1:{port}"):
+        record("127.0.0.1", port, tmp_path / "some.mcap")
+
+
+@pytest.mark.parametrize(("setting", "value"), [("speed", -1), ("as_new", False)])
+def test_wrong_settings_are_one_clear_line(recorded, setting, value):
+    with pytest.raises(ConfigError, match=setting):
+        replay(recorded[0].path, **{setting: value})
