@@ -124,7 +124,7 @@ def _run(name: str, bridge: Bridge, scratch: Path) -> None:
             last = "\n".join(child.output().splitlines()[-_LOG_LINES:])
             raise ServiceError(f"{name} ended with exit code {code}; the end of its output:\n{last}")
     finally:
-        child.stop()
+        child.stop(10.0)
 
 
 def main(argv: list[str] | None = None) -> int:
