@@ -123,7 +123,7 @@ class Outbox:
 
     def abandoned(self) -> List[object]:
         """Return what a forked child must keep and never touch."""
-        return [self, *(self.link.abandoned() if self.link else ())]
+        return self.link.abandoned() if self.link else []
 
     def counts(self, errors: int) -> Counts:
         """Return what became of the messages so far; `errors` are the caller's own."""

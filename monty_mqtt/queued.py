@@ -42,6 +42,9 @@ class Queued(Coroutine):  # type: ignore[type-arg]  # Python 3.8 cannot subscrip
     def close(self) -> None:
         """Do nothing: there is nothing left to stop."""
 
+    def __reduce__(self) -> str:
+        return "QUEUED"
+
 
 QUEUED = Queued()
 """The one that all calls return."""

@@ -156,11 +156,14 @@ class _Walk:
     def key(self, key: Any) -> str:
         if isinstance(key, str):
             return _text(key)
-        if key is None or isinstance(key, bool):
-            return {None: "null", True: "true", False: "false"}[key]
-        if isinstance(key, enum.Enum):
-            return self.key(key.value)
-        return _text(str(key)) if isinstance(key, (int, float, tuple)) else _shown(key)
+        if isinstance(key, float):
+            return repr(float(key))
+        kept = self.plain(key, frozenset(), 0)
+        if kept is None or isinstance(kept, bool):
+            return {None: "null", True: "true", False: "false"}[kept]
+        if isinstance(kept, (list, dict)):
+            return _shown(key)
+        return str(kept)
 
     def enter(self, value: Any, path: FrozenSet[int], depth: int) -> Any:
         """Return the path below a container, or the text that stands in its place."""

@@ -1,4 +1,4 @@
-"""A bridge's ZMQ half and nothing else, written against `monty_mqtt.protocol` alone: what the broadcaster's tests talk to.
+"""A bridge's ZMQ half and nothing else, written against `monty_mqtt.protocol`: the broadcaster's tests talk to it.
 
 In a thread: `with Router() as router: …`. As a process that can be frozen and killed: `python tests/router.py --log FILE [--port N]`
 prints its port, and writes every message it takes to FILE as one line of JSON before it acknowledges it. It then
@@ -13,12 +13,12 @@ import sys
 import threading
 import time
 from collections import defaultdict
+from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import zmq
 
 from monty_mqtt import protocol, schema
-from monty_mqtt.errors import DecodeError
 
 Key = Tuple[str, str]
 
@@ -58,7 +58,7 @@ class Router:
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self.serve, daemon=True)
 
-    def __enter__(self) -> Router:
+    def __enter__(self) -> Router:  # noqa: PYI034 - Self needs Python 3.11
         self._thread.start()
         assert self._ready.wait(10)
         return self
@@ -71,7 +71,12 @@ class Router:
     def serve(self) -> None:
         context = zmq.Context()
         socket = context.socket(zmq.ROUTER)
-        for option, value in ((zmq.RCVHWM, 1000), (zmq.LINGER, 0), (zmq.HEARTBEAT_IVL, 1000), (zmq.HEARTBEAT_TIMEOUT, 3000)):
+        for option, value in (
+            (zmq.RCVHWM, 1000),
+            (zmq.LINGER, 0),
+            (zmq.HEARTBEAT_IVL, 1000),
+            (zmq.HEARTBEAT_TIMEOUT, 3000),
+        ):
             socket.set(option, value)
         self.port = bind(socket, self.port)
         self._ready.set()
@@ -200,7 +205,7 @@ def bind(socket: zmq.Socket[bytes], port: int) -> int:
         try:
             socket.bind(f"tcp://127.0.0.1:{port or '*'}")
             return int(socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
-        except zmq.ZMQError:
+        except zmq.ZMQError:  # noqa: PERF203 - waits for the port
             if time.monotonic() > deadline:
                 raise
 
@@ -211,11 +216,13 @@ def main() -> None:
     parser.add_argument("--log", default="")
     options = parser.parse_args()
     if options.log:
-        with open(options.log, "a", encoding="utf-8", buffering=1) as log:
+        with Path(options.log).open("a", encoding="utf-8", buffering=1) as log:
 
             def write(key: Key, taken: Taken) -> None:
                 message = taken.message
-                log.write(json.dumps([*key, message.seq, type(message).__name__, getattr(message, "value", None)]) + "\n")
+                log.write(
+                    json.dumps([*key, message.seq, type(message).__name__, getattr(message, "value", None)]) + "\n"
+                )
 
             run(Router(options.port, write))
     else:
@@ -224,7 +231,7 @@ def main() -> None:
 
 def run(router: Router) -> None:
     with router:
-        print(router.port, flush=True)
+        print(router.port, flush=True)  # noqa: T201 - its whole interface
         sys.stdin.read()  # until whoever started it closes the pipe, or dies
 
 

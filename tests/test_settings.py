@@ -1,0 +1,73 @@
+"""A wrong setting is said once, at construction: the key, the value, and what is allowed."""
+
+import pytest
+
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("run", ""),
+        ("run", None),
+        ("run", 7),
+        ("run", "\udc80"),
+        ("worker", ""),
+        ("worker", "all"),
+        ("worker", b"main"),
+        ("zmq_host", ""),
+        ("zmq_host", 5555),
+        ("zmq_host", "a host"),
+        ("zmq_host", "tcp://127.0.0.1"),
+        ("zmq_host", "*"),
+        ("zmq_port", 0),
+        ("zmq_port", 65536),
+        ("zmq_port", -1),
+        ("zmq_port", "5555"),
+        ("zmq_port", 5555.0),
+        ("zmq_port", True),
+        ("enabled", "false"),
+        ("enabled", None),
+        ("strict", 1),
+        ("window_bytes", 0),
+        ("window_bytes", 1.5e6),
+    ],
+)
+def test_wrong_settings(key, value):
+    with pytest.raises(ConfigError) as raised:
+        ZmqBroadcaster(**{"run": "x", key: value})
+    line = str(raised.value)
+    assert line.startswith(f"{key}: {value!r} is not allowed; it must be ")
+    assert "\n" not in line
+    assert raised.value.key == key
+
+
+@pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "5555.0", "\u0665", " 5555"])
+def test_a_wrong_port_in_the_environment_is_named(monkeypatch, port):
+    monkeypatch.setenv("MONTY_MQTT_ZMQ_PORT", port)
+    with pytest.raises(ConfigError, match=r"^(MONTY_MQTT_ZMQ_PORT|zmq_port): "):
+        ZmqBroadcaster(run="x")
+
+
+def test_where_host_and_port_come_from(monkeypatch):
+    monkeypatch.delenv("MONTY_MQTT_ZMQ_HOST", raising=False)
+    monkeypatch.delenv("MONTY_MQTT_ZMQ_PORT", raising=False)
+    settings = ZmqBroadcaster(run="x")._settings
+    assert (settings.zmq_host, settings.zmq_port) == ("127.0.0.1", 5555)
+    monkeypatch.setenv("MONTY_MQTT_ZMQ_HOST", "far.example.org")
+    monkeypatch.setenv("MONTY_MQTT_ZMQ_PORT", "6000")
+    settings = ZmqBroadcaster(run="x")._settings
+    assert (settings.zmq_host, settings.zmq_port) == ("far.example.org", 6000)
+    settings = ZmqBroadcaster(run="x", zmq_host="::1", zmq_port=1)._settings
+    assert (settings.zmq_host, settings.zmq_port) == ("::1", 1)
+
+
+def test_a_disabled_broadcaster_does_not_look_at_the_environment(monkeypatch):
+    monkeypatch.setenv("MONTY_MQTT_ZMQ_PORT", "nonsense")
+    ZmqBroadcaster(run="x", enabled=False)
+
+
+@pytest.mark.parametrize("name", ["a/b", "+", "#", ".", "%", " ", "quote \" '", "line\nbreak", "🤖", "n" * 300])
+def test_any_other_name_will_do(name):
+    assert ZmqBroadcaster(run=name, worker=name).run == name
