@@ -30,6 +30,7 @@ from monty_mqtt.errors import DecodeError
 from monty_mqtt.schema import Command
 
 __all__ = [
+    "LARGEST_FRAME_BYTES",
     "Ack",
     "Down",
     "Dropped",
@@ -46,6 +47,9 @@ __all__ = [
     "head",
     "kind_of",
 ]
+
+LARGEST_FRAME_BYTES = 64 << 20
+"""A bridge ends the connection of whoever sends a larger one."""
 
 _PREFIX = b"v1 "
 _LONGEST_HEAD = 64
