@@ -7,7 +7,7 @@ the refusals it returns. What became of an obeyed command, the experiment says i
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -46,30 +46,34 @@ class Decision(NamedTuple):
 
 
 class Commands:
-    """Commands seen so far, and aborts that hold for workers yet to come."""
+    """Commands seen so far, and aborts that hold for workers yet to come.
 
-    def __init__(self) -> None:
+    Args:
+        lives: All workers, as `liveness` keeps them.
+    """
+
+    def __init__(self, lives: Mapping[Key, Life]) -> None:
+        self._lives = lives
         self._answers: OrderedDict[_Id, dict[str, schema.CommandResult]] = OrderedDict()
         self._standing: OrderedDict[str, schema.Command] = OrderedDict()
 
-    def decide(self, incoming: Incoming, lives: Iterable[Life], now_unix_nanos: int) -> Decision:
+    def decide(self, incoming: Incoming, now_unix_nanos: int) -> Decision:
         """Return what to do about a message on a command topic."""
         try:
-            parsed = topics.parse(incoming.topic)
+            run, worker, kind, _ = topics.parse(incoming.topic)
         except DecodeError:
             return Decision()
         command, reason = _read(incoming.payload)
-        if command is None:
-            return self._refuse((parsed.run, parsed.worker, ""), reason, now_unix_nanos)
-        if command.command == SELF_TEST:
+        name = (run, worker, command.id if command else "")
+        if kind != "command" or (command is not None and command.command == SELF_TEST):
             return Decision()
-        name = (parsed.run, parsed.worker, command.id)
         if name in self._answers:
             return Decision(results=tuple(self._answers[name].values()))
-        reason = _why_not(command, now_unix_nanos, retained=incoming.retain)
-        if reason:
-            return self._refuse(name, reason, now_unix_nanos)
-        return self._pass_on(name, command, [life for life in lives if life.key[0] == parsed.run], now_unix_nanos)
+        if command is not None:
+            reason = _why_not(command, now_unix_nanos, retained=incoming.retain) or self._why_not_there(run, worker)
+            if not reason:
+                return self._pass_on(name, command, now_unix_nanos)
+        return self._answer(name, "refused", reason, now_unix_nanos)
 
     def standing(self, run: str) -> schema.Command | None:
         """Return the abort of all workers of a run, which also holds for one that starts now."""
@@ -82,37 +86,39 @@ class Commands:
             if answers is not None:
                 answers[result.worker] = result
 
-    def _pass_on(self, name: _Id, command: schema.Command, lives: list[Life], now_unix_nanos: int) -> Decision:
-        run, worker, _ = name
-        if not lives:
-            return self._refuse(name, f"no run {run!r} is known here", now_unix_nanos)
+    def _why_not_there(self, run: str, worker: str) -> str:
+        workers = sorted(name for of_run, name in self._lives if of_run == run)
+        if not workers:
+            return f"no run {run!r} is known here"
         if worker == topics.ALL_WORKERS:
-            self._remember(name)
-            self._standing[run] = command
-            while len(self._standing) > _REMEMBERED:
-                self._standing.popitem(last=False)
-            targets = tuple(life.key for life in lives if life.live)
-            if targets:
-                return Decision(command, targets)
-            return self._answer(name, "obeyed", "no worker runs now; those that start later are told", now_unix_nanos)
-        life = next((life for life in lives if life.key[1] == worker), None)
+            return ""
+        life = self._lives.get((run, worker))
         if life is None:
-            known = ", ".join(sorted(life.key[1] for life in lives)[:10])
-            return self._refuse(name, f"run {run!r} has no worker {worker!r}; it has {known}", now_unix_nanos)
+            return f"run {run!r} has no worker {worker!r}; it has {', '.join(workers[:10])}"
         if not life.live:
-            return self._refuse(name, f"worker {worker!r} is {life.word}", now_unix_nanos)
-        self._remember(name)
-        return Decision(command, (life.key,))
+            return f"worker {worker!r} is {life.word}"
+        return "" if life.gone_at is None else f"worker {worker!r} is not connected"
 
-    def _refuse(self, name: _Id, reason: str, now_unix_nanos: int) -> Decision:
-        return self._answer(name, "refused", reason, now_unix_nanos)
+    def _pass_on(self, name: _Id, command: schema.Command, now_unix_nanos: int) -> Decision:
+        run, worker, _ = name
+        self._remember(name)
+        if worker != topics.ALL_WORKERS:
+            return Decision(command, ((run, worker),))
+        self._standing[run] = command
+        while len(self._standing) > _REMEMBERED:
+            self._standing.popitem(last=False)
+        targets = tuple(key for key, life in self._lives.items() if key[0] == run and life.live)
+        if targets:
+            return Decision(command, targets)
+        return self._answer(name, "obeyed", "no worker runs now; those that start later are told", now_unix_nanos)
 
     def _answer(self, name: _Id, status: str, detail: str, now_unix_nanos: int) -> Decision:
         run, worker, command_id = name
+        life = self._lives.get((run, worker))
         result = schema.CommandResult(
             run=run,
             worker=worker,
-            seq=0,
+            seq=life.highest_seq if life else 0,
             time_unix_nanos=now_unix_nanos,
             id=command_id,
             status=status,

@@ -26,11 +26,18 @@ class Complaints:
         self._suppressed: dict[str, int] = {}
 
     def say(self, kind: str, text: str, *arguments: object) -> None:
-        """Log `text % arguments` unless one of this kind was logged a moment ago; then only count it."""
+        """Warn with `text % arguments` unless one of this kind was logged a moment ago; then only count it."""
+        self._log(logging.WARNING, kind, text, arguments)
+
+    def note(self, kind: str, text: str, *arguments: object) -> None:
+        """Do likewise, for what may well be harmless."""
+        self._log(logging.INFO, kind, text, arguments)
+
+    def _log(self, level: int, kind: str, text: str, arguments: tuple[object, ...]) -> None:
         now = self._clock()
         if now < self._next.get(kind, now):
             self._suppressed[kind] = self._suppressed.get(kind, 0) + 1
             return
         self._next[kind] = now + _EVERY_SECS
         more = self._suppressed.pop(kind, 0)
-        self._logger.warning("%s%s", text % arguments, f" (and {more} more like it)" if more else "")
+        self._logger.log(level, "%s%s", text % arguments, f" (and {more} more like it)" if more else "")

@@ -43,6 +43,7 @@ class Life:
         ended: Whether its `end` came.
         last_step: When its last step or start of an episode came, monotonic seconds.
         dropped: What it said itself that it dropped.
+        reported: Status word of the last `run_health` point.
     """
 
     def __init__(self, key: Key, worker: Worker | None) -> None:
@@ -55,6 +56,7 @@ class Life:
         self.ended = False
         self.last_step: float | None = None
         self.dropped = 0
+        self.reported = ""
         self._intervals: deque[float] = deque(maxlen=_INTERVALS)
 
     @property
@@ -108,10 +110,10 @@ class Liveness:
         # What it was before it was gone is not known any more; it runs, if it comes back.
         life.status = msgspec.structs.replace(status, status="running") if life.disconnected else status
 
-    def joined(self, worker: Worker, now_unix_nanos: int, *, anew: bool) -> list[schema.Status]:
+    def joined(self, worker: Worker, now_unix_nanos: int) -> list[schema.Status]:
         """A worker said hello; return what to publish."""
         life = self.lives.get(worker.key)
-        if life is None or (anew and life.worker is not None):
+        if life is None or _is_history(life, worker):
             self.lives[worker.key] = Life(worker.key, worker)
             return []
         life.worker = worker
@@ -146,7 +148,7 @@ class Liveness:
     def tick(self, now: float, now_unix_nanos: int) -> list[schema.Status]:
         """Return what to publish because of what did not happen."""
         said = []
-        for key, life in list(self.lives.items()):
+        for life in self.lives.values():
             gone_secs = 0.0 if life.gone_at is None else now - life.gone_at
             if life.live and gone_secs >= GRACE_SECS:
                 life.disconnected, life.stalled = True, False
@@ -154,9 +156,24 @@ class Liveness:
             elif life.live and not life.stalled and self._stalls(life, now):
                 life.stalled = True
                 said.append(_said(life, now_unix_nanos))
-            elif gone_secs > _FORGET_SECS and not life.live:
-                del self.lives[key]
         return said
+
+    def forget(self, now: float) -> list[Key]:
+        """Drop, and return, the workers that are long over."""
+        over = [
+            key
+            for key, life in self.lives.items()
+            if not life.live and life.gone_at is not None and now - life.gone_at > _FORGET_SECS
+        ]
+        for key in over:
+            del self.lives[key]
+        return over
+
+    def excuse(self, now: float) -> None:
+        """Nobody could be heard until now, so nobody has been silent."""
+        for life in self.lives.values():
+            if life.last_step is not None:
+                life.last_step = now
 
     @staticmethod
     def _ended(life: Life, end: schema.End, now_unix_nanos: int) -> list[schema.Status]:
@@ -174,6 +191,13 @@ class Liveness:
         if life.last_step is None or life.word != "running":
             return False
         return now - life.last_step > life.stalls_after_secs()
+
+
+def _is_history(life: Life, worker: Worker) -> bool:
+    """Return whether this life was another sender of the same name."""
+    if life.worker is not None:
+        return life.worker is not worker
+    return life.status is not None and life.status.time_unix_nanos < worker.started_unix_nanos
 
 
 def _said(life: Life, now_unix_nanos: int) -> schema.Status:

@@ -25,7 +25,7 @@ from monty_mqtt_bridge.encoder import Encoder
 from monty_mqtt_bridge.fanout import Outgoing, fan_out
 from monty_mqtt_bridge.line_protocol import Misfits
 from monty_mqtt_bridge.liveness import Life, Liveness
-from monty_mqtt_bridge.retained import RetainedTopics
+from monty_mqtt_bridge.retained import RetainedTopics, Stamp
 from monty_mqtt_bridge.session import Incoming
 from monty_mqtt_bridge.workers import Key, Receipt, Worker
 
@@ -73,7 +73,7 @@ class Pipeline:
         self._batches = Batches()
         self._retained = RetainedTopics()
         self._liveness = Liveness(now)
-        self._commands = Commands()
+        self._commands = Commands(self._liveness.lives)
         self._experiments: dict[Key, str] = {}
 
     # Sink of the receiver
@@ -96,20 +96,19 @@ class Pipeline:
             return
         self._learn(message)
         for one in outgoing:
-            self._put(worker.key, message.seq, one, receipt)
+            self._put(message, one, receipt)
         self._put_lines(message, receipt)
         for status in self._liveness.heard(message, self._clock(), self._stamp()):
             self._say(status)
 
-    def joined(self, worker: Worker, *, anew: bool) -> None:
+    def joined(self, worker: Worker) -> None:
         """Greet a worker that came, or came back."""
-        if anew and worker.key in self._liveness.lives and self._liveness.lives[worker.key].worker is not None:
-            self._retained.forget_seqs(worker.key)
-        for status in self._liveness.joined(worker, self._stamp(), anew=anew):
+        self._retained.forget_before(worker.key, worker.started_unix_nanos)
+        for status in self._liveness.joined(worker, self._stamp()):
             self._say(status)
-        standing = self._commands.standing(worker.key[0]) if anew else None
+        standing = self._commands.standing(worker.key[0])
         if standing is not None:
-            self.receiver.send_command(worker, standing)
+            self.receiver.say(worker, standing)
 
     def left(self, worker: Worker) -> None:
         """Note that a worker's connection is gone."""
@@ -119,7 +118,7 @@ class Pipeline:
 
     def settle(self, receipt: Receipt) -> None:
         """Pass on that the broker has a message."""
-        self.receiver.settle(receipt)
+        self.receiver.intake.settle(receipt)
 
     def heard(self, incoming: Incoming) -> None:
         """Take a command, or at start what was retained."""
@@ -141,7 +140,7 @@ class Pipeline:
             if len(outgoing.payload) + len(outgoing.topic) > self._config.mqtt_max_packet_bytes:
                 self._counts.images_dropped += 1
             else:
-                self._put((frame.run, frame.worker), frame.seq, outgoing, None)
+                self._put(frame, outgoing, None)
         for batch in self._batches.due(now):
             self._put_batch(batch)
         if now >= self._health_at:
@@ -159,13 +158,17 @@ class Pipeline:
 
     def _each_second(self, now: float) -> None:
         self.publisher.keep_alive()
-        if not self.publisher.ready:
+        if not self.publisher.online or self.receiver.intake.full:  # nobody can be heard
+            self._liveness.excuse(now)
             return
+        for key in self._liveness.forget(now):
+            self.receiver.intake.forget(key)
+            self._retained.forget(key)
+            self._experiments.pop(key, None)
         for status in self._liveness.tick(now, self._stamp()):
             logger.warning("%s, %s: %s%s", status.run, status.worker, status.status, " (stalled)" * status.stalled)
             self._say(status)
-        if self.publisher.online:  # what is true now would be old news when the broker is back
-            self._publish_health(now)
+        self._publish_health(now)
 
     def _publish_health(self, now: float) -> None:
         self._counts.images_dropped += self.encoder.take_dropped()
@@ -186,9 +189,11 @@ class Pipeline:
         self.publisher.put(Outgoing(topic, msgspec.json.encode(values), 1, False))  # noqa: FBT003
         line = lines.bridge_health(self._config.bridge_id, values, values["time_unix_nanos"], self._misfits)
         self._batch(self._config.bridge_id, [line] if line else [], None)
-        for life in live:
-            line = self._run_health(life, now)
-            self._batch(life.key[0], [line] if line else [], None)
+        for life in self._liveness.lives.values():
+            if life.live or life.reported != life.word:  # also once when it is over: alerts read only this
+                life.reported = life.word
+                line = self._run_health(life, now)
+                self._batch(life.key[0], [line] if line else [], None)
 
     def _run_health(self, life: Life, now: float) -> str | None:
         values = {
@@ -207,9 +212,10 @@ class Pipeline:
         elif isinstance(message, schema.CommandResult):
             self._commands.answered(message)
 
-    def _put(self, key: Key, seq: int, outgoing: Outgoing, receipt: Receipt | None) -> None:
+    def _put(self, message: schema.Message, outgoing: Outgoing, receipt: Receipt | None) -> None:
         if outgoing.retain:
-            outgoing = self._retained.pass_through(key, seq, outgoing)
+            stamp = Stamp(message.seq, message.time_unix_nanos)
+            outgoing = self._retained.pass_through((message.run, message.worker), stamp, outgoing)
         if receipt is None or not outgoing.qos:
             self.publisher.put(outgoing)
         else:
@@ -239,15 +245,15 @@ class Pipeline:
     def _say(self, status: schema.Status) -> None:
         """Publish a status of the bridge's own making."""
         topic, qos, retain = topics.of_message(status)
-        self._put((status.run, status.worker), status.seq, Outgoing(topic, schema.encode(status), qos, retain), None)
+        self._put(status, Outgoing(topic, schema.encode(status), qos, retain), None)
         self._put_lines(status, None, by_bridge=True)
 
     def _command(self, incoming: Incoming) -> None:
-        decision = self._commands.decide(incoming, list(self._liveness.lives.values()), self._wall())
+        decision = self._commands.decide(incoming, self._wall())
         for key in decision.targets:
-            worker = self.receiver.workers.get(key)
+            worker = self.receiver.intake.workers.get(key)
             if worker is not None and decision.command is not None:
-                self.receiver.send_command(worker, decision.command)
+                self.receiver.say(worker, decision.command)
         for result in decision.results:
             if result.status == "refused":
                 self._counts.refused += 1
@@ -260,7 +266,8 @@ class Pipeline:
             message = schema.decode(incoming.payload)
         except DecodeError:
             return
-        self._retained.seen(incoming.topic, message.seq)
+        stamp = Stamp(message.seq, message.time_unix_nanos)
+        self._retained.seen((message.run, message.worker), incoming.topic, stamp)
         self._learn(message)
         if isinstance(message, schema.Status):
             self._liveness.remember(message)

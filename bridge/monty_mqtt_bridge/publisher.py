@@ -31,6 +31,7 @@ _WINDOW = 100
 _BURST = 32
 """Messages handed to paho before what they became is written: a slow broker must not make paho's buffer grow."""
 
+_ENOUGH_FOR_QOS0 = 2000
 _SELF_TEST_SECS = 2.0
 _HANDSHAKE_SECS = 5.0
 _BACK_OFF_SECS = (1.0, 10.0)
@@ -120,8 +121,8 @@ class Publisher:
         return self._session is not None and self._session.wants_write()
 
     def put(self, outgoing: Outgoing, receipts: Sequence[Receipt] = ()) -> None:
-        """Take a message to publish. QoS 0 is dropped and counted while the broker is away."""
-        if not outgoing.qos and not self.online:
+        """Take a message to publish. QoS 0 is dropped and counted while the broker is away or far behind."""
+        if not outgoing.qos and not (self.online and len(self._queue) < _ENOUGH_FOR_QOS0):
             self._counts.unsent += 1
             return
         self._queue.append((outgoing, receipts))

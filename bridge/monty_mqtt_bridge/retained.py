@@ -5,33 +5,45 @@ Place in the flow: `pipeline` passes every retained message through here on its 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from monty_mqtt_bridge.fanout import Outgoing
 from monty_mqtt_bridge.workers import Key
 
-__all__ = ["RetainedTopics"]
+__all__ = ["RetainedTopics", "Stamp"]
+
+
+class Stamp(NamedTuple):
+    """Which message is retained: its seq and when it was published."""
+
+    seq: int
+    time_unix_nanos: int
 
 
 class RetainedTopics:
-    """The latest retained message of each topic, and its seq."""
+    """The latest retained message of each topic."""
 
     def __init__(self) -> None:
-        self._seqs: dict[str, int] = {}
+        self._stamps: dict[Key, dict[str, Stamp]] = {}
         self._latest: dict[Key, dict[str, Outgoing]] = {}
 
-    def seen(self, topic: str, seq: int) -> None:
+    def seen(self, key: Key, topic: str, stamp: Stamp) -> None:
         """Note what the broker already had when the bridge started."""
-        self._seqs[topic] = max(seq, self._seqs.get(topic, seq))
+        self._stamps.setdefault(key, {})[topic] = stamp
 
-    def forget_seqs(self, key: Key) -> None:
-        """A new sender took this name and counts from its own start: what was retained is history."""
-        for topic in self._latest.pop(key, {}):
-            self._seqs.pop(topic, None)
+    def forget_before(self, key: Key, started_unix_nanos: int) -> None:
+        """A new sender has this name, and counts from its own start: what was retained before it, is history."""
+        stamps = self._stamps.get(key, {})
+        for topic in [topic for topic, stamp in stamps.items() if stamp.time_unix_nanos < started_unix_nanos]:
+            del stamps[topic]
+            self._latest.get(key, {}).pop(topic, None)
 
-    def pass_through(self, key: Key, seq: int, outgoing: Outgoing) -> Outgoing:
+    def pass_through(self, key: Key, stamp: Stamp, outgoing: Outgoing) -> Outgoing:
         """Return the message as it is to be sent: one that is older than what is retained is sent, but not retained."""
-        if seq < self._seqs.get(outgoing.topic, seq):
+        stamps = self._stamps.setdefault(key, {})
+        if stamp.seq < stamps.get(outgoing.topic, stamp).seq:
             return outgoing._replace(retain=False)
-        self._seqs[outgoing.topic] = seq
+        stamps[outgoing.topic] = stamp
         self._latest.setdefault(key, {})[outgoing.topic] = outgoing
         return outgoing
 
@@ -40,5 +52,6 @@ class RetainedTopics:
         return list(self._latest.get(key, {}).values())
 
     def forget(self, key: Key) -> None:
-        """Drop what is kept of a worker that ended; its seqs stay."""
+        """Drop all that is known of a worker."""
         self._latest.pop(key, None)
+        self._stamps.pop(key, None)

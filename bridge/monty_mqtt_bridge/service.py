@@ -135,7 +135,7 @@ class Bridge:
             if not pipeline.publisher.queued and not pipeline.publisher.in_flight:
                 break
             self._turn(pipeline, take=False)
-        pipeline.receiver.acknowledge()
+        pipeline.receiver.intake.acknowledge()
 
     def _announce(self) -> None:
         host = f"[{self._config.zmq_host}]" if ":" in self._config.zmq_host else self._config.zmq_host
@@ -160,7 +160,7 @@ class Bridge:
         publisher.pump()
         if now >= self._ack_at:
             self._ack_at = now + _ACK_SECS
-            receiver.acknowledge()
+            receiver.intake.acknowledge()
 
     def _poll(self, pipeline: Pipeline, *, take: bool) -> dict[object, int]:
         poller = zmq.Poller()
@@ -172,21 +172,21 @@ class Bridge:
         if descriptor >= 0:
             poller.register(descriptor, zmq.POLLIN | (zmq.POLLOUT if pipeline.publisher.wants_write() else 0))
         until = min(pipeline.next_due(), time.monotonic() + _LONGEST_POLL_SECS)
-        if pipeline.receiver.ack_due:
+        if pipeline.receiver.intake.ack_due:
             until = min(until, self._ack_at)
         return dict(poller.poll(max(0, int((until - time.monotonic()) * 1000) + 1)))
 
     def _has_room(self, pipeline: Pipeline) -> bool:
         """Return whether to read the ROUTER; while there is no room for long, read it and refuse data."""
-        publisher, receiver = pipeline.publisher, pipeline.receiver
+        publisher, intake = pipeline.publisher, pipeline.receiver.intake
         full = publisher.queued > _ENOUGH_QUEUED or publisher.pending_bytes > self._config.max_pending_mib * 1024 * 1024
         now = time.monotonic()
         if not full:
             self._full_since = None
-            if receiver.full and publisher.queued < _ENOUGH_QUEUED // 2:
-                receiver.resume()
+            if intake.full and publisher.queued < _ENOUGH_QUEUED // 2:
+                intake.resume()
             return True
         if self._full_since is None:
             self._full_since = now
-        receiver.full = receiver.full or now - self._full_since > _PATIENCE_SECS
-        return receiver.full
+        intake.full = intake.full or now - self._full_since > _PATIENCE_SECS
+        return intake.full
