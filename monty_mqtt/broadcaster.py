@@ -7,25 +7,26 @@ constructor nothing raises (unless `strict`): a telemetry error is counted, and 
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-import threading
 import time
-from collections import deque
 from types import TracebackType
-from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Set, Tuple, Type
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Type
 
 from monty_mqtt import about, calls, processes, schema
 from monty_mqtt.counts import Counts
-from monty_mqtt.outbox import Outbox
+from monty_mqtt.outbox import Buffer, Outbox
 from monty_mqtt.queued import QUEUED, Queued
 from monty_mqtt.settings import WINDOW_BYTES, Settings
-from monty_mqtt.window import Buffer
+from monty_mqtt.turnstile import Turnstile
+
+if TYPE_CHECKING:
+    from monty_mqtt.link import Link
 
 __all__ = ["ZmqBroadcaster"]
 
-_log = logging.getLogger(__name__)
+_SOON_SECS = 0.01
+"""A bridge on this machine answers a new connection in 1 to 5 ms."""
 
 _LISTENING_SECS = 1.5
 """How long a bridge that listens may take to answer a process that ends already: ZMQ tries at least once a second."""
@@ -104,7 +105,7 @@ class ZmqBroadcaster:
     @property
     def counts(self) -> Counts:
         """What became of the messages so far."""
-        return self._outbox.counts(self._errors)
+        return self._outbox.counts(self._turnstile.errors)
 
     def publish(self, kind: Type[schema.Message], buffers: Sequence[Buffer] = (), **fields: Any) -> Queued:
         """Publish a message of `kind`; run, worker, seq and time are filled in here.
@@ -115,37 +116,37 @@ class ZmqBroadcaster:
             **fields: The message's own fields: plain values, or pieces from `parts`.
         """
         if self.enabled:
-            self._guarded(self._outbox.take, kind, buffers, fields)
+            self._turnstile.run(self._outbox.take, kind, buffers, fields)
         return QUEUED
 
     def publish_metric(self, /, name: str, value: Any, **metadata: Any) -> Queued:
         """Publish a number: a Python, numpy or torch scalar. NaN and infinity become null and are counted."""
         if self.enabled:
-            self._guarded(self._call, calls.metric, name, value, metadata)
+            self._turnstile.run(self._call, calls.metric, name, value, metadata)
         return QUEUED
 
     def publish_data(self, /, stream: str, data: Any) -> Queued:
         """Publish any value under a stream's name; `values.plain` says what becomes of what JSON does not know."""
         if self.enabled:
-            self._guarded(self._call, calls.data, stream, data)
+            self._turnstile.run(self._call, calls.data, stream, data)
         return QUEUED
 
     def publish_log(self, /, level: str, message: str, **metadata: Any) -> Queued:
         """Publish a line of text. `level`: debug, info, warning, error or critical."""
         if self.enabled:
-            self._guarded(self._call, calls.log, level, message, metadata)
+            self._turnstile.run(self._call, calls.log, level, message, metadata)
         return QUEUED
 
     def publish_state(self, /, **state: Any) -> Queued:
         """Set keys of the worker's state. What is published, and kept for late viewers, is always the whole of it."""
         if self.enabled:
-            self._guarded(self._call, calls.state, self._state, state)
+            self._turnstile.run(self._call, calls.state, self._state, state)
         return QUEUED
 
     def pump(self) -> None:
         """Read what the bridge said and send what is due. Every publish does it, too."""
         if self.enabled:
-            self._guarded(self._outbox.pump)
+            self._turnstile.run(self._outbox.pump)
 
     def take_commands(self) -> List[schema.Command]:
         """Return the commands that came since the last call, oldest first, each id once."""
@@ -163,11 +164,11 @@ class ZmqBroadcaster:
         """Wait until the bridge has taken over everything, at most `timeout_secs`; return whether it has."""
         deadline = time.monotonic() + timeout_secs
         while self.enabled:
-            self._guarded(self._look)
+            self._turnstile.run(self._look)
             link, left_secs = self._outbox.link, deadline - time.monotonic()
             if link is None or not self._outbox.window:
                 break
-            if left_secs <= 0 or link.refused is not None:
+            if left_secs <= 0 or link.closed or link.refused is not None:
                 return False
             link.wait(min(left_secs, _WAIT_SECS))
         return True
@@ -179,16 +180,16 @@ class ZmqBroadcaster:
             status: The final status word.
             flush_secs: How long a bridge that was seen may take for the rest. Where none was, this does not wait.
         """
-        with self._lock:
+        with self._turnstile.lock:
             if self._closed or not self.enabled:
                 return
             self._closed = True
         try:
-            self._guarded(self._outbox.end, status)
+            self._turnstile.run(self._outbox.end, status, self._turnstile.errors)
             if self._bridge_answers(flush_secs):
                 self.flush(flush_secs)
         finally:
-            self._guarded(self._outbox.shut)
+            self._turnstile.run(self._outbox.shut)
             processes.forget(self)
 
     def close_at_exit(self) -> None:
@@ -197,7 +198,7 @@ class ZmqBroadcaster:
 
     def become_child(self) -> List[object]:
         """Start anew in a forked child, as another worker, without messages; return what is the parent's."""
-        abandoned = [self._lock, *self._outbox.abandoned()]
+        abandoned = [self._turnstile, *self._outbox.abandoned()]
         self._set_up(f"{self._settings.worker}-{os.getpid()}")
         self._outbox.ended = self._closed
         return abandoned
@@ -220,50 +221,10 @@ class ZmqBroadcaster:
         return _revive, (self.token, self._settings)
 
     def _set_up(self, worker: str) -> None:
-        self._lock = threading.RLock()
-        self._busy = False
-        self._torn = False
-        self._pending: Deque[Tuple[Callable[..., None], Tuple[Any, ...]]] = deque()
-        self._outbox = Outbox(self._settings, worker)
+        self._outbox = Outbox(self._settings, worker, lambda: processes.hold(self))
+        self._turnstile = Turnstile(self.run, strict=self._settings.strict, mend=self._outbox.mend)
         self._state: Dict[str, Any] = {}
         self._obeyed: Set[str] = set()
-        self._errors = 0
-        self._warned: Set[str] = set()
-
-    def _guarded(self, call: Callable[..., None], *args: Any) -> None:
-        """Run `call` under the lock; where a signal handler interrupts that, its own call runs afterwards."""
-        with self._lock:
-            if self._busy:
-                self._pending.append((call, args))
-                return
-            try:
-                self._busy = True
-                self._attempt(call, args)
-                while self._pending:
-                    self._attempt(*self._pending.popleft())
-            finally:
-                self._busy = False
-
-    def _attempt(self, call: Callable[..., None], args: Tuple[Any, ...]) -> None:
-        try:
-            if self._torn:
-                self._torn = False
-                self._outbox.mend()
-            call(*args)
-        except Exception as error:
-            self._count(error)
-            if self._settings.strict:
-                raise
-        except BaseException:
-            self._torn = True  # Ctrl+C may have fallen between two frames of a message
-            raise
-
-    def _count(self, error: Exception) -> None:
-        self._errors += 1
-        kind = type(error).__name__
-        if kind not in self._warned:
-            self._warned.add(kind)
-            _log.warning("telemetry of run %r: %s: %s (more of this kind are only counted)", self.run, kind, error)
 
     def _call(self, make: Callable[..., calls.Call], *args: Any) -> None:
         kind, fields, non_finite = make(*args)
@@ -283,13 +244,17 @@ class ZmqBroadcaster:
         link = self._outbox.link
         if link is None:
             return False
-        self._guarded(self._look)
+        self._wait_for_an_answer(link, _SOON_SECS)
         if not link.seen and link.sender.somebody_listens():
-            deadline = time.monotonic() + min(_LISTENING_SECS, most_secs)
-            while not link.seen and time.monotonic() < deadline:
-                link.wait(_WAIT_SECS)
-                self._guarded(self._look)
+            self._wait_for_an_answer(link, min(_LISTENING_SECS, most_secs))
         return link.seen and link.refused is None
+
+    def _wait_for_an_answer(self, link: Link, secs: float) -> None:
+        deadline = time.monotonic() + secs
+        self._turnstile.run(self._look)
+        while not link.seen and time.monotonic() < deadline:
+            link.wait(min(secs, _WAIT_SECS))
+            self._turnstile.run(self._look)
 
 
 def _revive(token: str, settings: Settings) -> ZmqBroadcaster:

@@ -19,7 +19,7 @@ from monty_mqtt import protocol
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.schema import Command
 from monty_mqtt.sender import Sender
-from monty_mqtt.window import Buffer, Window
+from monty_mqtt.window import Window
 
 __all__ = ["BULK_BOUND_BYTES", "Link"]
 
@@ -58,6 +58,7 @@ class Link:
     Attributes:
         sender: Who sends.
         seen: Whether a bridge ever answered.
+        closed: Whether it is over.
         refused: Why the bridge takes nothing from us, if it said so.
         acknowledged: Messages the bridge has taken over.
         errors: Answers that were none.
@@ -68,6 +69,7 @@ class Link:
 
     def __init__(self, sender: Sender, window: Window) -> None:
         self.seen = False
+        self.closed = False
         self.refused: Optional[str] = None
         self.acknowledged = 0
         self.errors = 0
@@ -117,9 +119,11 @@ class Link:
             self.bulk_dropped += 1
         return room
 
-    def send_bulk(self, frames: Sequence[Buffer]) -> None:
+    def send_bulk(self, frames: Sequence[bytes]) -> None:
         """Send a frame or cloud that carries `bulk_next`; it is not kept."""
-        size = sum(len(frame) for frame in frames)
+        size = sum(map(len, frames))
+        if size > protocol.LARGEST_FRAME_BYTES:
+            raise ValueError(f"{size} bytes are more than the {protocol.LARGEST_FRAME_BYTES} a bridge takes")
         if not self._bulk:
             self._repeat_at = max(self._repeat_at, time.monotonic() + _REPEAT_SECS)
         self._send(frames)
@@ -135,6 +139,7 @@ class Link:
 
     def close(self) -> None:
         """Close at once; what was not passed on is gone. May be called twice."""
+        self.closed = True
         self._socket.close(linger=0)
         self._context.term()
 
@@ -154,7 +159,7 @@ class Link:
         self._fd = int(self._socket.get(zmq.FD))
         self._say_hello(time.monotonic())
 
-    def _send(self, frames: Sequence[Buffer]) -> None:
+    def _send(self, frames: Sequence[bytes]) -> None:
         # Two sends cost half of send_multipart, which first checks every frame.
         for frame in frames[:-1]:
             self._socket.send(frame, zmq.NOBLOCK | zmq.SNDMORE)

@@ -6,20 +6,25 @@ Place in the flow: `broadcaster` calls this under its lock; `window` and `link` 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Type
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Type, Union
 
 from monty_mqtt import protocol, schema
 from monty_mqtt.counts import Counts
 from monty_mqtt.sender import Sender
 from monty_mqtt.stamps import Stamps
 from monty_mqtt.values import plain
-from monty_mqtt.window import Buffer, Window
+from monty_mqtt.window import Window
 
 if TYPE_CHECKING:
     from monty_mqtt.link import Link
     from monty_mqtt.settings import Settings
 
-__all__ = ["Outbox"]
+__all__ = ["Buffer", "Outbox"]
+
+Buffer = Union[bytes, bytearray, memoryview]
+"""Raw pixels or points; anything else that `bytes()` takes does, too."""
+
+_END_BYTES = 4096
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +37,7 @@ class Outbox:
     Args:
         settings: The broadcaster's.
         worker: The worker's name in this process.
+        on_open: Called once there is a socket.
 
     Attributes:
         link: The connection; None until the first message.
@@ -41,7 +47,7 @@ class Outbox:
         ended: Whether the End was published; later messages are only counted.
     """
 
-    def __init__(self, settings: Settings, worker: str) -> None:
+    def __init__(self, settings: Settings, worker: str, on_open: Callable[[], None]) -> None:
         self.worker = worker
         self.link: Optional[Link] = None
         self.stamps = Stamps()
@@ -49,6 +55,7 @@ class Outbox:
         self.non_finite = 0
         self.ended = False
         self._settings = settings
+        self._on_open = on_open
         self._run = settings.run
         self._started_unix_nanos = self.stamps.take()
         self._bulk_published = 0
@@ -57,10 +64,10 @@ class Outbox:
 
     def take(self, kind: Type[schema.Message], buffers: Sequence[Buffer], fields: Dict[str, Any]) -> None:
         """Number a message, keep it and send what can be sent."""
-        link = self.link or self.open()
-        if self.ended or link.refused is not None:
+        if self.ended or (self.link is not None and self.link.refused is not None):
             self._refused += 1
             return
+        link = self.link or self._open()
         head, is_bulk = _KINDS[kind]
         if is_bulk:
             if link.bulk_has_room():
@@ -73,26 +80,18 @@ class Outbox:
     def pump(self, *, look: bool = False) -> None:
         """Read answers and send what is due. `look`: read even if that was done a moment ago."""
         link = self.link
-        if link is None:
+        if link is None or link.closed:
             return
         link.pump(look=look)
         if link.refused is not None and not self._said_refused:
             self._said_refused = True
             _log.warning("the bridge at %s refuses run %r: %s", link.sender.endpoint, self._run, link.refused)
 
-    def open(self) -> Link:
-        """Return the link, made now if need be: in the process that uses it."""
-        from monty_mqtt.link import Link  # noqa: PLC0415 - zmq takes 40 ms; who disabled us needs none
-
-        settings = self._settings
-        sender = Sender(self._run, self.worker, self._started_unix_nanos, settings.zmq_host, settings.zmq_port)
-        self.link = Link(sender, self.window)
-        return self.link
-
-    def end(self, status: str) -> None:
-        """Publish the End, unless nothing was ever published."""
+    def end(self, status: str, errors: int) -> None:
+        """Publish the End, unless nothing was ever published; `errors` are the caller's own."""
         if self.link is not None and not self.ended:
-            counts = self.counts(0)
+            self.window.make_room(_END_BYTES)  # before it is counted what was dropped
+            counts = self.counts(errors)
             fields = {
                 "status": status,
                 "dropped": counts.dropped,
@@ -118,7 +117,7 @@ class Outbox:
     def mend(self) -> None:
         """Put right what Ctrl+C may have torn: half a message on the socket, half a step in the window."""
         self.window.mend()
-        if self.link is not None:
+        if self.link is not None and not self.link.closed:
             self.link.reconnect()
 
     def abandoned(self) -> List[object]:
@@ -140,6 +139,15 @@ class Outbox:
             non_finite=self.non_finite,
             bridge_seen=link is not None and link.seen,
         )
+
+    def _open(self) -> Link:
+        from monty_mqtt.link import Link  # noqa: PLC0415 - zmq takes 40 ms; who disabled us needs none
+
+        settings = self._settings
+        sender = Sender(self._run, self.worker, self._started_unix_nanos, settings.zmq_host, settings.zmq_port)
+        self.link = Link(sender, self.window)
+        self._on_open()
+        return self.link
 
     def _encoded(self, kind: Type[schema.Message], seq: int, fields: Dict[str, Any]) -> bytes:
         stamp = self.stamps.take()

@@ -12,11 +12,11 @@ of what is still to be sent.
 from __future__ import annotations
 
 from collections import deque
-from typing import Deque, List, NamedTuple, Optional, Sequence, Union
+from typing import Deque, List, NamedTuple, Optional, Sequence
 
-__all__ = ["Buffer", "Entry", "Window"]
+from monty_mqtt.protocol import LARGEST_FRAME_BYTES
 
-Buffer = Union[bytes, bytearray, memoryview]
+__all__ = ["Entry", "Window"]
 
 _ENTRY_BYTES = 300
 """What Python needs for an entry beside its frames (tuple, list, headers of the byte strings), CPython 3.8 to 3.13."""
@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
     first: int
     last: int
-    frames: Optional[Sequence[Buffer]]
+    frames: Optional[Sequence[bytes]]
     size: int
 
 
@@ -38,6 +38,8 @@ class Window:
         bound_bytes: Frames and bookkeeping together never need more than this.
 
     Attributes:
+        bound_bytes: As given.
+        largest_bytes: A message that is larger becomes a tombstone at once: the bridge would not take it.
         base: Oldest seq that can still be sent, or is a tombstone.
         next_seq: Seq of the next message.
         sent_bytes: Bytes of the messages that were sent and are not acknowledged.
@@ -47,6 +49,7 @@ class Window:
 
     def __init__(self, bound_bytes: int) -> None:
         self.bound_bytes = bound_bytes
+        self.largest_bytes = min(bound_bytes, LARGEST_FRAME_BYTES)
         self.base = 0
         self.next_seq = 0
         self.sent_bytes = 0
@@ -55,15 +58,35 @@ class Window:
         self.sent: Deque[Entry] = deque()
         self.unsent: Deque[Entry] = deque()
 
-    def append(self, frames: Sequence[Buffer]) -> None:
-        """Give the next seq to a message and keep it; make room for it first where there is none."""
+    def append(self, frames: Sequence[bytes]) -> None:
+        """Give the next seq to a message and keep it; where there is no room for it, make some."""
         size = sum(map(len, frames)) + _ENTRY_BYTES
         seq = self.next_seq
-        self.unsent.append(Entry(seq, seq, frames, size))
+        if size > self.largest_bytes:
+            size = _ENTRY_BYTES
+            self.dropped += 1
+            self.unsent.append(Entry(seq, seq, None, size))
+        else:
+            self.unsent.append(Entry(seq, seq, frames, size))
         self.next_seq = seq + 1
         self.held_bytes += size
         if self.held_bytes > self.bound_bytes:
-            self._make_room()
+            self.make_room(0)
+
+    def make_room(self, size: int) -> None:
+        """Turn the oldest unsent messages into a tombstone until `size` bytes are free."""
+        while self.held_bytes + size > self.bound_bytes and self.unsent:
+            first = self.unsent.popleft()
+            self.held_bytes -= first.size
+            last = first
+            if first.frames is None:
+                if not self.unsent:
+                    self._put_tombstone(first.first, first.last)
+                    return
+                last = self.unsent.popleft()
+                self.held_bytes -= last.size
+            self.dropped += last.frames is not None
+            self._put_tombstone(first.first, last.last)
 
     def mark_sent(self) -> None:
         """Note that the first unsent entry went out."""
@@ -115,20 +138,6 @@ class Window:
 
     def __len__(self) -> int:
         return len(self.sent) + len(self.unsent)
-
-    def _make_room(self) -> None:
-        while self.held_bytes > self.bound_bytes and self.unsent:
-            first = self.unsent.popleft()
-            self.held_bytes -= first.size
-            last = first
-            if first.frames is None:
-                if not self.unsent:
-                    self._put_tombstone(first.first, first.last)
-                    return
-                last = self.unsent.popleft()
-                self.held_bytes -= last.size
-            self.dropped += 1
-            self._put_tombstone(first.first, last.last)
 
     def _put_tombstone(self, first: int, last: int) -> None:
         self.unsent.appendleft(_tombstone(first, last))

@@ -1,8 +1,8 @@
 """A bridge's ZMQ half and nothing else, written against `monty_mqtt.protocol`: the broadcaster's tests talk to it.
 
-In a thread: `with Router() as router: …`. As a process that can be frozen and killed: `python tests/router.py --log FILE [--port N]`
-prints its port, and writes every message it takes to FILE as one line of JSON before it acknowledges it. It then
-remembers nothing after a restart, as a bridge without a journal would.
+In a thread: `with Router() as router: …`. As a process that can be frozen and killed:
+`python tests/router.py --log FILE [--port N]` prints its port, and writes every message it takes to FILE as one line
+of JSON before it acknowledges it. It remembers nothing after a restart, as a bridge without a journal would.
 """
 
 from __future__ import annotations

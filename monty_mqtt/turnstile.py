@@ -1,0 +1,76 @@
+"""One call at a time, from any thread and from signal handlers.
+
+Place in the flow: `broadcaster` sends every call through here; what it calls need not know of threads. A
+telemetry error ends here: counted and logged once per kind, never raised into the experiment (unless `strict`).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import Any, Callable, Deque, Set, Tuple
+
+__all__ = ["Turnstile"]
+
+_log = logging.getLogger(__name__)
+
+
+class Turnstile:
+    """A lock that a signal handler can meet again in its own thread.
+
+    Args:
+        name: What the log calls it.
+        strict: Raise errors after counting them.
+        mend: Called before the first call after one that an exception from outside (Ctrl+C) tore in the middle.
+
+    Attributes:
+        lock: The lock itself.
+        errors: Errors so far.
+    """
+
+    def __init__(self, name: str, *, strict: bool, mend: Callable[[], None]) -> None:
+        self.lock = threading.RLock()
+        self.errors = 0
+        self._name = name
+        self._strict = strict
+        self._mend = mend
+        self._busy = False
+        self._torn = False
+        self._pending: Deque[Tuple[Callable[..., None], Tuple[Any, ...]]] = deque()
+        self._said: Set[str] = set()
+
+    def run(self, call: Callable[..., None], *args: Any) -> None:
+        """Run `call` under the lock; where a signal handler interrupts that, its own call runs afterwards."""
+        with self.lock:
+            if self._busy:
+                self._pending.append((call, args))
+                return
+            try:
+                self._busy = True
+                self._attempt(call, args)
+                while self._pending:
+                    self._attempt(*self._pending.popleft())
+            finally:
+                self._busy = False
+
+    def _attempt(self, call: Callable[..., None], args: Tuple[Any, ...]) -> None:
+        try:
+            if self._torn:
+                self._torn = False
+                self._mend()
+            call(*args)
+        except Exception as error:
+            self._count(error)
+            if self._strict:
+                raise
+        except BaseException:
+            self._torn = True  # it may have fallen between two frames of a message
+            raise
+
+    def _count(self, error: Exception) -> None:
+        self.errors += 1
+        kind = type(error).__name__
+        if kind not in self._said:
+            self._said.add(kind)
+            _log.warning("telemetry of run %r: %s: %s (more of this kind are only counted)", self._name, kind, error)
