@@ -91,7 +91,10 @@ class Intake:
         if worker is None or not worker.is_again(hello):
             self.workers[key] = worker = Worker(hello)
         elif hello.base > worker.next:
-            self._lost(worker, hello.base - worker.next)
+            missing = hello.base - worker.next
+            logger.error("%s, %s: %d messages are lost, from seq %d on", *key, missing, worker.next)
+            worker.lost += missing
+            self._counts.lost += missing
             worker.next = hello.base
         return worker
 
@@ -119,8 +122,9 @@ class Intake:
         try:
             message = _decode(kind, payload, raw)
         except DecodeError as error:
-            self._skip(worker, kind, payload)
-            raise DecodeError(f"{worker.key[0][:64]!r}, {worker.key[1][:64]!r}, {kind}: {error}") from None
+            skipped = "; it was next, so it is lost" if self._skip(worker, kind, payload) else ""
+            run, name = worker.key
+            raise DecodeError(f"{run[:64]!r}, {name[:64]!r}, {kind}: {error}{skipped}") from None
         if (message.run, message.worker) != worker.key:
             raise DecodeError(f"{message.run[:64]!r}, {message.worker[:64]!r} on a connection of {worker.key}")
         if kind in schema.BULK_KINDS:
@@ -199,22 +203,20 @@ class Intake:
             self._complaints.say("dropped", "%s, %s dropped %d messages: its memory was full", *worker.key, count)
             self._dirty.add(worker)
 
-    def _skip(self, worker: Worker, kind: str, payload: bytes) -> None:
+    def _skip(self, worker: Worker, kind: str, payload: bytes) -> bool:
         """Go on behind a message that is no good but next in order: it would be no better the second time."""
         try:
             envelope = _envelopes.decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return
+            return False
         is_next = (envelope.run, envelope.worker, envelope.seq) == (*worker.key, worker.next)
-        if is_next and kind not in schema.BULK_KINDS and not self.full:
-            self._lost(worker, 1)
-            worker.next += 1
-            self._dirty.add(worker)
-
-    def _lost(self, worker: Worker, count: int) -> None:
-        worker.lost += count
-        self._counts.lost += count
-        logger.error("%s, %s: %d messages are lost (seq from %d)", *worker.key, count, worker.next)
+        if not is_next or kind in schema.BULK_KINDS or self.full:
+            return False
+        worker.lost += 1
+        self._counts.lost += 1
+        worker.next += 1
+        self._dirty.add(worker)
+        return True
 
     def _repeat_ack(self, worker: Worker) -> None:
         worker.repeat_ack = True

@@ -88,7 +88,7 @@ class Receiver:
             frames = self.socket.recv_multipart(zmq.NOBLOCK) if first.more else []
             self._counts.received += 1
             try:
-                self._take(first.bytes, first.get(zmq.SRCFD), frames)
+                self._take(first, frames)
             except DecodeError as error:
                 self._counts.refused += 1
                 self._complaints.say("malformed", "refused a ZMQ message: %s", error)
@@ -109,10 +109,11 @@ class Receiver:
         """Send an answer or a command; return whether the worker has a connection to take it."""
         return worker.route is not None and self._send(worker.route, answer)
 
-    def _take(self, route: bytes, descriptor: int, frames: list[bytes]) -> None:
+    def _take(self, first: zmq.Frame, frames: list[bytes]) -> None:
         if len(frames) < _HEAD_AND_BODY:
             raise DecodeError(f"{len(frames)} frames where a head and a body belong")
         kind = protocol.kind_of(frames[0])
+        route = first.bytes
         worker = self._routes.get(route)
         if kind in schema.KINDS:
             if worker is None:
@@ -122,7 +123,7 @@ class Receiver:
             return
         said = protocol.decode_up(kind, frames[1])
         if isinstance(said, protocol.Hello):
-            self._hello(route, descriptor, said)
+            self._hello(route, _descriptor(first), said)
         elif worker is None:
             self._stranger(route)
         else:
@@ -185,6 +186,13 @@ class Receiver:
         self._counts.foreign += 1
         text = "a connection on the ZMQ port closed without a hello: no sender of this schema, or more than %d MiB"
         self._complaints.say("stranger", text, _LARGEST_FRAME_BYTES >> 20)
+
+
+def _descriptor(first: zmq.Frame) -> int:
+    try:
+        return int(first.get(zmq.SRCFD))
+    except zmq.ZMQError:  # random bytes may pass for a peer of ZMTP 1.0, which has none
+        raise DecodeError("hello over a version of ZMTP that is too old") from None
 
 
 def _bind(router: zmq.Socket[bytes], config: BridgeConfig) -> int:
