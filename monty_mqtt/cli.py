@@ -109,17 +109,18 @@ def _add_broker(command: argparse.ArgumentParser) -> None:
     command.add_argument("--password-file", metavar="FILE", type=Path, help="file with that user's password")
 
 
+def _add_ports(command: argparse.ArgumentParser) -> None:
+    for name, service, default in (("--mqtt-port", "broker", 1883), ("--zmq-port", "bridge", 5555)):
+        told = f"where the {service} shall listen; 0: any free port (default: {default})"
+        command.add_argument(name, type=_port, default=default, metavar="PORT", help=told)
+
+
 def _add_up(commands: Any) -> None:
     command = _add(commands, "up", "Start broker and bridge, keep them running, stop them on Ctrl+C.")
     command.add_argument(
         "--host", default="127.0.0.1", help="address to listen on; loopback only (default: %(default)s)"
     )
-    command.add_argument(
-        "--mqtt-port", type=_port, default=1883, metavar="PORT", help="broker's port; 0: any (default: 1883)"
-    )
-    command.add_argument(
-        "--zmq-port", type=_port, default=5555, metavar="PORT", help="bridge's port; 0: any (default: 5555)"
-    )
+    _add_ports(command)
     command.add_argument(
         "--without", nargs="+", action="extend", default=[], metavar="NAME",
         help="leave out: broker, bridge, or a program that could be the broker: mosquitto, amqtt",
@@ -133,6 +134,7 @@ def _add_run(commands: Any) -> None:
     command.add_argument(
         "overrides", nargs="+", metavar="experiment=NAME", help="Hydra overrides, as for Monty's run.py"
     )
+    _add_ports(command)
     command.add_argument("--bridge", metavar="HOST[:PORT]", help="a bridge of your own; goes with --broker")
     _add_broker(command)
     command.set_defaults(module="run", function="command")

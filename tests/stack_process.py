@@ -66,6 +66,14 @@ class Process:
                     raise AssertionError(f"no {part!r} in:\n" + "\n".join(self.lines))
                 self._changed.wait(min(left, 0.1))
 
+    def until(self, condition: Callable[[], object]) -> None:
+        """Poll until `condition()` is true, while the process runs."""
+        try:
+            until(lambda: condition() or self._popen.poll() is not None)
+            assert condition()
+        except AssertionError:
+            raise AssertionError(f"exit code {self._popen.poll()}:\n{self.text}") from None
+
     def signal(self, number: int) -> None:
         self._popen.send_signal(number)
 

@@ -18,7 +18,7 @@ from typing import List, Optional, Self, Type, Union
 from monty_mqtt.conf_dir import conf_dir
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import ports, secrets
-from monty_mqtt_stack.launch import Launch, Running
+from monty_mqtt_stack.launch import Launch, PortTakenError, Running
 from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.state import StateDir
 
@@ -145,8 +145,8 @@ class Mosquitto:
             port = ports.any_free(self.host)
             try:
                 self._start_on(port)
-            except ServiceError as error:  # somebody took it since
-                if attempt + 1 == _TRIES or "is taken" not in str(error):
+            except PortTakenError:  # since we looked
+                if attempt + 1 == _TRIES:
                     raise
             else:
                 self.port = port

@@ -15,6 +15,7 @@ from monty_mqtt.conf_dir import conf_dir
 from monty_mqtt.errors import MontyMqttError, ServiceError
 from monty_mqtt_stack.experiment import Watch, experiment_argv, new_run_id
 from monty_mqtt_stack.progress import make_display
+from monty_mqtt_stack.services import Plan
 from monty_mqtt_stack.state import StateDir
 from monty_mqtt_stack.stopping import Stopped, StopSignals
 from monty_mqtt_stack.summary import summary
@@ -39,7 +40,7 @@ def main() -> int:
     code = 0
     with StopSignals() as stop, display:
         try:
-            with Watch(state, display, stop) as watch:
+            with Watch(Plan(state=state), display, stop) as watch:
                 for part in _replayed(watch) if os.environ.get("MONTY") == "0" else _real(state):
                     code = watch.run(part.title, part.argv, run_id=part.run_id, log_name=part.log_name)
                     if code:

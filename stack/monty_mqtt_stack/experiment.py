@@ -22,7 +22,6 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import far_side, services
 from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.progress import Display
-from monty_mqtt_stack.state import StateDir
 from monty_mqtt_stack.stopping import StopSignals
 from monty_mqtt_stack.subscriber import Subscriber
 from monty_mqtt_stack.supervisor import Supervisor
@@ -61,14 +60,14 @@ class Watch:
     """The far side (one that answers, else our own) and what it publishes, from `__enter__` to `__exit__`.
 
     Attributes:
-        state: The state directory.
+        plan: The far side to start where none answers; its state directory holds the logs.
         display: Where it is shown.
         stop: Ctrl+C and its like.
         address: A far side that the user named; None looks for one and else starts one.
         runs: What was published since.
     """
 
-    state: StateDir
+    plan: services.Plan
     display: Display
     stop: StopSignals
     address: Optional[far_side.FarSideAddress] = None
@@ -106,7 +105,7 @@ class Watch:
         Returns:
             Its exit code, 128 + the signal where one ended it.
         """
-        log_file = self.state.log_file(log_name or run_id)
+        log_file = self.plan.state.log_file(log_name or run_id)
         child = Child(argv, log_file, env={**os.environ, **self._environment(run_id)})
         try:
             self.display.say(f"{title}: its own output goes to {log_file}")
@@ -135,12 +134,11 @@ class Watch:
         self.display.update(title, self.workers(run_id))
 
     def _open(self) -> None:
-        self.address = self.address or far_side.find(self.state)
+        self.address = self.address or far_side.find(self.plan.state)
         if self.address is None:
-            plan = services.Plan(state=self.state)
-            self._supervisor = Supervisor(plan, self.display.say, lambda: self.stop.number is not None)
+            self._supervisor = Supervisor(self.plan, self.display.say, lambda: self.stop.number is not None)
             self._exit.enter_context(self._supervisor)
-            for note in plan.notes:
+            for note in self.plan.notes:
                 self.display.say(note)
             self.address = far_side.address_of(self._supervisor.far_side)
             if self.address is None:
@@ -177,7 +175,9 @@ class Watch:
 
     def _settle(self, title: str, run_id: str) -> None:
         deadline = time.monotonic() + _SETTLE_SECS
-        while any(worker.end is None for worker in self.workers(run_id)) and time.monotonic() < deadline:
+        while self.stop.count <= 1 and any(worker.end is None for worker in self.workers(run_id)):
+            if time.monotonic() > deadline:
+                break
             self.tick(title, run_id)
 
     def _show_failure(self, child: Child, code: int) -> None:

@@ -101,14 +101,16 @@ def as_user(broker: Broker, state: StateDir, user: str, password_file: Optional[
 
 
 def find(state: StateDir) -> Optional[FarSideAddress]:
-    """Return a running far side: that of the state directory, else the one at the usual ports; None if none answers."""
+    """Return a running far side of ours, None if none answers.
+
+    That of the state directory; else one at the usual ports whose broker takes our password. Never another's: on a
+    shared machine it would show our experiment to them.
+    """
     known = address_of(state.read_far_side() or FarSide())
     if known and ports.answers_mqtt(known.broker.host, known.broker.port) and _accepts(*known.zmq):
         return known
     usual = FarSideAddress(Broker(_HOST, services.MQTT_PORT), Address(_HOST, services.ZMQ_PORT))
-    if _accepts(*usual.zmq) and ports.answers_mqtt(_HOST, services.MQTT_PORT) and has_bridge(usual.broker):
-        return usual
-    return None
+    return usual if _accepts(*usual.zmq) and is_ours(usual.broker, state) else None
 
 
 def address_of(far_side: FarSide) -> Optional[FarSideAddress]:
@@ -119,10 +121,10 @@ def address_of(far_side: FarSide) -> Optional[FarSideAddress]:
     return FarSideAddress(Broker(broker.host, broker.port), Address(bridge.host, bridge.port))
 
 
-def has_bridge(broker: Broker) -> bool:
-    """Return whether a bridge says at this broker that it is online."""
+def is_ours(broker: Broker, state: StateDir) -> bool:
+    """Return whether a broker takes our password, and has a bridge that is online."""
     try:
-        with Subscriber(broker, [f"{topics.BRIDGE_PREFIX}/+/status"]) as subscriber:
+        with Subscriber(as_user(broker, state, "liveview"), [f"{topics.BRIDGE_PREFIX}/+/status"]) as subscriber:
             return any(b"online" in one.payload for one in subscriber.retained())
     except ServiceError:
         return False

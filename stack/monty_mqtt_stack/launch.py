@@ -16,9 +16,13 @@ from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.state import Endpoint
 from monty_mqtt_stack.stopping import Stopped
 
-__all__ = ["Launch", "LeftOut", "Running"]
+__all__ = ["Launch", "LeftOut", "PortTakenError", "Running"]
 
 _POLL_SECS = 0.02
+
+
+class PortTakenError(ServiceError):
+    """Somebody else listens on the port: try the next one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,22 +105,23 @@ class Running:
 
         Raises:
             Stopped: `is_stopped` said so.
+            PortTakenError: Somebody else listens where it should.
             ServiceError: It ended, or did not answer in time; it is stopped then.
         """
         deadline = self.started + self.launch.ready_secs
         while not self.check():
             if self.child.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise ServiceError(f"{self.launch.name} did not start: {self.why()}")
+                error = ServiceError if ports.is_free(self.launch.host, self.launch.port) else PortTakenError
+                raise error(f"{self.launch.name} did not start: {self.why()}")
             if is_stopped():
                 raise Stopped
             self.child.wait(_POLL_SECS)
 
     def why(self) -> str:
         """Return in one line why it does not run: who has its port, else its last words."""
-        holder = self.launch.port and ports.owner(self.launch.port)
-        if holder and "Address already in use" in self.child.output():
-            return f"port {self.launch.port} is taken by {holder}"
+        if self.child.poll() is not None and not ports.is_free(self.launch.host, self.launch.port):
+            return f"port {self.launch.port} is taken by {ports.owner(self.launch.port) or 'another process'}"
         return f"{last_words(self.child) or 'no answer'} (log: {self.launch.log_file})"
 
     def stop(self) -> None:

@@ -13,7 +13,7 @@ from monty_mqtt_stack import replay
 from monty_mqtt_stack.experiment import Watch, experiment_argv, experiment_name, new_run_id
 from monty_mqtt_stack.far_side import FarSideAddress, broker_of, find, parse_address
 from monty_mqtt_stack.progress import make_display
-from monty_mqtt_stack.services import ZMQ_PORT
+from monty_mqtt_stack.services import ZMQ_PORT, Plan
 from monty_mqtt_stack.state import StateDir
 from monty_mqtt_stack.stopping import Stopped, StopSignals
 from monty_mqtt_stack.summary import summary
@@ -34,7 +34,8 @@ def command(options: argparse.Namespace) -> int:
         if not (options.bridge and options.broker):
             raise ConfigError("run", "--bridge" if options.bridge else "--broker", "named with the other of the two")
         address = FarSideAddress(broker_of(options), parse_address(options.bridge, ZMQ_PORT))
-    return run(options.overrides, StateDir(options.state_dir), address)
+    plan = Plan(state=StateDir(options.state_dir), mqtt_port=options.mqtt_port, zmq_port=options.zmq_port)
+    return run(options.overrides, plan, address)
 
 
 def replay_command(options: argparse.Namespace) -> int:
@@ -52,12 +53,12 @@ def replay_command(options: argparse.Namespace) -> int:
     return replay.main([options.file, "--speed", str(options.speed), "--zmq-host", host, "--zmq-port", str(port)])
 
 
-def run(overrides: Sequence[str], state: StateDir, address: Optional[FarSideAddress] = None) -> int:
+def run(overrides: Sequence[str], plan: Plan, address: Optional[FarSideAddress] = None) -> int:
     """Run an experiment; return its exit code: 0 done, 1 failed, 3 aborted by command, 130 Ctrl+C.
 
     Args:
         overrides: Hydra's: `experiment=NAME`, and what to change in it.
-        state: The state directory.
+        plan: The far side to start where none answers.
         address: A far side to use; None looks for one and else starts one, and stops it at the end.
     """
     name = experiment_name(overrides)
@@ -65,7 +66,7 @@ def run(overrides: Sequence[str], state: StateDir, address: Optional[FarSideAddr
     display = make_display()
     with StopSignals() as stop, display:
         try:
-            with Watch(state, display, stop, address) as watch:
+            with Watch(plan, display, stop, address) as watch:
                 code = watch.run(name, experiment_argv(overrides), run_id=run_id)
         except Stopped:
             return stop.exit_code

@@ -16,6 +16,8 @@ __all__ = ["micros_per_step", "summary"]
 
 def summary(workers: List[Worker]) -> List[str]:
     """Return episodes, outcomes, messages sent, lost and dropped, and our cost per step, over all workers."""
+    if not workers:
+        return ["nothing was published"]
     outcomes: Counter[str] = Counter()
     for worker in workers:
         outcomes.update(worker.outcomes)

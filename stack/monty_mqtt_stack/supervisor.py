@@ -14,13 +14,14 @@ from typing import IO, Callable, Dict, Optional, Self, Type
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import services
-from monty_mqtt_stack.launch import LeftOut, Running
+from monty_mqtt_stack.launch import LeftOut, Planned, PortTakenError, Running
 from monty_mqtt_stack.state import FarSide, StateDir
 
 __all__ = ["Supervisor"]
 
 _FIRST_BACKOFF_SECS = 0.5
 _LONGEST_BACKOFF_SECS = 30.0
+_PORT_TRIES = 5
 _GOOD_SECS = 60.0
 """A service that ran so long failed for a new reason: the back-off begins again."""
 
@@ -81,8 +82,8 @@ class Supervisor:
             was_ready = one.is_ready
             if one.check():
                 if not was_ready:
-                    self._say(f"{name} runs again")
                     self._plan.state.write_far_side(self.far_side)
+                    self._say(f"{name} runs again")
                 continue
             if one.child.poll() is not None:
                 self._restart(name, one)
@@ -98,17 +99,30 @@ class Supervisor:
 
     def _start(self) -> None:
         for name, plan_service in services.TABLE.items():
-            planned = LeftOut(name, f"--without {name}") if name in self._plan.without else plan_service(self._plan)
-            if isinstance(planned, LeftOut):
-                self.left_out[name] = planned.why
-                continue
-            one = self.running[name] = Running(planned)
-            one.wait_until_ready(self._is_stopped)
-            self._plan.started[name] = one.endpoint
-            self._plan.notes.extend(planned.notes)
+            if name in self._plan.without:
+                self.left_out[name] = f"--without {name}"
+            else:
+                self._start_service(name, plan_service)
         if not self.running:
             raise ServiceError("; ".join(f"no {name}: {why}" for name, why in self.left_out.items()))
         self._plan.state.write_far_side(self.far_side)
+
+    def _start_service(self, name: str, plan_service: Callable[[services.Plan], Planned]) -> None:
+        for attempt in range(_PORT_TRIES):
+            planned = plan_service(self._plan)
+            if isinstance(planned, LeftOut):
+                self.left_out[name] = planned.why
+                return
+            one = self.running[name] = Running(planned)
+            try:
+                one.wait_until_ready(self._is_stopped)
+            except PortTakenError:  # since the plan was made; the next plan sees it
+                if attempt + 1 == _PORT_TRIES:
+                    raise
+            else:
+                self._plan.started[name] = one.endpoint
+                self._plan.notes.extend(planned.notes)
+                return
 
     def _restart(self, name: str, one: Running) -> None:
         now = time.monotonic()

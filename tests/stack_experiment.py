@@ -1,0 +1,60 @@
+"""A small experiment for the tests of `monty-mqtt run`: it really publishes, through the broadcaster, as Monty's does.
+
+Called as `python -m monty_mqtt.run experiment=MODE` would be; MODE says how it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from monty_mqtt import ZmqBroadcaster, schema
+
+EPISODES = 3
+STEPS = 5
+
+
+def main() -> int:
+    mode = next(re.split("[=/]", word)[-1] for word in sys.argv if word.startswith("experiment="))
+    marks = Path(os.environ["MARKS"])
+    interrupted = threading.Event()
+    if mode == "stubborn":
+        signal.signal(signal.SIGINT, lambda *_: (marks / "interrupted").touch())
+    else:
+        signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    if mode == "fails":
+        sys.exit("Traceback: this is what went wrong")
+    environment = {name: os.environ[f"MONTY_MQTT_{name}"] for name in ("RUN", "ZMQ_HOST", "ZMQ_PORT")}
+    broadcaster = ZmqBroadcaster(
+        run=environment["RUN"], zmq_host=environment["ZMQ_HOST"], zmq_port=int(environment["ZMQ_PORT"]), strict=True
+    )
+    broadcaster.publish(schema.Info, schema_version=schema.SCHEMA_VERSION, experiment=mode)
+    broadcaster.publish(schema.Status, status="running")
+    for episode in range(EPISODES):
+        for step in range(STEPS):
+            broadcaster.publish(schema.Step, mode="eval", epoch=0, episode=episode, step=step, total_step=step)
+        ended = {"mode": "eval", "epoch": 0, "episode": episode, "steps": STEPS}
+        broadcaster.publish(schema.EpisodeEnded, **ended, outcome="time_out" if episode == 1 else "correct")
+    (marks / "started").touch()
+    while mode in ("waits", "stubborn") and not interrupted.wait(0.02):
+        for command in broadcaster.take_commands():
+            broadcaster.publish(schema.CommandResult, id=command.id, status="obeyed", detail="at once")
+            broadcaster.publish(schema.Status, status="aborted", reason=command.reason)
+            broadcaster.close("aborted")
+            return 3
+        broadcaster.pump()
+    word = "aborted" if interrupted.is_set() else "completed"
+    broadcaster.publish(schema.Status, status=word)
+    broadcaster.close(word)
+    if interrupted.is_set():
+        (marks / "saved").touch()
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
