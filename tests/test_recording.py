@@ -331,7 +331,9 @@ def test_pauses_are_cut(recorded):
 def test_recording_thins_frames_and_clouds(far_side, tmp_path):
     broker, bridge = far_side
     path, listening = tmp_path / "thin.mcap", threading.Event()
-    intake = Intake(thinning=Thinning(frame_interval_secs=3600, hypotheses_interval_secs=3600))
+    intake = Intake(
+        thinning=Thinning(colour_interval_secs=3600, depth_interval_secs=3600, hypotheses_interval_secs=3600)
+    )
     results = []
     thread = threading.Thread(
         target=lambda: results.append(record(broker.host, broker.port, path, listening=listening, intake=intake))

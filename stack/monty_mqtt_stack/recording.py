@@ -100,17 +100,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.mcap")
     parser.add_argument("--host", default="127.0.0.1", help="host of the MQTT broker")
     parser.add_argument("--port", type=int, default=1883, help="port of the MQTT broker")
-    parser.add_argument(
-        "--frame-interval-secs", type=float, default=0.0, help="at most one frame a sensor in this time"
-    )
-    parser.add_argument("--hypotheses-interval-secs", type=float, default=0.0, help="the same for hypothesis clouds")
+    for name in Thinning.__struct_fields__:
+        flag = "--" + name.replace("_", "-")
+        parser.add_argument(flag, type=float, default=0.0, metavar="S", help="keep at most one in this time; 0: all")
     options = parser.parse_args(argv)
     until = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: until.set())
-    thinning = Thinning(
-        frame_interval_secs=options.frame_interval_secs, hypotheses_interval_secs=options.hypotheses_interval_secs
-    )
+    thinning = Thinning(**{name: getattr(options, name) for name in Thinning.__struct_fields__})
     intake = Intake(run=options.run, thinning=thinning)
     recorded = record(options.host, options.port, options.output, run=options.run, until=until, intake=intake)
     print(f"{recorded.path}: {recorded.counts.written} messages of {len(recorded.runs)} runs")  # noqa: T201 - output

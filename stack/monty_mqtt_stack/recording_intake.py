@@ -32,11 +32,13 @@ class Thinning(msgspec.Struct, frozen=True, kw_only=True):
     """How much of the bulk to keep; 0 keeps all.
 
     Attributes:
-        frame_interval_secs: Least time between two frames of one sensor and modality.
-        hypotheses_interval_secs: Least time between two hypothesis clouds of one learning module.
+        colour_interval_secs: Least time between two colour frames of one sensor.
+        depth_interval_secs: The same for depth; a depth frame is about three times as large.
+        hypotheses_interval_secs: The same for the hypothesis clouds of one learning module.
     """
 
-    frame_interval_secs: float = 0.0
+    colour_interval_secs: float = 0.0
+    depth_interval_secs: float = 0.0
     hypotheses_interval_secs: float = 0.0
 
 
@@ -105,7 +107,8 @@ class Intake:
         self._transform = transform or (lambda entry: entry)
         thinning = thinning or Thinning()
         self._intervals = {
-            "frame": thinning.frame_interval_secs * _NANOS,
+            "rgba": thinning.colour_interval_secs * _NANOS,
+            "depth": thinning.depth_interval_secs * _NANOS,
             "hypotheses": thinning.hypotheses_interval_secs * _NANOS,
         }
         self._last_kept: dict[str, int] = {}
@@ -173,7 +176,7 @@ class Intake:
             workers[parsed.worker] = head.status in _FINAL_STATUSES
 
     def _is_thinned(self, parsed: topics.Parsed, entry: Entry) -> bool:
-        interval = self._intervals.get(parsed.kind)
+        interval = self._intervals.get(parsed.names[1] if parsed.kind == "frame" else parsed.kind)
         if not interval:
             return False
         last = self._last_kept.get(entry.topic)
