@@ -92,7 +92,8 @@ def install(profile: str, installed: str | None) -> None:
     pip("install", "--quiet", "--constraint", "constraints.txt", "uv")
     uv = str(VENV / "bin" / "uv")
     constraints = ["--constraint", "constraints.txt", "--override", "conf/monty-overrides.txt"]
-    run([uv, "pip", "install", "--python", str(VENV_PYTHON), *constraints, *arguments])
+    quiet = [] if sys.stderr.isatty() else ["--quiet"]
+    run([uv, "pip", "install", *quiet, "--python", str(VENV_PYTHON), *constraints, *arguments])
 
 
 def pip(*arguments: str) -> None:
