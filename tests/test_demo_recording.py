@@ -8,13 +8,16 @@ from collections import Counter
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 from mcap.reader import make_reader
+from subscriber import Subscriber
 
 from monty_mqtt import schema, topics
 from monty_mqtt_stack.demo_recording import EXPERIMENTS, LARGEST_BYTES, recording_path
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording_file import Reader
+from monty_mqtt_stack.replay import replay
 
 ROOT = Path(__file__).resolve().parent.parent
 ABSOLUTE = re.compile(r"(?:^|[\s\"'=:(\[,])(?:file://)?(?:/[\w.@+~-]+){2,}|~/")
@@ -100,3 +103,21 @@ def test_both_halves_ran_to_their_end(messages):
     ends = [message for message in messages if isinstance(message, schema.End)]
     assert [(end.status, end.dropped, end.errors) for end in ends] == [("completed", 0, 0)] * 2
     assert [message.status for message in messages if isinstance(message, schema.Status)][-1] == "completed"
+
+
+def test_its_replay_ends_as_the_demo_did(messages, far_side):
+    broker, bridge = far_side.broker, far_side.bridge
+    with Subscriber(broker.host, broker.port, "monty/v1/#") as subscriber:
+        result = replay(recording_path(), zmq_host=bridge.host, zmq_port=bridge.port, speed=0)
+        subscriber.wait_for(lambda _: len(subscriber.messages(schema.End)) == 2)
+    assert (result.unreadable, result.unacknowledged) == (0, 0)
+    for kind in (schema.Progress, schema.Status, schema.EpisodeEnded, schema.Step):
+        before = [one for one in messages if isinstance(one, kind)]
+        after = [one for one in subscriber.messages(kind) if one.run in result.runs.values()]
+        assert [said(one) for one in after] == [said(one) for one in before]
+
+
+def said(message):
+    """What a message says but for who said it when."""
+    new = {"run", "seq", "time_unix_nanos", "estimated_end_unix_nanos"}
+    return {name: value for name, value in msgspec.structs.asdict(message).items() if name not in new}

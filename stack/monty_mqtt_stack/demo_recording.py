@@ -26,7 +26,7 @@ from monty_mqtt_stack.recording_file import Reader, RecordingWriter
 from monty_mqtt_stack.recording_intake import Intake, Thinning
 from monty_mqtt_stack.scrubbing import scrubbed
 
-__all__ = ["EXPERIMENTS", "LARGEST_BYTES", "main", "make", "pack", "recording_path"]
+__all__ = ["EXPERIMENTS", "LARGEST_BYTES", "main", "make", "pack", "recording_path", "replay_argv"]
 
 EXPERIMENTS = ("monty_mqtt_demo_learn", "monty_mqtt_demo_recognise")
 LARGEST_BYTES = 2_000_000
@@ -36,6 +36,8 @@ _THINNING = Thinning(colour_interval_secs=4.0, depth_interval_secs=12.0, hypothe
 _CHUNK_BYTES = 4 << 20
 """Larger than while recording: nothing is lost by it here, and it compresses better."""
 
+_REPLAY_SECS = 90.0
+_LONGEST_PAUSE_SECS = 1.0
 _EXPERIMENT_SECS = 1800.0
 _LISTENING_SECS = 10.0
 _LOG_LINES = 15
@@ -48,6 +50,19 @@ def recording_path() -> Path:
         ServiceError: There is no `conf`; the installation is broken.
     """
     return conf_dir() / "recordings" / "demo.mcap"
+
+
+def replay_argv(zmq_host: str, zmq_port: int) -> list[str]:
+    """Return the command that plays the recording to a bridge, in a time that one likes to watch.
+
+    Raises:
+        ServiceError: There is no `conf`; the installation is broken.
+    """
+    return [
+        *(sys.executable, "-m", "monty_mqtt_stack.replay", str(recording_path())),
+        *("--zmq-host", zmq_host, "--zmq-port", str(zmq_port)),
+        *("--duration-secs", f"{_REPLAY_SECS:g}", "--longest-pause-secs", f"{_LONGEST_PAUSE_SECS:g}"),
+    ]
 
 
 def make(path: Path) -> Recorded:
