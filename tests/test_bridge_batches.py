@@ -1,0 +1,90 @@
+"""Lines gathered to messages of at most 100 points; retained topics that only go forward."""
+
+from __future__ import annotations
+
+from bridge_fixtures import FIRST_STAMP
+
+from monty_mqtt.protocol import Hello
+from monty_mqtt_bridge.batches import Batches
+from monty_mqtt_bridge.fanout import Outgoing
+from monty_mqtt_bridge.retained import RetainedTopics, Stamp
+from monty_mqtt_bridge.workers import Worker
+
+KEY = ("run", "main")
+
+
+def worker() -> Worker:
+    return Worker(Hello(schema_version=1, run="run", worker="main", base=0))
+
+
+def points(batch) -> int:
+    assert batch.outgoing.payload.endswith(b"\n")
+    return batch.outgoing.payload.count(b"\n")
+
+
+def test_a_batch_is_full_before_it_would_have_more_than_100_points():
+    batches, sender = Batches(), worker()
+    receipts = [sender.accept() for _ in range(10)]
+    full = [batch for receipt in receipts for batch in batches.add("run/1", ["m a=1 1"] * 30, receipt, 0.0)]
+    assert [points(batch) for batch in full] == [90, 90, 90]
+    assert full[0].outgoing.topic == "monty/influx/v1/run%2F1"
+    assert (full[0].outgoing.qos, full[0].outgoing.retain) == (1, False)
+    assert full[0].receipts == receipts[:3]
+    assert {receipt.open for receipt in receipts} == {1}
+
+
+def test_a_message_of_many_lines_spreads_over_batches_and_waits_for_all():
+    batches, receipt = Batches(), worker().accept()
+    full = batches.add("run", ["m a=1 1"] * 250, receipt, 0.0)
+    assert [points(batch) for batch in [*full, *batches.flush()]] == [100, 100, 50]
+    assert receipt.open == 3
+
+
+def test_what_waits_is_due_after_a_tenth_of_a_second():
+    batches = Batches()
+    assert batches.next_due() == float("inf")
+    batches.add("a", ["m a=1 1"], None, 5.0)
+    batches.add("b", ["m a=1 1"], None, 5.05)
+    assert batches.next_due() == 5.1
+    assert batches.due(5.09) == []
+    assert [batch.outgoing.topic for batch in batches.due(5.11)] == ["monty/influx/v1/a"]
+    assert [batch.outgoing.topic for batch in batches.flush("b")] == ["monty/influx/v1/b"]
+    assert batches.add("a", [], None, 6.0) == batches.flush() == []
+
+
+def test_safe_is_the_oldest_message_that_still_waits():
+    sender = worker()
+    first, second, third = (sender.accept() for _ in range(3))
+    first.open = second.open = third.open = 1
+    assert sender.safe() == 0
+    second.open = 0
+    assert sender.safe() == 0
+    first.open = 0
+    assert sender.safe() == 2
+    third.open = 0
+    assert sender.safe() == sender.next == 3
+
+
+def said(text: bytes, topic: str = "t") -> Outgoing:
+    return Outgoing(topic, text, qos=1, retain=True)
+
+
+def test_an_older_message_is_sent_but_not_retained():
+    topics = RetainedTopics()
+    topics.seen(KEY, "t", Stamp(50, FIRST_STAMP))
+    assert not topics.pass_through(KEY, Stamp(49, FIRST_STAMP), said(b"old")).retain
+    assert topics.pass_through(KEY, Stamp(50, FIRST_STAMP), said(b"same")).retain
+    assert topics.pass_through(KEY, Stamp(51, FIRST_STAMP), said(b"new")).retain
+    assert topics.pass_through(KEY, Stamp(0, FIRST_STAMP), said(b"other", "u")).retain
+    assert [one.payload for one in topics.latest(KEY)] == [b"new", b"other"]
+
+
+def test_a_new_sender_of_the_name_replaces_what_was_retained_before_it():
+    topics = RetainedTopics()
+    topics.seen(KEY, "t", Stamp(50, FIRST_STAMP))
+    topics.forget_before(KEY, FIRST_STAMP + 1)
+    assert topics.pass_through(KEY, Stamp(0, FIRST_STAMP + 2), said(b"new")).retain
+    topics.forget_before(KEY, FIRST_STAMP + 1)
+    assert not topics.pass_through(KEY, Stamp(-1, FIRST_STAMP + 2), said(b"older")).retain
+    topics.forget(KEY)
+    assert topics.latest(KEY) == []

@@ -1,0 +1,225 @@
+"""Messages -> line protocol, read back by a strict parser of the specification."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+
+import msgspec
+import pytest
+from bridge_fixtures import make
+from examples import EXAMPLES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from line_parser import LineError, Point, parse
+from strategies import NAMES, messages
+
+from monty_mqtt import schema
+from monty_mqtt_bridge import line_protocol
+from monty_mqtt_bridge.line_protocol import Misfits
+from monty_mqtt_bridge.lines import FIELDS, bridge_health, lines_of, run_health
+
+TAGS = {"run", "worker", "experiment", "learning_module", "name", "mode"}
+PYTHON_OF = {float: float, int: int, str: str}
+
+
+def points_of(message, experiment="exp", misfits=None, **how) -> list[Point]:
+    lines = lines_of(message, experiment, Misfits() if misfits is None else misfits, **how)
+    return parse("".join(line + "\n" for line in lines).encode())
+
+
+def by_measurement(points) -> dict[str, list[Point]]:
+    found: dict[str, list[Point]] = {}
+    for point in points:
+        found.setdefault(point.measurement, []).append(point)
+    return found
+
+
+def test_a_step_is_a_point_of_its_own_and_two_per_learning_module():
+    step = EXAMPLES["step"]
+    points = by_measurement(points_of(step))
+    name, module = next(iter(step.learning_modules.items()))
+    whole, of_module = points["step"][:2]
+    assert "learning_module" not in whole.tags
+    assert whole.tags["mode"] == step.mode
+    assert whole.time == step.time_unix_nanos
+    assert whole.fields["total_step"] == step.total_step
+    assert of_module.tags["learning_module"] == name
+    assert of_module.fields["most_likely_object"] == module.most_likely.object
+    assert of_module.fields["evidence"] == module.most_likely.evidence
+    assert of_module.fields["margin"] == module.margin
+    assert of_module.fields["possible_matches"] == len(module.possible_matches)
+    evidence = points["evidence"][0]
+    assert evidence.fields == {name: value for name, value in module.evidence.items() if value is not None}
+
+
+def test_an_episode_carries_correct_and_used_mlh_as_whole_numbers():
+    ended = EXAMPLES["episode_ended"]
+    whole, of_module, *_ = points_of(ended)
+    assert whole.fields["correct"] == ended.correct
+    assert whole.fields["outcome"] == ended.outcome
+    assert of_module.fields["correct"] in (0, 1)
+    assert of_module.fields["used_mlh"] in (0, 1)
+
+
+def test_a_metric_is_one_float_and_its_metadata_one_string():
+    (point,) = points_of(make(schema.Metric, 0, name="los s", value=3, metadata={"epoch": 1, "who": 'a"b'}))
+    assert point.tags["name"] == "los s"
+    assert point.fields == {"value": 3.0, "metadata": '{"epoch":1,"who":"a\\"b"}'}
+    assert isinstance(point.fields["value"], float)
+
+
+def test_a_metric_that_was_not_finite_has_no_value():
+    assert points_of(make(schema.Metric, 0, value=None)) == []
+    (point,) = points_of(make(schema.Metric, 0, value=None, metadata={"a": 1}))
+    assert list(point.fields) == ["metadata"]
+
+
+def test_progress_has_the_accuracy_ready():
+    (point,) = points_of(make(schema.Progress, 0, episodes_done=8, correct=6, outcomes={"correct": 6, "time_out": 2}))
+    assert point.fields["accuracy"] == 0.75
+    assert "accuracy" not in points_of(make(schema.Progress, 0))[0].fields
+
+
+@pytest.mark.parametrize(("word", "code"), schema.STATUS_CODES.items())
+def test_a_status_carries_its_code(word, code):
+    (point,) = points_of(make(schema.Status, 0, status=word))
+    assert (point.fields["status"], point.fields["status_code"]) == (word, code)
+
+
+def test_what_the_bridge_says_of_a_status_is_a_series_of_its_own():
+    status = make(schema.Status, 0)
+    assert points_of(status)[0].tags != points_of(status, by_bridge=True)[0].tags
+
+
+@pytest.mark.parametrize(
+    "kind", ["info", "data", "state", "hypotheses", "frame", "object_model", "end", "command_result"]
+)
+def test_these_do_not_go_to_influxdb(kind):
+    assert points_of(EXAMPLES[kind]) == []
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_the_golden_examples_fit(kind):
+    if kind == "command":
+        return
+    misfits = Misfits()
+    points_of(EXAMPLES[kind], misfits=misfits)
+    assert misfits.count == 0, misfits.last
+
+
+@settings(deadline=None)
+@given(messages(), st.one_of(st.none(), NAMES))
+def test_any_message_reads_back_with_declared_types_only(message, experiment):
+    points = points_of(message, experiment)
+    series_and_times = [(one.measurement, tuple(one.tags.items()), one.time) for one in points]
+    assert len(set(series_and_times)) == len(points), "two points share series and time"
+    for point in points:
+        assert set(point.tags) <= TAGS
+        assert point.time == message.time_unix_nanos
+        for name, value in point.fields.items():
+            assert type(value) is (float if point.measurement == "evidence" else FIELDS[point.measurement][name])
+
+
+@given(messages())
+def test_a_message_sent_again_is_the_same_points(message):
+    assert lines_of(message, "e", Misfits()) == lines_of(
+        msgspec.json.decode(schema.encode(message), type=type(message)), "e", Misfits()
+    )
+
+
+def plain(name: str) -> str:
+    """Undo the percent-encoding of what may not stand in a tag or key."""
+    return "" if name == "%" else re.sub(r"(?:%[0-9A-F]{2})+", lambda found: urllib.parse.unquote(found[0]), name)
+
+
+@given(NAMES)
+def test_a_tag_reads_back_whatever_the_name(name):
+    line = line_protocol.point({"a": int}, line_protocol.series("m", "name", name), [("a", 1)], 5, Misfits())
+    assert plain(parse(f"{line}\n".encode())[0].tags["name"]) == name
+
+
+@given(st.dictionaries(NAMES, st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+def test_evidence_reads_back_whatever_the_objects(evidence):
+    misfits = Misfits()
+    line = line_protocol.floats("evidence", evidence, 5, misfits)
+    read = parse(f"{line}\n".encode())[0].fields if line else {}
+    assert {plain(name): value for name, value in read.items()} == {n: v for n, v in evidence.items() if n}
+    assert misfits.count == ("" in evidence)
+
+
+@given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=300))
+def test_a_string_reads_back_but_for_control_characters(text):
+    line = line_protocol.point({"a": str}, "m", [("a", text)], 5, Misfits())
+    expected = re.sub("[\x00-\x08\x0b-\x1f\x7f]", "\N{REPLACEMENT CHARACTER}", text)
+    assert parse(f"{line}\n".encode())[0].fields["a"] == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["a\\", "a\\,b=c d", "\\n", "%2F", "%", "100%", "a\nb", "\x00", "日本", "🤖", "a,b", "a=b", "a b", "'\""]
+)
+def test_troublesome_names(name):
+    prefix = line_protocol.series("m", "name", name)
+    line = line_protocol.point({"a": int}, prefix, [("a", 1)], 5, Misfits())
+    assert plain(parse(f"{line}\n".encode())[0].tags["name"]) == name
+
+
+def test_a_missing_tag_is_left_out_and_an_empty_one_written():
+    assert line_protocol.series("m", "a", None, "b", "") == "m,b=%"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(int, 2**63), (int, -(2**63) - 1), (int, 1.0), (int, "1"), (float, "1"), (float, float("nan")), (float, float("-inf")),
+     (float, 10**400), (float, True), (str, 1), (str, None)],
+)  # fmt: skip
+def test_what_does_not_fit_is_counted_and_not_sent(kind, value):
+    misfits = Misfits()
+    assert line_protocol.point({"a": kind}, "m", [("a", value)], 5, misfits) is None
+    assert misfits.count == (value is not None)
+
+
+@pytest.mark.parametrize("name", ["time", "_field", "_measurement", "_time", "", "x" * 70_000])
+def test_an_object_that_influxdb_has_no_room_for_is_counted_and_not_sent(name):
+    misfits = Misfits()
+    line = line_protocol.floats("evidence", {name: 1.0, "mug": 2.0}, 5, misfits)
+    assert parse(f"{line}\n".encode())[0].fields == {"mug": 2.0}
+    assert misfits.count == 1
+
+
+@pytest.mark.parametrize("time", [2**63, -(2**63), 2**63 - 1])
+def test_a_time_outside_influxdbs_range_is_counted_and_not_sent(time):
+    misfits = Misfits()
+    assert lines_of(make(schema.Metric, 0, time_unix_nanos=time), None, misfits) == []
+    assert misfits.count == 1
+
+
+def test_names_too_long_for_a_series_are_counted_and_not_sent():
+    misfits = Misfits()
+    assert lines_of(make(schema.Metric, 0, run="r" * 65_000), None, misfits) == []
+    assert misfits.count == 1
+
+
+def test_long_text_is_cut():
+    (point,) = points_of(make(schema.Log, 0, level="error", message="é" * 100_000))
+    assert len(point.fields["message"].encode()) <= line_protocol.LONGEST_STRING_BYTES
+    assert point.fields["message"].endswith("é…")
+
+
+def test_run_health_and_bridge_health():
+    misfits = Misfits()
+    values = {"status_code": 1, "stalled": True, "secs_since_step": 0.5, "lost": 0, "dropped": 0}
+    (point,) = parse(f"{run_health('r', 'w', 'e', values, 7, misfits)}\n".encode())
+    assert point.fields == {**values, "stalled": 1}
+    (point,) = parse(f"{bridge_health('b', {'lost': 3, 'other': 1}, 7, misfits)}\n".encode())
+    assert point == Point("bridge_health", {"name": "b"}, {"lost": 3}, 7)
+    assert misfits.count == 0
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["m a=1", "m a=1 5 ", "m a= 5", 'm a="x 5', "m,=b a=1 5", "m,b= a=1 5", "m,b=x\\ a=1 5", "m a=nan 5", "m a=1,a=2 5", "m,b=1,a=2 a=1 5", "m time=1 5", " a=1 5", "m a=9223372036854775808i 5"],
+)  # fmt: skip
+def test_the_parser_of_these_tests_is_strict(bad):
+    with pytest.raises(LineError):
+        parse(f"{bad}\n".encode())

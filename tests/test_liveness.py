@@ -1,0 +1,174 @@
+"""Who lives, who is stalled, who is gone; with a clock that the test turns."""
+
+from __future__ import annotations
+
+import pytest
+from bridge_fixtures import FIRST_STAMP, make
+
+from monty_mqtt import schema
+from monty_mqtt.protocol import Hello
+from monty_mqtt_bridge.liveness import GRACE_SECS, Liveness
+from monty_mqtt_bridge.workers import Worker
+
+NOW_NANOS = FIRST_STAMP + 10**12
+
+
+def worker(started: int = FIRST_STAMP, base: int = 0) -> Worker:
+    return Worker(Hello(schema_version=1, run="run", worker="main", base=base, started_unix_nanos=started))
+
+
+class Story:
+    """One worker's life, told second by second."""
+
+    def __init__(self) -> None:
+        self.worker = worker()
+        self.liveness = Liveness(0.0)
+        self.liveness.joined(self.worker, NOW_NANOS)
+
+    def hears(self, kind, now, **fields):
+        message = make(kind, self.worker.next, **fields)
+        self.worker.next += 1
+        return self.liveness.heard(message, now, NOW_NANOS)
+
+    def tick(self, now):
+        return self.liveness.tick(now, NOW_NANOS)
+
+    def runs(self, now=0.0):
+        self.hears(schema.Status, now, status="running")
+        return self
+
+
+def test_a_worker_that_vanishes_without_end_is_disconnected_within_ten_seconds_and_returns():
+    story = Story().runs()
+    story.hears(schema.Step, 1.0)
+    story.liveness.left(story.worker, 2.0)
+    assert story.tick(2.0 + GRACE_SECS - 0.1) == []
+    (status,) = story.tick(2.0 + GRACE_SECS)
+    assert GRACE_SECS + 1 <= 10, "ticks are a second apart"
+    assert (status.status, status.highest_seq, status.seq) == ("disconnected", 1, 1)
+    assert story.tick(20.0) == []
+    assert story.liveness.lives[story.worker.key].live is False
+    (status,) = story.liveness.joined(story.worker, NOW_NANOS)
+    assert (status.status, status.highest_seq, status.seq) == ("running", None, 1)
+    assert story.liveness.lives[story.worker.key].live
+
+
+def test_a_short_break_is_nothing_to_say():
+    story = Story().runs()
+    story.liveness.left(story.worker, 2.0)
+    assert story.liveness.joined(story.worker, NOW_NANOS) == []
+    assert story.tick(100.0) == []
+
+
+@pytest.mark.parametrize("word", ["completed", "aborted", "error"])
+def test_a_worker_that_said_how_it_ended_is_not_disconnected(word):
+    story = Story().runs()
+    story.hears(schema.Status, 1.0, status=word)
+    story.liveness.left(story.worker, 2.0)
+    assert story.tick(100.0) == []
+
+
+def test_an_end_without_its_status_is_completed_by_the_bridge():
+    story = Story().runs()
+    (status,) = story.hears(schema.End, 1.0, status="completed", dropped=3)
+    assert (status.status, status.seq, status.dropped) == ("completed", 1, 3)
+    story.liveness.left(story.worker, 2.0)
+    assert story.tick(100.0) == []
+    assert Story().runs().hears(schema.End, 1.0, status="no word of ours") == []
+
+
+def test_an_end_with_its_status_says_nothing_more():
+    story = Story().runs()
+    story.hears(schema.Status, 1.0, status="completed")
+    assert story.hears(schema.End, 1.0, status="completed") == []
+
+
+def test_stalled_after_30_seconds_without_a_step_and_no_more_with_the_next():
+    story = Story().runs()
+    for now in (1.0, 2.0, 2.5):
+        assert story.hears(schema.Step, now) == []
+    assert story.tick(32.4) == []
+    (status,) = story.tick(32.6)
+    assert (status.status, status.stalled) == ("running", True)
+    assert story.tick(40.0) == []
+    (status,) = story.hears(schema.Step, 41.0)
+    assert (status.status, status.stalled) == ("running", False)
+
+
+def test_slow_steps_are_given_twenty_times_their_median():
+    story = Story().runs()
+    for now in (0.0, 3.0, 6.0, 9.0, 100.0):
+        story.hears(schema.Step, now)
+    assert story.tick(100.0 + 59.0) == []
+    assert story.tick(100.0 + 61.0)[0].stalled
+
+
+def test_what_never_steps_or_is_paused_does_not_stall():
+    story = Story().runs()
+    assert story.tick(1000.0) == []
+    story.hears(schema.EpisodeStarted, 1000.0, mode="eval", epoch=0, episode=0)
+    story.hears(schema.Status, 1001.0, status="paused")
+    assert story.tick(2000.0) == []
+    story.hears(schema.Status, 2000.0, status="running")
+    assert story.tick(2001.0)[0].stalled
+
+
+def test_while_nobody_could_be_heard_nobody_stalled():
+    story = Story().runs()
+    story.hears(schema.Step, 1.0)
+    story.liveness.excuse(500.0)
+    assert story.tick(501.0) == []
+
+
+def retained(word="running", seq=50, time=FIRST_STAMP + 50):
+    return make(schema.Status, seq, status=word, time_unix_nanos=time)
+
+
+def test_retained_runs_that_do_not_come_back_are_disconnected_after_ten_seconds():
+    liveness = Liveness(0.0)
+    liveness.remember(retained())
+    assert liveness.tick(9.9, NOW_NANOS) == []
+    (status,) = liveness.tick(10.0, NOW_NANOS)
+    assert (status.status, status.seq, status.highest_seq) == ("disconnected", 50, 50)
+
+
+@pytest.mark.parametrize("word", ["completed", "aborted", "error"])
+def test_retained_runs_that_are_over_stay_so(word):
+    liveness = Liveness(0.0)
+    liveness.remember(retained(word))
+    assert liveness.tick(100.0, NOW_NANOS) == []
+
+
+def test_a_retained_run_that_comes_back_goes_on():
+    liveness, back = Liveness(0.0), worker(base=40)
+    liveness.remember(retained())
+    assert liveness.joined(back, NOW_NANOS) == []
+    assert liveness.tick(100.0, NOW_NANOS) == []
+    assert liveness.lives[back.key].highest_seq == 50
+
+
+def test_a_run_retained_as_disconnected_runs_again_when_it_comes_back():
+    liveness = Liveness(0.0)
+    liveness.remember(retained("disconnected"))
+    assert liveness.tick(100.0, NOW_NANOS) == []
+    (status,) = liveness.joined(worker(), NOW_NANOS)
+    assert (status.status, status.seq) == ("running", 50)
+
+
+def test_a_new_sender_of_the_name_has_a_life_of_its_own():
+    liveness = Liveness(0.0)
+    liveness.remember(retained("disconnected"))
+    later = worker(started=FIRST_STAMP + 100)
+    assert liveness.joined(later, NOW_NANOS) == []
+    assert liveness.lives[later.key].highest_seq == 0
+
+
+def test_what_is_long_over_is_forgotten_and_what_lives_is_not():
+    story = Story().runs()
+    assert story.liveness.forget(10_000.0) == []
+    story.hears(schema.End, 1.0)
+    story.liveness.left(story.worker, 2.0)
+    assert story.liveness.forget(500.0) == []
+    assert story.liveness.forget(700.0) == [("run", "main")]
+    assert not story.liveness.lives
+    assert story.hears(schema.Step, 701.0) == []
