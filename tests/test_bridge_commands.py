@@ -41,11 +41,10 @@ def refusal(decision) -> str:
 
 
 def test_a_command_goes_to_the_worker_it_names():
-    decision = Desk().asks("b", reason="enough", issued_unix_nanos=NOW - 29 * 10**9)
+    issued = NOW - 29 * 10**9
+    decision = Desk().asks("b", reason="enough", issued_unix_nanos=issued)
     assert decision.targets == (("r", "b"),)
-    assert decision.command == schema.Command(
-        id="1", command="abort", reason="enough", issued_unix_nanos=NOW - 29 * 10**9
-    )
+    assert decision.command == schema.Command(id="1", command="abort", reason="enough", issued_unix_nanos=issued)
     assert decision.results == ()
 
 
@@ -126,9 +125,10 @@ def test_the_answer_carries_the_highest_seq_of_the_worker():
     assert desk.asks(run="x").results[0].seq == 0
 
 
-@pytest.mark.parametrize(
-    "topic", ["monty/v1/r/a/metric/command", "monty/v1/r/command", "other", "monty/v1/r%2f/a/command"]
-)
+OTHERS = ["monty/v1/r/a/metric/command", "monty/v1/r/command", "other", "monty/v1/r%2f/a/command"]
+
+
+@pytest.mark.parametrize("topic", OTHERS)
 def test_other_topics_are_none_of_its_business(topic):
     assert Desk().commands.decide(Incoming(topic, b"{}", retain=False), NOW) == (None, (), ())
 
