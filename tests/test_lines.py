@@ -170,9 +170,20 @@ def test_a_missing_tag_is_left_out_and_an_empty_one_written():
 
 @pytest.mark.parametrize(
     ("kind", "value"),
-    [(int, 2**63), (int, -(2**63) - 1), (int, 1.0), (int, "1"), (float, "1"), (float, float("nan")), (float, float("-inf")),
-     (float, 10**400), (float, True), (str, 1), (str, None)],
-)  # fmt: skip
+    [
+        (int, 2**63),
+        (int, -(2**63) - 1),
+        (int, 1.0),
+        (int, "1"),
+        (float, "1"),
+        (float, float("nan")),
+        (float, float("-inf")),
+        (float, 10**400),
+        (float, True),
+        (str, 1),
+        (str, None),
+    ],
+)
 def test_what_does_not_fit_is_counted_and_not_sent(kind, value):
     misfits = Misfits()
     assert line_protocol.point({"a": kind}, "m", [("a", value)], 5, misfits) is None
@@ -218,8 +229,22 @@ def test_run_health_and_bridge_health():
 
 @pytest.mark.parametrize(
     "bad",
-    ["m a=1", "m a=1 5 ", "m a= 5", 'm a="x 5', "m,=b a=1 5", "m,b= a=1 5", "m,b=x\\ a=1 5", "m a=nan 5", "m a=1,a=2 5", "m,b=1,a=2 a=1 5", "m time=1 5", " a=1 5", "m a=9223372036854775808i 5"],
-)  # fmt: skip
+    [
+        "m a=1",
+        "m a=1 5 ",
+        "m a= 5",
+        'm a="x 5',
+        "m,=b a=1 5",
+        "m,b= a=1 5",
+        "m,b=x\\ a=1 5",
+        "m a=nan 5",
+        "m a=1,a=2 5",
+        "m,b=1,a=2 a=1 5",
+        "m time=1 5",
+        " a=1 5",
+        "m a=9223372036854775808i 5",
+    ],
+)
 def test_the_parser_of_these_tests_is_strict(bad):
     with pytest.raises(LineError):
         parse(f"{bad}\n".encode())
