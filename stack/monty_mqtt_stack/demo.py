@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import List, NamedTuple
 
-from monty_mqtt.conf_dir import conf_dir
 from monty_mqtt.errors import MontyMqttError, ServiceError
+from monty_mqtt_stack.demo_recording import replay_argv
 from monty_mqtt_stack.experiment import Watch, experiment_argv, new_run_id
 from monty_mqtt_stack.progress import make_display
 from monty_mqtt_stack.services import Plan
@@ -20,9 +20,8 @@ from monty_mqtt_stack.state import StateDir
 from monty_mqtt_stack.stopping import Stopped, StopSignals
 from monty_mqtt_stack.summary import summary
 
-__all__ = ["demo_recording", "main"]
+__all__ = ["main"]
 
-_RECORDING = Path("recordings", "demo.mcap")
 _DIRECTORIES = ("MONTY_LOGS", "MONTY_MODELS", "MONTY_DATA")
 
 
@@ -52,18 +51,6 @@ def main() -> int:
     return code
 
 
-def demo_recording() -> Path:
-    """Return the committed recording of the demo.
-
-    Raises:
-        ServiceError: It is not there; only a checkout has it.
-    """
-    path = conf_dir().parent / _RECORDING
-    if not path.is_file():
-        raise ServiceError(f"no recording {path}: only a checkout has it")
-    return path
-
-
 def _real(state: StateDir) -> List[_Part]:
     defaults = {name: str(state.path / "monty" / name.removeprefix("MONTY_").lower()) for name in _DIRECTORIES}
     for name, value in {"MUJOCO_GL": "egl", "WANDB_MODE": "disabled", **defaults}.items():
@@ -79,10 +66,7 @@ def _real(state: StateDir) -> List[_Part]:
 def _replayed(watch: Watch) -> List[_Part]:
     if watch.address is None:
         raise ServiceError("nothing to replay to without a broker and a bridge")
-    host, port = watch.address.zmq
-    flags = ["--zmq-host", host, "--zmq-port", str(port)]
-    argv = [sys.executable, "-m", "monty_mqtt_stack.replay", str(demo_recording()), *flags]
-    return [_Part("demo, replayed", argv, "", "replay")]
+    return [_Part("demo, replayed", replay_argv(*watch.address.zmq), "", "replay")]
 
 
 if __name__ == "__main__":
