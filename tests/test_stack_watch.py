@@ -83,14 +83,25 @@ def test_the_summary_names_the_error():
 @pytest.mark.parametrize("name", ["demo-learn-1", "demo-learn-12", "demo-r"])
 def test_a_run_is_picked_by_its_id_or_a_unique_beginning(name):
     runs = ["demo-learn-1", "demo-learn-12", "demo-recognise-3"]
-    assert pick_run(name, runs) == next(run for run in runs if run.startswith(name))
+    assert pick_run(name, known(**dict.fromkeys(runs, "running"))) == next(run for run in runs if run.startswith(name))
+
+
+def known(**statuses):
+    runs = Runs()
+    for run, status in statuses.items():
+        runs.apply(message(schema.Status, 1, run=run, status=status))
+    return runs
+
+
+def test_of_several_runs_the_live_one_is_meant():
+    assert pick_run("demo", known(**{"demo-1": "completed", "demo-2": "running", "demo-3": "error"})) == "demo-2"
 
 
 def test_an_ambiguous_or_unknown_run_names_what_there_is():
     with pytest.raises(ServiceError, match=r"any of demo-1, demo-2"):
-        pick_run("demo", ["demo-1", "demo-2"])
+        pick_run("demo", known(**{"demo-1": "completed", "demo-2": "error"}))
     with pytest.raises(ServiceError, match=r"known are: demo-1"):
-        pick_run("other", ["demo-1"])
+        pick_run("other", known(**{"demo-1": "running"}))
 
 
 @pytest.mark.parametrize(

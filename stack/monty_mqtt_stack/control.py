@@ -69,7 +69,7 @@ def abort(
                 bridge = one.payload
             elif (message := decode(one.topic, one.payload)) is not None:
                 runs.apply(message)
-        name = pick_run(run, runs.names())
+        name = pick_run(run, runs)
         asked = _live_workers(runs, name, worker)
         asking = schema.Command(
             id=secrets.token_hex(8), command="abort", reason=reason, issued_unix_nanos=time.time_ns()

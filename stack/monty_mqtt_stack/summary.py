@@ -37,9 +37,9 @@ def summary(workers: List[Worker]) -> List[str]:
 def micros_per_step(workers: List[Worker]) -> Optional[float]:
     """Return our mean cost per step, microseconds, weighted by the workers' steps; None where no worker says it."""
     costs = [
-        (worker.end.monitor_micros_per_step, 1 + (worker.step.total_step if worker.step else 0))
+        (worker.micros_per_step, 1 + (worker.step.total_step if worker.step else 0))
         for worker in workers
-        if worker.end and worker.end.monitor_micros_per_step is not None
+        if worker.micros_per_step is not None
     ]
     steps = sum(count for _, count in costs)
     return sum(micros * count for micros, count in costs) / steps if costs else None

@@ -13,7 +13,7 @@ from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.readable import readable
 from monty_mqtt_stack.stopping import StopSignals
 from monty_mqtt_stack.subscriber import Broker, Subscriber
-from monty_mqtt_stack.watch import decode, pick_run
+from monty_mqtt_stack.watch import Runs, decode, pick_run
 
 __all__ = ["command", "tail"]
 
@@ -59,5 +59,8 @@ def _say(line: str) -> None:
 
 def _choose(broker: Broker, run: str) -> str:
     with Subscriber(broker, [f"{topics.JSON_PREFIX}/+/+/status"]) as subscriber:
-        decoded = (decode(one.topic, one.payload) for one in subscriber.retained())
-        return pick_run(run, dict.fromkeys(message.run for message in decoded if message))
+        runs = Runs()
+        for one in subscriber.retained():
+            if (message := decode(one.topic, one.payload)) is not None:
+                runs.apply(message)
+    return pick_run(run, runs)

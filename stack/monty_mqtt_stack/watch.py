@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError, ServiceError
@@ -33,6 +33,8 @@ class Worker:
     step: Optional[schema.Step] = None
     end: Optional[schema.End] = None
     episodes: Dict[Tuple[str, int, int], schema.EpisodeEnded] = field(default_factory=dict)
+    steps_seen: int = 0
+    _micros_seen: float = 0.0
 
     @property
     def word(self) -> str:
@@ -74,11 +76,21 @@ class Worker:
         ended = self.end.dropped + self.end.bulk_dropped if self.end else 0
         return max(ended, self.status.dropped if self.status else 0)
 
+    @property
+    def micros_per_step(self) -> Optional[float]:
+        """What the monitor costs a step on the experiment's thread: as the worker sums it up, else as we saw it."""
+        if self.end and self.end.monitor_micros_per_step is not None:
+            return self.end.monitor_micros_per_step
+        return self._micros_seen / self.steps_seen if self.steps_seen else None
+
     def apply(self, message: schema.Message) -> None:
         """Take a message into account. Messages may come twice and late: the highest seq of a kind wins."""
         if isinstance(message, schema.EpisodeEnded):
             self.episodes[message.mode, message.epoch, message.episode] = message
             return
+        if isinstance(message, schema.Step) and message.monitor_micros is not None:
+            self.steps_seen += 1
+            self._micros_seen += message.monitor_micros
         name = _FIELDS.get(type(message))
         if name is None:
             return
@@ -130,18 +142,20 @@ def decode(topic: str, payload: bytes) -> Optional[schema.Message]:
     return message if isinstance(message, schema.Message) else None
 
 
-def pick_run(name: str, known: Iterable[str]) -> str:
-    """Return the run of this id, or whose id alone begins so.
+def pick_run(name: str, runs: Runs) -> str:
+    """Return the run of this id, else the one live run whose id begins so, else the one ended run whose id does.
 
     Raises:
         ServiceError: None does, or several do.
     """
-    runs = list(known)
-    if name in runs:
+    known = runs.names()
+    if name in known:
         return name
-    matching = [run for run in runs if run.startswith(name)]
+    live = {one.run for one in runs.workers.values() if one.is_live}
+    beginning = [run for run in known if run.startswith(name)]
+    matching = [run for run in beginning if run in live] or beginning
     if len(matching) == 1:
         return matching[0]
     if matching:
         raise ServiceError(f"run {name!r} could be any of {', '.join(matching)}: give more of its id")
-    raise ServiceError(f"no run {name!r} at this broker; known are: {', '.join(runs) or 'none'}")
+    raise ServiceError(f"no run {name!r} at this broker; known are: {', '.join(known) or 'none'}")
