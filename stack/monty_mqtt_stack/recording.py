@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -22,7 +23,7 @@ from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber
 __all__ = ["Recorded", "main", "record"]
 
 _POLL_SECS = 0.2
-_SETTLE_SECS = 2.0
+_SETTLE_SECS = 1.0
 """How long it must have been quiet after the last end: another worker of the run may begin."""
 
 
@@ -50,7 +51,7 @@ def record(
     run: str | None = None,
     until: threading.Event | None = None,
     ends_with_runs: bool = True,
-    listening: threading.Event | None = None,
+    on_listening: Callable[[], object] | None = None,
     intake: Intake | None = None,
 ) -> Recorded:
     """Record until `until` is set or, unless told otherwise, every run in the recording has ended.
@@ -62,7 +63,7 @@ def record(
         run: The one run to record, with what is retained of it; None records every run that publishes from now on.
         until: Set it to stop.
         ends_with_runs: Whether it stops when all runs in it have ended; False where more runs may follow.
-        listening: Is set when the broker has confirmed the subscription: from then on nothing is missed.
+        on_listening: Called when the broker has confirmed the subscription: from then on nothing is missed.
         intake: What to keep; by default everything of `run`.
 
     Raises:
@@ -73,8 +74,8 @@ def record(
     level = "+" if run is None else topics.escape(run)
     filters = [f"{prefix}/{level}/#" for prefix in (topics.JSON_PREFIX, topics.RAW_PREFIX)]
     with RecordingWriter(path) as writer, Subscriber(Broker(broker_host, broker_port), filters) as subscriber:
-        if listening:
-            listening.set()
+        if on_listening:
+            on_listening()
         heard_at = time.monotonic()
         while not (until and until.is_set()):
             arrived = subscriber.get(_POLL_SECS)
@@ -109,9 +110,21 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: until.set())
     thinning = Thinning(**{name: getattr(options, name) for name in Thinning.__struct_fields__})
     intake = Intake(run=options.run, thinning=thinning)
-    recorded = record(options.host, options.port, options.output, run=options.run, until=until, intake=intake)
-    print(f"{recorded.path}: {recorded.counts.written} messages of {len(recorded.runs)} runs")  # noqa: T201 - output
+    recorded = record(
+        options.host,
+        options.port,
+        options.output,
+        run=options.run,
+        until=until,
+        on_listening=lambda: _say(f"recording to {options.output} until the runs have ended, or Ctrl+C"),
+        intake=intake,
+    )
+    _say(f"{recorded.counts.written} messages of {', '.join(recorded.runs) or 'no run'}")
     return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a command's output
 
 
 if __name__ == "__main__":
