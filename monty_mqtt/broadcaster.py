@@ -258,4 +258,6 @@ class ZmqBroadcaster:
 
 
 def _revive(token: str, settings: Settings) -> ZmqBroadcaster:
+    if not settings.enabled:
+        return ZmqBroadcaster.of_child(settings, token)
     return processes.revive(token, lambda: ZmqBroadcaster.of_child(settings, token))
