@@ -11,6 +11,8 @@ import array
 import sys
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from monty_mqtt.observe import greatest, unmasked
+
 __all__ = ["Cloud", "Image", "hypothesis_cloud", "images", "points"]
 
 _PIXEL_CHANNELS = 4
@@ -36,6 +38,12 @@ class Cloud(NamedTuple):
     buffers: Tuple[bytes, bytes, bytes]
 
 
+class _Space(NamedTuple):
+    graph: str
+    evidence: Any
+    locations: Any
+
+
 def images(observations: Any) -> Iterator[Image]:
     """Yield the camera and depth image of every sensor of every agent."""
     for sensors in observations.values():
@@ -54,19 +62,22 @@ def hypothesis_cloud(lm: Any, most: int) -> Optional[Cloud]:
     The object with the strongest hypothesis is looked at first: of the others only what beats its weakest kept one can
     still be among the strongest, so that little has to be sorted once a learning module favours an object.
     """
-    spaces = [(graph, space) for graph, space in lm._hypotheses.items() if len(space.evidence)]
+    spaces = [
+        _Space(str(graph), unmasked(space.evidence), space.locations)
+        for graph, space in lm._hypotheses.items()
+        if len(space.evidence)
+    ]
     if not spaces:
         return None
-    spaces.sort(key=lambda item: item[1].evidence.item(item[1].evidence.argmax()), reverse=True)
+    spaces.sort(key=lambda space: greatest(space.evidence), reverse=True)
     kept: List[Tuple[float, int, int]] = []
     floor: Optional[float] = None
-    for number, (_, space) in enumerate(spaces):
-        strongest = _strongest(space.evidence, most, floor)
-        kept.extend((value, number, index) for value, index in strongest)
+    for number, space in enumerate(spaces):
+        kept.extend((value, number, index) for value, index in _strongest(space.evidence, most, floor))
         kept.sort(reverse=True)
         del kept[most:]
         floor = kept[-1][0] if len(kept) == most else None
-    return _packed([graph for graph, _ in spaces], [space for _, space in spaces], kept)
+    return _packed(spaces, kept)
 
 
 def points(positions: Any) -> Tuple[int, bytes]:
@@ -89,7 +100,7 @@ def _strongest(evidence: Any, most: int, floor: Optional[float]) -> Sequence[Tup
     return list(zip(evidence[indices].tolist(), indices.tolist()))
 
 
-def _packed(graphs: List[str], spaces: List[Any], kept: List[Tuple[float, int, int]]) -> Cloud:
+def _packed(spaces: List[_Space], kept: List[Tuple[float, int, int]]) -> Cloud:
     chosen: Dict[int, List[int]] = {}
     for _, number, index in kept:
         chosen.setdefault(number, []).append(index)
@@ -100,7 +111,7 @@ def _packed(graphs: List[str], spaces: List[Any], kept: List[Tuple[float, int, i
         objects.extend([place] * len(indices))
     if sys.byteorder == "big":
         objects.byteswap()
-    names = [str(graphs[number]) for number in chosen]
+    names = [spaces[number].graph for number in chosen]
     buffers = (b"".join(locations), b"".join(evidence), objects.tobytes())
     return Cloud(names, len(kept), sum(len(space.evidence) for space in spaces), buffers)
 

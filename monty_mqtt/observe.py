@@ -19,7 +19,7 @@ import msgspec
 from monty_mqtt.parts import Hypothesis, LearningModuleStep, SensorModuleStep
 from monty_mqtt.rotations import Quaternion, angle_degs, from_matrix, from_scalar_first, product
 
-__all__ = ["ModelReader", "ModelStep", "has_evidence", "mode_of", "quaternion_of_target"]
+__all__ = ["ModelReader", "ModelStep", "greatest", "has_evidence", "mode_of", "quaternion_of_target", "unmasked"]
 
 _EVIDENCE_MODULE = "tbp.monty.frameworks.models.evidence_matching.learning_module"
 _PLAIN = frozenset({bool, int, float, str, list})
@@ -88,6 +88,28 @@ def mode_of(monty: Any) -> str:
 def has_evidence(lm: Any) -> bool:
     """Return whether a learning module keeps evidence per hypothesis, as EvidenceGraphLM and its kin do."""
     return hasattr(lm, "_hypotheses") and hasattr(lm, "current_mlh") and hasattr(lm, "evidence_for_each_graph")
+
+
+def unmasked(values: Any) -> Any:
+    """Return an array of evidence as a plain one. Monty's voting makes masked arrays, whose every method is slow.
+
+    What is masked becomes minus infinity, so that it is never the greatest, as numpy has it.
+    """
+    if not hasattr(values, "filled"):
+        return values
+    return values.filled(-math.inf) if values.mask.any() else values.data
+
+
+def greatest(values: Any) -> float:
+    """Return the greatest of an array of evidence; as `max(unmasked(values))`, faster."""
+    if not hasattr(values, "filled"):
+        return values.item(values.argmax())  # type: ignore[no-any-return]
+    plain, mask = values.data, values.mask
+    index = plain.argmax()
+    if mask.ndim and mask[index]:
+        plain = unmasked(values)
+        index = plain.argmax()
+    return plain.item(index)  # type: ignore[no-any-return]
 
 
 def quaternion_of_target(wxyz_or_xyzw: Any) -> Optional[Quaternion]:
@@ -181,7 +203,7 @@ def _upstream_evidence(lm: Any) -> _Evidence:
             values = hypotheses[graph].evidence
             counts[graph] = size = len(values)
             if size:
-                evidence[graph] = values.item(values.argmax())
+                evidence[graph] = greatest(values)
     return evidence, counts
 
 
