@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from typing import Any, Dict, List, Optional
 
 from monty_mqtt import topics
 from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.readable import counted, table
 from monty_mqtt_stack.state import FarSide, StateDir
-from monty_mqtt_stack.subscriber import Broker, Subscriber
+from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber
 from monty_mqtt_stack.watch import Runs, Worker, decode
 
 __all__ = ["as_json", "as_lines", "collect", "command"]
 
 _KINDS = ("info", "status", "progress")
+_HEALTH_SECS = 2.0
 
 
 def command(options: argparse.Namespace) -> int:
@@ -41,10 +43,10 @@ def collect(broker: Broker, far_side: Optional[FarSide]) -> Dict[str, Any]:
     with Subscriber(broker, [*filters, f"{topics.BRIDGE_PREFIX}/+/status", f"{topics.BRIDGE_PREFIX}/+/health"]) as one:
         for kept in one.retained():
             if kept.topic.startswith(topics.BRIDGE_PREFIX):
-                *_, bridge, what = kept.topic.split("/")
-                bridges.setdefault(topics.unescape(bridge), {})[what] = _plain(kept.payload)
+                _note_bridge(bridges, kept)
             elif (message := decode(kept.topic, kept.payload)) is not None:
                 runs.apply(message)
+        _await_health(one, bridges)
     services = far_side.services if far_side else {}
     return {
         "broker": str(broker),
@@ -71,6 +73,22 @@ def as_lines(status: Dict[str, Any]) -> List[str]:
     for run, workers in status["runs"].items():
         rows += [[run, name, *_cells(one)] for name, one in workers.items()]
     return [*lines, "", *(table(rows) if status["runs"] else ["no runs"])]
+
+
+def _note_bridge(bridges: Dict[str, Dict[str, Any]], told: Arrived) -> None:
+    *_, bridge, what = told.topic.split("/")
+    bridges.setdefault(topics.unescape(bridge), {})[what] = _plain(told.payload)
+
+
+def _await_health(subscriber: Subscriber, bridges: Dict[str, Dict[str, Any]]) -> None:
+    # Health is not retained: it comes once a second from a bridge that lives.
+    deadline = time.monotonic() + _HEALTH_SECS
+    while any("online" in str(told.get("status")) and "health" not in told for told in bridges.values()):
+        one = subscriber.get(deadline - time.monotonic())
+        if one and one.topic.startswith(topics.BRIDGE_PREFIX):
+            _note_bridge(bridges, one)
+        elif time.monotonic() > deadline:
+            break
 
 
 def _worker(one: Worker) -> Dict[str, Any]:
