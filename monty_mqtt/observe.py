@@ -18,11 +18,11 @@ import msgspec
 
 from monty_mqtt.parts import Hypothesis, LearningModuleStep, SensorModuleStep
 from monty_mqtt.rotations import Quaternion, angle_degs, from_matrix, from_scalar_first, product
+from monty_mqtt.sensors import read_sensor_module
 
 __all__ = ["ModelReader", "ModelStep", "greatest", "has_evidence", "mode_of", "quaternion_of_target", "unmasked"]
 
 _EVIDENCE_MODULE = "tbp.monty.frameworks.models.evidence_matching.learning_module"
-_PLAIN = frozenset({bool, int, float, str, list})
 
 _Evidence = Tuple[Dict[str, Optional[float]], Dict[str, int]]
 _LearningModuleReader = Callable[[], Tuple[LearningModuleStep, float]]
@@ -72,7 +72,7 @@ class ModelReader:
         sensor_modules = {}
         for (name, sm), output in zip(self._sensor_modules, getattr(self._monty, "sensor_module_outputs", ())):
             if output is not None:
-                sensor_modules[name], part_sum = _read_sensor_module(sm, output)
+                sensor_modules[name], part_sum = read_sensor_module(sm, output)
                 checksum += part_sum
         # One sum tells of any NaN or infinity among the numbers; only then they are counted one by one.
         bad = 0 if checksum - checksum == 0 else _non_finite(learning_modules) + _non_finite(sensor_modules)
@@ -258,47 +258,6 @@ def _rotation_error_reader(lm: Any) -> Callable[[str, Quaternion], Optional[floa
 def _checksum(by_object: Mapping[str, Any], best: Hypothesis) -> float:
     parts: List[Any] = [*by_object.values(), best.evidence, *(best.location or ()), *(best.rotation or ())]
     return float(sum(parts))
-
-
-def _read_sensor_module(sm: Any, output: Any) -> Tuple[SensorModuleStep, float]:
-    morphological = output.morphological_features or {}
-    on_object = morphological.get("on_object")
-    features: Dict[str, Any] = {}
-    checksum = 0.0
-    for name, value in (output.non_morphological_features or {}).items():
-        plain = value.tolist() if hasattr(value, "tolist") else value
-        if type(plain) in _PLAIN:
-            features[name] = plain
-            checksum += _sum_of(plain)
-    defined = morphological.get("pose_fully_defined")
-    if defined is not None:
-        features["pose_fully_defined"] = bool(defined)
-    location = None if output.location is None else output.location.tolist()
-    if location is not None:
-        checksum += sum(location)
-    step = SensorModuleStep(
-        location=location,
-        rotation=_sensor_rotation(sm),
-        on_object=None if on_object is None else bool(on_object),
-        features=features,
-    )
-    return step, checksum
-
-
-def _sensor_rotation(sm: Any) -> Optional[List[Optional[float]]]:
-    rotation: Any = getattr(getattr(sm, "state", None), "rotation", None)
-    if not hasattr(rotation, "w"):
-        return None
-    return [rotation.x, rotation.y, rotation.z, rotation.w]
-
-
-def _sum_of(plain: Any) -> float:
-    if type(plain) is not list:
-        return 0.0 if type(plain) is str else plain
-    try:
-        return sum(plain)
-    except TypeError:  # lists in the list, or text
-        return sum(map(_sum_of, plain))
 
 
 def _non_finite(parts: Dict[str, Any]) -> int:

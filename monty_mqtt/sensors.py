@@ -1,0 +1,61 @@
+"""A sensor module's output -> SensorModuleStep. Reads only. No I/O, no clock.
+
+Place in the flow: `observe` calls it for every sensor module that had an output in a step.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Tuple
+
+from monty_mqtt.parts import SensorModuleStep
+
+__all__ = ["read_sensor_module"]
+
+_PLAIN = frozenset({bool, int, float, str, list})
+
+
+def read_sensor_module(sm: Any, output: Any) -> Tuple[SensorModuleStep, float]:
+    """Return what a sensor module made of its observation, and a sum that is not finite if any of its numbers is not.
+
+    Args:
+        sm: The sensor module.
+        output: Its `cmp.Message` of this step.
+    """
+    morphological = output.morphological_features or {}
+    on_object = morphological.get("on_object")
+    features: Dict[str, Any] = {}
+    checksum = 0.0
+    for name, value in (output.non_morphological_features or {}).items():
+        plain = value.tolist() if hasattr(value, "tolist") else value
+        if type(plain) in _PLAIN:
+            features[name] = plain
+            checksum += _sum_of(plain)
+    defined = morphological.get("pose_fully_defined")
+    if defined is not None:
+        features["pose_fully_defined"] = bool(defined)
+    location = None if output.location is None else output.location.tolist()
+    if location is not None:
+        checksum += sum(location)
+    step = SensorModuleStep(
+        location=location,
+        rotation=_sensor_rotation(sm),
+        on_object=None if on_object is None else bool(on_object),
+        features=features,
+    )
+    return step, checksum
+
+
+def _sensor_rotation(sm: Any) -> Optional[List[Optional[float]]]:
+    rotation: Any = getattr(getattr(sm, "state", None), "rotation", None)
+    if not hasattr(rotation, "w"):
+        return None
+    return [rotation.x, rotation.y, rotation.z, rotation.w]
+
+
+def _sum_of(plain: Any) -> float:
+    if type(plain) is not list:
+        return 0.0 if type(plain) is str else plain
+    try:
+        return sum(plain)
+    except TypeError:  # lists in the list, or text
+        return sum(map(_sum_of, plain))
