@@ -1,4 +1,7 @@
-"""What the bridge's tests share: a real broker, a bridge, and a sender that speaks `protocol` and nothing more."""
+"""What the bridge's tests share: a real broker, a bridge, and a sender that speaks `protocol` and nothing more.
+
+PYTEST_DONT_REWRITE: it is imported by name and loaded as a plugin.
+"""
 
 from __future__ import annotations
 

@@ -70,6 +70,10 @@ def test_what_is_refused_says_why(how, why):
     assert why in refusal(Desk().asks(**how))
 
 
+def test_an_empty_payload_only_removes_what_was_retained():
+    assert Desk().asks(payload=b"") == (None, (), ())
+
+
 def test_a_payload_without_kind_is_as_good():
     assert Desk().asks(payload=b'{"id":"1","command":"abort"}').command is not None
 

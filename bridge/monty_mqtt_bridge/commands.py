@@ -63,6 +63,8 @@ class Commands:
             run, worker, kind, _ = topics.parse(incoming.topic)
         except DecodeError:
             return Decision()
+        if not incoming.payload:  # somebody removes a retained one
+            return Decision()
         command, reason = _read(incoming.payload)
         name = (run, worker, command.id if command else "")
         if kind != "command" or (command is not None and command.command == SELF_TEST):

@@ -16,6 +16,7 @@ class Counts(msgspec.Struct, kw_only=True):
         duplicates: Messages that came again and were acknowledged again.
         gaps: Times a worker was asked to send again.
         refused: Messages that are no message of this schema, or not from whom they say; commands likewise.
+        deferred: Messages not taken for want of room, asked for again when there was.
         foreign: Connections that were not a sender of this schema.
         lost: Messages that will never come although their sender once had them.
         dropped: Messages that senders dropped because their memory was full.
@@ -33,6 +34,7 @@ class Counts(msgspec.Struct, kw_only=True):
     duplicates: int = 0
     gaps: int = 0
     refused: int = 0
+    deferred: int = 0
     foreign: int = 0
     lost: int = 0
     dropped: int = 0

@@ -171,6 +171,7 @@ class Intake:
             self._repeat_ack(worker)
         elif self.full:
             worker.refused = True
+            self._counts.deferred += 1
         elif seq > worker.next:
             self._sync(worker)
         else:

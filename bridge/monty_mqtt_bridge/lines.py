@@ -54,7 +54,8 @@ FIELDS: dict[str, dict[str, type]] = {
     "bridge_health": {
         "uptime_secs": float, "received_per_sec": float, "published_per_sec": float, "points_per_sec": float,
         "workers": int, "queued": int, "in_flight": int, "pending_bytes": int, "received": int, "accepted": int,
-        "duplicates": int, "gaps": int, "refused": int, "foreign": int, "lost": int, "dropped": int, "bulk_lost": int,
+        "duplicates": int, "gaps": int, "refused": int, "deferred": int, "foreign": int, "lost": int, "dropped": int,
+        "bulk_lost": int,
         "images_dropped": int, "unsent": int, "published": int, "points": int, "misfits": int, "mqtt_connects": int,
     },
 }  # fmt: skip

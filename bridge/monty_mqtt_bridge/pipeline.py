@@ -254,6 +254,8 @@ class Pipeline:
             worker = self.receiver.intake.workers.get(key)
             if worker is not None and decision.command is not None:
                 self.receiver.say(worker, decision.command)
+        if incoming.retain:  # else it would be there again after each reconnect
+            self.publisher.put(Outgoing(incoming.topic, b"", 1, True))  # noqa: FBT003
         for result in decision.results:
             if result.status == "refused":
                 self._counts.refused += 1
