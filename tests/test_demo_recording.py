@@ -20,7 +20,7 @@ from monty_mqtt_stack.recording_file import Reader
 from monty_mqtt_stack.replay import replay
 
 ROOT = Path(__file__).resolve().parent.parent
-MOST_OF_A_TOPIC = 20  # the validator takes a millisecond each
+MOST_OF_A_TOPIC = 5  # the validator takes a millisecond each
 ABSOLUTE = re.compile(r"(?:^|[\s\"'=:(\[,])(?:file://)?(?:/[\w.@+~-]+){2,}|~/")
 
 

@@ -20,8 +20,10 @@ from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_stack import ports, replay_stage
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.control import abort
+from monty_mqtt_stack.demo_recording import recording_path
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording import record
 from monty_mqtt_stack.recording_file import Reader, RecordingWriter
@@ -399,6 +401,54 @@ def test_no_broker_is_one_clear_line(tmp_path):
 def test_wrong_settings_are_one_clear_line(recorded, setting, value):
     with pytest.raises(ConfigError, match=setting):
         replay(recorded[0].path, **{setting: value})
+
+
+def test_no_bridge_is_one_clear_line(monkeypatch):
+    monkeypatch.setattr(replay_stage, "_PATIENCE_SECS", 0.5)
+    port = ports.any_free("127.0.0.1")
+    with pytest.raises(ServiceError, match=f"no bridge at 127.0.0.1:{port}"):
+        replay(recording_path(), zmq_port=port, speed=0)
+
+
+def test_a_bridge_that_goes_and_comes_back_gets_all_of_it(recorded, tmp_path, monkeypatch):
+    """The recording is longer than what may be under way: the replay waits for the bridge."""
+    monkeypatch.setattr(replay_stage, "_MOST_UNACKNOWLEDGED", 20)
+    stopped = threading.Event()
+    with Mosquitto(tmp_path / "state") as broker, Subscriber(broker.host, broker.port, "monty/v1/#") as subscriber:
+        config = BridgeConfig(
+            zmq_port=ports.any_free("127.0.0.1"),
+            mqtt_host=broker.host,
+            mqtt_port=broker.port,
+            mqtt_username="bridge",
+            mqtt_password_file=str(broker.password_file("bridge")),
+        )
+        results = []
+        thread = threading.Thread(
+            target=lambda: results.append(
+                replay(
+                    recorded[0].path,
+                    zmq_port=config.zmq_port,
+                    speed=0,
+                    on_progress=lambda at: stopped.set() if at.messages == 50 else None,
+                )
+            )
+        )
+        with Bridge(config):
+            thread.start()
+            assert stopped.wait(20)
+        with Bridge(config):
+            thread.join(40)
+            subscriber.wait_for(lambda received: sum(one.topic.endswith("/end") for one in received) >= 2)
+    (result,) = results
+    assert result.unacknowledged == 0
+    for (run, _), seqs in subscriber.seqs().items():
+        if run in result.runs.values():
+            assert set(seqs) >= set(range(max(seqs) + 1)) - seqs_of_models(recorded[0].path)
+
+
+def seqs_of_models(path):
+    """Models are not on monty/v1."""
+    return {entry.seq for entry in Reader(path).entries() if kind_of(entry.topic) == "object_model"}
 
 
 def first_run_seen(subscriber):

@@ -87,6 +87,7 @@ def replay(
 
     Raises:
         ConfigError: The file is no recording of ours, or a setting is out of range.
+        ServiceError: There is no bridge, or it has been away for too long.
     """
     if not as_new:
         raise ConfigError("as_new", as_new, "true: a recording can only be replayed as new runs")
@@ -94,7 +95,7 @@ def replay(
         raise ConfigError("speed", speed, "0 (as fast as possible) or more")
     stop = stop or threading.Event()
     clock = Clock(speed, longest_pause_secs)
-    with Stage(zmq_host, zmq_port, clock) as stage:
+    with Stage(zmq_host, zmq_port, clock, stop) as stage:
         for entry in Reader(path).entries():
             if stage.is_over(entry):
                 clock.skip(entry.time_unix_nanos)
@@ -128,6 +129,7 @@ def main(argv: list[str] | None = None) -> int:
 
     Raises:
         ConfigError: The file is no recording of ours, or a setting is out of range.
+        ServiceError: There is no bridge, or it has been away for too long.
     """
     parser = argparse.ArgumentParser(prog="monty-mqtt replay", description="Replay a recording as if it were live now.")
     parser.add_argument("file", type=Path, metavar="FILE.mcap")

@@ -6,6 +6,7 @@ Place in the flow: `replay` reads the recording and hands it over message by mes
 import logging
 import re
 import secrets
+import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -16,7 +17,7 @@ import msgspec
 
 from monty_mqtt import topics
 from monty_mqtt.broadcaster import ZmqBroadcaster
-from monty_mqtt.errors import DecodeError
+from monty_mqtt.errors import DecodeError, ServiceError
 from monty_mqtt.schema import CommandResult, End, Message, Progress, Status
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording_file import Entry
@@ -27,6 +28,10 @@ _LOG = logging.getLogger(__name__)
 _NANOS = 1e9
 _FLUSH_SECS = 5.0
 _MOST_UNACKNOWLEDGED = 500
+_PATIENCE_SECS = 30.0
+"""How long a bridge may be away in the middle of a replay."""
+
+_POLL_SECS = 0.2
 _STAMPED = frozenset({"run", "worker", "seq", "time_unix_nanos"})
 _RUN_SUFFIX = re.compile(r"-\d{8}T?-?\d{6}Z?-[0-9a-f]{4}$")
 
@@ -102,8 +107,9 @@ class Clock:
 class Stage:
     """The broadcasters of a replay: one for each worker of each run."""
 
-    def __init__(self, zmq_host: str, zmq_port: int, clock: Clock) -> None:
+    def __init__(self, zmq_host: str, zmq_port: int, clock: Clock, stop: threading.Event) -> None:
         self.runs: dict[str, str] = {}
+        self._stop = stop
         self._zmq_host, self._zmq_port = zmq_host, zmq_port
         self._clock = clock
         self._open: dict[tuple[str, str], ZmqBroadcaster] = {}
@@ -126,7 +132,11 @@ class Stage:
         return (parsed.run, parsed.worker) in self._closed
 
     def publish(self, entry: Entry) -> Position | None:
-        """Publish one message again; return None where that is not possible, or its worker has ended."""
+        """Publish one message again; return None where that is not possible, or its worker has ended.
+
+        Raises:
+            ServiceError: There is no bridge, or it has been away for too long.
+        """
         if self.is_over(entry):
             return None
         try:
@@ -199,8 +209,15 @@ class Stage:
             fields["estimated_end_unix_nanos"] = self._clock.from_now(later_nanos)
         broadcaster.publish(type(message), buffers, **fields)
         if broadcaster.counts.unacknowledged > _MOST_UNACKNOWLEDGED:
-            # Faster than the bridge takes it: wait here, for what does not fit the broadcaster's memory is dropped.
-            broadcaster.flush(_FLUSH_SECS)
+            self._wait_for_bridge(broadcaster)
+
+    def _wait_for_bridge(self, broadcaster: ZmqBroadcaster) -> None:
+        """Wait until the bridge took what it was sent: what does not fit the broadcaster's memory would be dropped."""
+        deadline = time.monotonic() + _PATIENCE_SECS
+        while not broadcaster.flush(_POLL_SECS) and not self._stop.is_set():
+            if time.monotonic() > deadline:
+                place = f"{self._zmq_host}:{self._zmq_port}"
+                raise ServiceError(f"no bridge at {place} took the replay for {_PATIENCE_SECS:g} s")
 
     def _end(self, key: tuple[str, str], status: str, reason: str) -> None:
         if self._statuses.get(key) != status:
