@@ -397,7 +397,7 @@ def test_no_broker_is_one_clear_line(tmp_path):
         record("127.0.0.1", port, tmp_path / "some.mcap")
 
 
-@pytest.mark.parametrize(("setting", "value"), [("speed", -1), ("as_new", False)])
+@pytest.mark.parametrize(("setting", "value"), [("speed", -1), ("speed", float("nan")), ("as_new", False)])
 def test_wrong_settings_are_one_clear_line(recorded, setting, value):
     with pytest.raises(ConfigError, match=setting):
         replay(recorded[0].path, **{setting: value})

@@ -7,6 +7,7 @@ in it but for some of the images and hypothesis clouds, and for what `scrubbing`
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -20,7 +21,6 @@ from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.experiment import experiment_argv, new_run_id
-from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.recording import Recorded, record
 from monty_mqtt_stack.recording_file import Reader, RecordingWriter
 from monty_mqtt_stack.recording_intake import Intake, Thinning
@@ -147,14 +147,21 @@ def _run(name: str, bridge: Bridge, scratch: Path) -> None:
         directory = scratch / variable.lower()
         directory.mkdir(exist_ok=True)
         environment[variable] = str(directory)
-    child = Child(experiment_argv([f"experiment={name}"]), scratch / f"{name}.log", env=environment, cwd=scratch)
-    try:
-        code = child.wait(_EXPERIMENT_SECS)
-        if code != 0:
-            last = "\n".join(child.output().splitlines()[-_LOG_LINES:])
-            raise ServiceError(f"{name} ended with exit code {code}; the end of its output:\n{last}")
-    finally:
-        child.stop(10.0)
+    log_file = scratch / f"{name}.log"
+    with log_file.open("wb") as log:
+        done = subprocess.run(  # noqa: S603 - our own command line
+            experiment_argv([f"experiment={name}"]),
+            env=environment,
+            cwd=scratch,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            timeout=_EXPERIMENT_SECS,
+            check=False,
+        )
+    if done.returncode:
+        last = "\n".join(log_file.read_text("utf-8", "replace").splitlines()[-_LOG_LINES:])
+        raise ServiceError(f"{name} ended with exit code {done.returncode}; the end of its output:\n{last}")
 
 
 def main(argv: list[str] | None = None) -> int:

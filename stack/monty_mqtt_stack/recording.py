@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -76,22 +76,24 @@ def record(
     with RecordingWriter(path) as writer, Subscriber(Broker(broker_host, broker_port), filters) as subscriber:
         if on_listening:
             on_listening()
-        heard_at = time.monotonic()
-        while not (until and until.is_set()):
-            arrived = subscriber.get(_POLL_SECS)
-            if arrived:
-                heard_at = time.monotonic()
-                _write(writer, intake, arrived)
-            elif ends_with_runs and intake.has_ended and time.monotonic() - heard_at >= _SETTLE_SECS:
-                break
-        for arrived in subscriber.drain():
-            _write(writer, intake, arrived)
+        for arrived in _until_over(subscriber, intake, until or threading.Event(), ends_with_runs=ends_with_runs):
+            for entry in intake.take(arrived.topic, arrived.payload, is_retained=arrived.retain):
+                writer.write(entry)
     return Recorded(path=path, runs=intake.runs, counts=intake.counts, has_ended=intake.has_ended)
 
 
-def _write(writer: RecordingWriter, intake: Intake, arrived: Arrived) -> None:
-    for entry in intake.take(arrived.topic, arrived.payload, is_retained=arrived.retain):
-        writer.write(entry)
+def _until_over(
+    subscriber: Subscriber, intake: Intake, until: threading.Event, *, ends_with_runs: bool
+) -> Iterator[Arrived]:
+    heard_at = time.monotonic()
+    while not until.is_set():
+        arrived = subscriber.get(_POLL_SECS)
+        if arrived:
+            heard_at = time.monotonic()
+            yield arrived
+        elif ends_with_runs and intake.has_ended and time.monotonic() - heard_at >= _SETTLE_SECS:
+            return
+    yield from subscriber.drain()
 
 
 def main(argv: list[str] | None = None) -> int:

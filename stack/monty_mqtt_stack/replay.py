@@ -89,10 +89,7 @@ def replay(
         ConfigError: The file is no recording of ours, or a setting is out of range.
         ServiceError: There is no bridge, or it has been away for too long.
     """
-    if not as_new:
-        raise ConfigError("as_new", as_new, "true: a recording can only be replayed as new runs")
-    if speed < 0:
-        raise ConfigError("speed", speed, "0 (as fast as possible) or more")
+    _check(as_new=as_new, speed=speed)
     stop = stop or threading.Event()
     clock = Clock(speed, longest_pause_secs)
     with Stage(zmq_host, zmq_port, clock, stop) as stage:
@@ -110,6 +107,13 @@ def replay(
             raise _nothing_in(path)
         stage.close(was_stopped=stop.is_set())
         return stage.result(was_stopped=stop.is_set())
+
+
+def _check(*, as_new: bool, speed: float) -> None:
+    if not as_new:
+        raise ConfigError("as_new", as_new, "true: a recording can only be replayed as new runs")
+    if not 0 <= speed < float("inf"):
+        raise ConfigError("speed", speed, "0 (as fast as possible) or more")
 
 
 def _wait_until_due(clock: Clock, stage: Stage, stop: threading.Event) -> bool:
