@@ -61,6 +61,14 @@ def test_a_bridges_own_status_may_have_the_seq_of_another_message():
     assert take(intake, running, metric(2), gone, gone, running) == [1, 2, 1]
 
 
+def test_a_bridges_own_word_does_not_look_like_a_new_sender():
+    intake = Intake()
+    told = [metric(0), heard("status", 1, status="running"), metric(2)]
+    refused = heard("command_result", 0, at=10**9, id="c-1", status="refused")
+    again = heard("command_result", 0, at=10**9, id="c-2", status="refused")
+    assert take(intake, *told, refused, again, *told, refused) == [0, 1, 2, 0, 0]
+
+
 def test_what_the_bridge_derives_and_commands_are_left_out():
     intake = Intake()
     evidence = (topics.build("r", "main", "evidence", "lm"), b'{"step": 1}')

@@ -20,6 +20,9 @@ from monty_mqtt_stack.recording_file import Entry
 __all__ = ["Counts", "Intake", "Thinning", "Transform"]
 
 _LEFT_OUT_KINDS = frozenset({"evidence", "command"})
+_OF_THE_BRIDGE_TOO = frozenset({"status", "command_result"})
+"""The bridge makes some of these itself, with the seq of another message: here the whole payload tells them apart."""
+
 _FINAL_STATUSES = frozenset({"completed", "aborted", "error", "disconnected"})
 _MOST_REMEMBERED = 50_000
 _NANOS = 1e9
@@ -78,13 +81,19 @@ class _Seen:
             if not is_later:
                 return False
             self.low, self.above = 0, set()
-        self.above.add(head.seq)
+        self.note(head.seq)
+        return True
+
+    def note(self, seq: int) -> None:
+        """Remember a seq."""
+        if seq < self.low:
+            return
+        self.above.add(seq)
         while self.low in self.above:
             self.above.remove(self.low)
             self.low += 1
         if len(self.above) > _MOST_REMEMBERED:  # a gap that was never filled: messages are only repeated soon after
             self.low = min(self.above)
-        return True
 
 
 class Intake:
@@ -113,7 +122,7 @@ class Intake:
         }
         self._last_kept: dict[str, int] = {}
         self._seen: dict[tuple[str, str, bool], _Seen] = {}
-        self._statuses: set[tuple[str, str, Head]] = set()
+        self._said: set[tuple[str, bytes]] = set()
         self._held: dict[str, list[tuple[topics.Parsed, Head, Entry]]] = {}
         self._workers: dict[str, dict[str, bool]] = {}
 
@@ -149,7 +158,7 @@ class Intake:
         return [self._transform(entry) for entry in kept]
 
     def _is_kept(self, parsed: topics.Parsed, head: Head, entry: Entry) -> bool:
-        if not self._is_new(parsed, head):
+        if not self._is_new(parsed, head, entry):
             self.counts.repeated += 1
             return False
         self._note_end(parsed, head)
@@ -158,13 +167,15 @@ class Intake:
             return False
         return True
 
-    def _is_new(self, parsed: topics.Parsed, head: Head) -> bool:
-        if parsed.kind == "status":  # the bridge makes some of its own, with the seq of another message
-            size = len(self._statuses)
-            self._statuses.add((parsed.run, parsed.worker, head))
-            return len(self._statuses) > size
+    def _is_new(self, parsed: topics.Parsed, head: Head, entry: Entry) -> bool:
         key = (parsed.run, parsed.worker, parsed.kind in BULK_KINDS)
-        return self._seen.setdefault(key, _Seen()).add(head)
+        seen = self._seen.setdefault(key, _Seen())
+        if parsed.kind not in _OF_THE_BRIDGE_TOO:
+            return seen.add(head)
+        seen.note(head.seq)
+        size = len(self._said)
+        self._said.add((entry.topic, entry.payload))
+        return len(self._said) > size
 
     def _note_end(self, parsed: topics.Parsed, head: Head) -> None:
         workers = self._workers.setdefault(parsed.run, {})
