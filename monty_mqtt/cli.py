@@ -12,6 +12,7 @@ import argparse
 import difflib
 import importlib
 import os
+import platform
 import sys
 from pathlib import Path
 from typing import Any, NoReturn, Optional, Sequence
@@ -190,17 +191,27 @@ def _run_alone(options: argparse.Namespace, error: ImportError) -> int:
     """Become the experiment: it publishes to a far side that may run elsewhere on this machine."""
     print(f"monty-mqtt: {_no_far_side(error)}; the experiment runs and sends to a bridge if one answers", flush=True)
     python = os.environ.get("MONTY_PYTHON") or sys.executable
-    if options.bridge:
-        host, _, port = options.bridge.partition(":")
+    host, _, port = (options.bridge or _known_bridge(options.state_dir)).partition(":")
+    if host:
         os.environ.update(MONTY_MQTT_ZMQ_HOST=host, MONTY_MQTT_ZMQ_PORT=port or "5555")
     os.execv(python, [python, "-m", "monty_mqtt.run", *options.overrides])  # noqa: S606 - the user's own command line
 
 
+def _known_bridge(state_dir: Optional[str]) -> str:
+    """Return HOST:PORT of the bridge that a newer Python runs from the same state directory; empty if none does."""
+    try:
+        from monty_mqtt_stack.state import StateDir  # noqa: PLC0415 - as all of the stack; this module runs on 3.8
+    except ImportError:
+        return ""
+    far_side = StateDir(state_dir).read_far_side()
+    bridge = far_side.services.get("bridge") if far_side else None
+    return f"{bridge.host}:{bridge.port}" if bridge else ""
+
+
 def _no_far_side(error: ImportError) -> str:
-    return (
-        f"the far side is not in this Python {sys.version.split()[0]} ({error}): it needs Python 3.11 or newer and "
-        "pip install 'monty-mqtt[server]'"
-    )
+    if sys.version_info < (3, 11):
+        return f"Python {platform.python_version()} has no far side: that needs Python 3.11 or newer"
+    return f"the far side is not installed here ({error}): pip install 'monty-mqtt[server]'"
 
 
 def _port(text: str) -> int:

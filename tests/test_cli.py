@@ -27,9 +27,10 @@ WAIT_SECS = 10
 def broker(tmp_path_factory):
     with Mosquitto(tmp_path_factory.mktemp("state") / "a state dir") as mosquitto:
         services = {
-            "broker": Endpoint(host=mosquitto.host, port=mosquitto.port, program="mosquitto", url="mqtt://here")
+            "broker": Endpoint(host=mosquitto.host, port=mosquitto.port, program="mosquitto", url="mqtt://here"),
+            "bridge": Endpoint(host="127.0.0.1", port=1, program="bridge", url="tcp://gone"),
         }
-        mosquitto.state.write_far_side(FarSide(services=services, left_out={"bridge": "--without bridge"}))
+        mosquitto.state.write_far_side(FarSide(services=services, left_out={"page": "--without page"}))
         publish(
             mosquitto,
             message(schema.Info, 0, "live-1", schema_version=1, experiment="demo"),
@@ -67,8 +68,9 @@ def command(broker, *words):
 def test_status_shows_services_runs_and_counts(broker):
     done = command(broker, "status")
     assert done.returncode == 0
-    assert "mqtt://here  mosquitto" in done.stdout
-    assert "left out: bridge: --without bridge" in done.stdout
+    assert "mqtt://here  mosquitto (pid 0)\n" in done.stdout
+    assert "tcp://gone   bridge (pid 0), does not answer\n" in done.stdout
+    assert "left out: page: --without page" in done.stdout
     line = next(line for line in done.stdout.splitlines() if line.startswith("live-1"))
     assert line.split() == ["live-1", "main", "running", "3", "of", "9", "3", "correct", "2", "0"]
     assert "it's 50% #+/. odd" in done.stdout
@@ -221,7 +223,9 @@ def test_doctor_names_what_is_missing(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("monty_mqtt_stack.broker._OFF_PATH", ())
     assert cli.main(["doctor", "--state-dir", str(tmp_path)]) == 0
-    assert "mosquitto: `apt install mosquitto" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "mosquitto: `apt install mosquitto" in shown
+    assert "for looking only" in shown
 
 
 def python_38():

@@ -160,6 +160,12 @@ def test_status_while_it_runs(shared, environment, tmp_path):
         assert process.wait() == 130
 
 
+def test_an_interpreter_that_is_none_is_one_line(shared):
+    failed = run(*run_words(shared), "experiment=completes", env={"MONTY_PYTHON": "/no/such/python"})
+    assert failed.returncode == 1
+    assert failed.stderr == "monty-mqtt: cannot start /no/such/python: No such file or directory\n"
+
+
 def test_where_the_far_side_cannot_start_the_experiment_runs_all_the_same(state, environment, tmp_path):
     taken = Process("up", "--state-dir", str(state.path), "--without", "bridge", "--mqtt-port", "0")
     with taken:

@@ -15,7 +15,9 @@ from stack_process import Process, processes_of, run, until
 from subscriber import Subscriber
 
 from monty_mqtt_stack import ports, secrets
+from monty_mqtt_stack.services import Plan
 from monty_mqtt_stack.state import StateDir
+from monty_mqtt_stack.supervisor import Supervisor
 
 ANY_PORTS = ("--mqtt-port", "0", "--zmq-port", "0")
 
@@ -142,6 +144,15 @@ def test_amqtt_serves_where_there_is_no_mosquitto(state):
             anyone.wait_for(lambda seen: [one for one in seen if b"online" in one.payload])
         process.signal(signal.SIGINT)
         assert process.wait() == 0
+    assert processes_of(state.path) == []
+
+
+def test_amqtt_is_taken_where_path_has_no_mosquitto(state, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("monty_mqtt_stack.broker._OFF_PATH", ())
+    with Supervisor(Plan(state=state, mqtt_port=0, zmq_port=0), print) as supervisor:
+        assert supervisor.far_side.services["broker"].program == "amqtt"
+        assert supervisor.far_side.services["bridge"].program == "monty-mqtt-bridge"
     assert processes_of(state.path) == []
 
 

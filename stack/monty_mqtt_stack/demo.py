@@ -36,17 +36,18 @@ def main() -> int:
     """Run the demo; return its exit code: 0 done, 1 failed, 3 aborted by command, 130 Ctrl+C."""
     state = StateDir()
     display = make_display()
-    code = 0
+    code, workers = 0, []
     with StopSignals() as stop, display:
         try:
             with Watch(Plan(state=state), display, stop) as watch:
                 for part in _replayed(watch) if os.environ.get("MONTY") == "0" else _real(state):
                     code = watch.run(part.title, part.argv, run_id=part.run_id, log_name=part.log_name)
+                    workers += watch.workers(part.run_id)
                     if code:
                         break
         except Stopped:
             return stop.exit_code
-    for line in summary(watch.workers()) if watch.address else ():
+    for line in summary(workers) if watch.address else ():
         display.say(line)
     return code
 

@@ -6,6 +6,7 @@ Place in the flow: the command line calls it.
 from __future__ import annotations
 
 import argparse
+import ctypes.util
 import importlib.metadata
 import os
 import platform
@@ -28,7 +29,6 @@ _DISTRIBUTIONS = {
     "numpy": _SERVER, "pillow": _SERVER,
 }  # fmt: skip
 _OPTIONAL = {
-    "amqtt": f"only for a machine without Mosquitto: {_SERVER}",
     "tbp-monty": "Monty: in this Python, or name the one that has it with MONTY_PYTHON",
     "mujoco": "only for experiments on MuJoCo: pip install 'tbp-monty[simulator-mujoco]'",
 }
@@ -55,7 +55,11 @@ def examine(state: StateDir, host: str = "127.0.0.1") -> List[Finding]:
     findings = [Finding("python", f"{platform.python_version()} ({sys.executable})")]
     findings += [_distribution(name, advice, is_fatal=True) for name, advice in _DISTRIBUTIONS.items()]
     findings += [_distribution(name, advice, is_fatal=False) for name, advice in _OPTIONAL.items()]
-    findings += [_mosquitto(), _program("mosquitto_sub", "`apt install mosquitto-clients`; or use `monty-mqtt tail`")]
+    findings += [
+        _egl(),
+        _mosquitto(),
+        _program("mosquitto_sub", "`apt install mosquitto-clients`; or use `monty-mqtt tail`"),
+    ]
     findings += [_port(host, services.MQTT_PORT, "broker", state), _port(host, services.ZMQ_PORT, "bridge", state)]
     return [*findings, _state(state)]
 
@@ -64,7 +68,7 @@ def report(findings: List[Finding]) -> List[str]:
     """Return the findings as lines, those with advice last."""
     lines = table([[one.name, one.found] for one in findings])
     advice = [f"{one.name}: {one.advice}" for one in findings if one.advice]
-    return [*lines, "", *(["to do:", *advice] if advice else ["nothing to do"])]
+    return [*lines, "", *(["missing, and what to do:", *advice] if advice else ["nothing is missing"])]
 
 
 def _distribution(name: str, advice: Optional[str], *, is_fatal: bool) -> Finding:
@@ -77,11 +81,17 @@ def _distribution(name: str, advice: Optional[str], *, is_fatal: bool) -> Findin
 def _mosquitto() -> Finding:
     program = broker.find_mosquitto()
     if program is None:
-        return Finding(
-            "mosquitto", "not installed", f"{broker.HOW_TO_INSTALL}; until then amqtt serves, for looking only"
-        )
+        amqtt = _distribution("amqtt", _SERVER, is_fatal=True)
+        told = f"not installed; amqtt {amqtt.found}, for looking only"
+        return Finding("mosquitto", told, broker.HOW_TO_INSTALL, is_fatal=amqtt.advice is not None)
     shown = subprocess.run([program, "-h"], capture_output=True, text=True, check=False, timeout=_VERSION_SECS)  # noqa: S603
     return Finding("mosquitto", f"{(shown.stdout.splitlines() or ['?'])[0]} ({program})")
+
+
+def _egl() -> Finding:
+    if sys.platform != "linux" or ctypes.util.find_library("EGL"):
+        return Finding("EGL", "installed" if sys.platform == "linux" else "not needed here")
+    return Finding("EGL", "not installed", "only for MuJoCo without a screen: `apt install libegl1 libgl1-mesa-dri`")
 
 
 def _program(name: str, advice: str) -> Finding:

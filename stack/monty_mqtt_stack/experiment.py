@@ -131,7 +131,8 @@ class Watch:
                 self.runs.apply(message)
         if self._supervisor:
             self._supervisor.check()
-        self.display.update(title, self.workers(run_id))
+        workers = self.workers(run_id)
+        self.display.update(title, [one for one in workers if one.is_live] or workers[-1:])
 
     def _open(self) -> None:
         self.address = self.address or far_side.find(self.plan.state)

@@ -16,7 +16,17 @@ from monty_mqtt_stack import ports, services
 from monty_mqtt_stack.state import FarSide, StateDir
 from monty_mqtt_stack.subscriber import Broker, Subscriber
 
-__all__ = ["Address", "FarSideAddress", "address_of", "as_user", "broker_of", "find", "find_broker", "parse_address"]
+__all__ = [
+    "Address",
+    "FarSideAddress",
+    "accepts",
+    "address_of",
+    "as_user",
+    "broker_of",
+    "find",
+    "find_broker",
+    "parse_address",
+]
 
 _HOST = "127.0.0.1"
 _CONNECT_SECS = 1.0
@@ -107,10 +117,10 @@ def find(state: StateDir) -> Optional[FarSideAddress]:
     shared machine it would show our experiment to them.
     """
     known = address_of(state.read_far_side() or FarSide())
-    if known and ports.answers_mqtt(known.broker.host, known.broker.port) and _accepts(*known.zmq):
+    if known and ports.answers_mqtt(known.broker.host, known.broker.port) and accepts(known.zmq):
         return known
     usual = FarSideAddress(Broker(_HOST, services.MQTT_PORT), Address(_HOST, services.ZMQ_PORT))
-    return usual if _accepts(*usual.zmq) and is_ours(usual.broker, state) else None
+    return usual if accepts(usual.zmq) and is_ours(usual.broker, state) else None
 
 
 def address_of(far_side: FarSide) -> Optional[FarSideAddress]:
@@ -130,9 +140,10 @@ def is_ours(broker: Broker, state: StateDir) -> bool:
         return False
 
 
-def _accepts(host: str, port: int) -> bool:
+def accepts(address: Address) -> bool:
+    """Return whether something takes TCP connections there."""
     try:
-        with socket.create_connection((host, port), _CONNECT_SECS):
+        with socket.create_connection(address, _CONNECT_SECS):
             return True
     except OSError:
         return False

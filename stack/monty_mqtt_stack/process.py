@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Callable, Dict, Optional, Sequence
 
+from monty_mqtt.errors import ServiceError
+
 __all__ = ["Child"]
 
 _PR_SET_PDEATHSIG = 1
@@ -34,27 +36,29 @@ class Child:
         argv: Program and arguments; never a secret, everyone can read them.
         log_file: Where its output goes, appended, mode 0600.
         env: Environment; default ours.
-        cwd: Working directory; default ours.
+
+    Raises:
+        ServiceError: There is no such program, or it is not executable.
     """
 
-    def __init__(
-        self, argv: Sequence[str], log_file: Path, *, env: Optional[Dict[str, str]] = None, cwd: Optional[Path] = None
-    ) -> None:
+    def __init__(self, argv: Sequence[str], log_file: Path, *, env: Optional[Dict[str, str]] = None) -> None:
         self.argv = list(argv)
         self.log_file = log_file
         _set_aside(log_file)
         with _append(log_file) as log:
             self._log_start = log.tell()
-            self._process = subprocess.Popen(  # noqa: S603 - the service table and the user's own command line
-                self.argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=env,
-                cwd=cwd,
-                start_new_session=True,
-                preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - one call into an already loaded libc
-            )
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - the service table and the user's own command line
+                    self.argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=env,
+                    start_new_session=True,
+                    preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - one call into an already loaded libc
+                )
+            except OSError as error:
+                raise ServiceError(f"cannot start {self.argv[0]}: {error.strerror}") from None
 
     @property
     def pid(self) -> int:

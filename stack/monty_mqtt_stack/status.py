@@ -11,15 +11,16 @@ import time
 from typing import Any, Dict, List, Optional
 
 from monty_mqtt import topics
-from monty_mqtt_stack.far_side import broker_of
+from monty_mqtt_stack.far_side import Address, accepts, broker_of
 from monty_mqtt_stack.readable import counted, table
-from monty_mqtt_stack.state import FarSide, StateDir
+from monty_mqtt_stack.state import Endpoint, FarSide, StateDir
 from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber
 from monty_mqtt_stack.watch import Runs, Worker, decode
 
 __all__ = ["as_json", "as_lines", "collect", "command"]
 
 _KINDS = ("info", "status", "progress")
+_HEALTH = ("workers", "received_per_sec", "published_per_sec", "queued", "lost", "dropped")
 _HEALTH_SECS = 2.0
 
 
@@ -50,7 +51,7 @@ def collect(broker: Broker, far_side: Optional[FarSide]) -> Dict[str, Any]:
     services = far_side.services if far_side else {}
     return {
         "broker": str(broker),
-        "services": {name: {"url": e.url, "program": e.program, "pid": e.pid} for name, e in services.items()},
+        "services": {name: _service(endpoint) for name, endpoint in services.items()},
         "left_out": dict(far_side.left_out) if far_side else {},
         "bridges": bridges,
         "runs": {name: {one.worker: _worker(one) for one in runs.of_run(name)} for name in runs.names()},
@@ -65,7 +66,9 @@ def as_json(status: Dict[str, Any]) -> str:
 def as_lines(status: Dict[str, Any]) -> List[str]:
     """Return it for a person."""
     services = [["service", "where", "what"]]
-    services += [[name, e["url"], f"{e['program']} (pid {e['pid']})"] for name, e in status["services"].items()]
+    for name, one in status["services"].items():
+        silent = "" if one["answers"] else ", does not answer"
+        services.append([name, one["url"], f"{one['program']} (pid {one['pid']}){silent}"])
     lines = table(services) if status["services"] else [f"broker {status['broker']}, not started by monty-mqtt"]
     lines += [f"left out: {name}: {why}" for name, why in status["left_out"].items()]
     lines += [f"bridge {name}: {_told(told)}" for name, told in status["bridges"].items()]
@@ -73,6 +76,11 @@ def as_lines(status: Dict[str, Any]) -> List[str]:
     for run, workers in status["runs"].items():
         rows += [[run, name, *_cells(one)] for name, one in workers.items()]
     return [*lines, "", *(table(rows) if status["runs"] else ["no runs"])]
+
+
+def _service(one: Endpoint) -> Dict[str, Any]:
+    answers = accepts(Address(one.host, one.port))
+    return {"url": one.url, "program": one.program, "pid": one.pid, "answers": answers}
 
 
 def _note_bridge(bridges: Dict[str, Dict[str, Any]], told: Arrived) -> None:
@@ -124,4 +132,4 @@ def _told(told: Dict[str, Any]) -> str:
     word = status.get("status", status) if isinstance(status, dict) else status
     if not isinstance(health, dict):
         return str(word)
-    return f"{word}, " + ", ".join(f"{name} {value}" for name, value in health.items() if not isinstance(value, dict))
+    return ", ".join([str(word), *(f"{name} {health[name]}" for name in _HEALTH if name in health)])

@@ -138,7 +138,10 @@ class Supervisor:
             del self._retry_at[name]
             one.child.kill()  # what may be left of its group
             one.restarts += 1
-            one.spawn()
+            try:
+                one.spawn()
+            except ServiceError as error:  # uninstalled meanwhile: it may come back
+                self._say(f"{name}: {error}")
 
 
 def lock(state: StateDir) -> IO[bytes]:
