@@ -88,6 +88,7 @@ class Publisher:
         self._session: Session | None = None
         self._greeted = False
         self._complained = False
+        self._hang_ups = 0
         self._give_up_at = clock() + config.mqtt_wait_secs if config.mqtt_wait_secs else float("inf")
         self._deadline = 0.0
         self._retry_at = 0.0
@@ -227,8 +228,8 @@ class Publisher:
         self._deadline = now + _SELF_TEST_SECS
         for topic_filter in (self._test.status.topic, *RETAINED_FILTERS):
             session.subscribe(topic_filter, 1)
-        session.publish(self._test.status)
-        session.publish(self._test.command)
+        for outgoing in self._test.said():
+            session.publish(outgoing)
 
     def _judge(self, session: Session, now: float) -> None:
         if self._test.passed:
@@ -236,11 +237,14 @@ class Publisher:
             for topic_filter in (self._test.status.topic, *RETAINED_FILTERS):
                 session.unsubscribe(topic_filter)
         elif now > self._deadline:
-            raise self._test.error(_SELF_TEST_SECS)
+            raise ServiceError(self._test.not_given_back(_SELF_TEST_SECS))
 
     def _start_over(self, session: Session, now: float) -> None:
         if session.login_refused and not self.ready:
             raise ServiceError(self._login_error())
+        self._hang_ups += self._greeted and not self.ready
+        if self._hang_ups > 1:  # once may be a broker that was just stopped
+            raise ServiceError(self._test.hung_up())
         if not self.ready and now >= self._give_up_at:
             raise ServiceError(f"no MQTT broker at {self._url}: {session.failed}")
         if not self._complained:
