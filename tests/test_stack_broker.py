@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import threading
 import time
-from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import psutil
 import pytest
+from mqtt_client import WAIT_SECS, Client, arrived_until_barrier
 from paho.mqtt.enums import CallbackAPIVersion
 from subscriber import Subscriber
 
 from monty_mqtt.conf_dir import conf_dir
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_stack import ports, secrets
-from monty_mqtt_stack.broker import Mosquitto, amqtt_launch
-from monty_mqtt_stack.launch import Running
-from monty_mqtt_stack.state import StateDir
+from monty_mqtt_stack import secrets
+from monty_mqtt_stack.broker import Mosquitto
 
-WAIT_SECS = 10
 COMMAND = "monty/v1/run/main/command"
 STATUS = "monty/v1/run/main/status"
 BRIDGE_STATUS = "monty/bridge/v1/main/status"
@@ -32,61 +28,6 @@ BRIDGE_STATUS = "monty/bridge/v1/main/status"
 def broker(tmp_path_factory):
     with Mosquitto(tmp_path_factory.mktemp("state") / "with a space") as mosquitto:
         yield mosquitto
-
-
-@pytest.fixture(scope="module")
-def amqtt(tmp_path_factory):
-    state = StateDir(tmp_path_factory.mktemp("state") / "with a space")
-    running = Running(amqtt_launch(state, "127.0.0.1", ports.any_free("127.0.0.1")))
-    try:
-        running.wait_until_ready()
-        yield running.launch, state
-    finally:
-        running.stop()
-
-
-class Client:
-    """A paho client that can publish; as a user or anonymous."""
-
-    def __init__(self, port, user=None, password=None, client_id="", **options):
-        self.connected, self.code = threading.Event(), None
-        self.client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, reconnect_on_failure=False, **options
-        )
-        self.client.on_connect = self._on_connect
-        if user:
-            self.client.username_pw_set(user, password)
-        self.port = port
-
-    def _on_connect(self, _client, _data, _flags, reason, _properties):
-        self.code = reason
-        self.connected.set()
-
-    def __enter__(self):
-        self.client.connect("127.0.0.1", self.port)
-        self.client.loop_start()
-        assert self.connected.wait(WAIT_SECS)
-        return self
-
-    def __exit__(self, *_):
-        self.client.disconnect()
-        self.client.loop_stop()
-
-    def publish(self, topic, payload=b"x", *, retain=False):
-        sent = self.client.publish(topic, payload, qos=1, retain=retain)
-        sent.wait_for_publish(WAIT_SECS)
-        assert sent.is_published()
-
-
-def arrived_until_barrier(port, password, publish, topic="monty/#"):
-    """Return what arrived of `publish()`, known to be all: the bridge's own message comes behind it."""
-    with Subscriber("127.0.0.1", port, topic) as anyone:
-        publish()
-        barrier = f"monty/v1/run/main/metric/barrier{time.monotonic_ns()}"
-        with Client(port, "bridge", password) as bridge:
-            bridge.publish(barrier)
-        anyone.wait_for(lambda seen: [one for one in seen if one.topic == barrier], WAIT_SECS)
-        return [one for one in anyone.received if one.topic != barrier]
 
 
 def test_anonymous_reads_what_the_bridge_publishes(broker):
@@ -189,41 +130,6 @@ def test_health_reads_the_uptime(broker):
         health.wait_for(lambda seen: seen, WAIT_SECS)
 
 
-def test_secrets_are_0600_and_in_no_log_command_line_environment_or_message(broker):
-    state = broker.state
-    passwords = [broker.password(user).encode() for user in secrets.USERS]
-    for path in [*state.secrets.iterdir(), state.mosquitto / "passwd", state.mosquitto / "mosquitto.conf"]:
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
-    for directory in (state.path, state.secrets, state.mosquitto, state.log_file("x").parent):
-        assert stat.S_IMODE(directory.stat().st_mode) == 0o700, directory
-    shown = broker.child.output().encode() + b"".join(
-        Path(f"/proc/{broker.pid}/{name}").read_bytes() for name in ("cmdline", "environ")
-    )
-    with Subscriber(broker.host, broker.port, "#") as anyone:
-        with Client(broker.port, "bridge", broker.password("bridge")) as bridge:
-            bridge.publish("monty/v1/run/main/metric/last")
-        anyone.wait_for(lambda seen: [one for one in seen if one.topic.endswith("last")], WAIT_SECS)
-        shown += b"".join(one.payload for one in anyone.received)
-    hashed = (state.mosquitto / "passwd").read_bytes()
-    for password in passwords:
-        assert len(password) >= 43
-        assert password not in shown
-        assert password not in hashed
-
-
-def test_secrets_are_made_once_and_their_rights_put_right(tmp_path):
-    state = StateDir(tmp_path)
-    secrets.ensure(state)
-    before = {user: secrets.read(state, user) for user in secrets.USERS}
-    assert len(set(before.values())) == len(secrets.USERS)
-    state.password_file("bridge").chmod(0o644)
-    state.secrets.chmod(0o755)
-    secrets.ensure(StateDir(tmp_path))
-    assert {user: secrets.read(state, user) for user in secrets.USERS} == before
-    assert stat.S_IMODE(state.password_file("bridge").stat().st_mode) == 0o600
-    assert stat.S_IMODE(state.secrets.stat().st_mode) == 0o700
-
-
 def test_it_runs_as_whoever_started_it(broker):
     assert psutil.Process(broker.pid).uids().effective == os.geteuid()
 
@@ -303,30 +209,3 @@ def test_a_missing_program_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setattr("monty_mqtt_stack.broker._OFF_PATH", ())
     with pytest.raises(ServiceError, match="apt install mosquitto"):
         Mosquitto(tmp_path).start()
-
-
-def test_amqtt_has_the_same_users_and_rules(amqtt):
-    launch, state = amqtt
-    password = {user: secrets.read(state, user) for user in secrets.USERS}
-
-    def publish():
-        for topic in (STATUS, COMMAND):
-            with Client(launch.port) as anyone:
-                anyone.publish(topic, b"anonymous", retain=True)
-        with Client(launch.port, "liveview", password["liveview"]) as liveview:
-            liveview.publish(COMMAND, b"liveview")
-        with Client(launch.port, "control", password["control"]) as control:
-            control.publish(COMMAND, b"control")
-        with Client(launch.port, "control", "wrong") as intruder:
-            assert intruder.code.is_failure
-
-    arrived = arrived_until_barrier(launch.port, password["bridge"], publish)
-    assert [(one.topic, one.payload) for one in arrived] == [(COMMAND, b"control")]
-
-
-def test_an_anonymous_last_will_is_no_command_at_amqtt_either(amqtt):
-    launch, _ = amqtt
-    intruder = Client(launch.port)
-    intruder.client.will_set(COMMAND, b"last will")
-    with intruder:
-        assert intruder.code.is_failure

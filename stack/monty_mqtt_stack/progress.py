@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from types import TracebackType
 from typing import List, Optional, Protocol, Self, Tuple, Type
 
@@ -85,7 +86,7 @@ def _most_likely(worker: Worker) -> Optional[str]:
         return None
     likely = [module.most_likely for module in worker.step.learning_modules.values() if module.most_likely]
     names = [one.object for one in likely]
-    return counted({name: names.count(name) for name in dict.fromkeys(names)}) if names else None
+    return counted(dict(Counter(names).most_common())) if names else None
 
 
 class PlainDisplay:

@@ -22,11 +22,14 @@ def summary(workers: List[Worker]) -> List[str]:
     for worker in workers:
         outcomes.update(worker.outcomes)
     counts = {name: sum(getattr(worker, name) for worker in workers) for name in ("sent", "lost", "dropped")}
+    episodes = sum(worker.episodes_done for worker in workers)
+    without = episodes - outcomes.total()
+    told = counted(dict(outcomes.most_common()))
     micros = micros_per_step(workers)
     lines = [
         f"runs       {', '.join(dict.fromkeys(f'{worker.run} ({worker.word})' for worker in workers))}",
-        f"episodes   {sum(worker.episodes_done for worker in workers)}",
-        f"outcomes   {counted(dict(outcomes.most_common()))}",
+        f"episodes   {episodes}",
+        f"outcomes   {told}{f', {without} without (learning)' if without > 0 else ''}",
         f"messages   {', '.join(f'{count} {name}' for name, count in counts.items())}",
     ]
     if micros is not None:
