@@ -135,6 +135,16 @@ def test_beyond_loopback_it_refuses_in_one_line(state, host):
     assert list(state.secrets.iterdir()) == []
 
 
+@pytest.mark.parametrize(("host", "written"), [("::1", "[::1]"), ("localhost", "localhost")])
+def test_every_loopback_address_will_do(state, host, written):
+    if host == "::1" and not ports.is_free("::1", 0):
+        pytest.skip("no IPv6 here")
+    with up(state, "--host", host) as process:
+        process.wait_for("Ctrl+C stops everything")
+        assert f"mqtt://{written}:" in process.wait_for("broker ")
+        assert f"tcp://{written}:" in process.wait_for("bridge ")
+
+
 def test_amqtt_serves_where_there_is_no_mosquitto(state):
     with up(state, "--without", "mosquitto") as process:
         process.wait_for("Ctrl+C stops everything")

@@ -54,7 +54,7 @@ def mosquitto_launch(state: StateDir, host: str, port: int) -> Launch:
         argv=(program, "-c", str(config)),
         host=host,
         port=port,
-        url=f"mqtt://{host}:{port}",
+        url=ports.url("mqtt", host, port),
         log_file=state.log_file("mosquitto"),
         is_ready=partial(_is_ready, host, port),
     )
@@ -75,7 +75,7 @@ def amqtt_launch(state: StateDir, host: str, port: int) -> Launch:
         argv=(sys.executable, "-m", "monty_mqtt_stack.amqtt_broker", host, str(port), str(state.path)),
         host=host,
         port=port,
-        url=f"mqtt://{host}:{port}",
+        url=ports.url("mqtt", host, port),
         log_file=state.log_file("amqtt"),
         is_ready=partial(_is_ready, host, port),
         notes=(

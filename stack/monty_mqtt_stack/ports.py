@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from typing import Any, Optional
 
-__all__ = ["answers_mqtt", "any_free", "is_free", "listens", "next_free", "owner"]
+__all__ = ["answers_mqtt", "any_free", "is_free", "listens", "next_free", "owner", "url"]
 
 # CONNECT of MQTT 3.1.1, no user, no client id, clean session: any broker answers it, if only with a refusal.
 _CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
@@ -20,13 +20,13 @@ _HIGHEST = 65535
 def is_free(host: str, port: int) -> bool:
     """Return whether one could listen there now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the services do: TIME_WAIT does not count
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the services do: TIME_WAIT does not count
             probe.bind((host, port))
-        except OSError:
-            return False
-        return True
+    except OSError:  # taken, not an address of this machine, or no IPv6 here
+        return False
+    return True
 
 
 def any_free(host: str) -> int:
@@ -71,6 +71,11 @@ def listens(pid: int, port: int) -> bool:
     except psutil.Error:
         return False
     return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections)
+
+
+def url(scheme: str, host: str, port: int) -> str:
+    """Return where something listens, as people write it."""
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def answers_mqtt(host: str, port: int, timeout_secs: float = 1.0) -> bool:

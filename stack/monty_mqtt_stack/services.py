@@ -114,7 +114,7 @@ def _bridge(plan: Plan) -> Planned:
         argv=(sys.executable, "-m", "monty_mqtt_bridge", *(word for flag in flags.items() for word in flag)),
         host=plan.host,
         port=port,
-        url=f"tcp://{plan.host}:{port}",
+        url=ports.url("tcp", plan.host, port),
         log_file=plan.state.log_file("bridge"),
         is_ready=_bridge_is_ready,
         stop_secs=15.0,

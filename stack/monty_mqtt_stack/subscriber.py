@@ -16,6 +16,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from monty_mqtt.errors import ServiceError
+from monty_mqtt_stack import ports
 
 __all__ = ["Arrived", "Broker", "Subscriber"]
 
@@ -41,7 +42,7 @@ class Broker(NamedTuple):
     password_file: Optional[Path] = None
 
     def __str__(self) -> str:
-        return f"mqtt://{self.host}:{self.port}"
+        return ports.url("mqtt", self.host, self.port)
 
     @property
     def subscribe_line(self) -> str:
