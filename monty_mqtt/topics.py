@@ -6,6 +6,7 @@ them back here. `docs/wire.md` lists them.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple, Optional, Tuple
 from urllib.parse import unquote_to_bytes
 
@@ -116,6 +117,7 @@ def unescape(level: str) -> str:
     return name
 
 
+@lru_cache(maxsize=4096)  # a run has few topics, and building one costs the bridge as much as decoding a message
 def build(run: str, worker: str, kind: str, *names: str) -> str:
     """Return the topic of a kind. `names`: learning module, metric name, … as many as the kind has."""
     if len(names) != _NAMES.get(kind, 0):
