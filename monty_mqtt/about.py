@@ -9,7 +9,6 @@ import os
 import platform
 import socket
 import traceback
-from pathlib import Path
 from typing import Any, Dict, Optional
 
 from monty_mqtt import __version__
@@ -22,7 +21,7 @@ __all__ = ["outcome", "this_process"]
 
 def this_process(run: str) -> Dict[str, Any]:
     """Return the fields of an `info` message. The command line is left out: it may hold secrets."""
-    environment = os.environ.get("CONDA_DEFAULT_ENV") or Path(os.environ.get("VIRTUAL_ENV", "")).name
+    environment = os.environ.get("CONDA_DEFAULT_ENV") or os.environ.get("VIRTUAL_ENV", "").rpartition("/")[2]
     return {
         "schema_version": SCHEMA_VERSION,
         "experiment": run,

@@ -70,11 +70,12 @@ class Outbox:
         link = self.link or self._open()
         head, is_bulk = _KINDS[kind]
         if is_bulk:
-            if link.bulk_has_room():
-                link.send_bulk([head, self._encoded(kind, link.bulk_next, fields), *map(bytes, buffers)])
-                self._bulk_published += 1
+            self._take_bulk(link, head, kind, buffers, fields)
         else:
-            self.window.append([head, self._encoded(kind, self.window.next_seq, fields), *map(bytes, buffers)])
+            frames = [head, self._encoded(kind, self.window.next_seq, fields)]
+            if buffers:
+                frames += map(bytes, buffers)
+            self.window.append(frames)
         self.pump()
 
     def pump(self, *, look: bool = False) -> None:
@@ -148,6 +149,13 @@ class Outbox:
         self.link = Link(sender, self.window)
         self._on_open()
         return self.link
+
+    def _take_bulk(
+        self, link: Link, head: bytes, kind: Type[schema.Message], buffers: Sequence[Buffer], fields: Dict[str, Any]
+    ) -> None:
+        if link.bulk_has_room():
+            link.send_bulk([head, self._encoded(kind, link.bulk_next, fields), *map(bytes, buffers)])
+            self._bulk_published += 1
 
     def _encoded(self, kind: Type[schema.Message], seq: int, fields: Dict[str, Any]) -> bytes:
         stamp = self.stamps.take()

@@ -12,11 +12,13 @@ from typing import Any, Optional
 import msgspec
 
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.topics import ALL_WORKERS
 
 __all__ = ["WINDOW_BYTES", "Settings"]
 
 WINDOW_BYTES = 64 << 20
+_EVERY_WORKER = "all"
+"""`topics.ALL_WORKERS`, which the experiment's process does not import for this one word."""
+
 _SMALLEST_WINDOW_BYTES = 64 << 10
 _DEFAULT_HOST = "127.0.0.1"
 _DEFAULT_PORT = 5555
@@ -54,8 +56,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Raise ConfigError for the first setting that is wrong."""
         _check_name("run", self.run)
         _check_name("worker", self.worker)
-        if self.worker == ALL_WORKERS:
-            raise ConfigError("worker", self.worker, f"another name: {ALL_WORKERS!r} addresses every worker")
+        if self.worker == _EVERY_WORKER:
+            raise ConfigError("worker", self.worker, f"another name: {_EVERY_WORKER!r} addresses every worker")
         if not isinstance(self.zmq_host, str) or not self.zmq_host or _NO_HOST & set(self.zmq_host):
             raise ConfigError("zmq_host", self.zmq_host, "a host name or an IP address")
         _check_whole("zmq_port", self.zmq_port, 1, _LARGEST_PORT)

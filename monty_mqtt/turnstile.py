@@ -46,27 +46,25 @@ class Turnstile:
             if self._busy:
                 self._pending.append((call, args))
                 return
-            try:
-                self._busy = True
-                self._attempt(call, args)
-                while self._pending:
-                    self._attempt(*self._pending.popleft())
-            finally:
-                self._busy = False
-
-    def _attempt(self, call: Callable[..., None], args: Tuple[Any, ...]) -> None:
-        try:
-            if self._torn:
-                self._torn = False
-                self._mend()
-            call(*args)
-        except Exception as error:
-            self._count(error)
-            if self._strict:
-                raise
-        except BaseException:
-            self._torn = True  # it may have fallen between two frames of a message
-            raise
+            while True:
+                try:
+                    self._busy = True
+                    if self._torn:
+                        self._torn = False
+                        self._mend()
+                    call(*args)
+                except Exception as error:
+                    self._count(error)
+                    if self._strict:
+                        raise
+                except BaseException:
+                    self._torn = True  # it may have fallen between two frames of a message
+                    raise
+                finally:
+                    self._busy = False
+                if not self._pending:
+                    return
+                call, args = self._pending.popleft()
 
     def _count(self, error: Exception) -> None:
         self.errors += 1

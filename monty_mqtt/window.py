@@ -12,7 +12,9 @@ of what is still to be sent.
 from __future__ import annotations
 
 from collections import deque
-from typing import Deque, List, NamedTuple, Optional, Sequence
+from typing import Deque, List, Optional, Sequence
+
+import msgspec
 
 from monty_mqtt.protocol import LARGEST_FRAME_BYTES
 
@@ -22,7 +24,7 @@ _ENTRY_BYTES = 300
 """What Python needs for an entry beside its frames (tuple, list, headers of the byte strings), CPython 3.8 to 3.13."""
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True):
     """The seqs `first` to `last`: one message, or with `frames` None a tombstone."""
 
     first: int
@@ -106,7 +108,7 @@ class Window:
                 if queue is self.sent:
                     self.sent_bytes -= entry.size
             if queue and queue[0].first < next_wanted:  # the bridge already took a part of this tombstone
-                queue[0] = queue[0]._replace(first=next_wanted)
+                queue[0] = msgspec.structs.replace(queue[0], first=next_wanted)
         self.base = max(self.base, min(next_wanted, self.next_seq))
         return freed
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monty_mqtt import ZmqBroadcaster
+from monty_mqtt import ZmqBroadcaster, topics
 from monty_mqtt.errors import ConfigError
 
 
@@ -14,7 +14,7 @@ from monty_mqtt.errors import ConfigError
         ("run", 7),
         ("run", "\udc80"),
         ("worker", ""),
-        ("worker", "all"),
+        ("worker", topics.ALL_WORKERS),
         ("worker", b"main"),
         ("zmq_host", ""),
         ("zmq_host", 5555),
