@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -16,6 +17,7 @@ from monty_mqtt_bridge.service import Bridge
 __all__ = ["main"]
 
 _OK, _FAILED, _WRONG = 0, 1, 2
+_GC_AFTER = 50_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(line + "\n")
             return _OK if well else _FAILED
         logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+        # Messages are many short-lived tuples that form no cycles; looking for some every 700 costs a tenth of the rate.
+        gc.freeze()
+        gc.set_threshold(_GC_AFTER)
         bridge = Bridge(config)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: bridge.stop())

@@ -7,7 +7,6 @@ Place in the flow: behind `receiver`, before `publisher`. Frames are not made he
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,6 +21,7 @@ _LONGEST_TOPIC_BYTES = 65_535
 """MQTT 3.1.1, section 1.5.3."""
 
 _METRE_DIGITS = 6
+_PACKET_HEAD_BYTES = 16
 _EVIDENCE_DIGITS = 4
 
 
@@ -59,7 +59,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encoder = msgspec.json.Encoder()
-_build = lru_cache(maxsize=4096)(topics.build)
 
 
 def fan_out(message: schema.Message, payload: bytes, raw: Sequence[bytes], *, most_bytes: int) -> list[Outgoing]:
@@ -102,7 +101,7 @@ def object_model_ply(model: schema.ObjectModel, points: bytes) -> bytes:
 def _evidence(step: schema.Step) -> list[Outgoing]:
     return [
         Outgoing(
-            _build(step.run, step.worker, "evidence", name),
+            topics.build(step.run, step.worker, "evidence", name),
             _encoder.encode(
                 Evidence(
                     run=step.run,
@@ -139,9 +138,10 @@ def _cloud(cloud: schema.Hypotheses, raw: Sequence[bytes]) -> bytes:
 
 
 def _check(outgoing: Outgoing, most_bytes: int) -> None:
-    topic_bytes = len(outgoing.topic.encode())
-    if topic_bytes > _LONGEST_TOPIC_BYTES:
-        raise DecodeError(f"its names make a topic of {topic_bytes} bytes; MQTT takes {_LONGEST_TOPIC_BYTES}")
-    size = topic_bytes + len(outgoing.payload) + 16
+    if 4 * len(outgoing.topic) > _LONGEST_TOPIC_BYTES:  # then count exactly: a character has at most four bytes
+        topic_bytes = len(outgoing.topic.encode())
+        if topic_bytes > _LONGEST_TOPIC_BYTES:
+            raise DecodeError(f"its names make a topic of {topic_bytes} bytes; MQTT takes {_LONGEST_TOPIC_BYTES}")
+    size = 4 * len(outgoing.topic) + len(outgoing.payload) + _PACKET_HEAD_BYTES
     if size > most_bytes:
         raise DecodeError(f"{size} bytes on {outgoing.topic[:80]}; the broker takes {most_bytes}")

@@ -27,7 +27,6 @@ _LONGEST_SERIES_BYTES = 60_000
 _INT64 = 1 << 63
 _RESERVED_KEYS = frozenset({"time", "_field", "_measurement", "_time", ""})
 _SPECIAL = re.compile(r"([,= ])")
-_STRING_SPECIAL = re.compile(r'(["\\])')
 _STRING_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 _AMBIGUOUS_PERCENT = re.compile("%(?=[0-9A-F]{2})|^%$")
 
@@ -160,7 +159,10 @@ def _str(value: object) -> str | None:
         return None
     if len(value) * 4 > LONGEST_STRING_BYTES:
         value = _cut(value)
-    return '"' + _STRING_SPECIAL.sub(r"\\\1", _STRING_CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)) + '"'
+    if not value.isprintable():
+        value = _STRING_CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _cut(text: str) -> str:

@@ -38,6 +38,8 @@ __all__ = ["Pipeline"]
 logger = logging.getLogger(__name__)
 
 _HEALTH_SECS = 1.0
+_TELLING = frozenset({schema.Info, schema.CommandResult})
+_SIGNS_OF_LIFE = frozenset({schema.Step, schema.EpisodeStarted, schema.Status, schema.End})
 
 
 class Pipeline:
@@ -94,12 +96,14 @@ class Pipeline:
             self._counts.refused += 1
             self._complaints.say("unpublishable", "%r, %r: %s", worker.key[0][:64], worker.key[1][:64], error)
             return
-        self._learn(message)
+        if type(message) in _TELLING:
+            self._learn(message)
         for one in outgoing:
             self._put(message, one, receipt)
         self._put_lines(message, receipt)
-        for status in self._liveness.heard(message, self._clock(), self._stamp()):
-            self._say(status)
+        if type(message) in _SIGNS_OF_LIFE:
+            for status in self._liveness.heard(message, self._clock(), self._stamp()):
+                self._say(status)
 
     def joined(self, worker: Worker) -> None:
         """Greet a worker that came, or came back."""

@@ -1,0 +1,374 @@
+"""What the bridge carries: steady load, its maximum beside bare paho, lines per second, latency.
+
+usage: python -m benchmarks bridge
+
+The bridge and the sender are processes of their own, as in use; the broker is a real Mosquitto with the shipped
+configuration. Maximum: the bridge and a bare paho loop (QoS 1, in-flight window 100, paho's own thread) take turns at
+the same broker in the same run; paho publishes the very payloads that the bridge published, ready made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
+
+import paho.mqtt.client as mqtt
+import zmq
+from paho.mqtt.enums import CallbackAPIVersion
+from typing_extensions import Self
+
+from monty_mqtt import ZmqBroadcaster, protocol, schema
+from monty_mqtt.parts import Hypothesis, LearningModuleStep
+from monty_mqtt_bridge.line_protocol import Misfits
+from monty_mqtt_bridge.lines import lines_of
+from monty_mqtt_stack.broker import Mosquitto
+
+__all__ = ["rows"]
+
+Row = Dict[str, Any]
+ROOT = Path(__file__).resolve().parent.parent
+OBJECTS = [f"object_{number}" for number in range(10)]
+STEADY_PER_SEC = 2000
+LATENCY_PER_SEC = 100
+WINDOW = 100
+
+LEAST_OF_PAHO = 0.6
+LEAST_POINTS_PER_SEC = 50_000
+MOST_GROWTH = 1.5
+MOST_MEDIAN_MILLIS = 5.0
+MOST_P99_MILLIS = 50.0
+
+
+def rows(*, quick: bool = False) -> List[Row]:
+    """Return the figures of the bridge, and print nothing."""
+    with tempfile.TemporaryDirectory() as where, Mosquitto(where) as broker:
+        return [
+            *steady(broker, secs=5 if quick else 60),
+            *maximum(broker, rounds=2 if quick else 6, messages=4000 if quick else 20_000),
+            *lines(secs=1 if quick else 5),
+            *latency(broker, secs=3 if quick else 20),
+        ]
+
+
+def row(name: str, measured: float, unit: str, target: str, *, met: bool) -> Row:
+    """Return one row of the table."""
+    return {"name": name, "measured": round(measured, 2), "unit": unit, "target": target, "met": met}
+
+
+def example_step(number: int, modules: int = 1) -> Dict[str, Any]:
+    """Return the fields of a step with ten objects."""
+    evidence = {name: number * 0.37 + index * 1.1 for index, name in enumerate(OBJECTS)}
+    module = LearningModuleStep(
+        evidence=evidence,
+        most_likely=Hypothesis(object="object_9", evidence=evidence["object_9"], location=[0.01, 1.52, -0.03]),
+        second_object="object_8",
+        margin=1.1,
+        possible_matches=["object_8", "object_9"],
+        evidence_threshold=7.25,
+    )
+    return {
+        "mode": "eval",
+        "epoch": 0,
+        "episode": number // 100,
+        "step": number % 100,
+        "total_step": number,
+        "step_secs": 0.04,
+        "target_object": "object_9",
+        "learning_modules": {f"LM_{index}": module for index in range(modules)},
+    }
+
+
+@contextlib.contextmanager
+def bridge_process(broker: Mosquitto) -> Iterator[int]:
+    """Start a bridge and yield its ZMQ port."""
+    command = [
+        *(sys.executable, "-m", "monty_mqtt_bridge", "--zmq-port=0", f"--mqtt-port={broker.port}"),
+        *("--mqtt-username=bridge", f"--mqtt-password-file={broker.password_file('bridge')}", "--bridge-id=bench"),
+    ]
+    paths = os.pathsep.join(str(ROOT / part) for part in (".", "bridge", "stack"))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        try:
+            yield int(ready.split("tcp://")[1].split(",")[0].rpartition(":")[2])
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+class Listener:
+    """A subscriber that notes when what came.
+
+    Attributes:
+        health: The bridge's health messages, decoded.
+        arrived: Nanoseconds at which each step arrived, by its own time.
+    """
+
+    def __init__(self, broker: Mosquitto, *topics: str) -> None:
+        self.health: List[Dict[str, Any]] = []
+        self.arrived: Dict[int, int] = {}
+        self._topics = topics
+        self._subscribed = threading.Event()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        self._client.on_connect = lambda client, *_: client.subscribe([(topic, 0) for topic in self._topics])
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_message = self._on_message
+        self._client.connect(broker.host, broker.port)
+
+    def __enter__(self) -> Self:
+        """Listen."""
+        self._client.loop_start()
+        self._subscribed.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        now = time.time_ns()
+        said = json.loads(message.payload)
+        if message.topic.endswith("/health"):
+            self.health.append(said)
+        else:
+            self.arrived[said["time_unix_nanos"]] = now
+
+
+def send_evenly(broadcaster: ZmqBroadcaster, per_sec: int, secs: float) -> float:
+    """Publish steps at an even rate; return the rate that was reached."""
+    began = time.monotonic()
+    total = int(per_sec * secs)
+    for number in range(total):
+        broadcaster.publish(schema.Step, **example_step(number))
+        ahead = began + (number + 1) / per_sec - time.monotonic()
+        if ahead > 0:
+            time.sleep(ahead)
+    return total / (time.monotonic() - began)
+
+
+def steady(broker: Mosquitto, secs: float) -> List[Row]:
+    """2,000 messages a second, one step each: neither the sender's window nor the bridge's queue may grow."""
+    with bridge_process(broker) as port, Listener(broker, "monty/bridge/v1/bench/health") as listener:
+        window = []
+        with ZmqBroadcaster(run="steady", zmq_port=port) as broadcaster:
+            done = threading.Event()
+
+            def watch() -> None:
+                while not done.wait(0.25):
+                    window.append(broadcaster.counts.unacknowledged)
+
+            watcher = threading.Thread(target=watch)
+            watcher.start()
+            reached = send_evenly(broadcaster, STEADY_PER_SEC, secs)
+            done.set()
+            watcher.join()
+            flushed = broadcaster.flush(10)
+        queued = [said["queued"] for said in listener.health]
+    third = max(1, len(window) // 3)
+    growth = statistics.median(window[-third:]) / max(1.0, statistics.median(window[:third]))
+    met = (
+        flushed and reached > 0.98 * STEADY_PER_SEC and growth < MOST_GROWTH and max(queued, default=0) < STEADY_PER_SEC
+    )
+    return [
+        row(f"bridge: {STEADY_PER_SEC} messages/s for {secs:g} s", reached, "messages/s", "no growing queue", met=met),
+        row("  longest queue in the bridge", longest, "messages", f"< {STEADY_PER_SEC}", met=longest < STEADY_PER_SEC),
+        row(
+            "  unacknowledged, last third / first third", growth, "ratio", f"< {MOST_GROWTH}", met=growth < MOST_GROWTH
+        ),
+    ]
+
+
+class Shape(NamedTuple):
+    """A kind of load: what one message of it is called, and its maker."""
+
+    name: str
+    kind: Any
+    fields: Any
+
+
+SHAPES = (
+    Shape("metric", schema.Metric, lambda number: {"name": "loss", "value": number * 0.5, "metadata": {"epoch": 1}}),
+    Shape("step, 1 learning module", schema.Step, example_step),
+    Shape("step, 5 learning modules", schema.Step, lambda number: example_step(number, modules=5)),
+)
+
+
+def maximum(broker: Mosquitto, rounds: int, messages: int) -> List[Row]:
+    """The bridge and bare paho take turns with the same payloads."""
+    result = []
+    with bridge_process(broker) as port:
+        for shape in SHAPES:
+            payloads = capture(broker, port, shape, messages // 10)
+            ours, theirs = [], []
+            for turn in range(rounds):
+                ours.append(through_bridge(port, shape, messages, f"most-{len(result)}-{turn}"))
+                theirs.append(through_paho(broker, payloads, messages * len(payloads) // (messages // 10)))
+            per_message = len(payloads) / (messages // 10)
+            ratio = statistics.median(a * per_message / b for a, b in zip(ours, theirs))
+            text = f"bridge, maximum, {shape.name} ({per_message:.2f} MQTT messages each)"
+            result.append(row(text, statistics.median(ours), "messages/s", "", met=True))
+            result.append(
+                row(
+                    "  its MQTT messages / those of bare paho",
+                    ratio,
+                    "ratio",
+                    f">= {LEAST_OF_PAHO}",
+                    met=ratio >= LEAST_OF_PAHO,
+                )
+            )
+    return result
+
+
+def capture(broker: Mosquitto, port: int, shape: Shape, messages: int) -> List[Any]:
+    """Return topics and payloads that the bridge makes of so many messages."""
+    got: List[Any] = []
+    ended, subscribed = threading.Event(), threading.Event()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.username_pw_set("liveview", broker.password("liveview"))
+
+    def on_message(_client: object, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        if message.topic.startswith(("monty/v1/captured/", "monty/influx/v1/captured")):
+            got.append((message.topic.replace("captured", "paho"), message.payload))
+        if message.topic == "monty/v1/captured/main/end":
+            ended.set()
+
+    client.on_message = on_message
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_connect = lambda client, *_: client.subscribe("monty/#", 1)
+    client.connect(broker.host, broker.port)
+    client.loop_start()
+    subscribed.wait(10)
+    broadcaster = ZmqBroadcaster(run="captured", zmq_port=port, window_bytes=1 << 30)
+    for number in range(messages):
+        broadcaster.publish(shape.kind, **shape.fields(number))
+    broadcaster.close()
+    ended.wait(30)
+    client.disconnect()
+    client.loop_stop()
+    return [one for one in got if not one[0].endswith(("/status", "/end"))]
+
+
+def through_bridge(port: int, shape: Shape, messages: int, run: str) -> float:
+    """Return messages a second from the first one sent to the last acknowledgement.
+
+    The sender does as little as one can, it passes ready frames to ZMQ: what publishing costs is another benchmark.
+    """
+    head, bodies = prepare(shape, messages, run)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    with context, context.socket(zmq.DEALER) as dealer:
+        dealer.set(zmq.SNDHWM, 0)
+        dealer.set(zmq.LINGER, 0)
+        dealer.connect(f"tcp://127.0.0.1:{port}")
+        hello = protocol.Hello(schema_version=schema.SCHEMA_VERSION, run=run, worker="main", base=0)
+        dealer.send_multipart(protocol.encode_up(hello))
+        protocol.decode_down(dealer.recv())
+        began = time.perf_counter()
+        for body in bodies:
+            dealer.send(head, zmq.SNDMORE)
+            dealer.send(body)
+        acknowledged = 0
+        while acknowledged < messages:
+            answer = protocol.decode_down(dealer.recv())
+            if not isinstance(answer, protocol.Ack):
+                raise RuntimeError(f"the bridge said {answer}")  # noqa: TRY004 - not a matter of types
+            acknowledged = answer.next
+        return messages / (time.perf_counter() - began)
+
+
+def prepare(shape: Shape, messages: int, run: str) -> Tuple[bytes, List[bytes]]:
+    """Return the head and the bodies of so many messages."""
+    now = time.time_ns()
+    envelope = {"run": run, "worker": "main"}
+    made = (
+        shape.kind(seq=number, time_unix_nanos=now + number, **envelope, **shape.fields(number))
+        for number in range(messages)
+    )
+    return protocol.head(shape.kind.__struct_config__.tag), [schema.encode(message) for message in made]
+
+
+def through_paho(broker: Mosquitto, payloads: List[Any], messages: int) -> float:
+    """Return MQTT messages a second of a bare loop, in another process as the bridge is."""
+    with tempfile.TemporaryDirectory() as where:
+        file = Path(where) / "payloads.json"
+        file.write_text(json.dumps([(topic, payload.decode()) for topic, payload in payloads]))
+        command = [
+            *(sys.executable, "-c", "import benchmarks.bridge as b; b.bare_paho()"),
+            *(str(file), str(broker.port), str(broker.password_file("bridge")), str(messages)),
+        ]
+        paths = os.pathsep.join(str(ROOT / part) for part in (".", "bridge", "stack"))
+        done = subprocess.run(
+            command, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True, check=True
+        )
+    return float(done.stdout)
+
+
+def bare_paho() -> None:
+    """Publish ready payloads as paho is usually used, and print messages a second."""
+    payloads = [(topic, payload.encode()) for topic, payload in json.loads(Path(sys.argv[1]).read_text())]
+    messages = int(sys.argv[4])
+    acknowledged, done, connected = 0, threading.Event(), threading.Event()
+
+    def on_publish(*_: object) -> None:
+        nonlocal acknowledged
+        acknowledged += 1
+        if acknowledged == messages:
+            done.set()
+
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+    client.username_pw_set("bridge", Path(sys.argv[3]).read_text().strip())
+    client.max_inflight_messages_set(WINDOW)
+    client.on_publish = on_publish
+    client.on_connect = lambda *_: connected.set()
+    client.connect("127.0.0.1", int(sys.argv[2]))
+    client.loop_start()
+    connected.wait(10)
+    began = time.perf_counter()
+    for number in range(messages):
+        topic, payload = payloads[number % len(payloads)]
+        client.publish(topic, payload, 1)
+    done.wait(120)
+    print(messages / (time.perf_counter() - began))
+    client.disconnect()
+    client.loop_stop()
+
+
+def lines(secs: float) -> List[Row]:
+    """Points a second made of steps with five learning modules and ten objects, on one core."""
+    head = {"run": "lines", "worker": "main"}
+    steps = [
+        schema.Step(seq=number, time_unix_nanos=10**18 + number, **head, **example_step(number, modules=5))
+        for number in range(1000)
+    ]
+    misfits, points = Misfits(), 0
+    began = time.perf_counter()
+    while time.perf_counter() - began < secs:
+        for step in steps:
+            points += len(lines_of(step, "benchmark", misfits))
+    rate = points / (time.perf_counter() - began)
+    return [row("lines", rate, "points/s", f">= {LEAST_POINTS_PER_SEC}", met=rate >= LEAST_POINTS_PER_SEC)]
+
+
+def latency(broker: Mosquitto, secs: float) -> List[Row]:
+    """From publish() in the experiment to a subscriber's callback, at 100 steps a second."""
+    with bridge_process(broker) as port, Listener(broker, "monty/v1/latency/main/step") as listener:
+        with ZmqBroadcaster(run="latency", zmq_port=port) as broadcaster:
+            send_evenly(broadcaster, LATENCY_PER_SEC, secs)
+            broadcaster.flush(10)
+        millis = sorted((arrived - published) / 1e6 for published, arrived in listener.arrived.items())
+    middle, late = millis[len(millis) // 2], millis[int(len(millis) * 0.99)]
+    text = f"publish() to subscriber at {LATENCY_PER_SEC}/s, median of {len(millis)}"
+    return [
+        row(text, middle, "ms", f"<= {MOST_MEDIAN_MILLIS:g}", met=middle <= MOST_MEDIAN_MILLIS),
+        row("  p99", late, "ms", f"<= {MOST_P99_MILLIS:g}", met=late <= MOST_P99_MILLIS),
+    ]
