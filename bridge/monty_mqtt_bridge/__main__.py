@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(line + "\n")
             return _OK if well else _FAILED
         logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
-        # Messages are many short-lived tuples that form no cycles; looking for some every 700 costs a tenth of the rate.
+        # Messages are short-lived tuples without cycles; to look for some every 700 of them costs a tenth of the rate.
         gc.freeze()
         gc.set_threshold(_GC_AFTER)
         bridge = Bridge(config)
