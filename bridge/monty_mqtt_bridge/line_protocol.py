@@ -83,7 +83,11 @@ def point(
     for name, value in fields:
         if value is None:
             continue
-        text = _WRITERS[types[name]](value)
+        kind = types[name]
+        if kind is int and type(value) is int and -_INT64 <= value < _INT64:  # most fields are of this kind
+            written.append(f"{name}={value}i")
+            continue
+        text = _WRITERS[kind](value)
         if text is None:
             misfits.add(measurement, name, value)
         else:
@@ -139,6 +143,8 @@ def _percent_char(char: str) -> str:
 
 
 def _float(value: object) -> str | None:
+    if type(value) is float:
+        return repr(value) if math.isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:
