@@ -153,35 +153,44 @@ class ZmqBroadcaster:
         self.pump()
         link = self._outbox.link
         commands: List[schema.Command] = []
-        while link is not None and link.commands:
-            command = link.commands.popleft()
-            if command.id not in self._obeyed:
-                self._obeyed.add(command.id)
-                commands.append(command)
+        with self._turnstile.lock:
+            while link is not None and link.commands:
+                command = link.commands.popleft()
+                if command.id not in self._obeyed:
+                    self._obeyed.add(command.id)
+                    commands.append(command)
         return commands
 
     def flush(self, timeout_secs: float) -> bool:
         """Wait until the bridge has taken over everything, at most `timeout_secs`; return whether it has."""
         deadline = time.monotonic() + timeout_secs
-        while self.enabled:
+        while self.enabled and not self._turnstile.is_entered():
             self._turnstile.run(self._look)
             link, left_secs = self._outbox.link, deadline - time.monotonic()
             if link is None or not self._outbox.window:
                 break
             if left_secs <= 0 or link.closed or link.refused is not None:
                 return False
-            link.wait(min(left_secs, _WAIT_SECS))
-        return True
+            if not link.can_send_more:
+                link.wait(min(left_secs, _WAIT_SECS))
+        return not self._outbox.window
 
     def close(self, status: str = "completed", flush_secs: float = 5.0) -> None:
         """Publish the End, hand over what is left, and close. May be called twice.
+
+        Called by a signal handler in the middle of a publish, it does so right after that.
 
         Args:
             status: The final status word.
             flush_secs: How long a bridge that was seen may take for the rest. Where none was, this does not wait.
         """
+        if not self.enabled:
+            return
+        if self._turnstile.is_entered():
+            self._turnstile.afterwards(self.close, status, flush_secs)
+            return
         with self._turnstile.lock:
-            if self._closed or not self.enabled:
+            if self._closed:
                 return
             self._closed = True
         try:
@@ -221,8 +230,8 @@ class ZmqBroadcaster:
         return _revive, (self.token, self._settings)
 
     def _set_up(self, worker: str) -> None:
-        self._outbox = Outbox(self._settings, worker, lambda: processes.hold(self))
-        self._turnstile = Turnstile(self.run, strict=self._settings.strict, mend=self._outbox.mend)
+        self._turnstile = Turnstile(self.run, strict=self._settings.strict, mend=self._mend)
+        self._outbox = Outbox(self._settings, worker, self._hold, self._turnstile.afterwards)
         self._state: Dict[str, Any] = {}
         self._obeyed: Set[str] = set()
 
@@ -230,6 +239,12 @@ class ZmqBroadcaster:
         kind, fields, non_finite = make(*args)
         self._outbox.non_finite += non_finite
         self._outbox.take(kind, (), fields)
+
+    def _hold(self) -> None:
+        processes.hold(self)
+
+    def _mend(self) -> None:
+        self._outbox.mend()
 
     def _look(self) -> None:
         self._outbox.pump(look=True)

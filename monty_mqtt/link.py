@@ -64,6 +64,7 @@ class Link:
         sender: Who sends.
         seen: Whether a bridge ever answered.
         closed: Whether it is over.
+        can_send_more: Whether the last call stopped only because it had sent as many as one call may.
         refused: Why the bridge takes nothing from us, if it said so.
         acknowledged: Messages the bridge has taken over.
         errors: Answers that were none.
@@ -75,6 +76,7 @@ class Link:
     def __init__(self, sender: Sender, window: Window) -> None:
         self.seen = False
         self.closed = False
+        self.can_send_more = False
         self.refused: Optional[str] = None
         self.acknowledged = 0
         self.errors = 0
@@ -108,6 +110,7 @@ class Link:
     def pump(self, *, look: bool = False) -> None:
         """Read answers, say what is due, send at most 64 of the unsent. `look`: read even if just done."""
         now = time.monotonic()
+        self.can_send_more = False
         if now >= self._read_at or look:
             self._read_at = now + _READ_EVERY_SECS
             self._read(now)
@@ -184,6 +187,7 @@ class Link:
                 return
             self._send(entry.frames or self.sender.tombstone(entry.first, entry.last))
             window.mark_sent()
+        self.can_send_more = True
 
     def _read(self, now: float) -> None:
         for _ in range(_READS_A_CALL):

@@ -38,6 +38,7 @@ class Outbox:
         settings: The broadcaster's.
         worker: The worker's name in this process.
         on_open: Called once there is a socket.
+        afterwards: Runs what it is given when the lock is free again.
 
     Attributes:
         link: The connection; None until the first message.
@@ -47,7 +48,9 @@ class Outbox:
         ended: Whether the End was published; later messages are only counted.
     """
 
-    def __init__(self, settings: Settings, worker: str, on_open: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: Settings, worker: str, on_open: Callable[[], None], afterwards: Callable[..., None]
+    ) -> None:
         self.worker = worker
         self.link: Optional[Link] = None
         self.stamps = Stamps()
@@ -56,6 +59,7 @@ class Outbox:
         self.ended = False
         self._settings = settings
         self._on_open = on_open
+        self._afterwards = afterwards
         self._run = settings.run
         self._started_unix_nanos = self.stamps.take()
         self._bulk_published = 0
@@ -86,7 +90,8 @@ class Outbox:
         link.pump(look=look)
         if link.refused is not None and not self._said_refused:
             self._said_refused = True
-            _log.warning("the bridge at %s refuses run %r: %s", link.sender.endpoint, self._run, link.refused)
+            text = "the bridge at %s refuses run %r: %s"
+            self._afterwards(_log.warning, text, link.sender.endpoint, self._run, link.refused)
 
     def end(self, status: str, errors: int) -> None:
         """Publish the End, unless nothing was ever published; `errors` are the caller's own."""
@@ -110,10 +115,14 @@ class Outbox:
         if link is None:
             return
         link.close()
-        if left and link.seen:
-            _log.error("run %r: %d messages are lost: the bridge did not take them in time", self._run, left)
-        elif left:
-            _log.warning("run %r: %d messages are lost: no bridge at %s", self._run, left, link.sender.endpoint)
+        if not left or link.refused is not None:
+            return
+        if link.seen:
+            text = "run %r: %d messages are lost: the bridge did not take them in time"
+            self._afterwards(_log.error, text, self._run, left)
+        else:
+            text = "run %r: %d messages are lost: no bridge at %s"
+            self._afterwards(_log.warning, text, self._run, left, link.sender.endpoint)
 
     def mend(self) -> None:
         """Put right what Ctrl+C may have torn: half a message on the socket, half a step in the window."""

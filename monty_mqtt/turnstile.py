@@ -13,6 +13,8 @@ from typing import Any, Callable, Deque, Set, Tuple
 
 __all__ = ["Turnstile"]
 
+_Call = Tuple[Callable[..., None], Tuple[Any, ...]]
+
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +39,8 @@ class Turnstile:
         self._mend = mend
         self._busy = False
         self._torn = False
-        self._pending: Deque[Tuple[Callable[..., None], Tuple[Any, ...]]] = deque()
+        self._pending: Deque[_Call] = deque()
+        self._afterwards: Deque[_Call] = deque()
         self._said: Set[str] = set()
 
     def run(self, call: Callable[..., None], *args: Any) -> None:
@@ -46,29 +49,52 @@ class Turnstile:
             if self._busy:
                 self._pending.append((call, args))
                 return
-            while True:
-                try:
-                    self._busy = True
-                    if self._torn:
-                        self._torn = False
-                        self._mend()
-                    call(*args)
-                except Exception as error:
-                    self._count(error)
-                    if self._strict:
-                        raise
-                except BaseException:
-                    self._torn = True  # it may have fallen between two frames of a message
+            self._run_all(call, args)
+        if self._afterwards:
+            self._run_afterwards()
+
+    def afterwards(self, call: Callable[..., None], *args: Any) -> None:
+        """Run `call` when the lock is free again: what may itself wait for somebody who waits for this lock."""
+        self._afterwards.append((call, args))
+
+    def is_entered(self) -> bool:
+        """Return whether this is a signal handler, or the like, in the middle of a call of this same thread."""
+        with self.lock:
+            return self._busy
+
+    def _run_afterwards(self) -> None:
+        while True:
+            try:
+                call, args = self._afterwards.popleft()
+            except IndexError:  # or another thread took the last
+                return
+            call(*args)
+
+    def _run_all(self, call: Callable[..., None], args: Tuple[Any, ...]) -> None:
+        while True:
+            try:
+                self._busy = True
+                if self._torn:
+                    self._torn = False
+                    self._mend()
+                call(*args)
+            except Exception as error:
+                self._count(error)
+                if self._strict:
                     raise
-                finally:
-                    self._busy = False
-                if not self._pending:
-                    return
-                call, args = self._pending.popleft()
+            except BaseException:
+                self._torn = True  # it may have fallen between two frames of a message
+                raise
+            finally:
+                self._busy = False
+            if not self._pending:
+                return
+            call, args = self._pending.popleft()
 
     def _count(self, error: Exception) -> None:
         self.errors += 1
         kind = type(error).__name__
         if kind not in self._said:
             self._said.add(kind)
-            _log.warning("telemetry of run %r: %s: %s (more of this kind are only counted)", self._name, kind, error)
+            text = "telemetry of run %r: %s: %s (more of this kind are only counted)"
+            self.afterwards(_log.warning, text, self._name, kind, error)  # a log handler may publish, and wait for us

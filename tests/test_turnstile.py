@@ -1,6 +1,7 @@
 """One call at a time: threads, signal handlers in the middle of a call, and Ctrl+C in the middle of a message."""
 
 import itertools
+import logging
 import signal
 import subprocess
 import sys
@@ -109,6 +110,55 @@ def test_a_signal_handler_that_publishes_while_the_same_thread_publishes(alarm):
         handled = next(numbers)
         assert sorted(m.value for m in metrics if m.name == "handler") == list(range(handled))
         assert handled > 10
+
+
+def test_a_signal_handler_that_closes_in_the_middle_of_a_publish(alarm):
+    with Router() as router:
+        b = ZmqBroadcaster(run="x", zmq_port=router.port, strict=True)
+        alarm(lambda *_: b.close("aborted") if b._turnstile.is_entered() else None)
+        for number in range(100_000):
+            b.publish_metric("loop", number)
+            if b._closed:
+                break
+        *metrics, end = router.messages("x")
+        assert [message.value for message in metrics] == list(range(len(metrics)))
+        assert (end.status, b.counts.unacknowledged) == ("aborted", 0)
+
+
+def test_a_log_handler_that_publishes_does_not_meet_itself():
+    # One thread publishes nonsense, which is logged; another logs, which is published. Neither may wait for the other.
+
+    class Publishing(logging.Handler):
+        def emit(self, record):
+            b.publish_log(record.levelname, record.getMessage())
+
+    with Router() as router:
+        b = ZmqBroadcaster(run="x", zmq_port=router.port)
+        handler = Publishing()
+        root = logging.getLogger()
+        root.addHandler(handler)
+        try:
+            nonsense = [type(f"Error{number}", (Exception,), {}) for number in range(300)]
+
+            def fail(error):
+                raise error
+
+            threads = [
+                threading.Thread(target=lambda: [b._turnstile.run(fail, error) for error in nonsense]),
+                threading.Thread(target=lambda: [root.warning("warning %d", number) for number in range(300)]),
+            ]
+            for thread in threads:
+                thread.daemon = True
+                thread.start()
+            for thread in threads:
+                thread.join(20)
+            assert not any(thread.is_alive() for thread in threads)
+        finally:
+            root.removeHandler(handler)
+        b.close()
+        texts = [message.message for message in router.messages("x")[:-1]]
+        assert sum(text.startswith("warning") for text in texts) == 300
+        assert sum("Error" in text for text in texts) == 300
 
 
 INTERRUPTED = """
