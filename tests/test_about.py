@@ -1,0 +1,55 @@
+"""What a broadcaster that runs alone says of its process and of its end."""
+
+import os
+import platform
+
+import pytest
+
+from monty_mqtt import __version__, about, schema
+from monty_mqtt.errors import AbortRequested
+
+
+def test_this_process(monkeypatch):
+    monkeypatch.delenv("CONDA_DEFAULT_ENV", raising=False)
+    monkeypatch.setenv("VIRTUAL_ENV", "/home/somebody/.venv-monty")
+    fields = about.this_process("x")
+    assert fields["versions"] == {"python": platform.python_version(), "monty-mqtt": __version__}
+    assert (fields["pid"], fields["environment"], fields["experiment"]) == (os.getpid(), ".venv-monty", "x")
+    head = {"run": "x", "worker": "main", "seq": 0, "time_unix_nanos": 1}
+    message = schema.Info(**head, **fields)
+    assert schema.decode(schema.encode(message)) == message
+    assert "command_line" not in fields  # it may hold secrets
+
+
+def test_a_conda_environment_is_named(monkeypatch):
+    monkeypatch.setenv("CONDA_DEFAULT_ENV", "tbp.monty")
+    assert about.this_process("x")["environment"] == "tbp.monty"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (None, "completed"),
+        (SystemExit(), "completed"),
+        (SystemExit(0), "completed"),
+        (SystemExit(1), "error"),
+        (KeyboardInterrupt(), "aborted"),
+        (AbortRequested("stop"), "aborted"),
+        (ValueError("\ud800"), "error"),
+    ],
+    ids=repr,
+)
+def test_every_ending_is_a_status(error, status):
+    fields = about.outcome(error)
+    assert fields["status"] == status
+    message = schema.Status(run="x", worker="main", seq=0, time_unix_nanos=1, **fields)
+    assert schema.decode(schema.encode(message)) == message
+
+
+def test_an_error_comes_with_its_traceback():
+    with pytest.raises(ValueError, match="no object") as raised:
+        raise ValueError("no object")
+    fields = about.outcome(raised.value)
+    assert fields["error_type"] == "builtins.ValueError"
+    assert fields["error_traceback"].endswith("ValueError: no object\n")
+    assert "test_about.py" in fields["error_traceback"]

@@ -1,0 +1,59 @@
+"""Behind the lock: numbering, and what is counted; the rest of it shows in test_broadcaster.py."""
+
+import pytest
+
+from monty_mqtt import schema
+from monty_mqtt.counts import Counts
+from monty_mqtt.outbox import Outbox
+from monty_mqtt.settings import Settings
+
+
+def outbox():
+    opened = []
+    settings = Settings(run="x", worker="main", zmq_port=1)
+    return Outbox(settings, "main-7", lambda: opened.append(1), lambda call, *args: call(*args)), opened
+
+
+def messages(box):
+    return [schema.decode(entry.frames[1]) for entry in box.window.messages()]
+
+
+def test_nothing_is_opened_before_the_first_message():
+    box, opened = outbox()
+    box.pump()
+    box.end("completed", 0)
+    box.shut()
+    assert (box.link, opened) == (None, [])
+    assert box.counts(0) == Counts()
+
+
+def test_messages_are_numbered_and_stamped():
+    box, opened = outbox()
+    for number in range(3):
+        box.take(schema.Metric, (), {"name": "loss", "value": float(number)})
+    box.take(schema.Hypotheses, [b"1234"], {"learning_module": "LM_0", "episode": 0, "step": 0})
+    box.end("completed", 5)
+    *metrics, end = messages(box)
+    assert [message.seq for message in metrics] == [0, 1, 2]
+    assert {message.worker for message in metrics} == {"main-7"}
+    assert (end.seq, end.bulk_seq, end.errors) == (3, 1, 5)
+    assert opened == [1]
+    box.shut()
+
+
+def test_a_message_that_cannot_be_made_takes_no_seq():
+    box, _ = outbox()
+    with pytest.raises(TypeError, match="nonsense"):
+        box.take(schema.Metric, (), {"nonsense": 1})
+    box.take(schema.Metric, (), {"name": "loss"})
+    assert [message.seq for message in messages(box)] == [0]
+    box.shut()
+
+
+def test_after_the_end_everything_is_counted_only():
+    box, _ = outbox()
+    box.take(schema.Metric, (), {"name": "loss"})
+    box.end("completed", 0)
+    box.take(schema.Metric, (), {"name": "loss"})
+    assert box.counts(0) == Counts(published=2, unacknowledged=2, dropped=1)
+    box.shut()

@@ -1,0 +1,41 @@
+"""Who sends, where to, and how it introduces itself."""
+
+import os
+import socket
+
+import pytest
+
+from monty_mqtt import protocol, schema
+from monty_mqtt.sender import Sender
+
+SENDER = Sender("a/b", "w", 5, "127.0.0.1", 5555)
+
+
+def decoded(frames):
+    first, payload = frames
+    return protocol.decode_up(protocol.kind_of(first), payload)
+
+
+@pytest.mark.parametrize(
+    ("host", "endpoint"),
+    [("127.0.0.1", "tcp://127.0.0.1:5555"), ("lab-7", "tcp://lab-7:5555"), ("::1", "tcp://[::1]:5555")],
+)
+def test_endpoint(host, endpoint):
+    assert SENDER._replace(host=host).endpoint == endpoint
+
+
+def test_its_words():
+    hello = decoded(SENDER.hello(3, 4))
+    assert (hello.run, hello.worker, hello.base, hello.bulk_base) == ("a/b", "w", 3, 4)
+    assert (hello.started_unix_nanos, hello.pid, hello.host) == (5, os.getpid(), socket.gethostname())
+    assert hello.schema_version == schema.SCHEMA_VERSION
+    assert decoded(SENDER.probe(7, 8)) == protocol.Probe(run="a/b", worker="w", next=7, bulk_next=8)
+    assert decoded(SENDER.tombstone(1, 2)) == protocol.Dropped(run="a/b", worker="w", first=1, last=2)
+
+
+def test_somebody_listens():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert SENDER._replace(port=port).somebody_listens()
+    assert not SENDER._replace(port=port).somebody_listens()
+    assert not SENDER._replace(host="no-such-host.invalid").somebody_listens()
