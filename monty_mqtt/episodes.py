@@ -118,7 +118,7 @@ class EpisodeLogger:
             )
             if self._config.object_models:
                 self._publish_models(model, new, fields["episode"])
-            self._progress.episode_ended(fields.get("outcome"), fields.get("correct"))
+            self._progress.episode_ended(fields.get("outcome"), fields.get("correct"), now)
             self._broadcaster.publish(Progress, **self._progress.fields(now, time.time_ns()))
         self._graphs = {}
 

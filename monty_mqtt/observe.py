@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 import msgspec
 
 from monty_mqtt.parts import Hypothesis, LearningModuleStep, SensorModuleStep
-from monty_mqtt.rotations import Quaternion, angle_degs, from_matrix, from_scalar_first, product
+from monty_mqtt.rotations import Quaternion, angle_degs, from_scalar_first, product
 from monty_mqtt.sensors import read_sensor_module
 
 __all__ = ["ModelReader", "ModelStep", "greatest", "has_evidence", "mode_of", "quaternion_of_target", "unmasked"]
@@ -145,10 +145,10 @@ def _learning_module_reader(lm: Any) -> _LearningModuleReader:
 
     def read() -> Tuple[LearningModuleStep, float]:
         by_object, counts = evidence()
-        best, rotation = _most_likely(lm)
+        best = _most_likely(lm)
         top, second, margin = _top_two(by_object, best.object)
         threshold = None if top is None else max(top - top / 100 * percent, 0.0)
-        error = None if rotation is None else error_degs(best.object, rotation)
+        error = error_degs(best)
         step = LearningModuleStep(
             evidence=by_object,
             most_likely=best,
@@ -207,24 +207,24 @@ def _upstream_evidence(lm: Any) -> _Evidence:
     return evidence, counts
 
 
-def _most_likely(lm: Any) -> Tuple[Hypothesis, Optional[Quaternion]]:
+def _most_likely(lm: Any) -> Hypothesis:
     mlh = lm.current_mlh
-    graph, index = mlh["graph_id"], mlh["mlh_id"]
-    location, rotation = mlh["location"], None
+    graph, index, location = mlh["graph_id"], mlh["mlh_id"], mlh["location"]
     space = lm._hypotheses.get(graph) if index is not None else None
     if space is not None and index < len(space.evidence):
         # Where Monty's `_get_current_mlh` would look, which writes what it finds into the model.
         location = space.locations[index]
-        rotation = from_matrix(space.poses[index].tolist())
-    evidence, scale = mlh["evidence"], mlh["scale"]
-    hypothesis = Hypothesis(
+    rotation = mlh["rotation"]
+    scale = mlh["scale"]
+    return Hypothesis(
         object=graph,
-        evidence=float(evidence),
+        evidence=float(mlh["evidence"]),
         location=location.tolist() if hasattr(location, "tolist") else [float(part) for part in location],
-        rotation=None if rotation is None else list(rotation),
+        # The scipy rotation within Monty's: half the time, and x, y, z, w in every version. Not `poses`: their matrices
+        # are not quite orthonormal, and scipy mends that.
+        rotation=getattr(rotation, "_rot", rotation).as_quat().tolist(),
         scale=None if scale is None else float(scale),
     )
-    return hypothesis, rotation
 
 
 def _top_two(evidence: Mapping[str, Any], most_likely: str) -> Tuple[Optional[float], Optional[str], Optional[float]]:
@@ -238,19 +238,19 @@ def _top_two(evidence: Mapping[str, Any], most_likely: str) -> Tuple[Optional[fl
     return top, second, None if second is None else top - second_evidence
 
 
-def _rotation_error_reader(lm: Any) -> Callable[[str, Quaternion], Optional[float]]:
+def _rotation_error_reader(lm: Any) -> Callable[[Hypothesis], Optional[float]]:
     seen: Any = None
     target: Optional[Quaternion] = None
 
-    def read(graph: str, rotation: Quaternion) -> Optional[float]:
+    def read(best: Hypothesis) -> Optional[float]:
         nonlocal seen, target
-        if getattr(lm, "primary_target", None) not in lm.graph_id_to_target.get(graph, ()):
+        if getattr(lm, "primary_target", None) not in lm.graph_id_to_target.get(best.object, ()):
             return None
         current = getattr(lm, "primary_target_rotation_quat", None)
         if current is not seen:  # once an episode
             seen, target = current, quaternion_of_target(current)
         # As Monty's compute_pose_error: the angle of rotation^-1 * target^-1 is that of target * rotation.
-        return None if target is None else angle_degs(product(target, rotation))
+        return None if target is None else angle_degs(product(target, best.rotation))  # type: ignore[arg-type]
 
     return read
 

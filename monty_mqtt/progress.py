@@ -41,7 +41,7 @@ class ProgressTracker:
         self.total_step = 0
         self.outcomes: CounterOf[str] = Counter()
         self._expected = episodes_expected
-        self._began = self._episode_began = now_secs
+        self._began = self._episode_began = self._last_ended = now_secs
         self._last = -_LEAST_SECS + now_secs
         self._steps = {"train": 0, "eval": 0}
         self._done = 0
@@ -63,9 +63,10 @@ class ProgressTracker:
         self._steps[mode] = self._steps.get(mode, 0) + 1
         return number
 
-    def episode_ended(self, outcome: Optional[str], correct: Optional[int]) -> None:
+    def episode_ended(self, outcome: Optional[str], correct: Optional[int], now_secs: float) -> None:
         """Note that the running episode is over."""
         self._done += 1
+        self._last_ended = now_secs
         self._correct += correct or 0
         if outcome is not None:
             self.outcomes[outcome] += 1
@@ -101,8 +102,7 @@ class ProgressTracker:
     def _estimated_end(self, now_secs: float, now_unix_nanos: int) -> Optional[int]:
         if not self._done or self._expected is None:
             return None
-        elapsed = now_secs - self._began
-        # The running episode counts with what it has taken beyond the mean, so that the end never lies in the past.
-        mean = (self._episode_began - self._began) / self._done if self._episode_began > self._began else elapsed
-        left = max(mean * (self._expected - self._done) - (now_secs - self._episode_began), 0.0)
+        mean = (self._last_ended - self._began) / self._done
+        # An episode may take longer than the mean, but the end never lies in the past.
+        left = max(mean * (self._expected - self._done) - (now_secs - self._last_ended), 0.0)
         return now_unix_nanos + int(left * 1e9)

@@ -9,44 +9,15 @@ from __future__ import annotations
 import math
 from typing import Sequence, Tuple
 
-__all__ = ["Quaternion", "angle_degs", "from_matrix", "from_scalar_first", "inverse", "product"]
+__all__ = ["Quaternion", "angle_degs", "from_scalar_first", "product"]
 
 Quaternion = Tuple[float, float, float, float]
-
-
-def from_matrix(rows: Sequence[Sequence[float]]) -> Quaternion:
-    """Return the quaternion of a 3x3 rotation matrix, with w >= 0 where w is not the smallest part.
-
-    Source: Shepperd, "Quaternion from rotation matrix" (1978): the largest of the four parts is computed by a root,
-    the others by division, so that nothing is lost near a half turn.
-    """
-    (a, b, c), (d, e, f), (g, h, i) = rows
-    trace = a + e + i
-    if trace > max(a, e, i):
-        q = (h - f, c - g, d - b, 1.0 + trace)
-    elif a >= e and a >= i:
-        q = (1.0 + a - e - i, b + d, c + g, h - f)
-    elif e >= i:
-        q = (b + d, 1.0 - a + e - i, f + h, c - g)
-    else:
-        q = (c + g, f + h, 1.0 - a - e + i, d - b)
-    x, y, z, w = q
-    norm = math.sqrt(x * x + y * y + z * z + w * w)
-    if not norm:
-        return (math.nan, math.nan, math.nan, math.nan)
-    return (x / norm, y / norm, z / norm, w / norm)
 
 
 def from_scalar_first(wxyz: Sequence[float]) -> Quaternion:
     """Return a quaternion that came as w, x, y, z."""
     w, x, y, z = wxyz
     return (float(x), float(y), float(z), float(w))
-
-
-def inverse(q: Quaternion) -> Quaternion:
-    """Return the rotation back."""
-    x, y, z, w = q
-    return (-x, -y, -z, w)
 
 
 def product(p: Quaternion, q: Quaternion) -> Quaternion:

@@ -105,6 +105,8 @@ class Session:
     def _last_words(self, error: Optional[BaseException]) -> Dict[str, Any]:
         if self.abort_reason is not None and (error is None or isinstance(error, AbortRequested)):
             return {"status": "aborted", "reason": self.abort_reason}
+        if isinstance(error, KeyboardInterrupt):
+            return {"status": "aborted", "reason": "Ctrl+C"}
         return outcome(error)
 
     def _attach(self, experiment: Any, hook: LiveViewStepHook, progress: ProgressTracker) -> None:

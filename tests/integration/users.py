@@ -1,0 +1,79 @@
+"""What a user of Monty may bring along: a step hook and a handler of their own. Named in test configurations.
+
+Must not import monty_mqtt: they also run where it is not installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from tbp.monty.frameworks.loggers.monty_handlers import MontyHandler
+
+
+class DigestHook:
+    """Writes one line per step: a digest of everything the learning modules hold; can also end the run in bad ways."""
+
+    def __init__(self, path: str, die_at: int = -1, how: str = "") -> None:
+        self._path = Path(path)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.write_text("")
+        self._die_at = die_at
+        self._how = how
+        self._calls = 0
+
+    def __call__(self, _ctx: Any, monty: Any, _ids: Any, step: int, _observations: Any, actions: Any) -> Any:
+        with self._path.open("a") as lines:
+            lines.write(f"{step} {digest(monty)} {[action.name for action in actions]}\n")
+        if self._calls == self._die_at:
+            self._die()
+        self._calls += 1
+        return actions
+
+    def _die(self) -> None:
+        if self._how == "exception":
+            raise ValueError("the user's own hook fails")
+        os.kill(os.getpid(), getattr(signal, self._how))
+
+    def close(self) -> None:
+        with self._path.open("a") as lines:
+            lines.write("closed\n")
+
+
+class CountingHandler(MontyHandler):
+    """Writes one line per episode."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def report_episode(self, data: Any, output_dir: Any, episode: int, mode: Any = None, **_: Any) -> None:
+        outcomes = [
+            lm["primary_performance"] for lm in data["BASIC"][f"{mode}_stats"][episode].values() if "time" in lm
+        ]
+        with Path(self._path).open("a") as lines:
+            lines.write(f"{mode} {episode} {outcomes} {Path(output_dir).name}\n")
+
+    def close(self) -> None:
+        with Path(self._path).open("a") as lines:
+            lines.write("closed\n")
+
+    @classmethod
+    def log_level(cls) -> str:
+        return "BASIC"
+
+
+def digest(monty: Any) -> str:
+    text = hashlib.sha256()
+    for lm in monty.learning_modules:
+        stats = {key: value for key, value in lm.buffer.stats.items() if "time" not in key}
+        text.update(repr(sorted(lm.buffer.stats)).encode())
+        text.update(repr(stats).encode())
+        text.update(repr(getattr(lm, "current_mlh", None)).encode())
+        for graph, space in sorted(getattr(lm, "_hypotheses", {}).items()):
+            for array in (space.evidence, space.locations, space.poses, space.possible):
+                text.update(graph.encode() + array.tobytes())
+        text.update(repr((lm.get_possible_matches(), lm.terminal_state, lm.stepwise_targets_list)).encode())
+    return text.hexdigest()[:16]

@@ -1,0 +1,24 @@
+"""Rotations agree with Monty's own."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from monty_parts import Rotation
+
+from monty_mqtt.rotations import angle_degs, from_scalar_first, product
+
+ANGLES = st.tuples(*[st.floats(-360, 360)] * 3)
+
+
+@given(ANGLES, ANGLES)
+def test_product_and_angle_are_scipys(a, b):
+    one, two = (Rotation.from_euler("xyz", angles, degrees=True) for angles in (a, b))
+    both = product(from_scalar_first(one.as_quat()), from_scalar_first(two.as_quat()))
+    assert angle_degs(both) == pytest.approx((one * two).magnitude() * 57.29577951308232, abs=1e-5)
+
+
+def test_small_angles_keep_their_digits():
+    tiny = from_scalar_first(Rotation.from_euler("xyz", [1e-9, 0, 0], degrees=True).as_quat())
+    assert angle_degs(tiny) == pytest.approx(1e-9, rel=1e-6)

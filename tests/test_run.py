@@ -1,0 +1,62 @@
+"""`python -m monty_mqtt.run`: what it makes of Hydra's command line and of the configuration."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from monty_mqtt.run import LiveViewCallback, arguments, monitored
+
+NOW = dt.datetime(2026, 11, 23, tzinfo=dt.timezone.utc)
+CALLBACK = "+hydra.callbacks.live_view._target_=monty_mqtt.run.LiveViewCallback"
+
+
+@pytest.mark.parametrize(
+    ("given", "search_path"),
+    [
+        (["experiment=x"], ["experiment=x", "hydra.searchpath=[file:///conf]"]),
+        (["hydra.searchpath=[/mine]"], ["hydra.searchpath=[/mine,file:///conf]"]),
+        (["hydra.searchpath=[/a,pkg://b]", "x=1"], ["hydra.searchpath=[/a,pkg://b,file:///conf]", "x=1"]),
+        (["hydra.searchpath=[]"], ["hydra.searchpath=[file:///conf]"]),
+    ],
+)
+def test_our_conf_is_added_to_the_search_path(given, search_path):
+    assert arguments(given, "/conf") == [*search_path, CALLBACK]
+
+
+def test_any_experiment_becomes_a_monitored_one():
+    experiment = {"_target_": "a.B", "config": {"seed": 42}}
+    monitored(experiment, "mine/x", NOW)
+    assert experiment == {
+        "_target_": "monty_mqtt.experiment.MontyExperimentWithLiveView",
+        "experiment_class": "a.B",
+        "config": {
+            "seed": 42,
+            "liveview": {"experiment": "mine/x", "started": "2026-11-23T00:00:00+00:00", "abort_exit_code": 3},
+        },
+    }
+
+
+def test_what_the_user_set_stays():
+    experiment = {
+        "_target_": "monty_mqtt.experiment.MontyExperimentWithLiveView",
+        "experiment_class": "a.B",
+        "config": {
+            "enable_liveview": False,
+            "liveview": {"abort_exit_code": 0, "started": "2026-01-01", "strict": True},
+        },
+    }
+    monitored(experiment, "x", NOW)
+    assert experiment["experiment_class"] == "a.B"
+    assert experiment["config"] == {
+        "enable_liveview": False,
+        "liveview": {"experiment": "x", "started": "2026-01-01", "abort_exit_code": 0, "strict": True},
+    }
+
+
+def test_callback_has_nothing_to_do_on_other_occasions():
+    callback = LiveViewCallback()
+    assert callback.on_job_end(config=None, job_return=None) is None
+    with pytest.raises(AttributeError):
+        _ = callback.other
