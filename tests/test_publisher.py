@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from bridge_fixtures import Dealer
+from bridge_fixtures import Dealer, config_for
 from subscriber import Subscriber
 
 from monty_mqtt import schema
+from monty_mqtt.errors import ConfigError, ServiceError
+from monty_mqtt_bridge import healthcheck, publisher
+from monty_mqtt_bridge.config import BridgeConfig
+from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.ports import answers_mqtt, any_free
 
@@ -71,9 +78,10 @@ class OwnBroker:
     """A Mosquitto whose rules the test writes."""
 
     def __init__(self, where: Path, acl: str) -> None:
+        where.mkdir()
         self.port = any_free("127.0.0.1")
         self.host = "127.0.0.1"
-        (where / "acl").write_text(acl)
+        (where / "acl").write_text(acl + "\n")
         (where / "conf").write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\nacl_file {where / 'acl'}\nuser root\n"
         )
@@ -112,61 +120,70 @@ def test_killed_it_is_offline_by_its_last_will(broker):
             subscriber.wait_for(lambda got: got[-1].payload == b"offline")
 
 
-def refused(*, after: int = 0, **settings: object) -> str:
-    """Return the one line of a bridge that gives up; at most `after` others may come before it."""
-    with BridgeProcess(**settings) as process:
-        code, lines = process.end()
-    assert code == 2
-    assert 1 <= len(lines) <= 1 + after, lines
-    return lines[-1]
-
-
-def test_a_refused_password_is_named(broker, tmp_path):
+def test_a_refused_password_is_one_line_and_exit_code_2(broker, tmp_path):
     (tmp_path / "wrong").write_text("wrong\n")
-    line = refused(**at(broker, mqtt_password_file=tmp_path / "wrong"))
-    assert f"the broker at mqtt://127.0.0.1:{broker.port} refused user 'bridge'" in line.replace("refuses", "refused")
-
-
-def test_a_user_whose_rules_forbid_the_topics_is_named(broker):
-    line = refused(after=1, **at(broker, "telegraf"))
-    assert "user 'telegraf'" in line
-    assert "topic write monty/#" in line
-
-
-def test_an_anonymous_bridge_is_told_what_it_may_not(broker):
-    assert "the anonymous user" in refused(after=1, **at(broker, ""))
-
-
-@pytest.mark.parametrize(
-    ("rules", "rule"),
-    [
-        ("topic readwrite monty/bridge/#\n", "topic write monty/#"),
-        ("topic write monty/#\ntopic read monty/v1/+/+/command\n", "topic read monty/bridge/v1/bridge/status"),
-        ("topic write monty/#\ntopic read monty/bridge/#\n", "topic read monty/v1/+/+/command"),
-    ],
-)
-def test_rules_that_forbid_some_topics_only_are_found_too(tmp_path, rules, rule):
-    with OwnBroker(tmp_path, rules) as own:
-        line = refused(after=1, mqtt_port=own.port)  # Mosquitto 2.0.11 sometimes hangs up
-    assert f"`{rule}`" in line
-    assert "the anonymous user" in line
-
-
-def test_nobody_there_is_said_once_and_given_up_after_the_time_that_was_set():
-    port = any_free("127.0.0.1")
-    with BridgeProcess(mqtt_port=port, mqtt_wait_secs=1.5) as process:
+    with BridgeProcess(**at(broker, mqtt_password_file=tmp_path / "wrong")) as process:
         code, lines = process.end()
     assert code == 2
-    assert len(lines) == 2
-    assert f"no MQTT broker at mqtt://127.0.0.1:{port}: nobody answers (Connection refused); trying again" in lines[0]
-    assert lines[1] == f"monty-mqtt-bridge: {lines[0].partition('WARNING ')[2].partition('; trying')[0]}"
+    url = f"mqtt://127.0.0.1:{broker.port}"
+    assert lines == [f"monty-mqtt-bridge: the broker at {url} refuses user 'bridge': wrong user name or password"]
+
+
+def test_a_wrong_setting_is_one_line_and_exit_code_2():
+    with BridgeProcess(zmq_prot=1) as process:
+        code, lines = process.end()
+    assert code == 2
+    assert lines == ["monty-mqtt-bridge: --zmq-prot: no such setting; did you mean '--zmq-port'?"]
+
+
+def complaint(config) -> str:
+    """Return what a bridge says that gives up at its start."""
+    with pytest.raises(ServiceError) as caught:
+        Bridge(config).__enter__()
+    return str(caught.value)
+
+
+def test_users_and_rules_that_forbid_the_topics_are_named(broker, tmp_path):
+    """At the same time, because each takes the two seconds of the self-test."""
+    telegraf = config_for(broker, mqtt_username="telegraf", mqtt_password_file=str(broker.password_file("telegraf")))
+    cases = [
+        (telegraf, "user 'telegraf'", "topic write monty/#"),
+        (BridgeConfig(zmq_port=0, mqtt_port=broker.port), "the anonymous user", "topic write monty/#"),
+    ]
+    acls = [
+        ("topic readwrite monty/bridge/#", "topic write monty/#"),
+        ("topic write monty/#\ntopic read monty/v1/+/+/command", "topic read monty/bridge/v1/bridge/status"),
+        ("topic write monty/#\ntopic read monty/bridge/#", "topic read monty/v1/+/+/command"),
+    ]
+    with ExitStack() as stack, ThreadPoolExecutor() as threads:
+        for number, (acl, rule) in enumerate(acls):
+            own = stack.enter_context(OwnBroker(tmp_path / str(number), acl))
+            cases.append((BridgeConfig(zmq_port=0, mqtt_port=own.port), "the anonymous user", rule))
+        lines = list(threads.map(complaint, [config for config, *_ in cases]))
+    for line, (config, user, rule) in zip(lines, cases):
+        assert f"the broker at mqtt://127.0.0.1:{config.mqtt_port}" in line
+        assert user in line
+        assert f"`{rule}`" in line
+        assert "\n" not in line
+
+
+def test_nobody_there_is_said_once_and_given_up_after_the_time_that_was_set(caplog):
+    config = BridgeConfig(zmq_port=0, mqtt_port=any_free("127.0.0.1"), mqtt_wait_secs=0.5)
+    line = f"no MQTT broker at {config.mqtt_url}: nobody answers (Connection refused)"
+    assert complaint(config) == line
+    assert caplog.messages == [f"{line}; trying again every 1 to 10 s"]
 
 
 def test_a_host_that_does_not_exist_is_named():
-    with BridgeProcess(mqtt_host="no-such-host.invalid", mqtt_wait_secs=0.1) as process:
-        code, lines = process.end()
-    assert code == 2
-    assert "no such host 'no-such-host.invalid'" in lines[0]
+    config = BridgeConfig(zmq_port=0, mqtt_host="no-such-host.invalid", mqtt_wait_secs=0.01)
+    assert "no such host 'no-such-host.invalid'" in complaint(config)
+
+
+def test_a_broker_that_takes_the_connection_and_says_nothing_is_given_up(monkeypatch):
+    monkeypatch.setattr(publisher, "_HANDSHAKE_SECS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        config = BridgeConfig(zmq_port=0, mqtt_port=mute.getsockname()[1], mqtt_wait_secs=0.1)
+        assert "does not answer" in complaint(config)
 
 
 def test_it_waits_for_a_broker_that_comes_later(tmp_path):
@@ -184,35 +201,22 @@ def test_while_it_waits_a_signal_ends_it():
         assert process.end(signal.SIGTERM)[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("settings", "texts"),
-    [
-        ({"zmq_prot": 1}, ["--zmq-prot", "did you mean '--zmq-port'?"]),
-        ({"mqtt_port": 70_000}, ["mqtt_port", "70000", "1 to 65535"]),
-        ({"mqtt_port": "x"}, ["mqtt_port", "'x'", "whole number"]),
-        ({"zmq_host": "0.0.0.0"}, ["zmq_host", "0.0.0.0", "loopback"]),
-        ({"mqtt_password_file": "/nowhere/file"}, ["mqtt_password_file", "/nowhere/file", "No such file"]),
-        ({"log_level": "loud"}, ["log_level", "loud", "warning"]),
-        ({"config": "/nowhere.toml"}, ["config", "/nowhere.toml", "No such file"]),
-    ],
-)
-def test_wrong_settings_are_one_line(settings, texts):
-    line = refused(**settings)
-    assert all(text in line for text in texts), line
-
-
-def test_a_taken_zmq_port_is_one_line(broker, bridge):
-    assert "in use" in refused(**at(broker, zmq_port=bridge.zmq_port))
+def test_a_taken_zmq_port_is_named(broker, bridge):
+    with pytest.raises(ConfigError, match="in use"):
+        Bridge(config_for(broker, zmq_port=bridge.zmq_port)).__enter__()
 
 
 def test_healthcheck_of_a_bridge_that_runs_and_of_one_that_does_not(broker, bridge):
-    with BridgeProcess("--healthcheck", **at(broker, bridge_id=bridge._config.bridge_id)) as process:
+    bridge_id = bridge._config.bridge_id
+    with BridgeProcess("--healthcheck", **at(broker, bridge_id=bridge_id)) as process:
         code, lines = process.end()
-    assert (code, lines) == (0, [f"bridge '{bridge._config.bridge_id}' at mqtt://127.0.0.1:{broker.port} is well"])
-    with BridgeProcess("--healthcheck", **at(broker, bridge_id="nobody")) as process:
-        code, lines = process.end()
-    assert code == 1
-    assert "nothing on monty/bridge/v1/nobody/health" in lines[0]
+    assert (code, lines) == (0, [f"bridge {bridge_id!r} at mqtt://127.0.0.1:{broker.port} is well"])
+    well, line = healthcheck.ask(config_for(broker, bridge_id="nobody"), answer_secs=0.2)
+    assert not well
+    assert "nothing on monty/bridge/v1/nobody/health" in line
+    well, line = healthcheck.ask(BridgeConfig(mqtt_port=any_free("127.0.0.1")), answer_secs=0.2)
+    assert not well
+    assert "Connection refused" in line
 
 
 def test_no_secret_shows_in_the_process_list_or_the_output(broker):

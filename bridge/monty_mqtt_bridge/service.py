@@ -7,9 +7,9 @@ connecting to the broker and encoding images.
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import time
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +20,7 @@ from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.pipeline import Pipeline
 from monty_mqtt_bridge.publisher import Publisher
 from monty_mqtt_bridge.receiver import Receiver
+from monty_mqtt_bridge.wake_up import WakeUp
 
 __all__ = ["Bridge"]
 
@@ -55,9 +56,7 @@ class Bridge:
         self._started = threading.Event()
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
-        self._wake_read, self._wake_write = socket.socketpair()
-        self._wake_read.setblocking(False)  # noqa: FBT003
-        self._wake_write.setblocking(False)  # noqa: FBT003
+        self._wake_up = WakeUp()
         self._full_since: float | None = None
         self._ack_at = 0.0
 
@@ -82,14 +81,7 @@ class Bridge:
     def stop(self) -> None:
         """Drain and end; from any thread or a signal handler, at any time."""
         self._stop.set()
-        self.wake()
-
-    def wake(self) -> None:
-        """Interrupt the loop's poll; from any thread."""
-        try:
-            self._wake_write.send(b"\0")
-        except (BlockingIOError, OSError):  # full: it is awake anyway; closed: it has ended
-            return
+        self._wake_up.set()
 
     def run(self) -> None:
         """Be the bridge until `stop` is called.
@@ -98,22 +90,16 @@ class Bridge:
             ConfigError: The ZMQ port cannot be bound, or the password file not be read.
             ServiceError: The broker refuses user, password or topics.
         """
-        pipeline = Pipeline(self._config, self.counts, self.wake)
-        pipeline.publisher = Publisher(self._config, pipeline, self.counts, self.wake)
-        pipeline.receiver = Receiver(self._config, pipeline, self.counts)
-        self.zmq_port = pipeline.receiver.port
-        try:
-            with pipeline.encoder:
-                self._serve(pipeline)
-        finally:
-            pipeline.publisher.close()
-            pipeline.receiver.close()
-            self._wake_read.close()
-            self._wake_write.close()
-
-    def wait_until_ready(self, secs: float) -> bool:
-        """Return whether the self-test passed within so many seconds."""
-        return self._started.wait(secs)
+        with ExitStack() as stack:
+            stack.enter_context(self._wake_up)
+            pipeline = Pipeline(self._config, self.counts, self._wake_up.set)
+            pipeline.publisher = Publisher(self._config, pipeline, self.counts, self._wake_up.set)
+            stack.callback(pipeline.publisher.close)
+            pipeline.receiver = Receiver(self._config, pipeline, self.counts)
+            stack.callback(pipeline.receiver.close)
+            self.zmq_port = pipeline.receiver.port
+            stack.enter_context(pipeline.encoder)
+            self._serve(pipeline)
 
     def _run_in_thread(self) -> None:
         try:
@@ -148,8 +134,8 @@ class Bridge:
         events = self._poll(pipeline, take=take)
         if publisher.descriptor() in events:
             publisher.read()
-        if self._wake_read.fileno() in events:
-            self._wake_read.recv(4096)
+        if self._wake_up.fileno() in events:
+            self._wake_up.clear()
         if receiver.monitor.socket in events:
             receiver.watch()
         if receiver.socket in events:
@@ -164,7 +150,7 @@ class Bridge:
 
     def _poll(self, pipeline: Pipeline, *, take: bool) -> dict[object, int]:
         poller = zmq.Poller()
-        poller.register(self._wake_read.fileno(), zmq.POLLIN)
+        poller.register(self._wake_up.fileno(), zmq.POLLIN)
         poller.register(pipeline.receiver.monitor.socket, zmq.POLLIN)
         if take:
             poller.register(pipeline.receiver.socket, zmq.POLLIN)
