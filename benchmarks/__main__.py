@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -17,28 +18,39 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-RESULTS = Path(__file__).parent / "results" / "latest.json"
+RESULTS = Path("benchmarks", "results", "latest.json")
 BENCHMARKS = ("publish", "hook", "bridge")
 
 
 def main(arguments: list[str]) -> int:
     """Run what is named, or all; return the exit code."""
     quick = "--quick" in arguments
-    names = [name for name in arguments if name != "--quick"] or list(BENCHMARKS)
-    if unknown := [name for name in names if name not in BENCHMARKS]:
+    names = [name for name in arguments if name != "--quick"]
+    unknown = sorted(set(names) - set(BENCHMARKS))
+    if unknown:
         print(f"no such benchmark: {unknown[0]}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
     console = Console(width=None if sys.stdout.isatty() else 120)
-    rows = []
+    rows = list(measured(names or BENCHMARKS, console, quick=quick))
+    console.print(table(rows))
+    if not quick and not names:
+        write(rows)
+        console.print(f"-> {RESULTS}")
+    return 0
+
+
+def measured(names: Iterable[str], console: Console, *, quick: bool) -> Iterator[dict[str, Any]]:
+    """Run the benchmarks of these names, one after the other."""
     for name in names:
         console.print(f"[bold]{name}[/bold] …")
-        rows += [{"benchmark": name, **row} for row in importlib.import_module(f"benchmarks.{name}").rows(quick=quick)]
-    console.print(table(rows))
-    if not quick:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
-        console.print(f"-> {RESULTS.relative_to(Path.cwd()) if RESULTS.is_relative_to(Path.cwd()) else RESULTS}")
-    return 0
+        for row in importlib.import_module(f"benchmarks.{name}").rows(quick=quick):
+            yield {"benchmark": name, **row}
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    """Keep the figures, with what they were measured on."""
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
 
 
 def table(rows: list[dict[str, Any]]) -> Table:

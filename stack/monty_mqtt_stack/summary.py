@@ -18,23 +18,26 @@ def summary(workers: List[Worker]) -> List[str]:
     """Return episodes, outcomes, messages sent, lost and dropped, and our cost per step, over all workers."""
     if not workers:
         return ["nothing was published"]
+    counts = {name: sum(getattr(worker, name) for worker in workers) for name in ("sent", "lost", "dropped")}
+    runs = dict.fromkeys(f"{worker.run} ({worker.word})" for worker in workers)
+    micros = micros_per_step(workers)
+    lines = [
+        f"runs       {', '.join(runs)}",
+        *_episodes(workers),
+        f"messages   {', '.join(f'{count} {name}' for name, count in counts.items())}",
+        *([] if micros is None else [f"our cost   {micros:.0f} µs per step"]),
+    ]
+    return lines + [line for worker in workers for line in _errors(worker)]
+
+
+def _episodes(workers: List[Worker]) -> List[str]:
     outcomes: Counter[str] = Counter()
     for worker in workers:
         outcomes.update(worker.outcomes)
-    counts = {name: sum(getattr(worker, name) for worker in workers) for name in ("sent", "lost", "dropped")}
     episodes = sum(worker.episodes_done for worker in workers)
     without = episodes - outcomes.total()
-    told = counted(dict(outcomes.most_common()))
-    micros = micros_per_step(workers)
-    lines = [
-        f"runs       {', '.join(dict.fromkeys(f'{worker.run} ({worker.word})' for worker in workers))}",
-        f"episodes   {episodes}",
-        f"outcomes   {told}{f', {without} without (learning)' if without > 0 else ''}",
-        f"messages   {', '.join(f'{count} {name}' for name, count in counts.items())}",
-    ]
-    if micros is not None:
-        lines.append(f"our cost   {micros:.0f} µs per step")
-    return lines + [line for worker in workers for line in _errors(worker)]
+    rest = f", {without} without (learning)" if without > 0 else ""
+    return [f"episodes   {episodes}", f"outcomes   {counted(dict(outcomes.most_common()))}{rest}"]
 
 
 def micros_per_step(workers: List[Worker]) -> Optional[float]:

@@ -149,13 +149,15 @@ def pick_run(name: str, runs: Runs) -> str:
         ServiceError: None does, or several do.
     """
     known = runs.names()
-    if name in known:
-        return name
-    live = {one.run for one in runs.workers.values() if one.is_live}
-    beginning = [run for run in known if run.startswith(name)]
-    matching = [run for run in beginning if run in live] or beginning
+    matching = [name] if name in known else _beginning_with(name, runs)
     if len(matching) == 1:
         return matching[0]
     if matching:
         raise ServiceError(f"run {name!r} could be any of {', '.join(matching)}: give more of its id")
     raise ServiceError(f"no run {name!r} at this broker; known are: {', '.join(known) or 'none'}")
+
+
+def _beginning_with(name: str, runs: Runs) -> List[str]:
+    live = {one.run for one in runs.workers.values() if one.is_live}
+    beginning = [run for run in runs.names() if run.startswith(name)]
+    return [run for run in beginning if run in live] or beginning
