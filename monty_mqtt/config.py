@@ -104,8 +104,8 @@ class Setting(NamedTuple):
         if self.kind is bool:
             return "true or false"
         if self.kind is str:
-            return f"text of {self.low:g} to {self.high:g} characters"
-        return f"{'a whole number' if self.kind is int else 'a number'} from {self.low:g} to {self.high:g}"
+            return f"text of {self.low:.12g} to {self.high:.12g} characters"
+        return f"{'a whole number' if self.kind is int else 'a number'} from {self.low:.12g} to {self.high:.12g}"
 
 
 _HOST = Setting(str, 1, 253)

@@ -132,9 +132,10 @@ def test_every_setting_is_documented_with_its_range_and_default():
     rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
     for name, setting in SETTINGS.items():
         row = rows[name if name in TOP_LEVEL else f"liveview.{name}"]
-        default = getattr(LiveViewConfig(), name)
-        shown = {True: "true", False: "false", "": "empty"}.get(
-            default, f"{default:g}" if isinstance(default, float) else str(default)
-        )
-        assert f"| {shown} |" in row, row
-        assert f"| {setting} |" in row, row
+        assert f"| {shown(getattr(LiveViewConfig(), name))} | {setting} |" in row, row
+
+
+def shown(default):
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"{default:g}" if isinstance(default, float) else str(default) or "empty"
