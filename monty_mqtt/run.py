@@ -9,6 +9,7 @@ Exit codes: 0 done, 1 failed, 3 aborted by command, 130 Ctrl+C.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 import sys
 from importlib import import_module
@@ -16,7 +17,7 @@ from typing import Any, List
 
 from monty_mqtt.conf_dir import conf_dir
 
-__all__ = ["ABORTED", "LiveViewCallback", "arguments", "main", "monitored"]
+__all__ = ["ABORTED", "LiveViewCallback", "arguments", "main", "monitored", "render_without_a_screen"]
 
 ABORTED = 3
 """Exit code after an abort by command."""
@@ -72,8 +73,15 @@ def arguments(given: List[str], conf: str) -> List[str]:
     return [*out, *([] if found else [f"hydra.searchpath=[{ours}]"]), _CALLBACK]
 
 
+def render_without_a_screen() -> None:
+    """Let MuJoCo render through EGL where there is no display: its own default crashes there (gladLoadGL error)."""
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        os.environ.setdefault("MUJOCO_GL", "egl")
+
+
 def main() -> int:
     """Run Monty with this process's command line; return the exit code."""
+    render_without_a_screen()
     import_module("tbp.monty.frameworks.run_env").setup_env()
     sys.argv[1:] = arguments(sys.argv[1:], str(conf_dir()))
     try:

@@ -15,7 +15,6 @@ from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt import schema
 from monty_mqtt_stack.state import Endpoint, StateDir
 
-os.environ.setdefault("MUJOCO_GL", "egl")
 os.environ.setdefault("WANDB_MODE", "disabled")
 
 

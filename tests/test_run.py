@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 
 import pytest
 
-from monty_mqtt.run import LiveViewCallback, arguments, monitored
+from monty_mqtt.run import LiveViewCallback, arguments, monitored, render_without_a_screen
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.timezone.utc)
 CALLBACK = "+hydra.callbacks.live_view._target_=monty_mqtt.run.LiveViewCallback"
@@ -60,3 +61,17 @@ def test_callback_has_nothing_to_do_on_other_occasions():
     assert callback.on_job_end(config=None, job_return=None) is None
     with pytest.raises(AttributeError):
         _ = callback.other
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [({}, "egl"), ({"DISPLAY": ":0"}, None), ({"WAYLAND_DISPLAY": "w"}, None), ({"MUJOCO_GL": "osmesa"}, "osmesa")],
+)
+def test_mujoco_renders_without_a_screen(monkeypatch, environment, expected):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    render_without_a_screen()
+    assert os.environ.get("MUJOCO_GL") == expected
+    monkeypatch.delenv("MUJOCO_GL", raising=False)

@@ -54,7 +54,7 @@ def main() -> int:
 
 def _real(state: StateDir) -> List[_Part]:
     defaults = {name: str(state.path / "monty" / name.removeprefix("MONTY_").lower()) for name in _DIRECTORIES}
-    for name, value in {"MUJOCO_GL": "egl", "WANDB_MODE": "disabled", **defaults}.items():
+    for name, value in {"WANDB_MODE": "disabled", **defaults}.items():
         os.environ.setdefault(name, value)
     for name in _DIRECTORIES:
         Path(os.environ[name]).mkdir(parents=True, exist_ok=True)

@@ -137,7 +137,6 @@ def _recorder(broker: Mosquitto, path: Path) -> Iterator[list[Recorded]]:
 def _run(name: str, bridge: Bridge, scratch: Path) -> None:
     environment = {
         **os.environ,
-        "MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl"),
         "WANDB_MODE": "disabled",
         "MONTY_MQTT_ZMQ_HOST": "127.0.0.1",
         "MONTY_MQTT_ZMQ_PORT": str(bridge.zmq_port),
