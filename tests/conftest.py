@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
 import pytest
-from monty_mqtt.broadcaster import ZmqBroadcaster
 
 from monty_mqtt import schema
+from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt_stack.state import Endpoint, StateDir
 
 os.environ.setdefault("WANDB_MODE", "disabled")
