@@ -49,7 +49,7 @@ def info_fields(experiment: Any, config: LiveViewConfig, run: str) -> Dict[str, 
     path = getattr(experiment, "model_path", None)
     return {
         **process,
-        "experiment": config.experiment or getattr(experiment, "run_name", "") or run,
+        "experiment": config.experiment or _hydras_choice() or getattr(experiment, "run_name", "") or run,
         "experiment_class": _class_name(_configured_class(experiment)),
         "run_name": getattr(experiment, "run_name", None),
         "config": plain(masked(_plain_config(experiment)))[0],
@@ -143,6 +143,11 @@ def _episodes_per_epoch(interface: Any) -> Optional[int]:
 
 def _names_above(thing: Any) -> List[str]:
     return [kind.__name__ for kind in type(thing).__mro__]
+
+
+def _hydras_choice() -> str:
+    hydra_config = import_module("hydra.core.hydra_config").HydraConfig
+    return str(hydra_config.get().runtime.choices.get("experiment", "")) if hydra_config.initialized() else ""
 
 
 def _configured_class(experiment: Any) -> type:

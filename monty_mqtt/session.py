@@ -47,6 +47,13 @@ class Session:
         now = dt.datetime.now(dt.timezone.utc)
         run, self.worker = identify(config, run_name, now, os.urandom(8).hex())
         self.config = config
+        if self.worker != "main" and not (config.run or config.started):
+            _log.warning(
+                "worker %s cannot know its run, which becomes %s: set experiment.config.liveview.started (/liveview: "
+                "default does), so that all processes of a parallel run share one id",
+                self.worker,
+                run,
+            )
         self.broadcaster = ZmqBroadcaster(
             run=run,
             worker=self.worker,

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
 import monty_parts  # noqa: F401 - imports Monty once, with the warnings of its libraries off
 import pytest
-from jobs import Process, digest_hook, job, run_jobs
+from jobs import Process, dies, job, run_jobs
 from router import Router
 
 from monty_mqtt import schema
 
 DIES_AT = 25
-"""The step of the run, in its second or third episode, at which the user's hook fails."""
+"""The step of the run, in its third episode, at which the user's hook fails or an abort is commanded."""
+
+DISPLACED = "test/graph_learning/disp_pred_mujoco"
+"""An experiment of Monty's own, untouched: a learning module without evidence."""
+
+ONE_EPOCH = ("experiment.config.n_train_epochs=1", "experiment.config.n_eval_epochs=1")
 
 
 class Watched(NamedTuple):
@@ -31,60 +35,50 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def twins(home: Path, main: str) -> list[dict[str, Any]]:
+def twins(main: str) -> list[dict[str, Any]]:
     """The jobs that every process runs, so that their results can be compared."""
-    steps = home / "steps"
     return [
-        job("mini_learn", "mini_learn", *digest_hook(f"{steps}/learn.txt"), main=main),
-        job("recognise", "user_recognise", *digest_hook(f"{steps}/recognise.txt"), main=main),
-        job(
-            "silent", "mini_recognise", "logging=silent_info_monty_runs", *digest_hook(f"{steps}/silent.txt"), main=main
-        ),
+        job("mini_learn", "mini_learn", main=main),
+        job("recognise", "user_recognise", main=main),
+        job("silent", "mini_recognise", "logging=silent_info_monty_runs", main=main),
+        job("user_five", "user_five", main=main),
+        job("displaced", DISPLACED, *ONE_EPOCH, main=main),
     ]
 
 
-def unlucky(home: Path, main: str) -> list[dict[str, Any]]:
+def unlucky(main: str) -> list[dict[str, Any]]:
     """Jobs that do not reach their end."""
-    steps = home / "steps"
     return [
-        job("raises", "user_recognise", *digest_hook(f"{steps}/raises.txt", DIES_AT, "exception"), main=main),
-        job("interrupted", "user_recognise", *digest_hook(f"{steps}/interrupted.txt", DIES_AT, "SIGINT"), main=main),
+        job("raises", "user_recognise", *dies(DIES_AT, "exception"), main=main),
+        job("interrupted", "user_recognise", *dies(DIES_AT, "SIGINT"), main=main),
     ]
 
 
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Process:
     home = tmp_path_factory.mktemp("plain")
-    return run_jobs(home, [*twins(home, "plain"), *unlucky(home, "plain")])
+    return run_jobs(home, [*twins("plain"), *unlucky("plain")])
 
 
 @pytest.fixture(scope="session")
 def plain_again(tmp_path_factory: pytest.TempPathFactory) -> Process:
     home = tmp_path_factory.mktemp("plain_again")
-    return run_jobs(home, twins(home, "plain"))
+    return run_jobs(home, twins("plain"))
 
 
 @pytest.fixture(scope="session")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     home = tmp_path_factory.mktemp("watched")
     late_port, no_port = free_port(), free_port()
-    steps = home / "steps"
     late = Router(late_port)
     with Router(on_taken=lambda key, taken: abort_when_due(router, key, taken.message)) as router:
-        mine = {"MONTY_MQTT_ZMQ_PORT": str(router.port)}
         jobs = [
-            *twins(home, "monitored"),
-            *unlucky(home, "monitored"),
-            job("nobody", "user_recognise", *digest_hook(f"{steps}/nobody.txt"), MONTY_MQTT_ZMQ_PORT=str(no_port)),
-            job("late", "user_recognise", *digest_hook(f"{steps}/late.txt"), MONTY_MQTT_ZMQ_PORT=str(late_port)),
-            job(
-                "disabled",
-                "user_recognise",
-                "++experiment.config.enable_liveview=false",
-                *digest_hook(f"{steps}/disabled.txt"),
-                **mine,
-            ),
-            job("aborted", "user_recognise", *digest_hook(f"{steps}/aborted.txt")),
+            *twins("monitored"),
+            *unlucky("monitored"),
+            job("nobody", "user_recognise", port=no_port),
+            job("late", "user_recognise", port=late_port),
+            job("disabled", "user_recognise", "++experiment.config.enable_liveview=false", port=router.port),
+            job("aborted", "user_recognise"),
             job("aborted_learn", "mini_learn"),
             job(
                 "aborted_own_yaml",
@@ -92,11 +86,11 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
                 "+experiment.config.liveview.strict=true",
                 main="plain",
             ),
-            job("terminated", "user_recognise", *digest_hook(f"{steps}/terminated.txt", DIES_AT, "SIGTERM")),
+            job("terminated", "user_recognise", *dies(DIES_AT, "SIGTERM")),
         ]
 
         def start_late_bridge() -> bool:
-            seen = steps / "late.txt"
+            seen = home / "steps" / "late.txt"
             if not seen.exists() or len(seen.read_text().splitlines()) < DIES_AT:
                 return False
             late.__enter__()

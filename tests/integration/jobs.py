@@ -34,33 +34,38 @@ class Process(NamedTuple):
         """Return the folder in which Monty wrote the results of a recognition job."""
         return self.home / "logs" / "projects" / "monty_runs" / run_name
 
+    def steps(self, run_name: str) -> list[str]:
+        """Return what the user's own step hook saw in a job, one line a step."""
+        return (self.home / "steps" / f"{run_name}.txt").read_text().splitlines()
+
     def model(self, run_name: str) -> Path:
         """Return the folder in which Monty wrote what a pretraining job learned."""
         return self.home / "models" / "my_trained_models" / run_name / "pretrained"
 
 
-def job(name: str, experiment: str, *args: str, main: str = "monitored", **environ: str) -> dict[str, Any]:
-    """Return a job for `several.py`; its run name is its name."""
+def job(name: str, experiment: str, *args: str, main: str = "monitored", port: int | None = None) -> dict[str, Any]:
+    """Return a job for `several.py`; its run name is its name, and the user's own step hook writes `steps/<name>.txt`.
+
+    `port`: where this job looks for the bridge, if not where the others do.
+    """
+    hook = "+experiment.config.step_hook"
     given = [
         f"experiment={experiment}",
         f"hydra.searchpath=[{TEST_CONF},{CONF}]",
         f"experiment.config.logging.run_name={name}",
+        f"{hook}._target_=users.DigestHook",
+        f"{hook}.path=${{oc.env:STEPS}}/{name}.txt",
         *args,
     ]
     if main == "monitored":
         given.append("++experiment.config.liveview.strict=true")
+    environ = {} if port is None else {"MONTY_MQTT_ZMQ_PORT": str(port)}
     return {"name": name, "main": main, "args": given, "environ": environ}
 
 
-def digest_hook(path: str, die_at: int = -1, how: str = "") -> list[str]:
-    """Return the arguments that give a job the user's own step hook."""
-    prefix = "+experiment.config.step_hook"
-    return [
-        f"{prefix}._target_=users.DigestHook",
-        f"{prefix}.path={path}",
-        f"{prefix}.die_at={die_at}",
-        f"{prefix}.how={how or 'never'}",
-    ]
+def dies(at: int, how: str) -> list[str]:
+    """Return the arguments that let the user's own step hook end the run: by an exception, or a signal's name."""
+    return [f"+experiment.config.step_hook.die_at={at}", f"+experiment.config.step_hook.how={how}"]
 
 
 def environment(home: Path, port: int) -> dict[str, str]:
@@ -75,6 +80,7 @@ def environment(home: Path, port: int) -> dict[str, str]:
         "MONTY_MODELS": str(home / "models"),
         "MONTY_DATA": str(home / "data"),
         "WANDB_DIR": str(home / "logs"),
+        "STEPS": str(home / "steps"),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")])),
         "MONTY_MQTT_ZMQ_PORT": str(port),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import json
 import math
 import struct
 from collections import Counter
@@ -17,6 +17,7 @@ from monty_mqtt import schema
 pytestmark = [pytest.mark.monty, pytest.mark.timeout(900)]
 
 JOBS = ("mini_learn", "recognise", "silent", "late")
+FIVE = [f"learning_module_{index}" for index in range(5)]
 
 
 def router_of(watched, name):
@@ -67,32 +68,43 @@ def test_info_tells_modules_limits_and_configuration(watched):
 
 
 def test_one_step_message_for_every_step_of_the_model(watched):
-    for name, hook in (("mini_learn", "learn"), ("recognise", "recognise"), ("silent", "silent")):
-        lines = (watched.process.home / "steps" / f"{hook}.txt").read_text().splitlines()[:-1]
+    for name in ("mini_learn", "recognise", "silent", "user_five", "displaced"):
+        lines = watched.process.steps(name)[:-1]
         steps = messages_of(watched.router, name, schema.Step)
         assert [step.step for step in steps] == [int(line.split()[0]) for line in lines]
         assert [step.total_step for step in steps] == list(range(len(lines)))
         assert [str(step.actions) for step in steps] == [line.split(" ", 2)[2] for line in lines]
-        assert {step.mode for step in steps} == {"train" if name == "mini_learn" else "eval"}
+        modes = {"mini_learn": {"train"}, "user_five": {"train", "eval"}, "displaced": {"train", "eval"}}
+        assert {step.mode for step in steps} == modes.get(name, {"eval"})
 
 
-@pytest.mark.parametrize("name", ["recognise", "late"])
-def test_evidence_and_most_likely_hypothesis_are_what_monty_wrote_for_every_step(watched, name):
-    router = router_of(watched, name)
+@pytest.mark.parametrize(("name", "modules"), [("recognise", FIVE[:1]), ("late", FIVE[:1]), ("user_five", FIVE)])
+def test_evidence_and_most_likely_hypothesis_are_what_monty_wrote_for_every_step(watched, name, modules):
     written = episodes_of(watched.process.results(name) / "detailed_run_stats.json")
-    steps = messages_of(router, name, schema.Step)
-    assert len(written) == 4
-    for number, episode in enumerate(written):
-        ours = [step.learning_modules["learning_module_0"] for step in steps if step.episode == number]
-        theirs = episode["LM_0"]
-        assert len(ours) == len(theirs["evidences"]) > 5
-        for step, evidences, mlh, matches in zip(
-            ours, theirs["evidences"], theirs["current_mlh"], theirs["possible_matches"]
-        ):
-            assert step.evidence == {graph: max(values) for graph, values in evidences.items()}
-            assert step.hypothesis_counts == {graph: len(values) for graph, values in evidences.items()}
-            assert step.possible_matches == matches
-            assert_same_hypothesis(step.most_likely, mlh)
+    began = messages_of(router_of(watched, name), name, schema.EpisodeStarted)
+    assert len(written) == len(began) >= 3
+    for place, episode in zip(began, written):
+        steps = [s for s in messages_of(router_of(watched, name), name, schema.Step) if same_episode(s, place)]
+        for index, module in enumerate(modules):
+            assert_same_beliefs(steps, module, episode[f"LM_{index}"])
+
+
+def same_episode(step, place):
+    return (step.mode, step.epoch, step.episode) == (place.mode, place.epoch, place.episode)
+
+
+def assert_same_beliefs(steps, module, written):
+    """Monty writes a line for every step in which the module matched; we send one for every step."""
+    matched = [step for step, processed in zip(steps, written["lm_processed_steps"]) if processed]
+    lines = zip(written["evidences"], written["current_mlh"], written["possible_matches"])
+    for whole, (evidences, mlh, matches) in zip(matched, lines):
+        step = whole.learning_modules[module]
+        if whole.step_type != "matching_step":
+            continue  # after it wrote the line, Monty raised the evidence, so that it learns from this step on
+        assert step.evidence == {graph: max(values) for graph, values in evidences.items() if values}
+        assert step.hypothesis_counts == {graph: len(values) for graph, values in evidences.items()}
+        assert step.possible_matches == matches
+        assert_same_hypothesis(step.most_likely, mlh)
 
 
 def assert_same_hypothesis(ours, written):
@@ -126,6 +138,33 @@ def test_outcome_of_every_episode_is_what_monty_wrote(watched, name):
         assert episode.target.object == row["primary_target_object"]
         euler = [float(part) for part in row["primary_target_rotation_euler"].strip("[]").split()]
         assert episode.target.rotation_euler_degs == euler
+
+
+def test_outcome_of_the_whole_model_is_montys(watched):
+    lines = (watched.process.results("user_five") / "handler.txt").read_text().splitlines()[:-1]
+    ended = messages_of(watched.router, "user_five", schema.EpisodeEnded)
+    assert len(lines) == len(ended) == 3
+    assert {len({part.outcome for part in episode.learning_modules.values()}) for episode in ended} != {1}
+    for episode, line in zip(ended, map(json.loads, lines)):
+        assert (episode.mode, episode.episode) == (line["mode"], line["episode"])
+        assert episode.correct == line["episode/correct"]
+        assert int(episode.outcome in ("confused", "confused_mlh")) == line["episode/confused"]
+        assert int(episode.outcome == "no_match") == line["episode/no_match"]
+        assert int(episode.outcome == "time_out") == line["episode/time_out"]
+        assert episode.used_mlh == max(line["episode/correct_mlh"], line["episode/confused_mlh"])
+
+
+def test_module_without_evidence_leaves_out_what_it_has_not(watched):
+    for step in messages_of(watched.router, "displaced", schema.Step):
+        part = step.learning_modules["learning_module_0"]
+        assert (part.evidence, part.most_likely, part.hypothesis_counts, part.margin) == (None,) * 4
+        assert part.target_object in ("capsule3DSolid", "cubeSolid")
+    rows = [
+        row for mode in ("train", "eval") for row in rows_of(watched.process.results("displaced") / f"{mode}_stats.csv")
+    ]
+    ended = messages_of(watched.router, "displaced", schema.EpisodeEnded)
+    assert [episode.outcome for episode in ended] == [row["primary_performance"] for row in rows]
+    assert not bulk_of(watched.router, "displaced", schema.Hypotheses)
 
 
 def test_silent_run_tells_the_same_outcomes(watched):
@@ -224,4 +263,4 @@ def test_cost_and_time_of_every_step_are_told(watched):
     steps = messages_of(watched.router, "recognise", schema.Step)
     assert all(step.monitor_micros > 0 for step in steps[1:])
     assert all((step.step_secs is None) == (step.step == 0) for step in steps)
-    assert ast.literal_eval(str([step.non_finite for step in steps])) == [0] * len(steps)
+    assert [step.non_finite for step in steps] == [0] * len(steps)

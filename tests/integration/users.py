@@ -6,6 +6,7 @@ Must not import monty_mqtt: they also run where it is not installed.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 from pathlib import Path
@@ -13,11 +14,16 @@ from typing import Any
 
 from tbp.monty.frameworks.loggers.monty_handlers import MontyHandler
 
+OF_THE_WHOLE_MODEL = {
+    f"episode/{word}" for word in ("correct", "confused", "correct_mlh", "confused_mlh", "no_match", "time_out")
+}
+"""What Monty says of an episode as a whole; it is in no file but W&B's."""
+
 
 class DigestHook:
     """Writes one line per step: a digest of everything the learning modules hold; can also end the run in bad ways."""
 
-    def __init__(self, path: str, die_at: int = -1, how: str = "") -> None:
+    def __init__(self, path: str, die_at: int = -1, how: str = "never") -> None:
         self._path = Path(path)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_text("")
@@ -49,12 +55,11 @@ class CountingHandler(MontyHandler):
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def report_episode(self, data: Any, output_dir: Any, episode: int, mode: Any = None, **_: Any) -> None:
-        outcomes = [
-            lm["primary_performance"] for lm in data["BASIC"][f"{mode}_stats"][episode].values() if "time" in lm
-        ]
+    def report_episode(self, data: Any, _output_dir: Any, episode: int, mode: Any = None, **_: Any) -> None:
+        overall = data["BASIC"][f"{mode}_overall_stats"][episode]
+        of_model = {key: int(value) for key, value in overall.items() if key in OF_THE_WHOLE_MODEL}
         with Path(self._path).open("a") as lines:
-            lines.write(f"{mode} {episode} {outcomes} {Path(output_dir).name}\n")
+            lines.write(json.dumps({"mode": str(mode), "episode": episode, **of_model}) + "\n")
 
     def close(self) -> None:
         with Path(self._path).open("a") as lines:
