@@ -17,7 +17,7 @@ from monty_mqtt.errors import DecodeError
 from monty_mqtt_bridge import buffers
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.workers import Key, Receipt, Worker
+from monty_mqtt_bridge.workers import Key, Receipt, Worker, label
 
 __all__ = ["SYNC_EVERY_SECS", "Intake", "Sink"]
 
@@ -95,7 +95,7 @@ class Intake:
             self.workers[key] = worker = Worker(hello)
         elif hello.base > worker.next:
             missing = hello.base - worker.next
-            logger.error("%s, %s: %d messages are lost, from seq %d on", *key, missing, worker.next)
+            logger.error("%s: %d messages are lost, from seq %d on", label(*key), missing, worker.next)
             worker.lost += missing
             self._counts.lost += missing
             worker.next = hello.base
@@ -108,7 +108,7 @@ class Intake:
             DecodeError: It is of another worker.
         """
         if (said.run, said.worker) != worker.key:
-            raise DecodeError(f"{said.run[:64]!r}, {said.worker[:64]!r} on a connection of {worker.key}")
+            raise DecodeError(f"{label(said.run, said.worker)} on a connection of {label(*worker.key)}")
         if isinstance(said, protocol.Dropped):
             self._tombstone(worker, said)
         elif isinstance(said, protocol.Probe) and said.next > worker.next and not self.full:
@@ -126,10 +126,9 @@ class Intake:
             message = _decode(kind, payload, raw)
         except DecodeError as error:
             skipped = "; it was next, so it is lost" if self._skip(worker, kind, payload) else ""
-            run, name = worker.key
-            raise DecodeError(f"{run[:64]!r}, {name[:64]!r}, {kind}: {error}{skipped}") from None
+            raise DecodeError(f"{label(*worker.key)}, {kind}: {error}{skipped}") from None
         if (message.run, message.worker) != worker.key:
-            raise DecodeError(f"{message.run[:64]!r}, {message.worker[:64]!r} on a connection of {worker.key}")
+            raise DecodeError(f"{label(message.run, message.worker)} on a connection of {label(*worker.key)}")
         if kind in schema.BULK_KINDS:
             self._bulk(worker, message, payload, raw)
         elif self._is_next(worker, message.seq):
@@ -204,7 +203,7 @@ class Intake:
             worker.next += count
             worker.dropped += count
             self._counts.dropped += count
-            self._complaints.say("dropped", "%s, %s dropped %d messages: its memory was full", *worker.key, count)
+            self._complaints.say("dropped", "%s dropped %d messages: its memory was full", label(*worker.key), count)
             self._dirty.add(worker)
 
     def _skip(self, worker: Worker, kind: str, payload: bytes) -> bool:

@@ -27,7 +27,7 @@ from monty_mqtt_bridge.line_protocol import Misfits
 from monty_mqtt_bridge.liveness import Life, Liveness
 from monty_mqtt_bridge.retained import RetainedTopics, Stamp
 from monty_mqtt_bridge.session import Incoming
-from monty_mqtt_bridge.workers import Key, Receipt, Worker
+from monty_mqtt_bridge.workers import Key, Receipt, Worker, label
 
 if TYPE_CHECKING:
     from monty_mqtt_bridge.publisher import Publisher
@@ -94,7 +94,7 @@ class Pipeline:
             outgoing = fan_out(message, payload, raw, most_bytes=self._config.mqtt_max_packet_bytes)
         except DecodeError as error:
             self._counts.refused += 1
-            self._complaints.say("unpublishable", "%r, %r: %s", worker.key[0][:64], worker.key[1][:64], error)
+            self._complaints.say("unpublishable", "%s: %s", label(*worker.key), error)
             return
         if type(message) in _TELLING:
             self._learn(message)
@@ -170,7 +170,8 @@ class Pipeline:
             self._retained.forget(key)
             self._experiments.pop(key, None)
         for status in self._liveness.tick(now, self._stamp()):
-            logger.warning("%s, %s: %s%s", status.run, status.worker, status.status, " (stalled)" * status.stalled)
+            who = label(status.run, status.worker)
+            logger.warning("%s: %s%s", who, status.status, " (stalled)" * status.stalled)
             self._say(status)
         self._publish_health(now)
 

@@ -20,7 +20,7 @@ from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.intake import SYNC_EVERY_SECS, Intake, Sink
 from monty_mqtt_bridge.monitor import Monitor
-from monty_mqtt_bridge.workers import Worker
+from monty_mqtt_bridge.workers import Worker, label
 
 __all__ = ["Receiver"]
 
@@ -133,7 +133,7 @@ class Receiver:
         if hello.schema_version != schema.SCHEMA_VERSION:
             reason = f"this bridge speaks schema {schema.SCHEMA_VERSION}, you {hello.schema_version}: update the older"
             self._send(route, protocol.Reject(reason=reason))
-            raise DecodeError(f"hello of {hello.run[:64]!r}, {hello.worker[:64]!r}: {reason}")
+            raise DecodeError(f"hello of {label(hello.run, hello.worker)}: {reason}")
         if min(hello.base, hello.bulk_base) < 0:
             raise DecodeError("hello: base is negative")
         # Descriptors are used again: what happened to this number before must be known before it gets a new owner.
@@ -172,10 +172,8 @@ class Receiver:
         elif worker is not None and worker.route == route:
             worker.route = None
             if not worker.ended:
-                text = (
-                    "%s, %s: connection closed without an end: the process is gone or frozen, or sent more than %d MiB"
-                )
-                self._complaints.say("closed", text, *worker.key, _LARGEST_FRAME_BYTES >> 20)
+                text = "%s: connection closed without an end: the process is gone or frozen, or sent more than %d MiB"
+                self._complaints.say("closed", text, label(*worker.key), _LARGEST_FRAME_BYTES >> 20)
             self._sink.left(worker)
 
     def _stranger_gone(self, descriptor: int) -> None:

@@ -10,10 +10,17 @@ from collections import deque
 
 from monty_mqtt.protocol import Hello
 
-__all__ = ["Key", "Receipt", "Worker"]
+__all__ = ["Key", "Receipt", "Worker", "label"]
+
+_LONGEST_IN_LOG = 64
 
 Key = tuple[str, str]
 """Run and worker."""
+
+
+def label(run: str, worker: str) -> str:
+    """Return a worker's name for a log line: never more than the line, whatever the name."""
+    return f"{run[:_LONGEST_IN_LOG]!r}, {worker[:_LONGEST_IN_LOG]!r}"
 
 
 class Receipt:
