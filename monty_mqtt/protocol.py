@@ -2,8 +2,9 @@
 
 Up, multipart: ``v1 <kind>``, JSON, then the raw buffers of the message. Besides the kinds of `schema` there are
 
-- ``hello``   first of every connection, and after every SYNC (the bridge may have been restarted): who I am, `base` = the
-  oldest seq I can still send. Answered by WELCOME or REJECT, each time. After a SYNC nothing is sent before the WELCOME.
+- ``hello``   first of every connection, and after every SYNC (the bridge may have been restarted): who I am, `base` =
+  the oldest seq I can still send. Answered by WELCOME or REJECT, each time. After a SYNC nothing is sent before the
+  WELCOME.
 - ``probe``   nothing was acknowledged for 0.5 s although something is under way: `next` = last sent + 1.
   Answered by ACK or SYNC.
 - ``dropped`` stands in the place of the seqs `first` … `last`, which did not fit the sender's memory.
@@ -17,7 +18,8 @@ Down, one frame: ``v1 <word>``, a space, JSON.
 - ``command`` a `schema.Command`
 
 The bridge takes a worker's messages strictly in order: `seq` == next is kept, a lower one is a duplicate (ACK again),
-a higher one is refused (SYNC, at most ten a second). Why: two connections of one experiment may interleave after a freeze.
+a higher one is refused (SYNC, at most ten a second). Why: two connections of one experiment may interleave after a
+freeze.
 """
 
 from __future__ import annotations
@@ -59,8 +61,8 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     """`base`: oldest seq the sender can still send; `bulk_base`: next bulk seq it will send.
 
     `started_unix_nanos` tells senders apart that use one run and worker after another (a script run twice with
-    run="x"): where it is not 0 and differs from what the bridge knows for this worker, the bridge forgets what it wanted next
-    and begins at `base`. Else the second script's messages would look like duplicates of the first one's, and be lost.
+    run="x"): where it is not 0 and differs from what the bridge knows for this worker, the bridge forgets what it
+    wanted next and begins at `base`. Else the second script's messages would look like duplicates of the first one's, and be lost.
     """
 
     schema_version: int
