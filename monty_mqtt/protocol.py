@@ -62,7 +62,8 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
 
     `started_unix_nanos` tells senders apart that use one run and worker after another (a script run twice with
     run="x"): where it is not 0 and differs from what the bridge knows for this worker, the bridge forgets what it
-    wanted next and begins at `base`. Else the second script's messages would look like duplicates of the first one's, and be lost.
+    wanted next and begins at `base`. Else the second script's messages would look like duplicates of the first
+    one's, and be lost.
     """
 
     schema_version: int
