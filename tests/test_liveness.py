@@ -163,6 +163,14 @@ def test_a_new_sender_of_the_name_has_a_life_of_its_own():
     assert liveness.lives[later.key].highest_seq == 0
 
 
+def test_who_only_vanished_is_remembered_for_a_day():
+    story = Story().runs()
+    story.liveness.left(story.worker, 0.0)
+    story.tick(10.0)
+    assert story.liveness.forget(80_000.0) == []
+    assert story.liveness.forget(90_000.0) == [("run", "main")]
+
+
 def test_what_is_long_over_is_forgotten_and_what_lives_is_not():
     story = Story().runs()
     assert story.liveness.forget(10_000.0) == []

@@ -15,7 +15,7 @@ import pytest
 from bridge_fixtures import Dealer, config_for
 from subscriber import Subscriber
 
-from monty_mqtt import schema
+from monty_mqtt import ZmqBroadcaster, schema
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt_bridge import healthcheck, publisher
 from monty_mqtt_bridge.config import BridgeConfig
@@ -118,6 +118,27 @@ def test_killed_it_is_offline_by_its_last_will(broker):
             subscriber.wait_for(lambda got: got and got[-1].payload == b"online")
             process.end(signal.SIGKILL)
             subscriber.wait_for(lambda got: got[-1].payload == b"offline")
+
+
+def test_killed_in_the_middle_again_and_again_it_loses_nothing(broker):
+    port = any_free("127.0.0.1")
+    broadcaster = ZmqBroadcaster(run="survivor", zmq_port=port, strict=True)
+    published = 0
+    with Subscriber(broker.host, broker.port) as subscriber:
+        for _ in range(3):
+            with BridgeProcess(**at(broker, zmq_port=port)) as process:
+                process.ready()
+                for _ in range(1500):
+                    broadcaster.publish_metric("number", published)
+                    published += 1
+                subscriber.wait_for(lambda got: any(one.topic == "monty/v1/survivor/main/metric/number" for one in got))
+                process.end(signal.SIGKILL)
+        with BridgeProcess(**at(broker, zmq_port=port)) as process:
+            process.ready()
+            assert broadcaster.flush(20)
+            broadcaster.close()
+            subscriber.wait_for(lambda _: set(subscriber.seqs()["survivor", "main"]) >= set(range(published)))
+    assert broadcaster.counts.dropped == 0
 
 
 def test_a_refused_password_is_one_line_and_exit_code_2(broker, tmp_path):

@@ -280,7 +280,8 @@ def test_after_a_restart_what_is_retained_is_not_replaced_by_something_older(bro
     topic = "monty/v1/older/main/progress"
     with Bridge(config_for(broker)) as bridge, Dealer(bridge.zmq_port, run="older") as dealer:
         dealer.hello()
-        for seq in range(10):
+        dealer.send(schema.Info, 0, experiment="known before")
+        for seq in range(1, 10):
             dealer.send(schema.Progress, seq, step=seq)
         dealer.acked(10)
     with Bridge(config_for(broker)) as bridge, Subscriber(broker.host, broker.port, topic) as subscriber:
@@ -290,11 +291,20 @@ def test_after_a_restart_what_is_retained_is_not_replaced_by_something_older(bro
             dealer.acked(5)
             subscriber.wait_for(lambda got: got and seqs_on(got, topic) >= {4})
             assert json.loads(retained(broker, topic).payload)["seq"] == 9
+            (point,) = lines_of_run(broker, dealer, schema.Metric, 5)
+            assert point.tags["experiment"] == "known before", "else what is sent again would be other series"
         with Dealer(bridge.zmq_port, run="older", started_unix_nanos=time.time_ns()) as anew:
             anew.hello()
             anew.send(schema.Progress, 0, time_unix_nanos=time.time_ns())
             anew.acked(1)
             assert json.loads(retained(broker, topic).payload)["seq"] == 0
+
+
+def lines_of_run(broker, dealer, kind, seq):
+    with Subscriber(broker.host, broker.port, topics.influx_topic(dealer.run)) as lines:
+        sent = dealer.send(kind, seq)
+        received = lines.wait_for(lambda got: [one for one in got if str(sent.time_unix_nanos).encode() in one.payload])
+    return [point for point in parse(received[0].payload) if point.time == sent.time_unix_nanos]
 
 
 def test_who_vanishes_is_disconnected_within_ten_seconds_also_over_a_restart_of_the_bridge(broker):

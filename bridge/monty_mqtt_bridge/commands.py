@@ -59,16 +59,12 @@ class Commands:
 
     def decide(self, incoming: Incoming, now_unix_nanos: int) -> Decision:
         """Return what to do about a message on a command topic."""
-        try:
-            run, worker, kind, _ = topics.parse(incoming.topic)
-        except DecodeError:
-            return Decision()
-        if not incoming.payload:  # somebody removes a retained one
-            return Decision()
+        addressee = _addressee(incoming)
         command, reason = _read(incoming.payload)
+        if not addressee or not incoming.payload or (command is not None and command.command == SELF_TEST):
+            return Decision()  # not for us, or somebody removes a retained one
+        run, worker = addressee
         name = (run, worker, command.id if command else "")
-        if kind != "command" or (command is not None and command.command == SELF_TEST):
-            return Decision()
         if name in self._answers:
             return Decision(results=tuple(self._answers[name].values()))
         if command is not None:
@@ -135,6 +131,15 @@ class Commands:
         self._answers.setdefault(name, {})
         while len(self._answers) > _REMEMBERED:
             self._answers.popitem(last=False)
+
+
+def _addressee(incoming: Incoming) -> Key | None:
+    """Return run and worker of a command's topic; None for any other topic."""
+    try:
+        parsed = topics.parse(incoming.topic)
+    except DecodeError:
+        return None
+    return (parsed.run, parsed.worker) if parsed.kind == "command" else None
 
 
 def _read(payload: bytes) -> tuple[schema.Command | None, str]:

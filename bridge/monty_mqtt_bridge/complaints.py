@@ -29,6 +29,10 @@ class Complaints:
         """Warn with `text % arguments` unless one of this kind was logged a moment ago; then only count it."""
         self._log(logging.WARNING, kind, text, arguments)
 
+    def error(self, kind: str, text: str, *arguments: object) -> None:
+        """Do likewise, for lost data."""
+        self._log(logging.ERROR, kind, text, arguments)
+
     def note(self, kind: str, text: str, *arguments: object) -> None:
         """Do likewise, for what may well be harmless."""
         self._log(logging.INFO, kind, text, arguments)

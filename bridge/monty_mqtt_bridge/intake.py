@@ -203,7 +203,7 @@ class Intake:
             worker.next += count
             worker.dropped += count
             self._counts.dropped += count
-            self._complaints.say("dropped", "%s dropped %d messages: its memory was full", label(*worker.key), count)
+            self._complaints.error("dropped", "%s dropped %d messages: its memory was full", label(*worker.key), count)
             self._dirty.add(worker)
 
     def _skip(self, worker: Worker, kind: str, payload: bytes) -> bool:

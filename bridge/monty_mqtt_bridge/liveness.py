@@ -25,7 +25,8 @@ _RETURN_SECS = 10.0
 _STALL_SECS = 30.0
 _STALL_MEDIANS = 20
 _INTERVALS = 101
-_FORGET_SECS = 600.0
+_FORGET_OVER_SECS = 600.0
+_FORGET_DISCONNECTED_SECS = 86_400.0
 
 LIVE_STATUSES = frozenset({"initializing", "running", "paused", "aborting"})
 
@@ -163,7 +164,7 @@ class Liveness:
         over = [
             key
             for key, life in self.lives.items()
-            if not life.live and life.gone_at is not None and now - life.gone_at > _FORGET_SECS
+            if not life.live and life.gone_at is not None and now - life.gone_at > _forget_after_secs(life)
         ]
         for key in over:
             del self.lives[key]
@@ -191,6 +192,11 @@ class Liveness:
         if life.last_step is None or life.word != "running":
             return False
         return now - life.last_step > life.stalls_after_secs()
+
+
+def _forget_after_secs(life: Life) -> float:
+    """A worker that only vanished may come back: its machine was asleep, the process stopped."""
+    return _FORGET_DISCONNECTED_SECS if life.disconnected else _FORGET_OVER_SECS
 
 
 def _is_history(life: Life, worker: Worker) -> bool:

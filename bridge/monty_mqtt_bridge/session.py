@@ -132,6 +132,7 @@ class Session:
         if self._connected.is_set() and self.failed is None:
             self._client.disconnect()
             self._client.loop_write()
+        self.abandon()
 
     def abandon(self) -> None:
         """Close without good-bye."""
