@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import math
 import os
 import platform
 import sys
@@ -19,6 +20,7 @@ from typing import Any, NoReturn, Optional, Sequence
 
 from monty_mqtt import __version__
 from monty_mqtt.errors import ConfigError, MontyMqttError
+from monty_mqtt.terminal import abandon_stdout, one_line, take_any_character
 
 __all__ = ["main"]
 
@@ -39,19 +41,28 @@ exit codes: 0 done, 1 failed, 2 wrong use, 3 aborted by command, 130 Ctrl+C
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run a command; return its exit code."""
     options = _parser().parse_args(argv)
+    take_any_character()
     try:
-        return _dispatch(options)
-    except ConfigError as error:
-        print(f"monty-mqtt: {error}", file=sys.stderr)
-        return _WRONG_USE
+        code = _dispatch(options)
+        if sys.stdout is not None:  # else its errors would come when nobody can tell them any more
+            sys.stdout.flush()
     except MontyMqttError as error:
-        print(f"monty-mqtt: {error}", file=sys.stderr)
-        return _FAILED
+        _complain(str(error))
+        return _WRONG_USE if isinstance(error, ConfigError) else _FAILED
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:  # `monty-mqtt tail | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_stdout()
         return 0
+    except OSError as error:
+        _complain(f"{error.filename or 'output'}: {error.strerror or error}")
+        abandon_stdout()
+        return _FAILED
+    return code
+
+
+def _complain(text: str) -> None:
+    print(f"monty-mqtt: {one_line(text)}", file=sys.stderr)
 
 
 def _dispatch(options: argparse.Namespace) -> int:
@@ -60,7 +71,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     except ImportError as error:  # Python 3.8, or the extra `server` is not installed
         if options.module == "run" and options.function == "command":
             return _run_alone(options, error)
-        print(f"monty-mqtt: {_no_far_side(error)}", file=sys.stderr)
+        _complain(_no_far_side(error))
         return _FAILED
     return int(getattr(module, options.function)(options))
 
@@ -162,7 +173,7 @@ def _add_abort(commands: Any) -> None:
     command.add_argument("--worker", metavar="W", help="one worker (default: all)")
     command.add_argument("--reason", metavar="TEXT", help="published with the command")
     command.add_argument(
-        "--timeout-secs", type=float, default=30.0, metavar="SECS",
+        "--timeout-secs", type=_secs, default=30.0, metavar="SECS",
         help="how long to wait for the acknowledgement (default: %(default)s)",
     )  # fmt: skip
     _add_broker(command)
@@ -218,6 +229,16 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - TCP's highest
         raise argparse.ArgumentTypeError(f"{text!r} is no TCP port (0 to 65535)")
     return int(text)
+
+
+def _secs(text: str) -> float:
+    try:
+        secs = float(text)
+    except ValueError:
+        secs = math.nan
+    if not 0 < secs < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds (more than 0)")
+    return secs
 
 
 def _count(text: str) -> int:

@@ -188,6 +188,9 @@ def test_the_words_for_no_far_side(tmp_path, monkeypatch, capsys):
         (["run", "seed=1"], "experiment=NAME"),
         (["run", "experiment=x", "--bridge", "lab"], "--bridge"),
         (["status", "--broker", "lab:x"], "HOST or HOST:PORT"),
+        (["status", "--broker", "::1"], "HOST or HOST:PORT"),
+        (["abort", "run", "--timeout-secs", "nan"], "no number of seconds"),
+        (["abort", "run", "--timeout-secs", "-1"], "no number of seconds"),
         (["replay", "file"], "--as-new"),
     ],
 )
@@ -243,3 +246,54 @@ def test_on_python_38_the_far_side_is_one_line(tmp_path):
     assert done.returncode == 1
     assert "Python 3.11 or newer" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def hostile(broker, name):
+    publish(broker, message(schema.Status, 1, name, status="completed"))
+    return name
+
+
+def test_a_name_cannot_move_the_cursor(broker):
+    name = hostile(broker, "evil\n\x1b[2J\x9b2J\u202erun")
+    for words in (["status"], ["tail", "-n", "7"], ["abort", name], ["abort", "no such"]):
+        done = command(broker, *words)
+        shown = done.stdout + done.stderr
+        assert "evil" in shown
+        assert all(line.isprintable() for line in shown.split("\n"))
+
+
+def test_a_time_that_no_calendar_has_is_no_end_of_tail(broker):
+    for seq, nanos in enumerate((10**30, -(10**20))):
+        odd = schema.Status(run=f"odd-{seq}", worker="main", seq=1, time_unix_nanos=nanos, status="completed")
+        publish(broker, odd)
+        done = command(broker, "tail", odd.run, "-n", "1")
+        assert (done.returncode, done.stdout) == (0, "--:--:-- main status: completed\n")
+
+
+def test_a_long_name_does_not_widen_the_table_for_all(broker):
+    hostile(broker, "long" * 75)
+    lines = command(broker, "status").stdout.splitlines()
+    assert any("long" * 75 in line for line in lines)
+    assert len(next(line for line in lines if line.startswith("live-1"))) < 150
+
+
+def test_a_terminal_without_the_character_gets_an_escape(broker, monkeypatch):
+    hostile(broker, "smile-😀")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = command(broker, "status")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "smile-\\U0001f600" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has it")
+@pytest.mark.parametrize("words", ["status", "status --json", "tail -n 1"])
+def test_a_full_disk_behind_stdout_is_one_line(broker, words):
+    line = f"{sys.executable} -m monty_mqtt.cli {words} --state-dir '{broker.state.path}' > /dev/full"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (1, "monty-mqtt: output: No space left on device\n")
+
+
+def test_an_empty_name_does_not_mean_whatever_runs(broker):
+    done = command(broker, "abort", "", "--timeout-secs", "0.5")
+    assert done.returncode == 1
+    assert "no run is named; known are: " in done.stderr

@@ -14,6 +14,7 @@ from typing import Dict, List, Optional
 
 from monty_mqtt import schema, topics
 from monty_mqtt.errors import ServiceError
+from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.subscriber import Broker, Subscriber
 from monty_mqtt_stack.watch import Runs, decode, pick_run
@@ -42,7 +43,8 @@ def command(options: argparse.Namespace) -> int:
         timeout_secs=options.timeout_secs,
     )
     for one in answers:
-        print(f"{one.worker}: {one.status}{f', {one.detail}' if one.detail else ''}")  # noqa: T201 - a command's output
+        text = f"{one.worker}: {one.status}{f', {one.detail}' if one.detail else ''}"
+        print(one_line(text))  # noqa: T201 - a command's output
     return 0 if all(one.status == "obeyed" for one in answers) else 1
 
 
@@ -107,8 +109,13 @@ class _Answers:
         while not self._by_worker.keys() >= set(self._asked):
             remaining_secs = deadline - time.monotonic()
             if remaining_secs <= 0:
+                if topics.ALL_WORKERS in self._by_worker:  # the bridge itself refused it
+                    break
                 raise ServiceError(f"no acknowledgement within {timeout_secs:g} s: {self._why_not(bridge)}")
             self._take(remaining_secs)
+        else:
+            # All obeyed. A second bridge at this broker, which does not know the run, may have refused it.
+            self._by_worker.pop(topics.ALL_WORKERS, None)
         return list(self._by_worker.values())
 
     def _take(self, timeout_secs: float) -> None:

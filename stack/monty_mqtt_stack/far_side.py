@@ -56,7 +56,12 @@ def parse_address(text: str, default_port: int) -> Address:
     host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
     if not colon:
         host, port = text, str(default_port)
-    if not host or not port.isdecimal() or not 0 < int(port) <= _HIGHEST_PORT:
+    if (
+        not host
+        or (":" in host and not host.startswith("["))
+        or not port.isdecimal()
+        or not 0 < int(port) <= _HIGHEST_PORT
+    ):
         raise ConfigError("address", text, f"HOST or HOST:PORT, such as 127.0.0.1:{default_port}")
     return Address(host.strip("[]"), int(port))
 

@@ -38,13 +38,12 @@ class Child:
         env: Environment; default ours.
 
     Raises:
-        ServiceError: There is no such program, or it is not executable.
+        ServiceError: There is no such program, it is not executable, or its log cannot be written.
     """
 
     def __init__(self, argv: Sequence[str], log_file: Path, *, env: Optional[Dict[str, str]] = None) -> None:
         self.argv = list(argv)
         self.log_file = log_file
-        _set_aside(log_file)
         with _append(log_file) as log:
             self._log_start = log.tell()
             try:
@@ -115,13 +114,13 @@ class Child:
             os.killpg(self.pid, signal.SIGKILL)
 
 
-def _set_aside(path: Path) -> None:
-    if path.exists() and path.stat().st_size > _LOG_BYTES:
-        path.replace(path.with_name(path.name + ".1"))
-
-
 def _append(path: Path) -> BinaryIO:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    try:
+        if path.exists() and path.stat().st_size > _LOG_BYTES:
+            path.replace(path.with_name(path.name + ".1"))
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    except OSError as error:
+        raise ServiceError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _die_with(parent_pid: int) -> Optional[Callable[[], None]]:

@@ -16,13 +16,17 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from monty_mqtt_stack.readable import clock, counted, duration
+from monty_mqtt.terminal import abandon_stdout, one_line
+from monty_mqtt import schema
+from monty_mqtt_stack.readable import clock, duration, outcomes_of
 from monty_mqtt_stack.watch import Worker
 
 __all__ = ["Display", "LiveDisplay", "PlainDisplay", "describe", "make_display"]
 
 _PLAIN_EVERY_SECS = 5.0
 _LIVE_EVERY_SECS = 0.25
+_NAMES_WIDTH = len("estimated end")
+"""Rows come and go, the second column stays where it is."""
 
 
 class Display(Protocol):
@@ -49,19 +53,29 @@ def make_display() -> Display:
 
 
 def describe(worker: Worker) -> List[Tuple[str, str]]:
-    """Return what is worth a line each: phase, episode, step, outcomes, estimated end."""
+    """Return what is worth a line each: phase, episode, steps, outcomes, estimated end."""
     rows = [("phase", _phase(worker)), ("episode", _episode(worker))]
     if worker.step:
-        rows.append(("step", f"{worker.step.step} ({worker.step.total_step + 1} in all)"))
+        rows.append(("steps", _steps(worker.step, worker.started)))
     likely = _most_likely(worker)
     if likely:
         rows.append(("most likely", likely))
-    rows.append(("outcomes", counted(worker.outcomes)))
+    rows.append(("outcomes", outcomes_of(worker.outcomes, worker.episodes_done)))
     end = worker.progress and worker.progress.estimated_end_unix_nanos
     if end and worker.is_live:
-        left_secs = max(0.0, end / 1e9 - time.time())
-        rows.append(("estimated end", f"{clock(end)} (in {duration(left_secs)})"))
+        rows.append(("estimated end", _estimated_end(end)))
     return rows
+
+
+def _steps(step: schema.Step, started: Optional[schema.EpisodeStarted]) -> str:
+    # Between two episodes the latest step is still one of the episode before.
+    is_of_episode = started is None or step.seq > started.seq
+    return f"{step.step + 1 if is_of_episode else 0} of this episode, {step.total_step + 1} in all"
+
+
+def _estimated_end(unix_nanos: int) -> str:
+    left_secs = unix_nanos / 1e9 - time.time()
+    return f"{clock(unix_nanos)} (in {duration(left_secs)})" if left_secs >= 1 else "any moment"
 
 
 def _phase(worker: Worker) -> str:
@@ -85,8 +99,11 @@ def _most_likely(worker: Worker) -> Optional[str]:
     if worker.step is None:
         return None
     likely = [module.most_likely for module in worker.step.learning_modules.values() if module.most_likely]
-    names = [one.object for one in likely]
-    return counted(dict(Counter(names).most_common())) if names else None
+    modules = len(worker.step.learning_modules)
+    names = Counter(one.object for one in likely).most_common()
+    if modules == 1:
+        return "".join(name for name, _ in names) or None
+    return ", ".join(f"{name} ({count} of {modules} learning modules)" for name, count in names) or None
 
 
 class PlainDisplay:
@@ -95,7 +112,7 @@ class PlainDisplay:
     def __init__(self, every_secs: float = _PLAIN_EVERY_SECS) -> None:
         self._every_secs = every_secs
         self._next = 0.0
-        self._shown = ""
+        self._shown: List[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -106,8 +123,11 @@ class PlainDisplay:
         """Nothing to restore."""
 
     def say(self, line: str) -> None:
-        """Print a line."""
-        print(line, flush=True)  # noqa: T201 - the terminal is its purpose
+        """Print a line; where nobody reads any more, none: `run | head` must not end the experiment."""
+        try:
+            print(one_line(line), flush=True)  # noqa: T201 - the terminal is its purpose
+        except OSError:
+            abandon_stdout()
 
     def update(self, title: str, workers: List[Worker]) -> None:
         """Print a line for each worker, at most once in `every_secs`, and only news."""
@@ -116,10 +136,10 @@ class PlainDisplay:
         lines = [
             f"{title} {worker.worker}: " + ", ".join(f"{k} {v}" for k, v in describe(worker)) for worker in workers
         ]
-        text = "\n".join(lines)
-        if text and text != self._shown:
-            self.say(text)
-            self._shown = text
+        if lines and lines != self._shown:
+            for line in lines:
+                self.say(line)
+            self._shown = lines
             self._next = time.monotonic() + self._every_secs
 
 
@@ -143,7 +163,7 @@ class LiveDisplay:
 
     def say(self, line: str) -> None:
         """Print a line above the table."""
-        self._console.print(Text(line), soft_wrap=True)
+        self._console.print(Text(one_line(line)), soft_wrap=True)
 
     def update(self, title: str, workers: List[Worker]) -> None:
         """Redraw the table, at most a few times a second."""
@@ -151,9 +171,12 @@ class LiveDisplay:
             return
         self._next = time.monotonic() + _LIVE_EVERY_SECS
         table = Table(title=Text(title), title_justify="left", box=None, show_header=False)
+        table.add_column(min_width=_NAMES_WIDTH)
+        if not workers:
+            table.add_row(Text("phase", style="bold"), Text("starting"))
         for worker in workers:
             if len(workers) > 1:
-                table.add_row(Text("worker"), Text(worker.worker))
+                table.add_row(Text("worker"), Text(one_line(worker.worker)))
             for name, value in describe(worker):
-                table.add_row(Text(name, style="bold"), Text(value))
+                table.add_row(Text(name, style="bold"), Text(one_line(value)))
         self._live.update(table, refresh=True)

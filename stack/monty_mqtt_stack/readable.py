@@ -10,22 +10,27 @@ from datetime import datetime
 from typing import Callable, Dict, List, Optional, Type
 
 from monty_mqtt import schema
+from monty_mqtt.terminal import one_line
 
-__all__ = ["clock", "counted", "duration", "readable", "table"]
+__all__ = ["clock", "counted", "duration", "outcomes_of", "readable", "table"]
 
 _LONGEST_VALUE = 100
+_WIDEST_COLUMN = 80
 
 
 def readable(message: schema.Message) -> str:
     """Return a message as one line: when, which worker, what."""
     tell = _TELL.get(type(message), _tell_rest)
     kind = str(message.__struct_config__.tag).replace("_", " ")
-    return f"{clock(message.time_unix_nanos)} {message.worker} {kind}: {_one_line(tell(message))}"
+    return one_line(f"{clock(message.time_unix_nanos)} {message.worker} {kind}: {tell(message)}")
 
 
 def clock(unix_nanos: int) -> str:
-    """Return the local time of day."""
-    return datetime.fromtimestamp(unix_nanos / 1e9).astimezone().strftime("%H:%M:%S")
+    """Return the local time of day; dashes for a time that no calendar has."""
+    try:
+        return datetime.fromtimestamp(unix_nanos / 1e9).astimezone().strftime("%H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return "--:--:--"
 
 
 def duration(secs: float) -> str:
@@ -44,10 +49,17 @@ def counted(counts: Dict[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none yet"
 
 
+def outcomes_of(counts: Dict[str, int], episodes: int) -> str:
+    """Return outcomes of finished episodes, and how many had none, as in supervised learning."""
+    without = episodes - sum(counts.values())
+    return counted({**counts, "without one": without} if without > 0 else counts)
+
+
 def _info(message: schema.Info) -> str:
     name = message.experiment or message.run_name or message.run
     modules = f"{len(message.learning_modules)} learning, {len(message.sensor_modules)} sensor modules"
-    return f"{name} ({message.experiment_class or 'no experiment class'}), {modules}, on {message.host}"
+    class_name = message.experiment_class.rpartition(".")[2] if message.experiment_class else "no experiment class"
+    return f"{name} ({class_name}), {modules}, on {message.host}"
 
 
 def _status(message: schema.Status) -> str:
@@ -128,11 +140,6 @@ def _json(value: object) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
-def _one_line(text: str) -> str:
-    # What comes from elsewhere must not move the reader's cursor.
-    return "".join(char if char.isprintable() else " " for char in text)
-
-
 _Tell = Callable[..., str]
 _TELL: Dict[Type[schema.Message], _Tell] = {
     schema.Info: _info,
@@ -152,6 +159,9 @@ _TELL: Dict[Type[schema.Message], _Tell] = {
 
 
 def table(rows: List[List[str]]) -> List[str]:
-    """Return rows as lines with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    """Return rows as lines with aligned columns; a very long cell pushes its own row only."""
+    widths = [
+        max((len(cell) for cell in column if len(cell) <= _WIDEST_COLUMN), default=0)
+        for column in zip(*rows, strict=True)
+    ]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

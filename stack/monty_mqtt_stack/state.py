@@ -14,6 +14,7 @@ Place in the flow: all that the far side keeps is below it; `run`, `tail`, `abor
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Dict, Optional, Union
@@ -68,7 +69,7 @@ class StateDir:
     """
 
     def __init__(self, path: Union[StateDir, Path, str, None] = None) -> None:
-        self.path: Path = path.path if isinstance(path, StateDir) else Path(path or _default()).expanduser().absolute()
+        self.path: Path = path.path if isinstance(path, StateDir) else _expanded(Path(path or _default()))
         try:
             self._make()
         except OSError as error:
@@ -101,12 +102,21 @@ class StateDir:
         return self.path / "logs" / f"{service}.log"
 
     def write_private(self, path: Path, content: bytes) -> Path:
-        """Write a file of mode 0600 in one step: it exists whole or not at all, and never with wider rights."""
+        """Write a file of mode 0600 in one step: it exists whole or not at all, and never with wider rights.
+
+        Raises:
+            ServiceError: It cannot be written.
+        """
         staged = path.with_name(f".{path.name}.{os.getpid()}")
-        staged.unlink(missing_ok=True)
-        with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        staged.replace(path)
+        try:
+            staged.unlink(missing_ok=True)
+            with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(content)
+            staged.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                staged.unlink(missing_ok=True)
+            raise ServiceError(f"cannot write {path}: {error.strerror}") from None
         return path
 
     def write_far_side(self, far_side: Optional[FarSide]) -> None:
@@ -133,6 +143,13 @@ class StateDir:
         for directory in (self.secrets, self.mosquitto, self.path / "logs"):
             directory.mkdir(mode=0o700, exist_ok=True)
             directory.chmod(0o700)
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:  # a user of a container may have neither HOME nor an entry in the password database
+        raise ServiceError(f"state directory {path}: this user has no home; name one with --state-dir") from None
 
 
 def _default() -> Path:

@@ -11,6 +11,7 @@ import time
 from typing import Any, Dict, List, Optional
 
 from monty_mqtt import topics
+from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import Address, accepts, broker_of
 from monty_mqtt_stack.readable import counted, table
 from monty_mqtt_stack.state import Endpoint, FarSide, StateDir
@@ -75,7 +76,7 @@ def as_lines(status: Dict[str, Any]) -> List[str]:
     rows = [["run", "worker", "status", "episodes", "outcomes", "lost", "dropped"]]
     for run, workers in status["runs"].items():
         rows += [[run, name, *_cells(one)] for name, one in workers.items()]
-    return [*lines, "", *(table(rows) if status["runs"] else ["no runs"])]
+    return [one_line(line) for line in (*lines, "", *(table(rows) if status["runs"] else ["no runs"]))]
 
 
 def _service(one: Endpoint) -> Dict[str, Any]:

@@ -82,7 +82,7 @@ class Supervisor:
             was_ready = one.is_ready
             if one.check():
                 if not was_ready:
-                    self._plan.state.write_far_side(self.far_side)
+                    self._tell_where()
                     self._say(f"{name} runs again")
                 continue
             if one.child.poll() is not None:
@@ -123,6 +123,12 @@ class Supervisor:
                 self._plan.started[name] = one.endpoint
                 self._plan.notes.extend(planned.notes)
                 return
+
+    def _tell_where(self) -> None:
+        try:
+            self._plan.state.write_far_side(self.far_side)
+        except ServiceError as error:  # a full disk is no reason to end what runs
+            self._say(str(error))
 
     def _restart(self, name: str, one: Running) -> None:
         now = time.monotonic()

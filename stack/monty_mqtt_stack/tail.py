@@ -9,6 +9,7 @@ import argparse
 from typing import Callable, Optional
 
 from monty_mqtt import topics
+from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.readable import readable
 from monty_mqtt_stack.stopping import StopSignals
@@ -46,7 +47,7 @@ def tail(broker: Broker, say: Callable[[str], None], *, run: Optional[str] = Non
             message = decode(one.topic, one.payload) if one else None
             if message is None:
                 continue
-            say(readable(message) if chosen else f"{message.run} {readable(message)}")
+            say(readable(message) if chosen else f"{one_line(message.run)} {readable(message)}")
             said += 1
             if said == count:
                 return 0

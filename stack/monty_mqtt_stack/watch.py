@@ -149,6 +149,8 @@ def pick_run(name: str, runs: Runs) -> str:
         ServiceError: None does, or several do.
     """
     known = runs.names()
+    if not name:  # `abort "$RUN"` where RUN is not set must not mean whatever runs
+        raise ServiceError(f"no run is named; known are: {', '.join(known) or 'none'}")
     matching = [name] if name in known else _beginning_with(name, runs)
     if len(matching) == 1:
         return matching[0]
