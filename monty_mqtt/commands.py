@@ -1,12 +1,12 @@
 """What somebody asks of a running experiment, and the answer.
 
-Place in the flow: the bridge sends a Command down; the broadcaster hands it over at the next step; this obeys it once
-and publishes the CommandResult.
+Place in the flow: the bridge sends a Command down; the broadcaster hands each over once, at the next step; this obeys
+it and publishes the CommandResult.
 """
 
 from __future__ import annotations
 
-from typing import Optional, Set
+from typing import Optional
 
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import AbortRequested
@@ -27,7 +27,6 @@ class Commands:
 
     def __init__(self, broadcaster: ZmqBroadcaster) -> None:
         self._broadcaster = broadcaster
-        self._obeyed: Set[str] = set()
         self.abort_reason: Optional[str] = None
 
     def obey(self, step: Optional[int]) -> None:
@@ -40,9 +39,7 @@ class Commands:
             AbortRequested: The run is to end, now or because it was told so before.
         """
         for command in self._broadcaster.take_commands():
-            if command.id not in self._obeyed:
-                self._obeyed.add(command.id)
-                self._do(command, step)
+            self._do(command, step)
         if self.abort_reason is not None:
             raise AbortRequested(self.abort_reason)
 

@@ -1,0 +1,75 @@
+"""The Monty before this one: watched as well, its results untouched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from compared import episodes_of, rows_of
+from jobs import HERE, job, messages_of, run_jobs
+from router import Router
+from test_monty_messages import assert_same_beliefs
+
+from monty_mqtt import schema
+
+pytestmark = [pytest.mark.monty, pytest.mark.timeout(600)]
+
+VERSION = "0.54.0"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monty-mqtt"
+
+
+@pytest.fixture(scope="module")
+def older_monty() -> Path:
+    """Return a folder with tbp-monty 0.54 alone; what it needs is in this environment."""
+    folder = CACHE / f"tbp-monty-{VERSION}"
+    if not (folder / "tbp").is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        uv = shutil.which("uv", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
+        pip = [uv, "pip", "install"] if uv else [sys.executable, "-m", "pip", "install"]
+        target = ["--no-deps", "--quiet", "--target", str(folder), f"tbp-monty=={VERSION}"]
+        done = subprocess.run([*pip, *target], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"tbp-monty {VERSION} cannot be installed: {done.stderr}"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def watched_older(older_monty, tmp_path_factory):
+    home = tmp_path_factory.mktemp("older")
+    with pytest.MonkeyPatch.context() as patch, Router() as router:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(older_monty)]))
+        jobs = [
+            job("mini_learn", "mini_learn"),
+            job("recognise", "user_recognise", "experiment.config.n_eval_epochs=1"),
+        ]
+        yield run_jobs(home, jobs, router.port), router
+
+
+def test_older_monty_is_watched_without_a_warning(watched_older):
+    process, router = watched_older
+    assert process.exits == {"mini_learn": 0, "recognise": 0}, process.output[-3000:]
+    for name in process.exits:
+        messages = messages_of(router, name)
+        assert [message.seq for message in messages] == list(range(len(messages)))
+        assert messages[0].versions["tbp-monty"] == VERSION
+        assert (messages[-1].status, messages[-1].errors) == ("completed", 0)
+    assert "not one of the tested versions" not in process.output
+
+
+def test_older_monty_wrote_what_was_sent(watched_older):
+    process, router = watched_older
+    folder = process.results("recognise")
+    steps = messages_of(router, "recognise", schema.Step)
+    written = episodes_of(folder / "detailed_run_stats.json")
+    assert len(written) == 2
+    for number, episode in enumerate(written):
+        assert_same_beliefs([s for s in steps if s.episode == number], "learning_module_0", episode["LM_0"])
+    rows = rows_of(folder / "eval_stats.csv")
+    ended = messages_of(router, "recognise", schema.EpisodeEnded)
+    assert [episode.outcome for episode in ended] == [row["primary_performance"] for row in rows]
+    errors = [episode.rotation_error_degs for episode in ended]
+    assert errors == [float(row["rotation_error"]) if row["rotation_error"] else None for row in rows]
