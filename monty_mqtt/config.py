@@ -71,18 +71,11 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigError: A key of `liveview` is unknown, or a value is of the wrong type or out of its range.
         """
-        section = config.get("liveview") or {}
-        if not hasattr(section, "keys"):
-            raise ConfigError("experiment.config.liveview", section, "a mapping of settings")
         found: Dict[str, Any] = {}
         for name in TOP_LEVEL:
             if config.get(name) is not None:
                 found[name] = _checked(f"experiment.config.{name}", SETTINGS[name], config.get(name))
-        for key in section:
-            if key in TOP_LEVEL or key not in SETTINGS:
-                raise ConfigError.unknown(f"experiment.config.liveview.{key}", set(SETTINGS) - set(TOP_LEVEL))
-            if section[key] is not None:
-                found[key] = _checked(f"experiment.config.liveview.{key}", SETTINGS[key], section[key])
+        found.update(_section(config.get("liveview") or {}))
         for variable, name in ENVIRONMENT.items():
             if environ.get(variable):
                 found[name] = _checked(variable, SETTINGS[name], _from_text(SETTINGS[name], environ[variable]))
@@ -148,6 +141,18 @@ TOP_LEVEL = (
 
 ENVIRONMENT = {"MONTY_MQTT_ZMQ_HOST": "zmq_host", "MONTY_MQTT_ZMQ_PORT": "zmq_port", "MONTY_MQTT_RUN": "run"}
 """Environment variables that beat the configuration: so `monty-mqtt run` tells where the bridge listens."""
+
+
+def _section(section: Any) -> Dict[str, Any]:
+    if not hasattr(section, "keys"):
+        raise ConfigError("experiment.config.liveview", section, "a mapping of settings")
+    found: Dict[str, Any] = {}
+    for key in section:
+        if key in TOP_LEVEL or key not in SETTINGS:
+            raise ConfigError.unknown(f"experiment.config.liveview.{key}", set(SETTINGS) - set(TOP_LEVEL))
+        if section[key] is not None:
+            found[key] = _checked(f"experiment.config.liveview.{key}", SETTINGS[key], section[key])
+    return found
 
 
 def _checked(key: str, setting: Setting, value: Any) -> Any:
