@@ -87,10 +87,17 @@ def test_lines_arrive_in_batches_that_read_back(dealer, subscriber):
     dealer.send(schema.End, 101)
     dealer.acked(102)
     topic = topics.influx_topic(dealer.run)
-    batches = [parse(one.payload) for one in subscriber.received if one.topic == topic]
-    assert max(map(len, batches)) <= 100
-    points = [point for batch in batches for point in batch if point.measurement in ("step", "evidence")]
+
+    def batches(received):
+        return [parse(one.payload) for one in received if one.topic == topic]
+
+    def points_of_steps(received):
+        return [point for batch in batches(received) for point in batch if point.measurement in ("step", "evidence")]
+
+    subscriber.wait_for(lambda got: len(points_of_steps(got)) >= 100 * 11)
+    points = points_of_steps(subscriber.received)
     assert len(points) == 100 * 11
+    assert max(map(len, batches(subscriber.received))) <= 100
     assert {point.tags["experiment"] for point in points} == {"exp eriment"}
     assert len({(point.measurement, tuple(point.tags.items()), point.time) for point in points}) == len(points)
 
