@@ -11,7 +11,7 @@ from monty_mqtt_stack import acl
 from monty_mqtt_stack.experiment import experiment_name, new_run_id
 from monty_mqtt_stack.far_side import Address, parse_address
 from monty_mqtt_stack.progress import PlainDisplay, describe
-from monty_mqtt_stack.readable import duration, readable
+from monty_mqtt_stack.readable import duration, outcomes_of, readable
 from monty_mqtt_stack.summary import summary
 from monty_mqtt_stack.watch import Runs, decode, pick_run
 
@@ -60,7 +60,9 @@ def test_the_summary_adds_up_workers():
     runs = Runs()
     for worker in ("a", "b"):
         runs.apply(message(schema.Status, 10, worker=worker, status="completed", lost=2))
-        runs.apply(message(schema.Step, 9, worker=worker, mode="eval", epoch=0, episode=0, step=0, total_step=0))
+        cost = {"monitor_micros": 200.0, "step_secs": 0.1}
+        step = {"mode": "eval", "epoch": 0, "episode": 0, "step": 0, "total_step": 0}
+        runs.apply(message(schema.Step, 9, worker=worker, **step, **cost))
         end = {"status": "completed", "bulk_seq": 5, "bulk_dropped": 2, "monitor_micros_per_step": 40.0}
         runs.apply(message(schema.End, 11, worker=worker, **end))
         runs.apply(message(schema.EpisodeEnded, 7, worker=worker, mode="eval", epoch=0, episode=0, outcome="correct"))
@@ -69,8 +71,55 @@ def test_the_summary_adds_up_workers():
         "episodes   2",
         "outcomes   2 correct",
         "messages   30 sent, 4 lost, 4 dropped",
-        "our cost   40 µs per step",
+        "our cost   40 µs per step, 0.2 % of its time",
     ]
+
+
+def test_the_summary_has_a_line_for_each_run():
+    runs = known(**{"demo-1": "completed", "demo-2": "aborted"})
+    lines = summary([*runs.of_run("demo-1"), *runs.of_run("demo-2")])
+    assert lines[:2] == ["runs       demo-1 (completed)", "           demo-2 (aborted)"]
+
+
+def test_episodes_without_an_outcome_are_counted():
+    assert outcomes_of({"no_match": 1}, 8) == "1 no_match, 7 without one"
+    assert outcomes_of({"correct": 2}, 2) == "2 correct"
+    assert outcomes_of({}, 0) == "none yet"
+
+
+def test_between_two_episodes_the_new_one_has_no_step_yet():
+    where = {"mode": "eval", "epoch": 0}
+    worker = view(
+        message(schema.Step, 3, **where, episode=0, step=79, total_step=79),
+        message(schema.EpisodeStarted, 5, **where, episode=1),
+    )
+    assert dict(describe(worker))["steps"] == "0 of this episode, 80 in all"
+
+
+def test_an_end_that_is_overdue_comes_any_moment():
+    worker = view(
+        message(schema.Status, 1, status="running"),
+        message(schema.Progress, 2, mode="eval", episodes_done=1, estimated_end_unix_nanos=NOW),
+    )
+    assert dict(describe(worker))["estimated end"] == "any moment"
+
+
+@pytest.mark.parametrize(
+    ("objects", "text"),
+    [
+        (["mug"], "mug"),
+        (["mug", "bowl", "mug"], "mug (2 of 3 learning modules), bowl (1 of 3 learning modules)"),
+        ([], None),
+    ],
+)
+def test_what_learning_modules_believe(objects, text):
+    modules = {
+        f"LM_{at}": schema.LearningModuleStep(most_likely=schema.Hypothesis(object=name))
+        for at, name in enumerate(objects)
+    }
+    where = {"mode": "eval", "epoch": 0, "episode": 0, "step": 0}
+    worker = view(message(schema.Step, 3, **where, learning_modules=modules))
+    assert dict(describe(worker)).get("most likely") == text
 
 
 def test_the_summary_names_the_error():
@@ -167,7 +216,7 @@ def test_progress_shows_phase_episode_step_outcomes_and_end(capsys):
     rows = dict(describe(worker))
     assert rows["phase"] == "recognising (eval), running"
     assert rows["episode"] == "1 of 9 done, target mug"
-    assert rows["step"] == "4 (25 in all)"
+    assert rows["steps"] == "5 of this episode, 25 in all"
     assert rows["outcomes"] == "1 correct"
     assert "in " in rows["estimated end"]
     display = PlainDisplay(every_secs=1000)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import List, NamedTuple
+from typing import Iterator, List, NamedTuple
 
 from monty_mqtt.errors import MontyMqttError, ServiceError
 from monty_mqtt_stack.demo_recording import replay_argv
@@ -52,22 +52,21 @@ def main() -> int:
     return code
 
 
-def _real(state: StateDir) -> List[_Part]:
+def _real(state: StateDir) -> Iterator[_Part]:
     defaults = {name: str(state.path / "monty" / name.removeprefix("MONTY_").lower()) for name in _DIRECTORIES}
     for name, value in {"WANDB_MODE": "disabled", **defaults}.items():
         os.environ.setdefault(name, value)
     for name in _DIRECTORIES:
         Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
     names = {"monty_mqtt_demo_learn": "demo 1/2, learning", "monty_mqtt_demo_recognise": "demo 2/2, recognising"}
-    return [
-        _Part(title, experiment_argv([f"experiment={name}"]), new_run_id(name), "") for name, title in names.items()
-    ]
+    for name, title in names.items():  # one by one: a run's id says when it started
+        yield _Part(title, experiment_argv([f"experiment={name}"]), new_run_id(name), "")
 
 
-def _replayed(watch: Watch) -> List[_Part]:
+def _replayed(watch: Watch) -> Iterator[_Part]:
     if watch.address is None:
         raise ServiceError("nothing to replay to without a broker and a bridge")
-    return [_Part("demo, replayed", replay_argv(*watch.address.zmq), "", "replay")]
+    yield _Part("demo, replayed", replay_argv(*watch.address.zmq), "", "replay")
 
 
 if __name__ == "__main__":

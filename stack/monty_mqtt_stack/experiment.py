@@ -147,7 +147,8 @@ class Watch:
         broker = self.address.broker
         filters = [f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in _KINDS]
         self._subscriber = self._exit.enter_context(Subscriber(broker, filters))
-        self.display.say(f"broker {broker}; in another terminal:  {broker.subscribe_line}")
+        self.display.say(f"broker {broker}; in another terminal:")
+        self.display.say(f"  {broker.subscribe_line}")
 
     def _environment(self, run_id: str) -> Dict[str, str]:
         named = {"MONTY_MQTT_RUN": run_id} if run_id else {}

@@ -16,8 +16,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from monty_mqtt.terminal import abandon_stdout, one_line
 from monty_mqtt import schema
+from monty_mqtt.terminal import abandon_stdout, one_line
 from monty_mqtt_stack.readable import clock, duration, outcomes_of
 from monty_mqtt_stack.watch import Worker
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import List, Optional
 
-from monty_mqtt_stack.readable import counted
+from monty_mqtt_stack.readable import outcomes_of
 from monty_mqtt_stack.watch import Worker
 
 __all__ = ["micros_per_step", "summary"]
@@ -19,13 +19,12 @@ def summary(workers: List[Worker]) -> List[str]:
     if not workers:
         return ["nothing was published"]
     counts = {name: sum(getattr(worker, name) for worker in workers) for name in ("sent", "lost", "dropped")}
-    runs = dict.fromkeys(f"{worker.run} ({worker.word})" for worker in workers)
-    micros = micros_per_step(workers)
+    runs = list(dict.fromkeys(f"{worker.run} ({worker.word})" for worker in workers))
     lines = [
-        f"runs       {', '.join(runs)}",
+        *(f"{'' if at else 'runs':<10} {run}" for at, run in enumerate(runs)),
         *_episodes(workers),
         f"messages   {', '.join(f'{count} {name}' for name, count in counts.items())}",
-        *([] if micros is None else [f"our cost   {micros:.0f} µs per step"]),
+        *_cost(workers),
     ]
     return lines + [line for worker in workers for line in _errors(worker)]
 
@@ -35,9 +34,17 @@ def _episodes(workers: List[Worker]) -> List[str]:
     for worker in workers:
         outcomes.update(worker.outcomes)
     episodes = sum(worker.episodes_done for worker in workers)
-    without = episodes - outcomes.total()
-    rest = f", {without} without (learning)" if without > 0 else ""
-    return [f"episodes   {episodes}", f"outcomes   {counted(dict(outcomes.most_common()))}{rest}"]
+    return [f"episodes   {episodes}", f"outcomes   {outcomes_of(dict(outcomes.most_common()), episodes)}"]
+
+
+def _cost(workers: List[Worker]) -> List[str]:
+    micros = micros_per_step(workers)
+    if micros is None:
+        return []
+    secs = sum(worker.secs_seen for worker in workers)
+    share = sum(worker.micros_seen for worker in workers) / 1e6 / secs if secs else None
+    of_time = "" if share is None else f", {share * 100:.1f} % of its time"
+    return [f"our cost   {micros:.0f} µs per step{of_time}"]
 
 
 def micros_per_step(workers: List[Worker]) -> Optional[float]:

@@ -34,7 +34,8 @@ class Worker:
     end: Optional[schema.End] = None
     episodes: Dict[Tuple[str, int, int], schema.EpisodeEnded] = field(default_factory=dict)
     steps_seen: int = 0
-    _micros_seen: float = 0.0
+    micros_seen: float = 0.0
+    secs_seen: float = 0.0
 
     @property
     def word(self) -> str:
@@ -81,7 +82,7 @@ class Worker:
         """What the monitor costs a step on the experiment's thread: as the worker sums it up, else as we saw it."""
         if self.end and self.end.monitor_micros_per_step is not None:
             return self.end.monitor_micros_per_step
-        return self._micros_seen / self.steps_seen if self.steps_seen else None
+        return self.micros_seen / self.steps_seen if self.steps_seen else None
 
     def apply(self, message: schema.Message) -> None:
         """Take a message into account. Messages may come twice and late: the highest seq of a kind wins."""
@@ -90,7 +91,8 @@ class Worker:
             return
         if isinstance(message, schema.Step) and message.monitor_micros is not None:
             self.steps_seen += 1
-            self._micros_seen += message.monitor_micros
+            self.micros_seen += message.monitor_micros
+            self.secs_seen += message.step_secs or 0.0
         name = _FIELDS.get(type(message))
         if name is None:
             return
