@@ -26,6 +26,8 @@ def take_any_character() -> None:
 
 def abandon_stdout() -> None:
     """Write what is still to come nowhere: nobody reads it, or its disk is full."""
+    if sys.stdout is None:  # closed before we began
+        return
     devnull = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(devnull, sys.stdout.fileno())

@@ -16,10 +16,12 @@ from monty_mqtt_stack.state import StateDir
 
 _FULL = Path("/dev/full")
 
+SHELL = ("bash", "-c")
+
 _SAYS = """
 import sys
-from monty_mqtt_stack.progress import PlainDisplay
-display = PlainDisplay()
+from monty_mqtt_stack.progress import make_display
+display = make_display()
 sys.stdin.read()
 for number in range(3):
     display.say("line")
@@ -48,6 +50,19 @@ def test_an_experiment_goes_on_when_the_disk_behind_its_progress_is_full():
     with _FULL.open("w") as full, program(_SAYS, stdout=full) as process:
         _, told = process.communicate("")
     assert (process.returncode, told) == (0, "went on\n")
+
+
+def test_an_experiment_goes_on_without_any_stdout():
+    line = [*SHELL, f"exec '{sys.executable}' -c '{_SAYS}' >&- </dev/null"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "went on\n")
+
+
+def test_an_error_without_any_stdout_is_one_line(tmp_path):
+    line = [*SHELL, f"exec '{sys.executable}' -m monty_mqtt.cli replay --as-new --state-dir '{tmp_path}' x >&-"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode in (1, 2)
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ class Display(Protocol):
 
 def make_display() -> Display:
     """Return the display that fits stdout."""
-    return LiveDisplay() if sys.stdout.isatty() else PlainDisplay()
+    return LiveDisplay() if sys.stdout is not None and sys.stdout.isatty() else PlainDisplay()
 
 
 def describe(worker: Worker) -> List[Tuple[str, str]]:
