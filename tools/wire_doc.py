@@ -9,6 +9,7 @@ import inspect
 import json
 import re
 import sys
+import types
 import typing
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import msgspec
 
 from monty_mqtt import parts, protocol, schema, topics
+from monty_mqtt_bridge.fanout import Evidence
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "wire.md"
@@ -56,16 +58,27 @@ EXTRA_TOPICS = (
 FRAMES = """## Frames and models
 
 `monty/raw/v1/…` is not JSON. A `frame` of modality `rgba` is a JPEG whose comment, one of modality `depth` a 16-bit PNG
-whose text `monty_mqtt` is a JSON header: the message's own fields, and for depth the range that 0 and 65535 stand for,
-in metres. An `object_model` is a binary PLY with the points' x, y, z in metres. All are retained: the latest is there
-for whoever comes.
+whose text `monty_mqtt` is a JSON header: the message's own fields and `units`; for depth also `depth_min_metres` and
+`depth_max_metres`, the range that 0 and 65535 stand for, and `non_finite`, the number of pixels without a depth. An
+`object_model` is a binary PLY with the points' x, y, z in metres. All are retained: the latest is there for whoever
+comes. `hypotheses` have their buffers as lists in the JSON: `locations`, `evidence` and `object_indices` (into
+`objects`).
 
-## Commands
+## Commands and statuses
 
 Publish a `command` as user `control`; the answer is a `command_result` with the same `id`. Retained commands and those
 older than 30 s are refused; a repeated `id` is obeyed once.
 
+A `status` may also come from the bridge (`disconnected`, `stalled`); it then carries the seq of the worker's last
+message, so tell duplicates of a `status` by seq and time together.
+
 ## Messages
+
+### evidence
+
+What one learning module holds of each object after a step, taken from the `step` message with the same `seq`.
+
+{evidence}
 
 """
 PIECES = """## Pieces
@@ -90,7 +103,8 @@ def page() -> str:
     )
     messages = "\n".join(section(kind, cls) for kind, cls in kinds.items())
     pieces = "\n".join(section(name, getattr(parts, name), level=3) for name in parts.__all__)
-    return f"{INTRODUCTION}{table}\n{FRAMES}{messages}\n{PIECES}{pieces}\n{zmq_hop()}"
+    frames = FRAMES.replace("{evidence}", section("evidence", Evidence).split("\n\n", 2)[2].rstrip())
+    return f"{INTRODUCTION}{table}\n{frames}{messages}\n{PIECES}{pieces}\n{zmq_hop()}"
 
 
 def zmq_hop() -> str:
@@ -147,7 +161,7 @@ def extra(summary: str) -> str:
 def type_name(annotation: Any) -> str:
     """Return a type as a reader of JSON would call it."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Union:
+    if origin in (typing.Union, types.UnionType):
         return " or ".join(type_name(one) for one in arguments if one is not type(None))
     if origin is list:
         return f"list of {type_name(arguments[0])}"
