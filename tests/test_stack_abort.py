@@ -1,0 +1,48 @@
+"""`abort` at real bridges: whose answer counts."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import pytest
+from bridge_fixtures import Dealer, config_for
+
+from monty_mqtt import schema
+from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_stack import control
+from monty_mqtt_stack.control import Answer, abort
+from monty_mqtt_stack.subscriber import Broker
+
+pytest_plugins = ("bridge_fixtures",)
+
+
+@pytest.fixture
+def commander(broker):
+    return Broker(broker.host, broker.port, "control", broker.password_file("control"))
+
+
+@pytest.fixture
+def running(bridge):
+    """A worker whose status the broker has."""
+    with Dealer(bridge.zmq_port, f"run-{time.monotonic_ns()}") as dealer:
+        dealer.hello()
+        dealer.send(schema.Status, 0)
+        dealer.acked(1)
+        yield dealer
+
+
+def test_a_second_bridge_that_does_not_know_the_run_does_not_make_it_fail(broker, running, commander):
+    with Bridge(config_for(broker, bridge_id="stranger")), ThreadPoolExecutor() as pool:
+        asked = pool.submit(abort, commander, running.run)
+        command = running.wait_for(schema.Command)
+        running.send(schema.CommandResult, 1, id=command.id, status="obeyed", detail="at step 7")
+        assert asked.result(20) == [Answer("main", "obeyed", "at step 7")]
+
+
+def test_what_the_bridge_refuses_is_told_in_its_own_words(running, commander, monkeypatch):
+    monkeypatch.setattr(control, "time", SimpleNamespace(time_ns=lambda: 1, monotonic=time.monotonic))
+    (answer,) = abort(commander, running.run, timeout_secs=1.0)
+    assert (answer.worker, answer.status) == ("all", "refused")
+    assert "s old" in answer.detail
