@@ -436,7 +436,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
     Attributes:
         id: Chosen by the sender; obeyed once, answered with it.
-        command: `abort`; the others come with their issue.
+        command: `abort`; there is no other yet.
         reason: Free text.
         issued_unix_nanos: When it was sent; refused 30 s later.
     """

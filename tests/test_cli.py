@@ -105,6 +105,11 @@ def test_tail_shows_readable_lines_and_ends_after_its_count(broker):
     assert sorted(told)[1:] == ["progress: eval, 3 of 9 episodes done, step 0, 3 correct", "status: running"]
 
 
+def test_tail_tells_nothing_old_of_ended_runs_while_one_is_live(broker):
+    lines = command(broker, "tail", "--count", "3").stdout.splitlines()
+    assert {line.split()[0] for line in lines} == {"live-1"}
+
+
 def test_tail_follows_what_is_published_now_until_ctrl_c(broker):
     with Process("tail", "--state-dir", str(broker.state.path), "live-1") as tail:
         tail.wait_for("status: running")
@@ -115,7 +120,7 @@ def test_tail_follows_what_is_published_now_until_ctrl_c(broker):
 
 
 def test_tail_into_head_is_no_error(broker):
-    line = f"{sys.executable} -m monty_mqtt.cli tail --state-dir '{broker.state.path}' -n 4 | head -n 1"
+    line = f"{sys.executable} -m monty_mqtt.cli tail --state-dir '{broker.state.path}' -n 3 | head -n 1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, timeout=30, check=False
     )
@@ -255,7 +260,8 @@ def hostile(broker, name):
 
 def test_a_name_cannot_move_the_cursor(broker):
     name = hostile(broker, "evil\n\x1b[2J\x9b2J\u202erun")
-    for words in (["status"], ["tail", "-n", "7"], ["abort", name], ["abort", "no such"]):
+    publish(broker, message(schema.Status, 1, f"{name} that lives", status="running"))
+    for words in (["status"], ["tail", "-n", "4"], ["abort", name], ["abort", "no such"]):
         done = command(broker, *words)
         shown = done.stdout + done.stderr
         assert "evil" in shown

@@ -21,7 +21,14 @@ from monty_mqtt_stack.watch import Runs, Worker, decode
 __all__ = ["as_json", "as_lines", "collect", "command"]
 
 _KINDS = ("info", "status", "progress")
-_HEALTH = ("workers", "received_per_sec", "published_per_sec", "queued", "lost", "dropped")
+_HEALTH = {
+    "workers": "workers {}",
+    "received_per_sec": "in {}/s",
+    "published_per_sec": "out {}/s",
+    "queued": "waiting {}",
+    "lost": "lost {}",
+    "dropped": "dropped {}",
+}
 _HEALTH_SECS = 2.0
 
 
@@ -128,9 +135,9 @@ def _plain(payload: bytes) -> Any:
         return payload.decode("utf-8", "replace")
 
 
-def _told(told: Dict[str, Any]) -> str:
-    status, health = told.get("status", "unknown"), told.get("health")
+def _told(one: Dict[str, Any]) -> str:
+    status, health = one.get("status", "unknown"), one.get("health")
     word = status.get("status", status) if isinstance(status, dict) else status
     if not isinstance(health, dict):
         return str(word)
-    return ", ".join([str(word), *(f"{name} {health[name]}" for name in _HEALTH if name in health)])
+    return ", ".join([str(word), *(told.format(health[key]) for key, told in _HEALTH.items() if key in health)])
