@@ -406,3 +406,22 @@ def test_bytes_that_are_no_zmq_are_counted(taken, dealer, caplog, greeting):
 def test_a_port_in_use_is_named(taken):
     with pytest.raises(ConfigError, match=f"zmq_port.*{taken.port}.*in use"):
         Receiver(BridgeConfig(zmq_port=taken.port), taken, Counts())
+
+
+def test_who_takes_another_name_on_one_connection_leaves_under_the_old(taken):
+    with Dealer(taken.port) as dealer:
+        for name in ("first", "second", "third"):
+            dealer.worker = name
+            dealer.hello()
+        assert [worker.key[1] for worker in taken.leaves] == ["first", "second"]
+    taken.wait_until(lambda: [worker.key[1] for worker in taken.leaves] == ["first", "second", "third"])
+
+
+def test_numbers_beyond_any_run_are_refused(taken, dealer):
+    dealer.hello()
+    dealer.up(protocol.Dropped(run="run", worker="main", first=0, last=2**70))
+    dealer.up(protocol.Hello(schema_version=schema.SCHEMA_VERSION, run="run", worker="main", base=2**70))
+    dealer.steps(range(3))
+    dealer.acked(3)
+    assert taken.counts.refused == 2
+    assert (taken.counts.dropped, taken.counts.lost) == (0, 0)

@@ -19,9 +19,12 @@ from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.workers import Key, Receipt, Worker, label
 
-__all__ = ["SYNC_EVERY_SECS", "Intake", "Sink"]
+__all__ = ["GREATEST_SEQ", "SYNC_EVERY_SECS", "Intake", "Sink"]
 
 logger = logging.getLogger(__name__)
+
+GREATEST_SEQ = 2**62
+"""Far beyond any run, and what is counted from it still fits InfluxDB's 64 bits."""
 
 SYNC_EVERY_SECS = 0.1
 """One worker is asked at most so often to send again."""
@@ -194,6 +197,8 @@ class Intake:
             self._sink.accepted(worker, message, payload, raw, None)
 
     def _tombstone(self, worker: Worker, dropped: protocol.Dropped) -> None:
+        if dropped.last > GREATEST_SEQ:
+            raise DecodeError(f"dropped: last is greater than {GREATEST_SEQ}")
         if dropped.first > worker.next:
             self._sync(worker)
         elif dropped.last < worker.next:

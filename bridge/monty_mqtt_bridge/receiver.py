@@ -18,7 +18,7 @@ from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.intake import SYNC_EVERY_SECS, Intake, Sink
+from monty_mqtt_bridge.intake import GREATEST_SEQ, SYNC_EVERY_SECS, Intake, Sink
 from monty_mqtt_bridge.monitor import Monitor
 from monty_mqtt_bridge.workers import Worker, label
 
@@ -134,12 +134,13 @@ class Receiver:
             reason = f"this bridge speaks schema {schema.SCHEMA_VERSION}, you {hello.schema_version}: update the older"
             self._send(route, protocol.Reject(reason=reason))
             raise DecodeError(f"hello of {label(hello.run, hello.worker)}: {reason}")
-        if min(hello.base, hello.bulk_base) < 0:
-            raise DecodeError("hello: base is negative")
+        if not 0 <= min(hello.base, hello.bulk_base) <= max(hello.base, hello.bulk_base) <= GREATEST_SEQ:
+            raise DecodeError(f"hello: base is not between 0 and {GREATEST_SEQ}")
         # Descriptors are used again: what happened to this number before must be known before it gets a new owner.
         self.watch()
         worker = self.intake.identify(hello)
         self._strangers.discard(descriptor)
+        self._forsaken(route, worker)
         self._routes[route] = worker
         self._descriptors[descriptor] = route
         worker.route = route
@@ -148,6 +149,13 @@ class Receiver:
         worker.acked, worker.bulk_acked = worker.safe(), worker.bulk_next
         self.say(worker, protocol.Welcome(next=worker.acked, bulk_next=worker.bulk_next))
         self._sink.joined(worker)
+
+    def _forsaken(self, route: bytes, worker: Worker) -> None:
+        """Let go of who spoke on this connection before, under another name: nobody else would notice that it left."""
+        before = self._routes.get(route)
+        if before is not None and before is not worker and before.route == route:
+            before.route = None
+            self._sink.left(before)
 
     def _stranger(self, route: bytes) -> None:
         """Data without a hello: this bridge was started later than that connection. SYNC makes it say hello."""
