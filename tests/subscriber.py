@@ -11,6 +11,7 @@ import paho.mqtt.client as mqtt
 
 from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt_stack.payloads import message_of
 
 
 class Received(NamedTuple):
@@ -78,13 +79,10 @@ class Subscriber:
 
 
 def decode(one: Received) -> schema.Message | None:
-    """Return the message that was published as it is, or None for derived topics, images, models and batches."""
+    """Return the message, read back from JSON, image or model; None for what is derived from one, and for commands."""
     try:
-        kind = topics.parse(one.topic).kind
+        if topics.parse(one.topic).kind in ("evidence", "command"):
+            return None
     except DecodeError:
         return None
-    if kind in ("frame", "object_model", "evidence", "command"):
-        return None
-    if kind == "hypotheses":
-        return None
-    return schema.decode(one.payload)
+    return message_of(one.topic, one.payload)[0] if one.payload else None

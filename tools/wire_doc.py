@@ -60,9 +60,9 @@ FRAMES = """## Frames and models
 `monty/raw/v1/…` is not JSON. A `frame` of modality `rgba` is a JPEG whose comment, one of modality `depth` a 16-bit PNG
 whose text `monty_mqtt` is a JSON header: the message's own fields and `units`; for depth also `depth_min_metres` and
 `depth_max_metres`, the range that 0 and 65535 stand for, and `non_finite`, the number of pixels without a depth. An
-`object_model` is a binary PLY with the points' x, y, z in metres. All are retained: the latest is there for whoever
-comes. `hypotheses` have their buffers as lists in the JSON: `locations`, `evidence` and `object_indices` (into
-`objects`).
+`object_model` is a binary PLY with the points' x, y, z in metres; its `comment monty_mqtt` is the message. All are
+retained: the latest is there for whoever comes. `hypotheses` have their buffers as lists in the JSON: `locations`,
+`evidence` and `object_indices` (into `objects`).
 
 ## Commands and statuses
 
