@@ -117,7 +117,8 @@ def check_raw(parsed, payload):
 
 
 def test_episodes_are_what_monty_wrote(demo):
-    rows = [row for path in demo.state.path.rglob("eval_stats.csv") for row in csv.DictReader(path.read_text().splitlines())]
+    (table,) = demo.state.path.rglob("eval_stats.csv")
+    rows = list(csv.DictReader(table.read_text().splitlines()))
     modules = [info for info in demo.subscriber.messages(schema.Info) if info.do_eval and not info.do_train]
     names = [module.learning_module for module in modules[0].learning_modules]
     ended = [one for one in demo.subscriber.messages(schema.EpisodeEnded) if one.mode == "eval"]
