@@ -10,17 +10,16 @@ and one `argmax` per object. Monty's own accessors are avoided where they write:
 
 from __future__ import annotations
 
-import importlib
 import math
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 import msgspec
 
-from monty_mqtt.parts import Hypothesis, LearningModuleStep, SensorModuleStep
-from monty_mqtt.rotations import Quaternion, angle_degs, from_scalar_first, product
+from monty_mqtt.parts import LearningModuleStep, SensorModuleStep
+from monty_mqtt.pose import PoseReader
 from monty_mqtt.sensors import read_sensor_module
 
-__all__ = ["ModelReader", "ModelStep", "greatest", "has_evidence", "mode_of", "quaternion_of_target", "unmasked"]
+__all__ = ["ModelReader", "ModelStep", "greatest", "has_evidence", "mode_of", "unmasked"]
 
 _EVIDENCE_MODULE = "tbp.monty.frameworks.models.evidence_matching.learning_module"
 
@@ -112,25 +111,6 @@ def greatest(values: Any) -> float:
     return plain.item(index)  # type: ignore[no-any-return]
 
 
-def quaternion_of_target(wxyz_or_xyzw: Any) -> Optional[Quaternion]:
-    """Return a target's rotation, which Monty holds in the order of its own `Rotation`."""
-    if wxyz_or_xyzw is None:
-        return None
-    parts = [float(part) for part in wxyz_or_xyzw]
-    if _is_scalar_first():
-        return from_scalar_first(parts)
-    return (parts[0], parts[1], parts[2], parts[3])
-
-
-def _is_scalar_first() -> bool:
-    # Monty's own Rotation takes w, x, y, z; the scipy one that older releases used takes x, y, z, w.
-    try:
-        geometry = importlib.import_module("tbp.monty.geometry")
-    except ImportError:
-        return False
-    return bool(geometry.Rotation.from_quat([1.0, 0.0, 0.0, 0.0]).as_matrix()[2][2] > 0)
-
-
 def _id_of(lm: Any, index: int) -> str:
     return str(getattr(lm, "learning_module_id", None) or f"learning_module_{index}")
 
@@ -140,26 +120,25 @@ def _learning_module_reader(lm: Any) -> _LearningModuleReader:
     if not has_evidence(lm):
         return lambda: (LearningModuleStep(**_common(lm, possible_matches)), 0.0)
     evidence = _evidence_reader(lm)
+    pose = PoseReader(lm)
     percent = float(getattr(lm, "x_percent_threshold", 0.0))
-    error_degs = _rotation_error_reader(lm)
 
     def read() -> Tuple[LearningModuleStep, float]:
         by_object, counts = evidence()
-        best = _most_likely(lm)
+        best, error = pose.read()
         top, second, margin = _top_two(by_object, best.object)
-        threshold = None if top is None else max(top - top / 100 * percent, 0.0)
-        error = error_degs(best)
         step = LearningModuleStep(
             evidence=by_object,
             most_likely=best,
             second_object=second,
             margin=margin,
-            evidence_threshold=threshold,
+            evidence_threshold=None if top is None else max(top - top / 100 * percent, 0.0),
             hypothesis_counts=counts,
             rotation_error_degs=error,
             **_common(lm, possible_matches),
         )
-        return step, _checksum(by_object, best) + (error or 0.0)
+        numbers: Any = (by_object.values(), best.location, best.rotation, (best.evidence,))
+        return step, sum(map(sum, numbers))
 
     return read
 
@@ -203,28 +182,9 @@ def _upstream_evidence(lm: Any) -> _Evidence:
             values = hypotheses[graph].evidence
             counts[graph] = size = len(values)
             if size:
-                evidence[graph] = greatest(values)
+                masked = hasattr(values, "filled")
+                evidence[graph] = greatest(values) if masked else values.item(values.argmax())
     return evidence, counts
-
-
-def _most_likely(lm: Any) -> Hypothesis:
-    mlh = lm.current_mlh
-    graph, index, location = mlh["graph_id"], mlh["mlh_id"], mlh["location"]
-    space = lm._hypotheses.get(graph) if index is not None else None
-    if space is not None and index < len(space.evidence):
-        # Where Monty's `_get_current_mlh` would look, which writes what it finds into the model.
-        location = space.locations[index]
-    rotation = mlh["rotation"]
-    scale = mlh["scale"]
-    return Hypothesis(
-        object=graph,
-        evidence=float(mlh["evidence"]),
-        location=location.tolist() if hasattr(location, "tolist") else [float(part) for part in location],
-        # The scipy rotation within Monty's: half the time, and x, y, z, w in every version. Not `poses`: their matrices
-        # are not quite orthonormal, and scipy mends that.
-        rotation=getattr(rotation, "_rot", rotation).as_quat().tolist(),
-        scale=None if scale is None else float(scale),
-    )
 
 
 def _top_two(evidence: Mapping[str, Any], most_likely: str) -> Tuple[Optional[float], Optional[str], Optional[float]]:
@@ -236,28 +196,6 @@ def _top_two(evidence: Mapping[str, Any], most_likely: str) -> Tuple[Optional[fl
         if value > second_evidence and graph != most_likely:
             second, second_evidence = graph, value
     return top, second, None if second is None else top - second_evidence
-
-
-def _rotation_error_reader(lm: Any) -> Callable[[Hypothesis], Optional[float]]:
-    seen: Any = None
-    target: Optional[Quaternion] = None
-
-    def read(best: Hypothesis) -> Optional[float]:
-        nonlocal seen, target
-        if getattr(lm, "primary_target", None) not in lm.graph_id_to_target.get(best.object, ()):
-            return None
-        current = getattr(lm, "primary_target_rotation_quat", None)
-        if current is not seen:  # once an episode
-            seen, target = current, quaternion_of_target(current)
-        # As Monty's compute_pose_error: the angle of rotation^-1 * target^-1 is that of target * rotation.
-        return None if target is None else angle_degs(product(target, best.rotation))  # type: ignore[arg-type]
-
-    return read
-
-
-def _checksum(by_object: Mapping[str, Any], best: Hypothesis) -> float:
-    parts: List[Any] = [*by_object.values(), best.evidence, *(best.location or ()), *(best.rotation or ())]
-    return float(sum(parts))
 
 
 def _non_finite(parts: Dict[str, Any]) -> int:

@@ -15,8 +15,8 @@ import math
 import warnings
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from monty_mqtt.observe import quaternion_of_target
 from monty_mqtt.parts import LearningModuleEpisode, Target
+from monty_mqtt.pose import quaternion_of_target
 
 __all__ = ["PERFORMANCE_ORDER", "episode_outcome", "episode_stats", "learned", "models_of", "target_of", "verdict"]
 

@@ -11,7 +11,7 @@ from monty_mqtt.parts import SensorModuleStep
 
 __all__ = ["read_sensor_module"]
 
-_PLAIN = frozenset({bool, int, float, str, list})
+_PLAIN = frozenset({bool, int, str})
 
 
 def read_sensor_module(sm: Any, output: Any) -> Tuple[SensorModuleStep, float]:
@@ -27,9 +27,14 @@ def read_sensor_module(sm: Any, output: Any) -> Tuple[SensorModuleStep, float]:
     checksum = 0.0
     for name, value in (output.non_morphological_features or {}).items():
         plain = value.tolist() if hasattr(value, "tolist") else value
-        if type(plain) in _PLAIN:
-            features[name] = plain
+        kind = type(plain)
+        if kind is float:
+            checksum += plain
+        elif kind is list:
             checksum += _sum_of(plain)
+        elif kind not in _PLAIN:
+            continue
+        features[name] = plain
     defined = morphological.get("pose_fully_defined")
     if defined is not None:
         features["pose_fully_defined"] = bool(defined)
@@ -52,10 +57,8 @@ def _sensor_rotation(sm: Any) -> Optional[List[Optional[float]]]:
     return [rotation.x, rotation.y, rotation.z, rotation.w]
 
 
-def _sum_of(plain: Any) -> float:
-    if type(plain) is not list:
-        return 0.0 if type(plain) is str else plain
+def _sum_of(numbers: List[Any]) -> float:
     try:
-        return sum(plain)
+        return float(sum(numbers))
     except TypeError:  # lists in the list, or text
-        return sum(map(_sum_of, plain))
+        return sum(_sum_of(number) for number in numbers if type(number) is list)

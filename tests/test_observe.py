@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from monty_parts import displacement_lm, evidence_lm, model, percept, space, turn
 
-from monty_mqtt.observe import ModelReader, greatest, mode_of, quaternion_of_target, unmasked
+from monty_mqtt.observe import ModelReader, greatest, mode_of, unmasked
 
 EVIDENCE = {"mug": [0.5, 3.0, 1.0], "bowl": [4.0, -2.0], "dice": [1.0]}
 
@@ -166,8 +166,3 @@ def test_reader_knows_its_model():
 def test_mode_in_montys_words():
     assert mode_of(model()) == "eval"
     assert mode_of(SimpleNamespace()) == ""
-
-
-def test_target_comes_in_montys_order_of_parts():
-    assert quaternion_of_target(turn(90).as_quat()) == pytest.approx((0, 0, math.sqrt(0.5), math.sqrt(0.5)))
-    assert quaternion_of_target(None) is None
