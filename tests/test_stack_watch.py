@@ -157,6 +157,11 @@ def test_an_ambiguous_or_unknown_run_names_what_there_is():
     ("one", "line"),
     [
         (message(schema.Status, status="error", error_type="A", error_message="b"), "status: error, A: b"),
+        (message(schema.Info, schema_version=1, experiment="mine", host="lab"), "info: mine, on lab"),
+        (
+            message(schema.Info, schema_version=1, experiment="mine", host="lab", experiment_class="a.b.Mine"),
+            "info: mine (Mine), 0 learning, 0 sensor modules, on lab",
+        ),
         (message(schema.Metric, name="loss", value=0.5, metadata={"epoch": 1}), 'metric: loss = 0.5 {"epoch": 1}'),
         (message(schema.Log, level="info", message="a\x1b[2Jb\nc"), "log: info a [2Jb c"),
         (message(schema.CommandResult, id="1", status="obeyed", detail="now"), "command result: obeyed, now"),

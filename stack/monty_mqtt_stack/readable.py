@@ -57,8 +57,10 @@ def outcomes_of(counts: Dict[str, int], episodes: int) -> str:
 
 def _info(message: schema.Info) -> str:
     name = message.experiment or message.run_name or message.run
+    if not message.experiment_class:  # published by a program of the user's, without Monty
+        return f"{name}, on {message.host}"
     modules = f"{len(message.learning_modules)} learning, {len(message.sensor_modules)} sensor modules"
-    class_name = message.experiment_class.rpartition(".")[2] if message.experiment_class else "no experiment class"
+    class_name = message.experiment_class.rpartition(".")[2]
     return f"{name} ({class_name}), {modules}, on {message.host}"
 
 
