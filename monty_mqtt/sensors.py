@@ -5,7 +5,7 @@ Place in the flow: `observe` calls it for every sensor module that had an output
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from monty_mqtt.parts import SensorModuleStep
 
@@ -23,18 +23,7 @@ def read_sensor_module(sm: Any, output: Any) -> Tuple[SensorModuleStep, float]:
     """
     morphological = output.morphological_features or {}
     on_object = morphological.get("on_object")
-    features: Dict[str, Any] = {}
-    checksum = 0.0
-    for name, value in (output.non_morphological_features or {}).items():
-        plain = value.tolist() if hasattr(value, "tolist") else value
-        kind = type(plain)
-        if kind is float:
-            checksum += plain
-        elif kind is list:
-            checksum += _sum_of(plain)
-        elif kind not in _PLAIN:
-            continue
-        features[name] = plain
+    features, checksum = _features(output.non_morphological_features or {})
     defined = morphological.get("pose_fully_defined")
     if defined is not None:
         features["pose_fully_defined"] = bool(defined)
@@ -48,6 +37,22 @@ def read_sensor_module(sm: Any, output: Any) -> Tuple[SensorModuleStep, float]:
         features=features,
     )
     return step, checksum
+
+
+def _features(given: Mapping[str, Any]) -> Tuple[Dict[str, Any], float]:
+    features: Dict[str, Any] = {}
+    checksum = 0.0
+    for name, value in given.items():
+        plain = value.tolist() if hasattr(value, "tolist") else value
+        kind = type(plain)
+        if kind is float:
+            checksum += plain
+        elif kind is list:
+            checksum += _sum_of(plain)
+        elif kind not in _PLAIN:
+            continue
+        features[name] = plain
+    return features, checksum
 
 
 def _sensor_rotation(sm: Any) -> Optional[List[Optional[float]]]:

@@ -105,6 +105,12 @@ def test_tail_shows_readable_lines_and_ends_after_its_count(broker):
     assert sorted(told)[1:] == ["progress: eval, 3 of 9 episodes done, step 0, 3 correct", "status: running"]
 
 
+def test_tail_of_an_ended_run_ends_with_what_was_kept(broker):
+    done = command(broker, "tail", "over-1", "--count", "99")
+    assert done.returncode == 0
+    assert "status: completed" in done.stdout
+
+
 def test_tail_tells_nothing_old_of_ended_runs_while_one_is_live(broker):
     lines = command(broker, "tail", "--count", "3").stdout.splitlines()
     assert {line.split()[0] for line in lines} == {"live-1"}

@@ -6,14 +6,15 @@ Place in the flow: the command line calls it; `readable` makes the lines.
 from __future__ import annotations
 
 import argparse
-from typing import Callable, Optional, Set
+from itertools import islice
+from typing import Callable, Iterable, Iterator, Optional, Set
 
-from monty_mqtt import topics
+from monty_mqtt import schema, topics
 from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.readable import readable
 from monty_mqtt_stack.stopping import StopSignals
-from monty_mqtt_stack.subscriber import Broker, Subscriber
+from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber
 from monty_mqtt_stack.watch import Runs, decode, pick_run
 
 __all__ = ["command", "tail"]
@@ -34,7 +35,7 @@ def tail(broker: Broker, say: Callable[[str], None], *, run: Optional[str] = Non
         say: Takes a line.
         run: A run's id or the beginning of it; default all, each line with its run.
         count: Lines after which to end; default none. What the broker had kept counts; of ended runs, that is only
-            shown where no run is live.
+            shown where no run is live. An ended run named by `run` has no more than what was kept.
 
     Raises:
         ServiceError: The broker does not answer, or there is no such run.
@@ -43,18 +44,27 @@ def tail(broker: Broker, say: Callable[[str], None], *, run: Optional[str] = Non
     chosen = pick_run(run, known) if run else None
     over = set() if chosen else _over(known)
     level = topics.escape(chosen) if chosen else "+"
-    said = 0
     with StopSignals() as stop, Subscriber(broker, [f"{topics.JSON_PREFIX}/{level}/#"]) as subscriber:
-        while not stop.number:
-            one = subscriber.get(_TICK_SECS)
-            message = decode(one.topic, one.payload) if one else None
-            if one is None or message is None or (one.retain and message.run in over):
-                continue
+        ended = bool(chosen) and not any(worker.is_live for worker in known.of_run(str(chosen)))
+        # Of an ended run nothing else will come than what was kept.
+        received = subscriber.retained() if ended else _until_stopped(subscriber, stop)
+        for message in islice(_messages(received, over), count):
             say(readable(message) if chosen else f"{one_line(message.run)} {readable(message)}")
-            said += 1
-            if said == count:
-                return 0
-        return stop.exit_code
+        return stop.exit_code if stop.number else 0
+
+
+def _until_stopped(subscriber: Subscriber, stop: StopSignals) -> Iterator[Arrived]:
+    while not stop.number:
+        one = subscriber.get(_TICK_SECS)
+        if one is not None:
+            yield one
+
+
+def _messages(received: Iterable[Arrived], over: Set[str]) -> Iterator[schema.Message]:
+    for one in received:
+        message = decode(one.topic, one.payload)
+        if message is not None and not (one.retain and message.run in over):
+            yield message
 
 
 def _say(line: str) -> None:
