@@ -16,6 +16,7 @@ from typing import Callable, Deque, Dict, List, Optional, Sequence, Tuple, Type
 import zmq
 
 from monty_mqtt import protocol
+from monty_mqtt.dealer import make_context, make_dealer
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.schema import Command
 from monty_mqtt.sender import Sender
@@ -104,7 +105,7 @@ class Link:
             protocol.Reject: self._hear_reject,
             Command: self._hear_command,
         }
-        self._context = zmq.Context()
+        self._context = make_context()
         self._connect()
 
     def pump(self, *, look: bool = False) -> None:
@@ -163,7 +164,7 @@ class Link:
         return [self._socket, self._context]
 
     def _connect(self) -> None:
-        self._socket = _dealer(self._context, self.sender)
+        self._socket = make_dealer(self._context, self.sender)
         self._fd = int(self._socket.get(zmq.FD))
         # pyzmq's send in C; what it wraps around it, for options not used here, costs three times as much.
         self._send_frame = super(zmq.Socket, self._socket).send
@@ -274,21 +275,3 @@ class Link:
             self._bulk_bytes -= self._bulk.popleft()[1]
             freed = True
         return freed
-
-
-def _dealer(context: zmq.Context[zmq.Socket[bytes]], sender: Sender) -> zmq.Socket[bytes]:
-    dealer = context.socket(zmq.DEALER)
-    for option, value in (
-        (zmq.SNDHWM, 0),
-        (zmq.RCVHWM, 10_000),
-        (zmq.LINGER, 0),
-        (zmq.IMMEDIATE, 0),
-        (zmq.RECONNECT_IVL, 100),
-        (zmq.RECONNECT_IVL_MAX, 1000),
-        (zmq.HEARTBEAT_IVL, 1000),
-        (zmq.HEARTBEAT_TIMEOUT, 3000),
-        (zmq.IPV6, int(":" in sender.host)),
-    ):
-        dealer.set(option, value)
-    dealer.connect(sender.endpoint)
-    return dealer

@@ -1,6 +1,7 @@
 """The connection when the bridge comes late, freezes, dies and forgets: real ROUTERs, some in their own process."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -229,3 +230,12 @@ def test_a_host_by_name(host):
     assert not b.flush(0)
     b.close()
     assert not b.counts.bridge_seen
+
+
+def test_zmq_does_not_push_the_experiment_off_its_core():
+    tasks = Path("/proc/self/task")
+    before = set(tasks.iterdir())
+    with Router() as router, ZmqBroadcaster(run="r", zmq_port=router.port, strict=True) as broadcaster:
+        broadcaster.publish_metric("x", 1)
+        policies = [os.sched_getscheduler(int(task.name)) for task in set(tasks.iterdir()) - before]
+    assert os.SCHED_BATCH in policies

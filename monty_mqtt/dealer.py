@@ -1,0 +1,44 @@
+"""The DEALER socket of an experiment, and the context it lives in.
+
+Place in the flow: `link` makes one in the process that uses it. The bridge's half is its `receiver`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import zmq
+
+from monty_mqtt.sender import Sender
+
+__all__ = ["make_context", "make_dealer"]
+
+
+def make_context() -> zmq.Context[zmq.Socket[bytes]]:
+    """Return a context whose I/O thread stays out of the experiment's way."""
+    context = zmq.Context()
+    if sys.platform == "linux":
+        # Every send wakes ZMQ's I/O thread. As SCHED_BATCH it takes an idle core, or waits its turn, instead of pushing
+        # the experiment's thread off its own: the whole hook on real Monty went from 1.1 to 0.33 ms.
+        context.set(zmq.THREAD_SCHED_POLICY, os.SCHED_BATCH)
+    return context
+
+
+def make_dealer(context: zmq.Context[zmq.Socket[bytes]], sender: Sender) -> zmq.Socket[bytes]:
+    """Return the socket, connecting; the options are those that lost nothing in measurements."""
+    dealer = context.socket(zmq.DEALER)
+    for option, value in (
+        (zmq.SNDHWM, 0),
+        (zmq.RCVHWM, 10_000),
+        (zmq.LINGER, 0),
+        (zmq.IMMEDIATE, 0),
+        (zmq.RECONNECT_IVL, 100),
+        (zmq.RECONNECT_IVL_MAX, 1000),
+        (zmq.HEARTBEAT_IVL, 1000),
+        (zmq.HEARTBEAT_TIMEOUT, 3000),
+        (zmq.IPV6, int(":" in sender.host)),
+    ):
+        dealer.set(option, value)
+    dealer.connect(sender.endpoint)
+    return dealer
