@@ -7,12 +7,13 @@ and hypotheses, and obeys commands. Runs on the experiment's thread: no encoding
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.clouds import hypothesis_cloud, images
 from monty_mqtt.commands import Commands
 from monty_mqtt.config import LiveViewConfig
+from monty_mqtt.cost import Cost
 from monty_mqtt.guard import Guard
 from monty_mqtt.observe import ModelReader, has_evidence, mode_of
 from monty_mqtt.progress import ProgressTracker
@@ -63,9 +64,8 @@ class StepPublisher:
         progress: Where the run stands; this counts its steps.
         commands: What was asked of the run.
         guard: Takes what goes wrong here.
-
-    Attributes:
-        cost_nanos: What all steps together have cost so far.
+        cost: What the monitor costs; this adds its own, and tells all of it.
+        clock: Nanoseconds of a clock that is never set.
     """
 
     def __init__(
@@ -75,19 +75,21 @@ class StepPublisher:
         progress: ProgressTracker,
         commands: Commands,
         guard: Guard,
+        cost: Cost,
+        clock: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self._broadcaster = broadcaster
         self._config = config
         self._progress = progress
         self._commands = commands
         self._guard = guard
+        self._cost = cost
+        self._clock = clock
         self._reader: Optional[ModelReader] = None
         self._action_names: Dict[type, str] = {}
         self._last_began: Optional[int] = None
-        self._last_cost: Optional[int] = None
         self._frames_due = 0
         self._clouds_due = 0
-        self.cost_nanos = 0
 
     def publish(self, monty: Any, step: int, observations: Any, actions: Any) -> None:
         """Publish what one step brought, then obey what was commanded.
@@ -95,7 +97,7 @@ class StepPublisher:
         Raises:
             AbortRequested: A command asks for it.
         """
-        began = time.perf_counter_ns()
+        began = self._clock()
         with self._guard:
             total_step = self._progress.stepped(step)
             self._publish_step(monty, step, total_step, actions, began)
@@ -106,8 +108,7 @@ class StepPublisher:
                 self._publish_clouds(monty, step, began)
             self._publish_progress(began)
         self._last_began = began
-        self._last_cost = time.perf_counter_ns() - began
-        self.cost_nanos += self._last_cost
+        self._cost.add(self._clock() - began)
         self._commands.obey(step)
 
     def _publish_step(self, monty: Any, step: int, total_step: int, actions: Any, began: int) -> None:
@@ -115,6 +116,7 @@ class StepPublisher:
         if reader is None or not reader.of(monty):
             reader = self._reader = ModelReader(monty)
         seen = reader.read()
+        micros = self._cost.take_micros()
         target = getattr(monty, "primary_target", None)
         position = self._progress.position
         self._broadcaster.publish(
@@ -127,7 +129,7 @@ class StepPublisher:
             step_type=getattr(monty, "step_type", None),
             is_motor_only=getattr(monty, "is_motor_only_step", None),
             step_secs=None if self._last_began is None or step == 0 else (began - self._last_began) / 1e9,
-            monitor_micros=None if self._last_cost is None else self._last_cost / 1e3,
+            monitor_micros=None if self._last_began is None else micros,
             actions=[self._name_of(action) for action in actions or ()],
             target_object=target["object"] if target else None,
             learning_modules=seen.learning_modules,
@@ -158,7 +160,7 @@ class StepPublisher:
             )
 
     def _publish_clouds(self, monty: Any, step: int, began: int) -> None:
-        before = time.perf_counter_ns()
+        before = self._clock()
         episode = self._progress.position.episode
         with_evidence: List[Any] = [lm for lm in monty.learning_modules if has_evidence(lm)]
         for lm in with_evidence:
@@ -174,7 +176,7 @@ class StepPublisher:
                     count=cloud.kept,
                     total=cloud.total,
                 )
-        cost = time.perf_counter_ns() - before
+        cost = self._clock() - before
         interval = 1e9 / self._config.hypotheses_per_sec
         self._clouds_due = began + int(max(interval, cost / _GREATEST_CLOUD_SHARE))
 

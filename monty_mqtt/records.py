@@ -12,6 +12,7 @@ import time
 from typing import Callable, Dict, List, Tuple
 
 from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.cost import Cost
 from monty_mqtt.guard import Guard
 from monty_mqtt.schema import Event, Log
 from monty_mqtt.values import plain
@@ -56,24 +57,28 @@ class RecordHandler(logging.Handler):
     Args:
         broadcaster: Where to.
         guard: Takes what goes wrong: some of Monty's messages are objects that fail to print.
+        cost: What this takes is added to it.
         level: Records below this level name are not published.
         per_sec: At most this many a second of each level.
     """
 
-    def __init__(self, broadcaster: ZmqBroadcaster, guard: Guard, *, level: str, per_sec: int) -> None:
+    def __init__(self, broadcaster: ZmqBroadcaster, guard: Guard, cost: Cost, *, level: str, per_sec: int) -> None:
         super().__init__(level.upper())
         self._broadcaster = broadcaster
         self._guard = guard
+        self._cost = cost
         self._allowance = Allowance(per_sec)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Publish one record, or count it."""
+        began = time.perf_counter_ns()
         with self._guard:
             level = record.levelname.lower()
             suppressed = self._allowance.take(record.name, level)
             if suppressed >= 0:
                 text = str(plain(record.getMessage())[0])
                 self._broadcaster.publish(Log, level=level, message=text, logger=record.name, suppressed=suppressed)
+        self._cost.add(time.perf_counter_ns() - began)
 
 
 class TelemetryHandler(logging.Handler):
@@ -82,21 +87,25 @@ class TelemetryHandler(logging.Handler):
     Args:
         broadcaster: Where to.
         guard: Takes what goes wrong.
+        cost: What this takes is added to it.
     """
 
-    def __init__(self, broadcaster: ZmqBroadcaster, guard: Guard) -> None:
+    def __init__(self, broadcaster: ZmqBroadcaster, guard: Guard, cost: Cost) -> None:
         super().__init__()
         self._broadcaster = broadcaster
         self._guard = guard
+        self._cost = cost
 
     def emit(self, record: logging.LogRecord) -> None:
         """Publish one event."""
+        began = time.perf_counter_ns()
         with self._guard:
             dump = getattr(record.msg, "model_dump", None)
             fields = plain(dump())[0] if dump is not None else {"message": record.getMessage()}
             kind = str(fields.pop("kind", "") or type(record.msg).__name__)
             source = record.name[len(_TELEMETRY) :]
             self._broadcaster.publish(Event, event=kind, level=record.levelname.lower(), source=source, fields=fields)
+        self._cost.add(time.perf_counter_ns() - began)
 
 
 class Attachment:

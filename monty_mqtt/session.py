@@ -16,6 +16,7 @@ from monty_mqtt.about import outcome
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.commands import Commands
 from monty_mqtt.config import LiveViewConfig
+from monty_mqtt.cost import Cost
 from monty_mqtt.episodes import EpisodeLogger
 from monty_mqtt.errors import AbortRequested
 from monty_mqtt.guard import Guard
@@ -64,6 +65,7 @@ class Session:
             window_bytes=config.window_mib << 20,
         )
         self._guard = Guard(strict=config.strict)
+        self._cost = Cost()
         self._commands = Commands(self.broadcaster)
         self._attachment: Optional[Attachment] = None
         self._loggers: Any = None
@@ -124,12 +126,11 @@ class Session:
         if self._loggers is not None:
             # A new list: the old one may be the configuration's, which Monty pickles.
             self._loggers.loggers = [*self._loggers.loggers, self._episodes]
-        records = RecordHandler(
-            self.broadcaster, self._guard, level=self.config.log_level, per_sec=self.config.max_logs_per_sec
-        )
-        self._attachment = Attachment(records, TelemetryHandler(self.broadcaster, self._guard))
+        monitor = (self.broadcaster, self._guard, self._cost)
+        records = RecordHandler(*monitor, level=self.config.log_level, per_sec=self.config.max_logs_per_sec)
+        self._attachment = Attachment(records, TelemetryHandler(*monitor))
         self._attachment.attach()
-        hook.publisher = StepPublisher(*parts)
+        hook.publisher = StepPublisher(*parts, self._cost)
         self._hook = hook
 
     def _detach(self) -> None:

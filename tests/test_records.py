@@ -12,6 +12,7 @@ from tbp.monty.telemetry.schemas import TelemetryEvent
 
 from monty_mqtt import schema
 from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.cost import Cost
 from monty_mqtt.guard import Guard
 from monty_mqtt.records import Allowance, Attachment, RecordHandler, TelemetryHandler
 
@@ -28,8 +29,9 @@ def router():
 def attached(router):
     broadcaster = ZmqBroadcaster(run="r", zmq_port=router.port, strict=True)
     guard = Guard()
-    records = RecordHandler(broadcaster, guard, level="info", per_sec=3)
-    attachment = Attachment(records, TelemetryHandler(broadcaster, guard))
+    cost = Cost()
+    records = RecordHandler(broadcaster, guard, cost, level="info", per_sec=3)
+    attachment = Attachment(records, TelemetryHandler(broadcaster, guard, cost))
     attachment.records = records
     level = MONTY.level
     MONTY.setLevel(logging.DEBUG)
