@@ -237,5 +237,6 @@ def test_zmq_does_not_push_the_experiment_off_its_core():
     before = set(tasks.iterdir())
     with Router() as router, ZmqBroadcaster(run="r", zmq_port=router.port, strict=True) as broadcaster:
         broadcaster.publish_metric("x", 1)
+        assert broadcaster.flush(10)  # so ZMQ's threads have begun, and set what they were told
         policies = [os.sched_getscheduler(int(task.name)) for task in set(tasks.iterdir()) - before]
     assert os.SCHED_BATCH in policies
