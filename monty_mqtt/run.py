@@ -1,9 +1,10 @@
-"""`python -m monty_mqtt.run experiment=NAME [overrides…]`: Monty's own runner, monitored.
+"""`python -m monty_mqtt.run experiment=NAME [overrides…] [--parallel N]`: Monty's own runners, monitored.
 
 Place in the flow: the outermost edge. Monty's `main` does everything; a Hydra callback of ours, named on its command
-line, puts our experiment class before the configured one, whichever experiment it is.
+line, puts our experiment class before the configured one, whichever experiment it is. With `--parallel N` it is Monty's
+`run_parallel`, with at most N processes at once.
 
-Exit codes: 0 done, 1 failed, 3 aborted by command, 130 Ctrl+C.
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 aborted by command, 130 Ctrl+C.
 """
 
 from __future__ import annotations
@@ -13,29 +14,50 @@ import os
 import re
 import sys
 from importlib import import_module
-from typing import Any, List
+from typing import Any, ClassVar, List, Optional, Tuple
 
 from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.errors import ConfigError
+from monty_mqtt.parallel import ParallelParent
 
-__all__ = ["ABORTED", "LiveViewCallback", "arguments", "main", "monitored", "render_without_a_screen"]
+__all__ = [
+    "ABORTED",
+    "LiveViewCallback",
+    "arguments",
+    "main",
+    "monitored",
+    "render_without_a_screen",
+    "run_parallel",
+    "split_parallel",
+]
 
 ABORTED = 3
 """Exit code after an abort by command."""
 
 _INTERRUPTED = 130
+_WRONG_USE = 2
+_MOST_PROCESSES = 1024
 _OURS = "monty_mqtt.experiment.MontyExperimentWithLiveView"
 _CALLBACK = "+hydra.callbacks.live_view._target_=monty_mqtt.run.LiveViewCallback"
 _SEARCH_PATH = re.compile(r"^(\+{0,2}hydra\.searchpath=)\[(.*)\]$", re.DOTALL)
 
 
 class LiveViewCallback:
-    """Hydra callback: makes the chosen experiment a monitored one before it is run."""
+    """Hydra callback: makes the chosen experiment a monitored one before it is run.
+
+    Attributes:
+        parent: The parent of a parallel run, of which there is one in a process; None in a serial run.
+    """
+
+    parent: ClassVar[Optional[ParallelParent]] = None
 
     def on_run_start(self, config: Any, **_: Any) -> None:
         """Rewrite the configuration in place, before Monty sees it."""
         name = str(config.hydra.runtime.choices.get("experiment", ""))
         with import_module("omegaconf").open_dict(config):
             monitored(config.experiment, name, dt.datetime.now(dt.timezone.utc))
+        if self.parent is not None:
+            self.parent.begin(config, os.environ)
 
     def __getattr__(self, name: str) -> Any:
         """Return something that does nothing for the callback's other occasions (`on_job_end`, …)."""
@@ -81,15 +103,55 @@ def render_without_a_screen() -> None:
 
 def main() -> int:
     """Run Monty with this process's command line; return the exit code."""
+    try:
+        given, processes = split_parallel(sys.argv[1:])
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the command line's answer
+        return _WRONG_USE
     render_without_a_screen()
     import_module("tbp.monty.frameworks.run_env").setup_env()
-    sys.argv[1:] = arguments(sys.argv[1:], str(conf_dir()))
+    sys.argv[1:] = arguments(given, str(conf_dir()))
     try:
+        if processes is not None:
+            return run_parallel(processes)
         import_module("tbp.monty.frameworks.run").main()
     except KeyboardInterrupt:
         return _INTERRUPTED
     return 0
 
 
+def run_parallel(processes: int) -> int:
+    """Run Monty's parallel runner with this process's command line; return the exit code."""
+    sys.argv.append(f"num_parallel={processes}")
+    with ParallelParent() as parent:
+        LiveViewCallback.parent = parent
+        import_module("tbp.monty.frameworks.run_parallel").main()
+    return 0 if parent.abort_reason is None else ABORTED
+
+
+def split_parallel(given: List[str]) -> Tuple[List[str], Optional[int]]:
+    """Return the command line without `--parallel N` (or `--parallel=N`), and N where it was there.
+
+    Raises:
+        ConfigError: N is no number of processes.
+    """
+    rest: List[str] = []
+    wanted: Optional[str] = None
+    words = iter(given)
+    for word in words:
+        if word == "--parallel":
+            wanted = next(words, "")
+        elif word.startswith("--parallel="):
+            wanted = word.partition("=")[2]
+        else:
+            rest.append(word)
+    if wanted is None:
+        return rest, None
+    if not wanted.isdecimal() or not 1 <= int(wanted) <= _MOST_PROCESSES:
+        raise ConfigError("--parallel", wanted, f"a whole number from 1 to {_MOST_PROCESSES}")
+    return rest, int(wanted)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    # Hydra imports the callback from monty_mqtt.run, which would be another module than this one.
+    sys.exit(import_module("monty_mqtt.run").main())

@@ -16,7 +16,16 @@ from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.parts import LearningModuleInfo, SensorModuleInfo
 from monty_mqtt.values import plain
 
-__all__ = ["episodes_expected", "git_commit", "info_fields", "masked", "masked_argument", "versions"]
+__all__ = [
+    "config_fields",
+    "episodes_expected",
+    "git_commit",
+    "info_fields",
+    "masked",
+    "masked_argument",
+    "process_fields",
+    "versions",
+]
 
 MASK = "***"
 
@@ -44,33 +53,47 @@ _LONGEST_WALK = 12
 
 def info_fields(experiment: Any, config: LiveViewConfig, run: str) -> Dict[str, Any]:
     """Return the fields of the Info message of an experiment that is about to run."""
-    settings = experiment.config
-    process = this_process(run)
     path = getattr(experiment, "model_path", None)
     return {
-        **process,
+        **process_fields(run),
+        **config_fields(_written_config(experiment)),
         "experiment": config.experiment or _hydras_choice() or getattr(experiment, "run_name", "") or run,
         "experiment_class": _class_name(_configured_class(experiment)),
         "run_name": getattr(experiment, "run_name", None),
-        "config": plain(masked(_plain_config(experiment)))[0],
-        "seed": _whole(settings.get("seed")),
-        "do_train": bool(experiment.do_train),
-        "do_eval": bool(experiment.do_eval),
-        "n_train_epochs": _whole(experiment.n_train_epochs),
-        "n_eval_epochs": _whole(experiment.n_eval_epochs),
         "limits": _limits(experiment),
         "learning_modules": _learning_modules(experiment.model),
         "sensor_modules": [
             SensorModuleInfo(sensor_module=str(getattr(sm, "sensor_module_id", "")), class_name=_class_name(type(sm)))
             for sm in experiment.model.sensor_modules
         ],
-        "versions": {**process["versions"], **versions()},
-        "git_commit": git_commit(Path.cwd()),
-        "command_line": [masked_argument(argument) for argument in sys.argv],
         "model_path": None if path is None else str(path),
         "output_dir": str(experiment.output_dir),
         "show_sensor_output": bool(getattr(experiment, "show_sensor_output", False)),
         "episodes_expected": episodes_expected(experiment),
+    }
+
+
+def process_fields(run: str) -> Dict[str, Any]:
+    """Return those fields of Info that tell of the process."""
+    process = this_process(run)
+    del process["experiment"]
+    return {
+        **process,
+        "versions": {**process["versions"], **versions()},
+        "git_commit": git_commit(Path.cwd()),
+        "command_line": [masked_argument(argument) for argument in sys.argv],
+    }
+
+
+def config_fields(config: Any) -> Dict[str, Any]:
+    """Return those fields of Info that follow from `experiment.config` alone."""
+    return {
+        "config": plain(masked(_as_plain(config)))[0],
+        "seed": _whole(config.get("seed")),
+        "do_train": bool(config.get("do_train")),
+        "do_eval": bool(config.get("do_eval")),
+        "n_train_epochs": _whole(config.get("n_train_epochs")),
+        "n_eval_epochs": _whole(config.get("n_eval_epochs")),
     }
 
 
@@ -158,11 +181,14 @@ def _class_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _plain_config(experiment: Any) -> Any:
+def _written_config(experiment: Any) -> Any:
     raw: Any = getattr(experiment, "_monty_cfg", None)
     # Above Monty's own part lies the configuration as it was written; experiment.config holds what it was made into.
     written = raw._get_parent() if hasattr(raw, "_get_parent") else None  # noqa: SLF001 - OmegaConf has no public one
-    config = experiment.config if written is None else written
+    return experiment.config if written is None else written
+
+
+def _as_plain(config: Any) -> Any:
     omegaconf = import_module("omegaconf").OmegaConf
     return omegaconf.to_container(config, resolve=True) if omegaconf.is_config(config) else config
 

@@ -7,7 +7,8 @@ import os
 
 import pytest
 
-from monty_mqtt.run import LiveViewCallback, arguments, monitored, render_without_a_screen
+from monty_mqtt.errors import ConfigError
+from monty_mqtt.run import LiveViewCallback, arguments, monitored, render_without_a_screen, split_parallel
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.timezone.utc)
 CALLBACK = "+hydra.callbacks.live_view._target_=monty_mqtt.run.LiveViewCallback"
@@ -75,3 +76,21 @@ def test_mujoco_renders_without_a_screen(monkeypatch, environment, expected):
     render_without_a_screen()
     assert os.environ.get("MUJOCO_GL") == expected
     monkeypatch.delenv("MUJOCO_GL", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["experiment=x"], (["experiment=x"], None)),
+        (["--parallel", "4", "experiment=x"], (["experiment=x"], 4)),
+        (["experiment=x", "--parallel=16"], (["experiment=x"], 16)),
+    ],
+)
+def test_parallel_is_taken_from_the_command_line(given, expected):
+    assert split_parallel(given) == expected
+
+
+@pytest.mark.parametrize("given", [["--parallel"], ["--parallel", "0"], ["--parallel=many"], ["--parallel", "x=1"]])
+def test_wrong_number_of_processes_is_one_line(given):
+    with pytest.raises(ConfigError, match=r"--parallel: .* it must be a whole number from 1 to 1024"):
+        split_parallel(given)

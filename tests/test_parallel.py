@@ -1,0 +1,98 @@
+"""The parent of a parallel run: it tells how many episodes there are, answers commands, and says how it ended."""
+
+from __future__ import annotations
+
+import monty_parts  # noqa: F401 - imports Monty once, with the warnings of its libraries off
+import pytest
+import tbp.monty.hydra  # noqa: F401 - registers Monty's resolvers
+from omegaconf import OmegaConf
+from router import Router
+
+from monty_mqtt import schema
+from monty_mqtt.parallel import ParallelParent, episodes_in_all
+
+SAMPLER = {
+    "_target_": "tbp.monty.frameworks.environments.object_init_samplers.Predefined",
+    "rotations": [[0, 0, 0], [0, 90, 0], [0, 180, 0]],
+}
+
+
+def composed(mode, port=1, episodes="all"):
+    config = {
+        "do_train": mode == "train",
+        "do_eval": mode == "eval",
+        "n_eval_epochs": 3,
+        "n_train_epochs": 3,
+        "seed": 42,
+        "zmq_port": port,
+        "logging": {"run_name": "r"},
+        "liveview": {"run": "r-1", "strict": True},
+        f"{mode}_env_interface_args": {"object_names": ["mug", "bowl"], "object_init_sampler": SAMPLER},
+    }
+    return OmegaConf.create({"experiment": {"experiment_class": "a.B", "config": config}, "episodes": episodes})
+
+
+@pytest.fixture
+def router():
+    with Router() as router:
+        yield router
+
+
+@pytest.mark.parametrize(
+    ("mode", "episodes", "expected"),
+    [
+        ("eval", "all", {"eval": 6}),
+        ("eval", ":4", {"eval": 4}),
+        ("eval", "0,3:5", {"eval": 3}),
+        ("train", "all", {"train": 6}),
+        ("train", "1", {"train": 3}),
+    ],
+)
+def test_episodes_in_all_are_as_many_as_monty_makes(mode, episodes, expected):
+    assert episodes_in_all(composed(mode, episodes=episodes)) == expected
+
+
+def test_parent_is_the_worker_main_of_the_run(router):
+    with ParallelParent() as parent:
+        parent.begin(composed("eval", router.port), {})
+    info, running, completed, end = router.messages("r-1")
+    assert (info.experiment_class, info.run_name, info.seed) == ("a.B", "r", 42)
+    assert info.episodes_expected == {"eval": 6}
+    assert [running.status, completed.status, end.status] == ["running", "completed", "completed"]
+
+
+def run_that_fails(router, error):
+    with ParallelParent() as parent:
+        parent.begin(composed("eval", router.port), {})
+        raise error
+
+
+def test_failure_is_told(router):
+    with pytest.raises(ZeroDivisionError):
+        run_that_fails(router, ZeroDivisionError)
+    assert [m.status for m in router.messages("r-1") if isinstance(m, schema.Status)] == ["running", "error"]
+
+
+def test_interrupt_is_told(router):
+    with pytest.raises(KeyboardInterrupt):
+        run_that_fails(router, KeyboardInterrupt)
+    last = [m for m in router.messages("r-1") if isinstance(m, schema.Status)][-1]
+    assert (last.status, last.reason) == ("aborted", "Ctrl+C")
+
+
+def test_abort_is_answered_while_the_workers_run(router):
+    with ParallelParent() as parent:
+        parent.begin(composed("eval", router.port), {})
+        assert router.wait(lambda: bool(router.messages("r-1")))
+        router.say(schema.Command(id="7", command="abort", reason="enough"), "r-1")
+        answered = lambda: any(isinstance(m, schema.CommandResult) for m in router.messages("r-1"))  # noqa: E731
+        assert router.wait(answered)
+    assert parent.abort_reason == "enough"
+    last = [m for m in router.messages("r-1") if isinstance(m, schema.Status)][-1]
+    assert (last.status, last.reason) == ("aborted", "enough")
+
+
+def test_without_a_beginning_there_is_no_end():
+    with ParallelParent() as parent:
+        pass
+    assert parent.abort_reason is None
