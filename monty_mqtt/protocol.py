@@ -64,6 +64,9 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     run="x"): where it is not 0 and differs from what the bridge knows for this worker, the bridge forgets what it
     wanted next and begins at `base`. Else the second script's messages would look like duplicates of the first
     one's, and be lost.
+
+    `replayed`: this is no experiment but somebody who restores what one left in its spool, or what was recorded. What
+    it sends is published as it is; it does not make the worker live again, and its going says nothing.
     """
 
     schema_version: int
@@ -74,6 +77,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     pid: int = 0
     host: str = ""
     started_unix_nanos: int = 0
+    replayed: bool = False
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):

@@ -436,13 +436,16 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
     Attributes:
         id: Chosen by the sender; obeyed once, answered with it.
-        command: `abort`; there is no other yet.
+        command: `abort`, `pause`, `resume`, `step`, `stop` (after this episode); to the bridge, for all of a run
+            that is over: `forget`.
+        steps: How many steps, 1 or more; only with `step`, where it is 1 if left out.
         reason: Free text.
         issued_unix_nanos: When it was sent; refused 30 s later.
     """
 
     id: str
     command: str
+    steps: Optional[int] = None
     reason: Optional[str] = None
     issued_unix_nanos: Optional[int] = None
 
