@@ -161,6 +161,20 @@ class ZmqBroadcaster:
                     commands.append(command)
         return commands
 
+    def listen(self, secs: float) -> float:
+        """Wait at most `secs` for a word of the bridge, asking for one now and then where nothing else is said.
+
+        Returns:
+            When it last said something, monotonic seconds. One that is gone or frozen does not.
+        """
+        link = self._outbox.link
+        if link is None or link.closed:  # nobody can say anything any more
+            time.sleep(secs)
+            return 0.0
+        link.wait(secs)
+        self._turnstile.run(link.ask)
+        return link.heard_at
+
     def flush(self, timeout_secs: float) -> bool:
         """Wait until the bridge has taken over everything, at most `timeout_secs`; return whether it has."""
         deadline = time.monotonic() + timeout_secs

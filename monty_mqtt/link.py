@@ -69,6 +69,7 @@ class Link:
         refused: Why the bridge takes nothing from us, if it said so.
         acknowledged: Messages the bridge has taken over.
         errors: Answers that were none.
+        heard_at: When the bridge last said something, monotonic seconds; 0 before.
         commands: What the bridge passed down and nobody took yet.
         bulk_next: Seq of the next frame or cloud.
         bulk_dropped: Frames and clouds that were not sent.
@@ -81,6 +82,7 @@ class Link:
         self.refused: Optional[str] = None
         self.acknowledged = 0
         self.errors = 0
+        self.heard_at = 0.0
         self.commands: Deque[Command] = deque()
         self.bulk_next = 0
         self.bulk_dropped = 0
@@ -92,6 +94,7 @@ class Link:
         self._limit = min(_UNWELCOMED_BYTES, window.bound_bytes // 2)
         self._welcomed = False
         self._paused = False
+        self._asking = False
         self._read_at = 0.0
         self._repeat_at = 0.0
         self._repeat_secs = _REPEAT_SECS
@@ -119,6 +122,16 @@ class Link:
                 self._repeat(now)
         if self._window.unsent and not self._paused and self.refused is None:
             self._send_unsent(now)
+
+    def ask(self) -> None:
+        """Pump, and PROBE for a sign of life even where nothing is under way, at the intervals of any repetition."""
+        if self.closed:
+            return
+        self._asking = True
+        try:
+            self.pump(look=True)
+        finally:
+            self._asking = False
 
     def bulk_has_room(self) -> bool:
         """Return whether a frame or cloud would be sent now; else count it as dropped."""
@@ -200,6 +213,7 @@ class Link:
             except DecodeError:
                 self.errors += 1
             else:
+                self.heard_at = now
                 self._hear[type(answer)](answer, now)
 
     def _repeat(self, now: float) -> None:
@@ -207,7 +221,7 @@ class Link:
             return
         if not self._welcomed:
             self._say_hello(now)
-        elif self._window.sent or self._bulk:
+        elif self._window.sent or self._bulk or self._asking:
             self._probe(now)
 
     def _say_hello(self, now: float) -> None:

@@ -268,6 +268,44 @@ def test_commands_come_once(router, b):
     assert b.take_commands() == []
 
 
+def test_a_bridge_is_asked_for_a_sign_of_life_while_nothing_else_is_said(router, b):
+    b.publish_metric("a", 1)
+    assert b.flush(10)
+    quiet_since = b.listen(0.0)
+    deadline = time.monotonic() + 10
+    while b.listen(0.25) == quiet_since:
+        assert time.monotonic() < deadline
+    router.deaf = True
+    heard_at = b.listen(0.0)
+    probes = len(router.probes)
+    while len(router.probes) < probes + 2:
+        b.listen(0.25)
+        assert time.monotonic() < deadline
+    assert b.listen(0.0) - heard_at < 1.0, "a deaf one does not count as there"
+
+
+def test_listening_wakes_up_when_the_bridge_speaks(router, b):
+    b.publish_metric("a", 1)
+    assert b.flush(10)
+    began = time.monotonic()
+    router.say(schema.Command(id="1", command="pause"), "x")
+    commands = b.take_commands()
+    while not commands:
+        b.listen(5.0)
+        commands = b.take_commands()
+    assert time.monotonic() - began < 2.0
+    assert commands[0].id == "1"
+
+
+def test_listening_to_nobody_is_bounded():
+    b = ZmqBroadcaster(run="x", zmq_port=1, strict=True)
+    assert b.listen(0.01) == 0.0
+    b.publish_metric("a", 1)
+    assert b.listen(0.01) == 0.0
+    b.close()
+    assert b.listen(0.01) == 0.0
+
+
 def test_a_script_that_is_run_again_under_its_name_is_heard_again(router):
     for number in range(3):
         with ZmqBroadcaster(run="x", zmq_port=router.port, strict=True) as b:
