@@ -10,7 +10,7 @@ import importlib
 from typing import Any, List, Optional, Tuple
 
 from monty_mqtt.parts import Hypothesis
-from monty_mqtt.rotations import Quaternion, angle_degs, from_scalar_first, product
+from monty_mqtt.rotations import Quaternion, angle_degs, from_matrix, from_scalar_first, product
 
 __all__ = ["PoseReader", "quaternion_of_target"]
 
@@ -38,13 +38,13 @@ class PoseReader:
         lm = self._lm
         mlh = lm.current_mlh
         graph, index, location = mlh["graph_id"], mlh["mlh_id"], mlh["location"]
-        matrix = None
+        pose = None
         space = lm._hypotheses.get(graph) if index is not None else None
         if space is not None and index < len(space.evidence):
             # Where Monty's `_get_current_mlh` would look, which writes what it finds into the model.
             location = space.locations[index]
-            matrix = space.poses[index].tobytes()
-        self._turn(mlh["rotation"], matrix)
+            pose = space.poses[index]
+        self._turn(mlh["rotation"], pose)
         scale = mlh["scale"]
         best = Hypothesis(
             object=graph,
@@ -56,19 +56,23 @@ class PoseReader:
         is_right = getattr(lm, "primary_target", None) in lm.graph_id_to_target.get(graph, ())
         return best, self._error_degs if is_right else None
 
-    def _turn(self, rotation: Any, matrix: Optional[bytes]) -> None:
-        """Make `_rotation` and `_error_degs` those of a rotation; `matrix` tells whether it is the one before."""
+    def _turn(self, rotation: Any, pose: Any) -> None:
+        """Make `_rotation` and `_error_degs` those of a rotation; `pose` is its matrix, where it is known."""
         target = getattr(self._lm, "primary_target_rotation_quat", None)
+        matrix = None if pose is None else pose.tobytes()
         if matrix is not None and matrix == self._matrix and target is self._montys_target:
             return
-        # The scipy rotation within Monty's gives x, y, z, w in every version. Not from the matrix: Monty's are not
-        # quite orthonormal, and scipy mends that.
-        self._rotation = getattr(rotation, "_rot", rotation).as_quat().tolist()
-        self._matrix, self._montys_target = matrix, target
-        self._target = quaternion_of_target(target)
+        quaternion = None if pose is None else from_matrix(pose.ravel().tolist())
+        if quaternion is None:
+            # Not from the matrix: some of Monty's are not orthonormal, and scipy mends that. The scipy rotation within
+            # Monty's gives x, y, z, w in every version.
+            quaternion = tuple(getattr(rotation, "_rot", rotation).as_quat().tolist())
+        self._rotation = list(quaternion)
+        if target is not self._montys_target:
+            self._montys_target, self._target = target, quaternion_of_target(target)
+        self._matrix = matrix
         # As Monty's compute_pose_error: the angle of rotation^-1 * target^-1 is that of target * rotation.
-        both = None if self._target is None else product(self._target, self._rotation)  # type: ignore[arg-type]
-        self._error_degs = None if both is None else angle_degs(both)
+        self._error_degs = None if self._target is None else angle_degs(product(self._target, quaternion))
 
 
 def quaternion_of_target(wxyz_or_xyzw: Any) -> Optional[Quaternion]:

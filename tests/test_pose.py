@@ -34,7 +34,7 @@ def test_every_move_of_the_most_likely_hypothesis_is_followed():
         assert (best.object, best.evidence) == (mlh["graph_id"], mlh["evidence"])
         assert best.location == list(mlh["location"])
         w, x, y, z = mlh["rotation"].as_quat()
-        assert best.rotation == [x, y, z, w]
+        assert best.rotation == pytest.approx([x, y, z, w], abs=1e-7)
         expected = None
         if lm.primary_target == best.object:
             target = type(mlh["rotation"]).from_quat(lm.primary_target_rotation_quat)
