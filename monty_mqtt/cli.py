@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"monty-mqtt {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_add_up, _add_run, _add_status, _add_tail, _add_abort, _add_replay, _add_doctor):
+    for add in (_add_up, _add_run, _add_status, _add_tail, _add_abort, _add_record, _add_replay, _add_doctor):
         add(commands)
     return parser
 
@@ -178,6 +178,19 @@ def _add_abort(commands: Any) -> None:
     )  # fmt: skip
     _add_broker(command)
     command.set_defaults(module="control", function="command")
+
+
+def _add_record(commands: Any) -> None:
+    command = _add(commands, "record", "Record what is published from now on, as an MCAP file that Foxglove opens.")
+    command.add_argument(
+        "run", nargs="?", metavar="RUN",
+        help="run id, or the beginning of it: ends with the run (default: all runs, until Ctrl+C)",
+    )  # fmt: skip
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE.mcap", help="the file, which does not exist yet"
+    )
+    _add_broker(command)
+    command.set_defaults(module="record", function="command")
 
 
 def _add_replay(commands: Any) -> None:

@@ -203,6 +203,7 @@ def test_the_words_for_no_far_side(tmp_path, monkeypatch, capsys):
         (["abort", "run", "--timeout-secs", "nan"], "no number of seconds"),
         (["abort", "run", "--timeout-secs", "-1"], "no number of seconds"),
         (["replay", "file"], "--as-new"),
+        (["record"], "--output"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(words, part, capsys):
@@ -216,7 +217,9 @@ def test_wrong_use_is_one_line_and_exit_code_2(words, part, capsys):
     assert len(shown.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("words", [[], ["up"], ["run"], ["status"], ["tail"], ["abort"], ["replay"], ["doctor"]])
+@pytest.mark.parametrize(
+    "words", [[], ["up"], ["run"], ["status"], ["tail"], ["abort"], ["record"], ["replay"], ["doctor"]]
+)
 def test_help_says_enough_to_start(words, capsys):
     with pytest.raises(SystemExit) as left:
         cli.main([*words, "--help"])

@@ -49,6 +49,10 @@ def far_side(tmp_path_factory):
             yield broker, bridge
 
 
+def at(broker):
+    return Broker(broker.host, broker.port)
+
+
 def fields_of(kind):
     message = EXAMPLES[kind]
     names = set(message.__struct_fields__) - {"run", "worker", "seq", "time_unix_nanos"}
@@ -119,9 +123,7 @@ def recorded(far_side, tmp_path_factory):
     path = tmp_path_factory.mktemp("recordings") / "run.mcap"
     results = []
     listening = threading.Event()
-    thread = threading.Thread(
-        target=lambda: results.append(record(broker.host, broker.port, path, on_listening=listening.set))
-    )
+    thread = threading.Thread(target=lambda: results.append(record(at(broker), path, on_listening=listening.set)))
     with Subscriber(broker.host, broker.port) as subscriber:
         thread.start()
         assert listening.wait(10)
@@ -208,7 +210,8 @@ def test_everything_is_recorded_once(recorded):
     assert result.has_ended
     (run,) = result.runs
     counts = result.counts
-    assert (counts.repeated, counts.thinned, counts.unreadable) == (0, 0, 0)
+    assert (counts.repeated, counts.thinned, counts.unreadable, result.missing) == (0, 0, 0, 0)
+    assert result.size_bytes == result.path.stat().st_size
     heard = plain(received, run)
     assert {kind for _, kind, _ in heard} == {*schema.KINDS, "evidence"}
     assert counts.written == sum(len(found) for (_, kind, _), found in heard.items() if kind != "evidence")
@@ -262,9 +265,7 @@ def test_a_second_recording_of_the_replay_is_the_same(recorded, far_side, tmp_pa
     first, _ = recorded
     broker, _ = far_side
     path, listening = tmp_path / "again.mcap", threading.Event()
-    thread = threading.Thread(
-        target=record, args=(broker.host, broker.port, path), kwargs={"on_listening": listening.set}
-    )
+    thread = threading.Thread(target=record, args=(at(broker), path), kwargs={"on_listening": listening.set})
     thread.start()
     assert listening.wait(10)
     replayed(far_side, first.path, speed=0, paced=True)
@@ -337,24 +338,14 @@ def test_pauses_are_cut(recorded):
     assert overview(first.path, longest_pause_secs=0).playing_secs == 0
 
 
-def test_recording_thins_frames_and_clouds(far_side, tmp_path):
-    broker, bridge = far_side
-    path, listening = tmp_path / "thin.mcap", threading.Event()
+def test_frames_and_clouds_are_thinned(recorded):
+    first, _ = recorded
     intake = Intake(
         thinning=Thinning(colour_interval_secs=3600, depth_interval_secs=3600, hypotheses_interval_secs=3600)
     )
-    results = []
-    thread = threading.Thread(
-        target=lambda: results.append(record(broker.host, broker.port, path, on_listening=listening.set, intake=intake))
-    )
-    thread.start()
-    assert listening.wait(10)
-    publish_run("thin", bridge.zmq_port)
-    thread.join(20)
-    assert results[0].counts.thinned > 0
-    kept = [topics.parse(entry.topic) for entry in Reader(path).entries()]
-    assert sum(one.kind == "frame" for one in kept) == 4
-    assert sum(one.kind == "hypotheses" for one in kept) == 2
+    kept = [kind_of(kept.topic) for entry in Reader(first.path).entries() for kept in intake.take(*entry[:2])]
+    assert (kept.count("frame"), kept.count("hypotheses")) == (4, 2)
+    assert intake.counts.thinned == 4 * STEPS - 4 + 2 * STEPS - 2
 
 
 def test_a_run_asked_for_by_name_is_recorded_from_the_middle_with_what_is_retained(far_side, tmp_path):
@@ -363,7 +354,7 @@ def test_a_run_asked_for_by_name_is_recorded_from_the_middle_with_what_is_retain
     workers = publish_run("half a run", bridge.zmq_port, end=None)
     assert all(worker.flush(10) for worker in workers)
     kwargs = {"run": "half a run", "on_listening": listening.set, "until": until}
-    thread = threading.Thread(target=record, args=(broker.host, broker.port, path), kwargs=kwargs)
+    thread = threading.Thread(target=record, args=(at(broker), path), kwargs=kwargs)
     thread.start()
     assert listening.wait(10)
     for worker in workers:
@@ -382,7 +373,7 @@ def test_until_stops_a_recording_of_nothing(far_side, tmp_path):
     broker, _ = far_side
     until = threading.Event()
     until.set()
-    result = record(broker.host, broker.port, tmp_path / "empty.mcap", until=until)
+    result = record(at(broker), tmp_path / "empty.mcap", until=until)
     assert (result.runs, result.counts.written, result.has_ended) == ([], 0, False)
     with pytest.raises(ConfigError, match="no message of a run"):
         overview(result.path)
@@ -394,7 +385,8 @@ def test_no_broker_is_one_clear_line(tmp_path):
     with Mosquitto(tmp_path / "state") as broker:
         port = broker.port
     with pytest.raises(ServiceError, match=f"127.0.0.1:{port}"):
-        record("127.0.0.1", port, tmp_path / "some.mcap")
+        record(Broker("127.0.0.1", port), tmp_path / "some.mcap")
+    assert not (tmp_path / "some.mcap").exists()
 
 
 @pytest.mark.parametrize(("setting", "value"), [("speed", -1), ("speed", float("nan")), ("as_new", False)])
@@ -494,33 +486,14 @@ def test_the_command_stops_on_ctrl_c(recorded, far_side):
     assert {one.status for one in subscriber.messages(schema.End)} == {"aborted"}
 
 
-def test_the_commands_say_in_one_line_what_is_wrong(tmp_path):
-    for module, argv in (("replay", [str(tmp_path)]), ("recording", ["-o", str(tmp_path), "--port", "1"])):
-        done = subprocess.run(
-            [sys.executable, "-m", f"monty_mqtt_stack.{module}", *argv],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
-        assert done.returncode == 1
-        assert done.stderr.startswith("monty-mqtt re")
-        assert done.stderr.count("\n") == 1
-
-
-def test_the_command_records_until_the_run_is_over(far_side, tmp_path):
-    broker, bridge = far_side
-    path = tmp_path / "some.mcap"
-    with ZmqBroadcaster(run="by command", zmq_port=bridge.zmq_port) as broadcaster:
-        assert broadcaster.flush(5)
-        argv = ["by command", "-o", str(path), "--port", str(broker.port)]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "monty_mqtt_stack.recording", *argv], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout.readline().startswith("recording")
-    with process:
-        said = process.communicate(timeout=20)[0]
-    assert process.returncode == 0
-    kinds = {topics.parse(entry.topic).kind for entry in Reader(path).entries()}
-    assert kinds == {"info", "status", "end"}
-    assert said == "4 messages of by command\n"
+def test_the_replay_says_in_one_line_what_is_wrong(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "monty_mqtt_stack.replay", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("monty-mqtt replay")
+    assert done.stderr.count("\n") == 1

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 
 import jsonschema
 import pytest
@@ -146,8 +148,8 @@ def test_no_file_and_a_directory_are_one_clear_line(tmp_path):
         Reader(tmp_path / "missing.mcap")
     with pytest.raises(ConfigError, match="Is a directory"):
         Reader(tmp_path)
-    with pytest.raises(ConfigError, match="Is a directory"):
-        RecordingWriter(tmp_path)
+    with pytest.raises(ConfigError, match="No such file"):
+        RecordingWriter(tmp_path / "missing" / "some.mcap")
 
 
 def test_channels_of_others_are_skipped_with_one_line(tmp_path, caplog):
@@ -174,3 +176,41 @@ def test_closing_twice_does_no_harm(tmp_path):
     writer.close()
     writer.close()
     assert Reader(tmp_path / "some.mcap").is_whole
+
+
+def test_a_file_that_exists_is_left_alone(written):
+    before = written.read_bytes()
+    with pytest.raises(ConfigError, match=r"some\.mcap' is not allowed; it must be a file that does not exist yet"):
+        RecordingWriter(written)
+    assert written.read_bytes() == before
+
+
+LIMITED = """
+import random, sys
+from pathlib import Path
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_stack.recording_file import Entry, RecordingWriter
+try:
+    with RecordingWriter(Path(sys.argv[1])) as writer:
+        for seq in range(int(sys.argv[2])):
+            writer.write(Entry("monty/v1/run/main/log/info", random.randbytes(20_000).hex().encode(), seq, seq))
+            if int(sys.argv[2]) > 1:
+                writer.flush()
+except ServiceError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(("kib", "entries_written"), [(1024, 1000), (4, 1)], ids=["in the middle", "at the end"])
+def test_a_full_disk_is_one_clear_line_and_what_was_written_stays_readable(tmp_path, kib, entries_written):
+    path = tmp_path / "some.mcap"
+    # The limit on a file's size stands for the disk's.
+    line = f'ulimit -f {kib}; exec "{sys.executable}" -c "$0" "$@"'
+    command = ["bash", "-c", line, LIMITED, str(path), str(entries_written)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"recording {path} ends here: File too large; what was written before can be read\n"
+    assert path.stat().st_size <= kib << 10
+    found = [entry.seq for entry in Reader(path).entries()]
+    assert found == list(range(len(found)))
+    assert len(found) > 40 or entries_written == 1

@@ -92,6 +92,9 @@ def test_a_cleared_retained_topic_is_left_out():
         ("monty/raw/v1/r/main/frame/patch/rgba", b"no image"),
         ("monty/raw/v1/r/main/frame/patch/rgba", b"\xff\xd8\xff"),
         ("monty/raw/v1/r/main/model/lm/mug", b"no model"),
+        metric(0, at=2**63),
+        metric(0, at=-1),
+        metric(-1),
     ],
 )
 def test_what_is_no_message_is_counted(topic, payload):
@@ -129,10 +132,14 @@ def test_it_is_over_when_every_worker_of_every_run_has_ended():
     for ends in ({"worker": "main"}, {"worker": "other"}):
         take(intake, heard("end", 1, status="completed", **ends))
         assert not intake.has_ended
+    assert not intake.is_abandoned
     take(intake, heard("status", 1, status="disconnected", run="s"))
-    assert intake.has_ended
-    take(intake, heard("status", 2, status="running", run="s"))
+    assert intake.is_abandoned
     assert not intake.has_ended
+    take(intake, heard("status", 2, status="running", run="s"))
+    assert not intake.is_abandoned
+    take(intake, heard("status", 3, status="error", run="s"))
+    assert intake.has_ended
 
 
 def test_bulk_is_thinned_per_topic():
@@ -150,3 +157,27 @@ def test_a_transform_sees_what_is_recorded():
     intake = Intake(transform=lambda entry: entry._replace(payload=entry.payload.replace(b"secret", b"***")))
     (entry,) = intake.take(*heard("log", 0, level="info", message="the secret"))
     assert b"the ***" in entry.payload
+
+
+def test_what_never_came_is_counted_from_the_first_message_on():
+    intake = Intake()
+    take(intake, heard("info", 0, schema_version=1), heard("progress", 90, mode="eval"), is_retained=True)
+    assert take(intake, metric(100), metric(101), metric(105)) == [0, 90, 100, 101, 105]
+    assert intake.missing == 3
+    take(intake, metric(103), heard("hypotheses", 7, learning_module="lm", episode=0, step=0))
+    assert intake.missing == 2
+    take(intake, *[metric(seq) for seq in range(80, 106)], metric(0, worker="other"))
+    assert intake.missing == 0
+
+
+def test_a_long_recording_still_knows_what_never_came(monkeypatch):
+    monkeypatch.setattr("monty_mqtt_stack.recording_intake._MOST_REMEMBERED", 10)
+    intake = Intake()
+    take(intake, *[metric(seq) for seq in range(100) if seq not in (30, 31, 70, 95)])
+    assert intake.missing == 4
+
+
+def test_what_never_came_of_a_sender_before_stays_counted():
+    intake = Intake()
+    take(intake, metric(0, at=0), metric(3, at=3), metric(0, at=100), metric(1, at=101), metric(5, at=105))
+    assert intake.missing == 5

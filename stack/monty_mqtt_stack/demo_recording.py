@@ -7,6 +7,7 @@ in it but for some of the images and hypothesis clouds, and for what `scrubbing`
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from monty_mqtt_stack.recording import Recorded, record
 from monty_mqtt_stack.recording_file import Reader, RecordingWriter
 from monty_mqtt_stack.recording_intake import Intake, Thinning
 from monty_mqtt_stack.scrubbing import scrubbed
+from monty_mqtt_stack.subscriber import Broker
 
 __all__ = ["EXPERIMENTS", "LARGEST_BYTES", "main", "make", "pack", "recording_path", "replay_argv"]
 
@@ -89,14 +91,23 @@ def pack(source: Path, path: Path) -> Recorded:
         ServiceError: It is larger than `LARGEST_BYTES`.
     """
     intake = Intake(thinning=_THINNING, transform=scrubbed)
-    with RecordingWriter(path, chunk_bytes=_CHUNK_BYTES) as writer:
+    packed = source.with_name("packed.mcap")
+    with RecordingWriter(packed, chunk_bytes=_CHUNK_BYTES) as writer:
         for entry in Reader(source).entries():
             for kept in intake.take(entry.topic, entry.payload):
                 writer.write(kept)
-    size = path.stat().st_size
+    size = packed.stat().st_size
     if size > LARGEST_BYTES:
-        raise ServiceError(f"{path} has {size} bytes; at most {LARGEST_BYTES} may be committed: thin it more")
-    return Recorded(path=path, runs=intake.runs, counts=intake.counts, has_ended=intake.has_ended)
+        raise ServiceError(f"{packed} has {size} bytes; at most {LARGEST_BYTES} may be committed: thin it more")
+    shutil.copyfile(packed, path)
+    return Recorded(
+        path=path,
+        runs=intake.runs,
+        counts=intake.counts,
+        missing=intake.missing,
+        size_bytes=size,
+        has_ended=intake.has_ended,
+    )
 
 
 @contextmanager
@@ -120,8 +131,8 @@ def _recorder(broker: Mosquitto, path: Path) -> Iterator[list[Recorded]]:
     listening, until = threading.Event(), threading.Event()
 
     def listen() -> None:
-        recorded = record(broker.host, broker.port, path, until=until, ends_with_runs=False, on_listening=listening.set)
-        results.append(recorded)
+        where = Broker(broker.host, broker.port)
+        results.append(record(where, path, until=until, ends_with_runs=False, on_listening=listening.set))
 
     thread = threading.Thread(target=listen, name="recorder")
     thread.start()
@@ -168,8 +179,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Run the demo on real Monty and record it.")
     parser.add_argument("path", nargs="?", type=Path, default=recording_path(), help="default: %(default)s")
     recorded = make(parser.parse_args(argv).path)
-    size = recorded.path.stat().st_size
-    print(f"{recorded.path}: {size} bytes, {recorded.counts}, runs {', '.join(recorded.runs)}")  # noqa: T201 - output
+    told = f"{recorded.size_bytes} bytes, {recorded.counts}, {recorded.missing} missing"
+    print(f"{recorded.path}: {told}, runs {', '.join(recorded.runs)}")  # noqa: T201 - output
     return 0
 
 

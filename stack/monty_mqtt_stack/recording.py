@@ -1,12 +1,9 @@
 """Records what runs publish on MQTT into a file, from now on.
 
 Place in the flow: an ordinary MQTT subscriber -> `recording_intake` decides -> `recording_file` writes; `replay`
-reads it back.
+reads it back. `record` is its command.
 """
 
-import argparse
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,16 +12,21 @@ from pathlib import Path
 import msgspec
 
 from monty_mqtt import topics
-from monty_mqtt.errors import MontyMqttError
 from monty_mqtt_stack.recording_file import RecordingWriter
-from monty_mqtt_stack.recording_intake import Counts, Intake, Thinning
+from monty_mqtt_stack.recording_intake import Counts, Intake
 from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber
 
-__all__ = ["Recorded", "main", "record"]
+__all__ = ["Recorded", "record"]
 
 _POLL_SECS = 0.2
+_FLUSH_SECS = 1.0
+"""What a killed recorder loses."""
+
 _SETTLE_SECS = 1.0
 """How long it must have been quiet after the last end: another worker of the run may begin."""
+
+_RETURN_SECS = 60.0
+"""The same where the last word is `disconnected`: an experiment that was frozen may come back."""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,103 +36,95 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
         path: The file.
         runs: Ids of its runs.
         counts: What happened to the messages heard.
+        missing: Messages that never came since the first one of each worker.
+        size_bytes: How large the file is.
         has_ended: Whether all its runs ended; otherwise it was stopped before.
     """
 
     path: Path
     runs: list[str]
     counts: Counts
+    missing: int
+    size_bytes: int
     has_ended: bool
 
 
 def record(
-    broker_host: str,
-    broker_port: int,
+    broker: Broker,
     path: Path,
     *,
     run: str | None = None,
     until: threading.Event | None = None,
     ends_with_runs: bool = True,
     on_listening: Callable[[], object] | None = None,
-    intake: Intake | None = None,
+    on_progress: Callable[[Recorded], object] | None = None,
 ) -> Recorded:
     """Record until `until` is set or, unless told otherwise, every run in the recording has ended.
 
     Args:
-        broker_host: Host of the MQTT broker; it is read anonymously.
-        broker_port: Its port.
-        path: The file to write; replaced if it exists.
+        broker: Where, and as whom.
+        path: The file to write, which does not exist yet.
         run: The one run to record, with what is retained of it; None records every run that publishes from now on.
         until: Set it to stop.
         ends_with_runs: Whether it stops when all runs in it have ended; False where more runs may follow.
         on_listening: Called when the broker has confirmed the subscription: from then on nothing is missed.
-        intake: What to keep; by default everything of `run`.
+        on_progress: Called once a second.
 
     Raises:
-        ConfigError: The file cannot be written.
-        ServiceError: No broker answers there, or it refuses us.
+        ConfigError: The file exists, or cannot be written.
+        ServiceError: No broker answers there, or it refuses us; or the disk is full.
     """
-    intake = intake or Intake(run=run)
-    level = "+" if run is None else topics.escape(run)
-    filters = [f"{prefix}/{level}/#" for prefix in (topics.JSON_PREFIX, topics.RAW_PREFIX)]
-    with RecordingWriter(path) as writer, Subscriber(Broker(broker_host, broker_port), filters) as subscriber:
+    intake = Intake(run=run)
+    until = until or threading.Event()
+    with Subscriber(broker, _filters(run)) as subscriber, RecordingWriter(path) as writer:
         if on_listening:
             on_listening()
-        for arrived in _until_over(subscriber, intake, until or threading.Event(), ends_with_runs=ends_with_runs):
-            for entry in intake.take(arrived.topic, arrived.payload, is_retained=arrived.retain):
-                writer.write(entry)
-    return Recorded(path=path, runs=intake.runs, counts=intake.counts, has_ended=intake.has_ended)
+        flush_at = time.monotonic() + _FLUSH_SECS
+        for arrived in _until_over(subscriber, intake, until, ends_with_runs=ends_with_runs):
+            if arrived:
+                for entry in intake.take(arrived.topic, arrived.payload, is_retained=arrived.retain):
+                    writer.write(entry)
+            if time.monotonic() >= flush_at:
+                flush_at = time.monotonic() + _FLUSH_SECS
+                writer.flush()
+                if on_progress:
+                    on_progress(_recorded(path, intake, writer))
+    return _recorded(path, intake, writer)
+
+
+def _filters(run: str | None) -> list[str]:
+    level = "+" if run is None else topics.escape(run)
+    return [f"{prefix}/{level}/#" for prefix in (topics.JSON_PREFIX, topics.RAW_PREFIX)]
 
 
 def _until_over(
     subscriber: Subscriber, intake: Intake, until: threading.Event, *, ends_with_runs: bool
-) -> Iterator[Arrived]:
+) -> Iterator[Arrived | None]:
+    """Yield what arrives, and None where nothing does for a moment."""
     heard_at = time.monotonic()
     while not until.is_set():
         arrived = subscriber.get(_POLL_SECS)
         if arrived:
             heard_at = time.monotonic()
-            yield arrived
-        elif ends_with_runs and intake.has_ended and time.monotonic() - heard_at >= _SETTLE_SECS:
+        elif ends_with_runs and time.monotonic() - heard_at >= _quiet_secs(intake):
             return
+        yield arrived
     yield from subscriber.drain()
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Record from the command line until the runs have ended, SIGINT or SIGTERM; return the exit code."""
-    parser = argparse.ArgumentParser(prog="monty-mqtt record", description="Record what runs publish on MQTT.")
-    parser.add_argument("run", nargs="?", help="the run to record; without it, every run that publishes from now on")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.mcap")
-    parser.add_argument("--host", default="127.0.0.1", help="host of the MQTT broker")
-    parser.add_argument("--port", type=int, default=1883, help="port of the MQTT broker")
-    for name in Thinning.__struct_fields__:
-        flag = "--" + name.replace("_", "-")
-        parser.add_argument(flag, type=float, default=0.0, metavar="S", help="keep at most one in this time; 0: all")
-    options = parser.parse_args(argv)
-    until = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: until.set())
-    thinning = Thinning(**{name: getattr(options, name) for name in Thinning.__struct_fields__})
-    intake = Intake(run=options.run, thinning=thinning)
-    recorded = record(
-        options.host,
-        options.port,
-        options.output,
-        run=options.run,
-        until=until,
-        on_listening=lambda: _say(f"recording to {options.output} until the runs have ended, or Ctrl+C"),
-        intake=intake,
+def _quiet_secs(intake: Intake) -> float:
+    """Return how long nothing must have come for the recording to be over."""
+    if intake.has_ended:
+        return _SETTLE_SECS
+    return _RETURN_SECS if intake.is_abandoned else float("inf")
+
+
+def _recorded(path: Path, intake: Intake, writer: RecordingWriter) -> Recorded:
+    return Recorded(
+        path=path,
+        runs=intake.runs,
+        counts=msgspec.structs.replace(intake.counts),
+        missing=intake.missing,
+        size_bytes=writer.size_bytes,
+        has_ended=intake.has_ended,
     )
-    _say(f"{recorded.counts.written} messages of {', '.join(recorded.runs) or 'no run'}")
-    return 0
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - a command's output
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except MontyMqttError as error:
-        sys.exit(f"monty-mqtt record: {error}")

@@ -13,6 +13,7 @@ up to its last whole chunk.
 """
 
 import base64
+import contextlib
 import logging
 import struct
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ from mcap.records import Channel, Message
 from mcap.writer import CompressionType, Writer
 
 from monty_mqtt import __version__, topics
-from monty_mqtt.errors import ConfigError, DecodeError
+from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.schema import SCHEMA_VERSION
 from monty_mqtt_stack import recording_schema
 
@@ -70,23 +71,31 @@ class RecordingWriter:
     """Writes a recording, from `__enter__` to `__exit__`; whole only after that, readable before.
 
     Args:
-        path: The file; replaced if it exists.
+        path: The file, which does not exist yet.
         chunk_bytes: Uncompressed size at which a chunk is compressed and written.
 
     Raises:
-        ConfigError: It cannot be written there.
+        ConfigError: It exists, or cannot be written there.
+        ServiceError: In any method: the disk is full, or gone. What was flushed before stays readable.
     """
 
     def __init__(self, path: Path, *, chunk_bytes: int = _CHUNK_BYTES) -> None:
         try:
-            self._file: IO[bytes] = path.open("wb")
+            self._file: IO[bytes] = path.open("xb")
+        except FileExistsError:
+            raise ConfigError("recording", str(path), "a file that does not exist yet") from None
         except OSError as error:
             raise ConfigError("recording", str(path), f"a file that can be written ({error.strerror})") from None
+        self._path = path
+        self._has_failed = False
         self._writer = Writer(self._file, chunk_size=chunk_bytes, compression=CompressionType.ZSTD)
         self._schemas: dict[str, int] = {}
         self._channels: dict[str, tuple[int, str]] = {}
-        self._writer.start(library=f"monty-mqtt {__version__}")
-        self._writer.add_metadata("monty_mqtt", {"schema_version": str(SCHEMA_VERSION), "version": __version__})
+        try:
+            self._start()
+        except ServiceError:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -96,31 +105,59 @@ class RecordingWriter:
     ) -> None:
         self.close()
 
+    @property
+    def size_bytes(self) -> int:
+        """How large the file is so far."""
+        return self._path.stat().st_size
+
     def write(self, entry: Entry) -> None:
         """Add one MQTT message.
 
         Raises:
             DecodeError: Its topic is not one of ours.
         """
-        channel_id, kind = self._channels.get(entry.topic) or self._add_channel(entry.topic)
-        content = _wrap_image(entry) if kind == "frame" else entry.payload
-        self._writer.add_message(
-            channel_id=channel_id,
-            log_time=entry.time_unix_nanos,
-            publish_time=entry.time_unix_nanos,
-            sequence=entry.seq & 0xFFFFFFFF,
-            data=content,
-        )
+        with self._telling():
+            channel_id, kind = self._channels.get(entry.topic) or self._add_channel(entry.topic)
+            self._writer.add_message(
+                channel_id=channel_id,
+                log_time=entry.time_unix_nanos,
+                publish_time=entry.time_unix_nanos,
+                sequence=entry.seq & 0xFFFFFFFF,
+                data=_wrap_image(entry) if kind == "frame" else entry.payload,
+            )
 
     def flush(self) -> None:
         """Write what is in memory, so that a reader can see it."""
-        self._writer.flush()  # type: ignore[no-untyped-call]
+        with self._telling():
+            self._writer.flush()  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """Write the rest and the index; may be called twice."""
-        if not self._file.closed:
-            self._writer.finish()  # type: ignore[no-untyped-call]
-            self._file.close()
+        if self._file.closed:
+            return
+        try:
+            if not self._has_failed:
+                with self._telling():
+                    self._writer.finish()  # type: ignore[no-untyped-call]
+                    self._file.flush()
+        finally:
+            with contextlib.suppress(OSError):  # it was told
+                self._file.close()
+
+    def _start(self) -> None:
+        with self._telling():
+            self._writer.start(library=f"monty-mqtt {__version__}")
+            self._writer.add_metadata("monty_mqtt", {"schema_version": str(SCHEMA_VERSION), "version": __version__})
+            self._writer.flush()  # type: ignore[no-untyped-call]
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._has_failed = True
+            text = f"recording {self._path} ends here: {error.strerror}; what was written before can be read"
+            raise ServiceError(text) from None
 
     def _add_channel(self, topic: str) -> tuple[int, str]:
         kind = topics.parse(topic).kind

@@ -12,6 +12,7 @@ from typing import Callable, Iterable, Iterator, Optional, Set
 from monty_mqtt import schema, topics
 from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import broker_of
+from monty_mqtt_stack.known_runs import known_runs
 from monty_mqtt_stack.readable import readable
 from monty_mqtt_stack.stopping import StopSignals
 from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber
@@ -40,7 +41,7 @@ def tail(broker: Broker, say: Callable[[str], None], *, run: Optional[str] = Non
     Raises:
         ServiceError: The broker does not answer, or there is no such run.
     """
-    known = _known(broker)
+    known = known_runs(broker)
     chosen = pick_run(run, known) if run else None
     over = set() if chosen else _over(known)
     level = topics.escape(chosen) if chosen else "+"
@@ -69,15 +70,6 @@ def _messages(received: Iterable[Arrived], over: Set[str]) -> Iterator[schema.Me
 
 def _say(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - a command's output
-
-
-def _known(broker: Broker) -> Runs:
-    with Subscriber(broker, [f"{topics.JSON_PREFIX}/+/+/status"]) as subscriber:
-        runs = Runs()
-        for one in subscriber.retained():
-            if (message := decode(one.topic, one.payload)) is not None:
-                runs.apply(message)
-    return runs
 
 
 def _over(known: Runs) -> Set[str]:

@@ -1,0 +1,26 @@
+"""What a broker keeps of runs, as far as it takes to find one by its id.
+
+Place in the flow: commands that name a run ask here first; `watch` folds the messages.
+"""
+
+from __future__ import annotations
+
+from monty_mqtt import topics
+from monty_mqtt_stack.subscriber import Broker, Subscriber
+from monty_mqtt_stack.watch import Runs, decode
+
+__all__ = ["known_runs"]
+
+
+def known_runs(broker: Broker) -> Runs:
+    """Return the runs whose status is retained.
+
+    Raises:
+        ServiceError: The broker does not answer.
+    """
+    with Subscriber(broker, [f"{topics.JSON_PREFIX}/+/+/status"]) as subscriber:
+        runs = Runs()
+        for one in subscriber.retained():
+            if (message := decode(one.topic, one.payload)) is not None:
+                runs.apply(message)
+    return runs
