@@ -79,7 +79,8 @@ class EpisodeLogger:
                 target=target_of(logger_args.get("target")),
                 episode_seed=_whole(logger_args.get("episode_seed")),
             )
-        self._commands.obey(None)
+        with self._guard:
+            self._progress.paused(self._commands.obey(None, self._progress.position.episode))
 
     def post_episode(self, logger_args: Mapping[str, Any], output_dir: Any, model: Any) -> None:
         """Note what Monty makes of the episode, before it learns from it; `finish` publishes it."""

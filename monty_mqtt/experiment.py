@@ -10,7 +10,6 @@ outcomes and supervision are its own, and `isinstance` says so.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Dict, Type
@@ -65,7 +64,7 @@ class LiveViewMixin:
         """Run the experiment as its class does, monitored from here to the end.
 
         Raises:
-            SystemExit: After an abort by command, where the configuration asks for an exit code.
+            SystemExit: After an abort or stop by command, where the configuration asks for an exit code.
         """
         if not self._live.config.enable_liveview:
             super().run()  # type: ignore[misc]
@@ -77,25 +76,27 @@ class LiveViewMixin:
             self._live.end(error)
             raise
         self._live.end(None)
-        if self._live.abort_reason is not None and self._live.worker == "main" and self._live.config.abort_exit_code:
+        if self._live.is_cut_short and self._live.worker == "main" and self._live.config.abort_exit_code:
             # Never in a worker of Monty's parallel runner: Pool.map would wait for it for ever.
             raise SystemExit(self._live.config.abort_exit_code)
 
     def run_epoch(self) -> None:
-        """Run an epoch; none begins once the run is being aborted, so Monty goes on to save what there is."""
-        if self._live.abort_reason is None:
+        """Run an epoch; none begins once the run is to end, so Monty goes on to save what there is."""
+        if self._live.may_begin():
             super().run_epoch()  # type: ignore[misc]
 
     def run_episode(self) -> None:
-        """Run an episode; an abort leaves it without `post_episode`, and no other begins.
+        """Run an episode; an abort leaves it without `post_episode`. After an abort or a stop no other begins.
 
         Raises:
-            KeyboardInterrupt: Where the class runs episodes until this is raised, and an abort was commanded.
+            KeyboardInterrupt: Where the class runs episodes until this is raised, and the run is to end.
         """
-        if self._live.abort_reason is None:
-            with suppress(AbortRequested):
+        if self._live.may_begin():
+            try:
                 super().run_episode()  # type: ignore[misc]
-        if self._live.abort_reason is not None and self._streams():
+            except AbortRequested:
+                self._live.leave_out()
+        if self._live.is_ending and self._streams():
             raise KeyboardInterrupt
 
     def post_episode(self, steps: int) -> None:

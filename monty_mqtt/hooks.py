@@ -109,7 +109,11 @@ class StepPublisher:
             self._publish_progress(began)
         self._last_began = began
         self._cost.add(self._clock() - began)
-        self._commands.obey(step)
+        with self._guard:
+            paused_secs = self._commands.obey(step, self._progress.position.episode)
+            if paused_secs:
+                self._progress.paused(paused_secs)
+                self._last_began += int(paused_secs * 1e9)
 
     def _publish_step(self, monty: Any, step: int, total_step: int, actions: Any, began: int) -> None:
         reader = self._reader

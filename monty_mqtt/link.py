@@ -263,7 +263,7 @@ class Link:
         self.acknowledged += freed
         # An answer that follows a probe: every frame before the probe has arrived or never will.
         freed_bulk = self._free_bulk(max(ack.bulk_next, self._bulk_probed))
-        if freed or freed_bulk:
+        if freed or freed_bulk or self._asking:
             self._progress(now)
 
     def _hear_sync(self, _sync: protocol.Sync, now: float) -> None:

@@ -1,45 +1,48 @@
 """The parent of a parallel run: how many episodes there are in all, and how it ended.
 
 Place in the flow: `run --parallel` enters one around Monty's `run_parallel`; the workers publish for themselves. The
-parent computes nothing, it waits for its workers: so it may have a thread, which answers commands. Workers get an
-abort themselves, also those that start later.
+parent computes nothing, it waits for its workers: so it may have a thread, which answers commands. Workers get every
+command themselves, also those that start later.
 """
 
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from importlib import import_module
 from types import TracebackType
-from typing import Any, Dict, List, Mapping, Optional, Type
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type
 
 from monty_mqtt.about import outcome
 from monty_mqtt.broadcaster import ZmqBroadcaster
-from monty_mqtt.commands import Commands
+from monty_mqtt.commands import Commands, Place
 from monty_mqtt.config import LiveViewConfig
-from monty_mqtt.errors import AbortRequested
 from monty_mqtt.identity import identify
 from monty_mqtt.run_info import config_fields, process_fields
-from monty_mqtt.schema import Info, Status
+from monty_mqtt.schema import Command, Info, Status
 
 __all__ = ["ParallelParent", "episodes_in_all"]
 
 _LOOK_SECS = 0.1
+_HERE = Place("with all its workers", "after the episodes under way", within=True)
 
 
 class ParallelParent:
-    """Publishes as worker `main` between `begin` and the end of the `with` block.
-
-    Attributes:
-        abort_reason: Why the run is being aborted; None while it is not.
-    """
+    """Publishes as worker `main` between `begin` and the end of the `with` block."""
 
     def __init__(self) -> None:
-        self.abort_reason: Optional[str] = None
         self._broadcaster: Optional[ZmqBroadcaster] = None
+        self._commands: Optional[_Commands] = None
         self._flush_secs = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._answer, name="monty-mqtt-commands", daemon=True)
+
+    @property
+    def cut_short(self) -> Optional[str]:
+        """Why the run ended before its time, where a command said so; else None."""
+        if self._commands is None or not self._commands.is_ending:
+            return None
+        stopped = ": ".join(filter(None, ["stopped by command", self._commands.stop_reason]))
+        return self._commands.abort_reason or stopped
 
     def begin(self, composed: Any, environ: Mapping[str, str]) -> None:
         """Publish Info and Status of the run that Hydra composed.
@@ -70,6 +73,7 @@ class ParallelParent:
             episodes_expected=episodes_in_all(composed),
         )
         self._broadcaster.publish(Status, status="running")
+        self._commands = _Commands(self._broadcaster)
         self._thread.start()
 
     def __enter__(self) -> ParallelParent:  # noqa: PYI034 - Self needs Python 3.11
@@ -83,20 +87,31 @@ class ParallelParent:
             return
         self._thread.join()
         fields: Dict[str, Any] = outcome(error)
-        if self.abort_reason is not None:
-            fields = {"status": "aborted", "reason": self.abort_reason}
+        if self.cut_short is not None:
+            fields = {"status": "aborted", "reason": self.cut_short}
         elif isinstance(error, KeyboardInterrupt):
             fields = {"status": "aborted", "reason": "Ctrl+C"}
         self._broadcaster.publish(Status, **fields)
         self._broadcaster.close(fields["status"], self._flush_secs)
 
     def _answer(self) -> None:
-        assert self._broadcaster is not None  # noqa: S101 - begin() starts the thread
-        commands = Commands(self._broadcaster)
-        while not self._over.wait(_LOOK_SECS):
-            with suppress(AbortRequested):
-                commands.obey(None)
-            self.abort_reason = commands.abort_reason
+        commands = self._commands
+        assert commands is not None  # noqa: S101 - begin() starts the thread
+        while not self._over.wait(0.0 if commands.paused else _LOOK_SECS):
+            if commands.paused:
+                commands.listen(_HERE)
+            else:
+                commands.take(_HERE)
+
+
+class _Commands(Commands):
+    """What the parent does about a command: it only says so, for there are no steps of its own."""
+
+    def _step(self, command: Command, place: Place) -> Tuple[bool, str]:
+        obeyed, detail = super()._step(command, place)
+        if obeyed:
+            self._halt(None)
+        return obeyed, detail
 
 
 def episodes_in_all(composed: Any) -> Dict[str, int]:

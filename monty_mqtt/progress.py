@@ -82,6 +82,12 @@ class ProgressTracker:
         self._last = now_secs
         return True
 
+    def paused(self, secs: float) -> None:
+        """Leave a pause that is over out of all times."""
+        self._began += secs
+        self._episode_began += secs
+        self._last_ended += secs
+
     def fields(self, now_secs: float, now_unix_nanos: int) -> Dict[str, Any]:
         """Return the fields of a Progress message."""
         return {

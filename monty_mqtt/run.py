@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 ABORTED = 3
-"""Exit code after an abort by command."""
+"""Exit code after an abort or stop by command."""
 
 _INTERRUPTED = 130
 _WRONG_USE = 2
@@ -126,7 +126,7 @@ def run_parallel(processes: int) -> int:
     with ParallelParent() as parent:
         LiveViewCallback.parent = parent
         import_module("tbp.monty.frameworks.run_parallel").main()
-    return 0 if parent.abort_reason is None else ABORTED
+    return 0 if parent.cut_short is None else ABORTED
 
 
 def split_parallel(given: List[str]) -> Tuple[List[str], Optional[int]]:

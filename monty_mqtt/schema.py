@@ -155,7 +155,7 @@ class Status(Message, frozen=True, kw_only=True, tag="status"):
     Attributes:
         status: A word of `STATUS_CODES`.
         stalled: No step for max(30 s, 20 times the median step); set by the bridge.
-        reason: Why, for `aborting` and `aborted`.
+        reason: Why, for `aborting` and `aborted`; for `paused` and `running`, what was commanded.
         error_type: Class of the exception, for `error`.
         error_message: Its message.
         error_traceback: Its traceback as Python prints it.
@@ -189,7 +189,7 @@ class Progress(Message, frozen=True, kw_only=True, tag="progress"):
         total_eval_steps: Evaluation steps so far.
         outcomes: Finished episodes by outcome, Monty's words.
         correct: Finished episodes whose outcome counts as correct.
-        elapsed_secs: Since the run started.
+        elapsed_secs: Since the run started, without pauses.
         estimated_end_unix_nanos: From the mean episode so far; absent before the first.
     """
 
@@ -233,7 +233,7 @@ class EpisodeEnded(Message, frozen=True, kw_only=True, tag="episode_ended"):
         epoch: Epoch of this mode, from 0.
         episode: Episode of this mode, from 0.
         steps: Steps taken, motor-only ones included.
-        elapsed_secs: From its start to its end.
+        elapsed_secs: From its start to its end, without pauses.
         outcome: For the whole model, in Monty's words and by Monty's rule: the last word of its order
             `patch_off_object … correct` that any learning module reached.
         correct: 1 if the outcome counts as correct (`correct`, `correct_mlh`), else 0.
@@ -273,7 +273,7 @@ class Step(Message, frozen=True, kw_only=True, tag="step"):
         total_step: Step within the run, from 0.
         step_type: Monty's: `matching_step`, `exploratory_step`.
         is_motor_only: Whether the learning modules were left out of this step.
-        step_secs: Time since the previous step.
+        step_secs: Time since the previous step, without pauses.
         monitor_micros: What the monitor itself cost the previous step, microseconds on the experiment's thread.
         actions: Names of the actions chosen for the next step.
         target_object: What the episode shows.

@@ -10,6 +10,7 @@ import datetime as dt
 import logging
 import os
 import time
+from contextlib import suppress
 from typing import Any, Dict, Optional
 
 from monty_mqtt.about import outcome
@@ -71,12 +72,20 @@ class Session:
         self._loggers: Any = None
         self._hook: Optional[LiveViewStepHook] = None
         self._episodes: Optional[EpisodeLogger] = None
+        self._progress: Optional[ProgressTracker] = None
+        self._last_episode: Optional[int] = None
+        self._left_out = False
         self._ended = False
 
     @property
-    def abort_reason(self) -> Optional[str]:
-        """Why the run is being aborted; None while it is not."""
-        return self._commands.abort_reason
+    def is_ending(self) -> bool:
+        """Whether no other episode is to begin: an abort or a stop was commanded."""
+        return self._commands.is_ending
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether a command made it leave out something: a stop in the last episode does not."""
+        return self._commands.abort_reason is not None or (self._commands.is_ending and self._left_out)
 
     def begin(self, experiment: Any, hook: LiveViewStepHook) -> None:
         """Publish Info and Status, and attach to Monty. What fails here is counted, not raised."""
@@ -84,13 +93,29 @@ class Session:
             info = info_fields(experiment, self.config, self.broadcaster.run)
             expected = info["episodes_expected"]
             progress = ProgressTracker(time.perf_counter(), sum(expected.values()) if expected else None)
+            self._progress = progress
             self.broadcaster.publish(Info, **info)
             self.broadcaster.publish(Status, status="running")
             self._attach(experiment, hook, progress)
 
+    def may_begin(self) -> bool:
+        """Obey what was commanded between episodes; return whether another may begin."""
+        with self._guard, suppress(AbortRequested):
+            secs = self._commands.obey()
+            if self._progress is not None:
+                self._progress.paused(secs)
+        self._left_out = self._left_out or self.is_ending
+        return not self.is_ending
+
+    def leave_out(self) -> None:
+        """Note that an episode was cut off, or ended before it began."""
+        self._left_out = True
+
     def episode_finished(self, experiment: Any, steps: int) -> None:
         """Publish what Monty made of the episode."""
         with self._guard:
+            if self._progress is not None:
+                self._last_episode = self._progress.position.episode
             if self._episodes is not None:
                 self._episodes.finish(steps, experiment.model)
             if self._attachment is not None:
@@ -112,11 +137,15 @@ class Session:
             self.broadcaster.close(fields["status"], self.config.flush_secs)
 
     def _last_words(self, error: Optional[BaseException]) -> Dict[str, Any]:
-        if self.abort_reason is not None and (error is None or isinstance(error, AbortRequested)):
-            return {"status": "aborted", "reason": self.abort_reason}
+        if self.is_cut_short and (error is None or isinstance(error, AbortRequested)):
+            return {"status": "aborted", "reason": self._commands.abort_reason or self._stopped()}
         if isinstance(error, KeyboardInterrupt):
             return {"status": "aborted", "reason": "Ctrl+C"}
         return outcome(error)
+
+    def _stopped(self) -> str:
+        where = "before the first episode" if self._last_episode is None else f"after episode {self._last_episode}"
+        return f"stopped by command {where}" + (f": {why}" if (why := self._commands.stop_reason) else "")
 
     def _attach(self, experiment: Any, hook: LiveViewStepHook, progress: ProgressTracker) -> None:
         parts = (self.broadcaster, self.config, progress, self._commands, self._guard)

@@ -192,3 +192,18 @@ def test_abort_leaves_the_hook_after_the_step_was_published(router, bench):
     with pytest.raises(AbortRequested, match="enough"):
         run.step(0, model())
     assert len(run.received(router, schema.Step)) == 1
+
+
+def test_pause_counts_as_no_time_of_the_step_of_the_run_and_of_the_monitor(router, bench):
+    run = bench()
+    pauses = iter([0.0, 3600.0, 0.0])
+    run.commands.obey = lambda *_: next(pauses)
+    run.progress.episode_began(Position("eval", 0, 0), 0.0)
+    run.step(0, model())
+    run.step(1, model(), at_ms=40)
+    run.step(2, model(), at_ms=3_600_080)
+    second = run.received(router, schema.Step)[2]
+    assert second.step_secs == pytest.approx(0.04)
+    assert second.monitor_micros == 0.0
+    assert run.progress.fields(3600.08, 0)["elapsed_secs"] == pytest.approx(0.08)
+    assert run.progress.episode_secs(3600.08) == pytest.approx(0.08)

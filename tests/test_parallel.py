@@ -87,12 +87,45 @@ def test_abort_is_answered_while_the_workers_run(router):
         router.say(schema.Command(id="7", command="abort", reason="enough"), "r-1")
         answered = lambda: any(isinstance(m, schema.CommandResult) for m in router.messages("r-1"))  # noqa: E731
         assert router.wait(answered)
-    assert parent.abort_reason == "enough"
+    assert parent.cut_short == "enough"
     last = [m for m in router.messages("r-1") if isinstance(m, schema.Status)][-1]
     assert (last.status, last.reason) == ("aborted", "enough")
+
+
+def answer_of(router, command, **fields):
+    known = len(results(router))
+    router.say(schema.Command(id=f"{known}", command=command, **fields), "r-1")
+    assert router.wait(lambda: len(results(router)) > known)
+    return results(router)[-1].detail
+
+
+def results(router):
+    return [message for message in router.messages("r-1") if isinstance(message, schema.CommandResult)]
+
+
+def test_parent_says_what_its_workers_do(router):
+    with ParallelParent() as parent:
+        parent.begin(composed("eval", router.port), {})
+        assert router.wait(lambda: bool(router.messages("r-1")))
+        assert answer_of(router, "pause") == "paused with all its workers"
+        assert answer_of(router, "step", steps=2).startswith("2 steps from here, then paused")
+        assert answer_of(router, "resume") == "resumed with all its workers"
+        assert answer_of(router, "stop", reason="enough") == "stops after the episodes under way"
+    assert parent.cut_short == "stopped by command: enough"
+    words = [message.status for message in router.messages("r-1") if isinstance(message, schema.Status)]
+    assert words == ["running", "paused", "running", "paused", "running", "running", "aborted"]
+
+
+def test_paused_parent_ends_with_its_workers(router):
+    with ParallelParent() as parent:
+        parent.begin(composed("eval", router.port), {})
+        assert router.wait(lambda: bool(router.messages("r-1")))
+        answer_of(router, "pause")
+    assert parent.cut_short is None
+    assert router.messages("r-1")[-1].status == "completed"
 
 
 def test_without_a_beginning_there_is_no_end():
     with ParallelParent() as parent:
         pass
-    assert parent.abort_reason is None
+    assert parent.cut_short is None

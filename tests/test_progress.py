@@ -69,3 +69,13 @@ def test_time_of_the_running_episode():
     progress = ProgressTracker(0.0, None)
     progress.episode_began(Position("eval", 0, 0), 3.0)
     assert progress.episode_secs(5.5) == 2.5
+
+
+def test_pause_does_not_move_the_estimated_end_but_by_itself():
+    progress = ProgressTracker(0.0, 3)
+    progress.episode_began(Position("eval", 0, 0), 0.0)
+    progress.episode_ended("correct", 1, 10.0)
+    progress.paused(100.0)
+    fields = progress.fields(110.0, 0)
+    assert fields["elapsed_secs"] == 10.0
+    assert fields["estimated_end_unix_nanos"] == 20 * 10**9
