@@ -26,6 +26,12 @@ EXTRAS = {
     "run": ["-e", ".[server]", MONTY],
     "test": ["-e", ".[server]", "--group", "dev", "--group", "bench", MONTY],
 }
+SYSTEM = {"replay": ["mosquitto"], "run": ["mosquitto", "egl"], "test": ["mosquitto", "egl", "node"]}
+PACKAGES = {
+    "mosquitto": ["mosquitto", "mosquitto-clients"],
+    "egl": ["libegl1", "libgl1-mesa-dri"],
+    "node": ["nodejs", "npm"],
+}
 DOWNLOADS = {
     "replay": "about 50 MB",
     "run": "about 3.3 GB (6 GB on disk): Monty brings PyTorch with CUDA",
@@ -38,7 +44,7 @@ def main(profile: str) -> int:
     if sys.version_info < (3, 11):
         print(f"make: python3 is {sys.version.split()[0]}, the far side needs 3.11 or newer: make PYTHON=python3.12 …")
         return 2
-    install_system_packages(["mosquitto"] if profile == "replay" else ["mosquitto", "egl"])
+    install_system_packages(SYSTEM[profile])
     stamp = VENV / f".installed-{profile}"
     if stamp.exists() and stamp.read_text() == fingerprint(profile):
         return 0
@@ -109,12 +115,8 @@ def run(command: list[str]) -> None:
 
 
 def install_system_packages(wanted: list[str]) -> None:
-    """Install Mosquitto and the EGL that MuJoCo renders with, as root; else say the line to type."""
-    missing: list[str] = []
-    if "mosquitto" in wanted and not find_program("mosquitto"):
-        missing += ["mosquitto", "mosquitto-clients"]
-    if "egl" in wanted and sys.platform == "linux" and not has_egl():
-        missing += ["libegl1", "libgl1-mesa-dri"]
+    """Install Mosquitto, the EGL that MuJoCo renders with, Node, as root; else say the line to type."""
+    missing = [package for name in wanted if not is_there(name) for package in PACKAGES[name]]
     if not missing:
         return
     line = f"apt-get install -y {' '.join(missing)}"
@@ -125,6 +127,15 @@ def install_system_packages(wanted: list[str]) -> None:
             subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
     else:
         print(f"make: missing {', '.join(missing)}; on Debian and Ubuntu: sudo {line}", flush=True)
+
+
+def is_there(name: str) -> bool:
+    """Return whether one of `PACKAGES` is installed, or not needed here."""
+    if name == "egl":
+        return sys.platform != "linux" or has_egl()
+    if name == "node":
+        return bool(shutil.which("node") and shutil.which("npm"))
+    return find_program(name) is not None
 
 
 def find_program(name: str) -> str | None:
