@@ -40,6 +40,10 @@ def refusal(decision) -> str:
     return result.detail
 
 
+def standing(desk) -> list[str]:
+    return [command.command for command in desk.commands.standing("r")]
+
+
 def test_a_command_goes_to_the_worker_it_names():
     issued = NOW - 29 * 10**9
     decision = Desk().asks("b", reason="enough", issued_unix_nanos=issued)
@@ -54,7 +58,9 @@ def test_a_command_goes_to_the_worker_it_names():
         ({"retain": True}, "retained"),
         ({"issued_unix_nanos": NOW - 31 * 10**9}, "31 s old"),
         ({"issued_unix_nanos": NOW + 60 * 10**9}, "future"),
-        ({"command": "dance"}, "'dance' is not a command"),
+        ({"command": "dance"}, "'dance' is not a command of this version; it knows: abort, pause, resume, step, stop"),
+        ({"command": "step", "steps": 0}, "steps is 0; it must be 1 or more"),
+        ({"command": "step", "steps": "many"}, "no command"),
         ({"run": "x"}, "no run 'x'"),
         ({"worker": "c"}, "no worker 'c'; it has a, b"),
         ({"payload": b"abort"}, "no command"),
@@ -64,6 +70,7 @@ def test_a_command_goes_to_the_worker_it_names():
         ({"payload": b'{"kind":"command","id":1,"command":"abort"}'}, "no command"),
         ({"payload": b"x" * 10_001}, "10001 bytes"),
         ({"id": ""}, "no id"),
+        ({"id": "i" * 201}, "201 characters"),
     ],
 )
 def test_what_is_refused_says_why(how, why):
@@ -104,9 +111,9 @@ def test_a_repeated_refusal_is_the_same_refusal():
 
 def test_all_reaches_every_worker_and_those_that_start_later():
     desk = Desk()
-    assert desk.commands.standing("r") is None
+    assert desk.commands.standing("r") == ()
     assert set(desk.asks("all").targets) == {("r", "a"), ("r", "b")}
-    assert desk.commands.standing("r").command == "abort"
+    assert standing(desk) == ["abort"]
     results = [make(schema.CommandResult, 9, run="r", worker=name, id="1", status="obeyed") for name in ("a", "b")]
     for result in results:
         desk.commands.answered(result)
@@ -119,7 +126,7 @@ def test_all_holds_although_nobody_runs_just_now():
     (result,) = desk.asks("all").results
     assert result.status == "obeyed"
     assert "later" in result.detail
-    assert desk.commands.standing("r")
+    assert standing(desk) == ["abort"]
 
 
 def test_the_answer_carries_the_highest_seq_of_the_worker():
@@ -147,3 +154,91 @@ def test_what_is_remembered_is_bounded():
         desk.asks(id=str(number))
     assert desk.asks(id="2499").command is None
     assert desk.asks(id="0").command is not None
+
+
+@pytest.mark.parametrize("command", ["pause", "resume", "step", "stop", "abort"])
+def test_each_command_is_passed_on(command):
+    decision = Desk().asks("b", command=command, steps=3 if command == "step" else None)
+    assert (decision.command.command, decision.targets) == (command, (("r", "b"),))
+
+
+@pytest.mark.parametrize(
+    ("given", "holds"),
+    [
+        (["pause"], ["pause"]),
+        (["pause", "resume"], []),
+        (["pause", "step"], ["pause"]),
+        (["step"], []),
+        (["pause", "stop"], ["stop"]),
+        (["stop", "pause"], ["stop", "pause"]),
+        (["stop", "pause", "resume"], ["stop"]),
+        (["stop", "pause", "abort"], ["abort"]),
+        (["resume"], []),
+    ],
+)
+def test_what_holds_for_workers_that_start_later(given, holds):
+    desk = Desk()
+    for number, command in enumerate(given):
+        assert desk.asks("all", command=command, id=str(number)).command is not None
+    assert standing(desk) == holds
+
+
+def test_what_one_worker_is_told_holds_for_no_other():
+    desk = Desk()
+    desk.asks("a", command="pause")
+    desk.asks("b", command="stop", id="2")
+    assert standing(desk) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "detail"),
+    [
+        ("pause", "obeyed", "no worker runs now; those that start later are told"),
+        ("resume", "obeyed", "no worker runs now; those that start later are not paused"),
+        ("step", "refused", "no worker runs now"),
+    ],
+)
+def test_what_becomes_of_it_when_nobody_runs_just_now(command, status, detail):
+    desk = Desk("a")
+    desk.liveness.heard(make(schema.End, 3, run="r", worker="a"), 0.0, NOW)
+    (result,) = desk.asks("all", command=command).results
+    assert (result.status, result.detail) == (status, detail)
+
+
+def test_the_parent_of_a_parallel_run_has_no_steps_of_its_own():
+    desk = Desk("main", "parallel_eval_episode_0")
+    assert "only oversees the others: name one of them, or 'all'" in refusal(desk.asks("main", command="pause"))
+    assert len(desk.asks("all", command="pause", id="2").targets) == 2
+
+
+def test_ids_answers_and_what_holds_outlive_the_bridge():
+    desk = Desk()
+    desk.asks("all", command="stop")
+    desk.asks("a", command="dance", id="2")
+    result = make(schema.CommandResult, 9, run="r", worker="a", id="1", status="obeyed", detail="stops")
+    desk.commands.answered(result)
+    assert desk.commands.changed
+    saved = desk.commands.save()
+    assert not desk.commands.changed
+
+    again = Desk()
+    assert again.commands.load(saved)
+    assert standing(again) == ["stop"]
+    assert again.asks("all", command="stop").results == (result,)
+    assert again.asks("a", command="dance", id="2") == desk.asks("a", command="dance", id="2")
+    assert again.commands.save() == saved
+
+
+@pytest.mark.parametrize("saved", [b"", b"{}", b"\xff", b"[1]"])
+def test_what_cannot_be_read_changes_nothing(saved):
+    desk = Desk()
+    assert not desk.commands.load(saved)
+    assert desk.asks().command is not None
+
+
+def test_a_run_that_is_cleared_is_forgotten():
+    desk = Desk()
+    desk.asks("all", command="pause")
+    desk.commands.forget("r")
+    assert standing(desk) == []
+    assert desk.asks("all", command="pause").command is not None

@@ -1,7 +1,8 @@
 """What to do with a command that came over MQTT. Pure: the clock comes in with each call.
 
 Place in the flow: `pipeline` gives it each message on `…/command`, passes on what it says to pass on, and publishes
-the refusals it returns. What became of an obeyed command, the experiment says itself.
+the refusals it returns. What became of an obeyed command, the experiment says itself. What must outlive the bridge is
+plain bytes, `save` and `load`; the journal keeps them.
 """
 
 from __future__ import annotations
@@ -21,12 +22,20 @@ from monty_mqtt_bridge.workers import Key
 
 __all__ = ["COMMANDS", "Commands", "Decision"]
 
-COMMANDS = ("abort",)
+COMMANDS = ("abort", "pause", "resume", "step", "stop")
 """What this version passes on."""
+
+_STANDING = {"abort": ("pause", "stop"), "stop": ("pause",), "pause": (), "resume": ("pause",)}
+"""Given to all workers, each but `resume` also holds for those that start later, in the place of what it names here."""
+
+_PARENT = "main"
+_PARALLEL = "parallel_"
+"""Monty's parallel runner names its workers so; `main` then has no steps of its own."""
 
 _OLDEST_SECS = 30
 _REMEMBERED = 1000
 _LONGEST_BYTES = 10_000
+_LONGEST_ID = 200
 
 _Id = tuple[str, str, str]
 
@@ -45,17 +54,41 @@ class Decision(NamedTuple):
     results: tuple[schema.CommandResult, ...] = ()
 
 
+class _Kept(msgspec.Struct):
+    answers: list[tuple[_Id, dict[str, schema.CommandResult]]]
+    standing: dict[str, dict[str, schema.Command]]
+
+
 class Commands:
-    """Commands seen so far, and aborts that hold for workers yet to come.
+    """Commands seen so far, and those that hold for workers yet to come.
 
     Args:
         lives: All workers, as `liveness` keeps them.
+
+    Attributes:
+        changed: Whether `save` would give something else than it gave last.
     """
 
     def __init__(self, lives: Mapping[Key, Life]) -> None:
         self._lives = lives
         self._answers: OrderedDict[_Id, dict[str, schema.CommandResult]] = OrderedDict()
-        self._standing: OrderedDict[str, schema.Command] = OrderedDict()
+        self._standing: OrderedDict[str, dict[str, schema.Command]] = OrderedDict()
+        self.changed = False
+
+    def save(self) -> bytes:
+        """Return what must be known after a restart."""
+        self.changed = False
+        return msgspec.json.encode(_Kept(list(self._answers.items()), dict(self._standing)))
+
+    def load(self, saved: bytes) -> bool:
+        """Take what `save` gave; return whether it could be read."""
+        try:
+            kept = msgspec.json.decode(saved, type=_Kept)
+        except msgspec.MsgspecError:
+            return False
+        self._answers = OrderedDict(kept.answers)
+        self._standing = OrderedDict(kept.standing)
+        return True
 
     def decide(self, incoming: Incoming, now_unix_nanos: int) -> Decision:
         """Return what to do about a message on a command topic."""
@@ -73,9 +106,16 @@ class Commands:
                 return self._pass_on(name, command, now_unix_nanos)
         return self._answer(name, "refused", reason, now_unix_nanos)
 
-    def standing(self, run: str) -> schema.Command | None:
-        """Return the abort of all workers of a run, which also holds for one that starts now."""
-        return self._standing.get(run)
+    def standing(self, run: str) -> tuple[schema.Command, ...]:
+        """Return what was commanded to all workers of a run and also holds for one that starts now."""
+        return tuple(self._standing.get(run, {}).values())
+
+    def forget(self, run: str) -> None:
+        """Forget a run that is cleared: what holds for it, and the answers."""
+        self._standing.pop(run, None)
+        for name in [name for name in self._answers if name[0] == run]:
+            del self._answers[name]
+        self.changed = True
 
     def answered(self, result: schema.CommandResult) -> None:
         """Note what a worker made of a command, to give the same answer if it is repeated."""
@@ -83,6 +123,7 @@ class Commands:
             answers = self._answers.get((result.run, worker, result.id))
             if answers is not None:
                 answers[result.worker] = result
+                self.changed = True
 
     def _why_not_there(self, run: str, worker: str) -> str:
         workers = sorted(name for of_run, name in self._lives if of_run == run)
@@ -95,6 +136,8 @@ class Commands:
             return f"run {run!r} has no worker {worker!r}; it has {', '.join(workers[:10])}"
         if not life.live:
             return f"worker {worker!r} is {life.word}"
+        if worker == _PARENT and any(name.startswith(_PARALLEL) for name in workers):
+            return f"worker {worker!r} only oversees the others: name one of them, or {topics.ALL_WORKERS!r}"
         return "" if life.gone_at is None else f"worker {worker!r} is not connected"
 
     def _pass_on(self, name: _Id, command: schema.Command, now_unix_nanos: int) -> Decision:
@@ -102,13 +145,26 @@ class Commands:
         self._remember(name)
         if worker != topics.ALL_WORKERS:
             return Decision(command, ((run, worker),))
-        self._standing[run] = command
-        while len(self._standing) > _REMEMBERED:
-            self._standing.popitem(last=False)
+        self._stand(run, command)
         targets = tuple(key for key, life in self._lives.items() if key[0] == run and life.live)
         if targets:
             return Decision(command, targets)
-        return self._answer(name, "obeyed", "no worker runs now; those that start later are told", now_unix_nanos)
+        if command.command not in _STANDING:
+            return self._answer(name, "refused", "no worker runs now", now_unix_nanos)
+        later = "not paused" if command.command == "resume" else "told"
+        return self._answer(name, "obeyed", f"no worker runs now; those that start later are {later}", now_unix_nanos)
+
+    def _stand(self, run: str, command: schema.Command) -> None:
+        if command.command not in _STANDING:
+            return
+        before = self._standing.pop(run, {})
+        now = {word: one for word, one in before.items() if word not in _STANDING[command.command]}
+        if command.command != "resume":
+            now[command.command] = command
+        if now:
+            self._standing[run] = now
+        while len(self._standing) > _REMEMBERED:
+            self._standing.popitem(last=False)
 
     def _answer(self, name: _Id, status: str, detail: str, now_unix_nanos: int) -> Decision:
         run, worker, command_id = name
@@ -129,6 +185,7 @@ class Commands:
 
     def _remember(self, name: _Id) -> None:
         self._answers.setdefault(name, {})
+        self.changed = True
         while len(self._answers) > _REMEMBERED:
             self._answers.popitem(last=False)
 
@@ -149,6 +206,8 @@ def _read(payload: bytes) -> tuple[schema.Command | None, str]:
         command = msgspec.json.decode(payload, type=schema.Command)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return None, f"it is no command: {error}"
+    if len(command.id) > _LONGEST_ID:
+        return None, f"its id has {len(command.id)} characters; at most {_LONGEST_ID} are allowed"
     return (command, "") if command.id else (None, "it has no id")
 
 
@@ -156,7 +215,9 @@ def _why_not(command: schema.Command, now_unix_nanos: int, *, retained: bool) ->
     if retained:
         return "it is retained, so nobody knows whether it is still meant"
     if command.command not in COMMANDS:
-        return f"{command.command!r} is not a command of this version; it knows: {', '.join(COMMANDS)}"
+        return f"{command.command[:_LONGEST_ID]!r} is not a command of this version; it knows: {', '.join(COMMANDS)}"
+    if command.command == "step" and command.steps is not None and command.steps < 1:
+        return f"steps is {command.steps}; it must be 1 or more"
     if command.issued_unix_nanos is not None:
         age_secs = (now_unix_nanos - command.issued_unix_nanos) / 1e9
         if age_secs > _OLDEST_SECS:
