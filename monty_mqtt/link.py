@@ -120,7 +120,7 @@ class Link:
             self._read(now)
             if now >= self._repeat_at:
                 self._repeat(now)
-        if self._window.unsent and not self._paused and self.refused is None:
+        if self._window.next_unsent < self._window.next_seq and not self._paused and self.refused is None:
             self._send_unsent(now)
 
     def ask(self) -> None:
@@ -191,16 +191,16 @@ class Link:
 
     def _send_unsent(self, now: float) -> None:
         window = self._window
-        if not window.sent:
+        if not window.is_under_way:
             self._repeat_at = max(self._repeat_at, now + _REPEAT_SECS)
         for _ in range(_SENDS_A_CALL):
-            if not window.unsent:
+            if window.next_unsent == window.next_seq:
                 return
-            entry = window.unsent[0]
+            entry = window.peek()
             if window.sent_bytes and window.sent_bytes + entry.size > self._limit:
                 return
             self._send(entry.frames or self.sender.tombstone(entry.first, entry.last))
-            window.mark_sent()
+            window.mark_sent(entry)
         self.can_send_more = True
 
     def _read(self, now: float) -> None:
@@ -221,19 +221,19 @@ class Link:
             return
         if not self._welcomed:
             self._say_hello(now)
-        elif self._window.sent or self._bulk or self._asking:
+        elif self._window.is_under_way or self._bulk or self._asking:
             self._probe(now)
 
     def _say_hello(self, now: float) -> None:
         self._hello_at = now
-        self._hello_next = self._window.next_unsent()
+        self._hello_next = self._window.next_unsent
         self._hello_bulk = self.bulk_next
         self._send(self.sender.hello(self._window.base, self.bulk_next))
         self._later(now)
 
     def _probe(self, now: float) -> None:
         self._bulk_probed = self.bulk_next
-        self._send(self.sender.probe(self._window.next_unsent(), self.bulk_next))
+        self._send(self.sender.probe(self._window.next_unsent, self.bulk_next))
         self._later(now)
 
     def _later(self, now: float) -> None:

@@ -81,6 +81,8 @@ class Outbox:
                 frames += map(bytes, buffers)
             self.window.append(frames)
         self.pump()
+        if self.window.held_bytes > self.window.bound_bytes:
+            self.window.make_room()
 
     def pump(self, *, look: bool = False) -> None:
         """Read answers and send what is due. `look`: read even if that was done a moment ago."""
@@ -111,7 +113,7 @@ class Outbox:
 
     def shut(self) -> None:
         """Close the link and say what is lost."""
-        link, left = self.link, len(self.window.messages())
+        link, left = self.link, self.window.waiting
         if link is None:
             return
         link.close()

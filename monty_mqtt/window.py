@@ -1,27 +1,46 @@
-"""What was published and is not acknowledged yet, bounded in memory.
+"""What was published and is not acknowledged yet, bounded in memory. No I/O of its own, no clock.
 
-Place in the flow: `broadcaster` appends, `link` sends from it and tells it what the bridge acknowledged. Pure: no I/O,
-no clock.
+Place in the flow: `outbox` appends, `link` sends from it and tells it what the bridge acknowledged, `spooling` copies
+from it into the spool file.
 
-Two queues, `sent` and `unsent`, together hold every seq from `base` to `next_seq` - 1 without a gap. Over the bound
-the oldest unsent messages go, and one tombstone stands in for them: the bridge must learn that these seqs will never
-come, or it would wait for them for ever. The sent ones stay: they are under way, and giving them up would free nothing
-of what is still to be sent.
+Every seq from `base` to `next_seq` - 1 is in memory, or in the spool, or lost. Over the bound the oldest unsent
+messages leave memory: those in the spool are read back when it is their turn, the others are lost, and a tombstone
+stands in for them: the bridge must learn that these seqs will never come, or it would wait for them for ever. The sent
+ones stay: they are under way, and giving them up would free nothing of what is still to be sent.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Deque, List, Optional, Sequence
+from typing import Dict, Iterable, List, Optional, Protocol, Sequence, Tuple
 
 import msgspec
 
 from monty_mqtt.protocol import LARGEST_FRAME_BYTES
+from monty_mqtt.ranges import Ranges
 
-__all__ = ["Entry", "Window"]
+__all__ = ["Entry", "Numbered", "Store", "Window"]
 
 _ENTRY_BYTES = 300
-"""What Python needs for an entry beside its frames (tuple, list, headers of the byte strings), CPython 3.8 to 3.13."""
+"""What Python needs for a message beside its frames (dictionary, list, headers of the byte strings), CPython 3.8 to
+3.13."""
+
+Numbered = Tuple[int, Sequence[bytes]]
+"""A seq and the frames of its message."""
+
+
+class Store(Protocol):
+    """Where messages are that memory may let go of: the spool.
+
+    Attributes:
+        last: The greatest seq in it; -1 while there is none. What it has it took in order.
+    """
+
+    @property
+    def last(self) -> int:
+        """The greatest seq in it."""
+
+    def first_from(self, seq: int) -> Optional[Numbered]:
+        """Return the first message in it whose seq is not below this; None where there is none."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -33,118 +52,169 @@ class Entry(msgspec.Struct, frozen=True):
     size: int
 
 
+class _NoStore:
+    last = -1
+
+    def first_from(self, _seq: int) -> Optional[Numbered]:
+        return None
+
+
 class Window:
     """Messages from the oldest not acknowledged to the newest.
 
     Args:
-        bound_bytes: Frames and bookkeeping together never need more than this.
+        bound_bytes: Frames and bookkeeping in memory never need more than this.
+        store: What else holds messages.
+        first_seq: Seq of the first message.
 
     Attributes:
         bound_bytes: As given.
         largest_bytes: A message that is larger becomes a tombstone at once: the bridge would not take it.
         base: Oldest seq that can still be sent, or is a tombstone.
+        next_unsent: The seq after the last one sent.
         next_seq: Seq of the next message.
         sent_bytes: Bytes of the messages that were sent and are not acknowledged.
-        held_bytes: Bytes of all messages.
+        held_bytes: Bytes of all messages in memory.
         dropped: Messages that became tombstones.
     """
 
-    def __init__(self, bound_bytes: int) -> None:
+    def __init__(self, bound_bytes: int, store: Optional[Store] = None, first_seq: int = 0) -> None:
         self.bound_bytes = bound_bytes
         self.largest_bytes = min(bound_bytes, LARGEST_FRAME_BYTES)
-        self.base = 0
-        self.next_seq = 0
+        self.base = self.next_unsent = self.next_seq = first_seq
         self.sent_bytes = 0
         self.held_bytes = 0
         self.dropped = 0
-        self.sent: Deque[Entry] = deque()
-        self.unsent: Deque[Entry] = deque()
+        self._store = store or _NoStore()
+        self._messages: Dict[int, Sequence[bytes]] = {}
+        self._lost = Ranges()
+        self._kept_from = first_seq
+
+    def __len__(self) -> int:
+        """Return how many seqs are not acknowledged."""
+        return self.next_seq - self.base
+
+    @property
+    def waiting(self) -> int:
+        """Messages that are not acknowledged, those in the spool among them."""
+        return len(self) - len(self._lost)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether something was sent that is not acknowledged."""
+        return self.next_unsent > self.base
 
     def append(self, frames: Sequence[bytes]) -> None:
-        """Give the next seq to a message and keep it; where there is no room for it, make some."""
-        size = sum(map(len, frames)) + _ENTRY_BYTES
+        """Give the next seq to a message and keep it. `make_room` keeps the bound."""
+        size = _size(frames)
         seq = self.next_seq
         if size > self.largest_bytes:
-            size = _ENTRY_BYTES
-            self.dropped += 1
-            self.unsent.append(Entry(seq, seq, None, size))
+            self.next_seq = seq + 1
+            self._lose(seq, seq)
         else:
-            self.unsent.append(Entry(seq, seq, frames, size))
-        self.next_seq = seq + 1
-        self.held_bytes += size
-        if self.held_bytes > self.bound_bytes:
-            self.make_room(0)
+            self._messages[seq] = frames
+            self.next_seq = seq + 1
+            self.held_bytes += size
 
-    def make_room(self, size: int) -> None:
-        """Turn the oldest unsent messages into a tombstone until `size` bytes are free."""
-        while self.held_bytes + size > self.bound_bytes and self.unsent:
-            first = self.unsent.popleft()
-            self.held_bytes -= first.size
-            last = first
-            if first.frames is None:
-                if not self.unsent:
-                    self._put_tombstone(first.first, first.last)
-                    return
-                last = self.unsent.popleft()
-                self.held_bytes -= last.size
-            self.dropped += last.frames is not None
-            self._put_tombstone(first.first, last.last)
+    def skip_to(self, seq: int) -> None:
+        """Let the next message have this seq: those between will never come."""
+        first, self.next_seq = self.next_seq, seq
+        self._lose(first, seq - 1)
 
-    def mark_sent(self) -> None:
-        """Note that the first unsent entry went out."""
-        entry = self.unsent[0]
-        self.sent.append(entry)
-        self.unsent.popleft()
+    def make_room(self, size: int = 0) -> None:
+        """Let go of the oldest unsent messages until `size` bytes are free."""
+        stored_to = self._store.last
+        self._kept_from = max(self._kept_from, self.next_unsent)
+        while self.held_bytes + size > self.bound_bytes and self._kept_from < self.next_seq:
+            seq = self._kept_from
+            self._kept_from = seq + 1
+            frames = self._messages.pop(seq, None)
+            if frames is not None:
+                self.held_bytes -= _size(frames)
+                if seq > stored_to:
+                    self._lose(seq, seq)
+
+    def peek(self) -> Entry:
+        """Return what is to be sent next. There must be something unsent."""
+        seq = self.next_unsent
+        frames = self._messages.get(seq)
+        if frames is not None:
+            return Entry(seq, seq, frames, _size(frames))
+        last = self._lost.last_of(seq)
+        if last is None:
+            found = self._store.first_from(seq)
+            if found is not None and found[0] == seq:
+                return Entry(seq, seq, found[1], _size(found[1]))
+            last = self._give_up(seq, found[0] if found else self.next_seq)
+        return Entry(seq, last, None, 0)
+
+    def mark_sent(self, entry: Entry) -> None:
+        """Note that what `peek` returned went out."""
+        if entry.frames is not None and entry.first not in self._messages:
+            self._messages[entry.first] = entry.frames
+            self.held_bytes += entry.size
+        self.next_unsent = entry.last + 1
         self.sent_bytes += entry.size
 
     def acknowledge(self, next_wanted: int) -> int:
         """Forget every seq below `next_wanted`; return how many messages (not tombstones) that were."""
-        freed = 0
-        for queue in (self.sent, self.unsent):
-            while queue and queue[0].last < next_wanted:
-                entry = queue.popleft()
-                freed += entry.frames is not None
-                self.held_bytes -= entry.size
-                if queue is self.sent:
-                    self.sent_bytes -= entry.size
-            if queue and queue[0].first < next_wanted:  # the bridge already took a part of this tombstone
-                queue[0] = msgspec.structs.replace(queue[0], first=next_wanted)
-        self.base = max(self.base, min(next_wanted, self.next_seq))
-        return freed
+        first, end, sent_end = self.base, min(next_wanted, self.next_seq), self.next_unsent
+        if end <= first:
+            return 0
+        self.base = end
+        self.next_unsent = max(sent_end, end)
+        # A bridge may know much more than we have in memory.
+        few = end - first <= len(self._messages)
+        seqs: Iterable[int] = range(first, end) if few else [seq for seq in self._messages if seq < end]
+        for seq in seqs:
+            frames = self._messages.pop(seq, None)
+            if frames is not None:
+                size = _size(frames)
+                self.held_bytes -= size
+                if seq < sent_end:
+                    self.sent_bytes -= size
+        return end - first - self._lost.forget_below(end)
 
     def rewind(self, next_wanted: int) -> None:
         """Make everything that was sent unsent again. A seq below `base` that is wanted all the same is a tombstone."""
-        self.unsent.extendleft(reversed(self.sent))
-        self.sent.clear()
-        self.sent_bytes = 0
         if next_wanted < self.base:
-            self.unsent.appendleft(_tombstone(next_wanted, self.base - 1))
-            self.held_bytes += _ENTRY_BYTES
+            self._lost.add(next_wanted, self.base - 1)
             self.base = next_wanted
+        self.next_unsent = self.base
+        self.sent_bytes = 0
 
-    def next_unsent(self) -> int:
-        """Return the seq after the last one sent."""
-        return self.unsent[0].first if self.unsent else self.next_seq
-
-    def messages(self) -> List[Entry]:
-        """Return the messages that are held: what would be lost if the process ended now."""
-        return [entry for queue in (self.sent, self.unsent) for entry in queue if entry.frames is not None]
+    def after(self, seq: int, *, most: int, most_bytes: int) -> List[Numbered]:
+        """Return the messages in memory behind this seq, the oldest first: at least one, where there is one."""
+        found: List[Numbered] = []
+        size = 0
+        seq = max(seq + 1, self.base)
+        while seq < self.next_seq and len(found) < most and size < most_bytes:
+            frames = self._messages.get(seq)
+            if frames is not None:
+                found.append((seq, frames))
+                size += _size(frames)
+            else:
+                seq = self._lost.last_of(seq) or seq
+            seq += 1
+        return found
 
     def mend(self) -> None:
         """Make it consistent again after an exception from outside fell into one of the other methods."""
+        self._messages = {seq: self._messages[seq] for seq in sorted(self._messages) if seq >= self.base}
+        self.held_bytes = sum(map(_size, self._messages.values()))
+        self.next_seq = max(self.next_seq, self._store.last + 1, max(self._messages, default=-1) + 1)
         self.rewind(self.base)
-        entries = {entry.first: entry for entry in self.unsent}
-        self.unsent = deque(entries[first] for first in sorted(entries))
-        self.held_bytes = sum(entry.size for entry in self.unsent)
-        self.next_seq = self.unsent[-1].last + 1 if self.unsent else self.next_seq
 
-    def __len__(self) -> int:
-        return len(self.sent) + len(self.unsent)
+    def _lose(self, first: int, last: int) -> None:
+        self.dropped += self._lost.add(first, last)
 
-    def _put_tombstone(self, first: int, last: int) -> None:
-        self.unsent.appendleft(_tombstone(first, last))
-        self.held_bytes += _ENTRY_BYTES
+    def _give_up(self, seq: int, end: int) -> int:
+        """Lose what is neither in memory nor in the spool any more, from `seq` on; return the last such seq."""
+        held = min((kept for kept in self._messages if kept > seq), default=end)
+        last = min(end, held, self._lost.first_after(seq) or end) - 1
+        self._lose(seq, last)
+        return last
 
 
-def _tombstone(first: int, last: int) -> Entry:
-    return Entry(first, last, None, _ENTRY_BYTES)
+def _size(frames: Sequence[bytes]) -> int:
+    return sum(map(len, frames)) + _ENTRY_BYTES
