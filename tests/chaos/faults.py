@@ -1,0 +1,64 @@
+"""What happens to the processes of a stage. Each fault is over when it returns, and everything runs again."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import Callable
+
+from chaos.stage import Stage, freeze, thaw
+
+Fault = Callable[[Stage], None]
+
+
+def kill_bridge(stage: Stage) -> None:
+    stage.bridge.kill()
+    stage.bridge.start()
+
+
+def kill_broker(stage: Stage) -> None:
+    stage.broker.kill()
+    stage.broker.start()
+
+
+def kill_both(stage: Stage) -> None:
+    stage.broker.kill()
+    stage.bridge.kill()
+    stage.broker.start()
+    stage.bridge.start()
+
+
+def freeze_bridge(stage: Stage, secs: float) -> None:
+    freeze(stage.bridge)
+    threading.Event().wait(secs)
+    thaw(stage.bridge)
+
+
+def freeze_listener(stage: Stage, secs: float, during: Fault) -> None:
+    """The subscriber sleeps while something else happens, and for so long after it."""
+    freeze(stage.listener)
+    during(stage)
+    threading.Event().wait(secs)
+    thaw(stage.listener)
+
+
+def empty_broker(stage: Stage) -> None:
+    """The broker is killed and forgets everything: retained messages, the subscriber's session and its queue."""
+    subscribed = stage.listener.report["subscribed"]
+    stage.broker.kill()
+    for file in stage.broker.state.mosquitto.glob("mosquitto.db*"):
+        file.unlink()
+    stage.broker.start()
+    stage.wait_until_subscribed(subscribed + 1)
+
+
+def all_of(frozen_secs: float) -> list[Fault]:
+    """Return each fault once."""
+    return [
+        kill_bridge,
+        partial(freeze_bridge, secs=frozen_secs),
+        kill_broker,
+        kill_both,
+        partial(freeze_listener, secs=frozen_secs, during=kill_broker),
+        empty_broker,
+    ]

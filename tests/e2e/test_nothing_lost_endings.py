@@ -1,0 +1,62 @@
+"""Experiments that are silent, end, or are killed, while the bridge comes and goes."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from chaos import faults
+from chaos.stage import Stage
+
+HOUR_SECS = 3600
+DISCONNECTED_SECS = 10
+
+
+@pytest.mark.parametrize(
+    "silent_secs", [pytest.param(6, id="short"), pytest.param(60, id="long", marks=pytest.mark.long)]
+)
+def test_a_bridge_restarted_while_the_experiment_is_silent_inside_one_step(tmp_path, request, silent_secs):
+    with Stage(tmp_path, request.node.name) as stage:
+        load = stage.load()
+        load.tell("publish", 3000)
+        load.tell("silent")
+        load.wait_for(lambda report: report["done"] == 2)
+        stage.wait_until_seen(load, stage.random.randint(1, 1000))
+        faults.kill_bridge(stage)
+        threading.Event().wait(silent_secs)
+        load.tell("publish", 100)
+        load.tell("close", 10)
+        load.wait_for(lambda report: report["done"] == 4)
+        seen = stage.wait_for_all(load)
+        # It cannot be told from one that is gone while it says nothing; that it was not, shows when it speaks again.
+        assert "disconnected" not in seen["words"] or silent_secs > DISCONNECTED_SECS
+        assert seen["words"][-1] != "disconnected"
+
+
+@pytest.mark.parametrize(
+    "count",
+    [pytest.param(50, id="short"), pytest.param(500, id="long", marks=[pytest.mark.long, pytest.mark.timeout(300)])],
+)
+def test_short_workers_one_after_another_are_never_disconnected(tmp_path, request, count):
+    with Stage(tmp_path, request.node.name) as stage:
+        killed = stage.load("killed")
+        assert stage.short_workers("chaos", count).wait(250) == 0
+        killed.kill()  # after all of them: once it is called disconnected, each of them would have been
+        stage.wait_for_word(killed, "disconnected", DISCONNECTED_SECS)
+        words = {name: seen["words"] for name, seen in stage.listener.report["workers"].items() if "short" in name}
+        assert len(words) == count
+        assert {tuple(one) for one in words.values()} == {("running", "completed")}
+
+
+def test_a_clock_that_is_set_back_an_hour_in_a_run(tmp_path, request):
+    with Stage(tmp_path, request.node.name) as stage:
+        load = stage.load()
+        load.tell("publish", 1000)
+        load.tell("set_back", HOUR_SECS)
+        load.tell("publish", 1000)
+        stage.wait_until_seen(load, stage.random.randint(1, 2000))
+        faults.kill_bridge(stage)
+        load.tell("publish", 1000)
+        load.tell("close", 10)
+        load.wait_for(lambda report: report["done"] == 5)
+        assert stage.wait_for_all(load)["backwards"] == 0
