@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Self
 
 import psutil
 
@@ -39,7 +39,7 @@ class Sampler:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Self, Sequence
 
 TESTS = Path(__file__).resolve().parent.parent
 WAIT_SECS = 30
@@ -19,21 +19,22 @@ WAIT_SECS = 30
 class Program:
     """`python -m chaos.<module> ARGUMENTS` from entering to leaving, which is a `kill -9`."""
 
-    def __init__(self, module: str, arguments: Sequence[str]) -> None:
+    def __init__(self, module: str, arguments: Sequence[object], **environment: str) -> None:
         self.report: dict[str, Any] = {}
         self._changed = threading.Condition()
+        paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", f"chaos.{module}", *arguments],
+            [sys.executable, "-m", f"chaos.{module}", *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             bufsize=1,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join((str(TESTS), os.environ.get("PYTHONPATH", "")))},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment},
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

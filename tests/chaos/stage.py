@@ -8,7 +8,7 @@ import signal
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from stack_process import until
 
@@ -81,12 +81,12 @@ class Stage:
         self._stack = ExitStack()
         print(f"CHAOS_SEED={self.seed} repeats this one")  # noqa: T201 - pytest shows it where a test fails
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self.broker)
             self.bridge = BridgeProcess(self.broker, self._settings)
             stack.callback(self.bridge.kill)
-            self.listener = stack.enter_context(Program("listener", [str(self.broker.port)]))
+            self.listener = stack.enter_context(Program("listener", [self.broker.port]))
             self.wait_until_subscribed(1)
             self.memory = stack.enter_context(Sampler(self._pids))
             self._stack = stack.pop_all()
@@ -102,8 +102,8 @@ class Stage:
 
     def load(self, worker: str = "main", run: str = "chaos", *, pad: int = 20) -> Program:
         """Start an experiment; it rests until it is told to publish."""
-        program = Program("load", [str(self.bridge.port), run, worker, f"--pad={pad}"])
-        self._stack.enter_context(program).wait_for(lambda report: report["published"] == 2)
+        program = self._experiment("load", run, worker, f"--pad={pad}")
+        program.wait_for(lambda report: report["published"] == 2)
         self.loads[f"{run}/{worker}"] = program  # its memory counts from here
         return program
 
@@ -117,7 +117,7 @@ class Stage:
 
     def short_workers(self, run: str, count: int) -> Program:
         """Start workers that begin and end one after another."""
-        return self._stack.enter_context(Program("short_workers", [str(self.bridge.port), run, str(count)]))
+        return self._experiment("short_workers", run, count)
 
     def seen(self, load: Program) -> dict[str, Any]:
         """Return what the subscriber last said of an experiment."""
@@ -143,6 +143,10 @@ class Stage:
         """Return what somebody who comes now is told, by topic."""
         with Subscriber(Broker(self.broker.host, self.broker.port), [topic_filter]) as late:
             return {one.topic: one.payload for one in late.retained()}
+
+    def _experiment(self, module: str, *arguments: object) -> Program:
+        environment = {"MONTY_MQTT_STATE_DIR": str(self.broker.state.path)}
+        return self._stack.enter_context(Program(module, [self.bridge.port, *arguments], **environment))
 
     def _check_memory(self) -> None:
         for row in self.memory.rows(self._name):
