@@ -1,6 +1,6 @@
-"""What happens to each message between the journal and MQTT.
+"""What happens to each message between ZMQ and MQTT.
 
-Place in the flow: between `feeder` and `publisher`, in their thread; it holds everything that knows more than one
+Place in the flow: between `receiver` and `publisher`, in their thread; it holds everything that knows more than one
 message: batches, retained topics, liveness, commands, images.
 """
 
@@ -78,49 +78,50 @@ class Pipeline:
         self._commands = Commands(self._liveness.lives)
         self._experiments: dict[Key, str] = {}
 
-    # Target of the feeder
+    # Sink of the receiver
 
-    def has_room(self) -> bool:
-        """Return whether the broker keeps up."""
-        publisher = self.publisher
-        return publisher.online and publisher.queued < _ENOUGH_QUEUED and publisher.pending_bytes < _ENOUGH_BYTES
-
-    def has_room_for_bulk(self) -> bool:
-        """Return whether a frame that was waiting would be published, and not give way to the next one."""
-        return self.encoder.waiting() < ENCODED_AT_ONCE
-
-    def feed(self, row: Row, receipt: Receipt, *, again: bool) -> None:
-        """Publish a row of the journal; `again`: it was before, and nothing is derived from it."""
-        worker, message = row.worker, row.message
-        if worker.key not in self._recalled:
-            self._recall(worker)
-        if message is not None:
-            self._publish(worker, message, row, receipt)
-        if again or row.restored:
+    def accepted(
+        self, worker: Worker, message: schema.Message, payload: bytes, raw: Sequence[bytes], receipt: Receipt | None
+    ) -> None:
+        """Publish a message in all its forms."""
+        if isinstance(message, schema.Frame):
+            if self.publisher.online:
+                self.encoder.submit(message, raw[0])
+            else:
+                self._counts.unsent += 1
             return
-        if row.kind == HELLO:
-            self._begin(worker)
-        elif type(message) in _SIGNS_OF_LIFE:
+        try:
+            outgoing = fan_out(message, payload, raw, most_bytes=self._config.mqtt_max_packet_bytes)
+        except DecodeError as error:
+            self._counts.refused += 1
+            self._complaints.say("unpublishable", "%s: %s", label(*worker.key), error)
+            return
+        if type(message) in _TELLING:
+            self._learn(message)
+        for one in outgoing:
+            self._put(message, one, receipt)
+        self._put_lines(message, receipt)
+        if type(message) in _SIGNS_OF_LIFE:
             for status in self._liveness.heard(message, self._clock(), self._stamp()):
                 self._say(status)
 
-    def joined(self, worker: Worker, *, begins: bool) -> None:
+    def joined(self, worker: Worker) -> None:
         """Greet a worker that came, or came back."""
-        if worker.restoring:
-            return
-        if not begins:
-            self._recall(worker)
-            for status in self._liveness.returned(worker, self._stamp()):
-                self._say(status)
+        self._retained.forget_before(worker.key, worker.started_unix_nanos)
+        for status in self._liveness.joined(worker, self._stamp()):
+            self._say(status)
         for standing in self._commands.standing(worker.key[0]):
             self.receiver.say(worker, standing)
 
     def left(self, worker: Worker) -> None:
         """Note that a worker's connection is gone."""
-        worker.gone_at = self._clock()
-        self._liveness.left(worker, worker.gone_at)
+        self._liveness.left(worker, self._clock())
 
     # Owner of the publisher
+
+    def settle(self, receipt: Receipt) -> None:
+        """Pass on that the broker has a message."""
+        self.receiver.intake.settle(receipt)
 
     def heard(self, incoming: Incoming) -> None:
         """Take a command, or at start what was retained."""
@@ -129,13 +130,9 @@ class Pipeline:
         elif incoming.retain and not self.publisher.ready:
             self._remember(incoming)
 
-    def connected(self) -> None:
-        """Tell a broker that may have forgotten everything what is retained of the workers that live."""
-        for life in self._liveness.lives.values():
-            if life.live:
-                for outgoing in self._retained.latest(life.key):
-                    self.publisher.put(outgoing)
-        self.feeder.rewind()
+    def retained(self) -> Iterable[Outgoing]:
+        """Return what is retained of the workers that live."""
+        return [one for life in self._liveness.lives.values() if life.live for one in self._retained.latest(life.key)]
 
     # The loop's turns
 
