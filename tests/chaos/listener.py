@@ -135,7 +135,7 @@ class Listener:
 
     def _on_message(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
         if message.topic.startswith(topics.INFLUX_PREFIX):
-            self._take_points(message.payload)
+            self._take_points(bytes(message.payload))
         elif message.topic.startswith(topics.BRIDGE_PREFIX):
             self._health = msgspec.json.decode(message.payload)
         elif message.payload:

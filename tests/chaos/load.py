@@ -18,6 +18,7 @@ import queue
 import sys
 import threading
 import time
+from typing import Any
 
 import msgspec
 
@@ -27,7 +28,7 @@ from monty_mqtt.parts import LearningModuleStep
 
 REST_SECS = 0.01
 REPORT_SECS = 0.05
-EVIDENCE = {f"object_{number}": number * 0.37 for number in range(10)}
+EVIDENCE: dict[str, float | None] = {f"object_{number}": number * 0.37 for number in range(10)}
 
 
 class Load:
@@ -88,8 +89,8 @@ class Load:
         which = number % 10
         if which == 0:
             module = LearningModuleStep(evidence=EVIDENCE, possible_matches=["object_9"])
-            fields = {"mode": "eval", "epoch": 0, "episode": 0, "step": number, "learning_modules": {"LM_0": module}}
-            self._broadcaster.publish(schema.Step, **fields)
+            place: dict[str, Any] = {"mode": "eval", "epoch": 0, "episode": 0, "step": number}
+            self._broadcaster.publish(schema.Step, learning_modules={"LM_0": module}, **place)
         elif which == 1:
             self._broadcaster.publish_data("numbers", {"number": number})
         elif which == 2:

@@ -21,6 +21,7 @@ class Program:
 
     def __init__(self, module: str, arguments: Sequence[object], **environment: str) -> None:
         self.report: dict[str, Any] = {}
+        self._name = " ".join(map(str, (module, *arguments)))
         self._changed = threading.Condition()
         paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._popen = subprocess.Popen(
@@ -31,6 +32,9 @@ class Program:
             bufsize=1,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment},
         )
+        assert self._popen.stdin
+        assert self._popen.stdout
+        self._in, self._out = self._popen.stdin, self._popen.stdout
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -45,7 +49,7 @@ class Program:
         return self._popen.pid
 
     def tell(self, *words: object) -> None:
-        self._popen.stdin.write(" ".join(map(str, words)) + "\n")
+        self._in.write(" ".join(map(str, words)) + "\n")
 
     def signal(self, number: int) -> None:
         self._popen.send_signal(number)
@@ -56,8 +60,8 @@ class Program:
             self.signal(signal.SIGKILL)
         self._popen.wait(WAIT_SECS)
         self._reader.join(WAIT_SECS)
-        self._popen.stdin.close()
-        self._popen.stdout.close()
+        self._in.close()
+        self._out.close()
 
     def wait(self, secs: float = WAIT_SECS) -> int:
         """Return its exit code once it has ended by itself."""
@@ -75,10 +79,10 @@ class Program:
             return self.report
 
     def __str__(self) -> str:
-        return f"{self._popen.args[2]} {json.dumps(self.report)[:2000]}"
+        return f"{self._name}: {json.dumps(self.report)[:2000]}"
 
     def _read(self) -> None:
-        for line in self._popen.stdout:
+        for line in self._out:
             with self._changed:
                 self.report = json.loads(line)
                 self._changed.notify_all()

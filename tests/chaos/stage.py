@@ -16,7 +16,7 @@ from chaos.listener import CLIENT_ID
 from chaos.memory import TABLE, Sampler
 from chaos.program import WAIT_SECS, Program
 from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.launch import Running
+from monty_mqtt_stack.launch import Launch, Running
 from monty_mqtt_stack.services import TABLE as SERVICES
 from monty_mqtt_stack.services import Plan
 from monty_mqtt_stack.state import Endpoint
@@ -33,6 +33,7 @@ class BridgeProcess:
     def __init__(self, broker: Mosquitto, settings: dict[str, object]) -> None:
         started = {"broker": Endpoint(host=broker.host, port=broker.port)}
         launch = SERVICES["bridge"](Plan(state=broker.state, zmq_port=0, started=started))
+        assert isinstance(launch, Launch), launch
         more = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
         self.port = launch.port
         self._launch = replace(launch, argv=(*launch.argv, *more))
@@ -121,7 +122,8 @@ class Stage:
 
     def seen(self, load: Program) -> dict[str, Any]:
         """Return what the subscriber last said of an experiment."""
-        return self.listener.report["workers"].get(self._key(load), {"next": 0, "ahead": 0, "words": []})
+        seen: dict[str, Any] = self.listener.report["workers"].get(self._key(load))
+        return seen or {"next": 0, "ahead": 0, "words": []}
 
     def wait_until_seen(self, load: Program, count: int, secs: float = WAIT_SECS) -> None:
         """Wait until the subscriber has so many of an experiment's messages."""
