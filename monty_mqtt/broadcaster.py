@@ -17,7 +17,7 @@ from monty_mqtt import about, calls, processes, schema
 from monty_mqtt.counts import Counts
 from monty_mqtt.outbox import Buffer, Outbox
 from monty_mqtt.queued import QUEUED, Queued
-from monty_mqtt.settings import WINDOW_BYTES, Settings
+from monty_mqtt.settings import SPOOL_MIB, WINDOW_BYTES, Settings
 from monty_mqtt.turnstile import Turnstile
 
 if TYPE_CHECKING:
@@ -47,14 +47,17 @@ class ZmqBroadcaster:
         zmq_port: Its port, 1 to 65535; default MONTY_MQTT_ZMQ_PORT, else 5555.
         enabled: False: every call does nothing at all.
         strict: Raise telemetry errors instead of counting them; for tests.
-        window_bytes: Memory for what the bridge has not taken over yet; beyond it the oldest messages are dropped and
-        counted.
+        window_bytes: Memory for what the bridge has not taken over yet.
+        spool_dir: Where it goes while no bridge is there, or beyond 8 MiB; default `spool` in the state directory
+        (MONTY_MQTT_STATE_DIR, else ~/.local/state/monty-mqtt).
+        spool_mib: Bound of this worker's file there, 0 writes none; beyond it and `window_bytes` the oldest messages
+        are dropped and counted.
 
     Raises:
         ConfigError: A setting is of the wrong type or out of its range.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is named by whoever gives it
         self,
         *,
         run: str,
@@ -64,6 +67,8 @@ class ZmqBroadcaster:
         enabled: bool = True,
         strict: bool = False,
         window_bytes: int = WINDOW_BYTES,
+        spool_dir: Optional[str] = None,
+        spool_mib: int = SPOOL_MIB,
     ) -> None:
         self._settings = Settings.checked(
             run=run,
@@ -73,6 +78,8 @@ class ZmqBroadcaster:
             enabled=enabled,
             strict=strict,
             window_bytes=window_bytes,
+            spool_dir=spool_dir,
+            spool_mib=spool_mib,
         )
         self.enabled = enabled
         self.token = os.urandom(8).hex()

@@ -37,6 +37,8 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
         object_models: Whether learned points are sent after each training episode.
         flush_secs: How long the end of a run waits for a bridge that was there to acknowledge the rest.
         window_mib: Memory for what no bridge has acknowledged yet, MiB.
+        spool_dir: Directory of the files that take it while no bridge is there. Empty: `spool` in the state directory.
+        spool_mib: Bound of such a file, MiB; 0 writes none.
         abort_exit_code: Exit code of the process after an abort by command; `python -m monty_mqtt.run` sets 3.
     """
 
@@ -58,6 +60,8 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
     object_models: bool = True
     flush_secs: float = 5.0
     window_mib: int = 64
+    spool_dir: str = ""
+    spool_mib: int = 2048
     abort_exit_code: int = 0
 
     @classmethod
@@ -125,6 +129,8 @@ SETTINGS: Dict[str, Setting] = {
     "object_models": _SWITCH,
     "flush_secs": Setting(float, 0, 60),
     "window_mib": Setting(int, 1, 4096),
+    "spool_dir": Setting(str, 0, 4096),
+    "spool_mib": Setting(int, 0, 1_048_576),
     "abort_exit_code": Setting(int, 0, 125),
 }
 """Every setting and what it may be, by name."""

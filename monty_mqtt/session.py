@@ -64,6 +64,8 @@ class Session:
             enabled=config.enable_liveview,
             strict=config.strict,
             window_bytes=config.window_mib << 20,
+            spool_dir=config.spool_dir or None,
+            spool_mib=config.spool_mib,
         )
         self._guard = Guard(strict=config.strict)
         self._cost = Cost()

@@ -7,19 +7,22 @@ Place in the flow: the edge of `broadcaster`; below it nothing reads the environ
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Optional
 
 import msgspec
 
 from monty_mqtt.errors import ConfigError
 
-__all__ = ["WINDOW_BYTES", "Settings"]
+__all__ = ["SPOOL_MIB", "WINDOW_BYTES", "Settings"]
 
 WINDOW_BYTES = 64 << 20
+SPOOL_MIB = 2048
 _EVERY_WORKER = "all"
 """`topics.ALL_WORKERS`, which the experiment's process does not import for this one word."""
 
 _SMALLEST_WINDOW_BYTES = 64 << 10
+_LARGEST_SPOOL_MIB = 1 << 20
 _DEFAULT_HOST = "127.0.0.1"
 _DEFAULT_PORT = 5555
 _LARGEST_PORT = 65535
@@ -37,10 +40,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     strict: bool = False
     window_bytes: int = WINDOW_BYTES
+    spool_dir: str = ""
+    spool_mib: int = SPOOL_MIB
 
     @classmethod
-    def checked(cls, *, zmq_host: Optional[str], zmq_port: Optional[int], **others: Any) -> Settings:
-        """Return the settings; a host or port of None comes from MONTY_MQTT_ZMQ_HOST and MONTY_MQTT_ZMQ_PORT.
+    def checked(
+        cls, *, zmq_host: Optional[str], zmq_port: Optional[int], spool_dir: Optional[str], **others: Any
+    ) -> Settings:
+        """Return the settings; what is None comes from the environment.
+
+        Host and port: MONTY_MQTT_ZMQ_HOST and MONTY_MQTT_ZMQ_PORT. Spool directory: `spool` below MONTY_MQTT_STATE_DIR,
+        else below ${XDG_STATE_HOME:-~/.local/state}/monty-mqtt.
 
         Raises:
             ConfigError: A setting is of the wrong type or out of its range.
@@ -48,7 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         enabled = others["enabled"]
         host = _host_from_environment(enabled) if zmq_host is None else zmq_host
         port = _port_from_environment(enabled) if zmq_port is None else zmq_port
-        settings = cls(zmq_host=host, zmq_port=port, **others)
+        spool = _spool_from_environment(enabled) if spool_dir is None else _absolute(spool_dir)
+        settings = cls(zmq_host=host, zmq_port=port, spool_dir=spool, **others)
         settings.check()
         return settings
 
@@ -65,6 +76,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if not isinstance(getattr(self, key), bool):
                 raise ConfigError(key, getattr(self, key), "true or false")
         _check_whole("window_bytes", self.window_bytes, _SMALLEST_WINDOW_BYTES, 1 << 40)
+        _check_whole("spool_mib", self.spool_mib, 0, _LARGEST_SPOOL_MIB)
+        if not isinstance(self.spool_dir, str) or "\0" in self.spool_dir:
+            raise ConfigError("spool_dir", self.spool_dir, "the path of a directory")
 
 
 def _check_name(key: str, name: Any) -> None:
@@ -92,3 +106,24 @@ def _port_from_environment(enabled: bool) -> int:  # noqa: FBT001 - private
     if not (text.isascii() and text.isdigit()):
         raise ConfigError("MONTY_MQTT_ZMQ_PORT", text, f"a whole number from 1 to {_LARGEST_PORT}")
     return int(text)
+
+
+def _absolute(path: Any) -> Any:
+    """Return the directory's path, whatever becomes the working directory later; `check` looks at what is none."""
+    if not isinstance(path, str) or not path:
+        return path
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError:
+        raise ConfigError("spool_dir", path, "the path of a directory; this user has no home") from None
+
+
+def _spool_from_environment(enabled: bool) -> str:  # noqa: FBT001 - private
+    if not enabled:
+        return ""
+    state = os.environ.get("MONTY_MQTT_STATE_DIR")
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    try:
+        return str(Path(state or f"{home}/monty-mqtt").expanduser().absolute() / "spool")
+    except RuntimeError:  # a user of a container may have neither HOME nor an entry in the password database
+        return ""

@@ -1,5 +1,7 @@
 """A wrong setting is said once, at construction: the key, the value, and what is allowed."""
 
+from pathlib import Path
+
 import pytest
 
 from monty_mqtt import ZmqBroadcaster, topics
@@ -32,6 +34,11 @@ from monty_mqtt.errors import ConfigError
         ("strict", 1),
         ("window_bytes", 0),
         ("window_bytes", 1.5e6),
+        ("spool_dir", 7),
+        ("spool_dir", "a\0b"),
+        ("spool_mib", -1),
+        ("spool_mib", 2**20 + 1),
+        ("spool_mib", True),
     ],
 )
 def test_wrong_settings(key, value):
@@ -63,9 +70,22 @@ def test_where_host_and_port_come_from(monkeypatch):
     assert (settings.zmq_host, settings.zmq_port) == ("::1", 1)
 
 
+def test_where_the_spool_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("MONTY_MQTT_STATE_DIR", str(tmp_path))
+    assert ZmqBroadcaster(run="x")._settings.spool_dir == str(tmp_path / "spool")
+    assert ZmqBroadcaster(run="x", spool_dir="/here")._settings.spool_dir == "/here"
+    assert ZmqBroadcaster(run="x", spool_dir="here")._settings.spool_dir == str(Path.cwd() / "here")
+    monkeypatch.delenv("MONTY_MQTT_STATE_DIR")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
+    assert ZmqBroadcaster(run="x")._settings.spool_dir == str(tmp_path / "xdg" / "monty-mqtt" / "spool")
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert ZmqBroadcaster(run="x")._settings.spool_dir == str(tmp_path / ".local/state/monty-mqtt/spool")
+
+
 def test_a_disabled_broadcaster_does_not_look_at_the_environment(monkeypatch):
     monkeypatch.setenv("MONTY_MQTT_ZMQ_PORT", "nonsense")
-    ZmqBroadcaster(run="x", enabled=False)
+    assert ZmqBroadcaster(run="x", enabled=False)._settings.spool_dir == ""
 
 
 @pytest.mark.parametrize("name", ["a/b", "+", "#", ".", "%", " ", "quote \" '", "line\nbreak", "🤖", "n" * 300])
