@@ -28,6 +28,15 @@ _FAILED = 1
 _WRONG_USE = 2
 _INTERRUPTED = 130
 
+_COMMANDS = {
+    "abort": "End a run at its next step; finished episodes are saved.",
+    "pause": "Let a run wait at its next step.",
+    "resume": "Let a paused run go on.",
+    "step": "Let a run make N steps, then wait.",
+    "stop": "End a run after the episode under way, which is saved.",
+}
+"""What can be asked of a run."""
+
 _EPILOG = """\
 first steps:
   monty-mqtt doctor                                                  what is installed, what is missing
@@ -98,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"monty-mqtt {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_add_up, _add_run, _add_status, _add_tail, _add_abort, _add_record, _add_replay, _add_doctor):
+    for add in (_add_up, _add_run, _add_status, _add_tail, _add_commands, _add_record, _add_replay, _add_doctor):
         add(commands)
     return parser
 
@@ -146,6 +155,9 @@ def _add_run(commands: Any) -> None:
     command.add_argument(
         "overrides", nargs="+", metavar="experiment=NAME", help="Hydra overrides, as for Monty's run.py"
     )
+    command.add_argument(
+        "--parallel", type=_processes, metavar="N", help="by Monty's parallel runner, at most N processes at once"
+    )
     _add_ports(command)
     command.add_argument("--bridge", metavar="HOST[:PORT]", help="a bridge of your own; goes with --broker")
     _add_broker(command)
@@ -167,17 +179,22 @@ def _add_tail(commands: Any) -> None:
     command.set_defaults(module="tail", function="command")
 
 
-def _add_abort(commands: Any) -> None:
-    command = _add(commands, "abort", "End a run at its next step; finished episodes are saved.")
-    command.add_argument("run", metavar="RUN", help="run id, or the beginning of it")
-    command.add_argument("--worker", metavar="W", help="one worker (default: all)")
-    command.add_argument("--reason", metavar="TEXT", help="published with the command")
-    command.add_argument(
-        "--timeout-secs", type=_secs, default=30.0, metavar="SECS",
-        help="how long to wait for the acknowledgement (default: %(default)s)",
-    )  # fmt: skip
-    _add_broker(command)
-    command.set_defaults(module="control", function="command")
+def _add_commands(commands: Any) -> None:
+    for word, summary in _COMMANDS.items():
+        command = _add(commands, word, summary)
+        command.add_argument("run", metavar="RUN", help="run id, or the beginning of it")
+        command.add_argument("--worker", metavar="W", help="one worker (default: all)")
+        command.add_argument("--reason", metavar="TEXT", help="published with the command")
+        command.add_argument(
+            "--timeout-secs", type=_secs, default=30.0, metavar="SECS",
+            help="how long to wait for the acknowledgement (default: %(default)s)",
+        )  # fmt: skip
+        command.set_defaults(module="control", function="command", word=word, steps=None)
+        if word == "step":
+            command.add_argument(
+                "-n", "--steps", type=_steps, default=1, metavar="N", help="how many steps (default: %(default)s)"
+            )
+        _add_broker(command)
 
 
 def _add_record(commands: Any) -> None:
@@ -218,7 +235,8 @@ def _run_alone(options: argparse.Namespace, error: ImportError) -> int:
     host, _, port = (options.bridge or _known_bridge(options.state_dir)).partition(":")
     if host:
         os.environ.update(MONTY_MQTT_ZMQ_HOST=host, MONTY_MQTT_ZMQ_PORT=port or "5555")
-    os.execv(python, [python, "-m", "monty_mqtt.run", *options.overrides])  # noqa: S606 - the user's own command line
+    parallel = [] if options.parallel is None else [f"--parallel={options.parallel}"]
+    os.execv(python, [python, "-m", "monty_mqtt.run", *parallel, *options.overrides])  # noqa: S606 - the user's own command line
 
 
 def _known_bridge(state_dir: Optional[str]) -> str:
@@ -255,8 +273,20 @@ def _secs(text: str) -> float:
 
 
 def _count(text: str) -> int:
+    return _whole(text, "lines")
+
+
+def _processes(text: str) -> int:
+    return _whole(text, "processes")
+
+
+def _steps(text: str) -> int:
+    return _whole(text, "steps")
+
+
+def _whole(text: str, what: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of lines (1 or more)")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of {what} (1 or more)")
     return int(text)
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
@@ -13,6 +14,8 @@ import pytest
 
 from monty_mqtt import schema
 from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.commands import Commands
+from monty_mqtt.errors import AbortRequested
 from monty_mqtt_stack.state import Endpoint, StateDir
 
 os.environ.setdefault("WANDB_MODE", "disabled")
@@ -56,18 +59,19 @@ def far_side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarSide]:
 
 @pytest.fixture
 def live_run(far_side: FarSide) -> Iterator[ZmqBroadcaster]:
-    """A run that publishes steps, and obeys an abort, until the test is over."""
+    """A run that publishes steps and obeys commands, until the test is over."""
     done = threading.Event()
     broadcaster = ZmqBroadcaster(run="documented-run", zmq_port=far_side.bridge.port, strict=True)
+    commands = Commands(broadcaster)
 
     def publish() -> None:
         with broadcaster:
             step = 0
             while not done.wait(0.05):
                 broadcaster.publish(schema.Step, mode="eval", epoch=0, episode=0, step=step)
+                with suppress(AbortRequested):
+                    commands.obey(step, 0)
                 step += 1
-                for command in broadcaster.take_commands():
-                    broadcaster.publish(schema.CommandResult, id=command.id, status="obeyed", detail=f"at step {step}")
 
     thread = threading.Thread(target=publish)
     thread.start()
@@ -75,6 +79,7 @@ def live_run(far_side: FarSide) -> Iterator[ZmqBroadcaster]:
         yield broadcaster
     finally:
         done.set()
+        commands.abort_reason = "the test is over"  # ends a pause that was left
         thread.join(10)
 
 

@@ -133,6 +133,22 @@ def test_tail_into_head_is_no_error(broker):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def told(broker, name, words):
+    """Run a command on the live run; return its exit code, and what the run answered of it."""
+    done = command(broker, words[0], name, *words[1:])
+    return done.returncode, done.stdout.partition(" at step ")[0].rstrip("\n") or done.stderr
+
+
+def test_a_run_is_paused_stepped_resumed_and_stopped_from_the_command_line(far_side, live_run):
+    assert told(far_side, live_run.run, ["pause", "--reason", "look"]) == (0, "main: obeyed, paused")
+    assert told(far_side, live_run.run, ["step", "-n", "3"]) == (0, "main: obeyed, 3 steps from here, then paused; now")
+    assert told(far_side, live_run.run, ["step"]) == (0, "main: obeyed, 1 step from here, then paused; now")
+    assert told(far_side, live_run.run, ["resume", "--worker", "main"]) == (0, "main: obeyed, resumed")
+    assert told(far_side, live_run.run, ["resume"]) == (1, "main: refused, it is not paused")
+    assert told(far_side, live_run.run, ["stop"]) == (0, "main: obeyed, stops after episode 0")
+    assert told(far_side, live_run.run, ["abort"]) == (0, "main: obeyed, aborting")
+
+
 @pytest.mark.parametrize(
     ("name", "why"),
     [
@@ -193,6 +209,9 @@ def test_the_words_for_no_far_side(tmp_path, monkeypatch, capsys):
         ([], "COMMAND"),
         (["abort"], "RUN"),
         (["tail", "--count", "0"], "no number of lines"),
+        (["step", "run", "-n", "0"], "no number of steps"),
+        (["pause"], "RUN"),
+        (["run", "experiment=x", "--parallel", "0"], "no number of processes"),
         (["up", "--mqtt-port", "99999"], "no TCP port"),
         (["up", "--prot"], "--prot"),
         (["run"], "experiment=NAME"),
@@ -218,7 +237,12 @@ def test_wrong_use_is_one_line_and_exit_code_2(words, part, capsys):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["up"], ["run"], ["status"], ["tail"], ["abort"], ["record"], ["replay"], ["doctor"]]
+    "words",
+    [
+        [],
+        *(["up"], ["run"], ["status"], ["tail"], ["record"], ["replay"], ["doctor"]),
+        *(["abort"], ["pause"], ["resume"], ["step"], ["stop"]),
+    ],
 )
 def test_help_says_enough_to_start(words, capsys):
     with pytest.raises(SystemExit) as left:

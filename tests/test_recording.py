@@ -22,7 +22,7 @@ from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack import ports, replay_stage
 from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.control import abort
+from monty_mqtt_stack.control import ask
 from monty_mqtt_stack.demo_recording import recording_path
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording import record
@@ -459,7 +459,7 @@ def test_a_replay_obeys_an_abort(recorded, far_side):
         thread.start()
         run = first_run_seen(subscriber)
         control = Broker(broker.host, broker.port, "control", broker.password_file("control"))
-        answers = abort(control, run, reason="seen enough")
+        answers = ask(control, run, "abort", reason="seen enough")
         subscriber.wait_for(lambda received: sum(one.topic.endswith("/end") for one in received) == 2)
         thread.join(20)
     assert not thread.is_alive()

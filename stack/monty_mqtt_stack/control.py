@@ -1,7 +1,7 @@
 """Commands to a run, and their acknowledgement.
 
-Place in the flow: `monty-mqtt abort` publishes on the command topic as user `control`; the bridge passes it down, the
-experiment answers on `command/result`.
+Place in the flow: `monty-mqtt abort`, `pause`, `resume`, `step` and `stop` publish on the command topic as user
+`control`; the bridge passes it down, the experiment answers on `command/result`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.subscriber import Broker, Subscriber
-from monty_mqtt_stack.watch import Runs, decode, pick_run
+from monty_mqtt_stack.watch import FINAL, Runs, decode, pick_run
 
-__all__ = ["Answer", "abort", "command"]
+__all__ = ["Answer", "ask", "command"]
 
 _KINDS = ("info", "status", "progress", "command", "command/result")
 
@@ -34,10 +34,12 @@ class Answer:
 
 
 def command(options: argparse.Namespace) -> int:
-    """Run `monty-mqtt abort`; return the exit code."""
-    answers = abort(
+    """Run `monty-mqtt abort`, `pause`, `resume`, `step` or `stop`; return the exit code."""
+    answers = ask(
         broker_of(options, user="control"),
         options.run,
+        options.word,
+        steps=options.steps,
         worker=options.worker,
         reason=options.reason,
         timeout_secs=options.timeout_secs,
@@ -45,17 +47,28 @@ def command(options: argparse.Namespace) -> int:
     for one in answers:
         text = f"{one.worker}: {one.status}{f', {one.detail}' if one.detail else ''}"
         print(one_line(text))  # noqa: T201 - a command's output
-    return 0 if all(one.status == "obeyed" for one in answers) else 1
+    obeyed = [one.status == "obeyed" for one in answers]
+    # Of several workers, those that were not paused have nothing to resume.
+    return 0 if all(obeyed) or (options.word == "resume" and any(obeyed)) else 1
 
 
-def abort(
-    broker: Broker, run: str, *, worker: Optional[str] = None, reason: Optional[str] = None, timeout_secs: float = 30.0
+def ask(
+    broker: Broker,
+    run: str,
+    word: str,
+    *,
+    steps: Optional[int] = None,
+    worker: Optional[str] = None,
+    reason: Optional[str] = None,
+    timeout_secs: float = 30.0,
 ) -> List[Answer]:
-    """Ask a run to end at its next step, and wait until every live worker that is asked has answered.
+    """Ask something of a run, and wait until every live worker that is asked has answered.
 
     Args:
         broker: Where, as a user who may write commands.
         run: Its id, or the beginning of it.
+        word: `abort`, `pause`, `resume`, `step` or `stop`.
+        steps: How many steps, only with `step`.
         worker: One worker; default all.
         reason: Free text, published with the command.
         timeout_secs: How long to wait for the answers.
@@ -74,7 +87,7 @@ def abort(
         name = pick_run(run, runs)
         asked = _live_workers(runs, name, worker)
         asking = schema.Command(
-            id=secrets.token_hex(8), command="abort", reason=reason, issued_unix_nanos=time.time_ns()
+            id=secrets.token_hex(8), command=word, steps=steps, reason=reason, issued_unix_nanos=time.time_ns()
         )
         topic = topics.build(name, worker or topics.ALL_WORKERS, "command")
         if not subscriber.publish(topic, schema.encode(asking), timeout_secs):
@@ -98,15 +111,16 @@ class _Answers:
 
     def __init__(self, subscriber: Subscriber, topic: str, command_id: str, asked: List[str]) -> None:
         self._subscriber = subscriber
+        self._run = topics.parse(topic).run
         self._topic = topic
         self._id = command_id
-        self._asked = asked
+        self._asked = set(asked)
         self._by_worker: Dict[str, Answer] = {}
         self._was_passed_on = False
 
     def wait(self, timeout_secs: float, bridge: bytes) -> List[Answer]:
         deadline = time.monotonic() + timeout_secs
-        while not self._by_worker.keys() >= set(self._asked):
+        while not self._by_worker.keys() >= self._asked:
             remaining_secs = deadline - time.monotonic()
             if remaining_secs <= 0:
                 if topics.ALL_WORKERS in self._by_worker:  # the bridge itself refused it
@@ -114,8 +128,10 @@ class _Answers:
                 raise ServiceError(f"no acknowledgement within {timeout_secs:g} s: {self._why_not(bridge)}")
             self._take(remaining_secs)
         else:
-            # All obeyed. A second bridge at this broker, which does not know the run, may have refused it.
+            # All answered. A second bridge at this broker, which does not know the run, may have refused it.
             self._by_worker.pop(topics.ALL_WORKERS, None)
+        if not self._by_worker:
+            raise ServiceError("the run ended before it answered")
         return list(self._by_worker.values())
 
     def _take(self, timeout_secs: float) -> None:
@@ -127,9 +143,11 @@ class _Answers:
         message = decode(one.topic, one.payload)
         if isinstance(message, schema.CommandResult) and message.id == self._id:
             self._by_worker[message.worker] = Answer(message.worker, message.status, message.detail)
+        elif isinstance(message, schema.Status) and message.status in FINAL and message.run == self._run:
+            self._asked.discard(message.worker)  # it ended meanwhile: what it had to say came before this
 
     def _why_not(self, bridge: bytes) -> str:
-        silent = [name for name in self._asked if name not in self._by_worker]
+        silent = sorted(self._asked - self._by_worker.keys())
         if not self._was_passed_on:
             return "the broker refused the command; may this user write it (conf/mosquitto/acl)?"
         if b"online" not in bridge:

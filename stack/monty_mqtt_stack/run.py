@@ -35,7 +35,8 @@ def command(options: argparse.Namespace) -> int:
             raise ConfigError("run", "--bridge" if options.bridge else "--broker", "named with the other of the two")
         address = FarSideAddress(broker_of(options), parse_address(options.bridge, ZMQ_PORT))
     plan = Plan(state=StateDir(options.state_dir), mqtt_port=options.mqtt_port, zmq_port=options.zmq_port)
-    return run(options.overrides, plan, address)
+    parallel = [] if options.parallel is None else [f"--parallel={options.parallel}"]
+    return run([*parallel, *options.overrides], plan, address)
 
 
 def replay_command(options: argparse.Namespace) -> int:
@@ -57,7 +58,7 @@ def run(overrides: Sequence[str], plan: Plan, address: Optional[FarSideAddress] 
     """Run an experiment; return its exit code: 0 done, 1 failed, 3 aborted by command, 130 Ctrl+C.
 
     Args:
-        overrides: Hydra's: `experiment=NAME`, and what to change in it.
+        overrides: Hydra's: `experiment=NAME`, and what to change in it; `--parallel=N` before them.
         plan: The far side to start where none answers.
         address: A far side to use; None looks for one and else starts one, and stops it at the end.
     """

@@ -71,7 +71,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     home = tmp_path_factory.mktemp("watched")
     late_port, no_port = free_port(), free_port()
     late = Router(late_port)
-    with Router(on_taken=lambda key, taken: abort_when_due(router, key, taken.message)) as router:
+    with Router(on_taken=lambda key, taken: command_when_due(router, key, taken.message)) as router:
         jobs = [
             *twins("monitored"),
             *unlucky("monitored"),
@@ -80,6 +80,9 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             job("disabled", "user_recognise", "++experiment.config.enable_liveview=false", port=router.port),
             job("aborted", "user_recognise"),
             job("aborted_learn", "mini_learn"),
+            job("stopped", "user_recognise"),
+            job("stopped_learn", "mini_learn"),
+            job("stepped", "user_recognise"),
             job(
                 "aborted_own_yaml",
                 "mini_recognise_with_liveview",
@@ -104,8 +107,18 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             late.__exit__()
 
 
-def abort_when_due(router: Router, key: tuple[str, str], message: Any) -> None:
-    """Command an abort as soon as a job that is to be aborted has published a certain step."""
+ASKED = {"aborted": "abort", "stopped": "stop", "stepped": "pause"}
+"""What is commanded of a job at step DIES_AT, by the first word of its name."""
+
+
+def command_when_due(router: Router, key: tuple[str, str], message: Any) -> None:
+    """Command a job as soon as it has published a certain step; one that pauses, to make three steps and to go on."""
     run, worker = key
-    if run.startswith("aborted") and isinstance(message, schema.Step) and message.total_step == DIES_AT:
-        router.say(schema.Command(id=f"abort {run}", command="abort", reason="enough seen"), run, worker)
+    asked = ASKED.get(run.partition("-")[0].partition("_")[0])
+    if asked and isinstance(message, schema.Step) and message.total_step == DIES_AT:
+        router.say(schema.Command(id=f"{asked} {run}", command=asked, reason="enough seen"), run, worker)
+    if asked == "pause" and isinstance(message, schema.Status) and message.status == "paused":
+        pauses = sum(getattr(taken.message, "status", "") == "paused" for taken in router.taken[key])
+        word = "step" if pauses == 1 else "resume"
+        steps = 3 if word == "step" else None
+        router.say(schema.Command(id=f"{word} {run}", command=word, steps=steps), run, worker)

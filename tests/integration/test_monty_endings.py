@@ -61,7 +61,7 @@ def test_abort_is_obeyed_within_one_step_and_answered(watched, name):
     (answer,) = messages_of(watched.router, name, schema.CommandResult)
     run = keys_of(watched.router, name)[0][0]
     assert (answer.id, answer.status) == (f"abort {run}", "obeyed")
-    assert answer.detail == f"aborting at step {steps[-1].step}"
+    assert answer.detail == f"aborting at step {steps[-1].step} of episode {steps[-1].episode}"
     assert last_words(watched, name) == [("running", None), ("aborting", "enough seen"), ("aborted", "enough seen")]
     assert messages_of(watched.router, name, schema.End)[0].status == "aborted"
 

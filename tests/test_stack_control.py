@@ -1,4 +1,4 @@
-"""`abort` at real bridges: whose answer counts."""
+"""Commands at real bridges: whose answer counts, and who need not answer any more."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 from bridge_fixtures import Dealer, config_for
 
 from monty_mqtt import schema
+from monty_mqtt.errors import ServiceError
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack import control
-from monty_mqtt_stack.control import Answer, abort
+from monty_mqtt_stack.control import Answer, ask
 from monty_mqtt_stack.subscriber import Broker
 
 pytest_plugins = ("bridge_fixtures",)
@@ -35,7 +36,7 @@ def running(bridge):
 
 def test_a_second_bridge_that_does_not_know_the_run_does_not_make_it_fail(broker, running, commander):
     with Bridge(config_for(broker, bridge_id="stranger")), ThreadPoolExecutor() as pool:
-        asked = pool.submit(abort, commander, running.run)
+        asked = pool.submit(ask, commander, running.run, "abort")
         command = running.wait_for(schema.Command)
         running.send(schema.CommandResult, 1, id=command.id, status="obeyed", detail="at step 7")
         assert asked.result(20) == [Answer("main", "obeyed", "at step 7")]
@@ -43,6 +44,29 @@ def test_a_second_bridge_that_does_not_know_the_run_does_not_make_it_fail(broker
 
 def test_what_the_bridge_refuses_is_told_in_its_own_words(running, commander, monkeypatch):
     monkeypatch.setattr(control, "time", SimpleNamespace(time_ns=lambda: 1, monotonic=time.monotonic))
-    (answer,) = abort(commander, running.run, timeout_secs=1.0)
+    (answer,) = ask(commander, running.run, "abort", timeout_secs=1.0)
     assert (answer.worker, answer.status) == ("all", "refused")
     assert "s old" in answer.detail
+
+
+def test_a_worker_that_ends_meanwhile_need_not_answer(bridge, running, commander):
+    with Dealer(bridge.zmq_port, running.run, "other") as other, ThreadPoolExecutor() as pool:
+        other.hello()
+        other.send(schema.Status, 0)
+        other.acked(1)
+        asked = pool.submit(ask, commander, running.run, "step", steps=4)
+        command = running.wait_for(schema.Command)
+        assert (command.command, command.steps) == ("step", 4)
+        other.wait_for(schema.Command)
+        other.send(schema.Status, 1, status="completed")
+        running.send(schema.CommandResult, 1, id=command.id, status="obeyed", detail="at step 7")
+        assert asked.result(20) == [Answer("main", "obeyed", "at step 7")]
+
+
+def test_a_run_that_ends_instead_of_answering_is_told(running, commander):
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(ask, commander, running.run, "pause")
+        running.wait_for(schema.Command)
+        running.send(schema.Status, 1, status="completed")
+        with pytest.raises(ServiceError, match="ended before it answered"):
+            asked.result(20)
