@@ -33,7 +33,7 @@ RETRY_SECS = 0.1
 STATUS_SEQ = 1
 """A load's only status of its own. Others are the bridge's, which carry the seq of another message."""
 
-UNNUMBERED = frozenset({"evidence", "command", "command_result"})
+UNNUMBERED = frozenset({"evidence", "command"})
 WITH_POINT = frozenset({"metric", "step"})
 
 
@@ -165,6 +165,8 @@ class Listener:
                 seen.words.append(head.status)
             if head.seq != STATUS_SEQ:
                 return
+        if parsed.kind == "command_result" and head.status != "obeyed":  # the bridge's
+            return
         if seen.take(head) and parsed.kind in WITH_POINT and head.time_unix_nanos not in self._without_message:
             self._without_point.add(head.time_unix_nanos)
 

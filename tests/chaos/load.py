@@ -8,7 +8,8 @@
 - `set_back SECS`: the wall clock is that much behind from now on
 - `close SECS`: the end of the run, with so long for what is left; the process ends
 
-It reports the broadcaster's counts. Seq 0 is its `info`, seq 1 its `status`, the last one its `end`.
+It obeys every command by saying so; it reports which, and the broadcaster's counts. Seq 0 is its `info`, seq 1 its
+`status`, the last one its `end`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Load:
         self._broadcaster = broadcaster
         self._pad = pad
         self._words: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+        self._obeyed: list[str] = []
         self._number = 0
         self._done = 0
         self._report_at = 0.0
@@ -52,7 +54,7 @@ class Load:
             try:
                 word, *arguments = self._words.get(timeout=REST_SECS if rests else None)
             except queue.Empty:
-                self._broadcaster.pump()
+                self.obey()
                 continue
             rests = word != "silent"
             if word == "publish":
@@ -74,7 +76,13 @@ class Load:
             self._publish_one(self._number)
             self._number += 1
             if not number % 100:
+                self.obey()
                 self.report()
+
+    def obey(self) -> None:
+        for command in self._broadcaster.take_commands():
+            self._obeyed.append(command.id)
+            self._broadcaster.publish(schema.CommandResult, id=command.id, status="obeyed")
 
     def set_back(self, secs: float) -> None:
         self._broadcaster._outbox.stamps.wall = lambda: time.time_ns() - int(secs * 1e9)
@@ -83,7 +91,7 @@ class Load:
         now = time.monotonic()
         if due or now >= self._report_at:
             self._report_at = now + REPORT_SECS
-            say(done=self._done, **msgspec.structs.asdict(self._broadcaster.counts))
+            say(done=self._done, obeyed=self._obeyed, **msgspec.structs.asdict(self._broadcaster.counts))
 
     def _publish_one(self, number: int) -> None:
         which = number % 10
