@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from bridge_fixtures import FIRST_STAMP
 
-from monty_mqtt.protocol import Hello
 from monty_mqtt_bridge.batches import Batches
 from monty_mqtt_bridge.fanout import Outgoing
+from monty_mqtt_bridge.feeder import Receipt
 from monty_mqtt_bridge.retained import RetainedTopics, Stamp
-from monty_mqtt_bridge.workers import Worker
 
 KEY = ("run", "main")
-
-
-def worker() -> Worker:
-    return Worker(Hello(schema_version=1, run="run", worker="main", base=0))
 
 
 def points(batch) -> int:
@@ -23,8 +18,7 @@ def points(batch) -> int:
 
 
 def test_a_batch_is_full_before_it_would_have_more_than_100_points():
-    batches, sender = Batches(), worker()
-    receipts = [sender.accept() for _ in range(10)]
+    batches, receipts = Batches(), [Receipt(number) for number in range(10)]
     full = [batch for receipt in receipts for batch in batches.add("run/1", ["m a=1 1"] * 30, receipt, 0.0)]
     assert [points(batch) for batch in full] == [90, 90, 90]
     assert full[0].outgoing.topic == "monty/influx/v1/run%2F1"
@@ -34,7 +28,7 @@ def test_a_batch_is_full_before_it_would_have_more_than_100_points():
 
 
 def test_a_message_of_many_lines_spreads_over_batches_and_waits_for_all():
-    batches, receipt = Batches(), worker().accept()
+    batches, receipt = Batches(), Receipt(1)
     full = batches.add("run", ["m a=1 1"] * 250, receipt, 0.0)
     assert [points(batch) for batch in [*full, *batches.flush()]] == [100, 100, 50]
     assert receipt.open == 3
@@ -50,19 +44,6 @@ def test_what_waits_is_due_after_a_tenth_of_a_second():
     assert [batch.outgoing.topic for batch in batches.due(5.11)] == ["monty/influx/v1/a"]
     assert [batch.outgoing.topic for batch in batches.flush("b")] == ["monty/influx/v1/b"]
     assert batches.add("a", [], None, 6.0) == batches.flush() == []
-
-
-def test_safe_is_the_oldest_message_that_still_waits():
-    sender = worker()
-    first, second, third = (sender.accept() for _ in range(3))
-    first.open = second.open = third.open = 1
-    assert sender.safe() == 0
-    second.open = 0
-    assert sender.safe() == 0
-    first.open = 0
-    assert sender.safe() == 2
-    third.open = 0
-    assert sender.safe() == sender.next == 3
 
 
 def said(text: bytes, topic: str = "t") -> Outgoing:

@@ -89,7 +89,7 @@ def test_a_worker_that_is_over_or_not_connected_cannot_obey():
     desk = Desk()
     desk.liveness.left(desk.workers["a"], 0.0)
     assert "not connected" in refusal(desk.asks("a"))
-    desk.liveness.tick(100.0, NOW)
+    desk.liveness.tick(100.0, NOW, 0)
     assert "is disconnected" in refusal(desk.asks("a", id="2"))
 
 
@@ -131,7 +131,7 @@ def test_all_holds_although_nobody_runs_just_now():
 
 def test_the_answer_carries_the_highest_seq_of_the_worker():
     desk = Desk()
-    desk.workers["a"].next = 12
+    desk.workers["a"].fed_seq = 11
     assert desk.asks(command="dance").results[0].seq == 11
     assert desk.asks(run="x").results[0].seq == 0
 

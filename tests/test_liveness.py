@@ -27,11 +27,12 @@ class Story:
 
     def hears(self, kind, now, **fields):
         message = make(kind, self.worker.next, **fields)
+        self.worker.fed_seq = message.seq
         self.worker.next += 1
         return self.liveness.heard(message, now, NOW_NANOS)
 
     def tick(self, now):
-        return self.liveness.tick(now, NOW_NANOS)
+        return self.liveness.tick(now, NOW_NANOS, 0)
 
     def runs(self, now=0.0):
         self.hears(schema.Status, now, status="running")
@@ -48,7 +49,7 @@ def test_a_worker_that_vanishes_without_end_is_disconnected_within_ten_seconds_a
     assert (status.status, status.highest_seq, status.seq) == ("disconnected", 1, 1)
     assert story.tick(20.0) == []
     assert story.liveness.lives[story.worker.key].live is False
-    (status,) = story.liveness.joined(story.worker, NOW_NANOS)
+    (status,) = story.liveness.returned(story.worker, NOW_NANOS)
     assert (status.status, status.highest_seq, status.seq) == ("running", None, 1)
     assert story.liveness.lives[story.worker.key].live
 
@@ -56,7 +57,7 @@ def test_a_worker_that_vanishes_without_end_is_disconnected_within_ten_seconds_a
 def test_a_short_break_is_nothing_to_say():
     story = Story().runs()
     story.liveness.left(story.worker, 2.0)
-    assert story.liveness.joined(story.worker, NOW_NANOS) == []
+    assert story.liveness.returned(story.worker, NOW_NANOS) == []
     assert story.tick(100.0) == []
 
 
@@ -127,8 +128,8 @@ def retained(word="running", seq=50, time=FIRST_STAMP + 50):
 def test_retained_runs_that_do_not_come_back_are_disconnected_after_ten_seconds():
     liveness = Liveness(0.0)
     liveness.remember(retained())
-    assert liveness.tick(9.9, NOW_NANOS) == []
-    (status,) = liveness.tick(10.0, NOW_NANOS)
+    assert liveness.tick(9.9, NOW_NANOS, 0) == []
+    (status,) = liveness.tick(10.0, NOW_NANOS, 0)
     assert (status.status, status.seq, status.highest_seq) == ("disconnected", 50, 50)
 
 
@@ -136,21 +137,21 @@ def test_retained_runs_that_do_not_come_back_are_disconnected_after_ten_seconds(
 def test_retained_runs_that_are_over_stay_so(word):
     liveness = Liveness(0.0)
     liveness.remember(retained(word))
-    assert liveness.tick(100.0, NOW_NANOS) == []
+    assert liveness.tick(100.0, NOW_NANOS, 0) == []
 
 
 def test_a_retained_run_that_comes_back_goes_on():
     liveness, back = Liveness(0.0), worker(base=40)
     liveness.remember(retained())
     assert liveness.joined(back, NOW_NANOS) == []
-    assert liveness.tick(100.0, NOW_NANOS) == []
+    assert liveness.tick(100.0, NOW_NANOS, 0) == []
     assert liveness.lives[back.key].highest_seq == 50
 
 
 def test_a_run_retained_as_disconnected_runs_again_when_it_comes_back():
     liveness = Liveness(0.0)
     liveness.remember(retained("disconnected"))
-    assert liveness.tick(100.0, NOW_NANOS) == []
+    assert liveness.tick(100.0, NOW_NANOS, 0) == []
     (status,) = liveness.joined(worker(), NOW_NANOS)
     assert (status.status, status.seq) == ("running", 50)
 

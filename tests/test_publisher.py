@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from bridge_fixtures import Dealer, config_for
+from bridge_process import BridgeProcess, at
 from subscriber import Subscriber
 
 from monty_mqtt import ZmqBroadcaster, schema
@@ -24,54 +23,6 @@ from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.ports import answers_mqtt, any_free
 
 pytest_plugins = ["bridge_fixtures"]
-
-ROOT = Path(__file__).parent.parent
-
-
-class BridgeProcess:
-    """`python -m monty_mqtt_bridge` with these settings; its output line by line."""
-
-    def __init__(self, *arguments: str, **settings: object) -> None:
-        flags = [f"--{name.replace('_', '-')}={value}" for name, value in {"zmq_port": 0, **settings}.items()]
-        paths = os.pathsep.join(str(ROOT / part) for part in (".", "bridge"))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "monty_mqtt_bridge", *flags, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "PYTHONPATH": paths},
-        )
-        self.lines: list[str] = []
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._process.kill()
-        self._process.communicate(timeout=10)
-
-    def line_with(self, text: str) -> str:
-        for line in self._process.stdout:
-            self.lines.append(line.rstrip("\n"))
-            if text in line:
-                return self.lines[-1]
-        raise AssertionError(f"ended without {text!r}: {self.lines}")
-
-    def ready(self) -> int:
-        """Return the ZMQ port."""
-        return int(self.line_with("bridge ready: ").split("tcp://")[1].split(",")[0].rpartition(":")[2])
-
-    def end(self, number: signal.Signals | None = None, secs: float = 20) -> tuple[int, list[str]]:
-        """Return the exit code and all lines."""
-        if number is not None:
-            self._process.send_signal(number)
-        rest, _ = self._process.communicate(timeout=secs)
-        return self._process.returncode, self.lines + rest.splitlines()
-
-
-def at(broker: Mosquitto, user: str = "bridge", **settings: object) -> dict[str, object]:
-    login = {"mqtt_username": user, "mqtt_password_file": broker.password_file(user)} if user else {}
-    return {"mqtt_port": broker.port, **login, **settings}
 
 
 class OwnBroker:
@@ -120,20 +71,20 @@ def test_killed_it_is_offline_by_its_last_will(broker):
             subscriber.wait_for(lambda got: got[-1].payload == b"offline")
 
 
-def test_killed_in_the_middle_again_and_again_it_loses_nothing(broker):
+def test_killed_in_the_middle_again_and_again_it_loses_nothing(broker, tmp_path):
     port = any_free("127.0.0.1")
     broadcaster = ZmqBroadcaster(run="survivor", zmq_port=port, strict=True)
     published = 0
     with Subscriber(broker.host, broker.port) as subscriber:
         for _ in range(3):
-            with BridgeProcess(**at(broker, zmq_port=port)) as process:
+            with BridgeProcess(**at(broker, zmq_port=port, journal=tmp_path / "journal")) as process:
                 process.ready()
                 for _ in range(1500):
                     broadcaster.publish_metric("number", published)
                     published += 1
                 subscriber.wait_for(lambda got: any(one.topic == "monty/v1/survivor/main/metric/number" for one in got))
                 process.end(signal.SIGKILL)
-        with BridgeProcess(**at(broker, zmq_port=port)) as process:
+        with BridgeProcess(**at(broker, zmq_port=port, journal=tmp_path / "journal")) as process:
             process.ready()
             assert broadcaster.flush(20)
             broadcaster.close()

@@ -20,23 +20,26 @@ from monty_mqtt.errors import ConfigError
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.receiver import Receiver
+from monty_mqtt_bridge.workers import Workers
 
 
 class Taken:
-    """A receiver in a thread; what it accepts stays here. Receipts are open until `release` is set."""
+    """A receiver in a thread; what it accepts stays here. Nothing is safe while `hold` is set."""
 
     def __init__(self) -> None:
         self.messages: list[Any] = []
         self.raw: list[Any] = []
         self.joins: list[Any] = []
+        self.begun = 0
         self.leaves: list[Any] = []
+        self.tombstones: list[Any] = []
         self.hold = False
         self.counts = Counts()
-        self.receiver = Receiver(BridgeConfig(zmq_port=0), self, self.counts)
+        self.workers = Workers()
+        self.receiver = Receiver(BridgeConfig(zmq_port=0), self, self.workers, self.counts)
         self.port = self.receiver.port
         self.changed = threading.Condition()
         self._jobs: list[Any] = []
-        self._open: list[Any] = []
         self._stop = False
         self._thread = threading.Thread(target=self._run)
 
@@ -50,17 +53,18 @@ class Taken:
         self.receiver.close()
         self.receiver.close()
 
-    def accepted(self, worker, message, payload, raw, receipt):  # noqa: ARG002
-        if receipt is not None:
-            receipt.open = 1
-            self._open.append(receipt)
+    def accepted(self, worker, kind, message, payload, raw):  # noqa: ARG002
         with self.changed:
             self.messages.append(message)
             self.raw.append(raw)
             self.changed.notify_all()
 
-    def joined(self, worker):
+    def dropped(self, worker, dropped):
+        self.tombstones.append((worker.key, dropped.first, dropped.last))
+
+    def joined(self, worker, *, begins):
         self.joins.append(worker)
+        self.begun += begins
 
     def left(self, worker):
         with self.changed:
@@ -93,9 +97,9 @@ class Taken:
             while self._jobs:
                 self._jobs.pop(0)()
             if not self.hold:
-                for receipt in self._open:
-                    self.receiver.intake.settle(receipt)
-                self._open.clear()
+                for worker in self.workers.changed:
+                    worker.safe = worker.next
+                self.workers.changed.clear()
             self.receiver.intake.acknowledge()
             with self.changed:
                 self.changed.notify_all()
@@ -158,7 +162,7 @@ def test_duplicates_are_dropped_and_acknowledged_again(taken, dealer):
     assert taken.counts.duplicates == 1
 
 
-def test_nothing_is_acknowledged_before_it_is_safe_and_then_up_to_the_oldest_open_one(taken, dealer):
+def test_nothing_is_acknowledged_before_it_is_safe(taken, dealer):
     taken.hold = True
     assert dealer.hello().next == 0
     dealer.steps([0, 1])
@@ -405,7 +409,7 @@ def test_bytes_that_are_no_zmq_are_counted(taken, dealer, caplog, greeting):
 
 def test_a_port_in_use_is_named(taken):
     with pytest.raises(ConfigError, match=f"zmq_port.*{taken.port}.*in use"):
-        Receiver(BridgeConfig(zmq_port=taken.port), taken, Counts())
+        Receiver(BridgeConfig(zmq_port=taken.port), taken, Workers(), Counts())
 
 
 def test_who_takes_another_name_on_one_connection_leaves_under_the_old(taken):

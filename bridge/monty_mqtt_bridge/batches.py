@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from monty_mqtt import topics
 from monty_mqtt_bridge.fanout import Outgoing
-from monty_mqtt_bridge.workers import Receipt
+from monty_mqtt_bridge.feeder import Receipt
 
 __all__ = ["Batch", "Batches"]
 

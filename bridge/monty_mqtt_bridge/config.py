@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import tomllib
 
+from monty_mqtt import topics
 from monty_mqtt.errors import ConfigError
 
 __all__ = ["ENVIRONMENT_PREFIX", "BridgeConfig", "Options", "build", "load", "read_password"]
@@ -36,7 +37,8 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
         mqtt_max_packet_bytes: Largest MQTT message the broker takes, its `max_packet_size`.
         bridge_id: Name in `monty/bridge/v1/<id>/…`; two bridges at one broker need two.
         drain_secs: How long SIGTERM waits for what is under way.
-        max_pending_mib: Accepted but not yet published data kept in memory, MiB; beyond it experiments keep theirs.
+        journal: File that keeps what was accepted; empty: none; not given: journal/<id>.sqlite in the state directory.
+        journal_mib: How large that may become, MiB; beyond it the oldest frames go, then experiments keep theirs.
         container: Inside a container, where binding every address is what it takes to be reached at all.
         log_level: `debug`, `info`, `warning` or `error`.
     """
@@ -51,7 +53,8 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     mqtt_max_packet_bytes: int = 10_000_000
     bridge_id: str = "bridge"
     drain_secs: float = 5.0
-    max_pending_mib: float = 64.0
+    journal: str = ""
+    journal_mib: float = 2048.0
     container: bool = False
     log_level: str = "info"
 
@@ -74,7 +77,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "mqtt_wait_secs": (0, 86_400),
     "mqtt_max_packet_bytes": (10_000, 268_435_455),
     "drain_secs": (0, 600),
-    "max_pending_mib": (1, 65_536),
+    "journal_mib": (1, 1_048_576),
 }
 _TYPES: dict[str, type] = {field.name: field.type for field in msgspec.structs.fields(BridgeConfig)}
 
@@ -94,7 +97,10 @@ def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
     from_environment = _from_environment(environ)
     file = flags.pop("config", None) or from_environment.pop("config", None)
     from_file = _from_file(file) if file else {}
-    return Options(build({**from_file, **from_environment, **flags}), healthcheck)
+    config = build({**from_file, **from_environment, **flags})
+    if "journal" not in {**from_file, **from_environment, **flags}:
+        config = msgspec.structs.replace(config, journal=_default_journal(config, environ))
+    return Options(config, healthcheck)
 
 
 def build(settings: Mapping[str, Any]) -> BridgeConfig:
@@ -148,6 +154,12 @@ def _typed(name: str, value: Any) -> Any:
     if name in _RANGES and not low <= value <= high:
         raise ConfigError(name, value, f"{allowed} from {low:g} to {high:g}")
     return value
+
+
+def _default_journal(config: BridgeConfig, environ: Mapping[str, str]) -> str:
+    home = environ.get("XDG_STATE_HOME") or "~/.local/state"
+    state = Path(environ.get("MONTY_MQTT_STATE_DIR") or Path(home) / "monty-mqtt").expanduser()
+    return str(state / "journal" / f"{topics.escape(config.bridge_id)}.sqlite")
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -18,11 +18,14 @@ from monty_mqtt_bridge import images
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.fanout import Outgoing
 
-__all__ = ["Encoded", "Encoder"]
+__all__ = ["ENCODED_AT_ONCE", "Encoded", "Encoder"]
 
 logger = logging.getLogger(__name__)
 
 _WAITING_PER_SENSOR = 2
+ENCODED_AT_ONCE = _WAITING_PER_SENSOR
+"""As long as fewer wait, one more makes none give way."""
+
 _JOIN_SECS = 5.0
 
 

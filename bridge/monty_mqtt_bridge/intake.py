@@ -1,7 +1,7 @@
 """In order, once, and nothing that is not a message: the rules of the ZMQ hop. No socket, no clock of its own.
 
-Place in the flow: `receiver` gives it what came on a worker's connection. What it accepts goes to a `Sink`; what it has
-to say goes through `say`; what is to be acknowledged it keeps in mind.
+Place in the flow: `receiver` gives it what came on a worker's connection. What it accepts goes to a `Sink`, the
+`feeder`; what it has to say goes through `say`; what is to be acknowledged, once the journal has it, it keeps in mind.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from monty_mqtt.errors import DecodeError
 from monty_mqtt_bridge import buffers
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.workers import Key, Receipt, Worker, label
+from monty_mqtt_bridge.workers import Worker, Workers, label
 
 __all__ = ["GREATEST_SEQ", "SYNC_EVERY_SECS", "Intake", "Sink"]
 
@@ -37,12 +37,15 @@ class Sink(Protocol):
     """Where accepted messages go."""
 
     def accepted(
-        self, worker: Worker, message: schema.Message, payload: bytes, raw: Sequence[bytes], receipt: Receipt | None
+        self, worker: Worker, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]
     ) -> None:
-        """Take a message; `receipt` is None for bulk."""
+        """Take a message."""
 
-    def joined(self, worker: Worker) -> None:
-        """Note that a worker said hello."""
+    def dropped(self, worker: Worker, dropped: protocol.Dropped) -> None:
+        """Note that these seqs will never come."""
+
+    def joined(self, worker: Worker, *, begins: bool) -> None:
+        """Note that a worker said hello; `begins`: for the first time."""
 
     def left(self, worker: Worker) -> None:
         """Note that a worker's connection is gone."""
@@ -62,26 +65,28 @@ class Intake:
 
     Args:
         sink: Where accepted messages go.
+        workers: Who said hello so far.
         counts: Where to count.
         complaints: Where to say what is dropped.
         clock: Monotonic seconds.
         say: Sends an answer to a worker.
 
     Attributes:
-        workers: All that ever said hello.
+        workers: Who said hello so far.
         full: Whether messages are refused for want of room; probes are answered all the same.
     """
 
     def __init__(
         self,
         sink: Sink,
+        workers: Workers,
         counts: Counts,
         complaints: Complaints,
         clock: Callable[[], float],
         say: Callable[[Worker, protocol.Down], object],
     ) -> None:
         self._sink, self._counts, self._complaints, self._clock, self._say = sink, counts, complaints, clock, say
-        self.workers: dict[Key, Worker] = {}
+        self.workers = workers
         self.full = False
         self._dirty: set[Worker] = set()
 
@@ -90,19 +95,17 @@ class Intake:
         """Whether somebody may have to be told something."""
         return bool(self._dirty)
 
-    def identify(self, hello: protocol.Hello) -> Worker:
-        """Return the worker that says hello: a known one, or a new one of this name."""
-        key = (hello.run, hello.worker)
-        worker = self.workers.get(key)
-        if worker is None or not worker.is_again(hello):
-            self.workers[key] = worker = Worker(hello)
-        elif hello.base > worker.next:
+    def identify(self, hello: protocol.Hello) -> tuple[Worker, bool]:
+        """Return the worker that says hello, a known one or a new one of this name, and whether its life begins."""
+        worker, begins = self.workers.of(hello)
+        if hello.base > worker.next:
             missing = hello.base - worker.next
-            logger.error("%s: %d messages are lost, from seq %d on", label(*key), missing, worker.next)
+            logger.error("%s: %d messages are lost, from seq %d on", label(*worker.key), missing, worker.next)
             worker.lost += missing
             self._counts.lost += missing
             worker.next = hello.base
-        return worker
+            self._touch(worker)
+        return worker, begins
 
     def control(self, worker: Worker, said: protocol.Up) -> None:
         """Take a probe or a tombstone.
@@ -133,24 +136,21 @@ class Intake:
         if (message.run, message.worker) != worker.key:
             raise DecodeError(f"{label(message.run, message.worker)} on a connection of {label(*worker.key)}")
         if kind in schema.BULK_KINDS:
-            self._bulk(worker, message, payload, raw)
+            self._bulk(worker, kind, message, payload, raw)
         elif self._is_next(worker, message.seq):
             self._counts.accepted += 1
             worker.ended = kind == "end"
-            self._sink.accepted(worker, message, payload, raw, worker.accept())
-            self._dirty.add(worker)
-
-    def settle(self, receipt: Receipt) -> None:
-        """Note that the broker has one of the MQTT messages that a message became."""
-        receipt.open -= 1
-        if not receipt.open:
-            self._dirty.add(receipt.worker)
+            worker.next += 1
+            self._touch(worker)
+            self._sink.accepted(worker, kind, message, payload, raw)
 
     def acknowledge(self) -> None:
         """Tell each worker what is safe, where that changed or it asked."""
         dirty, self._dirty = self._dirty, set()
         for worker in dirty:
-            safe = worker.safe()
+            safe = worker.safe
+            if safe < worker.next:  # the journal cannot be written now
+                self._dirty.add(worker)
             if worker.repeat_ack or safe != worker.acked or worker.bulk_next != worker.bulk_acked:
                 worker.repeat_ack = False
                 worker.acked, worker.bulk_acked = safe, worker.bulk_next
@@ -159,16 +159,10 @@ class Intake:
     def resume(self) -> None:
         """There is room again: ask for what was refused."""
         self.full = False
-        for worker in self.workers.values():
+        for worker in list(self.workers.by_id.values()):
             if worker.refused:
                 worker.refused = False
                 self._sync(worker)
-
-    def forget(self, key: Key) -> None:
-        """Drop what is known of a worker that is over; if it comes back all the same, its hello says where it is."""
-        worker = self.workers.get(key)
-        if worker is not None and worker.route is None and not worker.receipts:
-            del self.workers[key]
 
     def _is_next(self, worker: Worker, seq: int) -> bool:
         if seq < worker.next:
@@ -183,18 +177,18 @@ class Intake:
             return True
         return False
 
-    def _bulk(self, worker: Worker, message: schema.Message, payload: bytes, raw: Sequence[bytes]) -> None:
+    def _bulk(self, worker: Worker, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]) -> None:
         missing = message.seq - worker.bulk_next
         if missing < 0:
             self._counts.duplicates += 1
             return
         self._counts.bulk_lost += missing
         worker.bulk_next = message.seq + 1
-        self._dirty.add(worker)
+        self._touch(worker)
         if self.full:
             self._counts.unsent += 1
         else:
-            self._sink.accepted(worker, message, payload, raw, None)
+            self._sink.accepted(worker, kind, message, payload, raw)
 
     def _tombstone(self, worker: Worker, dropped: protocol.Dropped) -> None:
         if dropped.last > GREATEST_SEQ:
@@ -209,7 +203,8 @@ class Intake:
             worker.dropped += count
             self._counts.dropped += count
             self._complaints.error("dropped", "%s dropped %d messages: its memory was full", label(*worker.key), count)
-            self._dirty.add(worker)
+            self._touch(worker)
+            self._sink.dropped(worker, dropped)
 
     def _skip(self, worker: Worker, kind: str, payload: bytes) -> bool:
         """Go on behind a message that is no good but next in order: it would be no better the second time."""
@@ -223,8 +218,13 @@ class Intake:
         worker.lost += 1
         self._counts.lost += 1
         worker.next += 1
-        self._dirty.add(worker)
+        self._touch(worker)
         return True
+
+    def _touch(self, worker: Worker) -> None:
+        """Have the journal write where it is, and then tell it so."""
+        self._dirty.add(worker)
+        self.workers.changed.add(worker)
 
     def _repeat_ack(self, worker: Worker) -> None:
         worker.repeat_ack = True
@@ -244,6 +244,8 @@ def _decode(kind: str, payload: bytes, raw: Sequence[bytes]) -> schema.Message:
         raise DecodeError(f"{kind} in the head, {message.__struct_config__.tag} in the body")
     if message.seq < 0:
         raise DecodeError(f"seq {message.seq} is negative")
+    if max(message.seq, abs(message.time_unix_nanos)) > GREATEST_SEQ:
+        raise DecodeError(f"seq or time_unix_nanos is greater than {GREATEST_SEQ}")
     if raw or kind in _WITH_BUFFERS:
         buffers.check(message, raw)
     return message

@@ -14,7 +14,7 @@ import msgspec
 from monty_mqtt import schema
 from monty_mqtt_bridge.workers import Key, Worker
 
-__all__ = ["GRACE_SECS", "LIVE_STATUSES", "Life", "Liveness"]
+__all__ = ["GRACE_SECS", "LIVE_STATUSES", "REMEMBERED_NANOS", "Life", "Liveness"]
 
 GRACE_SECS = 8.0
 """A connection may be gone for so long; `disconnected` is said within 10 s."""
@@ -27,6 +27,8 @@ _STALL_MEDIANS = 20
 _INTERVALS = 101
 _FORGET_OVER_SECS = 600.0
 _FORGET_DISCONNECTED_SECS = 86_400.0
+REMEMBERED_NANOS = int(_FORGET_DISCONNECTED_SECS * 1e9)
+"""A worker that was not heard for so long need not be at hand after a restart."""
 
 LIVE_STATUSES = frozenset({"initializing", "running", "paused", "aborting"})
 
@@ -74,9 +76,9 @@ class Life:
 
     @property
     def highest_seq(self) -> int:
-        """The last seq seen of it."""
+        """The last seq that was published of it."""
         seen = self.status.seq if self.status else 0
-        return max(seen, self.worker.next - 1) if self.worker else seen
+        return max(seen, self.worker.fed_seq) if self.worker else seen
 
     def stepped(self, now: float) -> None:
         """Note a step."""
@@ -100,25 +102,40 @@ class Liveness:
         self._started = now
         self.lives: dict[Key, Life] = {}
 
-    def remember(self, status: schema.Status) -> None:
-        """Take a status that was retained before the bridge started."""
+    def remember(self, status: schema.Status, worker: Worker | None = None) -> None:
+        """Take a status that was retained before the bridge started, or before it forgot the worker.
+
+        Args:
+            status: The status.
+            worker: Whose it is, if the journal knows; else only the broker remembers.
+        """
         key = (status.run, status.worker)
-        if key in self.lives or status.status not in {*LIVE_STATUSES, "disconnected"}:
+        if key in self.lives or (worker is None and status.status not in {*LIVE_STATUSES, "disconnected"}):
             return
-        life = self.lives[key] = Life(key, None)
+        life = self.lives[key] = Life(key, worker)
         life.gone_at = self._started + _RETURN_SECS - GRACE_SECS
         life.disconnected = status.status == "disconnected"
         # What it was before it was gone is not known any more; it runs, if it comes back.
         life.status = msgspec.structs.replace(status, status="running") if life.disconnected else status
 
     def joined(self, worker: Worker, now_unix_nanos: int) -> list[schema.Status]:
-        """A worker said hello; return what to publish."""
+        """A worker's first hello was passed on, perhaps long after it came; return what to publish."""
         life = self.lives.get(worker.key)
-        if life is None or _is_history(life, worker):
-            self.lives[worker.key] = Life(worker.key, worker)
+        if life is not None and not _is_history(life, worker):
+            return self.returned(worker, now_unix_nanos)
+        self.lives[worker.key] = life = Life(worker.key, worker)
+        life.gone_at = worker.gone_at
+        return []
+
+    def returned(self, worker: Worker, now_unix_nanos: int) -> list[schema.Status]:
+        """A worker said hello again; return what to publish."""
+        life = self.lives.get(worker.key)
+        if life is None:
+            life = self.lives[worker.key] = Life(worker.key, worker)
+        elif _is_history(life, worker):  # another sender of the name, or its first hello waits in the journal
             return []
         life.worker = worker
-        life.gone_at = None
+        life.gone_at = worker.gone_at
         if not life.disconnected:
             return []
         life.disconnected = False
@@ -146,10 +163,18 @@ class Liveness:
             return self._ended(life, message, now_unix_nanos)
         return []
 
-    def tick(self, now: float, now_unix_nanos: int) -> list[schema.Status]:
-        """Return what to publish because of what did not happen."""
+    def tick(self, now: float, now_unix_nanos: int, fed: int) -> list[schema.Status]:
+        """Return what to publish because of what did not happen.
+
+        Args:
+            now: Monotonic seconds.
+            now_unix_nanos: The wall clock.
+            fed: The last row of the journal that was passed on: of whom one waits there, nothing can be said yet.
+        """
         said = []
         for life in self.lives.values():
+            if life.worker is not None and life.worker.last_row > fed:
+                continue
             gone_secs = 0.0 if life.gone_at is None else now - life.gone_at
             if life.live and gone_secs >= GRACE_SECS:
                 life.disconnected, life.stalled = True, False

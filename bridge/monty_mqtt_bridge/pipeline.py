@@ -1,6 +1,6 @@
-"""What happens to each message between ZMQ and MQTT.
+"""What happens to each message between the journal and MQTT.
 
-Place in the flow: between `receiver` and `publisher`, in their thread; it holds everything that knows more than one
+Place in the flow: between `feeder` and `publisher`, in their thread; it holds everything that knows more than one
 message: batches, retained topics, liveness, commands, images.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,13 +21,15 @@ from monty_mqtt_bridge.commands import Commands
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.encoder import Encoder
+from monty_mqtt_bridge.encoder import ENCODED_AT_ONCE, Encoder
 from monty_mqtt_bridge.fanout import Outgoing, fan_out
+from monty_mqtt_bridge.feeder import Feeder, Receipt
+from monty_mqtt_bridge.journal import HELLO, Journal, Kept, Row
 from monty_mqtt_bridge.line_protocol import Misfits
-from monty_mqtt_bridge.liveness import Life, Liveness
+from monty_mqtt_bridge.liveness import LIVE_STATUSES, REMEMBERED_NANOS, Life, Liveness
 from monty_mqtt_bridge.retained import RetainedTopics, Stamp
 from monty_mqtt_bridge.session import Incoming
-from monty_mqtt_bridge.workers import Key, Receipt, Worker, label
+from monty_mqtt_bridge.workers import Key, Worker, label
 
 if TYPE_CHECKING:
     from monty_mqtt_bridge.publisher import Publisher
@@ -38,16 +40,22 @@ __all__ = ["Pipeline"]
 logger = logging.getLogger(__name__)
 
 _HEALTH_SECS = 1.0
+
+_ENOUGH_QUEUED = 500
+_ENOUGH_BYTES = 16 << 20
+"""MQTT messages that wait to be sent; what is more waits in the journal."""
+
 _TELLING = frozenset({schema.Info, schema.CommandResult})
 _SIGNS_OF_LIFE = frozenset({schema.Step, schema.EpisodeStarted, schema.Status, schema.End})
 
 
 class Pipeline:
-    """The middle of the bridge. Lives in one thread; `publisher` and `receiver` are set by `service`.
+    """The middle of the bridge. Lives in one thread; `service` sets `publisher`, `receiver` and `feeder`.
 
     Args:
         config: Settings.
         counts: Where to count.
+        journal: Where it waits, and what was before this process.
         wake: Interrupts the loop's poll, from any thread.
         clock: Monotonic seconds.
         wall: Nanoseconds since 1970-01-01 UTC.
@@ -55,16 +63,19 @@ class Pipeline:
 
     publisher: Publisher
     receiver: Receiver
+    feeder: Feeder
 
     def __init__(
         self,
         config: BridgeConfig,
         counts: Counts,
+        journal: Journal,
         wake: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
         self.encoder = Encoder(wake)
+        self.journal = journal
         self._config, self._counts, self._clock, self._wall = config, counts, clock, wall
         self._last_stamp = 0
         now = clock()
@@ -77,62 +88,68 @@ class Pipeline:
         self._liveness = Liveness(now)
         self._commands = Commands(self._liveness.lives)
         self._experiments: dict[Key, str] = {}
+        self._recalled: set[Key] = set()
+        for worker in journal.unfinished(wall() - REMEMBERED_NANOS):
+            self._recall(worker)
 
-    # Sink of the receiver
+    # Target of the feeder
 
-    def accepted(
-        self, worker: Worker, message: schema.Message, payload: bytes, raw: Sequence[bytes], receipt: Receipt | None
-    ) -> None:
-        """Publish a message in all its forms."""
-        if isinstance(message, schema.Frame):
-            if self.publisher.online:
-                self.encoder.submit(message, raw[0])
-            else:
-                self._counts.unsent += 1
+    def has_room(self) -> bool:
+        """Return whether the broker keeps up."""
+        publisher = self.publisher
+        return publisher.online and publisher.queued < _ENOUGH_QUEUED and publisher.pending_bytes < _ENOUGH_BYTES
+
+    def has_room_for_bulk(self) -> bool:
+        """Return whether a frame that was waiting would be published, and not give way to the next one."""
+        return self.encoder.waiting() < ENCODED_AT_ONCE
+
+    def feed(self, row: Row, receipt: Receipt, *, again: bool) -> None:
+        """Publish a row of the journal; `again`: it was before, and nothing is derived from it."""
+        worker, message = row.worker, row.message
+        if worker.key not in self._recalled:
+            self._recall(worker)
+        if message is not None:
+            self._publish(row, message, receipt)
+        if again or row.restored:
             return
-        try:
-            outgoing = fan_out(message, payload, raw, most_bytes=self._config.mqtt_max_packet_bytes)
-        except DecodeError as error:
-            self._counts.refused += 1
-            self._complaints.say("unpublishable", "%s: %s", label(*worker.key), error)
-            return
-        if type(message) in _TELLING:
-            self._learn(message)
-        for one in outgoing:
-            self._put(message, one, receipt)
-        self._put_lines(message, receipt)
-        if type(message) in _SIGNS_OF_LIFE:
+        if row.kind == HELLO:
+            self._begin(worker)
+        elif message is not None and type(message) in _SIGNS_OF_LIFE:
             for status in self._liveness.heard(message, self._clock(), self._stamp()):
                 self._say(status)
 
-    def joined(self, worker: Worker) -> None:
+    def joined(self, worker: Worker, *, begins: bool) -> None:
         """Greet a worker that came, or came back."""
-        self._retained.forget_before(worker.key, worker.started_unix_nanos)
-        for status in self._liveness.joined(worker, self._stamp()):
-            self._say(status)
+        if worker.restoring:
+            return
+        if not begins:
+            self._recall(worker)
+            for status in self._liveness.returned(worker, self._stamp()):
+                self._say(status)
         for standing in self._commands.standing(worker.key[0]):
             self.receiver.say(worker, standing)
 
     def left(self, worker: Worker) -> None:
         """Note that a worker's connection is gone."""
-        self._liveness.left(worker, self._clock())
+        worker.gone_at = self._clock()
+        self._liveness.left(worker, worker.gone_at)
 
     # Owner of the publisher
-
-    def settle(self, receipt: Receipt) -> None:
-        """Pass on that the broker has a message."""
-        self.receiver.intake.settle(receipt)
 
     def heard(self, incoming: Incoming) -> None:
         """Take a command, or at start what was retained."""
         if incoming.topic.endswith("/command"):
             self._command(incoming)
         elif incoming.retain and not self.publisher.ready:
-            self._remember(incoming)
+            self._seen(incoming)
 
-    def retained(self) -> Iterable[Outgoing]:
-        """Return what is retained of the workers that live."""
-        return [one for life in self._liveness.lives.values() if life.live for one in self._retained.latest(life.key)]
+    def connected(self) -> None:
+        """Tell a broker that may have forgotten everything what is retained of the workers that live."""
+        for life in self._liveness.lives.values():
+            if life.live:
+                for outgoing in self._retained.latest(life.key):
+                    self.publisher.put(outgoing)
+        self.feeder.rewind()
 
     # The loop's turns
 
@@ -143,7 +160,8 @@ class Pipeline:
             if len(outgoing.payload) + len(outgoing.topic) > self._config.mqtt_max_packet_bytes:
                 self._counts.images_dropped += 1
             else:
-                self._put(frame, outgoing, None)
+                worker = self.journal.workers.newest.get((frame.run, frame.worker))
+                self._put(self._retain(frame, outgoing, worker), None)
         for batch in self._batches.due(now):
             self._put_batch(batch)
         if now >= self._health_at:
@@ -161,14 +179,15 @@ class Pipeline:
 
     def _each_second(self, now: float) -> None:
         self.publisher.keep_alive()
-        if not self.publisher.online or self.receiver.intake.full:  # nobody can be heard
+        online = self.publisher.online
+        if not online or self.receiver.intake.full:  # nobody can be heard
             self._liveness.excuse(now)
+        if not online:
             return
-        for key in self._liveness.forget(now):
-            self.receiver.intake.forget(key)
-            self._retained.forget(key)
-            self._experiments.pop(key, None)
-        for status in self._liveness.tick(now, self._stamp()):
+        self._liveness.forget(now)
+        for key in self._recalled - self._liveness.lives.keys():
+            self._forget(key)
+        for status in self._liveness.tick(now, self._stamp(), self.journal.fed):
             who = label(status.run, status.worker)
             logger.warning("%s: %s%s", who, status.status, " (stalled)" * status.stalled)
             self._say(status)
@@ -216,10 +235,56 @@ class Pipeline:
         elif isinstance(message, schema.CommandResult):
             self._commands.answered(message)
 
-    def _put(self, message: schema.Message, outgoing: Outgoing, receipt: Receipt | None) -> None:
+    def _forget(self, key: Key) -> None:
+        workers = [one for one in self.journal.workers.by_id.values() if one.key == key]
+        if any(one.route or one.last_row > self.journal.fed for one in workers):
+            return
+        for worker in workers:
+            self.journal.workers.forget(worker)
+        self._recalled.discard(key)
+        self._retained.forget(key)
+        self._experiments.pop(key, None)
+
+    def _begin(self, worker: Worker) -> None:
+        self._retained.forget_before(worker.key, worker.started_unix_nanos)
+        for status in self._liveness.joined(worker, self._stamp()):
+            self._say(status)
+
+    def _publish(self, row: Row, message: schema.Message, receipt: Receipt) -> None:
+        """Publish a message in all its forms."""
+        if isinstance(message, schema.Frame):
+            self.encoder.submit(message, row.buffers[0])
+            return
+        try:
+            outgoing = fan_out(message, row.payload, row.buffers, most_bytes=self._config.mqtt_max_packet_bytes)
+        except DecodeError as error:
+            self._counts.refused += 1
+            self._complaints.say("unpublishable", "%s: %s", label(*row.worker.key), error)
+            return
+        if type(message) in _TELLING:
+            self._learn(message)
+        for one in outgoing:
+            if one.retain:
+                self._put(self._retain(message, one, row.worker, restored=row.restored), receipt)
+            else:
+                self._put(one, receipt)
+        self._put_lines(message, receipt)
+
+    def _retain(
+        self, message: schema.Message, outgoing: Outgoing, worker: Worker | None, *, restored: bool = False
+    ) -> Outgoing:
+        """Return a retained message as it is to be sent, and have the journal keep it if it stays retained."""
+        if restored and isinstance(message, schema.Status) and message.status in LIVE_STATUSES:
+            return outgoing._replace(retain=False)  # it was so once; nobody would ever take it back
+        started = worker.started_unix_nanos if worker else 0
+        stamp = Stamp(message.seq, message.time_unix_nanos, started)
+        outgoing = self._retained.pass_through((message.run, message.worker), stamp, outgoing)
         if outgoing.retain:
-            stamp = Stamp(message.seq, message.time_unix_nanos)
-            outgoing = self._retained.pass_through((message.run, message.worker), stamp, outgoing)
+            payload = outgoing.payload if outgoing.qos else None
+            self.journal.retain(Kept(outgoing.topic, message.run, message.worker, *stamp, payload))
+        return outgoing
+
+    def _put(self, outgoing: Outgoing, receipt: Receipt | None) -> None:
         if receipt is None or not outgoing.qos:
             self.publisher.put(outgoing)
         else:
@@ -249,13 +314,14 @@ class Pipeline:
     def _say(self, status: schema.Status) -> None:
         """Publish a status of the bridge's own making."""
         topic, qos, retain = topics.of_message(status)
-        self._put(status, Outgoing(topic, schema.encode(status), qos, retain), None)
+        worker = self.journal.workers.newest.get((status.run, status.worker))
+        self._put(self._retain(status, Outgoing(topic, schema.encode(status), qos, retain), worker), None)
         self._put_lines(status, None, by_bridge=True)
 
     def _command(self, incoming: Incoming) -> None:
         decision = self._commands.decide(incoming, self._wall())
         for key in decision.targets:
-            worker = self.receiver.intake.workers.get(key)
+            worker = self.journal.workers.newest.get(key)
             if worker is not None and decision.command is not None:
                 self.receiver.say(worker, decision.command)
         if incoming.retain:  # else it would be there again after each reconnect
@@ -267,16 +333,31 @@ class Pipeline:
             topic, qos, retain = topics.of_message(result)
             self.publisher.put(Outgoing(topic, schema.encode(result), qos, retain))
 
-    def _remember(self, incoming: Incoming) -> None:
+    def _recall(self, worker: Worker) -> None:
+        """Have at hand what the journal knows of a worker."""
+        self._recalled.add(worker.key)
+        for kept in self.journal.retained_of(worker.key):
+            latest = None if kept.payload is None else Outgoing(kept.topic, kept.payload, 1, True)  # noqa: FBT003
+            stamp = Stamp(kept.seq, kept.time_unix_nanos, kept.started_unix_nanos)
+            self._retained.seen(worker.key, kept.topic, stamp, latest)
+            self._remember(kept.payload or b"", worker)
+
+    def _seen(self, incoming: Incoming) -> None:
+        """Take in what the broker has retained."""
+        message = self._remember(incoming.payload, None)
+        if message is not None:
+            stamp = Stamp(message.seq, message.time_unix_nanos)
+            self._retained.seen((message.run, message.worker), incoming.topic, stamp)
+
+    def _remember(self, payload: bytes, worker: Worker | None) -> schema.Message | None:
         try:
-            message = schema.decode(incoming.payload)
-        except DecodeError:
-            return
-        stamp = Stamp(message.seq, message.time_unix_nanos)
-        self._retained.seen((message.run, message.worker), incoming.topic, stamp)
+            message: schema.Message = schema.decode(payload)
+        except DecodeError:  # a model, or nothing any more
+            return None
         self._learn(message)
         if isinstance(message, schema.Status):
-            self._liveness.remember(message)
+            self._liveness.remember(message, worker)
+        return message
 
     def _stamp(self) -> int:
         """Return the wall clock's time, later than the last one."""

@@ -1,7 +1,8 @@
 """MQTT side: in-flight window, reconnecting, publishing again what was not acknowledged.
 
-Place in the flow: the last stage. It is given MQTT messages with the receipts they belong to, and settles a receipt
-when the broker has sent its PUBACK.
+Place in the flow: the last stage. It is given MQTT messages with the receipts of the rows they were made from, and
+counts them down when the broker has sent its PUBACK. What has receipts comes again from the journal after a reconnect;
+what has none is the bridge's own and is kept here until it is acknowledged.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_bridge.config import BridgeConfig, read_password
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.fanout import Outgoing
+from monty_mqtt_bridge.feeder import Receipt
 from monty_mqtt_bridge.self_test import COMMAND_FILTER, OFFLINE, RETAINED_FILTERS, SelfTest
 from monty_mqtt_bridge.session import Broker, Incoming, Session, Will
-from monty_mqtt_bridge.workers import Receipt
 
 __all__ = ["Owner", "Publisher"]
 
@@ -42,14 +43,11 @@ _Item = tuple[Outgoing, Sequence[Receipt]]
 class Owner(Protocol):
     """Whom the publisher tells."""
 
-    def settle(self, receipt: Receipt) -> None:
-        """One of the messages of this receipt is with the broker."""
-
     def heard(self, incoming: Incoming) -> None:
         """A message came from the broker."""
 
-    def retained(self) -> Iterable[Outgoing]:
-        """Return what a broker that forgot everything should be told again."""
+    def connected(self) -> None:
+        """The broker takes messages from now on; it may have forgotten the last ones, or everything."""
 
 
 class Publisher:
@@ -212,7 +210,7 @@ class Publisher:
     def _settle(self, outgoing: Outgoing, receipts: Sequence[Receipt]) -> None:
         self.pending_bytes -= len(outgoing.payload)
         for receipt in receipts:
-            self._owner.settle(receipt)
+            receipt.open -= 1
 
     def _greet(self, session: Session, now: float) -> None:
         self._greeted, self._complained = True, False
@@ -222,8 +220,7 @@ class Publisher:
         if self.ready:
             logger.warning("connected to %s again", self._url)
             session.publish(self._test.status)
-            for outgoing in self._owner.retained():
-                self.put(outgoing)
+            self._owner.connected()
             return
         self._deadline = now + _SELF_TEST_SECS
         for topic_filter in (self._test.status.topic, *RETAINED_FILTERS):
@@ -236,6 +233,7 @@ class Publisher:
             self.ready = True
             for topic_filter in (self._test.status.topic, *RETAINED_FILTERS):
                 session.unsubscribe(topic_filter)
+            self._owner.connected()
         elif now > self._deadline:
             raise ServiceError(self._test.not_given_back(_SELF_TEST_SECS))
 
@@ -255,9 +253,10 @@ class Publisher:
         self._session, self._greeted = None, False
         self._retry_at = now + self._back_off
         self._back_off = min(2 * self._back_off, _BACK_OFF_SECS[1])
-        again = list(self._in_flight.values())
+        own = [item for item in (*self._in_flight.values(), *self._queue) if not item[1]]
         self._in_flight.clear()
-        self._queue.extendleft(reversed(_only_last_retained(again)))
+        self._queue = deque(_only_last_retained(own))
+        self.pending_bytes = sum(len(outgoing.payload) for outgoing, _ in self._queue)
 
     def _login_error(self) -> str:
         if not self._broker.username:

@@ -20,7 +20,7 @@ from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.intake import GREATEST_SEQ, SYNC_EVERY_SECS, Intake, Sink
 from monty_mqtt_bridge.monitor import Monitor
-from monty_mqtt_bridge.workers import Worker, label
+from monty_mqtt_bridge.workers import Worker, Workers, label
 
 __all__ = ["Receiver"]
 
@@ -39,6 +39,7 @@ class Receiver:
     Args:
         config: Where to bind.
         sink: Where accepted messages go.
+        workers: Who said hello so far.
         counts: Where to count.
         clock: Monotonic seconds.
 
@@ -53,11 +54,16 @@ class Receiver:
     """
 
     def __init__(
-        self, config: BridgeConfig, sink: Sink, counts: Counts, clock: Callable[[], float] = time.monotonic
+        self,
+        config: BridgeConfig,
+        sink: Sink,
+        workers: Workers,
+        counts: Counts,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sink, self._counts, self._clock = sink, counts, clock
         self._complaints = Complaints(logger, clock)
-        self.intake = Intake(sink, counts, self._complaints, clock, self.say)
+        self.intake = Intake(sink, workers, counts, self._complaints, clock, self.say)
         self._routes: dict[bytes, Worker] = {}
         self._descriptors: dict[int, bytes] = {}
         self._strangers: set[int] = set()
@@ -138,17 +144,32 @@ class Receiver:
             raise DecodeError(f"hello: base is not between 0 and {GREATEST_SEQ}")
         # Descriptors are used again: what happened to this number before must be known before it gets a new owner.
         self.watch()
-        worker = self.intake.identify(hello)
+        self._refuse_to_restore(route, hello)
+        worker, begins = self.intake.identify(hello)
         self._strangers.discard(descriptor)
         self._forsaken(route, worker)
         self._routes[route] = worker
         self._descriptors[descriptor] = route
-        worker.route = route
-        # What is accepted but not yet with the broker would die with this process, so the sender must keep it: `next`
+        worker.route, worker.gone_at = route, None
+        # What is accepted but not yet in the journal would die with this process, so the sender must keep it: `next`
         # is what is safe. What it repeats of the rest is a duplicate here.
-        worker.acked, worker.bulk_acked = worker.safe(), worker.bulk_next
+        worker.acked, worker.bulk_acked = worker.safe, worker.bulk_next
         self.say(worker, protocol.Welcome(next=worker.acked, bulk_next=worker.bulk_next))
-        self._sink.joined(worker)
+        self._sink.joined(worker, begins=begins)
+
+    def _refuse_to_restore(self, route: bytes, hello: protocol.Hello) -> None:
+        """Turn away who would restore what a connected experiment sends itself.
+
+        Raises:
+            DecodeError: It is so.
+        """
+        worker = self.intake.workers.newest.get((hello.run, hello.worker))
+        if hello.replayed and worker is not None and worker.route is not None and worker.is_again(hello):
+            if worker.restoring:
+                return
+            reason = "it is connected, and sends what it has itself; restore it when it has ended"
+            self._send(route, protocol.Reject(reason=reason))
+            raise DecodeError(f"restoring {label(*worker.key)}: {reason}")
 
     def _forsaken(self, route: bytes, worker: Worker) -> None:
         """Let go of who spoke on this connection before, under another name: nobody else would notice that it left."""
@@ -179,7 +200,7 @@ class Receiver:
             self._stranger_gone(descriptor)
         elif worker is not None and worker.route == route:
             worker.route = None
-            if not worker.ended:
+            if not worker.ended and not worker.restoring:
                 text = "%s: connection closed without an end: the process is gone or frozen, or sent more than %d MiB"
                 self._complaints.say("closed", text, label(*worker.key), _LARGEST_FRAME_BYTES >> 20)
             self._sink.left(worker)

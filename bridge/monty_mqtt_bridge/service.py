@@ -17,6 +17,8 @@ import zmq
 
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
+from monty_mqtt_bridge.feeder import Feeder
+from monty_mqtt_bridge.journal import Journal
 from monty_mqtt_bridge.pipeline import Pipeline
 from monty_mqtt_bridge.publisher import Publisher
 from monty_mqtt_bridge.receiver import Receiver
@@ -29,12 +31,6 @@ logger = logging.getLogger(__name__)
 _ACK_SECS = 0.025
 _MESSAGES_A_TURN = 100
 _LONGEST_POLL_SECS = 0.25
-
-_ENOUGH_QUEUED = 1000
-"""MQTT messages that wait; above it the ROUTER is not read, and ZMQ holds the senders back."""
-
-_PATIENCE_SECS = 0.25
-"""After so long above it, the ROUTER is read again: data is refused, hello and probes are answered."""
 
 
 class Bridge:
@@ -57,7 +53,6 @@ class Bridge:
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
         self._wake_up = WakeUp()
-        self._full_since: float | None = None
         self._ack_at = 0.0
 
     def __enter__(self) -> Self:
@@ -92,10 +87,13 @@ class Bridge:
         """
         with ExitStack() as stack:
             stack.enter_context(self._wake_up)
-            pipeline = Pipeline(self._config, self.counts, self._wake_up.set)
+            journal = Journal(self._config.journal)
+            stack.callback(journal.close)
+            pipeline = Pipeline(self._config, self.counts, journal, self._wake_up.set)
+            pipeline.feeder = Feeder(journal, pipeline, self.counts)
             pipeline.publisher = Publisher(self._config, pipeline, self.counts, self._wake_up.set)
             stack.callback(pipeline.publisher.close)
-            pipeline.receiver = Receiver(self._config, pipeline, self.counts)
+            pipeline.receiver = Receiver(self._config, pipeline.feeder, journal.workers, self.counts)
             stack.callback(pipeline.receiver.close)
             self.zmq_port = pipeline.receiver.port
             stack.enter_context(pipeline.encoder)
@@ -111,16 +109,16 @@ class Bridge:
 
     def _serve(self, pipeline: Pipeline) -> None:
         while not self._stop.is_set():
-            ready = pipeline.publisher.ready
-            self._turn(pipeline, take=ready)
-            if ready and not self._started.is_set():
+            self._turn(pipeline, take=True)
+            if pipeline.publisher.ready and not self._started.is_set():
                 self._announce()
         deadline = time.monotonic() + self._config.drain_secs
         pipeline.flush()
         while pipeline.publisher.online and time.monotonic() < deadline:
-            if not pipeline.publisher.queued and not pipeline.publisher.in_flight:
+            if not pipeline.publisher.queued and not pipeline.publisher.in_flight and not pipeline.feeder.waiting:
                 break
             self._turn(pipeline, take=False)
+        pipeline.journal.commit()
         pipeline.receiver.intake.acknowledge()
 
     def _announce(self) -> None:
@@ -130,7 +128,6 @@ class Bridge:
 
     def _turn(self, pipeline: Pipeline, *, take: bool) -> None:
         publisher, receiver = pipeline.publisher, pipeline.receiver
-        take = take and self._has_room(pipeline)
         events = self._poll(pipeline, take=take)
         if publisher.descriptor() in events:
             publisher.read()
@@ -143,9 +140,12 @@ class Bridge:
         now = time.monotonic()
         pipeline.tick(now)
         publisher.tend(now)
+        pipeline.feeder.feed()
         publisher.pump()
         if now >= self._ack_at:
             self._ack_at = now + _ACK_SECS
+            pipeline.feeder.tend(now)
+            pipeline.journal.commit()
             receiver.intake.acknowledge()
 
     def _poll(self, pipeline: Pipeline, *, take: bool) -> dict[object, int]:
@@ -158,21 +158,6 @@ class Bridge:
         if descriptor >= 0:
             poller.register(descriptor, zmq.POLLIN | (zmq.POLLOUT if pipeline.publisher.wants_write() else 0))
         until = min(pipeline.next_due(), time.monotonic() + _LONGEST_POLL_SECS)
-        if pipeline.receiver.intake.ack_due:
+        if pipeline.receiver.intake.ack_due or pipeline.journal.changed:
             until = min(until, self._ack_at)
         return dict(poller.poll(max(0, int((until - time.monotonic()) * 1000) + 1)))
-
-    def _has_room(self, pipeline: Pipeline) -> bool:
-        """Return whether to read the ROUTER; while there is no room for long, read it and refuse data."""
-        publisher, intake = pipeline.publisher, pipeline.receiver.intake
-        full = publisher.queued > _ENOUGH_QUEUED or publisher.pending_bytes > self._config.max_pending_mib * 1024 * 1024
-        now = time.monotonic()
-        if not full:
-            self._full_since = None
-            if intake.full and publisher.queued < _ENOUGH_QUEUED // 2:
-                intake.resume()
-            return True
-        if self._full_since is None:
-            self._full_since = now
-        intake.full = intake.full or now - self._full_since > _PATIENCE_SECS
-        return intake.full

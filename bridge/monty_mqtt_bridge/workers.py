@@ -1,16 +1,16 @@
-"""What the bridge knows of each worker: where it is in its sequence, and what is not safe yet.
+"""What the bridge knows of each worker: where it is in its sequence, and what of it is safe.
 
-Place in the flow: `receiver` asks here whether a message is next; `publisher` settles the receipts; what is settled
-is what `receiver` acknowledges.
+Place in the flow: `intake` asks here who says hello and whether a message is next; `journal` writes what changed and
+brings back who is not at hand.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Callable
 
 from monty_mqtt.protocol import Hello
 
-__all__ = ["Key", "Receipt", "Worker", "label"]
+__all__ = ["Key", "Worker", "Workers", "label"]
 
 _LONGEST_IN_LOG = 64
 
@@ -23,30 +23,17 @@ def label(run: str, worker: str) -> str:
     return f"{run[:_LONGEST_IN_LOG]!r}, {worker[:_LONGEST_IN_LOG]!r}"
 
 
-class Receipt:
-    """One accepted message, and in how many MQTT messages it still waits for the broker.
-
-    Attributes:
-        worker: Whose it is.
-        seq: Its number.
-        open: MQTT messages not yet acknowledged by the broker.
-    """
-
-    __slots__ = ("open", "seq", "worker")
-
-    def __init__(self, worker: Worker, seq: int) -> None:
-        self.worker = worker
-        self.seq = seq
-        self.open = 0
-
-
 class Worker:
     """One experiment object.
 
     Attributes:
         key: Run and worker.
+        started_unix_nanos: What its hello said; tells senders of one name apart.
+        id: Its number in the journal.
         route: ZMQ's name of its newest connection; None while it has none.
+        gone_at: When its connection went, monotonic seconds; None while it has one.
         next: The next seq wanted.
+        safe: The seq below which everything is in the journal.
         bulk_next: The next bulk seq expected.
         acked: What was last acknowledged, `next` of the Ack; -1 before the first.
         bulk_acked: Likewise of the bulk sequence.
@@ -56,13 +43,20 @@ class Worker:
         lost: Messages that will never come.
         dropped: Messages the sender dropped.
         ended: Its `end` was accepted.
+        real: An experiment said hello for it, not only somebody who restores what it left.
+        restoring: Who speaks for it now only restores.
+        fed_seq: The last seq that went on from the journal.
+        last_row: The last row of the journal that is its.
+        heard_unix_nanos: When something was last accepted of it, the bridge's clock.
     """
 
     def __init__(self, hello: Hello) -> None:
         self.key: Key = (hello.run, hello.worker)
-        self.route: bytes | None = None
         self.started_unix_nanos = hello.started_unix_nanos
-        self.next = hello.base
+        self.id = 0
+        self.route: bytes | None = None
+        self.gone_at: float | None = None
+        self.next = self.safe = hello.base
         self.bulk_next = hello.bulk_base
         self.acked = self.bulk_acked = -1
         self.repeat_ack = False
@@ -71,22 +65,69 @@ class Worker:
         self.lost = 0
         self.dropped = 0
         self.ended = False
-        self.receipts: deque[Receipt] = deque()
+        self.real = not hello.replayed
+        self.restoring = hello.replayed
+        self.fed_seq = hello.base - 1
+        self.last_row = 0
+        self.heard_unix_nanos = 0
 
     def is_again(self, hello: Hello) -> bool:
         """Return whether this hello is from the same experiment object, not from a new one of the same name."""
         return hello.started_unix_nanos in (0, self.started_unix_nanos)
 
-    def accept(self) -> Receipt:
-        """Take the message whose seq is `next`."""
-        receipt = Receipt(self, self.next)
-        self.next += 1
-        self.receipts.append(receipt)
-        return receipt
 
-    def safe(self) -> int:
-        """Return the seq below which everything is with the broker."""
-        receipts = self.receipts
-        while receipts and receipts[0].open <= 0:
-            receipts.popleft()
-        return receipts[0].seq if receipts else self.next
+def _nobody(_hello: Hello) -> Worker | None:
+    return None
+
+
+class Workers:
+    """All workers at hand.
+
+    Args:
+        find: Looks for a worker that is not, and may be the one that says hello.
+        last_id: Greatest number that was ever given.
+
+    Attributes:
+        newest: The last sender of each name that was an experiment.
+        by_id: All of them, by their number.
+        changed: Those that the journal has to write.
+    """
+
+    def __init__(self, find: Callable[[Hello], Worker | None] = _nobody, last_id: int = 0) -> None:
+        self._find = find
+        self._last_id = last_id
+        self.newest: dict[Key, Worker] = {}
+        self.by_id: dict[int, Worker] = {}
+        self.changed: set[Worker] = set()
+
+    def of(self, hello: Hello) -> tuple[Worker, bool]:
+        """Return the worker that says hello, and whether its life begins with it."""
+        worker = self._at_hand(hello) or self._find(hello)
+        begins = not hello.replayed and not (worker and worker.real)
+        if worker is None:
+            worker = Worker(hello)
+            self._last_id = worker.id = self._last_id + 1
+        worker.real = worker.real or not hello.replayed
+        worker.restoring = hello.replayed
+        self.add(worker)
+        self.changed.add(worker)
+        return worker, begins
+
+    def add(self, worker: Worker) -> None:
+        """Have a worker at hand."""
+        self.by_id[worker.id] = worker
+        if worker.real and not worker.restoring:
+            self.newest[worker.key] = worker
+
+    def forget(self, worker: Worker) -> None:
+        """Let go of a worker; the journal still has it."""
+        self.by_id.pop(worker.id, None)
+        if self.newest.get(worker.key) is worker:
+            del self.newest[worker.key]
+
+    def _at_hand(self, hello: Hello) -> Worker | None:
+        newest = self.newest.get((hello.run, hello.worker))
+        if newest is not None and newest.is_again(hello):
+            return newest
+        key = (hello.run, hello.worker)
+        return next((one for one in self.by_id.values() if one.key == key and one.is_again(hello)), None)

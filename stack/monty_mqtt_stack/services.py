@@ -107,6 +107,7 @@ def _bridge(plan: Plan) -> Planned:
         "--mqtt-port": str(mqtt.port),
         "--mqtt-username": "bridge",
         "--mqtt-password-file": str(plan.state.password_file("bridge")),
+        "--journal": str(plan.state.path / "journal" / "bridge.sqlite"),
     }
     return Launch(
         name="bridge",

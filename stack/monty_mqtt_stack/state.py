@@ -8,6 +8,7 @@ Place in the flow: all that the far side keeps is below it; `run`, `tail`, `abor
     ├── secrets/<user>.password 0600, in 0700
     ├── logs/<service>.log      0600
     ├── mosquitto/              its generated places, hashed passwords and data
+    ├── journal/bridge.sqlite   what the bridge accepted and the broker does not have yet
     ├── monty/                  MONTY_LOGS, MONTY_MODELS, MONTY_DATA of the demo
     └── services.json           the far side that runs now
 """

@@ -1,0 +1,220 @@
+"""From the journal to the pipeline, in order, as fast as the broker takes it.
+
+Place in the flow: the receiver's sink. What is accepted becomes a row of the journal. While the publisher keeps up, a
+row is passed on at once, from memory; when it does not, or the broker is away, rows are read back from the journal when
+it does again: the journal is the queue.
+
+A row leaves the journal ten seconds after the broker has acknowledged everything up to it. A broker that was killed may
+have forgotten the last second of what it acknowledged, so after every reconnect all rows that are still there are
+published again; they began no life and ended none, so nothing is derived from them a second time.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from monty_mqtt import protocol, schema
+from monty_mqtt.errors import DecodeError
+from monty_mqtt_bridge import buffers
+from monty_mqtt_bridge.complaints import Complaints
+from monty_mqtt_bridge.counts import Counts
+from monty_mqtt_bridge.journal import DROPPED, HELLO, Journal, Row
+from monty_mqtt_bridge.workers import Worker, label
+
+__all__ = ["Feeder", "Receipt", "Target"]
+
+logger = logging.getLogger(__name__)
+
+_KEPT_SECS = 10.0
+"""So long a row stays after the broker has acknowledged it: ten times the broker's own autosave."""
+
+_MARK_SECS = 0.5
+_MOST_ROWS = 4000
+_MOST_BYTES = 16 << 20
+"""What waits in memory; beyond it, it is read back from the journal."""
+
+_encoder = msgspec.json.Encoder()
+_dropped = msgspec.json.Decoder(protocol.Dropped)
+
+
+class Receipt:
+    """One row, and in how many MQTT messages it still waits for the broker.
+
+    Attributes:
+        row: Its number.
+        open: MQTT messages not yet acknowledged by the broker.
+    """
+
+    __slots__ = ("open", "row")
+
+    def __init__(self, row: int) -> None:
+        self.row = row
+        self.open = 0
+
+
+class Target(Protocol):
+    """Where rows go."""
+
+    def has_room(self) -> bool:
+        """Return whether the broker keeps up."""
+
+    def has_room_for_bulk(self) -> bool:
+        """Return whether a frame that was waiting would be published, and not give way to the next one."""
+
+    def feed(self, row: Row, receipt: Receipt, *, again: bool) -> None:
+        """Publish a row; `again`: it was before, and nothing is to be derived from it."""
+
+    def joined(self, worker: Worker, *, begins: bool) -> None:
+        """Note that a worker said hello; `begins`: for the first time, a row of it will follow."""
+
+    def left(self, worker: Worker) -> None:
+        """Note that a worker's connection is gone."""
+
+
+class Feeder:
+    """What was accepted and waits to be passed on. Lives in one thread.
+
+    Args:
+        journal: Where it waits.
+        target: Where it goes.
+        counts: Where to count.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self, journal: Journal, target: Target, counts: Counts, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._journal, self._target, self._counts = journal, target, counts
+        self._complaints = Complaints(logger, clock)
+        self._tail: deque[Row] = deque()
+        self._tail_bytes = 0
+        self._cursor = 0
+        self._behind = False
+        self._open: deque[Receipt] = deque()
+        self._marks: deque[tuple[float, int]] = deque()
+        self._marked = 0
+        self._mark_at = 0.0
+        self.rewind()
+
+    @property
+    def waiting(self) -> int:
+        """How many rows wait to be passed on."""
+        return self._journal.last - self._cursor
+
+    def accepted(
+        self, worker: Worker, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]
+    ) -> None:
+        """Take an accepted message. Bulk goes past the journal as long as nothing waits."""
+        if kind in schema.BULK_KINDS and not self.waiting and self._target.has_room():
+            row = Row(0, worker, kind, payload, raw, 0, worker.restoring, message)
+            self._target.feed(row, Receipt(0), again=True)
+        else:
+            self._queue(self._journal.append(worker, kind, payload, raw, message))
+
+    def dropped(self, worker: Worker, dropped: protocol.Dropped) -> None:
+        """Take a tombstone."""
+        self._queue(self._journal.append(worker, DROPPED, _encoder.encode(dropped)))
+
+    def joined(self, worker: Worker, *, begins: bool) -> None:
+        """Take a hello."""
+        if begins:
+            self._queue(self._journal.append(worker, HELLO))
+        self._target.joined(worker, begins=begins)
+
+    def left(self, worker: Worker) -> None:
+        """Pass on that a connection is gone."""
+        self._target.left(worker)
+
+    def feed(self) -> None:
+        """Pass on what waits, as far as there is room."""
+        while self.waiting and self._target.has_room():
+            if not self._tail and not self._read():
+                return
+            row = self._tail[0]
+            if row.bulk and not self._target.has_room_for_bulk():
+                return
+            self._tail.popleft()
+            self._tail_bytes -= row.size
+            self._pass_on(row)
+
+    def rewind(self) -> None:
+        """Begin again with the first row there is."""
+        self._tail.clear()
+        self._open.clear()
+        self._marks.clear()
+        self._marked = self._journal.first - 1
+        self._cursor = self._journal.first - 1
+        self._behind = True
+
+    def tend(self, now: float) -> None:
+        """Let go of rows that the broker has had for long enough; to be called often."""
+        if now < self._mark_at:
+            return
+        self._mark_at = now + _MARK_SECS
+        while self._open and self._open[0].open <= 0:
+            self._open.popleft()
+        safe = self._open[0].row - 1 if self._open else self._cursor
+        if safe > self._marked:
+            self._marked = safe
+            self._marks.append((now, safe))
+        while self._marks and now - self._marks[0][0] >= _KEPT_SECS:
+            self._journal.remove(self._marks.popleft()[1])
+
+    def _queue(self, row: Row) -> None:
+        if not self._behind:
+            self._tail.append(row)
+            self._tail_bytes += row.size
+            if len(self._tail) > _MOST_ROWS or self._tail_bytes > _MOST_BYTES:
+                self._tail.clear()
+                self._behind = True
+        self.feed()
+
+    def _read(self) -> bool:
+        """Have the next rows in memory; return whether there are any."""
+        journal = self._journal
+        rows = journal.read(self._cursor) if self._cursor < journal.committed else []
+        if not rows:
+            rows = [row for row in journal.pending if row.id > self._cursor]
+            self._behind = False
+        if not rows:  # what there was, gave way to something newer
+            self._cursor = journal.last
+        self._tail.extend(rows)
+        self._tail_bytes = sum(row.size for row in rows)
+        return bool(rows)
+
+    def _pass_on(self, row: Row) -> None:
+        again = row.id <= self._journal.fed
+        receipt = Receipt(row.id)
+        self._journal.fed = max(row.id, self._journal.fed)
+        try:
+            _complete(row)
+        except DecodeError as error:  # the file is not what was written into it
+            self._counts.refused += 1
+            self._complaints.error("row", "%s: a row of the journal is no message: %s", label(*row.worker.key), error)
+        else:
+            if not again:
+                self._note(row)
+            self._target.feed(row, receipt, again=again)
+        self._cursor = row.id
+        self._open.append(receipt)
+
+    def _note(self, row: Row) -> None:
+        """Note how far the messages of a worker have been passed on."""
+        if row.kind == DROPPED:
+            row.worker.fed_seq = _dropped.decode(row.payload).last
+        elif row.message is not None and not row.bulk:
+            row.worker.fed_seq = row.message.seq
+        self._journal.workers.changed.add(row.worker)
+
+
+def _complete(row: Row) -> None:
+    """Decode the message of a row that was on disk."""
+    if row.message is None and row.kind not in (HELLO, DROPPED):
+        row.message = schema.decode(row.payload)
+        buffers.check(row.message, row.buffers)

@@ -1,0 +1,312 @@
+"""What was accepted, on disk, until the broker has had it for ten seconds; and what must be known after a restart.
+
+Place in the flow: `intake` accepts -> here -> `feeder` passes on. It is a log of events: the hello of a new sender,
+what a sender dropped, and its messages are rows in the order of their arrival. Everything that changed in one turn of
+the loop (rows, positions of senders, retained topics, how far the rows have been passed on) is one transaction; what is
+committed is acknowledged.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import msgspec
+
+from monty_mqtt import schema
+from monty_mqtt.protocol import Hello
+from monty_mqtt_bridge import journal_file
+from monty_mqtt_bridge.workers import Key, Worker, Workers
+
+__all__ = ["DROPPED", "HELLO", "Journal", "Kept", "Row"]
+
+logger = logging.getLogger(__name__)
+
+HELLO, DROPPED = "hello", "dropped"
+"""Rows that are no message: a life begins; seqs that will never come."""
+
+_READ_ROWS = 256
+_READ_BYTES = 4 << 20
+_REMOVED_A_TURN = 2000
+_RETRY_SECS = 1.0
+
+_PUT_ROW = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_SENDER = "INSERT OR REPLACE INTO senders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_RETAINED = "INSERT OR REPLACE INTO retained VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PUT_KEPT = "INSERT OR REPLACE INTO kept VALUES (?, ?)"
+_FED = "fed"
+
+
+class Row(msgspec.Struct, gc=False):
+    """One event.
+
+    Attributes:
+        id: Its number; grows by one.
+        worker: Whose it is.
+        kind: Kind of the message, `HELLO` or `DROPPED`.
+        payload: Its JSON.
+        buffers: Its buffers.
+        received_unix_nanos: When it was accepted.
+        restored: It came from somebody who restores, not from the experiment.
+        message: It decoded, where it has not been on disk.
+    """
+
+    id: int
+    worker: Worker
+    kind: str
+    payload: bytes
+    buffers: Sequence[bytes]
+    received_unix_nanos: int
+    restored: bool
+    message: schema.Message | None = None
+
+    @property
+    def bulk(self) -> bool:
+        """Whether it may be dropped for want of room."""
+        return self.kind in schema.BULK_KINDS
+
+    @property
+    def size(self) -> int:
+        """Bytes of what it carries."""
+        return len(self.payload) + sum(map(len, self.buffers))
+
+
+class Kept(NamedTuple):
+    """A retained topic as the journal has it; without payload where only its name matters."""
+
+    topic: str
+    run: str
+    worker: str
+    seq: int
+    time_unix_nanos: int
+    started_unix_nanos: int
+    payload: bytes | None
+
+
+class Journal:
+    """The journal, from opening to `close`. Lives in one thread.
+
+    Args:
+        path: Its file; empty keeps it no longer than the process lives.
+        clock: Monotonic seconds.
+        wall: Nanoseconds since 1970-01-01 UTC.
+
+    Raises:
+        ConfigError: It cannot be opened, another bridge has it, or a newer version wrote it.
+
+    Attributes:
+        workers: The senders.
+        fed: The last row that was passed on.
+        last: The last row there is.
+        committed: The last row that is on disk.
+        first: The first row there is; `last + 1` when there is none.
+        rows: How many rows are on disk.
+        failure: Why it cannot be written now; empty if it can.
+    """
+
+    def __init__(
+        self, path: str, clock: Callable[[], float] = time.monotonic, wall: Callable[[], int] = time.time_ns
+    ) -> None:
+        self.path = path
+        self._clock, self._wall = clock, wall
+        self._connection = journal_file.open_file(path)
+        (last_sender,) = self._one("SELECT coalesce(max(id), 0) FROM senders")
+        self.workers = Workers(self._find, last_sender)
+        self.fed = int(self.kept(_FED) or 0)
+        self.rows, first, last = self._one("SELECT count(*), min(id), max(id) FROM messages")
+        self.last = self.committed = max(last or 0, self.fed)
+        self.first = first or self.last + 1
+        self.failure = ""
+        self._retry_at = 0.0
+        self.pending: deque[Row] = deque()
+        self._retained: dict[str, Kept] = {}
+        self._kept: dict[str, bytes] = {}
+        self._fed_written = self.fed
+        self._remove_through = 0
+
+    def append(
+        self,
+        worker: Worker,
+        kind: str,
+        payload: bytes = b"",
+        buffers: Sequence[bytes] = (),
+        message: schema.Message | None = None,
+    ) -> Row:
+        """Take an event; it is safe after the next `commit`."""
+        self.last += 1
+        row = Row(self.last, worker, kind, payload, buffers, self._wall(), worker.restoring, message)
+        worker.last_row, worker.heard_unix_nanos = row.id, row.received_unix_nanos
+        self.workers.changed.add(worker)
+        self.pending.append(row)
+        return row
+
+    def retain(self, kept: Kept) -> None:
+        """Note what is retained on a topic."""
+        self._retained[kept.topic] = kept
+
+    def keep(self, name: str, value: bytes) -> bool:
+        """Keep a value under a name, at once; return whether it is on disk. `kept` gives it back."""
+        self._kept[name] = value
+        return self.commit()
+
+    def kept(self, name: str) -> bytes:
+        """Return what was kept under a name, empty if nothing was."""
+        found = self._connection.execute("SELECT value FROM kept WHERE name = ?", (name,)).fetchone()
+        return bytes(found[0]) if found else b""
+
+    def remove(self, through: int) -> None:
+        """Let go of the rows up to this one, bit by bit."""
+        self._remove_through = max(self._remove_through, through)
+
+    @property
+    def changed(self) -> bool:
+        """Whether a commit has something to write."""
+        work = self.pending or self.workers.changed or self._retained or self._kept
+        return bool(work) or self.fed != self._fed_written or self.first <= self._remove_through
+
+    def commit(self) -> bool:
+        """Write what changed; return whether everything that was taken is on disk."""
+        if not self.changed:
+            return True
+        if self.failure and self._clock() < self._retry_at:
+            return False
+        try:
+            with self._transaction() as connection:
+                removed = self._write(connection)
+        except sqlite3.Error as error:
+            self._failed(error)
+            return False
+        self._committed(removed)
+        return True
+
+    def read(self, after: int) -> list[Row]:
+        """Return the next rows on disk behind this one: a bounded number of bytes, at least one row if there is one."""
+        rows: list[Row] = []
+        size = 0
+        query = "SELECT id, sender, kind, payload, buffers, received_unix_nanos, restored FROM messages WHERE id > ?"
+        for one in self._connection.execute(f"{query} ORDER BY id LIMIT {_READ_ROWS}", (after,)):
+            worker = self._worker(one[1])
+            buffers = msgspec.msgpack.decode(one[4], type=list[bytes]) if one[4] else ()
+            rows.append(Row(one[0], worker, one[2], one[3], buffers, one[5], bool(one[6])))
+            size += rows[-1].size
+            if size > _READ_BYTES:
+                break
+        return rows
+
+    def retained_of(self, key: Key) -> list[Kept]:
+        """Return what is retained of the workers of this name."""
+        return [
+            Kept(*one) for one in self._connection.execute("SELECT * FROM retained WHERE run = ? AND worker = ?", key)
+        ]
+
+    def unfinished(self, since_unix_nanos: int) -> list[Worker]:
+        """Return the newest sender of each name if it has not ended and was heard since, and have them at hand."""
+        newest = "SELECT max(id) FROM senders WHERE real GROUP BY run, worker"
+        query = f"SELECT id FROM senders WHERE id IN ({newest}) AND NOT ended AND heard_unix_nanos > ?"  # noqa: S608
+        return [self._worker(one) for (one,) in self._connection.execute(query, (since_unix_nanos,)).fetchall()]
+
+    def close(self) -> None:
+        """Write what can be written, and close. May be called twice."""
+        try:
+            self.commit()
+        except sqlite3.ProgrammingError:  # closed already
+            return
+        self._connection.close()
+
+    def _write(self, connection: sqlite3.Connection) -> int:
+        connection.executemany(_PUT_ROW, map(_row_values, self.pending))
+        connection.executemany(_PUT_SENDER, map(_sender_values, self.workers.changed))
+        connection.executemany(_PUT_RETAINED, self._retained.values())
+        fed = {} if self.fed == self._fed_written else {_FED: str(self.fed).encode()}
+        connection.executemany(_PUT_KEPT, {**self._kept, **fed}.items())
+        if self.first > self._remove_through:
+            return 0
+        until = min(self._remove_through, self.first + _REMOVED_A_TURN)
+        return connection.execute("DELETE FROM messages WHERE id <= ?", (until,)).rowcount
+
+    def _committed(self, removed: int) -> None:
+        for worker in self.workers.changed:
+            worker.safe = worker.next
+        self.rows += len(self.pending) - removed
+        if self.first <= self._remove_through:
+            self.first = min(self._remove_through, self.first + _REMOVED_A_TURN) + 1
+        self.committed, self._fed_written = self.last, self.fed
+        self.pending.clear()
+        self.workers.changed.clear()
+        self._retained.clear()
+        self._kept.clear()
+        if self.failure:
+            self.failure = ""
+            logger.warning("the journal %s can be written again", self.path)
+
+    def _failed(self, error: sqlite3.Error) -> None:
+        self._retry_at = self._clock() + _RETRY_SECS
+        if not self.failure:
+            self.failure = str(error)
+            text = "the journal %s cannot be written (%s): nothing more is accepted until it can; trying each second"
+            logger.error(text, self.path, error)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connection
+        connection.execute("BEGIN")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _find(self, hello: Hello) -> Worker | None:
+        query = "SELECT * FROM senders WHERE run = ? AND worker = ? AND ? IN (0, started_unix_nanos) ORDER BY id DESC"
+        found = self._connection.execute(query, (hello.run, hello.worker, hello.started_unix_nanos)).fetchone()
+        return _worker_of(found) if found else None
+
+    def _worker(self, number: int) -> Worker:
+        if number not in self.workers.by_id:
+            worker = _worker_of(self._one("SELECT * FROM senders WHERE id = ?", number))
+            worker.gone_at = self._clock()
+            self.workers.add(worker)
+        return self.workers.by_id[number]
+
+    def _one(self, query: str, *values: object) -> Any:
+        return self._connection.execute(query, values).fetchone()
+
+
+def _row_values(row: Row) -> tuple[object, ...]:
+    buffers = msgspec.msgpack.encode(row.buffers) if row.buffers else None
+    return (
+        *(row.id, row.worker.id, row.kind, row.bulk, row.restored),
+        *(row.received_unix_nanos, row.payload, buffers),
+    )
+
+
+def _sender_values(worker: Worker) -> tuple[object, ...]:
+    return (
+        *(worker.id, *worker.key, worker.started_unix_nanos, worker.next, worker.bulk_next),
+        *(worker.lost, worker.dropped, worker.ended, worker.real),
+        *(worker.fed_seq, worker.last_row, worker.heard_unix_nanos),
+    )
+
+
+def _worker_of(found: Sequence[Any]) -> Worker:
+    number, run, name, started, position, bulk_next = found[:6]
+    hello = Hello(
+        schema_version=schema.SCHEMA_VERSION,
+        run=run,
+        worker=name,
+        base=position,
+        bulk_base=bulk_next,
+        started_unix_nanos=started,
+    )
+    worker = Worker(hello)
+    worker.id = number
+    worker.lost, worker.dropped, worker.ended, worker.real = found[6], found[7], bool(found[8]), bool(found[9])
+    worker.fed_seq, worker.last_row, worker.heard_unix_nanos = found[10:]
+    return worker

@@ -1,0 +1,161 @@
+"""The file of the journal: opened, checked, moved aside if it is damaged.
+
+Place in the flow: `journal` reads and writes it. SQLite in WAL mode: what a killed bridge was writing is cut off at the
+next start. `synchronous=OFF`, because what must survive is the end of the process, not of the power: the page cache
+does. `locking_mode=EXCLUSIVE`, because two bridges on one file would each think that the other's messages are its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from monty_mqtt.errors import ConfigError
+
+__all__ = ["is_damage", "move_aside", "open_file"]
+
+logger = logging.getLogger(__name__)
+
+_VERSION = 1
+_LOCK_WAIT_SECS = 2.0
+"""A bridge that was just told to end may still hold the file."""
+
+_WAL_BYTES = 16 << 20
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_PARTS = ("", "-wal", "-journal")
+
+_PRAGMAS = (
+    "auto_vacuum = INCREMENTAL",
+    "locking_mode = EXCLUSIVE",
+    "journal_mode = WAL",
+    "synchronous = OFF",
+    f"journal_size_limit = {_WAL_BYTES}",
+)
+
+_TABLES = """
+BEGIN EXCLUSIVE;
+CREATE TABLE IF NOT EXISTS messages (
+    id INTEGER PRIMARY KEY,
+    sender INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    bulk INTEGER NOT NULL,
+    restored INTEGER NOT NULL,
+    received_unix_nanos INTEGER NOT NULL,
+    payload BLOB NOT NULL,
+    buffers BLOB
+);
+CREATE INDEX IF NOT EXISTS bulk ON messages (bulk) WHERE bulk;
+CREATE TABLE IF NOT EXISTS senders (
+    id INTEGER PRIMARY KEY,
+    run TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    started_unix_nanos INTEGER NOT NULL,
+    next INTEGER NOT NULL,
+    bulk_next INTEGER NOT NULL,
+    lost INTEGER NOT NULL,
+    dropped INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    real INTEGER NOT NULL,
+    fed_seq INTEGER NOT NULL,
+    last_row INTEGER NOT NULL,
+    heard_unix_nanos INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS sender_names ON senders (run, worker);
+CREATE TABLE IF NOT EXISTS retained (
+    topic TEXT PRIMARY KEY,
+    run TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    time_unix_nanos INTEGER NOT NULL,
+    started_unix_nanos INTEGER NOT NULL,
+    payload BLOB
+);
+CREATE INDEX IF NOT EXISTS retained_names ON retained (run, worker);
+CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+COMMIT;
+"""
+
+
+def open_file(path: str) -> sqlite3.Connection:
+    """Return the open journal, with its tables; a damaged one is moved aside and a new one begun.
+
+    Args:
+        path: The file; empty makes one that is gone when it is closed.
+
+    Raises:
+        ConfigError: It cannot be opened, another bridge has it, or a newer version wrote it.
+    """
+    try:
+        return _open(path)
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise _why_not(path, error) from None
+        move_aside(path, error)
+    try:
+        return _open(path)
+    except sqlite3.DatabaseError as error:
+        raise _why_not(path, error) from None
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether SQLite says that the file is no good, rather than that it cannot be written now."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+
+
+def move_aside(path: str, error: sqlite3.Error) -> None:
+    """Rename the file, and say so; what was in it and had not been published is lost."""
+    aside = f"{path}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    for part in _PARTS:
+        if Path(path + part).exists():
+            Path(path + part).rename(aside + part)
+    text = "the journal %s is damaged (%s): what only it held is lost; moved to %s, a new one begun"
+    logger.error(text, path, error, aside)
+
+
+def _open(path: str) -> sqlite3.Connection:
+    if path:
+        _make(Path(path))
+    connection = sqlite3.connect(path, timeout=_LOCK_WAIT_SECS, isolation_level=None)
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        _check(connection, path)
+        connection.executescript(_TABLES)
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: str) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > _VERSION:
+        raise ConfigError("journal", path, f"a file of version {_VERSION}; a newer bridge wrote {version}")
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise _damaged(verdict)
+
+
+def _make(path: Path) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise ConfigError("journal", str(path), f"a file that can be written ({error.strerror})") from None
+
+
+def _damaged(verdict: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(" ".join(verdict.split()))
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def _why_not(path: str, error: sqlite3.Error) -> ConfigError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return ConfigError("journal", path, "a file of this bridge alone; another one has it open")
+    return ConfigError("journal", path, f"a file that can be written ({error})")
