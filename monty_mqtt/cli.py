@@ -211,16 +211,16 @@ def _add_record(commands: Any) -> None:
 
 
 def _add_replay(commands: Any) -> None:
-    command = _add(commands, "replay", "Replay a recording as if it were live now, under new run ids.")
-    command.add_argument("file", metavar="FILE", help="the recording")
-    command.add_argument(
-        "--speed", type=float, default=1.0, metavar="X", help="2: twice as fast; 0: as fast as possible"
-    )
+    command = _add(commands, "replay", "Play a recording as if it were live now, under new run ids.")
+    command.add_argument("file", metavar="FILE", type=Path, help="the recording")
     command.add_argument("--as-new", action="store_true", required=True, help="as new runs, now")
+    command.add_argument(
+        "--speed", type=float, metavar="X", help="2: twice as fast; 0: as fast as possible (default: 1)"
+    )
     command.add_argument(
         "--bridge", metavar="HOST[:PORT]", help="a bridge of your own (default: the one that runs here)"
     )
-    command.set_defaults(module="run", function="replay_command")
+    command.set_defaults(module="replay_command", function="command")
 
 
 def _add_doctor(commands: Any) -> None:

@@ -9,7 +9,6 @@ import argparse
 from typing import Optional, Sequence
 
 from monty_mqtt.errors import ConfigError, ServiceError
-from monty_mqtt_stack import replay
 from monty_mqtt_stack.experiment import Watch, experiment_argv, experiment_name, new_run_id
 from monty_mqtt_stack.far_side import FarSideAddress, broker_of, find, parse_address
 from monty_mqtt_stack.progress import make_display
@@ -18,7 +17,7 @@ from monty_mqtt_stack.state import StateDir
 from monty_mqtt_stack.stopping import Stopped, StopSignals
 from monty_mqtt_stack.summary import summary
 
-__all__ = ["command", "replay_command", "run"]
+__all__ = ["command", "run"]
 
 
 def command(options: argparse.Namespace) -> int:
@@ -37,21 +36,6 @@ def command(options: argparse.Namespace) -> int:
     plan = Plan(state=StateDir(options.state_dir), mqtt_port=options.mqtt_port, zmq_port=options.zmq_port)
     parallel = [] if options.parallel is None else [f"--parallel={options.parallel}"]
     return run([*parallel, *options.overrides], plan, address)
-
-
-def replay_command(options: argparse.Namespace) -> int:
-    """Run `monty-mqtt replay`; return the exit code.
-
-    Raises:
-        ServiceError: No bridge answers.
-    """
-    if options.bridge:
-        host, port = parse_address(options.bridge, ZMQ_PORT)
-    elif found := find(StateDir(options.state_dir)):
-        host, port = found.zmq
-    else:
-        raise ServiceError("no bridge answers: start one with `monty-mqtt up`, or name it with --bridge HOST:PORT")
-    return replay.main([options.file, "--speed", str(options.speed), "--zmq-host", host, "--zmq-port", str(port)])
 
 
 def run(overrides: Sequence[str], plan: Plan, address: Optional[FarSideAddress] = None) -> int:

@@ -1,0 +1,73 @@
+"""`monty-mqtt replay`, as a process, on the real far side: what arrives, and what it says."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from stack_process import Process, run
+
+from monty_mqtt import schema, topics
+from monty_mqtt_stack.demo_recording import recording_path
+from monty_mqtt_stack.payloads import message_of
+from monty_mqtt_stack.recording_file import Reader
+
+NEW = {"run", "seq", "time_unix_nanos", "estimated_end_unix_nanos", "bulk_seq"}
+"""What a replay as new must not keep; `bulk_seq` also counts the frames that a recording left out."""
+
+
+def content(path):
+    """What a recording says, per worker, kind and names of its topics, in order; without who said it when."""
+    said = {}
+    for entry in Reader(path).entries():
+        parsed = topics.parse(entry.topic)
+        name = (experiment_of(parsed.run), parsed.worker, parsed.kind, *parsed.names)
+        message = json.loads(schema.encode(message_of(entry.topic, entry.payload)[0]))
+        said.setdefault(name, []).append({key: value for key, value in message.items() if key not in NEW})
+    return said
+
+
+def experiment_of(run_id):
+    return run_id.rpartition("-20")[0]
+
+
+def outcomes(said):
+    ended = [one for (_, _, kind, *_), many in said.items() if kind == "episode_ended" for one in many]
+    return Counter((one["mode"], one.get("outcome")) for one in ended)
+
+
+@pytest.mark.monty  # it takes a minute
+@pytest.mark.timeout(180)
+def test_the_demo_ten_times_as_fast_has_the_outcomes_counts_and_last_values_of_the_demo(far_side, tmp_path):
+    path = tmp_path / "again.mcap"
+    with Process("record", "-o", str(path), env=far_side.environment) as recorder:
+        recorder.wait_for("recording all runs")
+        with Process("replay", str(recording_path()), "--as-new", "--speed", "10", env=far_side.environment) as replay:
+            assert replay.wait(150) == 0, replay.text
+        recorder.signal(2)
+        assert recorder.wait() == 0
+    before, after = content(recording_path()), content(path)
+    assert replay.lines[-1] == f"{sum(map(len, before.values())):,} sent"
+    assert outcomes(after) == outcomes(before)
+    assert sum(outcomes(after).values()) > 10
+    assert after.keys() == before.keys()
+    bulk = {name for name in before if name[2] == "frame"}
+    for name in before.keys() - bulk:
+        assert after[name] == before[name], name
+    # Of frames that come faster than they are encoded, the newest is shown.
+    assert {name: after[name][-1] for name in bulk} == {name: before[name][-1] for name in bulk}
+
+
+def test_what_is_no_recording_is_one_line(far_side, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("nothing of ours")
+    for path, why in ((other, "an MCAP file"), (tmp_path / "missing.mcap", "No such file")):
+        done = run("replay", str(path), "--as-new", env=far_side.environment)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert why in done.stderr
+
+
+def test_an_address_that_is_none_is_one_line(tmp_path):
+    done = run("replay", str(recording_path()), "--as-new", "--state-dir", str(tmp_path), "--bridge", "127.0.0.1:x")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
