@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 from typing import Optional, Sequence
 
-from monty_mqtt.errors import ConfigError, ServiceError
+from monty_mqtt.errors import ConfigError
 from monty_mqtt_stack.experiment import Watch, experiment_argv, experiment_name, new_run_id
-from monty_mqtt_stack.far_side import FarSideAddress, broker_of, find, parse_address
+from monty_mqtt_stack.far_side import FarSideAddress, broker_of, parse_address
 from monty_mqtt_stack.progress import make_display
 from monty_mqtt_stack.services import ZMQ_PORT, Plan
 from monty_mqtt_stack.state import StateDir
