@@ -179,14 +179,14 @@ class ZmqBroadcaster:
             time.sleep(secs)
             return 0.0
         link.wait(secs)
-        self._turnstile.run(link.ask)
+        self._turnstile.run(self._outbox.ask)
         return link.heard_at
 
     def flush(self, timeout_secs: float) -> bool:
         """Wait until the bridge has taken over everything, at most `timeout_secs`; return whether it has."""
         deadline = time.monotonic() + timeout_secs
         while self.enabled and not self._turnstile.is_entered():
-            self._turnstile.run(self._look)
+            self._turnstile.run(self._outbox.look)
             link, left_secs = self._outbox.link, deadline - time.monotonic()
             if link is None or not self._outbox.window:
                 break
@@ -267,9 +267,6 @@ class ZmqBroadcaster:
     def _mend(self) -> None:
         self._outbox.mend()
 
-    def _look(self) -> None:
-        self._outbox.pump(look=True)
-
     def _bridge_answers(self, most_secs: float) -> bool:
         """Return whether there is a bridge to flush to.
 
@@ -287,10 +284,10 @@ class ZmqBroadcaster:
 
     def _wait_for_an_answer(self, link: Link, secs: float) -> None:
         deadline = time.monotonic() + secs
-        self._turnstile.run(self._look)
+        self._turnstile.run(self._outbox.look)
         while not link.seen and time.monotonic() < deadline:
             link.wait(min(secs, _WAIT_SECS))
-            self._turnstile.run(self._look)
+            self._turnstile.run(self._outbox.look)
 
 
 def _revive(token: str, settings: Settings) -> ZmqBroadcaster:

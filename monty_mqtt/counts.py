@@ -17,7 +17,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         published: Messages that got a seq, frames and clouds not among them.
         acknowledged: Messages the bridge has taken over.
         unacknowledged: Messages still held here.
-        dropped: Messages that did not fit the window, or came when it was closed or refused.
+        dropped: Messages that fitted neither memory nor the spool, or came after the end.
+        spooled: Messages that were written into the spool file, for want of a bridge.
         bulk_published: Frames and clouds that were sent.
         bulk_dropped: Frames and clouds that were not, because the bridge was away or slow.
         errors: Telemetry errors that were counted instead of raised.
@@ -29,6 +30,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged: int = 0
     unacknowledged: int = 0
     dropped: int = 0
+    spooled: int = 0
     bulk_published: int = 0
     bulk_dropped: int = 0
     errors: int = 0

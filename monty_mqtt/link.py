@@ -64,6 +64,7 @@ class Link:
     Attributes:
         sender: Who sends.
         seen: Whether a bridge ever answered.
+        wanted: The seq that the last WELCOME asked for; None before the first.
         closed: Whether it is over.
         can_send_more: Whether the last call stopped only because it had sent as many as one call may.
         refused: Why the bridge takes nothing from us, if it said so.
@@ -77,6 +78,7 @@ class Link:
 
     def __init__(self, sender: Sender, window: Window) -> None:
         self.seen = False
+        self.wanted: Optional[int] = None
         self.closed = False
         self.can_send_more = False
         self.refused: Optional[str] = None
@@ -246,6 +248,7 @@ class Link:
 
     def _hear_welcome(self, welcome: protocol.Welcome, now: float) -> None:
         self.seen = True
+        self.wanted = welcome.next
         self._welcomed = True
         self._paused = False
         self._limit = min(_UNDER_WAY_BYTES, self._window.bound_bytes // 2)

@@ -6,11 +6,13 @@ Place in the flow: `broadcaster` calls this under its lock; `window` and `link` 
 from __future__ import annotations
 
 import logging
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Type, Union
 
 from monty_mqtt import protocol, schema
 from monty_mqtt.counts import Counts
 from monty_mqtt.sender import Sender
+from monty_mqtt.spooling import Spooling
 from monty_mqtt.stamps import Stamps
 from monty_mqtt.values import plain
 from monty_mqtt.window import Window
@@ -44,6 +46,7 @@ class Outbox:
         link: The connection; None until the first message.
         stamps: Where the messages' times come from.
         window: What the bridge has not taken over yet.
+        spooling: What of it goes into a file.
         non_finite: NaN and infinite numbers that became null in the user's calls.
         ended: Whether the End was published; later messages are only counted.
     """
@@ -54,22 +57,28 @@ class Outbox:
         self.worker = worker
         self.link: Optional[Link] = None
         self.stamps = Stamps()
-        self.window = Window(settings.window_bytes)
         self.non_finite = 0
         self.ended = False
-        self._settings = settings
         self._on_open = on_open
         self._afterwards = afterwards
         self._run = settings.run
-        self._started_unix_nanos = self.stamps.take()
+        self._sender = Sender(settings.run, worker, self.stamps.take(), settings.zmq_host, settings.zmq_port)
+        self.spooling = Spooling(
+            settings.spool_dir,
+            self._sender.header(),
+            bound_bytes=settings.spool_mib << 20,
+            window_bytes=settings.window_bytes,
+            afterwards=afterwards,
+        )
+        self.window = Window(settings.window_bytes, self.spooling.spool)
         self._bulk_published = 0
-        self._refused = 0
+        self._too_late = 0
         self._said_refused = False
 
     def take(self, kind: Type[schema.Message], buffers: Sequence[Buffer], fields: Dict[str, Any]) -> None:
         """Number a message, keep it and send what can be sent."""
-        if self.ended or (self.link is not None and self.link.refused is not None):
-            self._refused += 1
+        if self.ended:
+            self._too_late += 1
             return
         link = self.link or self._open()
         head, is_bulk = _KINDS[kind]
@@ -81,19 +90,24 @@ class Outbox:
                 frames += map(bytes, buffers)
             self.window.append(frames)
         self.pump()
-        if self.window.held_bytes > self.window.bound_bytes:
-            self.window.make_room()
 
-    def pump(self, *, look: bool = False) -> None:
-        """Read answers and send what is due. `look`: read even if that was done a moment ago."""
-        link = self.link
-        if link is None or link.closed:
-            return
-        link.pump(look=look)
-        if link.refused is not None and not self._said_refused:
-            self._said_refused = True
-            text = "the bridge at %s refuses run %r: %s"
-            self._afterwards(_log.warning, text, link.sender.endpoint, self._run, link.refused)
+    def pump(self) -> None:
+        """Read answers, send what is due, keep in the spool what waits too long."""
+        if self.link is not None and not self.link.closed:
+            self.link.pump()
+            self._settle(self.link)
+
+    def look(self) -> None:
+        """Pump, and read answers even if that was done a moment ago."""
+        if self.link is not None and not self.link.closed:
+            self.link.pump(look=True)
+            self._settle(self.link)
+
+    def ask(self) -> None:
+        """Look, and ask for a sign of life even where nothing is under way."""
+        if self.link is not None and not self.link.closed:
+            self.link.ask()
+            self._settle(self.link)
 
     def end(self, status: str, errors: int) -> None:
         """Publish the End, unless nothing was ever published; `errors` are the caller's own."""
@@ -112,19 +126,19 @@ class Outbox:
         self.ended = True
 
     def shut(self) -> None:
-        """Close the link and say what is lost."""
-        link, left = self.link, self.window.waiting
-        if link is None:
+        """Put what is left into the spool, close, and say where it is."""
+        link = self.link
+        if link is None or link.closed:
             return
+        lost = self.spooling.finish(self.window)
+        kept = self.window.waiting - lost
         link.close()
-        if not left or link.refused is not None:
-            return
-        if link.seen:
-            text = "run %r: %d messages are lost: the bridge did not take them in time"
-            self._afterwards(_log.error, text, self._run, left)
-        else:
-            text = "run %r: %d messages are lost: no bridge at %s"
-            self._afterwards(_log.warning, text, self._run, left, link.sender.endpoint)
+        if kept:
+            text = "run %r: %d messages wait in a file, because %s; send them with: monty-mqtt replay %s"
+            self._afterwards(_log.warning, text, self._run, kept, _why(link), quote(str(self.spooling.spool.path)))
+        if lost:
+            level = _log.error if link.seen else _log.warning
+            self._afterwards(level, "run %r: %d messages are lost: %s", self._run, lost, _why(link))
 
     def mend(self) -> None:
         """Put right what Ctrl+C may have torn: half a message on the socket, half a step in the window."""
@@ -144,20 +158,30 @@ class Outbox:
             published=window.next_seq,
             acknowledged=acknowledged,
             unacknowledged=window.next_seq - window.dropped - acknowledged,
-            dropped=window.dropped + self._refused,
+            dropped=window.dropped + self._too_late,
             bulk_published=self._bulk_published,
             bulk_dropped=link.bulk_dropped if link else 0,
-            errors=errors + (link.errors if link else 0),
+            errors=errors + self.spooling.errors + (link.errors if link else 0),
+            spooled=self.spooling.written,
             non_finite=self.non_finite,
             bridge_seen=link is not None and link.seen,
         )
 
+    def _settle(self, link: Link) -> None:
+        window = self.window
+        if self.spooling.is_due(window):
+            self.spooling.step(window)
+        if window.held_bytes > window.bound_bytes:
+            window.make_room()
+        if link.refused is not None and not self._said_refused:
+            self._said_refused = True
+            text = "the bridge at %s refuses run %r: %s"
+            self._afterwards(_log.warning, text, link.sender.endpoint, self._run, link.refused)
+
     def _open(self) -> Link:
         from monty_mqtt.link import Link  # noqa: PLC0415 - zmq takes 40 ms; who disabled us needs none
 
-        settings = self._settings
-        sender = Sender(self._run, self.worker, self._started_unix_nanos, settings.zmq_host, settings.zmq_port)
-        self.link = Link(sender, self.window)
+        self.link = Link(self._sender, self.window)
         self._on_open()
         return self.link
 
@@ -176,3 +200,9 @@ class Outbox:
             fields, non_finite = plain(fields)
             self.non_finite += non_finite
             return schema.encode(kind(run=self._run, worker=self.worker, seq=seq, time_unix_nanos=stamp, **fields))
+
+
+def _why(link: Link) -> str:
+    if link.refused is not None:
+        return "the bridge refuses them"
+    return "the bridge did not take them in time" if link.seen else f"there is no bridge at {link.sender.endpoint}"

@@ -11,6 +11,7 @@ from typing import List, NamedTuple
 
 from monty_mqtt import protocol
 from monty_mqtt.schema import SCHEMA_VERSION
+from monty_mqtt.spool import Header
 
 __all__ = ["Sender"]
 
@@ -22,7 +23,8 @@ host that does not answer to what it does not like."""
 class Sender(NamedTuple):
     """One worker in one process.
 
-    `started_unix_nanos` tells apart two that use the same names one after the other.
+    `started_unix_nanos` tells apart two that use the same names one after the other. `replayed`: what it sends does not
+    happen now, somebody restores it.
     """
 
     run: str
@@ -30,11 +32,23 @@ class Sender(NamedTuple):
     started_unix_nanos: int
     host: str
     port: int
+    replayed: bool = False
 
     @property
     def endpoint(self) -> str:
         """The bridge's address as ZMQ wants it."""
         return f"tcp://[{self.host}]:{self.port}" if ":" in self.host else f"tcp://{self.host}:{self.port}"
+
+    def header(self) -> Header:
+        """Return what its spool file says of it."""
+        return Header(
+            schema_version=SCHEMA_VERSION,
+            run=self.run,
+            worker=self.worker,
+            started_unix_nanos=self.started_unix_nanos,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+        )
 
     def hello(self, base: int, bulk_base: int) -> List[bytes]:
         """Return the frames of a HELLO."""
@@ -47,6 +61,7 @@ class Sender(NamedTuple):
             pid=os.getpid(),
             host=socket.gethostname(),
             started_unix_nanos=self.started_unix_nanos,
+            replayed=self.replayed,
         )
         return protocol.encode_up(hello)
 

@@ -110,7 +110,7 @@ def _port_from_environment(enabled: bool) -> int:  # noqa: FBT001 - private
 
 def _absolute(path: Any) -> Any:
     """Return the directory's path, whatever becomes the working directory later; `check` looks at what is none."""
-    if not isinstance(path, str) or not path:
+    if not isinstance(path, str) or not path or "\0" in path:
         return path
     try:
         return str(Path(path).expanduser().absolute())

@@ -14,7 +14,6 @@ the process. A record that was cut in the middle is recognised by its length and
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import struct
 import zlib
@@ -29,7 +28,7 @@ from monty_mqtt.errors import ConfigError
 from monty_mqtt.protocol import LARGEST_FRAME_BYTES
 from monty_mqtt.window import Numbered
 
-__all__ = ["Header", "Record", "Spool", "path_of", "read_header", "read_records"]
+__all__ = ["Header", "Record", "Spool", "path_of", "read_header", "read_records", "record_bytes"]
 
 _MAGIC = b"monty-mqtt spool 1 "
 _LONGEST_HEADER_BYTES = 64 << 10
@@ -105,6 +104,11 @@ def read_records(fd: int, offset: int) -> List[Record]:
     return records
 
 
+def record_bytes(frames: Sequence[bytes]) -> int:
+    """Return the size of the record of such a message."""
+    return _HEAD.size + 4 * len(frames) + sum(map(len, frames))
+
+
 class Spool:
     """One sender's file, from its first message to its removal; may begin anew after that. Not thread-safe.
 
@@ -130,6 +134,11 @@ class Spool:
     def is_open(self) -> bool:
         """Whether there is a file."""
         return self._fd is not None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the open file still has its name: nobody removed it."""
+        return self._fd is not None and os.fstat(self._fd).st_nlink > 0
 
     @property
     def size(self) -> int:
@@ -189,7 +198,7 @@ class Spool:
         """
         if self._fd is None:
             return
-        exists = os.fstat(self._fd).st_nlink
+        exists = self.exists
         self.close()  # first: on NFS the directory is not empty before
         if exists:
             path = self.path
@@ -268,4 +277,6 @@ def _file_name(name: str) -> str:
     escaped = quote(name, safe="").replace(".", "%2E")
     if len(escaped) <= _LONGEST_NAME_BYTES:
         return escaped
-    return f"{escaped[:_LONGEST_NAME_BYTES]}-{hashlib.sha256(escaped.encode()).hexdigest()[:16]}"
+    from hashlib import sha256  # noqa: PLC0415 - as above
+
+    return f"{escaped[:_LONGEST_NAME_BYTES]}-{sha256(escaped.encode()).hexdigest()[:16]}"

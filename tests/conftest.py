@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +21,9 @@ from monty_mqtt.errors import AbortRequested
 from monty_mqtt_stack.state import Endpoint, StateDir
 
 os.environ.setdefault("WANDB_MODE", "disabled")
+
+os.environ["MONTY_MQTT_STATE_DIR"] = tempfile.mkdtemp(prefix="monty-mqtt-tests-")
+"""What a test does not say otherwise, spool files above all, stays out of the home of whoever runs it."""
 
 
 class FarSide(NamedTuple):
@@ -81,6 +86,10 @@ def live_run(far_side: FarSide) -> Iterator[ZmqBroadcaster]:
         done.set()
         commands.abort_reason = "the test is over"  # ends a pause that was left
         thread.join(10)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["MONTY_MQTT_STATE_DIR"], ignore_errors=True)
 
 
 def pytest_report_header() -> str:

@@ -217,7 +217,7 @@ def test_what_is_too_large_for_any_bridge_is_dropped_not_sent(router, lenient, c
 
 
 def test_beyond_the_window_the_oldest_leave_a_counted_tombstone(router):
-    b = ZmqBroadcaster(run="x", zmq_port=router.port, strict=True, window_bytes=128 << 10)
+    b = ZmqBroadcaster(run="x", zmq_port=router.port, strict=True, window_bytes=128 << 10, spool_mib=0)
     router.deaf = True
     for number in range(1000):
         b.publish_data("d", "x" * 1000)
@@ -245,10 +245,11 @@ def test_a_refusal_stops_sending_and_is_said_once(router, caplog):
     started = time.monotonic()
     b.close()
     assert time.monotonic() - started < 1
-    assert [record.message for record in caplog.records if "refuses" in record.message] == [
+    assert [record.message for record in caplog.records if "refuses run" in record.message] == [
         f"the bridge at tcp://127.0.0.1:{router.port} refuses run 'x': this bridge speaks schema 7"
     ]
-    assert b.counts.dropped == 101
+    assert (b.counts.dropped, b.counts.unacknowledged) == (0, 102)
+    assert "102 messages wait in a file, because the bridge refuses them; send them with: " in caplog.text
     assert len(router.hellos) == 1
 
 
@@ -374,7 +375,10 @@ def test_without_a_bridge_nothing_is_waited_for(caplog):
     assert sorted(costs)[10] < 0.05, costs
     assert (b.counts.bridge_seen, b.counts.unacknowledged) == (False, 54)
     assert caplog.records[-1].levelno == logging.WARNING
-    assert caplog.records[-1].message == f"run 'x': 54 messages are lost: no bridge at tcp://127.0.0.1:{port}"
+    assert caplog.records[-1].message == (
+        f"run 'x': 54 messages wait in a file, because there is no bridge at tcp://127.0.0.1:{port}; "
+        f"send them with: monty-mqtt replay {b._outbox.spooling.spool.path}"
+    )
 
 
 def test_a_bridge_that_is_there_gets_all_of_a_very_short_process(router):

@@ -1,0 +1,131 @@
+"""When what was published goes into the spool, and when its file may go.
+
+Place in the flow: `outbox` takes a step here with each message; the `window` says what is not in the file yet. Nothing
+is written while a bridge acknowledges in time what it gets.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Callable
+
+from monty_mqtt.spool import Header, Spool, record_bytes
+from monty_mqtt.window import Window
+
+__all__ = ["Spooling"]
+
+_HELD_BYTES = 8 << 20
+"""What is held beyond this, or half the window, goes into the file, whether the bridge is away or only slow."""
+
+_OLD_SECS = 0.5
+"""So does everything, while something has waited longer than this: a bridge that is there acknowledges within 50 ms.
+What is checked is whether all that was there at one moment is acknowledged by another, so up to twice this may pass."""
+
+_WRITES_A_CALL = 64
+_BYTES_A_CALL = 1 << 20
+"""At most so much of what waits is written by one call; a single larger message all the same."""
+
+_SHRINK_BYTES = 16 << 20
+_RETRY_SECS = 1.0
+"""A disk that is full is asked again so often."""
+
+_log = logging.getLogger(__name__)
+
+
+class Spooling:
+    """One worker's spool over the life of its broadcaster. Not thread-safe. Nothing here raises OSError.
+
+    Args:
+        directory: Where spool files are; empty: nothing is ever written.
+        header: Who sends.
+        bound_bytes: Bound of the file; 0: nothing is ever written.
+        window_bytes: Bound of the window.
+        afterwards: Runs what it is given when the broadcaster's lock is free again.
+
+    Attributes:
+        spool: The file.
+        errors: How often it could not be written.
+        written: Messages that were written.
+    """
+
+    def __init__(
+        self, directory: str, header: Header, *, bound_bytes: int, window_bytes: int, afterwards: Callable[..., None]
+    ) -> None:
+        self.spool = Spool(Path(directory), header)
+        self.errors = 0
+        self.written = 0
+        self._bound_bytes = bound_bytes if directory else 0
+        self._held_bytes = min(_HELD_BYTES, window_bytes // 2)
+        self._afterwards = afterwards
+        self._run = header.run
+        self._said = ""
+        self._mark = 0
+        self._mark_at = 0.0
+        self._retry_at = 0.0
+
+    def is_due(self, window: Window) -> bool:
+        """Return whether there is something to do."""
+        if not self._bound_bytes:
+            return False
+        if window.base >= self._mark:
+            self._mark, self._mark_at = window.next_seq, time.monotonic()
+        return self.spool.is_open or self._must_write(window)
+
+    def step(self, window: Window) -> None:
+        """Write a little of what is due, or take away a little of what is not needed any more."""
+        spool = self.spool
+        if spool.is_open and window.base > spool.last:
+            self._try(lambda: spool.shrink(_SHRINK_BYTES))
+        elif self._must_write(window):
+            self._write(window)
+
+    def finish(self, window: Window) -> int:
+        """Write all that is left, and close the file; return how many messages are neither with a bridge nor in it."""
+        if not self._bound_bytes:
+            return window.waiting
+        spool = self.spool
+        if not window.waiting:
+            self._try(spool.remove)
+            return 0
+        self._retry_at = 0.0
+        while self._write(window):
+            pass
+        if spool.is_open and not spool.exists:
+            return window.waiting
+        self._try(spool.close)
+        return len(window.after(spool.last, most=window.waiting, most_bytes=window.held_bytes + 1))
+
+    def _must_write(self, window: Window) -> bool:
+        return window.held_bytes > self._held_bytes or time.monotonic() - self._mark_at > _OLD_SECS
+
+    def _write(self, window: Window) -> bool:
+        """Write a little; return whether there was something, and it could be written."""
+        spool = self.spool
+        messages = window.after(spool.last, most=_WRITES_A_CALL, most_bytes=_BYTES_A_CALL)
+        if not messages or time.monotonic() < self._retry_at:
+            return False
+        if spool.size + sum(record_bytes(frames) for _, frames in messages) > self._bound_bytes:
+            self._say(f"it has the {self._bound_bytes >> 20} MiB that it may have")
+            return False
+        if not self._try(lambda: spool.write(messages)):
+            return False
+        self.written += len(messages)
+        return True
+
+    def _try(self, call: Callable[[], None]) -> bool:
+        try:
+            call()
+        except OSError as error:
+            self.errors += 1
+            self._retry_at = time.monotonic() + _RETRY_SECS
+            self._say(str(error.strerror or error))
+            return False
+        return True
+
+    def _say(self, why: str) -> None:
+        if why != self._said:
+            self._said = why
+            text = "run %r: cannot write %s: %s; what no bridge takes is kept in memory alone"
+            self._afterwards(_log.error, text, self._run, self.spool.path, why)
