@@ -24,7 +24,8 @@ from monty_mqtt.errors import DecodeError
 from monty_mqtt_bridge import buffers
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.journal import DROPPED, HELLO, Journal, Row
+from monty_mqtt_bridge.journal import Journal
+from monty_mqtt_bridge.rows import DROPPED, HELLO, Row
 from monty_mqtt_bridge.workers import Worker, label
 
 __all__ = ["Feeder", "Receipt", "Target"]

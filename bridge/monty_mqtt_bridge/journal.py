@@ -14,21 +14,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import Any
 
 from monty_mqtt import schema
 from monty_mqtt.protocol import Hello
 from monty_mqtt_bridge import journal_file
+from monty_mqtt_bridge.rows import Kept, Row, buffers_of, row_values, sender_values, worker_of
 from monty_mqtt_bridge.workers import Key, Worker, Workers
 
-__all__ = ["DROPPED", "HELLO", "Journal", "Kept", "Row"]
+__all__ = ["Journal"]
 
 logger = logging.getLogger(__name__)
-
-HELLO, DROPPED = "hello", "dropped"
-"""Rows that are no message: a life begins; seqs that will never come."""
 
 _READ_ROWS = 256
 _READ_BYTES = 4 << 20
@@ -40,52 +36,6 @@ _PUT_SENDER = "INSERT OR REPLACE INTO senders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?,
 _PUT_RETAINED = "INSERT OR REPLACE INTO retained VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PUT_KEPT = "INSERT OR REPLACE INTO kept VALUES (?, ?)"
 _FED = "fed"
-
-
-class Row(msgspec.Struct, gc=False):
-    """One event.
-
-    Attributes:
-        id: Its number; grows by one.
-        worker: Whose it is.
-        kind: Kind of the message, `HELLO` or `DROPPED`.
-        payload: Its JSON.
-        buffers: Its buffers.
-        received_unix_nanos: When it was accepted.
-        restored: It came from somebody who restores, not from the experiment.
-        message: It decoded, where it has not been on disk.
-    """
-
-    id: int
-    worker: Worker
-    kind: str
-    payload: bytes
-    buffers: Sequence[bytes]
-    received_unix_nanos: int
-    restored: bool
-    message: schema.Message | None = None
-
-    @property
-    def bulk(self) -> bool:
-        """Whether it may be dropped for want of room."""
-        return self.kind in schema.BULK_KINDS
-
-    @property
-    def size(self) -> int:
-        """Bytes of what it carries."""
-        return len(self.payload) + sum(map(len, self.buffers))
-
-
-class Kept(NamedTuple):
-    """A retained topic as the journal has it; without payload where only its name matters."""
-
-    topic: str
-    run: str
-    worker: str
-    seq: int
-    time_unix_nanos: int
-    started_unix_nanos: int
-    payload: bytes | None
 
 
 class Journal:
@@ -149,10 +99,9 @@ class Journal:
         """Note what is retained on a topic."""
         self._retained[kept.topic] = kept
 
-    def keep(self, name: str, value: bytes) -> bool:
-        """Keep a value under a name, at once; return whether it is on disk. `kept` gives it back."""
+    def keep(self, name: str, value: bytes) -> None:
+        """Keep a value under a name, from the next `commit` on; `kept` gives it back."""
         self._kept[name] = value
-        return self.commit()
 
     def kept(self, name: str) -> bytes:
         """Return what was kept under a name, empty if nothing was."""
@@ -191,8 +140,7 @@ class Journal:
         query = "SELECT id, sender, kind, payload, buffers, received_unix_nanos, restored FROM messages WHERE id > ?"
         for one in self._connection.execute(f"{query} ORDER BY id LIMIT {_READ_ROWS}", (after,)):
             worker = self._worker(one[1])
-            buffers = msgspec.msgpack.decode(one[4], type=list[bytes]) if one[4] else ()
-            rows.append(Row(one[0], worker, one[2], one[3], buffers, one[5], bool(one[6])))
+            rows.append(Row(one[0], worker, one[2], one[3], buffers_of(one[4]), one[5], bool(one[6])))
             size += rows[-1].size
             if size > _READ_BYTES:
                 break
@@ -219,8 +167,8 @@ class Journal:
         self._connection.close()
 
     def _write(self, connection: sqlite3.Connection) -> int:
-        connection.executemany(_PUT_ROW, map(_row_values, self.pending))
-        connection.executemany(_PUT_SENDER, map(_sender_values, self.workers.changed))
+        connection.executemany(_PUT_ROW, map(row_values, self.pending))
+        connection.executemany(_PUT_SENDER, map(sender_values, self.workers.changed))
         connection.executemany(_PUT_RETAINED, self._retained.values())
         fed = {} if self.fed == self._fed_written else {_FED: str(self.fed).encode()}
         connection.executemany(_PUT_KEPT, {**self._kept, **fed}.items())
@@ -266,47 +214,14 @@ class Journal:
     def _find(self, hello: Hello) -> Worker | None:
         query = "SELECT * FROM senders WHERE run = ? AND worker = ? AND ? IN (0, started_unix_nanos) ORDER BY id DESC"
         found = self._connection.execute(query, (hello.run, hello.worker, hello.started_unix_nanos)).fetchone()
-        return _worker_of(found) if found else None
+        return worker_of(found) if found else None
 
     def _worker(self, number: int) -> Worker:
         if number not in self.workers.by_id:
-            worker = _worker_of(self._one("SELECT * FROM senders WHERE id = ?", number))
+            worker = worker_of(self._one("SELECT * FROM senders WHERE id = ?", number))
             worker.gone_at = self._clock()
             self.workers.add(worker)
         return self.workers.by_id[number]
 
     def _one(self, query: str, *values: object) -> Any:
         return self._connection.execute(query, values).fetchone()
-
-
-def _row_values(row: Row) -> tuple[object, ...]:
-    buffers = msgspec.msgpack.encode(row.buffers) if row.buffers else None
-    return (
-        *(row.id, row.worker.id, row.kind, row.bulk, row.restored),
-        *(row.received_unix_nanos, row.payload, buffers),
-    )
-
-
-def _sender_values(worker: Worker) -> tuple[object, ...]:
-    return (
-        *(worker.id, *worker.key, worker.started_unix_nanos, worker.next, worker.bulk_next),
-        *(worker.lost, worker.dropped, worker.ended, worker.real),
-        *(worker.fed_seq, worker.last_row, worker.heard_unix_nanos),
-    )
-
-
-def _worker_of(found: Sequence[Any]) -> Worker:
-    number, run, name, started, position, bulk_next = found[:6]
-    hello = Hello(
-        schema_version=schema.SCHEMA_VERSION,
-        run=run,
-        worker=name,
-        base=position,
-        bulk_base=bulk_next,
-        started_unix_nanos=started,
-    )
-    worker = Worker(hello)
-    worker.id = number
-    worker.lost, worker.dropped, worker.ended, worker.real = found[6], found[7], bool(found[8]), bool(found[9])
-    worker.fed_seq, worker.last_row, worker.heard_unix_nanos = found[10:]
-    return worker

@@ -1,7 +1,7 @@
 """What happens to each message between the journal and MQTT.
 
-Place in the flow: between `feeder` and `publisher`, in their thread; it holds everything that knows more than one
-message: batches, retained topics, liveness, commands, images.
+Place in the flow: `feeder` gives it rows -> it has them published by `outlet`, and derives from them who lives.
+Commands from the broker pass through here on their way back.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ import msgspec
 from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
 from monty_mqtt_bridge import health, lines
-from monty_mqtt_bridge.batches import Batch, Batches
 from monty_mqtt_bridge.commands import Commands
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.encoder import ENCODED_AT_ONCE, Encoder
-from monty_mqtt_bridge.fanout import Outgoing, fan_out
+from monty_mqtt_bridge.fanout import Outgoing
 from monty_mqtt_bridge.feeder import Feeder, Receipt
-from monty_mqtt_bridge.journal import HELLO, Journal, Kept, Row
-from monty_mqtt_bridge.line_protocol import Misfits
-from monty_mqtt_bridge.liveness import LIVE_STATUSES, REMEMBERED_NANOS, Life, Liveness
-from monty_mqtt_bridge.retained import RetainedTopics, Stamp
+from monty_mqtt_bridge.journal import Journal
+from monty_mqtt_bridge.liveness import REMEMBERED_NANOS, Life, Liveness
+from monty_mqtt_bridge.outlet import Outlet
+from monty_mqtt_bridge.retained import Stamp
+from monty_mqtt_bridge.rows import HELLO, Row
 from monty_mqtt_bridge.session import Incoming
 from monty_mqtt_bridge.workers import Key, Worker, label
 
@@ -40,6 +39,7 @@ __all__ = ["Pipeline"]
 logger = logging.getLogger(__name__)
 
 _HEALTH_SECS = 1.0
+_COMMANDS = "commands"
 
 _ENOUGH_QUEUED = 500
 _ENOUGH_BYTES = 16 << 20
@@ -74,21 +74,18 @@ class Pipeline:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
-        self.encoder = Encoder(wake)
         self.journal = journal
+        self.outlet = Outlet(config, counts, journal, wake, clock)
         self._config, self._counts, self._clock, self._wall = config, counts, clock, wall
         self._last_stamp = 0
         now = clock()
         self._started = self._health_at = now
         self._rates = health.Rates(now)
         self._complaints = Complaints(logger, clock)
-        self._misfits = Misfits()
-        self._batches = Batches()
-        self._retained = RetainedTopics()
         self._liveness = Liveness(now)
         self._commands = Commands(self._liveness.lives)
-        self._experiments: dict[Key, str] = {}
         self._recalled: set[Key] = set()
+        self._commands.load(journal.kept(_COMMANDS))
         for worker in journal.unfinished(wall() - REMEMBERED_NANOS):
             self._recall(worker)
 
@@ -96,12 +93,11 @@ class Pipeline:
 
     def has_room(self) -> bool:
         """Return whether the broker keeps up."""
-        publisher = self.publisher
-        return publisher.online and publisher.queued < _ENOUGH_QUEUED and publisher.pending_bytes < _ENOUGH_BYTES
+        return self.outlet.has_room()
 
     def has_room_for_bulk(self) -> bool:
         """Return whether a frame that was waiting would be published, and not give way to the next one."""
-        return self.encoder.waiting() < ENCODED_AT_ONCE
+        return self.outlet.has_room_for_bulk()
 
     def feed(self, row: Row, receipt: Receipt, *, again: bool) -> None:
         """Publish a row of the journal; `again`: it was before, and nothing is derived from it."""
@@ -109,23 +105,26 @@ class Pipeline:
         if worker.key not in self._recalled:
             self._recall(worker)
         if message is not None:
-            self._publish(row, message, receipt)
+            self.outlet.publish(row, message, receipt)
+        if isinstance(message, schema.CommandResult):
+            self._commands.answered(message)
         if again or row.restored:
             return
         if row.kind == HELLO:
             self._begin(worker)
         elif message is not None and type(message) in _SIGNS_OF_LIFE:
             for status in self._liveness.heard(message, self._clock(), self._stamp()):
-                self._say(status)
+                self.outlet.say(status)
 
     def joined(self, worker: Worker, *, begins: bool) -> None:
         """Greet a worker that came, or came back."""
         if worker.restoring:
             return
         if not begins:
-            self._recall(worker)
+            if worker.key not in self._recalled:
+                self._recall(worker)
             for status in self._liveness.returned(worker, self._stamp()):
-                self._say(status)
+                self.outlet.say(status)
         for standing in self._commands.standing(worker.key[0]):
             self.receiver.say(worker, standing)
 
@@ -147,38 +146,25 @@ class Pipeline:
         """Tell a broker that may have forgotten everything what is retained of the workers that live."""
         for life in self._liveness.lives.values():
             if life.live:
-                for outgoing in self._retained.latest(life.key):
-                    self.publisher.put(outgoing)
+                self.outlet.put_again(life.key)
         self.feeder.rewind()
 
     # The loop's turns
 
     def tick(self, now: float) -> None:
         """Do what is due."""
-        for encoded in self.encoder.take():
-            frame, outgoing = encoded
-            if len(outgoing.payload) + len(outgoing.topic) > self._config.mqtt_max_packet_bytes:
-                self._counts.images_dropped += 1
-            else:
-                worker = self.journal.workers.newest.get((frame.run, frame.worker))
-                self._put(self._retain(frame, outgoing, worker), None)
-        for batch in self._batches.due(now):
-            self._put_batch(batch)
+        self.outlet.tick(now)
         if now >= self._health_at:
             self._health_at = now + _HEALTH_SECS
             self._each_second(now)
 
-    def flush(self) -> None:
-        """Publish all lines that wait."""
-        for batch in self._batches.flush():
-            self._put_batch(batch)
-
     def next_due(self) -> float:
         """Return when `tick` has something to do, monotonic seconds."""
-        return min(self._health_at, self._batches.next_due())
+        return min(self._health_at, self.outlet.next_due())
 
     def _each_second(self, now: float) -> None:
         self.publisher.keep_alive()
+        self._keep_commands()
         online = self.publisher.online
         if not online or self.receiver.intake.full:  # nobody can be heard
             self._liveness.excuse(now)
@@ -190,12 +176,12 @@ class Pipeline:
         for status in self._liveness.tick(now, self._stamp(), self.journal.fed):
             who = label(status.run, status.worker)
             logger.warning("%s: %s%s", who, status.status, " (stalled)" * status.stalled)
-            self._say(status)
+            self.outlet.say(status)
         self._publish_health(now)
 
     def _publish_health(self, now: float) -> None:
-        self._counts.images_dropped += self.encoder.take_dropped()
-        self._counts.misfits = self._misfits.count
+        self._counts.images_dropped += self.outlet.encoder.take_dropped()
+        self._counts.misfits = self.outlet.misfits.count
         live = [life for life in self._liveness.lives.values() if life.live]
         values = health.snapshot(
             self._counts,
@@ -205,18 +191,18 @@ class Pipeline:
             queued=self.publisher.queued,
             in_flight=self.publisher.in_flight,
             pending_bytes=self.publisher.pending_bytes,
-            images_waiting=self.encoder.waiting(),
+            images_waiting=self.outlet.encoder.waiting(),
             **self._rates.since_last(self._counts, now),
         )
         topic = topics.bridge_topic(self._config.bridge_id, "health")
         self.publisher.put(Outgoing(topic, msgspec.json.encode(values), 1, False))  # noqa: FBT003
-        line = lines.bridge_health(self._config.bridge_id, values, values["time_unix_nanos"], self._misfits)
-        self._batch(self._config.bridge_id, [line] if line else [], None)
+        line = lines.bridge_health(self._config.bridge_id, values, values["time_unix_nanos"], self.outlet.misfits)
+        self.outlet.put_lines(self._config.bridge_id, [line] if line else [])
         for life in self._liveness.lives.values():
             if life.live or life.reported != life.word:  # also once when it is over: alerts read only this
                 life.reported = life.word
                 line = self._run_health(life, now)
-                self._batch(life.key[0], [line] if line else [], None)
+                self.outlet.put_lines(life.key[0], [line] if line else [])
 
     def _run_health(self, life: Life, now: float) -> str | None:
         values = {
@@ -227,13 +213,9 @@ class Pipeline:
             "dropped": life.worker.dropped if life.worker else 0,
         }
         run, worker = life.key
-        return lines.run_health(run, worker, self._experiments.get(life.key), values, self._stamp(), self._misfits)
-
-    def _learn(self, message: schema.Message) -> None:
-        if isinstance(message, schema.Info) and message.experiment:
-            self._experiments[message.run, message.worker] = message.experiment
-        elif isinstance(message, schema.CommandResult):
-            self._commands.answered(message)
+        return lines.run_health(
+            run, worker, self.outlet.experiments.get(life.key), values, self._stamp(), self.outlet.misfits
+        )
 
     def _forget(self, key: Key) -> None:
         workers = [one for one in self.journal.workers.by_id.values() if one.key == key]
@@ -242,84 +224,17 @@ class Pipeline:
         for worker in workers:
             self.journal.workers.forget(worker)
         self._recalled.discard(key)
-        self._retained.forget(key)
-        self._experiments.pop(key, None)
+        self.outlet.forget(key)
 
     def _begin(self, worker: Worker) -> None:
-        self._retained.forget_before(worker.key, worker.started_unix_nanos)
+        self.outlet.retained.forget_before(worker.key, worker.started_unix_nanos)
         for status in self._liveness.joined(worker, self._stamp()):
-            self._say(status)
-
-    def _publish(self, row: Row, message: schema.Message, receipt: Receipt) -> None:
-        """Publish a message in all its forms."""
-        if isinstance(message, schema.Frame):
-            self.encoder.submit(message, row.buffers[0])
-            return
-        try:
-            outgoing = fan_out(message, row.payload, row.buffers, most_bytes=self._config.mqtt_max_packet_bytes)
-        except DecodeError as error:
-            self._counts.refused += 1
-            self._complaints.say("unpublishable", "%s: %s", label(*row.worker.key), error)
-            return
-        if type(message) in _TELLING:
-            self._learn(message)
-        for one in outgoing:
-            if one.retain:
-                self._put(self._retain(message, one, row.worker, restored=row.restored), receipt)
-            else:
-                self._put(one, receipt)
-        self._put_lines(message, receipt)
-
-    def _retain(
-        self, message: schema.Message, outgoing: Outgoing, worker: Worker | None, *, restored: bool = False
-    ) -> Outgoing:
-        """Return a retained message as it is to be sent, and have the journal keep it if it stays retained."""
-        if restored and isinstance(message, schema.Status) and message.status in LIVE_STATUSES:
-            return outgoing._replace(retain=False)  # it was so once; nobody would ever take it back
-        started = worker.started_unix_nanos if worker else 0
-        stamp = Stamp(message.seq, message.time_unix_nanos, started)
-        outgoing = self._retained.pass_through((message.run, message.worker), stamp, outgoing)
-        if outgoing.retain:
-            payload = outgoing.payload if outgoing.qos else None
-            self.journal.retain(Kept(outgoing.topic, message.run, message.worker, *stamp, payload))
-        return outgoing
-
-    def _put(self, outgoing: Outgoing, receipt: Receipt | None) -> None:
-        if receipt is None or not outgoing.qos:
-            self.publisher.put(outgoing)
-        else:
-            receipt.open += 1
-            self.publisher.put(outgoing, (receipt,))
-
-    def _put_lines(self, message: schema.Message, receipt: Receipt | None, *, by_bridge: bool = False) -> None:
-        experiment = self._experiments.get((message.run, message.worker))
-        misfits = self._misfits.count
-        made = lines.lines_of(message, experiment, self._misfits, by_bridge=by_bridge)
-        if self._misfits.count > misfits:
-            text = "%s.%s: %r does not fit its field in InfluxDB and is left out"
-            self._complaints.say("misfit", text, *self._misfits.last)
-        self._batch(message.run, made, receipt)
-        if isinstance(message, schema.End):  # its sender waits for the acknowledgement
-            for batch in self._batches.flush(message.run):
-                self._put_batch(batch)
-
-    def _batch(self, run: str, made: list[str], receipt: Receipt | None) -> None:
-        self._counts.points += len(made)
-        for batch in self._batches.add(run, made, receipt, self._clock()):
-            self._put_batch(batch)
-
-    def _put_batch(self, batch: Batch) -> None:
-        self.publisher.put(batch.outgoing, batch.receipts)
-
-    def _say(self, status: schema.Status) -> None:
-        """Publish a status of the bridge's own making."""
-        topic, qos, retain = topics.of_message(status)
-        worker = self.journal.workers.newest.get((status.run, status.worker))
-        self._put(self._retain(status, Outgoing(topic, schema.encode(status), qos, retain), worker), None)
-        self._put_lines(status, None, by_bridge=True)
+            self.outlet.say(status)
 
     def _command(self, incoming: Incoming) -> None:
         decision = self._commands.decide(incoming, self._wall())
+        self._keep_commands()
+        self.journal.commit()  # before anybody obeys: after a restart it must not be passed on a second time
         for key in decision.targets:
             worker = self.journal.workers.newest.get(key)
             if worker is not None and decision.command is not None:
@@ -330,32 +245,36 @@ class Pipeline:
             if result.status == "refused":
                 self._counts.refused += 1
                 self._complaints.say("command", "refused a command on %s: %s", incoming.topic[:200], result.detail)
-            topic, qos, retain = topics.of_message(result)
-            self.publisher.put(Outgoing(topic, schema.encode(result), qos, retain))
+            self.outlet.answer(result)
+
+    def _keep_commands(self) -> None:
+        if self._commands.changed:
+            self.journal.keep(_COMMANDS, self._commands.save())
 
     def _recall(self, worker: Worker) -> None:
-        """Have at hand what the journal knows of a worker."""
+        """Have at hand what the journal knows of the workers of a name."""
         self._recalled.add(worker.key)
         for kept in self.journal.retained_of(worker.key):
             latest = None if kept.payload is None else Outgoing(kept.topic, kept.payload, 1, True)  # noqa: FBT003
             stamp = Stamp(kept.seq, kept.time_unix_nanos, kept.started_unix_nanos)
-            self._retained.seen(worker.key, kept.topic, stamp, latest)
-            self._remember(kept.payload or b"", worker)
+            self.outlet.retained.seen(worker.key, kept.topic, stamp, latest)
+            self._remember(kept.payload or b"", worker if worker.real else None)
 
     def _seen(self, incoming: Incoming) -> None:
         """Take in what the broker has retained."""
         message = self._remember(incoming.payload, None)
         if message is not None:
             stamp = Stamp(message.seq, message.time_unix_nanos)
-            self._retained.seen((message.run, message.worker), incoming.topic, stamp)
+            self.outlet.retained.seen((message.run, message.worker), incoming.topic, stamp)
 
     def _remember(self, payload: bytes, worker: Worker | None) -> schema.Message | None:
         try:
             message: schema.Message = schema.decode(payload)
         except DecodeError:  # a model, or nothing any more
             return None
-        self._learn(message)
-        if isinstance(message, schema.Status):
+        if isinstance(message, schema.Info):
+            self.outlet.learn(message)
+        elif isinstance(message, schema.Status):
             self._liveness.remember(message, worker)
         return message
 

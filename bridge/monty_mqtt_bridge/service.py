@@ -91,12 +91,14 @@ class Bridge:
             stack.callback(journal.close)
             pipeline = Pipeline(self._config, self.counts, journal, self._wake_up.set)
             pipeline.feeder = Feeder(journal, pipeline, self.counts)
-            pipeline.publisher = Publisher(self._config, pipeline, self.counts, self._wake_up.set)
+            pipeline.publisher = pipeline.outlet.publisher = Publisher(
+                self._config, pipeline, self.counts, self._wake_up.set
+            )
             stack.callback(pipeline.publisher.close)
             pipeline.receiver = Receiver(self._config, pipeline.feeder, journal.workers, self.counts)
             stack.callback(pipeline.receiver.close)
             self.zmq_port = pipeline.receiver.port
-            stack.enter_context(pipeline.encoder)
+            stack.enter_context(pipeline.outlet.encoder)
             self._serve(pipeline)
 
     def _run_in_thread(self) -> None:
@@ -113,7 +115,7 @@ class Bridge:
             if pipeline.publisher.ready and not self._started.is_set():
                 self._announce()
         deadline = time.monotonic() + self._config.drain_secs
-        pipeline.flush()
+        pipeline.outlet.flush()
         while pipeline.publisher.online and time.monotonic() < deadline:
             if not pipeline.publisher.queued and not pipeline.publisher.in_flight and not pipeline.feeder.waiting:
                 break

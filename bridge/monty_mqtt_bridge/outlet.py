@@ -1,0 +1,192 @@
+"""A message in all its forms: topics, images, lines; and what of it stays retained.
+
+Place in the flow: `pipeline` has messages published here -> `publisher`. It begins no life and ends none.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from monty_mqtt import schema, topics
+from monty_mqtt.errors import DecodeError
+from monty_mqtt_bridge import lines
+from monty_mqtt_bridge.batches import Batch, Batches
+from monty_mqtt_bridge.complaints import Complaints
+from monty_mqtt_bridge.config import BridgeConfig
+from monty_mqtt_bridge.counts import Counts
+from monty_mqtt_bridge.encoder import ENCODED_AT_ONCE, Encoder
+from monty_mqtt_bridge.fanout import Outgoing, fan_out
+from monty_mqtt_bridge.feeder import Receipt
+from monty_mqtt_bridge.journal import Journal
+from monty_mqtt_bridge.line_protocol import Misfits
+from monty_mqtt_bridge.liveness import LIVE_STATUSES
+from monty_mqtt_bridge.retained import RetainedTopics, Stamp
+from monty_mqtt_bridge.rows import Kept, Row
+from monty_mqtt_bridge.workers import Key, Worker, label
+
+if TYPE_CHECKING:
+    from monty_mqtt_bridge.publisher import Publisher
+
+__all__ = ["Outlet"]
+
+logger = logging.getLogger(__name__)
+
+_ENOUGH_QUEUED = 500
+_ENOUGH_BYTES = 16 << 20
+"""MQTT messages that wait to be sent; what is more waits in the journal."""
+
+
+class Outlet:
+    """The way out. Lives in one thread; `service` sets `publisher`.
+
+    Args:
+        config: Settings.
+        counts: Where to count.
+        journal: Keeps what is retained.
+        wake: Interrupts the loop's poll, from any thread.
+        clock: Monotonic seconds.
+
+    Attributes:
+        encoder: Makes images of frames.
+        retained: What is retained at the broker.
+        experiments: Name of the experiment, where a worker's `info` told it.
+        misfits: What did not fit InfluxDB.
+    """
+
+    publisher: Publisher
+
+    def __init__(
+        self,
+        config: BridgeConfig,
+        counts: Counts,
+        journal: Journal,
+        wake: Callable[[], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.encoder = Encoder(wake)
+        self.retained = RetainedTopics()
+        self.experiments: dict[Key, str] = {}
+        self.misfits = Misfits()
+        self._config, self._counts, self._journal, self._clock = config, counts, journal, clock
+        self._complaints = Complaints(logger, clock)
+        self._batches = Batches()
+
+    def has_room(self) -> bool:
+        """Return whether the broker keeps up."""
+        publisher = self.publisher
+        return publisher.online and publisher.queued < _ENOUGH_QUEUED and publisher.pending_bytes < _ENOUGH_BYTES
+
+    def has_room_for_bulk(self) -> bool:
+        """Return whether a frame that was waiting would be published, and not give way to the next one."""
+        return self.encoder.waiting() < ENCODED_AT_ONCE
+
+    def publish(self, row: Row, message: schema.Message, receipt: Receipt) -> None:
+        """Publish a message of a worker; the receipt counts what it became."""
+        if isinstance(message, schema.Frame):
+            self.encoder.submit(message, row.buffers[0])
+            return
+        try:
+            outgoing = fan_out(message, row.payload, row.buffers, most_bytes=self._config.mqtt_max_packet_bytes)
+        except DecodeError as error:
+            self._counts.refused += 1
+            self._complaints.say("unpublishable", "%s: %s", label(*row.worker.key), error)
+            return
+        if isinstance(message, schema.Info):
+            self.learn(message)
+        for one in outgoing:
+            if one.retain:
+                self._put(self._retain(message, one, row.worker, restored=row.restored), receipt)
+            else:
+                self._put(one, receipt)
+        self._put_lines(message, receipt)
+
+    def say(self, status: schema.Status) -> None:
+        """Publish a status of the bridge's own making."""
+        topic, qos, retain = topics.of_message(status)
+        worker = self._journal.workers.newest.get((status.run, status.worker))
+        self._put(self._retain(status, Outgoing(topic, schema.encode(status), qos, retain), worker), None)
+        self._put_lines(status, None, by_bridge=True)
+
+    def answer(self, result: schema.CommandResult) -> None:
+        """Publish what became of a command, as the bridge sees it."""
+        topic, qos, retain = topics.of_message(result)
+        self.publisher.put(Outgoing(topic, schema.encode(result), qos, retain))
+
+    def put_again(self, key: Key) -> None:
+        """Publish what is retained of the workers of a name, to a broker that may have forgotten it."""
+        for outgoing in self.retained.latest(key):
+            self.publisher.put(outgoing, (Receipt(0),))  # if that fails, the next connection begins anew
+
+    def put_lines(self, run: str, made: list[str], receipt: Receipt | None = None) -> None:
+        """Have lines published, in a batch."""
+        self._counts.points += len(made)
+        for batch in self._batches.add(run, made, receipt, self._clock()):
+            self._put_batch(batch)
+
+    def tick(self, now: float) -> None:
+        """Publish the images that are ready, and the lines that have waited long enough."""
+        for frame, outgoing in self.encoder.take():
+            if len(outgoing.payload) + len(outgoing.topic) > self._config.mqtt_max_packet_bytes:
+                self._counts.images_dropped += 1
+            else:
+                worker = self._journal.workers.newest.get((frame.run, frame.worker))
+                self._put(self._retain(frame, outgoing, worker), None)
+        for batch in self._batches.due(now):
+            self._put_batch(batch)
+
+    def flush(self) -> None:
+        """Publish all lines that wait."""
+        for batch in self._batches.flush():
+            self._put_batch(batch)
+
+    def next_due(self) -> float:
+        """Return when `tick` has lines to publish, monotonic seconds."""
+        return self._batches.next_due()
+
+    def learn(self, info: schema.Info) -> None:
+        """Note what a run is, for the tags of its lines."""
+        if info.experiment:
+            self.experiments[info.run, info.worker] = info.experiment
+
+    def forget(self, key: Key) -> None:
+        """Drop what is known of the workers of a name."""
+        self.retained.forget(key)
+        self.experiments.pop(key, None)
+
+    def _retain(
+        self, message: schema.Message, outgoing: Outgoing, worker: Worker | None, *, restored: bool = False
+    ) -> Outgoing:
+        """Return a retained message as it is to be sent, and have the journal keep it if it stays retained."""
+        if restored and isinstance(message, schema.Status) and message.status in LIVE_STATUSES:
+            return outgoing._replace(retain=False)  # it was so once; nobody would ever take it back
+        started = worker.started_unix_nanos if worker else 0
+        stamp = Stamp(message.seq, message.time_unix_nanos, started)
+        outgoing = self.retained.pass_through((message.run, message.worker), stamp, outgoing)
+        if outgoing.retain:
+            payload = outgoing.payload if outgoing.qos else None
+            self._journal.retain(Kept(outgoing.topic, message.run, message.worker, *stamp, payload))
+        return outgoing
+
+    def _put(self, outgoing: Outgoing, receipt: Receipt | None) -> None:
+        if receipt is None or not outgoing.qos:
+            self.publisher.put(outgoing)
+        else:
+            receipt.open += 1
+            self.publisher.put(outgoing, (receipt,))
+
+    def _put_lines(self, message: schema.Message, receipt: Receipt | None, *, by_bridge: bool = False) -> None:
+        experiment = self.experiments.get((message.run, message.worker))
+        misfits = self.misfits.count
+        made = lines.lines_of(message, experiment, self.misfits, by_bridge=by_bridge)
+        if self.misfits.count > misfits:
+            text = "%s.%s: %r does not fit its field in InfluxDB and is left out"
+            self._complaints.say("misfit", text, *self.misfits.last)
+        self.put_lines(message.run, made, receipt)
+        if isinstance(message, schema.End):  # its sender waits for the acknowledgement
+            for batch in self._batches.flush(message.run):
+                self._put_batch(batch)
+
+    def _put_batch(self, batch: Batch) -> None:
+        self.publisher.put(batch.outgoing, batch.receipts)
