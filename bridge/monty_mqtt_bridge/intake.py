@@ -29,6 +29,10 @@ GREATEST_SEQ = 2**62
 SYNC_EVERY_SECS = 0.1
 """One worker is asked at most so often to send again."""
 
+_ACK_EVERY_SECS = 0.2
+_ACK_MESSAGES = 64
+_ACK_BYTES = 256 << 10
+"""What is safe is told after so long, or so many messages, or bytes: whichever comes first."""
 
 _WITH_BUFFERS = frozenset({"frame", "hypotheses", "object_model"})
 
@@ -135,6 +139,7 @@ class Intake:
             raise DecodeError(f"{label(*worker.key)}, {kind}: {error}{skipped}") from None
         if (message.run, message.worker) != worker.key:
             raise DecodeError(f"{label(message.run, message.worker)} on a connection of {label(*worker.key)}")
+        worker.unacked_bytes += len(payload) + sum(map(len, raw))
         if kind in schema.BULK_KINDS:
             self._bulk(worker, kind, message, payload, raw)
         elif self._is_next(worker, message.seq):
@@ -145,16 +150,24 @@ class Intake:
             self._sink.accepted(worker, kind, message, payload, raw)
 
     def acknowledge(self) -> None:
-        """Tell each worker what is safe, where that changed or it asked."""
+        """Tell each worker what is safe, where it asked, or that changed by enough or some time ago.
+
+        Why not each time: to read an acknowledgement in the middle of an experiment costs that 50 microseconds.
+        """
+        now = self._clock()
         dirty, self._dirty = self._dirty, set()
         for worker in dirty:
             safe = worker.safe
             if safe < worker.next:  # the journal cannot be written now
                 self._dirty.add(worker)
-            if worker.repeat_ack or safe != worker.acked or worker.bulk_next != worker.bulk_acked:
+            changed = safe != worker.acked or worker.bulk_next != worker.bulk_acked
+            if worker.repeat_ack or (changed and self._is_enough(worker, now)):
                 worker.repeat_ack = False
                 worker.acked, worker.bulk_acked = safe, worker.bulk_next
+                worker.ack_after, worker.unacked_bytes = now + _ACK_EVERY_SECS, 0
                 self._say(worker, protocol.Ack(next=safe, bulk_next=worker.bulk_next))
+            elif changed:  # by too little yet
+                self._dirty.add(worker)
 
     def resume(self) -> None:
         """There is room again: ask for what was refused."""
@@ -220,6 +233,11 @@ class Intake:
         worker.next += 1
         self._touch(worker)
         return True
+
+    @staticmethod
+    def _is_enough(worker: Worker, now: float) -> bool:
+        many = worker.safe - worker.acked >= _ACK_MESSAGES or worker.unacked_bytes >= _ACK_BYTES
+        return many or worker.ended or now >= worker.ack_after
 
     def _touch(self, worker: Worker) -> None:
         """Have the journal write where it is, and then tell it so."""

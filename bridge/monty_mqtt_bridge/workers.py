@@ -37,6 +37,8 @@ class Worker:
         bulk_next: The next bulk seq expected.
         acked: What was last acknowledged, `next` of the Ack; -1 before the first.
         bulk_acked: Likewise of the bulk sequence.
+        ack_after: Monotonic seconds before which a few new messages are no reason for an Ack.
+        unacked_bytes: Bytes that came since the last Ack.
         repeat_ack: An Ack is due although nothing changed.
         refused: A message was not taken for want of room; SYNC when there is.
         sync_after: Monotonic seconds before which no other SYNC is sent.
@@ -59,6 +61,8 @@ class Worker:
         self.next = self.safe = hello.base
         self.bulk_next = hello.bulk_base
         self.acked = self.bulk_acked = -1
+        self.ack_after = 0.0
+        self.unacked_bytes = 0
         self.repeat_ack = False
         self.refused = False
         self.sync_after = 0.0
