@@ -40,6 +40,7 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
         spool_dir: Directory of the files that take it while no bridge is there. Empty: `spool` in the state directory.
         spool_mib: Bound of such a file, MiB; 0 writes none.
         abort_exit_code: Exit code of the process after an abort by command; `python -m monty_mqtt.run` sets 3.
+        tally: File in which the parent of a parallel run counts finished episodes; the parent sets it.
     """
 
     enable_liveview: bool = True
@@ -63,6 +64,7 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
     spool_dir: str = ""
     spool_mib: int = 2048
     abort_exit_code: int = 0
+    tally: str = ""
 
     @classmethod
     def of(cls, config: Mapping[str, Any], environ: Mapping[str, str]) -> LiveViewConfig:
@@ -132,6 +134,7 @@ SETTINGS: Dict[str, Setting] = {
     "spool_dir": Setting(str, 0, 4096),
     "spool_mib": Setting(int, 0, 1_048_576),
     "abort_exit_code": Setting(int, 0, 125),
+    "tally": Setting(str, 0, 4096),
 }
 """Every setting and what it may be, by name."""
 
@@ -145,7 +148,12 @@ TOP_LEVEL = (
 )
 """The settings that stand in `experiment.config` itself; the others stand in `experiment.config.liveview`."""
 
-ENVIRONMENT = {"MONTY_MQTT_ZMQ_HOST": "zmq_host", "MONTY_MQTT_ZMQ_PORT": "zmq_port", "MONTY_MQTT_RUN": "run"}
+ENVIRONMENT = {
+    "MONTY_MQTT_ZMQ_HOST": "zmq_host",
+    "MONTY_MQTT_ZMQ_PORT": "zmq_port",
+    "MONTY_MQTT_RUN": "run",
+    "MONTY_MQTT_TALLY": "tally",
+}
 """Environment variables that beat the configuration: so `monty-mqtt run` tells where the bridge listens."""
 
 

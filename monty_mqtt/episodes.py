@@ -27,6 +27,7 @@ from monty_mqtt.outcomes import (
 from monty_mqtt.parts import LearningModuleEpisode
 from monty_mqtt.progress import Position, ProgressTracker
 from monty_mqtt.schema import EpisodeEnded, EpisodeStarted, ObjectModel, Progress
+from monty_mqtt.tally import Finished, Tally
 
 __all__ = ["EpisodeLogger"]
 
@@ -120,6 +121,9 @@ class EpisodeLogger:
             if self._config.object_models:
                 self._publish_models(model, new, fields["episode"])
             self._progress.episode_ended(fields.get("outcome"), fields.get("correct"), now)
+            if self._config.tally:
+                finished = Finished(fields["mode"], int(steps), fields.get("outcome"), fields.get("correct"))
+                Tally(self._config.tally).add(finished)
             self._broadcaster.publish(Progress, **self._progress.fields(now, time.time_ns()))
         self._graphs = {}
 

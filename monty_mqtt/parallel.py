@@ -1,68 +1,120 @@
-"""The parent of a parallel run: how many episodes there are in all, and how it ended.
+"""The parent of a parallel run: how many episodes there are in all, how many are done, and how it ended.
 
-Place in the flow: `run --parallel` enters one around Monty's `run_parallel`; the workers publish for themselves. The
-parent computes nothing, it waits for its workers: so it may have a thread, which answers commands. Workers get every
-command themselves, also those that start later.
+Place in the flow: a Hydra callback begins one where Monty's `run_parallel` is what runs, by `run --parallel` or by
+itself. The workers publish for themselves. The parent computes nothing, it waits for its workers: so it may have a
+thread, which reads their tally and answers commands. Workers get every command themselves, also those that start later.
 """
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 import threading
+import time
 from importlib import import_module
-from types import TracebackType
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Type
+from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple
 
 from monty_mqtt.about import outcome
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.commands import Commands, Place
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.identity import identify
+from monty_mqtt.pool import Spawning
+from monty_mqtt.progress import Position, ProgressTracker
 from monty_mqtt.run_info import config_fields, process_fields
-from monty_mqtt.schema import Command, Info, Status
+from monty_mqtt.schema import Command, Info, Progress, Status
+from monty_mqtt.tally import Tally
 
-__all__ = ["ParallelParent", "episodes_in_all"]
+__all__ = ["TALLY", "ParallelCallback", "ParallelParent", "episodes_in_all"]
 
+TALLY = "MONTY_MQTT_TALLY"
+"""Environment variable that tells the workers where their parent's tally is."""
+
+_RUNNER = "tbp.monty.frameworks.run_parallel"
 _LOOK_SECS = 0.1
 _HERE = Place("with all its workers", "after the episodes under way", within=True)
 
 
+class ParallelCallback:
+    """Hydra callback: gives Monty's parallel runner a parent; does nothing for any other program.
+
+    Attributes:
+        parent: The parent, of which there is one in a process; None where Monty's parallel runner does not run.
+    """
+
+    parent: ClassVar[Optional[ParallelParent]] = None
+
+    def on_job_start(self, config: Any, *, task_function: Any = None, **_: Any) -> None:
+        """Begin before the runner does."""
+        if getattr(task_function, "__module__", "") == _RUNNER:
+            ParallelCallback.parent = ParallelParent()
+            ParallelCallback.parent.begin(config, os.environ)
+
+    def on_job_end(self, config: Any, job_return: Any, **_: Any) -> None:
+        """End with the runner."""
+        del config
+        if self.parent is None:
+            return
+        error: Optional[BaseException] = None
+        try:
+            _ = job_return.return_value  # raises what the runner raised
+        except Exception as raised:  # noqa: BLE001 - Hydra raises it again
+            error = raised
+        self.parent.end(error)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return something that does nothing for the callback's other occasions (`on_run_end`, …)."""
+        if name.startswith("on_"):
+            return lambda **_: None
+        raise AttributeError(name)
+
+
 class ParallelParent:
-    """Publishes as worker `main` between `begin` and the end of the `with` block."""
+    """Publishes as worker `main` between `begin` and `end`."""
 
     def __init__(self) -> None:
         self._broadcaster: Optional[ZmqBroadcaster] = None
-        self._commands: Optional[_Commands] = None
         self._flush_secs = 0.0
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._answer, name="monty-mqtt-commands", daemon=True)
+        self._thread: Optional[threading.Thread] = None
 
     @property
     def cut_short(self) -> Optional[str]:
         """Why the run ended before its time, where a command said so; else None."""
-        if self._commands is None or not self._commands.is_ending:
+        if self._broadcaster is None or not self._commands.is_ending:
             return None
-        stopped = ": ".join(filter(None, ["stopped by command", self._commands.stop_reason]))
-        return self._commands.abort_reason or stopped
+        if self._commands.abort_reason is not None:
+            return self._commands.abort_reason
+        done, expected = self._progress.episodes_done, self._progress.episodes_expected
+        if done == expected:
+            return None
+        return ": ".join(filter(None, [f"stopped by command after {done} episodes", self._commands.stop_reason]))
 
     def begin(self, composed: Any, environ: Mapping[str, str]) -> None:
-        """Publish Info and Status of the run that Hydra composed.
+        """Publish Info and Status of the run that Hydra composed, and make Monty's pool one that can end early.
 
         Raises:
             ConfigError: A setting of the monitor is wrong.
         """
         experiment = composed.experiment
         config = LiveViewConfig.of(experiment.config, environ)
+        if not config.enable_liveview:
+            return
         now = import_module("datetime").datetime.now().astimezone()
         run_name = str(experiment.config.logging.run_name or "")
         run, _ = identify(config, run_name, now, "")
+        expected = episodes_in_all(composed)
         self._flush_secs = config.flush_secs
         self._broadcaster = ZmqBroadcaster(
-            run=run,
-            zmq_host=config.zmq_host,
-            zmq_port=config.zmq_port,
-            enabled=config.enable_liveview,
-            strict=config.strict,
+            run=run, zmq_host=config.zmq_host, zmq_port=config.zmq_port, strict=config.strict
         )
+        self._commands = _Commands(self._broadcaster)
+        self._progress = ProgressTracker(time.perf_counter(), sum(expected.values()))
+        self._tally = Tally.begin()
+        os.environ[TALLY] = self._tally.path
+        runner = import_module(_RUNNER)
+        runner.mp = Spawning(self._tally)  # type: ignore[attr-defined]
         self._broadcaster.publish(
             Info,
             **process_fields(run),
@@ -70,22 +122,30 @@ class ParallelParent:
             experiment=config.experiment or run_name or run,
             experiment_class=experiment.get("experiment_class"),
             run_name=run_name,
-            episodes_expected=episodes_in_all(composed),
+            episodes_expected=expected,
         )
         self._broadcaster.publish(Status, status="running")
-        self._commands = _Commands(self._broadcaster)
+        self._publish_progress()
+        self._thread = threading.Thread(target=self._watch, name="monty-mqtt-parent", daemon=True)
         self._thread.start()
+        atexit.register(self._end_with_process)
 
-    def __enter__(self) -> ParallelParent:  # noqa: PYI034 - Self needs Python 3.11
-        return self
+    def end(self, error: Optional[BaseException]) -> None:
+        """Publish how the run ended, and hand over what is left. May be called twice.
 
-    def __exit__(
-        self, _kind: Optional[Type[BaseException]], error: Optional[BaseException], _trace: Optional[TracebackType]
-    ) -> None:
-        self._over.set()
-        if self._broadcaster is None:
+        Args:
+            error: What left Monty's runner; None where it returned.
+        """
+        if self._thread is None or self._over.is_set():
             return
+        self._over.set()
         self._thread.join()
+        atexit.unregister(self._end_with_process)
+        self._count()
+        self._tally.remove()
+        os.environ.pop(TALLY, None)
+        import_module(_RUNNER).mp = import_module("multiprocessing")  # type: ignore[attr-defined]
+        assert self._broadcaster is not None  # noqa: S101 - begin() starts the thread
         fields: Dict[str, Any] = outcome(error)
         if self.cut_short is not None:
             fields = {"status": "aborted", "reason": self.cut_short}
@@ -94,14 +154,36 @@ class ParallelParent:
         self._broadcaster.publish(Status, **fields)
         self._broadcaster.close(fields["status"], self._flush_secs)
 
-    def _answer(self) -> None:
-        commands = self._commands
-        assert commands is not None  # noqa: S101 - begin() starts the thread
+    def _end_with_process(self) -> None:
+        self.end(getattr(sys, "last_value", None))
+
+    def _watch(self) -> None:
+        commands, looked_at = self._commands, time.perf_counter()
         while not self._over.wait(0.0 if commands.paused else _LOOK_SECS):
             if commands.paused:
                 commands.listen(_HERE)
             else:
                 commands.take(_HERE)
+            if commands.is_ending:
+                self._tally.close()
+            self._count()
+            now = time.perf_counter()
+            if commands.paused:
+                self._progress.paused(now - looked_at)
+            looked_at = now
+
+    def _count(self) -> None:
+        news = self._tally.news()
+        now = time.perf_counter()
+        for one in news:
+            self._progress.add(Position(one.mode, 0, self._progress.episodes_done), one.steps)
+            self._progress.episode_ended(one.outcome, one.correct, now)
+        if news:
+            self._publish_progress()
+
+    def _publish_progress(self) -> None:
+        assert self._broadcaster is not None  # noqa: S101 - begin() makes it
+        self._broadcaster.publish(Progress, **self._progress.fields(time.perf_counter(), time.time_ns()))
 
 
 class _Commands(Commands):

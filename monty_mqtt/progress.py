@@ -33,6 +33,8 @@ class ProgressTracker:
     Attributes:
         position: The running episode.
         total_step: Number of the next step within the run, from 0.
+        episodes_expected: As given.
+        episodes_done: Episodes that are over.
         episode_secs: Since the running episode began.
     """
 
@@ -40,11 +42,11 @@ class ProgressTracker:
         self.position = Position()
         self.total_step = 0
         self.outcomes: CounterOf[str] = Counter()
-        self._expected = episodes_expected
+        self.episodes_expected = episodes_expected
+        self.episodes_done = 0
         self._began = self._episode_began = self._last_ended = now_secs
         self._last = -_LEAST_SECS + now_secs
         self._steps = {"train": 0, "eval": 0}
-        self._done = 0
         self._correct = 0
         self._step = 0
 
@@ -63,9 +65,15 @@ class ProgressTracker:
         self._steps[mode] = self._steps.get(mode, 0) + 1
         return number
 
+    def add(self, position: Position, steps: int) -> None:
+        """Note the steps of an episode that somebody else made."""
+        self.position = position
+        self.total_step += steps
+        self._steps[position.mode] = self._steps.get(position.mode, 0) + steps
+
     def episode_ended(self, outcome: Optional[str], correct: Optional[int], now_secs: float) -> None:
         """Note that the running episode is over."""
-        self._done += 1
+        self.episodes_done += 1
         self._last_ended = now_secs
         self._correct += correct or 0
         if outcome is not None:
@@ -95,8 +103,8 @@ class ProgressTracker:
             "epoch": self.position.epoch,
             "episode": self.position.episode,
             "step": self._step,
-            "episodes_done": self._done,
-            "episodes_expected": self._expected,
+            "episodes_done": self.episodes_done,
+            "episodes_expected": self.episodes_expected,
             "total_train_steps": self._steps["train"],
             "total_eval_steps": self._steps["eval"],
             "outcomes": dict(self.outcomes),
@@ -106,9 +114,9 @@ class ProgressTracker:
         }
 
     def _estimated_end(self, now_secs: float, now_unix_nanos: int) -> Optional[int]:
-        if not self._done or self._expected is None:
+        if not self.episodes_done or self.episodes_expected is None:
             return None
-        mean = (self._last_ended - self._began) / self._done
+        mean = (self._last_ended - self._began) / self.episodes_done
         # An episode may take longer than the mean, but the end never lies in the past.
-        left = max(mean * (self._expected - self._done) - (now_secs - self._last_ended), 0.0)
+        left = max(mean * (self.episodes_expected - self.episodes_done) - (now_secs - self._last_ended), 0.0)
         return now_unix_nanos + int(left * 1e9)

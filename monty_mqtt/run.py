@@ -14,11 +14,11 @@ import os
 import re
 import sys
 from importlib import import_module
-from typing import Any, ClassVar, List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 from monty_mqtt.conf_dir import conf_dir
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.parallel import ParallelParent
+from monty_mqtt.parallel import ParallelCallback
 
 __all__ = [
     "ABORTED",
@@ -39,25 +39,18 @@ _WRONG_USE = 2
 _MOST_PROCESSES = 1024
 _OURS = "monty_mqtt.experiment.MontyExperimentWithLiveView"
 _CALLBACK = "+hydra.callbacks.live_view._target_=monty_mqtt.run.LiveViewCallback"
+_PARALLEL_CALLBACK = "++hydra.callbacks.live_view_parallel._target_=monty_mqtt.parallel.ParallelCallback"
 _SEARCH_PATH = re.compile(r"^(\+{0,2}hydra\.searchpath=)\[(.*)\]$", re.DOTALL)
 
 
 class LiveViewCallback:
-    """Hydra callback: makes the chosen experiment a monitored one before it is run.
-
-    Attributes:
-        parent: The parent of a parallel run, of which there is one in a process; None in a serial run.
-    """
-
-    parent: ClassVar[Optional[ParallelParent]] = None
+    """Hydra callback: makes the chosen experiment a monitored one before it is run."""
 
     def on_run_start(self, config: Any, **_: Any) -> None:
         """Rewrite the configuration in place, before Monty sees it."""
         name = str(config.hydra.runtime.choices.get("experiment", ""))
         with import_module("omegaconf").open_dict(config):
             monitored(config.experiment, name, dt.datetime.now(dt.timezone.utc))
-        if self.parent is not None:
-            self.parent.begin(config, os.environ)
 
     def __getattr__(self, name: str) -> Any:
         """Return something that does nothing for the callback's other occasions (`on_job_end`, …)."""
@@ -122,11 +115,14 @@ def main() -> int:
 
 def run_parallel(processes: int) -> int:
     """Run Monty's parallel runner with this process's command line; return the exit code."""
-    sys.argv.append(f"num_parallel={processes}")
-    with ParallelParent() as parent:
-        LiveViewCallback.parent = parent
+    sys.argv += [f"num_parallel={processes}", _PARALLEL_CALLBACK]
+    try:
         import_module("tbp.monty.frameworks.run_parallel").main()
-    return 0 if parent.cut_short is None else ABORTED
+    except BaseException as error:
+        if ParallelCallback.parent is not None:
+            ParallelCallback.parent.end(error)
+        raise
+    return 0 if ParallelCallback.parent is None or ParallelCallback.parent.cut_short is None else ABORTED
 
 
 def split_parallel(given: List[str]) -> Tuple[List[str], Optional[int]]:

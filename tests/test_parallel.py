@@ -1,15 +1,24 @@
-"""The parent of a parallel run: it tells how many episodes there are, answers commands, and says how it ended."""
+"""The parent of a parallel run: how many episodes there are and are done, what it answers, and how it ended."""
 
 from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 
 import monty_parts  # noqa: F401 - imports Monty once, with the warnings of its libraries off
 import pytest
 import tbp.monty.hydra  # noqa: F401 - registers Monty's resolvers
 from omegaconf import OmegaConf
 from router import Router
+from tbp.monty.frameworks import run_parallel
 
 from monty_mqtt import schema
-from monty_mqtt.parallel import ParallelParent, episodes_in_all
+from monty_mqtt.parallel import ParallelCallback, ParallelParent, episodes_in_all
+from monty_mqtt.tally import Finished, Tally
 
 SAMPLER = {
     "_target_": "tbp.monty.frameworks.environments.object_init_samplers.Predefined",
@@ -52,80 +61,133 @@ def test_episodes_in_all_are_as_many_as_monty_makes(mode, episodes, expected):
     assert episodes_in_all(composed(mode, episodes=episodes)) == expected
 
 
+@contextmanager
+def parent_of(composed):
+    """A parent that begins, and ends as Monty's runner does."""
+    parent = ParallelParent()
+    parent.begin(composed, {})
+    try:
+        yield parent
+    except BaseException as error:
+        parent.end(error)
+        raise
+    parent.end(None)
+
+
+def statuses(router):
+    return [(m.status, m.reason) for m in router.messages("r-1") if isinstance(m, schema.Status)]
+
+
 def test_parent_is_the_worker_main_of_the_run(router):
-    with ParallelParent() as parent:
-        parent.begin(composed("eval", router.port), {})
-    info, running, completed, end = router.messages("r-1")
+    with parent_of(composed("eval", router.port)):
+        pass
+    info, running, progress, completed, end = router.messages("r-1")
     assert (info.experiment_class, info.run_name, info.seed) == ("a.B", "r", 42)
     assert info.episodes_expected == {"eval": 6}
+    assert (progress.episodes_done, progress.episodes_expected) == (0, 6)
     assert [running.status, completed.status, end.status] == ["running", "completed", "completed"]
 
 
+def test_parent_tells_what_its_workers_finished(router):
+    with parent_of(composed("eval", router.port)):
+        tally = Tally(os.environ["MONTY_MQTT_TALLY"])
+        tally.add(Finished("eval", 20, "correct", 1))
+        tally.add(Finished("eval", 30, "time_out", 0))
+    assert not Path(tally.path).exists()
+    assert "MONTY_MQTT_TALLY" not in os.environ
+    last = [m for m in router.messages("r-1") if isinstance(m, schema.Progress)][-1]
+    assert (last.mode, last.episode, last.episodes_done, last.episodes_expected) == ("eval", 1, 2, 6)
+    assert (last.outcomes, last.correct, last.total_eval_steps) == ({"correct": 1, "time_out": 1}, 1, 50)
+    assert last.estimated_end_unix_nanos > last.time_unix_nanos - 10**9
+
+
 def run_that_fails(router, error):
-    with ParallelParent() as parent:
-        parent.begin(composed("eval", router.port), {})
+    with parent_of(composed("eval", router.port)):
         raise error
 
 
 def test_failure_is_told(router):
     with pytest.raises(ZeroDivisionError):
         run_that_fails(router, ZeroDivisionError)
-    assert [m.status for m in router.messages("r-1") if isinstance(m, schema.Status)] == ["running", "error"]
+    assert [word for word, _ in statuses(router)] == ["running", "error"]
 
 
 def test_interrupt_is_told(router):
     with pytest.raises(KeyboardInterrupt):
         run_that_fails(router, KeyboardInterrupt)
-    last = [m for m in router.messages("r-1") if isinstance(m, schema.Status)][-1]
-    assert (last.status, last.reason) == ("aborted", "Ctrl+C")
-
-
-def test_abort_is_answered_while_the_workers_run(router):
-    with ParallelParent() as parent:
-        parent.begin(composed("eval", router.port), {})
-        assert router.wait(lambda: bool(router.messages("r-1")))
-        router.say(schema.Command(id="7", command="abort", reason="enough"), "r-1")
-        answered = lambda: any(isinstance(m, schema.CommandResult) for m in router.messages("r-1"))  # noqa: E731
-        assert router.wait(answered)
-    assert parent.cut_short == "enough"
-    last = [m for m in router.messages("r-1") if isinstance(m, schema.Status)][-1]
-    assert (last.status, last.reason) == ("aborted", "enough")
-
-
-def answer_of(router, command, **fields):
-    known = len(results(router))
-    router.say(schema.Command(id=f"{known}", command=command, **fields), "r-1")
-    assert router.wait(lambda: len(results(router)) > known)
-    return results(router)[-1].detail
+    assert statuses(router)[-1] == ("aborted", "Ctrl+C")
 
 
 def results(router):
     return [message for message in router.messages("r-1") if isinstance(message, schema.CommandResult)]
 
 
+def answer_of(router, command, **fields):
+    assert router.wait(lambda: bool(router.messages("r-1")))
+    known = len(results(router))
+    router.say(schema.Command(id=f"{known}", command=command, **fields), "r-1")
+    assert router.wait(lambda: len(results(router)) > known)
+    return results(router)[-1].detail
+
+
+def test_abort_is_answered_while_the_workers_run(router):
+    with parent_of(composed("eval", router.port)) as parent:
+        assert answer_of(router, "abort", reason="enough") == "aborting with all its workers"
+        wait_until(lambda: Tally(os.environ["MONTY_MQTT_TALLY"]).is_closed)
+    assert parent.cut_short == "enough"
+    assert statuses(router)[-1] == ("aborted", "enough")
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+
+
 def test_parent_says_what_its_workers_do(router):
-    with ParallelParent() as parent:
-        parent.begin(composed("eval", router.port), {})
-        assert router.wait(lambda: bool(router.messages("r-1")))
+    with parent_of(composed("eval", router.port)) as parent:
         assert answer_of(router, "pause") == "paused with all its workers"
         assert answer_of(router, "step", steps=2).startswith("2 steps from here, then paused")
         assert answer_of(router, "resume") == "resumed with all its workers"
         assert answer_of(router, "stop", reason="enough") == "stops after the episodes under way"
-    assert parent.cut_short == "stopped by command: enough"
-    words = [message.status for message in router.messages("r-1") if isinstance(message, schema.Status)]
+    assert parent.cut_short == "stopped by command after 0 episodes: enough"
+    words = [word for word, _ in statuses(router)]
     assert words == ["running", "paused", "running", "paused", "running", "running", "aborted"]
 
 
+def test_stop_that_left_nothing_out_is_no_abort(router):
+    with parent_of(composed("eval", router.port)) as parent:
+        answer_of(router, "stop")
+        for _ in range(6):
+            Tally(os.environ["MONTY_MQTT_TALLY"]).add(Finished("eval", 1, "correct", 1))
+    assert parent.cut_short is None
+    assert statuses(router)[-1] == ("completed", None)
+
+
 def test_paused_parent_ends_with_its_workers(router):
-    with ParallelParent() as parent:
-        parent.begin(composed("eval", router.port), {})
-        assert router.wait(lambda: bool(router.messages("r-1")))
+    with parent_of(composed("eval", router.port)) as parent:
         answer_of(router, "pause")
     assert parent.cut_short is None
     assert router.messages("r-1")[-1].status == "completed"
 
 
-def test_without_a_beginning_there_is_no_end():
-    with ParallelParent() as parent:
-        pass
+def test_disabled_monitor_has_no_parent():
+    config = composed("eval")
+    config.experiment.config.enable_liveview = False
+    with parent_of(config) as parent:
+        assert "MONTY_MQTT_TALLY" not in os.environ
     assert parent.cut_short is None
+
+
+def test_callback_gives_a_parent_to_montys_parallel_runner_alone(router, monkeypatch):
+    monkeypatch.setattr(ParallelCallback, "parent", None)
+    callback = ParallelCallback()
+    callback.on_run_start(config=None, config_name="x")
+    callback.on_job_start(composed("eval", router.port), task_function=test_disabled_monitor_has_no_parent)
+    assert ParallelCallback.parent is None
+    callback.on_job_end(config=None, job_return=None)
+    callback.on_job_start(composed("eval", router.port), task_function=run_parallel.main)
+    assert run_parallel.mp is not multiprocessing
+    callback.on_job_end(config=None, job_return=SimpleNamespace(return_value=None))
+    assert run_parallel.mp is multiprocessing
+    assert statuses(router) == [("running", None), ("completed", None)]

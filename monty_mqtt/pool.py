@@ -1,0 +1,134 @@
+"""The pool of Monty's parallel runner, made so that it can end before its time.
+
+Place in the flow: `parallel` puts `Spawning` in the place of `multiprocessing` in Monty's runner, in the parent only.
+Upstream's `Pool.map` hands everything out at once: after an abort of twenty episodes it starts process after process
+for another minute, each only to be told that it is over.
+"""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import pickle
+from multiprocessing.pool import Pool
+from multiprocessing.reduction import ForkingPickler
+from queue import SimpleQueue
+from typing import Any, Callable, List, Optional, Sequence
+
+from monty_mqtt.tally import Tally
+
+__all__ = ["EndablePool", "Spawning"]
+
+_BATCHES_A_PROCESS = 4
+"""As `Pool.map` divides its work (Python 3.8 to 3.13), so that as many processes are started as without us."""
+
+
+class Spawning:
+    """Stands for the module `multiprocessing`; whatever else is asked of it comes from there.
+
+    Args:
+        tally: Says when nothing else is to begin.
+    """
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+
+    def get_context(self, method: Optional[str] = None) -> _Context:
+        """Return a context whose pools can end before their time."""
+        return _Context(mp.get_context(method), self._tally)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(mp, name)
+
+
+class _Context:
+    def __init__(self, context: Any, tally: Tally) -> None:
+        self._context = context
+        self._tally = tally
+
+    def Pool(self, processes: int, *arguments: Any, **more: Any) -> EndablePool:  # noqa: N802 - multiprocessing's name
+        return EndablePool(self._tally, processes, *arguments, context=self._context, **more)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+
+class EndablePool(Pool):
+    """A pool whose `map` hands out a batch when a process is free for it, and none any more once it is to end.
+
+    Args:
+        tally: Says when nothing else is to begin.
+        processes: How many at once.
+        *arguments: As for `multiprocessing.Pool`.
+        **more: As for `multiprocessing.Pool`.
+    """
+
+    def __init__(self, tally: Tally, processes: int, *arguments: Any, **more: Any) -> None:
+        self._tally = tally
+        self._at_once = processes
+        super().__init__(processes, *arguments, **more)
+
+    def map(self, func: Callable[[Any], Any], iterable: Any, chunksize: Optional[int] = None) -> List[Any]:
+        """Return the results of what was run, in order, when all of it is over.
+
+        What was not begun leaves `iterable`, a list of experiments: Monty merges the results of those that are in it,
+        and fails for one that left nothing.
+
+        Raises:
+            Exception: The first that a call raised, as `Pool.map` does.
+        """
+        size = chunksize or -(-len(iterable) // (_BATCHES_A_PROCESS * self._at_once)) or 1
+        batches = [iterable[start : start + size] for start in range(0, len(iterable), size)]
+        results = self._results(func, batches)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        if sum(map(len, results)) < len(iterable):
+            iterable[:] = [one for batch, result in zip(batches, results) for one in batch[: len(result)]]
+        return [value for result in results for value in result]
+
+    def _results(self, func: Callable[[Any], Any], batches: Sequence[Any]) -> List[Any]:
+        """Return for each batch what its calls returned, as far as they were begun, or an exception."""
+        results: List[Any] = [[] for _ in batches]
+        over: SimpleQueue[Any] = SimpleQueue()
+        handed_out = under_way = 0
+        while True:
+            # The first is handed out in any case: merging needs at least one.
+            while (
+                handed_out < len(batches) and under_way < self._at_once and not (handed_out and self._tally.is_closed)
+            ):
+                tell = _Tell(over, handed_out)
+                # Pickled here, so that a process that begins too late need not import Monty to find that out.
+                work = bytes(ForkingPickler.dumps((func, batches[handed_out])))
+                arguments = (work, self._tally.path, handed_out == 0)
+                self.apply_async(_run, arguments, callback=tell, error_callback=tell)
+                handed_out += 1
+                under_way += 1
+            if not under_way:
+                return results
+            batch, result = over.get()
+            results[batch] = result
+            under_way -= 1
+
+
+class _Tell:
+    """Puts the result of a batch into the queue."""
+
+    def __init__(self, over: SimpleQueue[Any], batch: int) -> None:
+        self._over = over
+        self._batch = batch
+
+    def __call__(self, result: Any) -> None:
+        self._over.put((self._batch, result))
+
+
+def _run(work: bytes, tally: str, at_least_one: bool) -> List[Any]:  # noqa: FBT001 - private
+    """Run a batch, in a worker's process; return what its calls returned, as far as they were begun."""
+    results: List[Any] = []
+    if Tally(tally).is_closed and not at_least_one:
+        return results
+    func, batch = pickle.loads(work)  # noqa: S301 - from our own parent, as everything in a pool
+    for one in batch:
+        if results and Tally(tally).is_closed:
+            break
+        results.append(func(one))
+    return results

@@ -1,0 +1,87 @@
+"""The pool of Monty's parallel runner: as upstream's, but it can end before its time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+
+import pytest
+
+from monty_mqtt.pool import Spawning
+from monty_mqtt.tally import Finished, Tally
+
+
+@pytest.fixture
+def tally():
+    tally = Tally.begin()
+    yield tally
+    tally.remove()
+
+
+@pytest.fixture
+def pool(tally):
+    context = Spawning(tally).get_context("spawn")
+    with context.Pool(2, maxtasksperchild=1) as pool:
+        yield pool
+
+
+def twice(number):
+    return 2 * number, os.getpid()
+
+
+def told(given):
+    """Note that it ran; the fourth says that nothing else is to begin."""
+    path, number = given
+    Tally(path).add(Finished("eval", number, None, None))
+    if number == 3:
+        Tally(path).close()
+    return number
+
+
+def fails(number):
+    if number in (1, 2):
+        raise ValueError(number)
+    return number
+
+
+def test_everything_is_run_in_order_and_in_as_many_processes_as_upstream(pool):
+    work = list(range(20))
+    results = pool.map(twice, work)
+    assert [result for result, _ in results] == list(range(0, 40, 2))
+    assert work == list(range(20))
+    with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=1) as theirs:
+        expected = theirs.map(twice, work)
+    assert len({pid for _, pid in results}) == len({pid for _, pid in expected}) == 7
+
+
+def test_what_was_not_begun_leaves_the_list(pool, tally):
+    work = [(tally.path, number) for number in range(40)]
+    results = pool.map(told, work)
+    ran = sorted(one.steps for one in tally.news())
+    assert sorted(results) == ran == [number for _, number in work]
+    assert {0, 3} <= set(ran)
+    assert len(ran) < 20, "five in a batch, at most three batches had been handed out"
+
+
+def test_the_first_is_run_although_nothing_is_to_begin(pool, tally):
+    tally.close()
+    work = [(tally.path, number) for number in range(8)]
+    assert pool.map(told, work) == [0]
+    assert work == [(tally.path, 0)]
+
+
+def test_failure_is_raised_when_the_others_are_done(pool):
+    with pytest.raises(ValueError, match=r"1|2"):
+        pool.map(fails, list(range(6)))
+
+
+def test_nothing_to_do_is_done_at_once(pool):
+    assert pool.map(twice, []) == []
+
+
+def test_everything_else_is_multiprocessings_own(tally):
+    spawning = Spawning(tally)
+    assert spawning.cpu_count is multiprocessing.cpu_count
+    assert spawning.get_context("spawn").get_start_method() == "spawn"
+    with spawning.get_context("spawn").Pool(1) as pool:
+        assert [result for result, _ in pool.imap(twice, [1, 2])] == [2, 4]
