@@ -113,6 +113,11 @@ class Link:
         self._context = make_context()
         self._connect()
 
+    @property
+    def bulk_bytes(self) -> int:
+        """Bytes of frames and clouds that are under way."""
+        return self._bulk_bytes
+
     def pump(self, *, look: bool = False) -> None:
         """Read answers, say what is due, send at most 64 of the unsent. `look`: read even if just done."""
         now = time.monotonic()

@@ -28,9 +28,11 @@ from monty_mqtt.errors import ConfigError
 from monty_mqtt.protocol import LARGEST_FRAME_BYTES
 from monty_mqtt.window import Numbered
 
-__all__ = ["Header", "Record", "Spool", "path_of", "read_header", "read_records", "record_bytes"]
+__all__ = ["MAGIC", "Header", "Record", "Spool", "path_of", "read_header", "read_records", "record_bytes"]
 
-_MAGIC = b"monty-mqtt spool 1 "
+MAGIC = b"monty-mqtt spool 1 "
+"""How a spool file begins."""
+
 _LONGEST_HEADER_BYTES = 64 << 10
 _HEAD = struct.Struct(">IIQI")
 _CHECKED_FROM = 8
@@ -84,10 +86,10 @@ def read_header(fd: int, path: Path) -> Tuple[Header, int]:
     """
     start = os.pread(fd, _LONGEST_HEADER_BYTES, 0)
     line, newline, _ = start.partition(b"\n")
-    if not line.startswith(_MAGIC) or not newline:
+    if not line.startswith(MAGIC) or not newline:
         raise ConfigError("spool", str(path), "a spool file of monty-mqtt, with its first line whole")
     try:
-        header = msgspec.json.decode(line[len(_MAGIC) :], type=Header)
+        header = msgspec.json.decode(line[len(MAGIC) :], type=Header)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConfigError("spool", str(path), f"a spool file of monty-mqtt ({error})") from None
     return header, len(line) + 1
@@ -158,7 +160,7 @@ class Spool:
         """
         fd = self._open() if self._fd is None else self._fd
         self._cut_what_was_torn(fd)
-        size, parts = self.size, [] if self.size else [_MAGIC, msgspec.json.encode(self._header), b"\n"]
+        size, parts = self.size, [] if self.size else [MAGIC, msgspec.json.encode(self._header), b"\n"]
         for seq, frames in messages:
             parts += _pack(seq, frames)
         added = b"".join(parts)

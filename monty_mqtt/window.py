@@ -117,7 +117,7 @@ class Window:
             self.held_bytes += size
 
     def skip_to(self, seq: int) -> None:
-        """Let the next message have this seq: those between will never come."""
+        """Let the next message have this seq, above `next_seq`: those between will never come."""
         first, self.next_seq = self.next_seq, seq
         self._lose(first, seq - 1)
 
