@@ -20,10 +20,13 @@ from monty_mqtt_bridge.self_test import SELF_TEST
 from monty_mqtt_bridge.session import Incoming
 from monty_mqtt_bridge.workers import Key
 
-__all__ = ["COMMANDS", "Commands", "Decision"]
+__all__ = ["COMMANDS", "FORGET", "Commands", "Decision"]
 
 COMMANDS = ("abort", "pause", "resume", "step", "stop")
 """What this version passes on."""
+
+FORGET = "forget"
+"""What the bridge does itself, of a run as a whole."""
 
 _STANDING = {"abort": ("pause", "stop"), "stop": ("pause",), "pause": (), "resume": ("pause",)}
 """Given to all workers, each but `resume` also holds for those that start later, in the place of what it names here."""
@@ -44,7 +47,7 @@ class Decision(NamedTuple):
     """What to do about one command.
 
     Attributes:
-        command: To be passed on, to `targets`; None if there is nothing to pass on.
+        command: To be passed on, to `targets`, or `FORGET`, to be done; None if there is nothing to do.
         targets: Workers that are to obey.
         results: Answers to publish.
     """
@@ -101,7 +104,13 @@ class Commands:
         if name in self._answers:
             return Decision(results=tuple(self._answers[name].values()))
         if command is not None:
-            reason = _why_not(command, now_unix_nanos, retained=incoming.retain) or self._why_not_there(run, worker)
+            forgets = command.command == FORGET
+            reason = _why_not(command, now_unix_nanos, retained=incoming.retain) or (
+                self._why_not_forgotten(run, worker) if forgets else self._why_not_there(run, worker)
+            )
+            if not reason and forgets:
+                self._remember(name)
+                return Decision(command)
             if not reason:
                 return self._pass_on(name, command, now_unix_nanos)
         return self._answer(name, "refused", reason, now_unix_nanos)
@@ -124,6 +133,12 @@ class Commands:
             if answers is not None:
                 answers[result.worker] = result
                 self.changed = True
+
+    def _why_not_forgotten(self, run: str, worker: str) -> str:
+        if worker != topics.ALL_WORKERS:
+            return f"a run is forgotten as a whole: send it to {topics.ALL_WORKERS!r}"
+        live = sorted(name for (of_run, name), life in self._lives.items() if of_run == run and life.live)
+        return f"the run is not over: {', '.join(live[:10])}; abort it first" if live else ""
 
     def _why_not_there(self, run: str, worker: str) -> str:
         workers = sorted(name for of_run, name in self._lives if of_run == run)
@@ -214,7 +229,7 @@ def _read(payload: bytes) -> tuple[schema.Command | None, str]:
 def _why_not(command: schema.Command, now_unix_nanos: int, *, retained: bool) -> str:
     if retained:
         return "it is retained, so nobody knows whether it is still meant"
-    if command.command not in COMMANDS:
+    if command.command not in (*COMMANDS, FORGET):
         return f"{command.command[:_LONGEST_ID]!r} is not a command of this version; it knows: {', '.join(COMMANDS)}"
     if command.command == "step" and command.steps is not None and command.steps < 1:
         return f"steps is {command.steps}; it must be 1 or more"

@@ -36,6 +36,7 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
         mqtt_wait_secs: How long to wait at start for a broker that does not answer; 0 waits for ever.
         mqtt_max_packet_bytes: Largest MQTT message the broker takes, its `max_packet_size`.
         bridge_id: Name in `monty/bridge/v1/<id>/…`; two bridges at one broker need two.
+        keep_retained_days: Days after which what is retained of a run that is over is cleared; 0 keeps it.
         drain_secs: How long SIGTERM waits for what is under way.
         journal: File that keeps what was accepted; empty: none; not given: journal/<id>.sqlite in the state directory.
         journal_mib: How large that may become, MiB; beyond it the oldest frames go, then experiments keep theirs.
@@ -52,6 +53,7 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     mqtt_wait_secs: float = 0.0
     mqtt_max_packet_bytes: int = 10_000_000
     bridge_id: str = "bridge"
+    keep_retained_days: float = 30.0
     drain_secs: float = 5.0
     journal: str = ""
     journal_mib: float = 2048.0
@@ -76,6 +78,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "mqtt_port": (1, 65_535),
     "mqtt_wait_secs": (0, 86_400),
     "mqtt_max_packet_bytes": (10_000, 268_435_455),
+    "keep_retained_days": (0, 36_500),
     "drain_secs": (0, 600),
     "journal_mib": (1, 1_048_576),
 }

@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 
+from monty_mqtt import schema
 from monty_mqtt_bridge.counts import Counts
+from monty_mqtt_bridge.liveness import Life
 
-__all__ = ["Rates", "snapshot"]
+__all__ = ["Rates", "of_life", "snapshot"]
 
 
 class Rates:
@@ -32,6 +34,17 @@ class Rates:
         rates = {f"{name}_per_sec": (getattr(counts, name) - getattr(self._before, name)) / secs for name in names}
         self._at, self._before = now, msgspec.structs.replace(counts)
         return {name: round(rate, 1) for name, rate in rates.items()}
+
+
+def of_life(life: Life, now: float) -> dict[str, Any]:
+    """Return the health of a worker; `now`: monotonic seconds."""
+    return {
+        "status_code": schema.STATUS_CODES.get(life.word),
+        "stalled": life.stalled,
+        "secs_since_step": None if life.last_step is None else now - life.last_step,
+        "lost": life.worker.lost if life.worker else 0,
+        "dropped": life.worker.dropped if life.worker else 0,
+    }
 
 
 def snapshot(counts: Counts, **now: Any) -> dict[str, Any]:

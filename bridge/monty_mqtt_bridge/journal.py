@@ -158,6 +158,25 @@ class Journal:
         query = f"SELECT id FROM senders WHERE id IN ({newest}) AND NOT ended AND heard_unix_nanos > ?"  # noqa: S608
         return [self._worker(one) for (one,) in self._connection.execute(query, (since_unix_nanos,)).fetchall()]
 
+    def is_busy(self, run: str) -> bool:
+        """Return whether there are rows of a run."""
+        self.commit()
+        query = "SELECT coalesce(max(last_row), 0) FROM senders WHERE run = ?"
+        (last_row,) = self._connection.execute(query, (run,)).fetchone()
+        return bool(last_row >= self.first)
+
+    def forget(self, run: str) -> bool:
+        """Let go of all that is known of a run that has no rows any more; return whether it is done."""
+        if not self.commit():
+            return False
+        try:
+            with self._transaction() as connection:
+                connection.execute("DELETE FROM senders WHERE run = ?", (run,))
+                connection.execute("DELETE FROM retained WHERE run = ?", (run,))
+        except sqlite3.Error:  # the next commit says why
+            return False
+        return True
+
     def close(self) -> None:
         """Write what can be written, and close. May be called twice."""
         try:

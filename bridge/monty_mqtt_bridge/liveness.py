@@ -196,6 +196,17 @@ class Liveness:
             del self.lives[key]
         return over
 
+    def is_live(self, run: str) -> bool:
+        """Return whether a worker of a run lives."""
+        return any(life.live for (of_run, _), life in self.lives.items() if of_run == run)
+
+    def forget_run(self, run: str) -> list[Key]:
+        """Drop, and return, the workers of a run."""
+        keys = [key for key in self.lives if key[0] == run]
+        for key in keys:
+            del self.lives[key]
+        return keys
+
     def excuse(self, now: float) -> None:
         """Nobody could be heard until now, so nobody has been silent."""
         for life in self.lives.values():

@@ -16,7 +16,8 @@ import msgspec
 from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
 from monty_mqtt_bridge import health, lines
-from monty_mqtt_bridge.commands import Commands
+from monty_mqtt_bridge.clearing import Cleared, Clearing
+from monty_mqtt_bridge.commands import FORGET, Commands
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
@@ -41,11 +42,6 @@ logger = logging.getLogger(__name__)
 _HEALTH_SECS = 1.0
 _COMMANDS = "commands"
 
-_ENOUGH_QUEUED = 500
-_ENOUGH_BYTES = 16 << 20
-"""MQTT messages that wait to be sent; what is more waits in the journal."""
-
-_TELLING = frozenset({schema.Info, schema.CommandResult})
 _SIGNS_OF_LIFE = frozenset({schema.Step, schema.EpisodeStarted, schema.Status, schema.End})
 
 
@@ -84,6 +80,7 @@ class Pipeline:
         self._complaints = Complaints(logger, clock)
         self._liveness = Liveness(now)
         self._commands = Commands(self._liveness.lives)
+        self._clearing = Clearing(config.bridge_id, config.keep_retained_days, clock, wall)
         self._recalled: set[Key] = set()
         self._commands.load(journal.kept(_COMMANDS))
         for worker in journal.unfinished(wall() - REMEMBERED_NANOS):
@@ -136,7 +133,9 @@ class Pipeline:
     # Owner of the publisher
 
     def heard(self, incoming: Incoming) -> None:
-        """Take a command, or at start what was retained."""
+        """Take a command, or what is retained."""
+        if self._clearing.heard(incoming):
+            return
         if incoming.topic.endswith("/command"):
             self._command(incoming)
         elif incoming.retain and not self.publisher.ready:
@@ -154,6 +153,8 @@ class Pipeline:
     def tick(self, now: float) -> None:
         """Do what is due."""
         self.outlet.tick(now)
+        for cleared in self._clearing.turn(self.publisher, self._liveness.is_live, self.journal.is_busy):
+            self._cleared(cleared)
         if now >= self._health_at:
             self._health_at = now + _HEALTH_SECS
             self._each_second(now)
@@ -205,17 +206,8 @@ class Pipeline:
                 self.outlet.put_lines(life.key[0], [line] if line else [])
 
     def _run_health(self, life: Life, now: float) -> str | None:
-        values = {
-            "status_code": schema.STATUS_CODES.get(life.word),
-            "stalled": life.stalled,
-            "secs_since_step": None if life.last_step is None else now - life.last_step,
-            "lost": life.worker.lost if life.worker else 0,
-            "dropped": life.worker.dropped if life.worker else 0,
-        }
-        run, worker = life.key
-        return lines.run_health(
-            run, worker, self.outlet.experiments.get(life.key), values, self._stamp(), self.outlet.misfits
-        )
+        experiment = self.outlet.experiments.get(life.key)
+        return lines.run_health(*life.key, experiment, health.of_life(life, now), self._stamp(), self.outlet.misfits)
 
     def _forget(self, key: Key) -> None:
         workers = [one for one in self.journal.workers.by_id.values() if one.key == key]
@@ -226,6 +218,20 @@ class Pipeline:
         self._recalled.discard(key)
         self.outlet.forget(key)
 
+    def _cleared(self, cleared: Cleared) -> None:
+        """Let go of a run that the broker was told to forget, and answer who asked for it."""
+        if not cleared.refusal and not self.journal.forget(cleared.run):
+            cleared = cleared._replace(refusal="the journal cannot be written")
+        if not cleared.refusal:
+            for key in self._liveness.forget_run(cleared.run):
+                self._forget(key)
+            self._commands.forget(cleared.run)
+            logger.info("run %r: cleared %d retained topics", cleared.run[:100], cleared.topics)
+        if cleared.command_id:
+            result = cleared.answer(self._stamp())
+            self._commands.answered(result)
+            self.outlet.answer(result)
+
     def _begin(self, worker: Worker) -> None:
         self.outlet.retained.forget_before(worker.key, worker.started_unix_nanos)
         for status in self._liveness.joined(worker, self._stamp()):
@@ -235,6 +241,8 @@ class Pipeline:
         decision = self._commands.decide(incoming, self._wall())
         self._keep_commands()
         self.journal.commit()  # before anybody obeys: after a restart it must not be passed on a second time
+        if decision.command is not None and decision.command.command == FORGET:
+            self._clearing.ask(topics.parse(incoming.topic).run, decision.command.id)
         for key in decision.targets:
             worker = self.journal.workers.newest.get(key)
             if worker is not None and decision.command is not None:

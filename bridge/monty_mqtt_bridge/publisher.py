@@ -127,6 +127,16 @@ class Publisher:
         self._queue.append((outgoing, receipts))
         self.pending_bytes += len(outgoing.payload)
 
+    def subscribe(self, topic_filter: str) -> None:
+        """Ask for messages, until `unsubscribe` or the end of this connection."""
+        if self._session is not None:
+            self._session.subscribe(topic_filter, 1)
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Ask for no more messages."""
+        if self._session is not None:
+            self._session.unsubscribe(topic_filter)
+
     def read(self) -> None:
         """Take in what the broker sent."""
         if self._session is None:

@@ -1,0 +1,221 @@
+"""Clears what the broker retains of a run: when somebody asks to forget it, and when it is long over.
+
+Place in the flow: beside `pipeline`, which asks for runs, hands on what comes from the broker, and passes on the
+outcome. MQTT has no list of retained topics: to know them one subscribes. They have all come when a command to nobody,
+published after the subscription, comes back behind them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+from monty_mqtt import schema, topics
+from monty_mqtt.errors import DecodeError
+from monty_mqtt_bridge.fanout import Outgoing
+from monty_mqtt_bridge.liveness import LIVE_STATUSES
+from monty_mqtt_bridge.self_test import SELF_TEST
+from monty_mqtt_bridge.session import Incoming
+
+__all__ = ["Cleared", "Clearing", "Known", "Line"]
+
+Known = Callable[[str], bool]
+"""Something that is known of a run, by its id."""
+
+_RUN_KINDS = ("info", "status", "progress", "state")
+_RAW_PATHS = ("frame/#", "model/#")
+_EVERY_SECS = 86_400.0
+_BEGIN_EVERY_SECS = 0.2
+_ANSWER_SECS = 10.0
+_QUIET_SECS = 0.25
+"""How long nothing may have come behind the command: not every broker keeps the order."""
+
+_TRIES = 3
+_DAY_NANOS = 86_400 * 10**9
+
+
+class Line(Protocol):
+    """The way to the broker."""
+
+    @property
+    def online(self) -> bool:
+        """Whether messages can be sent now."""
+
+    def subscribe(self, topic_filter: str) -> None:
+        """Ask for messages."""
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Ask for no more messages."""
+
+    def put(self, outgoing: Outgoing) -> None:
+        """Publish."""
+
+
+class Cleared(NamedTuple):
+    """What became of a run.
+
+    Attributes:
+        run: Its id.
+        command_id: Who asked; empty if nobody did.
+        topics: How many retained topics it had, which are cleared now.
+        refusal: Why it was left as it is; empty if it was not.
+    """
+
+    run: str
+    command_id: str
+    topics: int = 0
+    refusal: str = ""
+
+    def answer(self, time_unix_nanos: int) -> schema.CommandResult:
+        """Return what to tell who asked."""
+        return schema.CommandResult(
+            run=self.run,
+            worker=topics.ALL_WORKERS,
+            seq=0,
+            time_unix_nanos=time_unix_nanos,
+            id=self.command_id,
+            status="refused" if self.refusal else "obeyed",
+            detail=self.refusal or f"{self.topics} retained topics cleared",
+        )
+
+
+class _Look:
+    """Retained topics, as they come. Without run: the statuses of all runs."""
+
+    def __init__(self, run: str | None, command_id: str, marker_topic: str, tries: int = 1) -> None:
+        self.run, self.command_id, self.tries = run, command_id, tries
+        probe = schema.Command(id=f"{SELF_TEST}-{secrets.token_hex(8)}", command=SELF_TEST)
+        self.marker = Outgoing(marker_topic, schema.encode(probe), 1, False)  # noqa: FBT003
+        level = "+" if run is None else topics.escape(run)
+        kinds = ("status",) if run is None else _RUN_KINDS
+        self.filters = [f"{topics.JSON_PREFIX}/{level}/+/{kind}" for kind in kinds]
+        self.filters += [] if run is None else [f"{topics.RAW_PREFIX}/{level}/+/{path}" for path in _RAW_PATHS]
+        self.found: dict[str, bytes] = {}
+        self.deadline = float("inf")
+        self.complete_at = float("inf")
+
+    def is_for(self, incoming: Incoming) -> bool:
+        """Return whether it is one of the topics looked for; what another subscription brings is not."""
+        prefixes = [one[: one.index("+")] for one in self.filters]
+        return incoming.retain and bool(incoming.payload) and incoming.topic.startswith(tuple(prefixes))
+
+    def statuses(self) -> list[schema.Status]:
+        """Return the statuses among what was found."""
+        return [status for topic, payload in self.found.items() if (status := _status(topic, payload)) is not None]
+
+
+class Clearing:
+    """Runs to clear, one after the other. Lives in the loop's thread.
+
+    Args:
+        bridge_id: Name of the bridge.
+        keep_days: Days after which the topics of a run that is over are cleared; 0 keeps them.
+        clock: Monotonic seconds.
+        wall: Nanoseconds since 1970-01-01 UTC.
+    """
+
+    def __init__(self, bridge_id: str, keep_days: float, clock: Callable[[], float], wall: Callable[[], int]) -> None:
+        self._keep_days, self._clock, self._wall = keep_days, clock, wall
+        self._marker_topic = topics.build(bridge_id, "bridge", "command")
+        self._waiting: deque[_Look] = deque()
+        self._looking: _Look | None = None
+        self._begin_at = clock()
+        self._survey_at = clock() if keep_days else float("inf")
+
+    def ask(self, run: str, command_id: str = "") -> None:
+        """Clear a run, when its turn comes."""
+        self._waiting.append(_Look(run, command_id, self._marker_topic))
+
+    def heard(self, incoming: Incoming) -> bool:
+        """Take a message from the broker; return whether it was for us alone."""
+        look = self._looking
+        if look is None:
+            return False
+        if (incoming.topic, incoming.payload) == (look.marker.topic, look.marker.payload):
+            look.complete_at = self._clock() + _QUIET_SECS
+            return True
+        if look.is_for(incoming) and not incoming.topic.endswith("/command"):
+            look.found[incoming.topic] = incoming.payload
+            if look.complete_at < float("inf"):
+                look.complete_at = self._clock() + _QUIET_SECS
+        return False
+
+    def turn(self, line: Line, is_live: Known, is_busy: Known) -> Iterator[Cleared]:
+        """Do what is due; yield what became of a run. To be called a few times a second.
+
+        Args:
+            line: The way to the broker.
+            is_live: Whether a worker of a run lives.
+            is_busy: Whether something of a run may still be published; that will pass.
+        """
+        look, now = self._looking, self._clock()
+        if look is None:
+            if now >= self._begin_at and line.online:
+                self._begin_at = now + _BEGIN_EVERY_SECS
+                self._begin(line, is_busy, now)
+        elif now >= look.complete_at:
+            self._end(look, line)
+            if look.run is None:
+                self._survey(look, is_live)
+            else:
+                yield self._clear(look.run, look, line, is_live)
+        elif now >= look.deadline:
+            self._end(look, line)
+            if look.tries < _TRIES:
+                self._waiting.appendleft(_Look(look.run, look.command_id, self._marker_topic, look.tries + 1))
+            elif look.run is not None:
+                yield Cleared(look.run, look.command_id, refusal="the broker does not send what it retains")
+
+    def _begin(self, line: Line, is_busy: Known, now: float) -> None:
+        if now >= self._survey_at:
+            self._survey_at = now + _EVERY_SECS
+            self._waiting.append(_Look(None, "", self._marker_topic))
+        look = next((one for one in self._waiting if one.run is None or not is_busy(one.run)), None)
+        if look is None:
+            return
+        self._waiting.remove(look)
+        self._looking = look
+        look.deadline = now + _ANSWER_SECS
+        for topic_filter in look.filters:
+            line.subscribe(topic_filter)
+        line.put(look.marker)
+
+    def _end(self, look: _Look, line: Line) -> None:
+        self._looking = None
+        if line.online:
+            for topic_filter in look.filters:
+                line.unsubscribe(topic_filter)
+
+    @staticmethod
+    def _clear(run: str, look: _Look, line: Line, is_live: Known) -> Cleared:
+        live = [status.worker for status in look.statuses() if status.status in LIVE_STATUSES]
+        if live or is_live(run):
+            return Cleared(run, look.command_id, refusal=f"it is not over: {', '.join(live[:10]) or 'a worker'} lives")
+        # Its status last: without it nobody finds the rest again, should we be killed on the way.
+        for topic in sorted(look.found, key=lambda topic: topic.endswith("/status")):
+            line.put(Outgoing(topic, b"", 1, True))  # noqa: FBT003
+        return Cleared(run, look.command_id, len(look.found))
+
+    def _survey(self, look: _Look, is_live: Known) -> None:
+        oldest_unix_nanos = self._wall() - int(self._keep_days * _DAY_NANOS)
+        statuses = look.statuses()
+        kept = {
+            status.run
+            for status in statuses
+            if status.status in LIVE_STATUSES or status.time_unix_nanos >= oldest_unix_nanos
+        }
+        for run in dict.fromkeys(status.run for status in statuses):
+            if run not in kept and not is_live(run):
+                self.ask(run)
+
+
+def _status(topic: str, payload: bytes) -> schema.Status | None:
+    try:
+        parsed = topics.parse(topic)
+        message = schema.decode(payload) if parsed.kind == "status" else None
+    except DecodeError:
+        return None
+    is_its_own = isinstance(message, schema.Status) and (message.run, message.worker) == (parsed.run, parsed.worker)
+    return message if is_its_own else None
