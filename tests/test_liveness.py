@@ -111,7 +111,8 @@ def test_what_never_steps_or_is_paused_does_not_stall():
     story.hears(schema.Status, 1001.0, status="paused")
     assert story.tick(2000.0) == []
     story.hears(schema.Status, 2000.0, status="running")
-    assert story.tick(2001.0)[0].stalled
+    assert story.tick(2029.0) == []
+    assert story.tick(2031.0)[0].stalled
 
 
 def test_while_nobody_could_be_heard_nobody_stalled():

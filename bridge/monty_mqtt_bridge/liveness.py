@@ -159,6 +159,8 @@ class Liveness:
                 life.stalled = False
                 return [_said(life, now_unix_nanos)]
         elif isinstance(message, schema.Status):
+            if life.word == "paused" and life.last_step is not None:
+                life.last_step = now  # it was not silent all the time, it was told to wait
             life.status, life.stalled, life.dropped = message, False, message.dropped
         elif isinstance(message, schema.End):
             return self._ended(life, message, now_unix_nanos)
