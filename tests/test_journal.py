@@ -1,47 +1,340 @@
-"""The journal: what it gives back after kill -9."""
+"""The journal's file: what it keeps, what it lets go, what it does when it is full or damaged. Real files and disks."""
 
 from __future__ import annotations
 
-import signal
-from contextlib import ExitStack
+import logging
+import random
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
 
 import pytest
-from bridge_fixtures import Dealer
-from bridge_process import BridgeProcess, at
-from subscriber import Subscriber
+from bridge_fixtures import make
 
 from monty_mqtt import schema
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt.errors import ConfigError
+from monty_mqtt.protocol import Hello
+from monty_mqtt_bridge.journal import Journal
 
-pytest_plugins = ["bridge_fixtures"]
-
-
-@pytest.fixture
-def own(tmp_path):
-    with Mosquitto(tmp_path / "broker") as running:
-        yield running
+PAYLOAD_BYTES = 20_000
 
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "state" / "bridge.sqlite"
+    return str(tmp_path / "state" / "bridge.sqlite")
 
 
-def test_a_killed_bridge_goes_on_exactly_where_it_was(own, path):
-    with BridgeProcess(**at(own, journal=path)) as process, Dealer(process.ready()) as dealer:
-        own.kill()
-        dealer.hello()
-        dealer.steps(range(500))
-        dealer.acked(500)
-        process.end(signal.SIGKILL)
-    own.start()
-    with ExitStack() as stack:
-        subscriber = stack.enter_context(Subscriber(own.host, own.port, "monty/v1/run/main/#"))
-        process = stack.enter_context(BridgeProcess(**at(own, journal=path)))
-        dealer = stack.enter_context(Dealer(process.ready()))
-        subscriber.wait_for(lambda got: len(got) >= 500, 20)
-        assert subscriber.seqs()["run", "main"] == list(range(500))
-        assert dealer.hello(base=490).next == 500, "what is in the journal need not be sent again"
-        dealer.send(schema.Metric, 500)
-        dealer.acked(501)
-        subscriber.wait_for(lambda _: subscriber.seqs()["run", "main"][-1] == 500)
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of 24 MiB."""
+    where = tmp_path / "disk"
+    where.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(where)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"not run: no right to mount a small disk here ({done.stderr.strip()})")
+    yield where
+    subprocess.run(["umount", "--lazy", str(where)], check=True)
+
+
+def hello(run="run", worker="main", started=1, **fields) -> Hello:
+    fields = {"base": 0, **fields}
+    return Hello(schema_version=1, run=run, worker=worker, started_unix_nanos=started, **fields)
+
+
+class Filled:
+    """A journal, and a worker whose messages go into it."""
+
+    def __init__(self, path, bound_mib=2048.0, clock=None):
+        self.journal = Journal(str(path), int(bound_mib * 2**20), *([clock] if clock else []))
+        self.worker, self.begins = self.journal.workers.of(hello())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.journal.close()
+
+    def add(self, count=1, kind="data", size=PAYLOAD_BYTES):
+        """Accept so many messages and commit each; return how often that worked."""
+        done = 0
+        for _ in range(count):
+            self.journal.append(self.worker, kind, bytes(size))
+            self.worker.next += kind == "data"
+            done += self.journal.commit()
+        return done
+
+    def ids(self, after=0):
+        found = []
+        while rows := self.journal.read(found[-1] if found else after):
+            found += [row.id for row in rows]
+        return found
+
+
+def test_rows_come_back_in_order_with_their_buffers_and_positions_stay(path):
+    with Filled(path) as filled:
+        journal, worker = filled.journal, filled.worker
+        step = make(schema.Step, 0)
+        journal.append(worker, "step", schema.encode(step), message=step)
+        journal.append(worker, "object_model", b"{}", [b"points", b""])
+        worker.next, worker.bulk_next, worker.lost, worker.dropped = 2, 7, 1, 3
+        assert worker.safe == 0
+        assert journal.commit()
+        assert worker.safe == 2
+        journal.keep("commands", b"abc")
+        journal.fed = 1
+    with Filled(path) as again:
+        first, second = again.journal.read(0)
+        assert (first.kind, first.payload, list(first.buffers)) == ("step", schema.encode(step), [])
+        assert (second.kind, list(second.buffers)) == ("object_model", [b"points", b""])
+        assert first.worker is second.worker is again.worker
+        assert not again.begins
+        worker = again.worker
+        assert (worker.next, worker.bulk_next, worker.lost, worker.dropped) == (2, 7, 1, 3)
+        assert (again.journal.kept("commands"), again.journal.fed, again.journal.rows) == (b"abc", 1, 2)
+        assert again.journal.append(worker, "step").id == 3
+
+
+def test_reading_is_bounded_by_bytes(path):
+    with Filled(path) as filled:
+        filled.add(100, size=1_000_000)
+        assert 4 <= len(filled.journal.read(0)) <= 6
+        assert filled.ids() == list(range(1, 101))
+
+
+def test_numbers_are_never_given_twice_also_if_all_rows_are_gone(path):
+    with Filled(path) as filled:
+        filled.add(5)
+        filled.journal.fed = 5
+        filled.journal.remove(5)
+        filled.journal.commit()
+        assert (filled.ids(), filled.journal.rows, filled.journal.first) == ([], 0, 6)
+    with Filled(path) as again:
+        assert again.journal.append(again.worker, "data").id == 6
+
+
+def test_a_second_sender_of_a_name_is_another_and_the_first_is_known_again(path):
+    with Filled(path) as filled:
+        filled.add(3)
+        second, begins = filled.journal.workers.of(hello(started=2))
+        assert begins
+        assert second.next == 0
+    with Filled(path) as again:
+        workers = again.journal.workers
+        assert workers.of(hello(started=1, replayed=True))[0].next == 3
+        assert workers.of(hello(started=2)) == (workers.newest["run", "main"], False)
+        restored, begins = workers.of(hello(started=3, base=5, replayed=True))
+        assert (restored.next, begins) == (5, False)
+        assert workers.of(hello(started=3)) == (restored, True), "an experiment after all"
+
+
+def test_at_the_bound_the_oldest_frames_go_first_then_nothing_more_is_accepted_until_there_is_room(path, caplog):
+    with Filled(path, bound_mib=4) as filled:
+        journal = filled.journal
+        filled.add(50)
+        filled.add(50, kind="frame")
+        assert not journal.lacking
+        filled.add(150)
+        frames = [row for row in range(51, 101) if row in filled.ids()]
+        assert 0 < journal.room.evicted <= 256
+        assert frames == list(range(101 - len(frames), 101)), "the newest stay"
+        while not journal.lacking:
+            filled.add()
+        assert "journal_mib" in journal.lacking
+        assert set(range(1, 51)) <= set(filled.ids()), "nothing that was acknowledged, but frames"
+        assert journal.room.used_bytes <= 4.1 * 2**20
+        assert journal.rows == len(filled.ids())
+        errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+        assert len(errors) == 2, "one line per change of state"
+        assert "dropped to make room" in errors[0].message
+        assert "nothing more is accepted" in errors[1].message
+        journal.fed = journal.last
+        journal.remove(100)
+        journal.commit()
+        assert not journal.lacking
+        assert "room again" in caplog.text
+
+
+def test_the_space_of_rows_that_are_gone_is_given_back_to_the_disk(path):
+    with Filled(path) as filled:
+        filled.add(3000)
+        full = Path(path).stat().st_size
+        filled.journal.fed = 3000
+        filled.journal.remove(2990)
+        while filled.journal.first < 2991:
+            filled.journal.commit()
+        for _ in range(20):
+            filled.journal.tidy()
+            filled.add(size=10)
+        assert full > 55 << 20
+    assert Path(path).stat().st_size < 12 << 20
+    assert not Path(path + "-wal").exists()
+
+
+def fill(path):
+    with path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def test_on_a_full_disk_nothing_is_acknowledged_that_is_not_there_and_it_heals(disk, caplog):
+    now = [0.0]
+    with Filled(disk / "bridge.sqlite", clock=lambda: now[0]) as filled:
+        journal = filled.journal
+        filled.add(5)
+        with pytest.raises(OSError, match="No space"):
+            fill(disk / "ballast")
+        while filled.add():
+            now[0] += 1.0
+        safe = filled.worker.safe
+        assert safe == filled.worker.next - 1
+        assert "full" in journal.lacking
+        filled.add(3)
+        assert filled.worker.safe == safe
+        (disk / "ballast").unlink()
+        assert not journal.commit(), "not before a second has passed"
+        now[0] += 1.0
+        assert journal.commit()
+        assert filled.worker.safe == filled.worker.next
+        assert not journal.lacking
+        assert filled.ids() == list(range(1, filled.worker.next + 1))
+        levels = [record.levelname for record in caplog.records]
+        assert levels.count("ERROR") <= 2, caplog.messages
+        assert levels[-1] == "WARNING"
+
+
+def test_some_of_the_disk_stays_free_so_that_rows_can_be_let_go(disk):
+    with Filled(disk / "bridge.sqlite") as filled:
+        while not filled.journal.lacking:
+            assert filled.add() == 1
+        assert "disk" in filled.journal.lacking
+        filled.journal.fed = filled.journal.last
+        filled.journal.remove(filled.journal.last)
+        while filled.journal.lacking:
+            assert filled.journal.commit()
+            filled.journal.tidy()
+
+
+def crashed(filled, to: Path) -> Path:
+    """Return a copy of the files as a kill would leave them."""
+    to.mkdir()
+    for part in ("", "-wal"):
+        shutil.copy(filled.journal._path + part, to / f"bridge.sqlite{part}")
+    return to / "bridge.sqlite"
+
+
+def test_a_half_written_tail_is_cut_wherever_it_was_cut_or_spoilt(path, tmp_path):
+    chance = random.Random(1)
+    with Filled(path) as filled:
+        filled.add(40, size=3000)
+        for number in range(40):
+            copy = crashed(filled, tmp_path / str(number))
+            wal = Path(f"{copy}-wal")
+            content = bytearray(wal.read_bytes())
+            where = chance.randrange(len(content))
+            if number % 2:
+                del content[where:]
+            else:
+                content[where] ^= 1 << chance.randrange(8)
+            wal.write_bytes(content)
+            with Filled(copy) as again:
+                ids = again.ids()
+                assert ids == list(range(1, len(ids) + 1)), "a beginning of it, whole"
+                assert again.worker.next == len(ids), "positions and rows are of one moment"
+                again.add()
+
+
+def test_all_of_it_is_there_after_a_kill(path, tmp_path):
+    with Filled(path) as filled:
+        filled.add(40)
+        with Filled(crashed(filled, tmp_path / "killed")) as again:
+            assert again.ids() == list(range(1, 41))
+
+
+def spoil(path, how):
+    content = bytearray(Path(path).read_bytes())
+    if how == "no database":
+        content[:100] = b"x" * 100
+    elif how == "pages of noise":
+        for page in range(1, len(content) // 4096):
+            content[page * 4096 : page * 4096 + 200] = b"\xff" * 200
+    else:
+        del content[5000:]
+    Path(path).write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["no database", "pages of noise", "cut short"])
+def test_a_damaged_file_is_moved_aside_with_one_error_and_a_new_one_begun(path, caplog, how):
+    with Filled(path) as filled:
+        filled.add(50)
+    spoil(path, how)
+    with Filled(path) as again:
+        assert again.begins
+        again.add(3)
+        assert again.ids() == [2, 3, 4] or again.ids() == [1, 2, 3]
+    (error,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "damaged" in error.message
+    assert "\n" not in error.message
+    (aside,) = Path(path).parent.glob("*.damaged-*")
+    assert str(aside) in error.message
+
+
+def test_damage_that_shows_later_costs_what_only_the_file_held(path, caplog):
+    with Filled(path) as filled:
+        filled.add(200)
+        journal = filled.journal
+        journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        journal._connection.execute("PRAGMA shrink_memory")
+        spoil(path, "pages of noise")
+        renewed = []
+        journal.renewed = lambda: renewed.append(True)
+        journal.keep("name", b"value")
+        filled.add(20)
+        filled.ids()
+        filled.add(5)
+        assert renewed == [True]
+        assert filled.ids(), "what came after it"
+        assert filled.worker.safe == filled.worker.next == 225
+    assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
+    with Filled(path) as again:
+        assert again.worker.next == 225, "positions are not forgotten"
+
+
+def test_a_file_of_a_newer_version_is_refused_with_one_line(path):
+    Filled(path).__exit__()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(ConfigError, match=r"journal: .*newer bridge wrote 99$"):
+        Journal(path)
+    assert not list(Path(path).parent.glob("*.damaged-*"))
+
+
+def test_a_second_bridge_on_the_same_file_is_refused_with_one_line(path):
+    with Filled(path), pytest.raises(ConfigError, match=r"journal: .*another one has it open$"):
+        Journal(path)
+
+
+@pytest.mark.parametrize("where", ["/proc/no/such/file", "/dev/null/file"])
+def test_a_file_that_cannot_be_made_is_refused_with_one_line(where):
+    with pytest.raises(ConfigError, match=r"journal: .* can be written") as caught:
+        Journal(where)
+    assert "\n" not in str(caught.value)
+
+
+def test_only_its_owner_reads_it(path):
+    with Filled(path) as filled:
+        filled.add(1)
+        for part in ("", "-wal"):
+            assert Path(path + part).stat().st_mode & 0o077 == 0
+        assert Path(path).parent.stat().st_mode & 0o077 == 0
+
+
+def test_without_a_file_it_works_all_the_same():
+    with Filled("", bound_mib=4) as filled:
+        filled.add(100)
+        assert filled.ids() == list(range(1, 101))
+        filled.journal.tidy()
+        while not filled.journal.lacking:
+            filled.add()

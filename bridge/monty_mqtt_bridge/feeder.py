@@ -144,6 +144,18 @@ class Feeder:
             self._tail_bytes -= row.size
             self._pass_on(row)
 
+    def health(self) -> dict[str, float]:
+        """Return how much waits here, for how long, and whether there is room for more."""
+        journal = self._journal
+        return {
+            "journal_rows": journal.rows + len(journal.pending),
+            "journal_waiting": self.waiting,
+            "journal_bytes": journal.room.used_bytes,
+            "journal_oldest_secs": round(journal.age_secs(self._safe()), 3),
+            "journal_full": int(bool(journal.lacking)),
+            "journal_evicted": journal.room.evicted,
+        }
+
     def rewind(self) -> None:
         """Begin again with the first row there is."""
         self._tail.clear()
@@ -158,14 +170,18 @@ class Feeder:
         if now < self._mark_at:
             return
         self._mark_at = now + _MARK_SECS
-        while self._open and self._open[0].open <= 0:
-            self._open.popleft()
-        safe = self._open[0].row - 1 if self._open else self._cursor
+        safe = self._safe()
         if safe > self._marked:
             self._marked = safe
             self._marks.append((now, safe))
         while self._marks and now - self._marks[0][0] >= _KEPT_SECS:
             self._journal.remove(self._marks.popleft()[1])
+
+    def _safe(self) -> int:
+        """Return the row up to which the broker has acknowledged everything."""
+        while self._open and self._open[0].open <= 0:
+            self._open.popleft()
+        return self._open[0].row - 1 if self._open else self._cursor
 
     def _queue(self, row: Row) -> None:
         if not self._behind:
@@ -180,6 +196,8 @@ class Feeder:
         """Have the next rows in memory; return whether there are any."""
         journal = self._journal
         rows = journal.read(self._cursor) if self._cursor < journal.committed else []
+        if rows is None:
+            return False
         if not rows:
             rows = [row for row in journal.pending if row.id > self._cursor]
             self._behind = False

@@ -19,6 +19,7 @@ from typing import Any
 from monty_mqtt import schema
 from monty_mqtt.protocol import Hello
 from monty_mqtt_bridge import journal_file
+from monty_mqtt_bridge.room import Room
 from monty_mqtt_bridge.rows import Kept, Row, buffers_of, row_values, sender_values, worker_of
 from monty_mqtt_bridge.workers import Key, Worker, Workers
 
@@ -38,11 +39,16 @@ _PUT_KEPT = "INSERT OR REPLACE INTO kept VALUES (?, ?)"
 _FED = "fed"
 
 
+def _nothing() -> None:
+    return None
+
+
 class Journal:
     """The journal, from opening to `close`. Lives in one thread.
 
     Args:
         path: Its file; empty keeps it no longer than the process lives.
+        bound_bytes: How large it may become.
         clock: Monotonic seconds.
         wall: Nanoseconds since 1970-01-01 UTC.
 
@@ -56,22 +62,30 @@ class Journal:
         committed: The last row that is on disk.
         first: The first row there is; `last + 1` when there is none.
         rows: How many rows are on disk.
-        failure: Why it cannot be written now; empty if it can.
+        pending: Rows that are not on disk yet.
+        room: How much room it has.
+        renewed: Called when a new file was begun in the place of a damaged one: what is in memory is to be kept again.
     """
 
     def __init__(
-        self, path: str, clock: Callable[[], float] = time.monotonic, wall: Callable[[], int] = time.time_ns
+        self,
+        path: str,
+        bound_bytes: int = 2 << 30,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], int] = time.time_ns,
     ) -> None:
-        self.path = path
+        self._path = path
         self._clock, self._wall = clock, wall
         self._connection = journal_file.open_file(path)
-        (last_sender,) = self._one("SELECT coalesce(max(id), 0) FROM senders")
+        self.room = Room(path, bound_bytes)
+        self.renewed: Callable[[], None] = _nothing
+        ((last_sender,),) = self._connection.execute("SELECT coalesce(max(id), 0) FROM senders")
         self.workers = Workers(self._find, last_sender)
         self.fed = int(self.kept(_FED) or 0)
-        self.rows, first, last = self._one("SELECT count(*), min(id), max(id) FROM messages")
+        ((self.rows, first, last),) = self._connection.execute("SELECT count(*), min(id), max(id) FROM messages")
         self.last = self.committed = max(last or 0, self.fed)
         self.first = first or self.last + 1
-        self.failure = ""
+        self._failure = ""
         self._retry_at = 0.0
         self.pending: deque[Row] = deque()
         self._retained: dict[str, Kept] = {}
@@ -105,12 +119,17 @@ class Journal:
 
     def kept(self, name: str) -> bytes:
         """Return what was kept under a name, empty if nothing was."""
-        found = self._connection.execute("SELECT value FROM kept WHERE name = ?", (name,)).fetchone()
-        return bytes(found[0]) if found else b""
+        found = self._rows("SELECT value FROM kept WHERE name = ?", name)
+        return bytes(found[0][0]) if found else b""
 
     def remove(self, through: int) -> None:
         """Let go of the rows up to this one, bit by bit."""
         self._remove_through = max(self._remove_through, through)
+
+    @property
+    def lacking(self) -> str:
+        """Why nothing more is to be accepted; empty while there is room."""
+        return self._failure or self.room.lacking
 
     @property
     def changed(self) -> bool:
@@ -122,24 +141,45 @@ class Journal:
         """Write what changed; return whether everything that was taken is on disk."""
         if not self.changed:
             return True
-        if self.failure and self._clock() < self._retry_at:
+        if self._failure and self._clock() < self._retry_at:
             return False
         try:
             with self._transaction() as connection:
                 removed = self._write(connection)
+            self._committed(removed)
+            self.rows -= self.room.look(self._connection, self.fed)
         except sqlite3.Error as error:
             self._failed(error)
             return False
-        self._committed(removed)
         return True
 
-    def read(self, after: int) -> list[Row]:
-        """Return the next rows on disk behind this one: a bounded number of bytes, at least one row if there is one."""
+    def tidy(self) -> None:
+        """See how much room there is, and give back to the disk what is not used; to be called about once a second."""
+        try:
+            self.rows -= self.room.look(self._connection, self.fed)
+            self.room.give_back(self._connection)
+        except sqlite3.Error as error:
+            self._failed(error)
+
+    def read(self, after: int) -> list[Row] | None:
+        """Return the next rows on disk behind this one, or None if they cannot be read now.
+
+        It is a bounded number of bytes, and at least one row if there is one.
+        """
+        try:
+            return self._read(after)
+        except sqlite3.Error as error:
+            self._failed(error)
+            return None
+
+    def _read(self, after: int) -> list[Row]:
         rows: list[Row] = []
         size = 0
         query = "SELECT id, sender, kind, payload, buffers, received_unix_nanos, restored FROM messages WHERE id > ?"
         for one in self._connection.execute(f"{query} ORDER BY id LIMIT {_READ_ROWS}", (after,)):
             worker = self._worker(one[1])
+            if worker is None:  # then nobody can say whose it is
+                continue
             rows.append(Row(one[0], worker, one[2], one[3], buffers_of(one[4]), one[5], bool(one[6])))
             size += rows[-1].size
             if size > _READ_BYTES:
@@ -148,15 +188,20 @@ class Journal:
 
     def retained_of(self, key: Key) -> list[Kept]:
         """Return what is retained of the workers of this name."""
-        return [
-            Kept(*one) for one in self._connection.execute("SELECT * FROM retained WHERE run = ? AND worker = ?", key)
-        ]
+        return [Kept(*one) for one in self._rows("SELECT * FROM retained WHERE run = ? AND worker = ?", *key)]
 
     def unfinished(self, since_unix_nanos: int) -> list[Worker]:
         """Return the newest sender of each name if it has not ended and was heard since, and have them at hand."""
         newest = "SELECT max(id) FROM senders WHERE real GROUP BY run, worker"
         query = f"SELECT id FROM senders WHERE id IN ({newest}) AND NOT ended AND heard_unix_nanos > ?"  # noqa: S608
-        return [self._worker(one) for (one,) in self._connection.execute(query, (since_unix_nanos,)).fetchall()]
+        workers = [self._worker(one) for (one,) in self._rows(query, since_unix_nanos)]
+        return [worker for worker in workers if worker is not None]
+
+    def age_secs(self, after: int) -> float:
+        """Return how long ago the first row behind this one was accepted; 0 if there is none."""
+        query = "SELECT received_unix_nanos FROM messages WHERE id > ? ORDER BY id LIMIT 1"
+        found = [one for (one,) in self._rows(query, after)] or [row.received_unix_nanos for row in self.pending]
+        return (self._wall() - found[0]) / 1e9 if found and after < self.last else 0.0
 
     def is_busy(self, run: str) -> bool:
         """Return whether there are rows of a run."""
@@ -207,16 +252,30 @@ class Journal:
         self.workers.changed.clear()
         self._retained.clear()
         self._kept.clear()
-        if self.failure:
-            self.failure = ""
-            logger.warning("the journal %s can be written again", self.path)
+        if self._failure:
+            self._failure = ""
+            logger.warning("the journal can be written again")
 
     def _failed(self, error: sqlite3.Error) -> None:
+        if journal_file.is_damage(error):
+            self._begin_anew(error)
+            return
         self._retry_at = self._clock() + _RETRY_SECS
-        if not self.failure:
-            self.failure = str(error)
+        if not self._failure:
+            self._failure = str(error)
             text = "the journal %s cannot be written (%s): nothing more is accepted until it can; trying each second"
-            logger.error(text, self.path, error)
+            logger.error(text, self._path, error)
+
+    def _begin_anew(self, error: sqlite3.Error) -> None:
+        """Go on with a new file. What is in memory is written into it: where everybody is, and the last rows."""
+        self._connection.close()
+        journal_file.move_aside(self._path, error)
+        self._connection = journal_file.open_file(self._path)
+        self.rows, self.committed = 0, self.last - len(self.pending)
+        self.first = self.committed + 1
+        self._fed_written = -1
+        self.workers.changed.update(self.workers.by_id.values())
+        self.renewed()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -232,15 +291,20 @@ class Journal:
 
     def _find(self, hello: Hello) -> Worker | None:
         query = "SELECT * FROM senders WHERE run = ? AND worker = ? AND ? IN (0, started_unix_nanos) ORDER BY id DESC"
-        found = self._connection.execute(query, (hello.run, hello.worker, hello.started_unix_nanos)).fetchone()
-        return worker_of(found) if found else None
+        found = self._rows(f"{query} LIMIT 1", hello.run, hello.worker, hello.started_unix_nanos)
+        return worker_of(found[0]) if found else None
 
-    def _worker(self, number: int) -> Worker:
+    def _worker(self, number: int) -> Worker | None:
         if number not in self.workers.by_id:
-            worker = worker_of(self._one("SELECT * FROM senders WHERE id = ?", number))
-            worker.gone_at = self._clock()
-            self.workers.add(worker)
-        return self.workers.by_id[number]
+            for found in self._rows("SELECT * FROM senders WHERE id = ?", number):
+                worker = worker_of(found)
+                worker.gone_at = self._clock()
+                self.workers.add(worker)
+        return self.workers.by_id.get(number)
 
-    def _one(self, query: str, *values: object) -> Any:
-        return self._connection.execute(query, values).fetchone()
+    def _rows(self, query: str, *values: object) -> list[Any]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            self._failed(error)
+            return []

@@ -23,7 +23,7 @@ _VERSION = 1
 _LOCK_WAIT_SECS = 2.0
 """A bridge that was just told to end may still hold the file."""
 
-_WAL_BYTES = 16 << 20
+_WAL_BYTES = 8 << 20
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PARTS = ("", "-wal", "-journal")
 
@@ -33,6 +33,7 @@ _PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = OFF",
     f"journal_size_limit = {_WAL_BYTES}",
+    "secure_delete = OFF",  # Debian's default writes zeros over every page it lets go of
 )
 
 _TABLES = """

@@ -57,6 +57,8 @@ FIELDS: dict[str, dict[str, type]] = {
         "duplicates": int, "gaps": int, "refused": int, "deferred": int, "foreign": int, "lost": int, "dropped": int,
         "bulk_lost": int,
         "images_dropped": int, "unsent": int, "published": int, "points": int, "misfits": int, "mqtt_connects": int,
+        "journal_rows": int, "journal_waiting": int, "journal_bytes": int, "journal_oldest_secs": float,
+        "journal_full": int, "journal_evicted": int,
     },
 }  # fmt: skip
 """Type of every field of every measurement but `evidence`, whose fields are object names and floats."""

@@ -169,6 +169,12 @@ class Outlet:
             self._journal.retain(Kept(outgoing.topic, message.run, message.worker, *stamp, payload))
         return outgoing
 
+    def keep_again(self) -> None:
+        """Have the journal keep everything that is retained, and known here."""
+        for key, stamp, outgoing in self.retained.all():
+            payload = outgoing.payload if outgoing.qos else None
+            self._journal.retain(Kept(outgoing.topic, *key, *stamp, payload))
+
     def _put(self, outgoing: Outgoing, receipt: Receipt | None) -> None:
         if receipt is None or not outgoing.qos:
             self.publisher.put(outgoing)

@@ -83,6 +83,7 @@ class Pipeline:
         self._clearing = Clearing(config.bridge_id, config.keep_retained_days, clock, wall)
         self._recalled: set[Key] = set()
         self._commands.load(journal.kept(_COMMANDS))
+        journal.renewed = self._keep_again
         for worker in journal.unfinished(wall() - REMEMBERED_NANOS):
             self._recall(worker)
 
@@ -166,6 +167,7 @@ class Pipeline:
     def _each_second(self, now: float) -> None:
         self.publisher.keep_alive()
         self._keep_commands()
+        self.journal.tidy()
         online = self.publisher.online
         if not online or self.receiver.intake.full:  # nobody can be heard
             self._liveness.excuse(now)
@@ -193,6 +195,7 @@ class Pipeline:
             in_flight=self.publisher.in_flight,
             pending_bytes=self.publisher.pending_bytes,
             images_waiting=self.outlet.encoder.waiting(),
+            **self.feeder.health(),
             **self._rates.since_last(self._counts, now),
         )
         topic = topics.bridge_topic(self._config.bridge_id, "health")
@@ -254,6 +257,11 @@ class Pipeline:
                 self._counts.refused += 1
                 self._complaints.say("command", "refused a command on %s: %s", incoming.topic[:200], result.detail)
             self.outlet.answer(result)
+
+    def _keep_again(self) -> None:
+        """Write what is in memory into a journal that was begun anew."""
+        self._commands.changed = True
+        self.outlet.keep_again()
 
     def _keep_commands(self) -> None:
         if self._commands.changed:

@@ -63,6 +63,14 @@ class RetainedTopics:
         """Return what is retained of a worker."""
         return list(self._latest.get(key, {}).values())
 
+    def all(self) -> list[tuple[Key, Stamp, Outgoing]]:
+        """Return everything that is retained."""
+        return [
+            (key, self._stamps[key][topic], outgoing)
+            for key, latest in self._latest.items()
+            for topic, outgoing in latest.items()
+        ]
+
     def forget(self, key: Key) -> None:
         """Drop all that is known of a worker."""
         self._latest.pop(key, None)

@@ -87,7 +87,7 @@ class Bridge:
         """
         with ExitStack() as stack:
             stack.enter_context(self._wake_up)
-            journal = Journal(self._config.journal)
+            journal = Journal(self._config.journal, int(self._config.journal_mib * 2**20))
             stack.callback(journal.close)
             pipeline = Pipeline(self._config, self.counts, journal, self._wake_up.set)
             pipeline.feeder = Feeder(journal, pipeline, self.counts)
@@ -120,8 +120,7 @@ class Bridge:
             if not pipeline.publisher.queued and not pipeline.publisher.in_flight and not pipeline.feeder.waiting:
                 break
             self._turn(pipeline, take=False)
-        pipeline.journal.commit()
-        pipeline.receiver.intake.acknowledge()
+        self._commit(pipeline)
 
     def _announce(self) -> None:
         host = f"[{self._config.zmq_host}]" if ":" in self._config.zmq_host else self._config.zmq_host
@@ -147,8 +146,17 @@ class Bridge:
         if now >= self._ack_at:
             self._ack_at = now + _ACK_SECS
             pipeline.feeder.tend(now)
-            pipeline.journal.commit()
-            receiver.intake.acknowledge()
+            self._commit(pipeline)
+
+    @staticmethod
+    def _commit(pipeline: Pipeline) -> None:
+        """Write down what was accepted, and say so."""
+        journal, intake = pipeline.journal, pipeline.receiver.intake
+        journal.commit()
+        if intake.full and not journal.lacking:
+            intake.resume()
+        intake.full = bool(journal.lacking)
+        intake.acknowledge()
 
     def _poll(self, pipeline: Pipeline, *, take: bool) -> dict[object, int]:
         poller = zmq.Poller()

@@ -1,0 +1,110 @@
+"""How much room the journal has: its own bound, and the disk's.
+
+Place in the flow: `journal` asks after each commit. At the bound the oldest frames and clouds give way first; when
+there are none left, or the disk is nearly full, nothing more is accepted, and experiments keep what they have.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from pathlib import Path
+
+__all__ = ["Room"]
+
+logger = logging.getLogger(__name__)
+
+_RESERVE_BYTES = 8 << 20
+"""Of a disk that others fill too, so much stays free: letting go of rows needs some room itself."""
+
+_AGAIN, _MORE = 0.95, 1.25
+"""There is room again when so much of the bound is used, or so much of the reserve is free."""
+
+_EVICTED_AT_ONCE = 256
+_SPARE_PAGES = 2048
+_VACUUMED_AT_ONCE = 1000
+
+_EVICT = "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE bulk = 1 AND id > ? ORDER BY id LIMIT ?)"
+
+
+class Room:
+    """What is used, and what may be. Lives in one thread.
+
+    Args:
+        path: The journal's file; empty for one without a name.
+        bound_bytes: What it may use.
+
+    Attributes:
+        used_bytes: Bytes in use.
+        lacking: Why nothing more is to be accepted; empty while there is room.
+        evicted: Frames and clouds that gave way.
+    """
+
+    def __init__(self, path: str, bound_bytes: int) -> None:
+        self._folder = Path(path).parent if path else None
+        self._bound_bytes = bound_bytes
+        self.used_bytes = 0
+        self.lacking = ""
+        self.evicted = 0
+        self._evicting = False
+        self._unused_bytes = 0
+
+    def look(self, connection: sqlite3.Connection, fed: int) -> int:
+        """See how much room there is, and make some if need be; return how many rows gave way.
+
+        Args:
+            connection: The journal.
+            fed: Rows up to this one stay.
+        """
+        evicted = 0
+        while self._measure(connection) > self._bound_bytes:
+            gone = connection.execute(_EVICT, (fed, _EVICTED_AT_ONCE)).rowcount
+            evicted += gone
+            if not gone:
+                break
+        self._tell_evicting(evicted)
+        self._tell(self._what_lacks())
+        return evicted
+
+    def give_back(self, connection: sqlite3.Connection) -> None:
+        """Return some of the file's unused pages to the disk; to be called about once a second."""
+        (unused,) = connection.execute("PRAGMA freelist_count").fetchone()
+        if unused > _SPARE_PAGES:
+            connection.executescript(f"PRAGMA incremental_vacuum({_VACUUMED_AT_ONCE})")
+
+    def _measure(self, connection: sqlite3.Connection) -> int:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (unused,) = connection.execute("PRAGMA freelist_count").fetchone()
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        self._unused_bytes = unused * page_bytes
+        self.used_bytes = pages * page_bytes - self._unused_bytes
+        return self.used_bytes
+
+    def _what_lacks(self) -> str:
+        lacks = bool(self.lacking)
+        if self.used_bytes > self._bound_bytes * (_AGAIN if lacks else 1.0):
+            return f"it has reached {self._bound_bytes / 2**20:g} MiB (journal_mib)"
+        if self._folder is not None:
+            disk = os.statvfs(self._folder)
+            free = disk.f_bavail * disk.f_frsize + self._unused_bytes
+            if free < _RESERVE_BYTES * (_MORE if lacks else 1.0):
+                return f"its disk has less than {_RESERVE_BYTES >> 20} MiB left"
+        return ""
+
+    def _tell(self, lacking: str) -> None:
+        if lacking and not self.lacking:
+            text = "the journal is full: %s; nothing more is accepted, experiments keep what they have"
+            logger.error(text, lacking)
+        elif self.lacking and not lacking:
+            logger.warning("the journal has room again")
+        self.lacking = lacking
+
+    def _tell_evicting(self, evicted: int) -> None:
+        self.evicted += evicted
+        if evicted and not self._evicting:
+            self._evicting = True
+            logger.error("the journal is full: the oldest frames and clouds that wait are dropped to make room")
+        elif self._evicting and self.used_bytes < self._bound_bytes * _AGAIN:
+            self._evicting = False
+            logger.warning("the journal has room for frames and clouds again; %d were dropped", self.evicted)
