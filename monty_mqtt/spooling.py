@@ -19,9 +19,10 @@ __all__ = ["Spooling"]
 _HELD_BYTES = 8 << 20
 """What is held beyond this, or half the window, goes into the file, whether the bridge is away or only slow."""
 
-_OLD_SECS = 0.5
-"""So does everything, while something has waited longer than this: a bridge that is there acknowledges within 50 ms.
-What is checked is whether all that was there at one moment is acknowledged by another, so up to twice this may pass."""
+_OLD_SECS = 0.6
+"""So does everything, while something has waited longer than this. A bridge that is there acknowledges within 0.25 s.
+What is looked at is whether all that was there at one moment is acknowledged, and then the next such moment begins: so a
+message may be 0.85 s old before it is written."""
 
 _WRITES_A_CALL = 64
 _BYTES_A_CALL = 1 << 20
