@@ -21,8 +21,8 @@ _HELD_BYTES = 8 << 20
 
 _OLD_SECS = 0.6
 """So does everything, while something has waited longer than this. A bridge that is there acknowledges within 0.25 s.
-What is looked at is whether all that was there at one moment is acknowledged, and then the next such moment begins: so a
-message may be 0.85 s old before it is written."""
+Looked at is whether all that was there at one moment is acknowledged; then the next such moment begins, so a message
+may be 0.85 s old before it is written."""
 
 _WRITES_A_CALL = 64
 _BYTES_A_CALL = 1 << 20
