@@ -211,11 +211,17 @@ def _add_record(commands: Any) -> None:
 
 
 def _add_replay(commands: Any) -> None:
-    command = _add(commands, "replay", "Play a recording as if it were live now, under new run ids.")
-    command.add_argument("file", metavar="FILE", type=Path, help="the recording")
-    command.add_argument("--as-new", action="store_true", required=True, help="as new runs, now")
+    command = _add(
+        commands, "replay",
+        "Restore runs from spools or recordings, as they were; or play recordings as if they were live now.",
+    )  # fmt: skip
     command.add_argument(
-        "--speed", type=float, metavar="X", help="2: twice as fast; 0: as fast as possible (default: 1)"
+        "files", nargs="+", type=Path, metavar="FILE",
+        help="a recording, or a spool: what an experiment left in the state directory for want of a bridge",
+    )  # fmt: skip
+    command.add_argument("--as-new", action="store_true", help="play it as new runs, now")
+    command.add_argument(
+        "--speed", type=float, metavar="X", help="with --as-new; 2: twice as fast; 0: as fast as possible (default: 1)"
     )
     command.add_argument(
         "--bridge", metavar="HOST[:PORT]", help="a bridge of your own (default: the one that runs here)"

@@ -221,7 +221,8 @@ def test_the_words_for_no_far_side(tmp_path, monkeypatch, capsys):
         (["status", "--broker", "::1"], "HOST or HOST:PORT"),
         (["abort", "run", "--timeout-secs", "nan"], "no number of seconds"),
         (["abort", "run", "--timeout-secs", "-1"], "no number of seconds"),
-        (["replay", "file"], "--as-new"),
+        (["replay", "file", "--speed", "2"], "--speed"),
+        (["replay", "no-such-file"], "no-such-file"),
         (["record"], "--output"),
     ],
 )

@@ -7,10 +7,13 @@ from collections import Counter
 
 import pytest
 from stack_process import Process, run
+from subscriber import Subscriber
 
 from monty_mqtt import schema, topics
+from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt_stack.demo_recording import recording_path
 from monty_mqtt_stack.payloads import message_of
+from monty_mqtt_stack.ports import any_free
 from monty_mqtt_stack.recording_file import Reader
 
 NEW = {"run", "seq", "time_unix_nanos", "estimated_end_unix_nanos", "bulk_seq"}
@@ -59,13 +62,69 @@ def test_the_demo_ten_times_as_fast_has_the_outcomes_counts_and_last_values_of_t
     assert {name: after[name][-1] for name in bulk} == {name: before[name][-1] for name in bulk}
 
 
+@pytest.fixture
+def spool(tmp_path, monkeypatch):
+    """What an experiment leaves that never saw a bridge."""
+    monkeypatch.setenv("MONTY_MQTT_STATE_DIR", str(tmp_path / "node"))
+    with ZmqBroadcaster(run=f"spooled {tmp_path.name}", zmq_port=any_free("127.0.0.1"), strict=True) as broadcaster:
+        for step in range(100):
+            broadcaster.publish_metric("loss", 1 / (step + 1))
+    (path,) = (tmp_path / "node" / "spool").glob("*/*.spool")
+    return path
+
+
+def statuses(far_side, run_id):
+    """What the broker retains of a run."""
+    where = (far_side.broker.host, far_side.broker.port)
+    with Subscriber(*where, f"monty/v1/{topics.escape(run_id)}/+/status") as subscriber:
+        return subscriber.wait_for(lambda received: [(one.topic, one.payload) for one in received])
+
+
+def test_a_spool_is_restored_and_another_day_changes_nothing(far_side, spool, tmp_path):
+    name = f"spooled {tmp_path.name}"
+    kept = tmp_path / "kept.spool"
+    kept.write_bytes(spool.read_bytes())
+    first = run("replay", str(spool), env=far_side.environment)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.startswith(f"{name}, main: 104 messages sent\n")
+    assert "the bridge has all of it; the file is removed" in first.stdout
+    assert not spool.exists()
+    before = statuses(far_side, name)
+    again = run("replay", str(kept), env=far_side.environment)
+    assert again.returncode == 0
+    assert f"{name}, main: 0 messages sent, 104 the bridge had already" in again.stdout
+    assert statuses(far_side, name) == before
+    assert json.loads(before[0][1])["status"] == "completed"
+
+
+def test_a_recording_is_restored_under_its_own_name(far_side):
+    done = run("replay", str(recording_path()), env=far_side.environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    runs = {topics.parse(entry.topic).run for entry in Reader(recording_path()).entries()}
+    assert {line.partition(", main: ")[0] for line in done.stdout.splitlines() if ", main: " in line} == runs
+    assert all(statuses(far_side, name) for name in runs)
+
+
+def test_a_spool_is_not_played_as_new(far_side, spool):
+    done = run("replay", "--as-new", str(spool), env=far_side.environment)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "a spool is what is missing of a run" in done.stderr
+
+
+def test_without_a_bridge_it_says_so_at_once(spool):
+    done = run("replay", str(spool), "--bridge", "127.0.0.1:1")
+    assert (done.returncode, done.stderr) == (1, "monty-mqtt: no bridge at 127.0.0.1:1\n")
+    assert spool.exists()
+
+
 def test_what_is_no_recording_is_one_line(far_side, tmp_path):
     other = tmp_path / "other.txt"
     other.write_text("nothing of ours")
     for path, why in ((other, "an MCAP file"), (tmp_path / "missing.mcap", "No such file")):
-        done = run("replay", str(path), "--as-new", env=far_side.environment)
-        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-        assert why in done.stderr
+        for more in ((), ("--as-new",)):
+            done = run("replay", str(path), *more, env=far_side.environment)
+            assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+            assert why in done.stderr
 
 
 def test_an_address_that_is_none_is_one_line(tmp_path):

@@ -1,18 +1,24 @@
-"""`monty-mqtt replay`: a recording, played to the bridge that runs here.
+"""`monty-mqtt replay`: spools and recordings, to the bridge that runs here.
 
-Place in the flow: the command line calls it; `replay` does the work.
+Place in the flow: the command line calls it; `restore` and `restore_recording` bring runs back under their own names,
+`replay` plays them as new ones.
 """
 
 from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import threading
+from pathlib import Path
 
-from monty_mqtt.errors import ServiceError
+from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal import one_line
-from monty_mqtt_stack.far_side import Address, find, parse_address
+from monty_mqtt_stack.far_side import Address, accepts, find, parse_address
 from monty_mqtt_stack.replay import replay
+from monty_mqtt_stack.restore import is_spool, restore
+from monty_mqtt_stack.restore_recording import restore_recording
+from monty_mqtt_stack.restored import as_lines
 from monty_mqtt_stack.services import ZMQ_PORT
 from monty_mqtt_stack.state import StateDir
 
@@ -22,18 +28,40 @@ _INTERRUPTED = 130
 
 
 def command(options: argparse.Namespace) -> int:
-    """Run `monty-mqtt replay`; return the exit code: 0 all arrived, 1 not all did, 130 stopped.
+    """Run `monty-mqtt replay`; return the exit code: 0 all of it arrived, 1 not all, 130 stopped.
 
     Raises:
-        ConfigError: The file is no recording of ours, or a setting is out of range.
+        ConfigError: A file is none of ours, or a setting is out of range.
         ServiceError: No bridge answers, or it has been away for too long.
     """
+    if options.speed is not None and not options.as_new:
+        raise ConfigError("--speed", options.speed, "given with --as-new: what is restored keeps its times")
+    spools = {path: is_spool(path) for path in options.files}
+    for path, is_one in spools.items():
+        if options.as_new and is_one:
+            raise ConfigError("--as-new", str(path), "a recording; a spool is what is missing of a run: restore it")
     bridge = _bridge(options)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    speed = 1.0 if options.speed is None else options.speed
-    replayed = replay(options.file, zmq_host=bridge.host, zmq_port=bridge.port, speed=speed, stop=stop)
+    code = 0
+    for path in options.files:
+        try:
+            if options.as_new:
+                is_whole = _play(path, bridge, 1.0 if options.speed is None else options.speed, stop)
+            else:
+                is_whole = _restore(path, bridge, stop, is_spool=spools[path])
+        except ServiceError as error:  # another file may fare better
+            print(f"monty-mqtt: {one_line(str(error))}", file=sys.stderr)  # noqa: T201 - a command's output
+            is_whole = False
+        if stop.is_set():
+            return _INTERRUPTED
+        code = code if is_whole else 1
+    return code
+
+
+def _play(path: Path, bridge: Address, speed: float, stop: threading.Event) -> bool:
+    replayed = replay(path, zmq_host=bridge.host, zmq_port=bridge.port, speed=speed, stop=stop)
     for old, new in replayed.runs.items():
         _say(f"{old} as {new}")
     counts = {
@@ -43,14 +71,27 @@ def command(options: argparse.Namespace) -> int:
         "not confirmed by the bridge": replayed.unacknowledged,
     }
     _say(", ".join(f"{count:,} {name}" for name, count in counts.items() if count or name == "sent"))
-    if replayed.was_stopped:
-        return _INTERRUPTED
-    return 1 if replayed.unacknowledged or replayed.dropped or replayed.unreadable else 0
+    return not (replayed.unacknowledged or replayed.dropped or replayed.unreadable)
+
+
+def _restore(path: Path, bridge: Address, stop: threading.Event, *, is_spool: bool) -> bool:
+    host, port = bridge
+    if is_spool:
+        found = [restore(path, zmq_host=host, zmq_port=port, stop=stop)]
+    else:
+        found = restore_recording(path, zmq_host=host, zmq_port=port, stop=stop)
+    for restored in found:
+        for line in as_lines(restored, is_recording=not is_spool):
+            _say(line)
+    return not any(restored.missing or restored.unreadable_bytes for restored in found)
 
 
 def _bridge(options: argparse.Namespace) -> Address:
     if options.bridge:
-        return parse_address(options.bridge, ZMQ_PORT)
+        named = parse_address(options.bridge, ZMQ_PORT)
+        if not accepts(named):
+            raise ServiceError(f"no bridge at {named.host}:{named.port}")
+        return named
     found = find(StateDir(options.state_dir))
     if found is None:
         raise ServiceError("no bridge answers: start one with `monty-mqtt up`, or name it with --bridge HOST:PORT")

@@ -60,8 +60,8 @@ class _Stamp(msgspec.Struct):
 _stamps = msgspec.json.Decoder(_Stamp)
 
 
-def as_lines(restored: Restored) -> list[str]:
-    """Return it as a person reads it."""
+def as_lines(restored: Restored, *, is_recording: bool = False) -> list[str]:
+    """Return it as a person reads it; `is_recording`: it is from a recording, not from a spool."""
     counts = f"{restored.sent:,} messages sent"
     if restored.already:
         counts += f", {restored.already:,} the bridge had already"
@@ -72,6 +72,8 @@ def as_lines(restored: Restored) -> list[str]:
         lines.append(f"  from {_local(restored.first_unix_nanos)} to {_local(restored.last_unix_nanos)}")
     if restored.was_stopped:
         lines.append("  stopped before all was sent; the same command goes on from there")
+    elif not restored.ended and is_recording:
+        lines.append("  the recording does not have its end")
     elif not restored.ended:
         lines.append(
             "  there is no end of it: its process was killed, and what it published in its last second may be missing"
