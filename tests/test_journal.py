@@ -47,7 +47,8 @@ class Filled:
     """A journal, and a worker whose messages go into it."""
 
     def __init__(self, path, bound_mib=2048.0, clock=None):
-        self.journal = Journal(str(path), int(bound_mib * 2**20), *([clock] if clock else []))
+        self.path = str(path)
+        self.journal = Journal(self.path, int(bound_mib * 2**20), *([clock] if clock else []))
         self.worker, self.begins = self.journal.workers.of(hello())
 
     def __enter__(self):
@@ -220,7 +221,7 @@ def crashed(filled, to: Path) -> Path:
     """Return a copy of the files as a kill would leave them."""
     to.mkdir()
     for part in ("", "-wal"):
-        shutil.copy(filled.journal._path + part, to / f"bridge.sqlite{part}")
+        shutil.copy(filled.path + part, to / f"bridge.sqlite{part}")
     return to / "bridge.sqlite"
 
 
@@ -284,8 +285,8 @@ def test_damage_that_shows_later_costs_what_only_the_file_held(path, caplog):
     with Filled(path) as filled:
         filled.add(200)
         journal = filled.journal
-        journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        journal._connection.execute("PRAGMA shrink_memory")
+        journal._store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        journal._store._connection.execute("PRAGMA shrink_memory")
         spoil(path, "pages of noise")
         renewed = []
         journal.renewed = lambda: renewed.append(True)

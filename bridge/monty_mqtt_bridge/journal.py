@@ -8,29 +8,23 @@ committed is acknowledged.
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from monty_mqtt import schema
 from monty_mqtt.protocol import Hello
-from monty_mqtt_bridge import journal_file
 from monty_mqtt_bridge.room import Room
 from monty_mqtt_bridge.rows import Kept, Row, buffers_of, row_values, sender_values, worker_of
+from monty_mqtt_bridge.store import Store
 from monty_mqtt_bridge.workers import Key, Worker, Workers
 
 __all__ = ["Journal"]
 
-logger = logging.getLogger(__name__)
-
 _READ_ROWS = 256
 _READ_BYTES = 4 << 20
 _REMOVED_A_TURN = 2000
-_RETRY_SECS = 1.0
 
 _PUT_ROW = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_SENDER = "INSERT OR REPLACE INTO senders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -74,19 +68,16 @@ class Journal:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._path = path
         self._clock, self._wall = clock, wall
-        self._connection = journal_file.open_file(path)
+        self._store = Store(path, clock, self._begin_anew)
         self.room = Room(path, bound_bytes)
         self.renewed: Callable[[], None] = _nothing
-        ((last_sender,),) = self._connection.execute("SELECT coalesce(max(id), 0) FROM senders")
+        ((last_sender,),) = self._store.rows("SELECT coalesce(max(id), 0) FROM senders")
         self.workers = Workers(self._find, last_sender)
         self.fed = int(self.kept(_FED) or 0)
-        ((self.rows, first, last),) = self._connection.execute("SELECT count(*), min(id), max(id) FROM messages")
+        ((self.rows, first, last),) = self._store.rows("SELECT count(*), min(id), max(id) FROM messages")
         self.last = self.committed = max(last or 0, self.fed)
         self.first = first or self.last + 1
-        self._failure = ""
-        self._retry_at = 0.0
         self.pending: deque[Row] = deque()
         self._retained: dict[str, Kept] = {}
         self._kept: dict[str, bytes] = {}
@@ -119,7 +110,7 @@ class Journal:
 
     def kept(self, name: str) -> bytes:
         """Return what was kept under a name, empty if nothing was."""
-        found = self._rows("SELECT value FROM kept WHERE name = ?", name)
+        found = self._store.rows("SELECT value FROM kept WHERE name = ?", name)
         return bytes(found[0][0]) if found else b""
 
     def remove(self, through: int) -> None:
@@ -129,7 +120,7 @@ class Journal:
     @property
     def lacking(self) -> str:
         """Why nothing more is to be accepted; empty while there is room."""
-        return self._failure or self.room.lacking
+        return self._store.failure or self.room.lacking
 
     @property
     def changed(self) -> bool:
@@ -141,42 +132,30 @@ class Journal:
         """Write what changed; return whether everything that was taken is on disk."""
         if not self.changed:
             return True
-        if self._failure and self._clock() < self._retry_at:
+        removed = self._store.write(self._write)
+        if removed is None:
             return False
-        try:
-            with self._transaction() as connection:
-                removed = self._write(connection)
-            self._committed(removed)
-            self.rows -= self.room.look(self._connection, self.fed)
-        except sqlite3.Error as error:
-            self._failed(error)
-            return False
+        self._committed(removed)
+        self._look()
         return True
 
     def tidy(self) -> None:
         """See how much room there is, and give back to the disk what is not used; to be called about once a second."""
-        try:
-            self.rows -= self.room.look(self._connection, self.fed)
-            self.room.give_back(self._connection)
-        except sqlite3.Error as error:
-            self._failed(error)
+        self._look()
+        self._store.attempt(self.room.give_back)
 
     def read(self, after: int) -> list[Row] | None:
         """Return the next rows on disk behind this one, or None if they cannot be read now.
 
         It is a bounded number of bytes, and at least one row if there is one.
         """
-        try:
-            return self._read(after)
-        except sqlite3.Error as error:
-            self._failed(error)
-            return None
+        return self._store.attempt(lambda connection: self._read(connection, after))
 
-    def _read(self, after: int) -> list[Row]:
+    def _read(self, connection: sqlite3.Connection, after: int) -> list[Row]:
         rows: list[Row] = []
         size = 0
         query = "SELECT id, sender, kind, payload, buffers, received_unix_nanos, restored FROM messages WHERE id > ?"
-        for one in self._connection.execute(f"{query} ORDER BY id LIMIT {_READ_ROWS}", (after,)):
+        for one in connection.execute(f"{query} ORDER BY id LIMIT {_READ_ROWS}", (after,)):
             worker = self._worker(one[1])
             if worker is None:  # then nobody can say whose it is
                 continue
@@ -188,47 +167,40 @@ class Journal:
 
     def retained_of(self, key: Key) -> list[Kept]:
         """Return what is retained of the workers of this name."""
-        return [Kept(*one) for one in self._rows("SELECT * FROM retained WHERE run = ? AND worker = ?", *key)]
+        return [Kept(*one) for one in self._store.rows("SELECT * FROM retained WHERE run = ? AND worker = ?", *key)]
 
     def unfinished(self, since_unix_nanos: int) -> list[Worker]:
         """Return the newest sender of each name if it has not ended and was heard since, and have them at hand."""
         newest = "SELECT max(id) FROM senders WHERE real GROUP BY run, worker"
         query = f"SELECT id FROM senders WHERE id IN ({newest}) AND NOT ended AND heard_unix_nanos > ?"  # noqa: S608
-        workers = [self._worker(one) for (one,) in self._rows(query, since_unix_nanos)]
+        workers = [self._worker(one) for (one,) in self._store.rows(query, since_unix_nanos)]
         return [worker for worker in workers if worker is not None]
 
     def age_secs(self, after: int) -> float:
         """Return how long ago the first row behind this one was accepted; 0 if there is none."""
         query = "SELECT received_unix_nanos FROM messages WHERE id > ? ORDER BY id LIMIT 1"
-        found = [one for (one,) in self._rows(query, after)] or [row.received_unix_nanos for row in self.pending]
+        found = [one for (one,) in self._store.rows(query, after)] or [row.received_unix_nanos for row in self.pending]
         return (self._wall() - found[0]) / 1e9 if found and after < self.last else 0.0
 
     def is_busy(self, run: str) -> bool:
         """Return whether there are rows of a run."""
         self.commit()
         query = "SELECT coalesce(max(last_row), 0) FROM senders WHERE run = ?"
-        (last_row,) = self._connection.execute(query, (run,)).fetchone()
-        return bool(last_row >= self.first)
+        return any(last_row >= self.first for (last_row,) in self._store.rows(query, run))
 
     def forget(self, run: str) -> bool:
         """Let go of all that is known of a run that has no rows any more; return whether it is done."""
         if not self.commit():
             return False
-        try:
-            with self._transaction() as connection:
-                connection.execute("DELETE FROM senders WHERE run = ?", (run,))
-                connection.execute("DELETE FROM retained WHERE run = ?", (run,))
-        except sqlite3.Error:  # the next commit says why
-            return False
-        return True
+        return self._store.write(lambda connection: _delete(connection, run)) is not None
 
     def close(self) -> None:
         """Write what can be written, and close. May be called twice."""
-        try:
-            self.commit()
-        except sqlite3.ProgrammingError:  # closed already
-            return
-        self._connection.close()
+        self.commit()
+        self._store.close()
+
+    def _look(self) -> None:
+        self.rows -= self._store.attempt(lambda connection: self.room.look(connection, self.fed)) or 0
 
     def _write(self, connection: sqlite3.Connection) -> int:
         connection.executemany(_PUT_ROW, map(row_values, self.pending))
@@ -252,59 +224,30 @@ class Journal:
         self.workers.changed.clear()
         self._retained.clear()
         self._kept.clear()
-        if self._failure:
-            self._failure = ""
-            logger.warning("the journal can be written again")
 
-    def _failed(self, error: sqlite3.Error) -> None:
-        if journal_file.is_damage(error):
-            self._begin_anew(error)
-            return
-        self._retry_at = self._clock() + _RETRY_SECS
-        if not self._failure:
-            self._failure = str(error)
-            text = "the journal %s cannot be written (%s): nothing more is accepted until it can; trying each second"
-            logger.error(text, self._path, error)
-
-    def _begin_anew(self, error: sqlite3.Error) -> None:
-        """Go on with a new file. What is in memory is written into it: where everybody is, and the last rows."""
-        self._connection.close()
-        journal_file.move_aside(self._path, error)
-        self._connection = journal_file.open_file(self._path)
+    def _begin_anew(self) -> None:
+        """Go on in a new file: what is in memory is written into it, where everybody is, and the last rows."""
         self.rows, self.committed = 0, self.last - len(self.pending)
         self.first = self.committed + 1
         self._fed_written = -1
         self.workers.changed.update(self.workers.by_id.values())
         self.renewed()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        connection = self._connection
-        connection.execute("BEGIN")
-        try:
-            yield connection
-            connection.execute("COMMIT")
-        except sqlite3.Error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-
     def _find(self, hello: Hello) -> Worker | None:
         query = "SELECT * FROM senders WHERE run = ? AND worker = ? AND ? IN (0, started_unix_nanos) ORDER BY id DESC"
-        found = self._rows(f"{query} LIMIT 1", hello.run, hello.worker, hello.started_unix_nanos)
+        found = self._store.rows(f"{query} LIMIT 1", hello.run, hello.worker, hello.started_unix_nanos)
         return worker_of(found[0]) if found else None
 
     def _worker(self, number: int) -> Worker | None:
         if number not in self.workers.by_id:
-            for found in self._rows("SELECT * FROM senders WHERE id = ?", number):
+            for found in self._store.rows("SELECT * FROM senders WHERE id = ?", number):
                 worker = worker_of(found)
                 worker.gone_at = self._clock()
                 self.workers.add(worker)
         return self.workers.by_id.get(number)
 
-    def _rows(self, query: str, *values: object) -> list[Any]:
-        try:
-            return self._connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            self._failed(error)
-            return []
+
+def _delete(connection: sqlite3.Connection, run: str) -> bool:
+    for table in ("senders", "retained"):
+        connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - two names of ours
+    return True

@@ -1,0 +1,97 @@
+"""The journal's file in use: transactions, and what becomes of errors.
+
+Place in the flow: `journal` says what to write and to read. What cannot be written now is tried again each second; a
+file that turns out to be damaged is moved aside, and a new one begun in its place.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from monty_mqtt_bridge import journal_file
+
+__all__ = ["Store"]
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECS = 1.0
+
+_Result = TypeVar("_Result")
+
+
+class Store:
+    """The open file, until `close`. Lives in one thread.
+
+    Args:
+        path: The file; empty for one that is gone when it is closed.
+        clock: Monotonic seconds.
+        renewed: Called when a new file was begun.
+
+    Raises:
+        ConfigError: It cannot be opened, another bridge has it, or a newer version wrote it.
+
+    Attributes:
+        failure: Why it cannot be written now; empty if it can.
+    """
+
+    def __init__(self, path: str, clock: Callable[[], float], renewed: Callable[[], None]) -> None:
+        self._path, self._clock, self._renewed = path, clock, renewed
+        self._connection = journal_file.open_file(path)
+        self._retry_at = 0.0
+        self._closed = False
+        self.failure = ""
+
+    def write(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
+        """Return what `work` returns, done in one transaction; None if it could not be done."""
+        if self._closed or (self.failure and self._clock() < self._retry_at):
+            return None
+        result = self.attempt(lambda connection: _in_transaction(connection, work))
+        if result is not None and self.failure:
+            self.failure = ""
+            logger.warning("the journal can be written again")
+        return result
+
+    def attempt(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
+        """Return what `work` returns; None if SQLite would not do it."""
+        try:
+            return work(self._connection)
+        except sqlite3.Error as error:
+            self._failed(error)
+            return None
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """Return what a query gives; nothing if it cannot be read."""
+        return self.attempt(lambda connection: connection.execute(query, values).fetchall()) or []
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        self._closed = True
+        self._connection.close()
+
+    def _failed(self, error: sqlite3.Error) -> None:
+        if journal_file.is_damage(error):
+            self._connection.close()
+            journal_file.move_aside(self._path, error)
+            self._connection = journal_file.open_file(self._path)
+            self._renewed()
+            return
+        self._retry_at = self._clock() + _RETRY_SECS
+        if not self.failure:
+            self.failure = str(error)
+            text = "the journal %s cannot be written (%s): nothing more is accepted until it can; trying each second"
+            logger.error(text, self._path, error)
+
+
+def _in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+    connection.execute("BEGIN")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
