@@ -20,7 +20,9 @@ from monty_mqtt_bridge.line_protocol import Misfits
 from monty_mqtt_bridge.lines import FIELDS, bridge_health, lines_of, run_health
 
 TAGS = {"run", "worker", "experiment", "learning_module", "name", "mode"}
-PYTHON_OF = {float: float, int: int, str: str}
+RESERVED = {"time", "_field", "_measurement", "_time", ""}
+OF_OBJECTS = {"evidence", "confusion"}
+"""Measurements whose fields are named by objects."""
 
 
 def points_of(message, experiment="exp", misfits=None, **how) -> list[Point]:
@@ -81,6 +83,35 @@ def test_progress_has_the_accuracy_ready():
     assert "accuracy" not in points_of(make(schema.Progress, 0))[0].fields
 
 
+def test_progress_has_its_rates_and_its_end_ready():
+    secs, end = 1_795_000_000, 1_795_000_060_000_000_000
+    (point,) = points_of(
+        make(
+            schema.Progress,
+            0,
+            time_unix_nanos=secs * 10**9,
+            episodes_done=5,
+            episodes_expected=20,
+            elapsed_secs=100.0,
+            total_train_steps=200,
+            total_eval_steps=300,
+            estimated_end_unix_nanos=end,
+        )
+    )
+    assert point.fields["done_ratio"] == 0.25
+    assert point.fields["episodes_per_hour"] == 180.0
+    assert point.fields["steps_per_sec"] == 5.0
+    assert point.fields["remaining_secs"] == 60.0
+    assert point.fields["estimated_end_unix_millis"] == end // 10**6
+    unknown = {"done_ratio", "episodes_per_hour", "steps_per_sec", "remaining_secs", "estimated_end_unix_millis"}
+    assert not unknown & set(points_of(make(schema.Progress, 0))[0].fields)
+
+
+def test_an_estimated_end_that_has_passed_leaves_no_negative_time():
+    (point,) = points_of(make(schema.Progress, 0, estimated_end_unix_nanos=1))
+    assert point.fields["remaining_secs"] == 0.0
+
+
 @pytest.mark.parametrize(("word", "code"), schema.STATUS_CODES.items())
 def test_a_status_carries_its_code(word, code):
     (point,) = points_of(make(schema.Status, 0, status=word))
@@ -116,9 +147,9 @@ def test_any_message_reads_back_with_declared_types_only(message, experiment):
     assert len(set(series_and_times)) == len(points), "two points share series and time"
     for point in points:
         assert set(point.tags) <= TAGS
-        assert point.time == message.time_unix_nanos
+        assert point.time == message.time_unix_nanos or point.measurement == "timeline"
         for name, value in point.fields.items():
-            assert type(value) is (float if point.measurement == "evidence" else FIELDS[point.measurement][name])
+            assert type(value) is (float if point.measurement in OF_OBJECTS else FIELDS[point.measurement][name])
 
 
 @given(messages())
@@ -144,8 +175,10 @@ def test_evidence_reads_back_whatever_the_objects(evidence):
     misfits = Misfits()
     line = line_protocol.floats("evidence", evidence, 5, misfits)
     read = parse(f"{line}\n".encode())[0].fields if line else {}
-    assert {plain(name): value for name, value in read.items()} == {n: v for n, v in evidence.items() if n}
-    assert misfits.count == ("" in evidence)
+    assert {plain(name): value for name, value in read.items()} == {
+        name: value for name, value in evidence.items() if name not in RESERVED
+    }
+    assert misfits.count == len(RESERVED & set(evidence))
 
 
 @given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=300))

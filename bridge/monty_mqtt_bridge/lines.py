@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from monty_mqtt import schema
+from monty_mqtt_bridge import results
 from monty_mqtt_bridge.line_protocol import Misfits, floats, point, series
 
 __all__ = ["CORRECT_OUTCOMES", "FIELDS", "bridge_health", "lines_of", "run_health"]
@@ -44,7 +45,8 @@ FIELDS: dict[str, dict[str, type]] = {
     "progress": {
         "epoch": int, "episode": int, "step": int, "episodes_done": int, "episodes_expected": int,
         "total_train_steps": int, "total_eval_steps": int, "outcomes": str, "correct": int, "accuracy": float,
-        "elapsed_secs": float, "estimated_end_unix_nanos": int,
+        "elapsed_secs": float, "estimated_end_unix_nanos": int, "estimated_end_unix_millis": int,
+        "remaining_secs": float, "done_ratio": float, "episodes_per_hour": float, "steps_per_sec": float,
     },
     "status": {
         "status": str, "status_code": int, "stalled": int, "reason": str, "error_type": str, "error_message": str,
@@ -60,8 +62,9 @@ FIELDS: dict[str, dict[str, type]] = {
         "journal_rows": int, "journal_waiting": int, "journal_bytes": int, "journal_oldest_secs": float,
         "journal_full": int, "journal_evicted": int,
     },
+    **results.FIELDS,
 }  # fmt: skip
-"""Type of every field of every measurement but `evidence`, whose fields are object names and floats."""
+"""Type of every field of every measurement but `evidence` and `confusion`, whose fields are object names and floats."""
 
 CORRECT_OUTCOMES = frozenset({"correct", "correct_mlh"})
 """Monty's words for an episode whose object was recognised; `correct_mlh` after a time-out."""
@@ -166,7 +169,7 @@ def _episode(ended: schema.EpisodeEnded, experiment: str | None, misfits: Misfit
     for name, module in ended.learning_modules.items():
         prefix = _worker_series("episode", ended, experiment, learning_module=name, mode=ended.mode)
         lines.append(point(types, prefix, _episode_of_module(ended, module, target), time, misfits))
-    return lines
+    return lines + results.lines_of_results(ended, experiment, misfits)
 
 
 def _episode_of_module(
@@ -211,14 +214,29 @@ def _event(event: schema.Event, experiment: str | None, misfits: Misfits) -> lis
 
 
 def _progress(progress: schema.Progress, experiment: str | None, misfits: Misfits) -> list[str | None]:
-    done = progress.episodes_done
+    told = schema.Progress.__struct_fields__
     values = {
-        **{name: getattr(progress, name) for name in FIELDS["progress"] if name not in ("accuracy", "outcomes")},
+        **{name: getattr(progress, name) for name in FIELDS["progress"] if name in told},
         "outcomes": _json_text(progress.outcomes),
-        "accuracy": progress.correct / done if done > 0 else None,
+        **_shares_and_rates(progress),
     }
     prefix = _worker_series("progress", progress, experiment, mode=progress.mode)
     return [point(FIELDS["progress"], prefix, values.items(), progress.time_unix_nanos, misfits)]
+
+
+def _shares_and_rates(progress: schema.Progress) -> dict[str, object]:
+    """Return what a viewer would else have to compute; None where it is not known yet."""
+    done, expected, secs = progress.episodes_done, progress.episodes_expected, progress.elapsed_secs
+    end = progress.estimated_end_unix_nanos
+    steps = progress.total_train_steps + progress.total_eval_steps
+    return {
+        "accuracy": progress.correct / done if done > 0 else None,
+        "done_ratio": done / expected if expected else None,
+        "episodes_per_hour": done * 3600 / secs if secs > 0 and done > 0 else None,
+        "steps_per_sec": steps / secs if secs > 0 else None,
+        "estimated_end_unix_millis": None if end is None else end // 1_000_000,
+        "remaining_secs": None if end is None else max(end - progress.time_unix_nanos, 0) / 1e9,
+    }
 
 
 def _status_of_worker(status: schema.Status, experiment: str | None, misfits: Misfits) -> list[str | None]:

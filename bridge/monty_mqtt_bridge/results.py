@@ -1,0 +1,88 @@
+"""What an episode came to, as points that can be compared without computing. Pure: no I/O, no clock.
+
+Place in the flow: `lines` adds these to the points of each episode that ended. InfluxQL cannot group by a field, so
+what is compared by object has the object as tag `name`, and what a cell of a matrix counts has it as field.
+"""
+
+from __future__ import annotations
+
+import math
+
+from monty_mqtt import schema
+from monty_mqtt.parts import LearningModuleEpisode
+from monty_mqtt_bridge.line_protocol import Misfits, floats, point, series
+
+__all__ = ["FIELDS", "UNDER_WAY", "lines_of_results"]
+
+FIELDS: dict[str, dict[str, type]] = {
+    "object": {
+        "episode": int, "correct": int, "used_mlh": int, "steps": int, "elapsed_secs": float,
+        "rotation_error_degs": float,
+    },
+    "timeline": {"state": str, "episode": int, "target_object": str},
+}  # fmt: skip
+"""Type of every field but those of `confusion`, whose fields are object names and floats."""
+
+UNDER_WAY = "under_way"
+"""State of the timeline from the end of an episode until the next one's outcome is known."""
+
+_NO_OUTCOME = "no_outcome"
+"""State and recognised object of an episode that has neither, as in supervised pretraining."""
+
+
+def lines_of_results(ended: schema.EpisodeEnded, experiment: str | None, misfits: Misfits) -> list[str | None]:
+    """Return the points of an episode: on the timeline, of its object, and per learning module of the confusion matrix.
+
+    Args:
+        ended: The episode.
+        experiment: The experiment's name, where it is known.
+        misfits: Where values that fit no field are counted.
+    """
+    target = ended.target.object if ended.target else None
+    lines = _timeline(ended, experiment, target, misfits)
+    if target is not None:
+        lines.append(_object(ended, experiment, target, misfits))
+        lines += [
+            _confusion(ended, experiment, target, name, module, misfits)
+            for name, module in ended.learning_modules.items()
+        ]
+    return lines
+
+
+def _timeline(
+    ended: schema.EpisodeEnded, experiment: str | None, target: str | None, misfits: Misfits
+) -> list[str | None]:
+    # A chart of states draws a value from its point on, so the outcome stands at the episode's start.
+    nanos = ended.elapsed_secs * 1e9
+    started = ended.time_unix_nanos - max(int(nanos) if math.isfinite(nanos) else 0, 1)
+    prefix = series("timeline", "experiment", experiment, "run", ended.run, "worker", ended.worker)
+    fields = [("state", ended.outcome or _NO_OUTCOME), ("episode", ended.episode), ("target_object", target)]
+    types = FIELDS["timeline"]
+    return [
+        point(types, prefix, fields, started, misfits),
+        point(types, prefix, [("state", UNDER_WAY)], ended.time_unix_nanos, misfits),
+    ]
+
+
+def _object(ended: schema.EpisodeEnded, experiment: str | None, target: str, misfits: Misfits) -> str | None:
+    tags = ("experiment", experiment, "mode", ended.mode, "name", target, "run", ended.run, "worker", ended.worker)
+    types = FIELDS["object"]
+    fields = [(name, getattr(ended, name)) for name in types]
+    return point(types, series("object", *tags), fields, ended.time_unix_nanos, misfits)
+
+
+def _confusion(
+    ended: schema.EpisodeEnded,
+    experiment: str | None,
+    target: str,
+    learning_module: str,
+    module: LearningModuleEpisode,
+    misfits: Misfits,
+) -> str | None:
+    recognised = module.detected_object or module.most_likely_object or module.outcome or _NO_OUTCOME
+    prefix = series(
+        "confusion",
+        *("experiment", experiment, "learning_module", learning_module, "mode", ended.mode, "name", target),
+        *("run", ended.run, "worker", ended.worker),
+    )
+    return floats(prefix, {recognised: 1.0}, ended.time_unix_nanos, misfits)
