@@ -144,7 +144,7 @@ def test_abort_from_another_terminal_is_exit_code_3(state, environment, tmp_path
         aborted = run("abort", "--state-dir", str(state.path), "waits-", "--reason", "enough")
         assert (aborted.returncode, aborted.stdout) == (0, "main: obeyed, at once\n"), aborted.stderr
         assert process.wait() == 3
-        assert "(aborted)" in process.text
+        assert "(aborted: enough)" in process.text
 
 
 def test_status_while_it_runs(shared, environment, tmp_path):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from monty_mqtt import schema, topics
+from monty_mqtt import parts, schema, topics
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt_stack import acl
 from monty_mqtt_stack.experiment import experiment_name, new_run_id
 from monty_mqtt_stack.far_side import Address, parse_address
-from monty_mqtt_stack.progress import PlainDisplay, describe
+from monty_mqtt_stack.progress import PlainDisplay, describe, overview
 from monty_mqtt_stack.readable import duration, outcomes_of, readable
 from monty_mqtt_stack.summary import summary
 from monty_mqtt_stack.watch import Runs, decode, pick_run
@@ -20,6 +20,13 @@ NOW = 1_790_000_000_000_000_000
 
 def message(kind, seq=0, *, run="run", worker="main", **fields):
     return kind(run=run, worker=worker, seq=seq, time_unix_nanos=NOW + seq, **fields)
+
+
+SENSOR = parts.SensorModuleInfo(sensor_module="patch", class_name="a.b.Camera")
+PARENT = message(
+    schema.Info, schema_version=1, experiment="mine", host="lab", experiment_class="a.b.Mine",
+    episodes_expected={"eval": 20},
+)  # fmt: skip
 
 
 def view(*messages):
@@ -159,9 +166,14 @@ def test_an_ambiguous_or_unknown_run_names_what_there_is():
         (message(schema.Status, status="error", error_type="A", error_message="b"), "status: error, A: b"),
         (message(schema.Info, schema_version=1, experiment="mine", host="lab"), "info: mine, on lab"),
         (
-            message(schema.Info, schema_version=1, experiment="mine", host="lab", experiment_class="a.b.Mine"),
-            "info: mine (Mine), 0 learning, 0 sensor modules, on lab",
+            message(
+                schema.Info, schema_version=1, experiment="mine", host="lab", experiment_class="a.b.Mine",
+                sensor_modules=[SENSOR],
+            ),
+            "info: mine (Mine), 0 learning, 1 sensor modules, on lab",
         ),
+        (PARENT, "info: mine, 20 episodes in parallel, on lab"),
+        (message(schema.Status, status="paused", reason="look"), "status: paused, look"),
         (message(schema.Metric, name="loss", value=0.5, metadata={"epoch": 1}), 'metric: loss = 0.5 {"epoch": 1}'),
         (message(schema.Log, level="info", message="a\x1b[2Jb\nc"), "log: info a [2Jb c"),
         (message(schema.CommandResult, id="1", status="obeyed", detail="now"), "command result: obeyed, now"),
@@ -228,6 +240,75 @@ def test_progress_shows_phase_episode_step_outcomes_and_end(capsys):
     display.update("demo", [worker])
     display.update("demo", [worker])
     assert capsys.readouterr().out.startswith("demo main: phase recognising (eval), running, episode 1 of 9")
+
+
+def parallel(status="running", reason=None, workers=2):
+    """A parallel run of which half is done."""
+    runs = Runs()
+    runs.apply(PARENT)
+    runs.apply(message(schema.Status, 1, status=status, reason=reason))
+    done = {"episodes_done": 10, "episodes_expected": 20, "outcomes": {"correct": 10}}
+    runs.apply(message(schema.Progress, 2, mode="eval", **done))
+    for number in range(workers):
+        where = {"worker": f"parallel_eval_episode_{number}", "mode": "eval", "epoch": 0, "episode": number}
+        runs.apply(message(schema.Info, 0, worker=where["worker"], schema_version=1, sensor_modules=[SENSOR]))
+        runs.apply(message(schema.Status, 1, worker=where["worker"], status=status, reason=reason))
+        runs.apply(message(schema.EpisodeStarted, 2, **where, target=schema.Target(object="mug")))
+        runs.apply(message(schema.Step, 3, **where, step=4))
+    return runs.of_run("run")
+
+
+def test_a_parallel_run_is_shown_as_a_whole_and_each_worker_in_a_line(capsys):
+    assert overview(parallel()) == [
+        ("phase", "recognising (eval), running"),
+        ("episode", "10 of 20 done"),
+        ("outcomes", "10 correct"),
+        ("parallel_eval_episode_0", "running, step 5, target mug"),
+        ("parallel_eval_episode_1", "running, step 5, target mug"),
+    ]
+    PlainDisplay().update("demo", parallel())
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_of_very_many_workers_some_are_shown():
+    rows = overview(parallel(workers=48))
+    assert len(rows) == 3 + 12 + 1
+    assert rows[-1] == ("…", "and 36 more workers")
+
+
+def test_the_summary_of_a_parallel_run_counts_no_episode_twice():
+    workers = parallel("aborted", "stopped by command after 10 episodes", workers=0)
+    for number in range(10):
+        worker = Runs()
+        fields = {"worker": f"parallel_eval_episode_{number}", "mode": "eval", "epoch": 0, "episode": number}
+        workers.append(worker.apply(message(schema.EpisodeEnded, 1, **fields, outcome="correct")))
+        worker.apply(message(schema.Status, 2, worker=fields["worker"], status="completed"))
+    assert summary(workers)[:3] == [
+        "runs       run (aborted: stopped by command after 10 episodes)",
+        "episodes   10",
+        "outcomes   10 correct",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        ({"status": "paused"}, "starting, paused"),
+        ({"status": "paused", "reason": "look"}, "starting, paused, look"),
+        ({"status": "running", "reason": "stops after this episode"}, "starting, running, stops after this episode"),
+        ({"status": "running", "stalled": True}, "starting, running, stalled"),
+    ],
+)
+def test_what_was_commanded_is_shown(status, shown):
+    assert overview([view(message(schema.Status, 1, **status))])[0] == ("phase", shown)
+
+
+def test_several_workers_are_named_and_none_is_starting():
+    runs = Runs()
+    for name in ("a", "b"):
+        runs.apply(message(schema.Status, 1, worker=name, status="running"))
+    assert [value for name, value in overview(runs.of_run("run")) if name == "worker"] == ["a", "b"]
+    assert overview([]) == [("phase", "starting")]
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,11 @@ from monty_mqtt.terminal import abandon_stdout, one_line
 from monty_mqtt_stack.readable import clock, duration, outcomes_of
 from monty_mqtt_stack.watch import Worker
 
-__all__ = ["Display", "LiveDisplay", "PlainDisplay", "describe", "make_display"]
+__all__ = ["Display", "LiveDisplay", "PlainDisplay", "describe", "make_display", "overview"]
 
 _PLAIN_EVERY_SECS = 5.0
 _LIVE_EVERY_SECS = 0.25
+_MOST_WORKERS = 12
 _NAMES_WIDTH = len("estimated end")
 """Rows come and go, the second column stays where it is."""
 
@@ -52,8 +53,23 @@ def make_display() -> Display:
     return LiveDisplay() if sys.stdout is not None and sys.stdout.isatty() else PlainDisplay()
 
 
+def overview(workers: List[Worker]) -> List[Tuple[str, str]]:
+    """Return what is worth a line each: of every worker, or of a parallel run as a whole and each worker in one."""
+    parent = next((worker for worker in workers if worker.is_parent), None)
+    if parent is not None:
+        others = [worker for worker in workers if worker is not parent]
+        more = len(others) - _MOST_WORKERS
+        shown = [(worker.worker, _in_short(worker)) for worker in others[:_MOST_WORKERS]]
+        return [*describe(parent), *shown, *([("…", f"and {more} more workers")] if more > 0 else [])]
+    rows = []
+    for worker in workers:
+        rows += [("worker", worker.worker)] if len(workers) > 1 else []
+        rows += describe(worker)
+    return rows or [("phase", "starting")]
+
+
 def describe(worker: Worker) -> List[Tuple[str, str]]:
-    """Return what is worth a line each: phase, episode, steps, outcomes, estimated end."""
+    """Return what is worth a line each of one worker: phase, episode, steps, outcomes, estimated end."""
     rows = [("phase", _phase(worker)), ("episode", _episode(worker))]
     if worker.step:
         rows.append(("steps", _steps(worker.step, worker.started)))
@@ -81,8 +97,25 @@ def _estimated_end(unix_nanos: int) -> str:
 def _phase(worker: Worker) -> str:
     latest = worker.step or worker.progress or worker.started
     words = {"train": "learning (train)", "eval": "recognising (eval)"}
-    stalled = ", stalled" if worker.status and worker.status.stalled else ""
-    return f"{words.get(latest.mode if latest else '', 'starting')}, {worker.word}{stalled}"
+    return f"{words.get(latest.mode if latest else '', 'starting')}, {_state(worker)}"
+
+
+def _state(worker: Worker) -> str:
+    """Return the status word, and what was commanded: `paused, look`; `running, stops after this episode`."""
+    status = worker.status
+    if status is None:
+        return worker.word
+    return ", ".join(filter(None, [worker.word, "stalled" if status.stalled else "", status.reason]))
+
+
+def _in_short(worker: Worker) -> str:
+    parts = [_state(worker)]
+    if worker.step:
+        parts.append(f"step {worker.step.step + 1}")
+    if worker.started and worker.started.target:
+        parts.append(f"target {worker.started.target.object}")
+    likely = _most_likely(worker)
+    return ", ".join([*parts, f"most likely {likely}"] if likely else parts)
 
 
 def _episode(worker: Worker) -> str:
@@ -133,9 +166,9 @@ class PlainDisplay:
         """Print a line for each worker, at most once in `every_secs`, and only news."""
         if time.monotonic() < self._next:
             return
-        lines = [
-            f"{title} {worker.worker}: " + ", ".join(f"{k} {v}" for k, v in describe(worker)) for worker in workers
-        ]
+        # Of a parallel run the whole is enough: its workers may be many.
+        shown = [worker for worker in workers if worker.is_parent] or workers
+        lines = [f"{title} {worker.worker}: " + ", ".join(f"{k} {v}" for k, v in describe(worker)) for worker in shown]
         if lines and lines != self._shown:
             for line in lines:
                 self.say(line)
@@ -172,11 +205,6 @@ class LiveDisplay:
         self._next = time.monotonic() + _LIVE_EVERY_SECS
         table = Table(title=Text(title), title_justify="left", box=None, show_header=False)
         table.add_column(min_width=_NAMES_WIDTH)
-        if not workers:
-            table.add_row(Text("phase", style="bold"), Text("starting"))
-        for worker in workers:
-            if len(workers) > 1:
-                table.add_row(Text("worker"), Text(one_line(worker.worker)))
-            for name, value in describe(worker):
-                table.add_row(Text(name, style="bold"), Text(one_line(value)))
+        for name, value in overview(workers):
+            table.add_row(Text(one_line(name), style="" if name == "worker" else "bold"), Text(one_line(value)))
         self._live.update(table, refresh=True)

@@ -11,6 +11,7 @@ from typing import Callable, Dict, List, Optional, Type
 
 from monty_mqtt import schema
 from monty_mqtt.terminal import one_line
+from monty_mqtt_stack.watch import is_of_a_parent
 
 __all__ = ["clock", "counted", "duration", "outcomes_of", "readable", "table"]
 
@@ -59,6 +60,8 @@ def _info(message: schema.Info) -> str:
     name = message.experiment or message.run_name or message.run
     if not message.experiment_class:  # published by a program of the user's, without Monty
         return f"{name}, on {message.host}"
+    if is_of_a_parent(message):
+        return f"{name}, {sum(message.episodes_expected.values())} episodes in parallel, on {message.host}"
     modules = f"{len(message.learning_modules)} learning, {len(message.sensor_modules)} sensor modules"
     class_name = message.experiment_class.rpartition(".")[2]
     return f"{name} ({class_name}), {modules}, on {message.host}"

@@ -19,14 +19,22 @@ def summary(workers: List[Worker]) -> List[str]:
     if not workers:
         return ["nothing was published"]
     counts = {name: sum(getattr(worker, name) for worker in workers) for name in ("sent", "lost", "dropped")}
-    runs = list(dict.fromkeys(f"{worker.run} ({worker.word})" for worker in workers))
+    overseen = {worker.run for worker in workers if worker.is_parent}
+    runs = dict.fromkeys(
+        f"{worker.run} ({_ended(worker)})" for worker in workers if worker.is_parent or worker.run not in overseen
+    )
     lines = [
         *(f"{'' if at else 'runs':<10} {run}" for at, run in enumerate(runs)),
-        *_episodes(workers),
+        *_episodes([worker for worker in workers if not worker.is_parent]),
         f"messages   {', '.join(f'{count} {name}' for name, count in counts.items())}",
         *_cost(workers),
     ]
     return lines + [line for worker in workers for line in _errors(worker)]
+
+
+def _ended(worker: Worker) -> str:
+    reason = worker.status.reason if worker.status and worker.status.status == "aborted" else None
+    return f"{worker.word}: {reason}" if reason else worker.word
 
 
 def _episodes(workers: List[Worker]) -> List[str]:

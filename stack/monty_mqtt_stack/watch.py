@@ -12,7 +12,7 @@ from typing import Dict, List, Optional, Tuple
 from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError, ServiceError
 
-__all__ = ["FINAL", "Runs", "Worker", "decode", "pick_run"]
+__all__ = ["FINAL", "Runs", "Worker", "decode", "is_of_a_parent", "pick_run"]
 
 FINAL = frozenset({"completed", "aborted", "error", "disconnected"})
 """Status words after which nothing comes."""
@@ -46,6 +46,11 @@ class Worker:
     def is_live(self) -> bool:
         """Whether something may still come."""
         return self.word not in FINAL
+
+    @property
+    def is_parent(self) -> bool:
+        """Whether it is the parent of a parallel run, whose progress is that of all the other workers."""
+        return self.info is not None and is_of_a_parent(self.info)
 
     @property
     def outcomes(self) -> Dict[str, int]:
@@ -131,6 +136,11 @@ class Runs:
     def of_run(self, run: str) -> List[Worker]:
         """Return the workers of a run."""
         return [worker for (name, _), worker in self.workers.items() if name == run]
+
+
+def is_of_a_parent(info: schema.Info) -> bool:
+    """Return whether an experiment without sensors of its own published this: the parent of a parallel run."""
+    return info.experiment_class is not None and not info.sensor_modules
 
 
 def decode(topic: str, payload: bytes) -> Optional[schema.Message]:
