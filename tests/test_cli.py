@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from stack_process import Process, run
 
 from monty_mqtt import cli, schema, topics
+from monty_mqtt_stack import status
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.state import Endpoint, FarSide
 
@@ -74,6 +76,7 @@ def test_status_shows_services_runs_and_counts(broker):
     line = next(line for line in done.stdout.splitlines() if line.startswith("live-1"))
     assert line.split() == ["live-1", "main", "running", "3", "of", "9", "3", "correct", "2", "0"]
     assert "it's 50% #+/. odd" in done.stdout
+    assert done.stdout.splitlines()[-1] == "4 runs, 4 workers, 1 live, 2 lost"
 
 
 def test_status_as_json(broker):
@@ -83,6 +86,31 @@ def test_status_as_json(broker):
     assert told["runs"]["live-1"]["main"]["lost"] == 2
     assert told["runs"]["live-1"]["main"]["experiment"] == "demo"
     assert told["runs"]["over-1"]["main"]["status"] == "completed"
+    assert told["totals"]["live"] == 1
+
+
+def test_status_tells_of_the_journal(far_side):
+    done = run("status", env=far_side.environment)
+    assert re.search(
+        r"\nbridge bridge: online, .*\n  journal: [\d,]+ rows, [\d.]+ of 2,147 MB, \d+ wait for the broker", done.stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("health", "told"),
+    [
+        ({}, "1,200 rows, 5.0 of 100 MB, 0 wait for the broker"),
+        ({"journal_waiting": 7, "journal_oldest_secs": 90.0}, "7 wait for the broker, the oldest for 1 min 30 s"),
+        ({"journal_evicted": 3}, "3 frames and clouds gave way"),
+        ({"journal_full": 1}, "FULL: nothing more is accepted, experiments keep what they have"),
+    ],
+)
+def test_status_says_what_the_journal_is_about(health, told):
+    plain = {"journal_rows": 1200, "journal_bytes": 5e6, "journal_bound_bytes": 1e8, "journal_waiting": 0}
+    health = {**plain, "journal_oldest_secs": 0.0, "journal_evicted": 0, "journal_full": 0, **health}
+    collected = {"broker": "b", "services": {}, "left_out": {}, "bridges": {"x": {"health": health}}, "runs": {}}
+    (line,) = [line for line in status.as_lines(collected) if line.startswith("  journal: ")]
+    assert told in line
 
 
 def test_status_of_a_broker_that_is_named(broker, tmp_path):

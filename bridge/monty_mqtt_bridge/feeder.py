@@ -151,6 +151,7 @@ class Feeder:
             "journal_rows": journal.rows + len(journal.pending),
             "journal_waiting": self.waiting,
             "journal_bytes": journal.room.used_bytes,
+            "journal_bound_bytes": journal.room.bound_bytes,
             "journal_oldest_secs": round(journal.age_secs(self._safe()), 3),
             "journal_full": int(bool(journal.lacking)),
             "journal_evicted": journal.room.evicted,

@@ -36,6 +36,7 @@ class Room:
         bound_bytes: What it may use.
 
     Attributes:
+        bound_bytes: What it may use.
         used_bytes: Bytes in use.
         lacking: Why nothing more is to be accepted; empty while there is room.
         evicted: Frames and clouds that gave way.
@@ -43,7 +44,7 @@ class Room:
 
     def __init__(self, path: str, bound_bytes: int) -> None:
         self._folder = Path(path).parent if path else None
-        self._bound_bytes = bound_bytes
+        self.bound_bytes = bound_bytes
         self.used_bytes = 0
         self.lacking = ""
         self.evicted = 0
@@ -58,7 +59,7 @@ class Room:
             fed: Rows up to this one stay.
         """
         evicted = 0
-        while self._measure(connection) > self._bound_bytes:
+        while self._measure(connection) > self.bound_bytes:
             gone = connection.execute(_EVICT, (fed, _EVICTED_AT_ONCE)).rowcount
             evicted += gone
             if not gone:
@@ -83,8 +84,8 @@ class Room:
 
     def _what_lacks(self) -> str:
         lacks = bool(self.lacking)
-        if self.used_bytes > self._bound_bytes * (_AGAIN if lacks else 1.0):
-            return f"it has reached {self._bound_bytes / 2**20:g} MiB (journal_mib)"
+        if self.used_bytes > self.bound_bytes * (_AGAIN if lacks else 1.0):
+            return f"it has reached {self.bound_bytes / 2**20:g} MiB (journal_mib)"
         if self._folder is not None:
             disk = os.statvfs(self._folder)
             free = disk.f_bavail * disk.f_frsize + self._unused_bytes
@@ -105,6 +106,6 @@ class Room:
         if evicted and not self._evicting:
             self._evicting = True
             logger.error("the journal is full: the oldest frames and clouds that wait are dropped to make room")
-        elif self._evicting and self.used_bytes < self._bound_bytes * _AGAIN:
+        elif self._evicting and self.used_bytes < self.bound_bytes * _AGAIN:
             self._evicting = False
             logger.warning("the journal has room for frames and clouds again; %d were dropped", self.evicted)

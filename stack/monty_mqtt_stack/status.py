@@ -1,4 +1,4 @@
-"""`monty-mqtt status`: runs, workers, services, lost and dropped counts, from retained messages.
+"""`monty-mqtt status`: services, the bridge's journal, runs, workers, lost and dropped counts; from retained messages.
 
 Place in the flow: the command line calls it; `watch` folds the messages.
 """
@@ -8,15 +8,16 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections import Counter
 from typing import Any, Dict, List, Optional
 
-from monty_mqtt import topics
+from monty_mqtt import schema, topics
 from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import Address, accepts, broker_of
-from monty_mqtt_stack.readable import counted, table
+from monty_mqtt_stack.readable import counted, duration, table
 from monty_mqtt_stack.state import Endpoint, FarSide, StateDir
 from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber
-from monty_mqtt_stack.watch import Runs, Worker, decode
+from monty_mqtt_stack.watch import FINAL, Runs, Worker, decode
 
 __all__ = ["as_json", "as_lines", "collect", "command"]
 
@@ -30,6 +31,8 @@ _HEALTH = {
     "dropped": "dropped {}",
 }
 _HEALTH_SECS = 2.0
+_MEGA = 1e6
+_LIVE = frozenset(schema.STATUS_CODES) - FINAL
 
 
 def command(options: argparse.Namespace) -> int:
@@ -57,12 +60,14 @@ def collect(broker: Broker, far_side: Optional[FarSide]) -> Dict[str, Any]:
                 runs.apply(message)
         _await_health(one, bridges)
     services = far_side.services if far_side else {}
+    known = {name: {one.worker: _worker(one) for one in runs.of_run(name)} for name in runs.names()}
     return {
         "broker": str(broker),
         "services": {name: _service(endpoint) for name, endpoint in services.items()},
         "left_out": dict(far_side.left_out) if far_side else {},
         "bridges": bridges,
-        "runs": {name: {one.worker: _worker(one) for one in runs.of_run(name)} for name in runs.names()},
+        "totals": _totals(known),
+        "runs": known,
     }
 
 
@@ -73,17 +78,61 @@ def as_json(status: Dict[str, Any]) -> str:
 
 def as_lines(status: Dict[str, Any]) -> List[str]:
     """Return it for a person."""
-    services = [["service", "where", "what"]]
+    lines = [*_services(status), *(f"left out: {name}: {why}" for name, why in status["left_out"].items())]
+    for name, told in status["bridges"].items():
+        lines.append(f"bridge {name}: {_told(told)}")
+        lines += _journal(told.get("health"))
+    return [one_line(line) for line in (*lines, "", *_runs(status))]
+
+
+def _services(status: Dict[str, Any]) -> List[str]:
+    if not status["services"]:
+        return [f"broker {status['broker']}, not started by monty-mqtt"]
+    rows = [["service", "where", "what"]]
     for name, one in status["services"].items():
         silent = "" if one["answers"] else ", does not answer"
-        services.append([name, one["url"], f"{one['program']} (pid {one['pid']}){silent}"])
-    lines = table(services) if status["services"] else [f"broker {status['broker']}, not started by monty-mqtt"]
-    lines += [f"left out: {name}: {why}" for name, why in status["left_out"].items()]
-    lines += [f"bridge {name}: {_told(told)}" for name, told in status["bridges"].items()]
+        rows.append([name, one["url"], f"{one['program']} (pid {one['pid']}){silent}"])
+    return table(rows)
+
+
+def _journal(health: Any) -> List[str]:
+    """Return the line on what the bridge keeps on disk; none for a bridge that does not tell."""
+    if not isinstance(health, dict) or "journal_rows" not in health:
+        return []
+    used = f"{health['journal_bytes'] / _MEGA:,.1f} of {health.get('journal_bound_bytes', 0) / _MEGA:,.0f} MB"
+    parts = [f"{health['journal_rows']:,} rows", used, f"{health['journal_waiting']:,} wait for the broker"]
+    if health["journal_waiting"]:
+        parts.append(f"the oldest for {duration(health['journal_oldest_secs'])}")
+    if health["journal_evicted"]:
+        parts.append(f"{health['journal_evicted']:,} frames and clouds gave way")
+    if health["journal_full"]:
+        parts.append("FULL: nothing more is accepted, experiments keep what they have")
+    return [f"  journal: {', '.join(parts)}"]
+
+
+def _runs(status: Dict[str, Any]) -> List[str]:
+    if not status["runs"]:
+        return ["no runs"]
     rows = [["run", "worker", "status", "episodes", "outcomes", "lost", "dropped"]]
     for run, workers in status["runs"].items():
         rows += [[run, name, *_cells(one)] for name, one in workers.items()]
-    return [one_line(line) for line in (*lines, "", *(table(rows) if status["runs"] else ["no runs"]))]
+    shown = [f"{count:,} {name}" for name, count in status["totals"].items() if count or name in ("runs", "workers")]
+    return [*table(rows), "", ", ".join(shown)]
+
+
+def _totals(runs: Dict[str, Dict[str, Dict[str, Any]]]) -> Dict[str, int]:
+    """Return how many there are, and of what a person should know."""
+    workers = [one for of_run in runs.values() for one in of_run.values()]
+    words = Counter(one["status"] for one in workers)
+    return {
+        "runs": len(runs),
+        "workers": len(workers),
+        "live": sum(words[word] for word in _LIVE),
+        "stalled": sum(one["stalled"] for one in workers),
+        "disconnected": words["disconnected"],
+        "lost": sum(one["lost"] for one in workers),
+        "dropped": sum(one["dropped"] for one in workers),
+    }
 
 
 def _service(one: Endpoint) -> Dict[str, Any]:
