@@ -3,8 +3,9 @@
 usage: python -m benchmarks bridge
 
 The bridge and the sender are processes of their own, as in use; the broker is a real Mosquitto with the shipped
-configuration. Maximum: the bridge and a bare paho loop (QoS 1, in-flight window 100, paho's own thread) take turns at
-the same broker in the same run; paho publishes the very payloads that the bridge published, ready made.
+configuration, the journal is on disk. Maximum: the bridge and a bare paho loop (QoS 1, in-flight window 100, paho's own
+thread) take turns at the same broker in the same run; paho publishes the very payloads that the bridge published, ready
+made.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from monty_mqtt import ZmqBroadcaster, protocol, schema
 from monty_mqtt.parts import Hypothesis, LearningModuleStep
 from monty_mqtt_bridge.line_protocol import Misfits
 from monty_mqtt_bridge.lines import lines_of
+from monty_mqtt_stack import ports
 from monty_mqtt_stack.broker import Mosquitto
 
 __all__ = ["rows"]
@@ -40,6 +42,7 @@ OBJECTS = [f"object_{number}" for number in range(10)]
 STEADY_PER_SEC = 2000
 LATENCY_PER_SEC = 100
 WINDOW = 100
+PATIENCE_SECS = 180.0
 MOST_OF_PAHO = 60_000
 """paho drops what is more than 65,535 messages ahead of the broker."""
 
@@ -53,12 +56,14 @@ MOST_P99_MILLIS = 50.0
 
 def rows(*, quick: bool = False) -> List[Row]:
     """Return the figures of the bridge, and print nothing."""
-    with tempfile.TemporaryDirectory() as where, Mosquitto(where) as broker:
+    with tempfile.TemporaryDirectory() as where, Mosquitto(Path(where) / "far-side") as broker:
+        journal = Path(where) / "journal.sqlite"
         return [
-            *steady(broker, secs=5 if quick else 60),
-            *maximum(broker, rounds=2 if quick else 6, messages=4000 if quick else 20_000),
+            *steady(broker, journal, secs=5 if quick else 60),
+            *maximum(broker, journal, rounds=2 if quick else 6, messages=4000 if quick else 20_000),
             *lines(secs=1 if quick else 5),
-            *latency(broker, secs=3 if quick else 20),
+            *latency(broker, journal, secs=3 if quick else 20),
+            *latency(broker, None, secs=3 if quick else 20),
         ]
 
 
@@ -91,19 +96,26 @@ def example_step(number: int, modules: int = 1) -> Dict[str, Any]:
 
 
 @contextlib.contextmanager
-def bridge_process(broker: Mosquitto) -> Iterator[int]:
-    """Start a bridge and yield its ZMQ port."""
+def bridge_process(
+    broker: Mosquitto, port: int, journal: Optional[Path], bridge_id: str = "bench"
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a bridge; `journal` None: it keeps what it takes in memory only."""
     command = [
-        *(sys.executable, "-m", "monty_mqtt_bridge", "--zmq-port=0", f"--mqtt-port={broker.port}"),
-        *("--mqtt-username=bridge", f"--mqtt-password-file={broker.password_file('bridge')}", "--bridge-id=bench"),
+        *(sys.executable, "-m", "monty_mqtt_bridge", f"--zmq-port={port}", f"--mqtt-port={broker.port}"),
+        *(
+            "--mqtt-username=bridge",
+            f"--mqtt-password-file={broker.password_file('bridge')}",
+            f"--bridge-id={bridge_id}",
+        ),
+        f"--journal={journal or ''}",
     ]
     paths = os.pathsep.join(str(ROOT / part) for part in (".", "bridge", "stack"))
     environment = {**os.environ, "PYTHONPATH": paths}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
-        ready = process.stdout.readline()
+        process.stdout.readline()
         try:
-            yield int(ready.split("tcp://")[1].split(",")[0].rpartition(":")[2])
+            yield process
         finally:
             process.terminate()
             process.wait(20)
@@ -148,6 +160,38 @@ class Listener:
             self.arrived[said["time_unix_nanos"]] = now
 
 
+class Arrival:
+    """Tells when the last message of a run has reached a subscriber."""
+
+    def __init__(self, broker: Mosquitto, run: str) -> None:
+        self._here, self._subscribed = threading.Event(), threading.Event()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        self._client.on_connect = lambda client, *_: client.subscribe(f"monty/v1/{run}/main/end", 1)
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_message = lambda *_: self._here.set()
+        self._client.connect(broker.host, broker.port)
+
+    def __enter__(self) -> Self:
+        """Listen."""
+        self._client.loop_start()
+        self._subscribed.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def wait(self) -> None:
+        """Return when it has come.
+
+        Raises:
+            TimeoutError: It has not within three minutes.
+        """
+        if not self._here.wait(PATIENCE_SECS):
+            raise TimeoutError("the last message did not arrive")
+
+
 def send_evenly(broadcaster: ZmqBroadcaster, per_sec: int, secs: float) -> float:
     """Publish steps at an even rate; return the rate that was reached."""
     began = time.monotonic()
@@ -160,9 +204,10 @@ def send_evenly(broadcaster: ZmqBroadcaster, per_sec: int, secs: float) -> float
     return total / (time.monotonic() - began)
 
 
-def steady(broker: Mosquitto, secs: float) -> List[Row]:
+def steady(broker: Mosquitto, journal: Path, secs: float) -> List[Row]:
     """2,000 messages a second, one step each: neither the sender's window nor the bridge's queue may grow."""
-    with bridge_process(broker) as port, Listener(broker, "monty/bridge/v1/bench/health") as listener:
+    port = ports.any_free("127.0.0.1")
+    with bridge_process(broker, port, journal), Listener(broker, "monty/bridge/v1/bench/health") as listener:
         window = []
         with ZmqBroadcaster(run="steady", zmq_port=port) as broadcaster:
             done = threading.Event()
@@ -206,15 +251,18 @@ SHAPES = (
 )
 
 
-def maximum(broker: Mosquitto, rounds: int, messages: int) -> List[Row]:
-    """The bridge and bare paho take turns with the same payloads."""
+def maximum(broker: Mosquitto, journal: Path, rounds: int, messages: int) -> List[Row]:
+    """The bridge, one that has no journal on disk, and bare paho take turns with the same payloads."""
     result = []
-    with bridge_process(broker) as port:
+    port, other = ports.any_free("127.0.0.1"), ports.any_free("127.0.0.1")
+    with bridge_process(broker, port, journal), bridge_process(broker, other, None, "without"):
         for shape in SHAPES:
             payloads = capture(broker, port, shape, messages // 10)
-            ours, theirs = [], []
+            ours, without, theirs = [], [], []
             for turn in range(rounds):
-                ours.append(through_bridge(port, shape, messages, f"most-{len(result)}-{turn}"))
+                run = f"most-{len(result)}-{turn}"
+                ours.append(through_bridge(broker, port, shape, messages, run))
+                without.append(through_bridge(broker, other, shape, messages, f"{run}-without"))
                 total = messages * len(payloads) // (messages // 10)
                 theirs.append(through_paho(broker, payloads, min(total, MOST_OF_PAHO)))
             per_message = len(payloads) / (messages // 10)
@@ -223,6 +271,8 @@ def maximum(broker: Mosquitto, rounds: int, messages: int) -> List[Row]:
             result.append(row(text, statistics.median(ours), "messages/s", "", met=None))
             text, met = "  its MQTT messages / those of bare paho", ratio >= LEAST_OF_PAHO
             result.append(row(text, ratio, "ratio", f">= {LEAST_OF_PAHO}", met=met))
+            ratio = statistics.median(a / b for a, b in zip(ours, without))
+            result.append(row("  with the journal on disk / in memory", ratio, "ratio", "", met=None))
     return result
 
 
@@ -255,8 +305,8 @@ def capture(broker: Mosquitto, port: int, shape: Shape, messages: int) -> List[A
     return [one for one in got if not one[0].endswith(("/status", "/end"))]
 
 
-def through_bridge(port: int, shape: Shape, messages: int, run: str) -> float:
-    """Return messages a second from the first one sent to the last acknowledgement.
+def through_bridge(broker: Mosquitto, port: int, shape: Shape, messages: int, run: str) -> float:
+    """Return messages a second from the first one sent until the broker has the last one.
 
     The sender does as little as one can, it passes ready frames to ZMQ: what publishing costs is another benchmark.
     """
@@ -269,17 +319,16 @@ def through_bridge(port: int, shape: Shape, messages: int, run: str) -> float:
         hello = protocol.Hello(schema_version=schema.SCHEMA_VERSION, run=run, worker="main", base=0)
         dealer.send_multipart(protocol.encode_up(hello))
         protocol.decode_down(dealer.recv())
-        began = time.perf_counter()
-        for body in bodies:
-            dealer.send(head, zmq.SNDMORE)
-            dealer.send(body)
-        acknowledged = 0
-        while acknowledged < messages:
-            answer = protocol.decode_down(dealer.recv())
-            if not isinstance(answer, protocol.Ack):
-                raise RuntimeError(f"the bridge said {answer}")  # noqa: TRY004 - not a matter of types
-            acknowledged = answer.next
-        return messages / (time.perf_counter() - began)
+        with Arrival(broker, run) as arrival:
+            began = time.perf_counter()
+            for body in bodies:
+                dealer.send(head, zmq.SNDMORE)
+                dealer.send(body)
+            end = schema.End(run=run, worker="main", seq=messages, time_unix_nanos=time.time_ns(), status="completed")
+            dealer.send(protocol.head("end"), zmq.SNDMORE)
+            dealer.send(schema.encode(end))
+            arrival.wait()
+            return messages / (time.perf_counter() - began)
 
 
 def prepare(shape: Shape, messages: int, run: str) -> Tuple[bytes, List[bytes]]:
@@ -356,15 +405,17 @@ def lines(secs: float) -> List[Row]:
     return [row("lines", rate, "points/s", f">= {LEAST_POINTS_PER_SEC}", met=rate >= LEAST_POINTS_PER_SEC)]
 
 
-def latency(broker: Mosquitto, secs: float) -> List[Row]:
+def latency(broker: Mosquitto, journal: Optional[Path], secs: float) -> List[Row]:
     """From publish() in the experiment to a subscriber's callback, at 100 steps a second."""
-    with bridge_process(broker) as port, Listener(broker, "monty/v1/latency/main/step") as listener:
-        with ZmqBroadcaster(run="latency", zmq_port=port) as broadcaster:
+    port, run = ports.any_free("127.0.0.1"), "latency" if journal else "latency-without"
+    with bridge_process(broker, port, journal), Listener(broker, f"monty/v1/{run}/main/step") as listener:
+        with ZmqBroadcaster(run=run, zmq_port=port) as broadcaster:
             send_evenly(broadcaster, LATENCY_PER_SEC, secs)
             broadcaster.flush(10)
         millis = sorted((arrived - published) / 1e6 for published, arrived in listener.arrived.items())
     middle, late = millis[len(millis) // 2], millis[int(len(millis) * 0.99)]
-    text = f"publish() to subscriber at {LATENCY_PER_SEC}/s, median of {len(millis)}"
+    where = "" if journal else ", the journal in memory"
+    text = f"publish() to subscriber at {LATENCY_PER_SEC}/s{where}, median of {len(millis)}"
     return [
         row(text, middle, "ms", f"<= {MOST_MEDIAN_MILLIS:g}", met=middle <= MOST_MEDIAN_MILLIS),
         row("  p99", late, "ms", f"<= {MOST_P99_MILLIS:g}", met=late <= MOST_P99_MILLIS),
