@@ -17,10 +17,7 @@ from monty_mqtt_bridge.workers import Key, Worker
 __all__ = ["GRACE_SECS", "LIVE_STATUSES", "REMEMBERED_NANOS", "Life", "Liveness"]
 
 GRACE_SECS = 8.0
-"""A connection may be gone for so long; `disconnected` is said within 10 s."""
-
-_RETURN_SECS = 10.0
-"""So long after its start the bridge waits for workers that were running before."""
+"""A connection may be gone for so long, also after a start of the bridge; `disconnected` is said within 10 s."""
 
 _STALL_SECS = 30.0
 _STALL_MEDIANS = 20
@@ -113,7 +110,7 @@ class Liveness:
         if key in self.lives or (worker is None and status.status not in {*LIVE_STATUSES, "disconnected"}):
             return
         life = self.lives[key] = Life(key, worker)
-        life.gone_at = self._started + _RETURN_SECS - GRACE_SECS
+        life.gone_at = self._started
         life.disconnected = status.status == "disconnected"
         # What it was before it was gone is not known any more; it runs, if it comes back.
         life.status = msgspec.structs.replace(status, status="running") if life.disconnected else status
