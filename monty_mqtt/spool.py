@@ -68,7 +68,7 @@ class Record(NamedTuple):
     """One message as it was to be sent; the next record begins at `end`."""
 
     seq: int
-    frames: List[bytes]
+    frames: Tuple[bytes, ...]
     end: int
 
 
@@ -268,7 +268,7 @@ def _parse(chunk: bytes, offset: int) -> List[Record]:
             frames.append(chunk[first_frame : first_frame + length])
             first_frame += length
         at = end
-        records.append(Record(seq, frames, offset + end))
+        records.append(Record(seq, tuple(frames), offset + end))
     return records
 
 

@@ -20,7 +20,7 @@ def header_of(run="x", worker="main", started=1_700_000_000_000_000_000):
 
 
 def messages(*seqs, size=100):
-    return [(seq, [b"v1 metric", seq.to_bytes(8, "big"), bytes(size)]) for seq in seqs]
+    return [(seq, (b"v1 metric", seq.to_bytes(8, "big"), bytes(size))) for seq in seqs]
 
 
 @pytest.fixture
