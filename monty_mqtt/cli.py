@@ -107,7 +107,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"monty-mqtt {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_add_up, _add_run, _add_status, _add_tail, _add_commands, _add_record, _add_replay, _add_doctor):
+    for add in (
+        _add_up,
+        _add_run,
+        _add_status,
+        _add_tail,
+        _add_commands,
+        _add_record,
+        _add_replay,
+        _add_forget,
+        _add_doctor,
+    ):
         add(commands)
     return parser
 
@@ -227,6 +237,14 @@ def _add_replay(commands: Any) -> None:
         "--bridge", metavar="HOST[:PORT]", help="a bridge of your own (default: the one that runs here)"
     )
     command.set_defaults(module="replay_command", function="command")
+
+
+def _add_forget(commands: Any) -> None:
+    command = _add(commands, "forget", "Clear what is kept of a run that is over, after asking.")
+    command.add_argument("run", metavar="RUN", help="run id, or the beginning of it")
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    _add_broker(command)
+    command.set_defaults(module="forget", function="command")
 
 
 def _add_doctor(commands: Any) -> None:

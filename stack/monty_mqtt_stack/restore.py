@@ -23,7 +23,7 @@ from monty_mqtt.sender import Sender
 from monty_mqtt_stack.restored import Restored
 from monty_mqtt_stack.restoring import Restoring, Stopped
 
-__all__ = ["PATIENCE_SECS", "is_spool", "restore", "restore_messages"]
+__all__ = ["PATIENCE_SECS", "is_spool", "restore", "restore_messages", "writer_of"]
 
 PATIENCE_SECS = 30.0
 """How long a bridge may take nothing: it may be restarting, or behind with its journal."""
@@ -44,6 +44,16 @@ def is_spool(path: Path) -> bool:
             return file.read(len(spool.MAGIC)) == spool.MAGIC
     except OSError as error:
         raise _unreadable(path, error) from None
+
+
+def writer_of(path: Path) -> int:
+    """Return the process on this machine that still writes a spool; 0 if it has ended, or is not known.
+
+    Raises:
+        ConfigError: It is no spool file, or cannot be read.
+    """
+    with _opened(path) as file:
+        return _writer_of(path, file.header)
 
 
 def restore(
@@ -228,15 +238,20 @@ def _records(file: _Opened) -> Iterator[spool.Record]:
 
 def _refuse_while_it_is_written(path: Path, header: spool.Header) -> None:
     """Leave it to the experiment while it lives: it sends what it has itself, and still writes here."""
-    if header.host != socket.gethostname():
-        return  # its bridge knows whether it is connected
-    with suppress(psutil.Error, OSError):
-        for file in psutil.Process(header.pid).open_files():
-            if Path(file.path) == path.resolve() and getattr(file, "mode", "") != "r":
-                raise ServiceError(
-                    f"{path}: process {header.pid} still writes it, and sends it itself once a bridge is there; "
-                    "restore it when that process has ended"
-                )
+    if pid := _writer_of(path, header):
+        raise ServiceError(
+            f"{path}: process {pid} still writes it, and sends it itself once a bridge is there; "
+            "restore it when that process has ended"
+        )
+
+
+def _writer_of(path: Path, header: spool.Header) -> int:
+    if header.host == socket.gethostname():  # else its bridge knows whether it is connected
+        with suppress(psutil.Error, OSError):
+            for file in psutil.Process(header.pid).open_files():
+                if Path(file.path) == path.resolve() and getattr(file, "mode", "") != "r":
+                    return header.pid
+    return 0
 
 
 def _remove(path: Path) -> bool:

@@ -1,0 +1,118 @@
+"""`monty-mqtt forget`, as a process, on the real far side."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+from mqtt_client import Client
+from stack_process import run
+
+from monty_mqtt import schema, topics
+from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.forget import files_of
+from monty_mqtt_stack.ports import any_free
+
+WAIT_SECS = 40  # the journal lets go of a run 10 s after its end
+
+
+@pytest.fixture
+def over(far_side, tmp_path):
+    """A run that is over, with a spool and a log in the state directory."""
+    name = f"forget me {tmp_path.name}"
+    with ZmqBroadcaster(run=name, zmq_port=far_side.bridge.port, strict=True) as broadcaster:
+        broadcaster.publish_metric("loss", 1)
+        assert broadcaster.flush(5)
+    spools = str(far_side.state.path / "spool")
+    with ZmqBroadcaster(
+        run=name, worker="lost", zmq_port=any_free("127.0.0.1"), spool_dir=spools, strict=True
+    ) as broadcaster:
+        broadcaster.publish_metric("loss", 1)
+    far_side.state.log_file(name).write_text("what Monty said")
+    return name
+
+
+def known(far_side):
+    return json.loads(run("status", "--json", env=far_side.environment).stdout)["runs"]
+
+
+def test_nothing_is_left_of_it(far_side, over):
+    files = files_of(far_side.state, over)
+    assert [path.suffix for path in files] == [".spool", ".log"]
+    assert over in known(far_side)
+    done = run("forget", over[:-2], "--yes", env=far_side.environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"{over}: 2 retained topics cleared"
+    assert lines[1:] == [f"removed {path}" for path in files]
+    assert over not in known(far_side)
+    assert files_of(far_side.state, over) == []
+    assert not files[0].parent.exists()
+    gone = run("forget", over, "--yes", env=far_side.environment)
+    assert (gone.returncode, len(gone.stderr.splitlines())) == (1, 1)
+    assert "no run" in gone.stderr
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 1), (b"\n", 1), (b"y\n", 0)])
+def test_it_asks_first(far_side, over, answer, code):
+    ours, theirs = pty.openpty()
+    argv = [sys.executable, "-m", "monty_mqtt.cli", "forget", over]
+    environment = {**os.environ, **far_side.environment}
+    with subprocess.Popen(argv, stdin=theirs, stdout=subprocess.PIPE, env=environment) as process:
+        os.close(theirs)
+        os.write(ours, answer)
+        said = process.communicate(timeout=WAIT_SECS)[0].decode()
+    os.close(ours)
+    assert process.returncode == code
+    assert f"forget {over}: what is retained of it at the broker, and here 2 files (0.0 MB): " in said
+    assert (over in known(far_side)) == bool(code)
+    assert len(files_of(far_side.state, over)) == (2 if code else 0)
+
+
+def test_where_nobody_can_be_asked_it_wants_a_yes(far_side, over):
+    done = run("forget", over, env=far_side.environment, stdin=subprocess.DEVNULL)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "--yes" in done.stderr
+    assert over in known(far_side)
+
+
+def test_a_run_that_lives_is_left_alone(far_side, live_run):
+    done = run("forget", live_run.run, "--yes", env=far_side.environment)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "the run is not over: main; abort it first" in done.stderr
+
+
+def test_a_spool_that_is_written_is_left_alone(far_side, tmp_path):
+    name = f"still writing {tmp_path.name}"
+    spools = str(far_side.state.path / "spool")
+    with ZmqBroadcaster(
+        run=name, worker="lost", zmq_port=any_free("127.0.0.1"), spool_dir=spools, strict=True
+    ) as broadcaster:
+        for _ in range(200):
+            broadcaster.publish_log("info", "x" * 100_000)
+        done = run("forget", name, "--yes", env=far_side.environment)
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+        assert f"run {name} is not over: process {os.getpid()} writes" in done.stderr
+        assert files_of(far_side.state, name)
+
+
+def test_a_name_that_is_a_path_finds_no_files(far_side):
+    far_side.state.path.joinpath("mine.log").write_text("mine")
+    assert files_of(far_side.state, "../mine") == []
+    assert files_of(far_side.state, "bridge") == []
+
+
+def test_without_a_bridge_it_says_so(tmp_path):
+    status = schema.Status(run="r", worker="main", seq=1, time_unix_nanos=1, status="completed")
+    with Mosquitto(tmp_path) as broker:
+        with Client(broker.port, "bridge", broker.password("bridge")) as client:
+            client.publish(topics.of_message(status).topic, schema.encode(status), retain=True)
+        where = ("--state-dir", str(tmp_path), "--broker", f"{broker.host}:{broker.port}")
+        done = run("forget", "r", "--yes", *where)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "no bridge is connected" in done.stderr
