@@ -24,7 +24,9 @@ class Python38(NamedTuple):
 
     def run(self, *arguments: str, timeout_secs: float = 120) -> str:
         """Run the checkout's sources, not the installed ones, and return what was printed."""
-        environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        environment = {
+            name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "MONTY_MQTT_STATE_DIR") if name in os.environ
+        }
         environment["PYTHONPATH"] = str(ROOT)
         done = subprocess.run(
             [str(self.python), *arguments],
