@@ -114,6 +114,7 @@ class Liveness:
         life.disconnected = status.status == "disconnected"
         # What it was before it was gone is not known any more; it runs, if it comes back.
         life.status = msgspec.structs.replace(status, status="running") if life.disconnected else status
+        life.stalled = status.stalled
         life.reported = "" if life.live else life.word
 
     def joined(self, worker: Worker, now_unix_nanos: int) -> list[schema.Status]:

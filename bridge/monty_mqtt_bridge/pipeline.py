@@ -173,7 +173,7 @@ class Pipeline:
             self._liveness.excuse(now)
         if not online:
             return
-        self._liveness.forget(now)
+        self._recalled.update(self._liveness.forget(now))
         for key in self._recalled - self._liveness.lives.keys():
             self._forget(key)
         for status in self._liveness.tick(now, self._stamp(), self.journal.fed):
