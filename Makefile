@@ -4,10 +4,11 @@ MONTY ?= 1
 VENV := .venv/bin
 PROFILE := $(if $(filter 0,$(MONTY)),replay,run)
 
-.PHONY: help run test test-long check bench complexity clean
+.PHONY: help run services test test-long check bench complexity clean
 
 help:
 	@echo "make run          the demo: real Monty, watched live (MONTY=0: a recording of it, without Monty)"
+	@echo "make services     Telegraf and InfluxDB 2 built into the user's cache, for history without Docker (needs Go and Rust)"
 	@echo "make test         all tests but the long ones"
 	@echo "make test-long    the long ones"
 	@echo "make check        format, lint, types"
@@ -19,12 +20,17 @@ run:
 	@$(PYTHON) tools/install.py $(PROFILE)
 	@exec $(VENV)/python -m monty_mqtt_stack.demo
 
+services:
+	@$(PYTHON) tools/services.py
+
 test:
 	@$(PYTHON) tools/install.py test
+	@$(PYTHON) tools/services.py --if-possible
 	$(VENV)/python -m pytest -m "not long" $(PYTEST)
 
 test-long:
 	@$(PYTHON) tools/install.py test
+	@$(PYTHON) tools/services.py --if-possible
 	$(VENV)/python -m pytest -m long $(PYTEST)
 
 check:
