@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -64,18 +65,19 @@ def far_side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarSide]:
 
 @pytest.fixture
 def live_run(far_side: FarSide) -> Iterator[ZmqBroadcaster]:
-    """A run that publishes steps and obeys commands, until the test is over."""
+    """A run that publishes steps and obeys commands, until it is aborted or the test is over."""
     done = threading.Event()
-    broadcaster = ZmqBroadcaster(run="documented-run", zmq_port=far_side.bridge.port, strict=True)
+    # A name of its own: an abort also holds for whoever comes later under the same one.
+    run = f"documented-run-{secrets.token_hex(4)}"
+    broadcaster = ZmqBroadcaster(run=run, zmq_port=far_side.bridge.port, strict=True)
     commands = Commands(broadcaster)
 
     def publish() -> None:
-        with broadcaster:
+        with broadcaster, suppress(AbortRequested):
             step = 0
             while not done.wait(0.05):
                 broadcaster.publish(schema.Step, mode="eval", epoch=0, episode=0, step=step)
-                with suppress(AbortRequested):
-                    commands.obey(step, 0)
+                commands.obey(step, 0)
                 step += 1
 
     thread = threading.Thread(target=publish)

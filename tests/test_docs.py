@@ -61,9 +61,10 @@ def test_what_runs_elsewhere_does(command):
 @pytest.mark.parametrize("block", blocks(), ids=lambda block: f"{block.page.name}:{block.line}")
 def test_block_runs(block, far_side, live_run, tmp_path):
     code = without_what_runs_elsewhere(block.code)
-    code = re.sub(r"\bRUN\b", live_run.run, code)
+    code = re.sub(r"\bRUN\b", live_run.run, code).replace("run.mcap", str(tmp_path / "run.mcap"))
     command = ["bash", "-euo", "pipefail", "-c", code] if block.language == "bash" else [sys.executable, "-c", code]
     environment = {**os.environ, **far_side.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment["TMPDIR"] = str(tmp_path)
     environment.update({f"MONTY_{name}": str(tmp_path / name) for name in ("LOGS", "MODELS", "DATA")})
     done = subprocess.run(
         command,
