@@ -6,8 +6,10 @@ PYTEST_DONT_REWRITE: it is imported by name and loaded as a plugin.
 from __future__ import annotations
 
 import itertools
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -128,3 +130,16 @@ def bridge(broker: Mosquitto) -> Iterator[Bridge]:
 def subscriber(broker: Mosquitto) -> Iterator[Subscriber]:
     with Subscriber(broker.host, broker.port) as running:
         yield running
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 24 MiB."""
+    where = tmp_path / "disk"
+    where.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(where)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"not run: no right to mount a small disk here ({done.stderr.strip()})")
+    yield where
+    subprocess.run(["umount", "--lazy", str(where)], check=True)

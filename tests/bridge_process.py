@@ -47,6 +47,11 @@ class BridgeProcess:
         """Return the ZMQ port."""
         return int(self.line_with("bridge ready: ").split("tcp://")[1].split(",")[0].rpartition(":")[2])
 
+    def peak_mib(self) -> float:
+        """Return the most memory it ever had."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
     def end(self, number: signal.Signals | None = None, secs: float = 20) -> tuple[int, list[str]]:
         """Return the exit code and all lines."""
         if number is not None:

@@ -6,7 +6,6 @@ import logging
 import random
 import shutil
 import sqlite3
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,25 +16,14 @@ from monty_mqtt.errors import ConfigError
 from monty_mqtt.protocol import Hello
 from monty_mqtt_bridge.journal import Journal
 
+pytest_plugins = ["bridge_fixtures"]
+
 PAYLOAD_BYTES = 20_000
 
 
 @pytest.fixture
 def path(tmp_path):
     return str(tmp_path / "state" / "bridge.sqlite")
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """A disk of 24 MiB."""
-    where = tmp_path / "disk"
-    where.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(where)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"not run: no right to mount a small disk here ({done.stderr.strip()})")
-    yield where
-    subprocess.run(["umount", "--lazy", str(where)], check=True)
 
 
 def hello(run="run", worker="main", started=1, **fields) -> Hello:
