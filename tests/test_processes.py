@@ -61,15 +61,18 @@ def assert_nothing_lost(router):
     assert not router.dropped
 
 
+@pytest.mark.timeout(300)  # 90 processes: on a machine where 30 others compute, three of ten rounds took a minute
 def test_everything_at_once_ten_times(router):
     command = [sys.executable, "-W", "error::ResourceWarning", LOAD, str(router.port), str(ROUNDS), str(COUNT)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert_nothing_lost(router)
 
 
+@pytest.mark.timeout(300)
 def test_everything_at_once_ten_times_on_python_3_8(router):
-    python38().run("-W", "error::ResourceWarning", LOAD, str(router.port), str(ROUNDS), str(COUNT))
+    load = (LOAD, str(router.port), str(ROUNDS), str(COUNT))
+    python38().run("-W", "error::ResourceWarning", *load, timeout_secs=280)
     assert_nothing_lost(router)
 
 

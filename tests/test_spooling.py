@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from python38 import python38
 from router import Router
 from test_spool import read
 
@@ -295,6 +296,21 @@ def test_a_forked_child_has_a_file_of_its_own(made, port, files):
     assert (header.worker, header.pid, len(records)) == (f"main-{pid}", pid, 2)
     assert len(seqs_of(mine)) == count
     publish_until(b, lambda: len(seqs_of(mine)) > count)
+
+
+def test_on_python_3_8_it_is_the_same_file(port, tmp_path, files):
+    code = f"""if True:
+        from monty_mqtt import ZmqBroadcaster
+        b = ZmqBroadcaster(run="x", zmq_port={port}, strict=True, spool_dir={str(tmp_path / "spool")!r})
+        while b.counts.spooled < 1000:
+            b.publish_metric("number", b.counts.published)
+        b.publish_data("large", "x" * (3 << 20))
+        b.close()
+        print(b.counts.published)
+    """
+    done = python38().run("-c", "import logging; logging.disable()\n" + code)
+    (path,) = files()
+    assert seqs_of(path) == list(range(int(done)))
 
 
 INTERRUPTED = """
