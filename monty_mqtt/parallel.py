@@ -45,6 +45,13 @@ class ParallelCallback:
 
     parent: ClassVar[Optional[ParallelParent]] = None
 
+    def on_run_start(self, config: Any, **_: Any) -> None:
+        """Fix when the run began, before Hydra gives the runner a copy in which `${now:}` would be another time."""
+        live = config.experiment.config.get("liveview")
+        if live and live.get("started"):
+            with import_module("omegaconf").open_dict(live):
+                live["started"] = str(live["started"])
+
     def on_job_start(self, config: Any, *, task_function: Any = None, **_: Any) -> None:
         """Begin before the runner does."""
         if getattr(task_function, "__module__", "") == _RUNNER:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import time
@@ -182,7 +183,6 @@ def test_disabled_monitor_has_no_parent():
 def test_callback_gives_a_parent_to_montys_parallel_runner_alone(router, monkeypatch):
     monkeypatch.setattr(ParallelCallback, "parent", None)
     callback = ParallelCallback()
-    callback.on_run_start(config=None, config_name="x")
     callback.on_job_start(composed("eval", router.port), task_function=test_disabled_monitor_has_no_parent)
     assert ParallelCallback.parent is None
     callback.on_job_end(config=None, job_return=None)
@@ -191,3 +191,12 @@ def test_callback_gives_a_parent_to_montys_parallel_runner_alone(router, monkeyp
     callback.on_job_end(config=None, job_return=SimpleNamespace(return_value=None))
     assert run_parallel.mp is multiprocessing
     assert statuses(router) == [("running", None), ("completed", None)]
+
+
+def test_a_run_began_when_it_was_composed_also_in_the_copy_that_the_runner_gets():
+    OmegaConf.register_new_resolver("tick", itertools.count(1).__next__, replace=True)
+    config = composed("eval")
+    config.experiment.config.liveview.started = "${tick:}"
+    ParallelCallback().on_run_start(config=config, config_name="x")
+    assert config.experiment.config.liveview.started == config.experiment.config.liveview.started
+    ParallelCallback().on_run_start(config=composed("train"))
