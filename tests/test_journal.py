@@ -320,6 +320,26 @@ def test_only_its_owner_reads_it(path):
         assert Path(path).parent.stat().st_mode & 0o077 == 0
 
 
+def test_a_folder_that_somebody_removes_stops_nothing(path):
+    with Filled(path) as filled:
+        filled.add(3)
+        shutil.rmtree(Path(path).parent)
+        assert filled.add(3) == 3
+        filled.journal.tidy()
+        assert filled.ids() == list(range(1, 7))
+
+
+def test_a_sender_that_does_not_say_when_it_started_is_known_only_while_it_is_at_hand(path):
+    with Filled(path) as filled:
+        unnamed, _ = filled.journal.workers.of(hello("mine", started=0))
+        unnamed.next = 500
+        filled.journal.commit()
+        assert filled.journal.workers.of(hello("mine", started=0))[0].next == 500
+    with Filled(path) as again:
+        worker, begins = again.journal.workers.of(hello("mine", started=0))
+        assert (worker.next, begins) == (0, True), "else a script that is run again would be taken for the first one"
+
+
 def test_without_a_file_it_works_all_the_same():
     with Filled("", bound_mib=4) as filled:
         filled.add(100)

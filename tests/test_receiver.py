@@ -282,6 +282,7 @@ def test_while_full_data_is_refused_and_asked_for_afterwards(taken, dealer):
 
 STEP = schema.encode(make(schema.Step, 5))
 FRAME = make(schema.Frame, 0, sensor="patch", modality="depth", episode=0, step=0, height=64, width=64)
+FRAME_FIELDS = ("sensor", "modality", "episode", "step", "height", "width")
 BAD = {
     "random bytes": [os.urandom(40), os.urandom(40)],
     "no body": [b"v1 step"],
@@ -425,7 +426,12 @@ def test_numbers_beyond_any_run_are_refused(taken, dealer):
     dealer.hello()
     dealer.up(protocol.Dropped(run="run", worker="main", first=0, last=2**70))
     dealer.up(protocol.Hello(schema_version=schema.SCHEMA_VERSION, run="run", worker="main", base=2**70))
-    dealer.steps(range(3))
-    dealer.acked(3)
-    assert taken.counts.refused == 2
-    assert (taken.counts.dropped, taken.counts.lost) == (0, 0)
+    fields = {"run": "run", "worker": "main", "base": 0, "started_unix_nanos": 2**70}
+    dealer.up(protocol.Hello(schema_version=schema.SCHEMA_VERSION, **fields))
+    dealer.steps(range(2))
+    dealer.send(schema.Step, 2, time_unix_nanos=2**70)
+    dealer.send(schema.Frame, 2**70, [bytes(16384)], **{name: getattr(FRAME, name) for name in FRAME_FIELDS})
+    dealer.steps([3])
+    dealer.acked(4)
+    assert taken.counts.refused == 5
+    assert (taken.counts.dropped, taken.counts.lost) == (0, 1)

@@ -109,6 +109,7 @@ class Intake:
             self._counts.lost += missing
             worker.next = hello.base
             self._touch(worker)
+        worker.safe = max(worker.safe, hello.base)  # what is below it, the sender does not have
         return worker, begins
 
     def control(self, worker: Worker, said: protocol.Up) -> None:

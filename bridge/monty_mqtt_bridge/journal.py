@@ -234,8 +234,10 @@ class Journal:
         self.renewed()
 
     def _find(self, hello: Hello) -> Worker | None:
-        query = "SELECT * FROM senders WHERE run = ? AND worker = ? AND ? IN (0, started_unix_nanos) ORDER BY id DESC"
-        found = self._store.rows(f"{query} LIMIT 1", hello.run, hello.worker, hello.started_unix_nanos)
+        if not hello.started_unix_nanos:  # it does not say which sender of the name it is; only a living one is meant
+            return None
+        query = "SELECT * FROM senders WHERE run = ? AND worker = ? AND started_unix_nanos = ? ORDER BY id DESC LIMIT 1"
+        found = self._store.rows(query, hello.run, hello.worker, hello.started_unix_nanos)
         return worker_of(found[0]) if found else None
 
     def _worker(self, number: int) -> Worker | None:

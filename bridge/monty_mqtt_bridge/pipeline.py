@@ -174,8 +174,7 @@ class Pipeline:
         if not online:
             return
         self._recalled.update(self._liveness.forget(now))
-        for key in self._recalled - self._liveness.lives.keys():
-            self._forget(key)
+        self._forget(self._recalled - self._liveness.lives.keys())
         for status in self._liveness.tick(now, self._stamp(), self.journal.fed):
             who = label(status.run, status.worker)
             logger.warning("%s: %s%s", who, status.status, " (stalled)" * status.stalled)
@@ -212,22 +211,23 @@ class Pipeline:
         experiment = self.outlet.experiments.get(life.key)
         return lines.run_health(*life.key, experiment, health.of_life(life, now), self._stamp(), self.outlet.misfits)
 
-    def _forget(self, key: Key) -> None:
-        workers = [one for one in self.journal.workers.by_id.values() if one.key == key]
-        if any(one.route or one.last_row > self.journal.fed for one in workers):
-            return
+    def _forget(self, keys: set[Key]) -> None:
+        """Let go of workers that are over, unless something of them is still under way."""
+        workers = [one for one in self.journal.workers.by_id.values() if one.key in keys]
+        busy = {one.key for one in workers if one.route or one.last_row > self.journal.fed}
         for worker in workers:
-            self.journal.workers.forget(worker)
-        self._recalled.discard(key)
-        self.outlet.forget(key)
+            if worker.key not in busy:
+                self.journal.workers.forget(worker)
+        for key in keys - busy:
+            self._recalled.discard(key)
+            self.outlet.forget(key)
 
     def _cleared(self, cleared: Cleared) -> None:
         """Let go of a run that the broker was told to forget, and answer who asked for it."""
         if not cleared.refusal and not self.journal.forget(cleared.run):
             cleared = cleared._replace(refusal="the journal cannot be written")
         if not cleared.refusal:
-            for key in self._liveness.forget_run(cleared.run):
-                self._forget(key)
+            self._forget(set(self._liveness.forget_run(cleared.run)))
             self._commands.forget(cleared.run)
             logger.info("run %r: cleared %d retained topics", cleared.run[:100], cleared.topics)
         if cleared.command_id:

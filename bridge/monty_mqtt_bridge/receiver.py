@@ -142,6 +142,8 @@ class Receiver:
             raise DecodeError(f"hello of {label(hello.run, hello.worker)}: {reason}")
         if not 0 <= min(hello.base, hello.bulk_base) <= max(hello.base, hello.bulk_base) <= GREATEST_SEQ:
             raise DecodeError(f"hello: base is not between 0 and {GREATEST_SEQ}")
+        if abs(hello.started_unix_nanos) > GREATEST_SEQ:
+            raise DecodeError(f"hello: started_unix_nanos is greater than {GREATEST_SEQ}")
         # Descriptors are used again: what happened to this number before must be known before it gets a new owner.
         self.watch()
         self._refuse_to_restore(route, hello)

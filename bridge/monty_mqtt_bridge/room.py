@@ -86,12 +86,16 @@ class Room:
         lacks = bool(self.lacking)
         if self.used_bytes > self.bound_bytes * (_AGAIN if lacks else 1.0):
             return f"it has reached {self.bound_bytes / 2**20:g} MiB (journal_mib)"
-        if self._folder is not None:
-            disk = os.statvfs(self._folder)
-            free = disk.f_bavail * disk.f_frsize + self._unused_bytes
-            if free < _RESERVE_BYTES * (_MORE if lacks else 1.0):
-                return f"its disk has less than {_RESERVE_BYTES >> 20} MiB left"
+        if self._free_bytes() < _RESERVE_BYTES * (_MORE if lacks else 1.0):
+            return f"its disk has less than {_RESERVE_BYTES >> 20} MiB left"
         return ""
+
+    def _free_bytes(self) -> float:
+        try:
+            disk = os.statvfs(self._folder) if self._folder else None
+        except OSError:  # somebody removed the folder; the open file is still there
+            disk = None
+        return disk.f_bavail * disk.f_frsize + self._unused_bytes if disk else float("inf")
 
     def _tell(self, lacking: str) -> None:
         if lacking and not self.lacking:
