@@ -10,13 +10,14 @@ import sys
 
 import pytest
 from mqtt_client import Client
-from stack_process import run
+from stack_process import Process, run
 
 from monty_mqtt import schema, topics
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.forget import files_of
 from monty_mqtt_stack.ports import any_free
+from monty_mqtt_stack.state import StateDir
 
 WAIT_SECS = 40  # the journal lets go of a run 10 s after its end
 
@@ -99,6 +100,19 @@ def test_a_spool_that_is_written_is_left_alone(far_side, tmp_path):
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
         assert f"run {name} is not over: process {os.getpid()} writes" in done.stderr
         assert files_of(far_side.state, name)
+
+
+def test_amqtt_forgets_it_too(tmp_path):
+    ports = ("--mqtt-port", "0", "--zmq-port", "0")
+    with Process("up", "--without", "mosquitto", *ports, "--state-dir", str(tmp_path)) as up:
+        up.wait_for("watch:")
+        port = StateDir(tmp_path).read_far_side().services["bridge"].port
+        with ZmqBroadcaster(run="over", zmq_port=port, strict=True) as broadcaster:
+            broadcaster.publish_metric("loss", 1)
+        done = run("forget", "over", "--yes", "--state-dir", str(tmp_path))
+        shown = run("status", "--state-dir", str(tmp_path)).stdout
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no runs" in shown
 
 
 def test_a_name_that_is_a_path_finds_no_files(far_side):

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -103,6 +108,20 @@ def test_a_recording_is_restored_under_its_own_name(far_side):
     runs = {topics.parse(entry.topic).run for entry in Reader(recording_path()).entries()}
     assert {line.partition(", main: ")[0] for line in done.stdout.splitlines() if ", main: " in line} == runs
     assert all(statuses(far_side, name) for name in runs)
+
+
+def test_a_terminal_shows_how_far_it_is(far_side, spool):
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, **far_side.environment}
+    argv = [sys.executable, "-m", "monty_mqtt.cli", "replay", str(spool)]
+    with subprocess.Popen(argv, stdout=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        while b"removed" not in shown:
+            shown += os.read(ours, 1000)
+        assert process.wait(20) == 0
+    os.close(ours)
+    assert re.search(rb"\r\x1b\[K\d+%\r\x1b\[Kspooled ", shown)
 
 
 def test_a_spool_is_not_played_as_new(far_side, spool):

@@ -10,12 +10,16 @@ import argparse
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
+from types import TracebackType
+from typing import Optional, Self, Type
 
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import Address, accepts, find, parse_address
-from monty_mqtt_stack.replay import replay
+from monty_mqtt_stack.readable import duration
+from monty_mqtt_stack.replay import Position, replay
 from monty_mqtt_stack.restore import is_spool, restore
 from monty_mqtt_stack.restore_recording import restore_recording
 from monty_mqtt_stack.restored import as_lines
@@ -25,6 +29,8 @@ from monty_mqtt_stack.state import StateDir
 __all__ = ["command"]
 
 _INTERRUPTED = 130
+_SHOWN_EVERY_SECS = 0.5
+_ERASE_LINE = "\r\x1b[K"
 
 
 def command(options: argparse.Namespace) -> int:
@@ -61,7 +67,9 @@ def command(options: argparse.Namespace) -> int:
 
 
 def _play(path: Path, bridge: Address, speed: float, stop: threading.Event) -> bool:
-    replayed = replay(path, zmq_host=bridge.host, zmq_port=bridge.port, speed=speed, stop=stop)
+    with _Shown() as shown:
+        host, port = bridge
+        replayed = replay(path, zmq_host=host, zmq_port=port, speed=speed, stop=stop, on_progress=shown.played)
     for old, new in replayed.runs.items():
         _say(f"{old} as {new}")
     counts = {
@@ -77,13 +85,47 @@ def _play(path: Path, bridge: Address, speed: float, stop: threading.Event) -> b
 def _restore(path: Path, bridge: Address, stop: threading.Event, *, is_spool: bool) -> bool:
     host, port = bridge
     if is_spool:
-        found = [restore(path, zmq_host=host, zmq_port=port, stop=stop)]
+        with _Shown() as shown:
+            found = [restore(path, zmq_host=host, zmq_port=port, stop=stop, on_progress=shown.restored)]
     else:
         found = restore_recording(path, zmq_host=host, zmq_port=port, stop=stop)
     for restored in found:
         for line in as_lines(restored, is_recording=not is_spool):
             _say(line)
     return not any(restored.missing or restored.unreadable_bytes for restored in found)
+
+
+class _Shown:
+    """How far it is, in one line of a terminal; where stdout is none, nothing."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stdout is not None and sys.stdout.isatty()
+        self._next = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self._print("")
+
+    def played(self, position: Position) -> None:
+        """Show how much was played."""
+        self._show(f"{position.messages:,} messages, {duration(position.playing_secs)}")
+
+    def restored(self, done_bytes: int, all_bytes: int) -> None:
+        """Show how much of a file was sent."""
+        self._show(f"{done_bytes / max(all_bytes, 1):.0%}")
+
+    def _show(self, text: str) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _SHOWN_EVERY_SECS
+            self._print(text)
+
+    def _print(self, text: str) -> None:
+        if self._is_terminal:
+            print(f"{_ERASE_LINE}{text}", end="", flush=True)  # noqa: T201 - a command's output
 
 
 def _bridge(options: argparse.Namespace) -> Address:
