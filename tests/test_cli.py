@@ -287,6 +287,18 @@ def test_doctor_tells_versions_ports_and_what_to_do(broker):
     for name in ("python", "monty-mqtt", "pyzmq", "paho-mqtt", "mosquitto", "port 1883", "port 5555", "state"):
         assert name in told
     assert "secrets 0700" in told["state"]
+    assert "nothing is left in it" in told["spool"]
+
+
+def test_doctor_says_what_to_do_with_spools(tmp_path):
+    for name in ("one/main-1.spool", "one/other-1.spool", "two/main-2.spool"):
+        path = tmp_path / "spool" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(500_000))
+    done = run("doctor", "--state-dir", str(tmp_path))
+    assert done.returncode == 0
+    assert re.search(r"^spool +3 files of 2 runs, 1.5 MB$", done.stdout, flags=re.MULTILINE)
+    assert f"monty-mqtt replay {tmp_path}/spool/*/*.spool" in done.stdout
 
 
 def test_doctor_names_what_is_missing(tmp_path, monkeypatch, capsys):

@@ -11,8 +11,10 @@ from collections import defaultdict
 import jsonschema
 import numpy as np
 import pytest
+from bridge_fixtures import config_for
 from examples import EXAMPLES
 from mcap.reader import make_reader
+from stack_process import until
 from subscriber import Subscriber
 
 from monty_mqtt import schema, topics
@@ -367,6 +369,31 @@ def test_a_run_asked_for_by_name_is_recorded_from_the_middle_with_what_is_retain
     assert kinds.count("metric") == 2
     assert kinds.count("step") == 0
     assert kinds.count("end") == 2
+
+
+def test_a_broker_that_is_killed_does_not_end_a_recording(tmp_path):
+    """The bridge publishes the last ten seconds again; what is missing all the same is counted."""
+    path, listening, results = tmp_path / "gap.mcap", threading.Event(), []
+    with Mosquitto(tmp_path / "state") as broker, Bridge(config_for(broker)) as bridge:
+        options = {"run": "gap", "on_listening": listening.set}
+        thread = threading.Thread(target=lambda: results.append(record(at(broker), path, **options)))
+        with ZmqBroadcaster(run="gap", zmq_port=bridge.zmq_port, strict=True) as broadcaster:
+            assert broadcaster.flush(5)
+            thread.start()
+            assert listening.wait(10)
+            for seconds in range(4):
+                if seconds == 1:
+                    broker.kill()
+                if seconds == 3:
+                    broker.start()
+                broadcaster.publish_metric(f"second {seconds}", 1)
+                assert broadcaster.flush(5)
+            until(lambda: any(entry.topic.endswith("second%203") for entry in Reader(path).entries()))
+        thread.join(20)
+    assert not thread.is_alive()
+    seqs = {entry.seq for entry in Reader(path).entries()}
+    assert results[0].has_ended
+    assert results[0].missing == max(seqs) + 1 - len(seqs)
 
 
 def test_until_stops_a_recording_of_nothing(far_side, tmp_path):

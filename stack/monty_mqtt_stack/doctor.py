@@ -23,10 +23,11 @@ from monty_mqtt_stack.state import StateDir
 __all__ = ["Finding", "command", "examine", "report"]
 
 _VERSION_SECS = 10.0
+_MEGA = 1e6
 _SERVER = "pip install 'monty-mqtt[server]'"
 _DISTRIBUTIONS = {
     "monty-mqtt": None, "msgspec": _SERVER, "pyzmq": _SERVER, "paho-mqtt": _SERVER, "psutil": _SERVER, "rich": _SERVER,
-    "numpy": _SERVER, "pillow": _SERVER,
+    "numpy": _SERVER, "pillow": _SERVER, "mcap": _SERVER,
 }  # fmt: skip
 _OPTIONAL = {
     "tbp-monty": "Monty: in this Python, or name the one that has it with MONTY_PYTHON",
@@ -61,7 +62,7 @@ def examine(state: StateDir, host: str = "127.0.0.1") -> List[Finding]:
         _program("mosquitto_sub", "`apt install mosquitto-clients`; or use `monty-mqtt tail`"),
     ]
     findings += [_port(host, services.MQTT_PORT, "broker", state), _port(host, services.ZMQ_PORT, "bridge", state)]
-    return [*findings, _state(state)]
+    return [*findings, _state(state), _spools(state)]
 
 
 def report(findings: List[Finding]) -> List[str]:
@@ -115,3 +116,13 @@ def _state(state: StateDir) -> Finding:
     if not os.access(state.path, os.W_OK):
         return Finding("state", f"{state.path} is not writable", "choose another with --state-dir", is_fatal=True)
     return Finding("state", f"{state.path} (secrets {mode:04o})")
+
+
+def _spools(state: StateDir) -> Finding:
+    found = list((state.path / "spool").glob("*/*.spool"))
+    if not found:
+        return Finding("spool", "nothing is left in it")
+    size = sum(path.stat().st_size for path in found) / _MEGA
+    told = f"{len(found)} files of {len({path.parent for path in found})} runs, {size:.1f} MB"
+    advice = f"what experiments could not deliver; when they have ended: monty-mqtt replay {state.path}/spool/*/*.spool"
+    return Finding("spool", told, advice)
