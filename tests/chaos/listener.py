@@ -1,9 +1,13 @@
 """A subscriber with a persistent session, as a program that can be frozen.
 
-`python -m chaos.listener PORT`. It subscribes with QoS 1 when it is new to the broker, and reports what it has seen of
-each worker: `next` (all seqs below it were seen) and `ahead` (how many above it), duplicates, first arrivals behind the
-highest, times that do not increase with seq, and each change of status. Messages come more than once and out of order
-after a restart, so what was seen is this low-water mark and a sparse set, not the highest seq.
+`python -m chaos.listener PORT PASSWORD_FILE`, the password of user `liveview`. It subscribes with QoS 1 when it is new
+to the broker, and reports what it has seen of each worker: `next` (all seqs below it were seen) and `ahead` (how many
+above it), duplicates, first arrivals behind the highest, times that do not increase with seq, and each change of
+status. Messages come more than once and out of order after a restart, so what was seen is this low-water mark and a
+sparse set, not the highest seq.
+
+Why a user: of an anonymous session that Mosquitto has from its disk it does not know the rights, and until such a
+subscriber is back nothing is kept for it.
 
 It also pairs each metric and step with its point in the line protocol, by time: what has none yet is `without_point`.
 """
@@ -13,6 +17,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,6 +29,7 @@ from monty_mqtt import topics
 from monty_mqtt.errors import DecodeError
 
 CLIENT_ID = "chaos-listener"
+USER = "liveview"
 FILTERS = [("monty/v1/#", 1), ("monty/influx/#", 1), ("monty/bridge/v1/+/health", 1)]
 KEEPALIVE_SECS = 2
 """Frozen for three seconds, it is offline for the broker: its session must keep what comes."""
@@ -78,7 +84,7 @@ class Seen:
 
 
 class Listener:
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, password: str) -> None:
         self._port = port
         self._seen: dict[str, Seen] = {}
         self._without_point: set[int] = set()
@@ -90,6 +96,7 @@ class Listener:
         self._heads = msgspec.json.Decoder(Head)
         self._pause = threading.Event()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=CLIENT_ID, clean_session=False)
+        self._client.username_pw_set(USER, password)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
@@ -172,4 +179,4 @@ class Listener:
 
 
 if __name__ == "__main__":
-    Listener(int(sys.argv[1])).run()
+    Listener(int(sys.argv[1]), Path(sys.argv[2]).read_text().strip()).run()

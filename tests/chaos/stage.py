@@ -7,13 +7,14 @@ import random
 import signal
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 from stack_process import until
 
-from chaos.listener import CLIENT_ID
-from chaos.memory import TABLE, Sampler
+from chaos.listener import CLIENT_ID, USER
+from chaos.memory import MIB, TABLE, Sampler
 from chaos.program import WAIT_SECS, Program
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.launch import Launch, Running
@@ -80,14 +81,15 @@ class Stage:
         self._name = name
         self._settings = bridge
         self._stack = ExitStack()
-        print(f"CHAOS_SEED={self.seed} repeats this one")  # noqa: T201 - pytest shows it where a test fails
+        self.say(f"CHAOS_SEED={self.seed} repeats this one")
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self.broker)
             self.bridge = BridgeProcess(self.broker, self._settings)
             stack.callback(self.bridge.kill)
-            self.listener = stack.enter_context(Program("listener", [self.broker.port]))
+            password = self.broker.password_file(USER)
+            self.listener = stack.enter_context(Program("listener", [self.broker.port, password]))
             self.wait_until_subscribed(1)
             self.memory = stack.enter_context(Sampler(self._pids))
             self._stack = stack.pop_all()
@@ -99,14 +101,19 @@ class Stage:
         if kind is None:
             self._check_memory()
         else:
-            print(*self.loads.values(), self.listener, self.bridge.log[-6000:], sep="\n")  # noqa: T201 - as above
+            self.say("\n".join(map(str, (*self.loads.values(), self.listener, self.bridge.log[-6000:]))))
 
     def load(self, worker: str = "main", run: str = "chaos", *, pad: int = 20) -> Program:
         """Start an experiment; it rests until it is told to publish."""
         program = self._experiment("load", run, worker, f"--pad={pad}")
         program.wait_for(lambda report: report["published"] == 2)
         self.loads[f"{run}/{worker}"] = program  # its memory counts from here
+        self.wait_until_seen(program, 2)
         return program
+
+    def say(self, line: str) -> None:
+        """Note what happens now; pytest shows it where a test fails."""
+        print(f"{datetime.now():%H:%M:%S.%f} {line}")  # noqa: DTZ005, T201 - local time, as in the logs
 
     def wait_until_subscribed(self, times: int) -> None:
         """Wait until the subscriber has subscribed so often, and the broker has its session on disk.
@@ -145,6 +152,14 @@ class Stage:
         """Return what somebody who comes now is told, by topic."""
         with Subscriber(Broker(self.broker.host, self.broker.port), [topic_filter]) as late:
             return {one.topic: one.payload for one in late.retained()}
+
+    def journal_mib(self) -> float:
+        """Return how large the bridge's journal is on disk, with its write-ahead log."""
+        return sum(file.stat().st_size for file in (self.broker.state.path / "journal").iterdir()) / MIB
+
+    def spools(self) -> list[Path]:
+        """Return what experiments have left for want of a bridge."""
+        return sorted((self.broker.state.path / "spool").rglob("*.spool"))
 
     def _experiment(self, module: str, *arguments: object) -> Program:
         environment = {"MONTY_MQTT_STATE_DIR": str(self.broker.state.path)}

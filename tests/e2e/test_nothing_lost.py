@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import pytest
 from chaos import faults
 from chaos.stage import Stage
 from stack_process import until
 
 from monty_mqtt import topics
+
+SHORT = pytest.param(10_000, 1, 4.0, id="short", marks=pytest.mark.timeout(150))
+LONG = pytest.param(100_000, 3, 5.0, id="long", marks=[pytest.mark.long, pytest.mark.timeout(900)])
+
+
+@pytest.mark.parametrize(("messages", "rounds", "frozen_secs"), [SHORT, LONG])
+def test_everything_arrives_whatever_is_killed_frozen_or_emptied(tmp_path, request, messages, rounds, frozen_secs):
+    with Stage(tmp_path, request.node.name) as stage:
+        load = stage.load()
+        planned = faults.all_of(frozen_secs) * rounds
+        stage.random.shuffle(planned)
+        for number, fault in enumerate(planned, 1):
+            seen = stage.seen(load)["next"]
+            load.tell("publish", messages // len(planned))
+            load.wait_for(lambda report, number=number: report["done"] == number)
+            stage.wait_until_seen(load, stage.random.randint(seen, load.report["published"]), 60)
+            stage.say(f"{load.report['published']} published, {stage.seen(load)['next']} seen: {fault}")
+            fault(stage)
+        load.tell("publish", messages % len(planned))
+        load.tell("close", 60)
+        load.wait_for(lambda report: report["done"] == len(planned) + 2, 70)
+        assert load.report["published"] == messages + 3
+        assert (load.report["unacknowledged"], load.report["dropped"]) == (0, 0)
+        seen = stage.wait_for_all(load, 60)
+        assert seen["backwards"] == 0
+        assert "disconnected" not in seen["words"]
 
 
 def test_an_emptied_broker_is_told_again_what_is_retained_of_those_that_live(tmp_path, request):

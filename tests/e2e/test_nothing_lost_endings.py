@@ -7,9 +7,13 @@ import threading
 import pytest
 from chaos import faults
 from chaos.stage import Stage
+from stack_process import run
+
+from monty_mqtt import schema, topics
 
 HOUR_SECS = 3600
 DISCONNECTED_SECS = 10
+PER_SEC = 500
 
 
 @pytest.mark.parametrize(
@@ -33,14 +37,51 @@ def test_a_bridge_restarted_while_the_experiment_is_silent_inside_one_step(tmp_p
         assert seen["words"][-1] != "disconnected"
 
 
-@pytest.mark.parametrize(
-    "count",
-    [pytest.param(50, id="short"), pytest.param(500, id="long", marks=[pytest.mark.long, pytest.mark.timeout(300)])],
-)
+def test_a_bridge_and_an_experiment_that_are_killed_together(tmp_path, request):
+    with Stage(tmp_path, request.node.name) as stage:
+        load = stage.load()
+        load.tell("publish", 1_000_000, PER_SEC)
+        stage.wait_until_seen(load, stage.random.randint(100, 1000))
+        load.kill()
+        stage.bridge.kill()
+        stage.bridge.start()
+        stage.wait_for_word(load, "disconnected", DISCONNECTED_SECS)
+        topic = topics.build("chaos", "main", "status")
+        status = schema.decode(stage.retained(topic)[topic])
+        seen = stage.seen(load)
+        # What it took in its last turn it published before it wrote it down; the experiment would have sent it again.
+        assert 0 <= seen["next"] - (status.highest_seq + 1) <= PER_SEC // 10
+        assert seen["ahead"] == 0
+
+
+def test_an_experiment_killed_while_the_bridge_is_down(tmp_path, request):
+    with Stage(tmp_path, request.node.name) as stage:
+        load = stage.load()
+        load.tell("publish", 1_000_000, PER_SEC)
+        stage.wait_until_seen(load, stage.random.randint(100, 1000))
+        stage.bridge.kill()
+        gone_at = load.report["published"]
+        load.wait_for(lambda report: report["published"] > gone_at + stage.random.randint(2, 4) * PER_SEC)
+        load.kill()
+        published = load.report["published"]
+        stage.bridge.start()
+        stage.wait_for_word(load, "disconnected", DISCONNECTED_SECS)
+        (spool,) = stage.spools()
+        restored = run("replay", str(spool), "--bridge", f"127.0.0.1:{stage.bridge.port}")
+        assert restored.returncode == 0, restored.stderr
+        assert "what it published in its last second may be missing" in restored.stdout
+        stage.wait_until_seen(load, published - PER_SEC)
+        seen = stage.seen(load)
+        stage.say(f"{published - seen['next']} of {published} are missing: {restored.stdout}")
+        assert seen["ahead"] == 0
+        assert seen["words"] == ["running", "disconnected"]
+
+
+@pytest.mark.parametrize("count", [pytest.param(50, id="short"), pytest.param(500, id="long", marks=pytest.mark.long)])
 def test_short_workers_one_after_another_are_never_disconnected(tmp_path, request, count):
     with Stage(tmp_path, request.node.name) as stage:
         killed = stage.load("killed")
-        assert stage.short_workers("chaos", count).wait(250) == 0
+        assert stage.short_workers("chaos", count).wait(count) == 0
         killed.kill()  # after all of them: once it is called disconnected, each of them would have been
         stage.wait_for_word(killed, "disconnected", DISCONNECTED_SECS)
         words = {name: seen["words"] for name, seen in stage.listener.report["workers"].items() if "short" in name}

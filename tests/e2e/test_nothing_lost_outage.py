@@ -1,0 +1,38 @@
+"""The broker is gone for long: experiments go on, the journal grows to its bound and says so, and then all arrives."""
+
+from __future__ import annotations
+
+import pytest
+from chaos.stage import Stage
+
+JOURNAL_MIB = 8
+PAD_BYTES = 2000
+WAL_MIB = 16
+"""SQLite's write-ahead log, beside the journal itself."""
+
+SHORT = pytest.param(1500, 6, id="short")
+LONG = pytest.param(2000, 60, id="long", marks=[pytest.mark.long, pytest.mark.timeout(600)])
+
+
+@pytest.mark.parametrize(("per_sec", "gone_secs"), [SHORT, LONG])
+def test_a_broker_that_is_gone_for_long(tmp_path, request, per_sec, gone_secs):
+    with Stage(tmp_path, request.node.name, journal_mib=JOURNAL_MIB) as stage:
+        load = stage.load(pad=PAD_BYTES)
+        load.tell("publish", 1000)
+        stage.wait_until_seen(load, 1002)
+        stage.broker.kill()
+        load.tell("publish", per_sec * gone_secs, per_sec)
+        load.wait_for(lambda report: report["done"] == 2, 1.5 * gone_secs + 10)
+        assert load.report["unacknowledged"] > per_sec, "the journal is full, so the experiment keeps what it has"
+        assert load.report["dropped"] == 0
+        assert JOURNAL_MIB / 2 < stage.journal_mib() < JOURNAL_MIB + WAL_MIB
+        (said,) = [line for line in stage.bridge.log.splitlines() if " ERROR " in line]
+        assert "the journal is full" in said
+        stage.broker.start()
+        load.tell("publish", 100)
+        load.wait_for(lambda report: report["done"] == 3 and not report["unacknowledged"], 120)
+        load.tell("close", 10)
+        load.wait_for(lambda report: report["done"] == 4)
+        assert stage.spools() == []
+        seen = stage.wait_for_all(load, 120)
+        assert "disconnected" not in seen["words"]
