@@ -145,7 +145,8 @@ class Outbox:
             self.link.reconnect()
 
     def abandoned(self) -> List[object]:
-        """Return what a forked child must keep and never touch."""
+        """Leave the parent's spool, in a forked child; return what it must keep and never touch."""
+        self.spooling.spool.close()
         return self.link.abandoned() if self.link else []
 
     def counts(self, errors: int) -> Counts:

@@ -276,6 +276,27 @@ def test_an_experiment_killed_while_there_is_no_bridge_loses_its_last_second_at_
     assert not restored.ended
 
 
+def test_an_experiment_killed_while_a_bridge_catches_up_loses_no_more(tmp_path):
+    with Router() as router:
+        port = router.port
+    log = tmp_path / "published"
+    with log.open("w") as out:
+        process = subprocess.Popen([sys.executable, "-c", EXPERIMENT, str(port), str(tmp_path / "spool")], stdout=out)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(3)
+    with Router(port) as router:
+        assert router.wait(lambda: len(router.messages("killed")) > 100)
+        killed_at = time.monotonic_ns()
+        process.send_signal(signal.SIGKILL)
+        assert process.wait(10) == -signal.SIGKILL
+        lines = [line.split() for line in log.read_text().splitlines() if line.count(" ") == 1]
+        old = [int(count) - 1 for count, nanos in lines if killed_at - int(nanos) > SECOND]
+        for path in (tmp_path / "spool").glob("*/*.spool"):
+            restore(path, zmq_port=port)
+        assert set(old) <= {message.seq for message in router.messages("killed")}
+        assert not router.dropped
+
+
 def test_reading_a_header_names_a_file_that_is_none(tmp_path):
     path = tmp_path / "x"
     path.write_bytes(b"x")
