@@ -21,6 +21,7 @@ STEPS = 5
 def main() -> int:
     mode = next(re.split("[=/]", word)[-1] for word in sys.argv if word.startswith("experiment="))
     marks = Path(os.environ["MARKS"])
+    (marks / "words").write_text(" ".join(sys.argv[1:]))
     interrupted = threading.Event()
     if mode == "stubborn":
         signal.signal(signal.SIGINT, lambda *_: (marks / "interrupted").touch())

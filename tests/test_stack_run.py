@@ -70,6 +70,12 @@ def test_it_starts_what_it_needs_and_ends_with_a_summary(state, environment):
     assert state.read_far_side() is None
 
 
+def test_parallel_is_passed_on_to_the_experiment(shared, environment, tmp_path):
+    done = run(*run_words(shared), "--parallel", "2", "experiment=completes", "seed=1", env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "words").read_text() == "-m monty_mqtt.run --parallel=2 experiment=completes seed=1"
+
+
 def test_it_uses_the_far_side_that_runs_and_leaves_it(shared, environment):
     before = shared.read_far_side()
     done = run(*run_words(shared), "experiment=completes", env=environment)

@@ -109,6 +109,8 @@ def test_an_end_that_is_overdue_comes_any_moment():
         message(schema.Progress, 2, mode="eval", episodes_done=1, estimated_end_unix_nanos=NOW),
     )
     assert dict(describe(worker))["estimated end"] == "any moment"
+    worker.apply(message(schema.Status, 3, status="paused"))
+    assert "estimated end" not in dict(describe(worker)), "nobody knows when it is resumed"
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ class Watch:
         try:
             self.display.say(f"{title}: its own output goes to {log_file}")
             self._follow(child, title, run_id)
-            self._settle(title, run_id)
+            self._settle(title, run_id, is_due=child.poll() == 0 and self.address is not None)
         finally:
             code = child.stop(0.0)
         code = code if code >= 0 else 128 - code
@@ -175,10 +175,12 @@ class Watch:
         child.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM, to_group=True)
         return time.monotonic() + _STOP_SECS
 
-    def _settle(self, title: str, run_id: str) -> None:
+    def _settle(self, title: str, run_id: str, *, is_due: bool) -> None:
+        """Wait for the last messages; where an experiment ended well and is not heard of yet, for the first as well."""
         deadline = time.monotonic() + _SETTLE_SECS
-        while self.stop.count <= 1 and any(worker.end is None for worker in self.workers(run_id)):
-            if time.monotonic() > deadline:
+        while self.stop.count <= 1 and time.monotonic() < deadline:
+            workers = self.workers(run_id)
+            if all(worker.end is not None for worker in workers) and (workers or not is_due):
                 break
             self.tick(title, run_id)
 

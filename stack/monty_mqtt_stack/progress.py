@@ -78,7 +78,7 @@ def describe(worker: Worker) -> List[Tuple[str, str]]:
         rows.append(("most likely", likely))
     rows.append(("outcomes", outcomes_of(worker.outcomes, worker.episodes_done)))
     end = worker.progress and worker.progress.estimated_end_unix_nanos
-    if end and worker.is_live:
+    if end and worker.is_live and worker.word != "paused":
         rows.append(("estimated end", _estimated_end(end)))
     return rows
 
