@@ -117,11 +117,15 @@ class Spool:
     Args:
         directory: Where spool files are; made with the first message.
         header: Who sends.
+
+    Attributes:
+        unreadable: Why something of it could not be read back; empty while everything could.
     """
 
     def __init__(self, directory: Path, header: Header) -> None:
         self._directory = directory
         self._header = header
+        self.unreadable = ""
         self._fd: Optional[int] = None
         self._end: Tuple[int, int] = (0, -1)
         self._marks: List[Tuple[int, int]] = []
@@ -175,8 +179,8 @@ class Spool:
         if seq not in self._chunk:
             try:
                 self._chunk = self._load(seq)
-            except OSError:
-                self._chunk = {}
+            except OSError as error:
+                self._chunk, self.unreadable = {}, str(error.strerror or error)
         found = seq if seq in self._chunk else min(self._chunk, default=None)
         return None if found is None else (found, self._chunk[found])
 
@@ -238,6 +242,7 @@ class Spool:
         while offset < self.size:
             records = read_records(self._fd, offset)
             if not records:
+                self.unreadable = f"a record at byte {offset} is damaged"
                 return {}
             if records[-1].seq >= seq:
                 return {record.seq: record.frames for record in records if record.seq >= seq}

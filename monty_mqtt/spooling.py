@@ -32,6 +32,8 @@ _SHRINK_BYTES = 16 << 20
 _RETRY_SECS = 1.0
 """A disk that is full is asked again so often."""
 
+_IN_MEMORY = "; what no bridge takes is kept in memory alone"
+
 _log = logging.getLogger(__name__)
 
 
@@ -47,7 +49,7 @@ class Spooling:
 
     Attributes:
         spool: The file.
-        errors: How often it could not be written.
+        errors: How often it could not be written or read.
         written: Messages that were written.
     """
 
@@ -81,6 +83,10 @@ class Spooling:
             self._try(lambda: spool.shrink(_SHRINK_BYTES))
         elif self._must_write(window):
             self._write(window)
+        if spool.unreadable:
+            self.errors += 1
+            self._say(f"{spool.unreadable}; what cannot be read back is dropped")
+            spool.unreadable = ""
 
     def finish(self, window: Window) -> int:
         """Write all that is left, and close the file; return how many messages are neither with a bridge nor in it."""
@@ -108,7 +114,7 @@ class Spooling:
         if not messages or time.monotonic() < self._retry_at:
             return False
         if spool.size + sum(record_bytes(frames) for _, frames in messages) > self._bound_bytes:
-            self._say(f"it has the {self._bound_bytes >> 20} MiB that it may have")
+            self._say(f"it has the {self._bound_bytes >> 20} MiB that it may have{_IN_MEMORY}")
             return False
         if not self._try(lambda: spool.write(messages)):
             return False
@@ -121,12 +127,11 @@ class Spooling:
         except OSError as error:
             self.errors += 1
             self._retry_at = time.monotonic() + _RETRY_SECS
-            self._say(str(error.strerror or error))
+            self._say(f"{error.strerror or error}{_IN_MEMORY}")
             return False
         return True
 
     def _say(self, why: str) -> None:
         if why != self._said:
             self._said = why
-            text = "run %r: cannot write %s: %s; what no bridge takes is kept in memory alone"
-            self._afterwards(_log.error, text, self._run, self.spool.path, why)
+            self._afterwards(_log.error, "run %r: spool file %s: %s", self._run, self.spool.path, why)

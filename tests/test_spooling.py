@@ -233,7 +233,7 @@ def test_a_directory_that_cannot_be_used_is_said_once(port, tmp_path, what, capl
         b.publish_metric("number", number)
     b.close()
     assert b.counts.errors > 0
-    assert caplog.messages[0].startswith("run 'x': cannot write ")
+    assert caplog.messages[0].startswith(f"run 'x': spool file {place}/x/main-")
     assert caplog.messages[1:] == [f"run 'x': 101 messages are lost: there is no bridge at tcp://127.0.0.1:{port}"]
 
 
@@ -261,7 +261,7 @@ def test_a_file_that_vanished_is_not_said_to_hold_the_rest(made, port, files, ca
     assert f"{b.counts.unacknowledged} messages are lost" in caplog.text
 
 
-def test_a_file_that_cannot_be_read_back_becomes_a_tombstone(made, port, files):
+def test_a_file_that_cannot_be_read_back_becomes_a_tombstone(made, port, files, caplog):
     b = made(port, window_bytes=256 << 10)
     for number in range(1000):
         b.publish_data("d", f"{number} " + "x" * 1000)
@@ -276,7 +276,8 @@ def test_a_file_that_cannot_be_read_back_becomes_a_tombstone(made, port, files):
         ((first, last),) = router.dropped["x", "main"]
         assert sorted([*seqs, *range(first, last + 1)]) == list(range(1000))
         assert b.counts.dropped == last + 1 - first
-        assert b.counts.acknowledged == len(seqs)
+        assert (b.counts.acknowledged, b.counts.errors) == (len(seqs), 1)
+    assert "is damaged; what cannot be read back is dropped" in caplog.text
 
 
 def test_a_forked_child_has_a_file_of_its_own(made, port, files):
