@@ -147,15 +147,22 @@ def _add_ports(command: argparse.ArgumentParser) -> None:
 
 
 def _add_up(commands: Any) -> None:
-    command = _add(commands, "up", "Start broker and bridge, keep them running, stop them on Ctrl+C.")
+    command = _add(commands, "up", "Start broker, bridge and history, keep them running, stop them on Ctrl+C.")
     command.add_argument(
         "--host", default="127.0.0.1", help="address to listen on; loopback only (default: %(default)s)"
     )
     _add_ports(command)
     command.add_argument(
         "--without", nargs="+", action="extend", default=[], metavar="NAME",
-        help="leave out: broker, bridge, or a program that could be the broker: mosquitto, amqtt",
+        help="leave out: broker, bridge, history (or of it influxdb, telegraf, grafana), or a program that could be "
+        "the broker: mosquitto, amqtt",
     )  # fmt: skip
+    command.add_argument(
+        "--influxdb", metavar="URL",
+        help="an InfluxDB 2 that runs already, instead of one of our own; a token for it that may do everything in its "
+        "organisation is in secrets/influxdb_admin_token of the state directory",
+    )  # fmt: skip
+    command.add_argument("--influxdb-org", default="monty", metavar="NAME", help="its organisation (default: monty)")
     command.set_defaults(module="up", function="command")
 
 

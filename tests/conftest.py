@@ -39,7 +39,7 @@ class FarSide(NamedTuple):
 @pytest.fixture(scope="session")
 def far_side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarSide]:
     state = StateDir(tmp_path_factory.mktemp("state"))
-    command = [sys.executable, "-m", "monty_mqtt.cli", "up", "--state-dir", str(state.path)]
+    command = [sys.executable, "-m", "monty_mqtt.cli", "up", "--without", "history", "--state-dir", str(state.path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         lines = []
         for line in process.stdout:

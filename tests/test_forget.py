@@ -104,7 +104,7 @@ def test_a_spool_that_is_written_is_left_alone(far_side, tmp_path):
 
 def test_amqtt_forgets_it_too(tmp_path):
     ports = ("--mqtt-port", "0", "--zmq-port", "0")
-    with Process("up", "--without", "mosquitto", *ports, "--state-dir", str(tmp_path)) as up:
+    with Process("up", "--without", "mosquitto", "history", *ports, "--state-dir", str(tmp_path)) as up:
         up.wait_for("watch:")
         port = StateDir(tmp_path).read_far_side().services["bridge"].port
         with ZmqBroadcaster(run="over", zmq_port=port, strict=True) as broadcaster:

@@ -38,7 +38,9 @@ def environment(tmp_path):
 def shared(tmp_path_factory):
     """A far side that runs already, and goes on running through all of these tests."""
     state = StateDir(tmp_path_factory.mktemp("shared") / "a state dir")
-    with Process("up", "--state-dir", str(state.path), "--mqtt-port", "0", "--zmq-port", "0") as process:
+    with Process(
+        "up", "--state-dir", str(state.path), "--mqtt-port", "0", "--zmq-port", "0", "--without", "history"
+    ) as process:
         process.wait_for("Ctrl+C stops everything")
         before = state.read_far_side()
         yield state
@@ -173,7 +175,7 @@ def test_an_interpreter_that_is_none_is_one_line(shared):
 
 
 def test_where_the_far_side_cannot_start_the_experiment_runs_all_the_same(state, environment, tmp_path):
-    taken = Process("up", "--state-dir", str(state.path), "--without", "bridge", "--mqtt-port", "0")
+    taken = Process("up", "--state-dir", str(state.path), "--without", "bridge", "history", "--mqtt-port", "0")
     with taken:
         taken.wait_for("Ctrl+C stops everything")
         environment.update(MONTY_MQTT_ZMQ_HOST="127.0.0.1", MONTY_MQTT_ZMQ_PORT="1")

@@ -29,7 +29,9 @@ def state(tmp_path):
 
 def up(state, *more, **options):
     return Process(
-        "up", "--state-dir", str(state.path), *(more if "--mqtt-port" in more else (*ANY_PORTS, *more)), **options
+        *("up", "--state-dir", str(state.path), "--without", "history"),
+        *(more if "--mqtt-port" in more else (*ANY_PORTS, *more)),
+        **options,
     )
 
 
@@ -176,7 +178,8 @@ def test_an_unknown_name_to_leave_out_is_wrong_use(state):
     wrong = run("up", "--state-dir", str(state.path), "--without", "grafna")
     assert wrong.returncode == 2
     assert wrong.stderr == (
-        "monty-mqtt: --without: 'grafna' is not allowed; it must be one of broker, bridge, mosquitto, amqtt\n"
+        "monty-mqtt: --without: 'grafna' is not allowed; it must be one of broker, bridge, influxdb, telegraf, grafana, "
+        "history, mosquitto, amqtt\n"
     )
 
 

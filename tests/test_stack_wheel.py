@@ -53,7 +53,7 @@ def test_it_carries_conf_and_no_generic_name(environment):
 def test_up_starts_from_the_wheel_alone(environment):
     home, _, clean = environment
     state = StateDir(home / "a state dir")
-    words = ("up", "--state-dir", str(state.path), "--mqtt-port", "0", "--zmq-port", "0")
+    words = ("up", "--state-dir", str(state.path), "--mqtt-port", "0", "--zmq-port", "0", "--without", "history")
     with Process(argv=(str(home / "venv" / "bin" / "monty-mqtt"), *words), cwd=home, env=clean) as process:
         process.wait_for("Ctrl+C stops everything")
         places = (state.mosquitto / "mosquitto.conf").read_text()

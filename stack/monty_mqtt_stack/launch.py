@@ -5,10 +5,11 @@ Place in the flow: `services` says what to launch, `supervisor` and `broker` run
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Optional, Tuple, Union
+from typing import Callable, Dict, Optional, Tuple, Union
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import ports
@@ -40,6 +41,9 @@ class Launch:
         is_ready: Whether a started one answers.
         ready_secs: How long it may take to answer.
         stop_secs: How long it may take to end.
+        environment: What its environment has beside ours, looked up at each start.
+        prepare: What must be done before each start of it.
+        trouble: What a running one reports that only a new start mends; None if nothing.
         notes: What a person must know about it, one line each.
     """
 
@@ -53,6 +57,9 @@ class Launch:
     is_ready: Callable[[Child], bool]
     ready_secs: float = 15.0
     stop_secs: float = 10.0
+    environment: Callable[[], Dict[str, str]] = dict
+    prepare: Optional[Callable[[], None]] = None
+    trouble: Optional[Callable[[Child], Optional[str]]] = None
     notes: Tuple[str, ...] = ()
 
 
@@ -84,10 +91,17 @@ class Running:
         return Endpoint(host=one.host, port=one.port, pid=self.child.pid, program=one.program, url=one.url)
 
     def spawn(self) -> None:
-        """Start its process."""
+        """Start its process.
+
+        Raises:
+            ServiceError: It cannot be started, or what must come before cannot be done.
+        """
         self.is_ready = False
+        if self.launch.prepare:
+            self.launch.prepare()
         self.started = time.monotonic()
-        self.child = Child(self.launch.argv, self.launch.log_file)
+        env = {**os.environ, **self.launch.environment()}
+        self.child = Child(self.launch.argv, self.launch.log_file, env=env)
 
     def check(self) -> bool:
         """Return whether it runs and answers; never waits long."""
@@ -96,6 +110,10 @@ class Running:
         elif not self.is_ready:
             self.is_ready = self.launch.is_ready(self.child)
         return self.is_ready
+
+    def trouble(self) -> Optional[str]:
+        """Return what only a new start mends, None if there is nothing."""
+        return self.launch.trouble(self.child) if self.is_ready and self.launch.trouble else None
 
     def wait_until_ready(self, is_stopped: Callable[[], bool] = lambda: False) -> None:
         """Return when it answers.

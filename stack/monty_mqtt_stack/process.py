@@ -60,6 +60,11 @@ class Child:
                 raise ServiceError(f"cannot start {self.argv[0]}: {error.strerror}") from None
 
     @property
+    def log_start(self) -> int:
+        """Where in its log this process began to write."""
+        return self._log_start
+
+    @property
     def pid(self) -> int:
         """Process id, also of its group."""
         return self._process.pid

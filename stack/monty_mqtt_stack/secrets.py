@@ -1,6 +1,7 @@
-"""Passwords of the MQTT users: made on first start, kept in files of mode 0600, and nowhere else.
+"""Passwords of the MQTT users and others: made on first start, kept in files of mode 0600, and nowhere else.
 
-Place in the flow: `broker` calls `ensure` before it starts Mosquitto; clients read their own file.
+Place in the flow: `broker` calls `ensure` before it starts Mosquitto, `provisioning` and `grafana` call `ensure_file`;
+clients read their own file.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from monty_mqtt_stack.state import StateDir
 
-__all__ = ["USERS", "ensure", "hashed", "read"]
+__all__ = ["USERS", "ensure", "ensure_file", "hashed", "read"]
 
 USERS = ("bridge", "telegraf", "liveview", "control", "health")
 """The MQTT users; what each may do is in conf/mosquitto/acl."""
@@ -34,6 +35,14 @@ def ensure(state: StateDir) -> Path:
             state.write_private(path, secrets.token_urlsafe(32).encode() + b"\n")
     lines = [f"{user}:{hashed(read(state, user), secrets.token_bytes(12))}\n" for user in USERS]
     return state.write_private(state.mosquitto / "passwd", "".join(lines).encode())
+
+
+def ensure_file(state: StateDir, name: str) -> str:
+    """Return what is in a file of the secrets, made up if there is none."""
+    path = state.secrets / name
+    if not path.exists():
+        state.write_private(path, secrets.token_urlsafe(32).encode())
+    return path.read_text().strip()
 
 
 def read(state: StateDir, user: str) -> str:

@@ -10,10 +10,11 @@ import importlib.util
 import ipaddress
 import sys
 from dataclasses import dataclass, field
-from typing import Callable, Dict, FrozenSet, Iterable, List
+from typing import Callable, Dict, FrozenSet, Iterable, List, Optional
 
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt_stack import broker, ports
+from monty_mqtt_stack.influxdb import InfluxDB, influxdb_launch
 from monty_mqtt_stack.launch import Launch, LeftOut, Planned
 from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.state import Endpoint, StateDir
@@ -22,6 +23,8 @@ __all__ = ["MQTT_PORT", "NAMES", "TABLE", "ZMQ_PORT", "Plan", "check_without", "
 
 MQTT_PORT = 1883
 ZMQ_PORT = 5555
+INFLUXDB_PORT = 8086
+GRAFANA_PORT = 3000
 
 _READY_LINE = "bridge ready:"
 _BRIDGE_NEEDS = {"paho": "paho-mqtt", "numpy": "numpy", "PIL": "pillow", "zmq": "pyzmq"}
@@ -35,6 +38,8 @@ class Plan:
         state: The state directory.
         host: Address to listen on.
         without: Names that are left out.
+        keeps_history: Whether InfluxDB, Telegraf and Grafana run too, where they are installed.
+        influxdb: An InfluxDB 2 that runs already, instead of one of our own.
         mqtt_port: Port the broker would like.
         zmq_port: Port the bridge would like.
         started: What runs already, by service name.
@@ -44,6 +49,8 @@ class Plan:
     state: StateDir
     host: str = "127.0.0.1"
     without: FrozenSet[str] = frozenset()
+    keeps_history: bool = False
+    influxdb: Optional[InfluxDB] = None
     mqtt_port: int = MQTT_PORT
     zmq_port: int = ZMQ_PORT
     started: Dict[str, Endpoint] = field(default_factory=dict)
@@ -56,6 +63,11 @@ class Plan:
             holder = ports.owner(wanted) or "another process"
             self.notes.append(f"port {wanted} is taken by {holder}: {what} uses {free}")
         return free
+
+    def history(self) -> Optional[InfluxDB]:
+        """Return the InfluxDB that points go to, None if there is none."""
+        started = self.started.get("influxdb")
+        return InfluxDB(started.url) if started else self.influxdb
 
 
 def is_loopback(host: str) -> bool:
@@ -126,8 +138,54 @@ def _bridge_is_ready(child: Child) -> bool:
     return any(line.startswith(_READY_LINE) for line in child.output().splitlines())
 
 
-TABLE: Dict[str, Callable[[Plan], Planned]] = {"broker": _broker, "bridge": _bridge}
+def _influxdb(plan: Plan) -> Planned:
+    if "broker" not in plan.started:
+        return LeftOut("influxdb", "there is no broker whose points it could keep")
+    if plan.influxdb:
+        return LeftOut("influxdb", f"that at {plan.influxdb.url} is used")
+    return influxdb_launch(plan.state, plan.host, plan.port(INFLUXDB_PORT, "InfluxDB"))
+
+
+def _telegraf(plan: Plan) -> Planned:
+    from monty_mqtt_stack.telegraf import telegraf_launch  # noqa: PLC0415 - half a second: InfluxDB's client library
+
+    mqtt, influxdb = plan.started.get("broker"), plan.history()
+    if mqtt is None or influxdb is None:
+        return LeftOut("telegraf", f"there is no {'InfluxDB to write to' if mqtt else 'broker to read from'}")
+    return telegraf_launch(plan.state, plan.host, ports.any_free(plan.host), mqtt, influxdb)
+
+
+def _grafana(plan: Plan) -> Planned:
+    from monty_mqtt_stack.grafana import grafana_launch  # noqa: PLC0415 - as Telegraf
+
+    influxdb = plan.history()
+    if influxdb is None:
+        return LeftOut("grafana", "there is no InfluxDB to show")
+    return grafana_launch(plan.state, plan.host, plan.port(GRAFANA_PORT, "Grafana"), influxdb)
+
+
+def _of_history(name: str, plan_service: Callable[[Plan], Planned]) -> Callable[[Plan], Planned]:
+    def plan_where_wanted(plan: Plan) -> Planned:
+        if not plan.keeps_history:
+            return LeftOut(name, "only `monty-mqtt up` keeps a history")
+        if "history" in plan.without:
+            return LeftOut(name, "--without history")
+        try:
+            return plan_service(plan)
+        except ServiceError as error:
+            return LeftOut(name, str(error))
+
+    return plan_where_wanted
+
+
+_HISTORY = {"influxdb": _influxdb, "telegraf": _telegraf, "grafana": _grafana}
+
+TABLE: Dict[str, Callable[[Plan], Planned]] = {
+    "broker": _broker,
+    "bridge": _bridge,
+    **{name: _of_history(name, plan_service) for name, plan_service in _HISTORY.items()},
+}
 """Service name -> what becomes of it. A service may look at those before it in `plan.started`."""
 
-NAMES = (*TABLE, "mosquitto", "amqtt")
-"""What `--without` takes: services, and the programs that can be the broker."""
+NAMES = (*TABLE, "history", "mosquitto", "amqtt")
+"""What `--without` takes: services, all of history's at once, and the programs that can be the broker."""

@@ -5,8 +5,9 @@ Place in the flow: all that the far side keeps is below it; `run`, `tail`, `abor
 ::
 
     <state dir>                 0700
-    ├── secrets/<user>.password 0600, in 0700
+    ├── secrets/<user>.password 0600, in 0700; beside them those of InfluxDB and Grafana
     ├── logs/<service>.log      0600
+    ├── influxdb/, grafana/     their data
     ├── mosquitto/              its generated places, hashed passwords and data
     ├── journal/bridge.sqlite   what the bridge accepted and the broker does not have yet
     ├── monty/                  MONTY_LOGS, MONTY_MODELS, MONTY_DATA of the demo

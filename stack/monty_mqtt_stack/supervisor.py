@@ -84,6 +84,10 @@ class Supervisor:
                 if not was_ready:
                     self._tell_where()
                     self._say(f"{name} runs again")
+                trouble = one.trouble()
+                if trouble:
+                    self._say(f"{name}: {trouble}")
+                    one.child.kill()
                 continue
             if one.child.poll() is not None:
                 self._restart(name, one)

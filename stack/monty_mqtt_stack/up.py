@@ -6,8 +6,10 @@ Place in the flow: the command line calls it; `supervisor` does the work.
 from __future__ import annotations
 
 import argparse
-from typing import List
+from typing import List, Optional
 
+from monty_mqtt.errors import ConfigError
+from monty_mqtt_stack.influxdb import InfluxDB
 from monty_mqtt_stack.readable import table
 from monty_mqtt_stack.services import Plan, check_without
 from monty_mqtt_stack.state import StateDir
@@ -49,10 +51,20 @@ def command(options: argparse.Namespace) -> int:
             state=StateDir(options.state_dir),
             host=options.host,
             without=check_without(options.without),
+            keeps_history=True,
+            influxdb=_influxdb(options.influxdb, options.influxdb_org),
             mqtt_port=options.mqtt_port,
             zmq_port=options.zmq_port,
         )
     )
+
+
+def _influxdb(url: Optional[str], org: str) -> Optional[InfluxDB]:
+    if url is None:
+        return None
+    if not url.startswith(("http://", "https://")):
+        raise ConfigError("--influxdb", url, "an address, such as http://127.0.0.1:8086")
+    return InfluxDB(url.rstrip("/"), org)
 
 
 def report(supervisor: Supervisor, plan: Plan) -> List[str]:

@@ -1,0 +1,126 @@
+"""InfluxDB 2: where it is, whether it answers, how ours is started, and queries in InfluxQL.
+
+Place in the flow: `services` starts it after the broker; `provisioning` sets it up; `export` asks it. Its client
+library is used in `provisioning` alone: InfluxQL, which Grafana asks in too, is one POST.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_stack import ports, programs
+from monty_mqtt_stack.launch import Launch
+from monty_mqtt_stack.process import Child
+from monty_mqtt_stack.state import StateDir
+
+__all__ = ["LOGS", "METRICS", "ORG", "InfluxDB", "Series", "health", "influxdb_launch", "query"]
+
+ORG = "monty"
+METRICS = "monty"
+"""The bucket of everything but the logs, kept for ever."""
+LOGS = "monty_logs"
+"""The bucket of the logs, kept for 30 days."""
+
+_HEALTH_SECS = 1.0
+_QUERY_SECS = 60.0
+
+
+class InfluxDB(NamedTuple):
+    """An InfluxDB 2. `org`: the organisation that the buckets are in."""
+
+    url: str
+    org: str = ORG
+
+
+class Series(NamedTuple):
+    """One series of an answer: its measurement, the tags it was grouped by, and rows of the columns."""
+
+    name: str
+    tags: dict[str, str]
+    columns: list[str]
+    rows: list[list[Any]]
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Return the rows by column, the tags among them, without what is absent."""
+        for row in self.rows:
+            yield {**self.tags, **{name: value for name, value in zip(self.columns, row) if value is not None}}
+
+
+def influxdb_launch(state: StateDir, host: str, port: int) -> Launch:
+    """Return how to start influxd with its data in the state directory.
+
+    Raises:
+        ServiceError: It is not installed.
+    """
+    program = programs.find("influxd")
+    if program.path is None:
+        raise ServiceError(f"influxd: {program.why}")
+    url, home = ports.url("http", host, port), state.path / "influxdb"
+    home.mkdir(mode=0o700, exist_ok=True)
+    flags = {
+        "--bolt-path": home / "influxd.bolt",
+        "--sqlite-path": home / "influxd.sqlite",
+        "--engine-path": home / "engine",
+        "--http-bind-address": url.partition("://")[2],
+        "--log-level": "warn",
+    }
+    switches = ("--reporting-disabled", "--ui-disabled", "--pprof-disabled", "--hardening-enabled")
+    return Launch(
+        name="influxdb",
+        program="influxd",
+        argv=(program.path, *(str(word) for flag in flags.items() for word in flag), *switches),
+        host=host,
+        port=port,
+        url=url,
+        log_file=state.log_file("influxd"),
+        is_ready=partial(_is_ready, url, port),
+        ready_secs=60.0,  # after a kill it reads its log of writes first
+        stop_secs=20.0,
+    )
+
+
+def health(url: str) -> bool:
+    """Return whether an InfluxDB answers there, and is well."""
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=_HEALTH_SECS) as answer:  # noqa: S310 - a URL of ours
+            return bool(json.load(answer).get("status") == "pass")
+    except (OSError, ValueError):
+        return False
+
+
+def query(url: str, token: str, influxql: str, bucket: str = METRICS) -> list[Series]:
+    """Return the answer to InfluxQL, times in nanoseconds.
+
+    Raises:
+        ServiceError: It does not answer, or refuses.
+    """
+    form = urllib.parse.urlencode({"db": bucket, "q": influxql, "epoch": "ns"}).encode()
+    request = urllib.request.Request(f"{url}/query", form, {"Authorization": f"Token {token}"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=_QUERY_SECS) as answer:  # noqa: S310 - a URL of ours
+            results = json.load(answer)["results"]
+    except urllib.error.HTTPError as error:
+        raise ServiceError(
+            f"InfluxDB at {url} refuses: {error.code} {error.read(500).decode(errors='replace')}"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ServiceError(f"no InfluxDB answers at {url}: {error}") from None
+    refused = [one["error"] for one in results if "error" in one]
+    if refused:
+        raise ServiceError(f"InfluxDB at {url} refuses: {refused[0]}")
+    return [
+        Series(one.get("name", ""), one.get("tags", {}), one["columns"], one.get("values", []))
+        for result in results
+        for one in result.get("series", [])
+    ]
+
+
+def _is_ready(url: str, port: int, child: Child) -> bool:
+    return ports.listens(child.pid, port) and health(url)

@@ -1,0 +1,95 @@
+"""Telegraf: how it is started, and what InfluxDB refuses it.
+
+Place in the flow: `services` starts it after InfluxDB; conf/telegraf/telegraf.conf says the rest.
+"""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+from functools import partial
+
+from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_stack import ports, programs, provisioning, secrets
+from monty_mqtt_stack.influxdb import InfluxDB
+from monty_mqtt_stack.launch import Launch
+from monty_mqtt_stack.process import Child
+from monty_mqtt_stack.state import Endpoint, StateDir
+
+__all__ = ["Refusals", "telegraf_launch"]
+
+_HEALTH_SECS = 1.0
+_REFUSED = re.compile(r"E! \[outputs\.influxdb_v2[^]]*\] (.*\b4\d\d [A-Z][a-z].*)")
+
+
+def telegraf_launch(state: StateDir, host: str, port: int, mqtt: Endpoint, influxdb: InfluxDB) -> Launch:
+    """Return how to start Telegraf between a broker and an InfluxDB.
+
+    Before each start InfluxDB is set up, if it lacks anything: what was deleted is made again.
+
+    Raises:
+        ServiceError: It is not installed.
+    """
+    program = programs.find("telegraf")
+    if program.path is None:
+        raise ServiceError(f"telegraf: {program.why}")
+    # Without the newline that ends the other files: Telegraf sends what it reads.
+    state.write_private(state.secrets / "mqtt_telegraf_password", secrets.read(state, "telegraf").encode())
+    url = ports.url("http", host, port)
+    return Launch(
+        name="telegraf",
+        program="telegraf",
+        argv=(program.path, "--config", str(conf_dir() / "telegraf" / "telegraf.conf")),
+        environment=lambda: {
+            "MONTY_MQTT_BROKER_URL": ports.url("tcp", mqtt.host, mqtt.port),
+            "MONTY_MQTT_INFLUXDB_URL": influxdb.url,
+            "MONTY_MQTT_INFLUXDB_ORG": influxdb.org,
+            "MONTY_MQTT_SECRETS_DIR": str(state.secrets),
+            "MONTY_MQTT_TELEGRAF_HEALTH": url,
+        },
+        host=host,
+        port=port,
+        url=url,
+        log_file=state.log_file("telegraf"),
+        prepare=partial(provisioning.provision, state, influxdb),
+        is_ready=partial(_is_ready, url, port),
+        trouble=Refusals(),
+        stop_secs=10.0,
+    )
+
+
+class Refusals:
+    """Reads in Telegraf's log what InfluxDB refuses it.
+
+    What was refused is not acknowledged, and the broker gives it again only to a Telegraf that starts anew; a start
+    also mends what was deleted, and a token that is not taken.
+    """
+
+    def __init__(self) -> None:
+        self._pid = 0
+        self._position = 0
+
+    def __call__(self, child: Child) -> str | None:
+        """Return what was refused since the last look, None if nothing was."""
+        if child.pid != self._pid:
+            self._pid, self._position = child.pid, child.log_start
+        with child.log_file.open("rb") as log:
+            log.seek(self._position)
+            written = log.read()
+        self._position += len(written)
+        refused = _REFUSED.findall(written.decode("utf-8", "replace"))
+        return f"InfluxDB refuses points: {refused[-1]}" if refused else None
+
+
+def _is_ready(url: str, port: int, child: Child) -> bool:
+    if not ports.listens(child.pid, port):
+        return False
+    try:
+        with urllib.request.urlopen(url, timeout=_HEALTH_SECS):  # noqa: S310 - a URL of ours
+            return True
+    except urllib.error.HTTPError:  # it answers; what it complains of is `Refusals`' matter
+        return True
+    except OSError:
+        return False
