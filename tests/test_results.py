@@ -52,7 +52,14 @@ def test_an_episodes_point_is_tagged_by_its_object():
 
 
 def test_without_a_target_there_is_nothing_to_compare():
-    assert set(points(episode())) == {"timeline"}
+    assert set(points(episode())) == {"timeline", "outcome"}
+
+
+def test_an_episodes_outcome_is_a_tag_so_that_outcomes_can_be_counted():
+    (point,) = points(episode(outcome="confused_mlh", steps=9))["outcome"]
+    assert point.tags == {"experiment": "exp", "mode": "eval", "name": "confused_mlh", "run": "run", "worker": "main"}
+    assert point.fields == {"episode": 3, "steps": 9, "elapsed_secs": 2.0}
+    assert points(episode(outcome=None))["outcome"][0].tags["name"] == "no_outcome"
 
 
 def test_the_matrix_counts_what_each_learning_module_took_the_object_for():
@@ -80,7 +87,7 @@ def test_an_objects_name_is_the_same_in_rows_and_columns():
 def test_a_length_that_is_no_number_does_not_stop_it():
     misfits = Misfits()
     assert len(points(episode(elapsed_secs=float("inf"), target=Target(object="mug")), misfits)["timeline"]) == 2
-    assert misfits.count == 1
+    assert misfits.count == 2  # of the outcome, of the object
     assert points(episode(elapsed_secs=1e290), misfits)["timeline"][0].fields == {"state": UNDER_WAY}
 
 

@@ -17,7 +17,7 @@ __all__ = ["Rates", "of_life", "snapshot"]
 
 
 class Rates:
-    """How fast some counters grow.
+    """How fast some counters grow, and how late messages are.
 
     Args:
         now: Monotonic seconds.
@@ -26,19 +26,30 @@ class Rates:
     def __init__(self, now: float) -> None:
         self._at = now
         self._before = Counts()
+        self._delay_nanos: int | None = None
+
+    def fed(self, message: schema.Message | None, now_unix_nanos: int) -> None:
+        """Note a message that is on its way to the broker for the first time."""
+        if message is not None:
+            delay = now_unix_nanos - message.time_unix_nanos
+            self._delay_nanos = max(delay, self._delay_nanos or 0)  # a clock that is ahead of ours means no delay
 
     def since_last(self, counts: Counts, now: float) -> dict[str, float]:
-        """Return the growth per second since the last call."""
+        """Return the growth per second and the worst delay since the last call; no delay without messages."""
         secs = max(now - self._at, 1e-3)
         names = ("received", "published", "points")
         rates = {f"{name}_per_sec": (getattr(counts, name) - getattr(self._before, name)) / secs for name in names}
+        delay, self._delay_nanos = self._delay_nanos, None
         self._at, self._before = now, msgspec.structs.replace(counts)
-        return {name: round(rate, 1) for name, rate in rates.items()}
+        told = {name: round(rate, 1) for name, rate in rates.items()}
+        return told if delay is None else {**told, "delay_secs": round(delay / 1e9, 6)}
 
 
-def of_life(life: Life, now: float) -> dict[str, Any]:
+def of_life(life: Life, now: float, now_unix_nanos: int) -> dict[str, Any]:
     """Return the health of a worker; `now`: monotonic seconds."""
+    started = life.worker.started_unix_nanos if life.worker else 0
     return {
+        "running_secs": max(now_unix_nanos - started, 0) / 1e9 if started else None,
         "status_code": schema.STATUS_CODES.get(life.word),
         "stalled": life.stalled,
         "secs_since_step": None if life.last_step is None else now - life.last_step,

@@ -41,7 +41,6 @@ logger = logging.getLogger(__name__)
 
 _HEALTH_SECS = 1.0
 _COMMANDS = "commands"
-
 _SIGNS_OF_LIFE = frozenset({schema.Step, schema.EpisodeStarted, schema.Status, schema.End})
 
 
@@ -108,6 +107,7 @@ class Pipeline:
             self._commands.answered(message)
         if again or row.restored:
             return
+        self._rates.fed(message, self._wall())
         if row.kind == HELLO:
             self._begin(worker)
         elif message is not None and type(message) in _SIGNS_OF_LIFE:
@@ -208,8 +208,8 @@ class Pipeline:
                 self.outlet.put_lines(life.key[0], [line] if line else [])
 
     def _run_health(self, life: Life, now: float) -> str | None:
-        experiment = self.outlet.experiments.get(life.key)
-        return lines.run_health(*life.key, experiment, health.of_life(life, now), self._stamp(), self.outlet.misfits)
+        stamp, experiment = self._stamp(), self.outlet.experiments.get(life.key)
+        return lines.run_health(*life.key, experiment, health.of_life(life, now, stamp), stamp, self.outlet.misfits)
 
     def _forget(self, keys: set[Key]) -> None:
         """Let go of workers that are over, unless something of them is still under way."""

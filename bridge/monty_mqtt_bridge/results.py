@@ -1,7 +1,7 @@
 """What an episode came to, as points that can be compared without computing. Pure: no I/O, no clock.
 
 Place in the flow: `lines` adds these to the points of each episode that ended. InfluxQL cannot group by a field, so
-what is compared by object has the object as tag `name`, and what a cell of a matrix counts has it as field.
+what is compared by outcome or object has it as tag `name`, and what a cell of a matrix counts has it as field.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ FIELDS: dict[str, dict[str, type]] = {
         "episode": int, "correct": int, "used_mlh": int, "steps": int, "elapsed_secs": float,
         "rotation_error_degs": float,
     },
+    "outcome": {"episode": int, "steps": int, "elapsed_secs": float},
     "timeline": {"state": str, "episode": int, "target_object": str},
 }  # fmt: skip
 """Type of every field but those of `confusion`, whose fields are object names and floats."""
@@ -31,7 +32,7 @@ _NO_OUTCOME = "no_outcome"
 
 
 def lines_of_results(ended: schema.EpisodeEnded, experiment: str | None, misfits: Misfits) -> list[str | None]:
-    """Return the points of an episode: on the timeline, of its object, and per learning module of the confusion matrix.
+    """Return the points of an episode: on the timeline, of its outcome and object, and of the confusion matrix.
 
     Args:
         ended: The episode.
@@ -40,8 +41,9 @@ def lines_of_results(ended: schema.EpisodeEnded, experiment: str | None, misfits
     """
     target = ended.target.object if ended.target else None
     lines = _timeline(ended, experiment, target, misfits)
+    lines.append(_named("outcome", ended.outcome or _NO_OUTCOME, ended, experiment, misfits))
     if target is not None:
-        lines.append(_object(ended, experiment, target, misfits))
+        lines.append(_named("object", target, ended, experiment, misfits))
         lines += [
             _confusion(ended, experiment, target, name, module, misfits)
             for name, module in ended.learning_modules.items()
@@ -64,11 +66,13 @@ def _timeline(
     ]
 
 
-def _object(ended: schema.EpisodeEnded, experiment: str | None, target: str, misfits: Misfits) -> str | None:
-    tags = ("experiment", experiment, "mode", ended.mode, "name", target, "run", ended.run, "worker", ended.worker)
-    types = FIELDS["object"]
-    fields = [(name, getattr(ended, name)) for name in types]
-    return point(types, series("object", *tags), fields, ended.time_unix_nanos, misfits)
+def _named(
+    measurement: str, name: str, ended: schema.EpisodeEnded, experiment: str | None, misfits: Misfits
+) -> str | None:
+    types = FIELDS[measurement]
+    tags = ("experiment", experiment, "mode", ended.mode, "name", name, "run", ended.run, "worker", ended.worker)
+    fields = [(field, getattr(ended, field)) for field in types]
+    return point(types, series(measurement, *tags), fields, ended.time_unix_nanos, misfits)
 
 
 def _confusion(
