@@ -151,7 +151,9 @@ class Watch:
         self.display.say(f"  {broker.subscribe_line}")
 
     def _environment(self, run_id: str) -> Dict[str, str]:
-        named = {"MONTY_MQTT_RUN": run_id} if run_id else {}
+        named = {"MONTY_MQTT_STATE_DIR": str(self.plan.state.path)}  # where its spool goes
+        if run_id:
+            named["MONTY_MQTT_RUN"] = run_id
         if self.address is None:
             return named
         host, port = self.address.zmq
