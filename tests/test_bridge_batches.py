@@ -69,3 +69,22 @@ def test_a_new_sender_of_the_name_replaces_what_was_retained_before_it():
     assert not topics.pass_through(KEY, Stamp(-1, FIRST_STAMP + 2), said(b"older")).retain
     topics.forget(KEY)
     assert topics.latest(KEY) == []
+
+
+def test_each_sender_of_a_name_counts_its_own_seqs():
+    topics = RetainedTopics()
+    assert topics.pass_through(KEY, Stamp(3, FIRST_STAMP + 9, FIRST_STAMP + 1), said(b"later sender")).retain
+    assert not topics.pass_through(KEY, Stamp(50, FIRST_STAMP, FIRST_STAMP), said(b"earlier sender")).retain
+    assert topics.pass_through(KEY, Stamp(0, FIRST_STAMP + 99, FIRST_STAMP + 2), said(b"latest sender")).retain
+    assert [one.payload for one in topics.latest(KEY)] == [b"latest sender"]
+    assert [(key, stamp.seq) for key, stamp, _ in topics.all()] == [(KEY, 0)]
+
+
+def test_of_what_the_journal_and_the_broker_have_the_newer_one_is_right():
+    topics = RetainedTopics()
+    topics.seen(KEY, "t", Stamp(5, FIRST_STAMP + 5, 1), said(b"journal"))
+    topics.seen(KEY, "t", Stamp(4, FIRST_STAMP + 4))
+    assert [one.payload for one in topics.latest(KEY)] == [b"journal"]
+    topics.seen(KEY, "t", Stamp(6, FIRST_STAMP + 6))
+    assert topics.latest(KEY) == [], "the broker has it"
+    assert not topics.pass_through(KEY, Stamp(5, FIRST_STAMP + 5, 1), said(b"journal")).retain

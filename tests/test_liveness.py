@@ -182,3 +182,51 @@ def test_what_is_long_over_is_forgotten_and_what_lives_is_not():
     assert story.liveness.forget(700.0) == [("run", "main")]
     assert not story.liveness.lives
     assert story.hears(schema.Step, 701.0) == []
+
+
+def test_of_whom_something_waits_in_the_journal_nothing_is_said_yet():
+    story = Story().runs()
+    story.worker.last_row = 7
+    story.liveness.left(story.worker, 2.0)
+    assert story.liveness.tick(100.0, NOW_NANOS, fed=6) == []
+    (status,) = story.liveness.tick(101.0, NOW_NANOS, fed=7)
+    assert status.status == "disconnected"
+
+
+def test_the_highest_seq_is_that_of_what_was_published_not_of_what_waits():
+    story = Story().runs()
+    story.worker.next = 500
+    story.liveness.left(story.worker, 2.0)
+    assert story.tick(100.0)[0].highest_seq == 0
+
+
+def test_a_life_that_began_while_the_broker_was_away_is_as_its_connection_is():
+    gone, liveness = worker(), Liveness(0.0)
+    gone.gone_at = 5.0
+    assert liveness.joined(gone, NOW_NANOS) == []
+    assert liveness.tick(5.0 + GRACE_SECS, NOW_NANOS, 0)[0].status == "disconnected"
+
+
+def test_what_the_journal_remembers_goes_on_where_it_was():
+    liveness, known = Liveness(0.0), worker()
+    known.fed_seq = 60
+    liveness.remember(make(schema.Status, 50, stalled=True), known)
+    assert liveness.returned(known, NOW_NANOS) == []
+    life = liveness.lives[known.key]
+    assert (life.live, life.highest_seq, life.stalled) == (True, 60, True)
+    (status,) = liveness.heard(make(schema.Step, 61), 1.0, NOW_NANOS)
+    assert (status.status, status.stalled) == ("running", False)
+
+
+def test_who_is_over_and_comes_back_only_to_be_acknowledged_does_not_live_again():
+    liveness, known = Liveness(0.0), worker()
+    liveness.remember(retained("completed"), known)
+    assert liveness.returned(known, NOW_NANOS) == []
+    assert not liveness.lives[known.key].live
+    assert liveness.tick(1000.0, NOW_NANOS, 0) == []
+
+
+def test_a_hello_of_an_earlier_sender_changes_nothing_of_the_later_one():
+    story, earlier = Story().runs(), worker(started=FIRST_STAMP - 1)
+    assert story.liveness.returned(earlier, NOW_NANOS) == []
+    assert story.liveness.lives[earlier.key].worker is story.worker
