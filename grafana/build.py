@@ -1,0 +1,64 @@
+"""Write Grafana's dashboards, alert rules and docs/grafana.md; a test fails when they differ from what is committed.
+
+usage: python grafana/build.py [FOLDER]
+
+FOLDER  where to write instead of the checkout
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from monty_dashboards.alerts import rules_file
+from monty_dashboards.experiment import experiment
+from monty_dashboards.health import health
+from monty_dashboards.parallel import parallel
+from monty_dashboards.results import results
+from monty_dashboards.runs import runs
+
+ROOT = Path(__file__).resolve().parent.parent
+DASHBOARDS: dict[str, Callable[[], Dashboard]] = {
+    "runs": runs,
+    "experiment": experiment,
+    "results": results,
+    "parallel": parallel,
+    "health": health,
+}
+
+
+def main(root: Path) -> int:
+    """Write all files below `root`; return the exit code."""
+    for path, text in files().items():
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    return 0
+
+
+def files() -> dict[str, str]:
+    """Return the text of every generated file by its path in the checkout."""
+    made = {name: make() for name, make in DASHBOARDS.items()}
+    panel_ids = {
+        (name, panel.title or ""): panel.id_val or 0
+        for name, dashboard in made.items()
+        for panel in dashboard.panels or []
+    }
+    return {
+        **{f"grafana/dashboards/{name}.json": written(dashboard) for name, dashboard in made.items()},
+        "grafana/provisioning/alerting/rules.json": rules_file(panel_ids),
+    }
+
+
+def written(dashboard: Dashboard) -> str:
+    """Return a dashboard as JSON, the same each time."""
+    return json.dumps(json.loads(JSONEncoder().encode(dashboard)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT))

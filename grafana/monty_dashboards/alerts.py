@@ -1,0 +1,129 @@
+"""The alert rules, as Grafana's file provisioning takes them.
+
+Each rule asks InfluxDB for the runs in which its condition holds and fires for each that comes back; nothing that comes
+back is right, but for the bridge, of which silence is the alarm. All but the bridge's read `run_health` alone.
+Source of the keys: Grafana's documentation, "Use configuration files to provision alerting resources".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from monty_dashboards.board import FOLDER
+from monty_dashboards.influxql import DATA_SOURCE, MAIN, where
+from monty_mqtt.schema import STATUS_CODES
+
+__all__ = ["RULES", "Rule", "rules_file"]
+
+_EVERY = "10s"
+
+
+class Rule(NamedTuple):
+    """One alert rule.
+
+    Attributes:
+        uid: Grafana's id of it.
+        title: What it is called.
+        query: InfluxQL; a number above 0 fires.
+        past_secs: How far back the query looks.
+        no_data: What nothing means: `OK` or `Alerting`.
+        severity: Label by which to route.
+        summary: What is told; `$labels` are the query's tags.
+        dashboard: Where to look, and the panel's title there.
+    """
+
+    uid: str
+    title: str
+    query: str
+    past_secs: int
+    no_data: str
+    severity: str
+    summary: str
+    dashboard: tuple[str, str]
+
+
+def _runs(condition: str, *conditions: str, by: str = '"run", "worker"') -> str:
+    return f'SELECT count("status_code") FROM "run_health" {where(condition, *conditions)} GROUP BY {by}'
+
+
+def _is(word: str) -> str:
+    return f'"status_code" = {STATUS_CODES[word]}'
+
+
+_WHO = "Run {{ $labels.run }}, worker {{ $labels.worker }}"
+
+RULES = (
+    Rule("monty_run_stalled", "Run stalled", _runs('"stalled" = 1'), 15, "OK", "warning",
+         f"{_WHO} takes no steps any more.", ("runs", "Stalled")),
+    Rule("monty_run_error", "Run ended with an error", _runs(_is("error")), 300, "OK", "critical",
+         f"{_WHO} was ended by an exception; its dashboard shows which.", ("runs", "Error")),
+    Rule("monty_run_disconnected", "Run disconnected", _runs(_is("disconnected")), 300, "OK", "critical",
+         f"{_WHO} vanished: killed, or cut off from the bridge.", ("runs", "Disconnected")),
+    Rule("monty_run_completed", "Run completed", _runs(_is("completed"), MAIN, by='"run"'), 300, "OK", "info",
+         "Run {{ $labels.run }} is complete.", ("runs", "Completed")),
+    Rule("monty_messages_dropped", "Messages lost or dropped", _runs('("dropped" > 0 OR "lost" > 0)'), 60, "OK",
+         "warning", f"{_WHO} has messages that never arrived: its record has holes.", ("runs", "Lost and dropped")),
+    Rule("monty_bridge_offline", "Bridge offline", f'SELECT count("uptime_secs") FROM "bridge_health" {where()}', 15,
+         "Alerting", "critical", "No bridge has stored a sign of life for 15 s.", ("health", "Bridge up for")),
+)  # fmt: skip
+"""Every rule. The bridge's fires on nothing found; its condition on a number found is never fulfilled."""
+
+
+def rules_file(panel_ids: dict[tuple[str, str], int]) -> str:
+    """Return the provisioning file of the rules.
+
+    Args:
+        panel_ids: Id of each panel by dashboard and title.
+    """
+    rules = [_rule(rule, panel_ids[rule.dashboard]) for rule in RULES]
+    group = {"orgId": 1, "name": "monty", "folder": FOLDER, "interval": _EVERY, "rules": rules}
+    return json.dumps({"apiVersion": 1, "groups": [group]}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _rule(rule: Rule, panel_id: int) -> dict[str, object]:
+    fires_on_data = rule.no_data == "OK"
+    return {
+        "uid": rule.uid,
+        "title": rule.title,
+        "condition": "fires",
+        "data": [_asked(rule), _newest(), _fires("gt" if fires_on_data else "lt", 0 if fires_on_data else 1)],
+        "noDataState": rule.no_data,
+        "execErrState": "Error",
+        "for": "0s",
+        "dashboardUid": f"monty_{rule.dashboard[0]}",
+        "panelId": panel_id,
+        "annotations": {"summary": rule.summary},
+        "labels": {"severity": rule.severity},
+        "isPaused": False,
+        "notification_settings": {"receiver": "monty", "group_by": ["grafana_folder", "alertname", "run"]},
+    }
+
+
+def _asked(rule: Rule) -> dict[str, object]:
+    model = {"refId": "asked", "query": rule.query, "rawQuery": True, "resultFormat": "time_series"}
+    return {
+        "refId": "asked",
+        "relativeTimeRange": {"from": rule.past_secs, "to": 0},
+        "datasourceUid": DATA_SOURCE,
+        "model": {**model, "intervalMs": 1000, "maxDataPoints": 1000},
+    }
+
+
+def _newest() -> dict[str, object]:
+    return _expression("newest", {"type": "reduce", "expression": "asked", "reducer": "last"})
+
+
+def _fires(evaluator: str, limit: float) -> dict[str, object]:
+    condition = {"evaluator": {"type": evaluator, "params": [limit]}}
+    return _expression("fires", {"type": "threshold", "expression": "newest", "conditions": [condition]})
+
+
+def _expression(ref: str, model: dict[str, object]) -> dict[str, object]:
+    source = {"type": "__expr__", "uid": "__expr__"}
+    return {
+        "refId": ref,
+        "relativeTimeRange": {"from": 0, "to": 0},
+        "datasourceUid": "__expr__",
+        "model": {"refId": ref, "datasource": source, **model},
+    }

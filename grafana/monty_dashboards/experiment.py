@@ -1,0 +1,190 @@
+"""Dashboard Experiment: one worker of one run, live."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models import dashboard
+
+from monty_dashboards import palette
+from monty_dashboards.board import Row, board, url, variable
+from monty_dashboards.influxql import LOGS, NO_MODULE, Query, is_selected, where
+from monty_dashboards.panels import (
+    grid,
+    hide,
+    link,
+    log_lines,
+    number,
+    over_time,
+    override,
+    states,
+    steps,
+)
+
+__all__ = ["experiment"]
+
+_RUN, _WORKER, _MODULE = is_selected("run"), is_selected("worker"), is_selected("learning_module")
+_WHOLE = where(_RUN, _WORKER)
+_OF_MODULES = where(_RUN, _WORKER, _MODULE)
+_EACH = "GROUP BY time($__interval) fill(none)"
+_EACH_MODULE = 'GROUP BY time($__interval), "learning_module" fill(none)'
+_RESULTS = link("Results of this run", url("results", **{"var-run": "${run:percentencode}"}) + "&${__url_time_range}")
+
+
+def experiment() -> dashboard.Dashboard:
+    """Return the dashboard."""
+    return board(
+        "experiment",
+        "One worker of a run: what it does now, what each learning module believes, and how its episodes ended.",
+        "now-15m",
+        [
+            variable("run", "Run", 'SHOW TAG VALUES FROM "status" WITH KEY = "run"', "Which run."),
+            variable("worker", "Worker", f'SHOW TAG VALUES FROM "status" WITH KEY = "worker" WHERE {_RUN}',
+                     "Which process of it; `main` unless it is a parallel run.", first="main"),
+            variable("learning_module", "Learning module",
+                     f'SHOW TAG VALUES FROM "step" WITH KEY = "learning_module" WHERE {_RUN}',
+                     "Which learning modules are shown.", several=True, all_of_them=True),
+            variable("metric", "Metric", f'SHOW TAG VALUES FROM "metric" WITH KEY = "name" WHERE {_RUN} LIMIT 50',
+                     "Which of your own metrics are shown, a panel each; the first 50 are offered.",
+                     several=True, all_of_them=True),
+        ],
+        [
+            Row("Now", _now()),
+            Row("Episodes", _episodes()),
+            Row("Learning modules", _modules()),
+            Row("Evidence of each object", [_evidence()]),
+            Row("Your metrics", [_metric()]),
+            Row("Logs and events", [_logs(), _events()]),
+        ],
+    )  # fmt: skip
+
+
+def _last(measurement: str, field: str, name: str | None = None) -> Query:
+    return Query(f'SELECT last("{field}") AS "{name or field}" FROM "{measurement}" {_WHOLE}')
+
+
+def _now() -> list[object]:
+    stalled = steps((None, palette.GOOD), (1, palette.WARNING))
+    accuracy = steps((None, palette.BAD), (0.5, palette.WARNING), (0.8, palette.GOOD))
+    slow = steps((None, "text"), (10, palette.WARNING), (30, palette.BAD))
+    return [
+        number("Status", "What is the worker doing?", _last("status", "status_code"), (4, 4),
+               mappings=[palette.status_codes()], links=[_RESULTS]),
+        number("Since last step", "Does it still take steps? Stalled is said after max(30 s, 20 median steps).",
+               _last("run_health", "secs_since_step"), (3, 4), unit="s", thresholds=slow),
+        number("Stalled", "Does the bridge think that it is stuck? 1 is yes.", _last("run_health", "stalled"), (2, 4),
+               thresholds=stalled),
+        number("Episodes done", "How many episodes are over?", _last("progress", "episodes_done"), (3, 4)),
+        number("Progress", "Which share of the episodes is done, where it is known how many there are?",
+               _last("progress", "done_ratio"), (3, 4), unit="percentunit"),
+        number("Accuracy so far", "Which share of the finished episodes is correct?", _last("progress", "accuracy"),
+               (3, 4), unit="percentunit", decimals=1, thresholds=accuracy),
+        number("Episodes per hour", "How fast is it, pauses left out?", _last("progress", "episodes_per_hour"), (3, 4),
+               decimals=1),
+        number("Time left", "How long will it take at the mean episode's pace?", _last("progress", "remaining_secs"),
+               (3, 4), unit="s"),
+    ]  # fmt: skip
+
+
+def _episodes() -> list[object]:
+    timeline = Query(f'SELECT "state" FROM "timeline" {_WHOLE} GROUP BY "worker"', alias="$tag_worker")
+    length = Query(f'SELECT "steps" FROM "episode" {where(_RUN, _WORKER, NO_MODULE)}', alias="steps")
+    pace = Query(
+        f'SELECT mean("step_secs") AS "step", mean("monitor_micros") / 1000000 AS "of it monitor" FROM "step" '
+        f"{where(_RUN, _WORKER, NO_MODULE)} {_EACH}",
+        alias="$col",
+    )
+    episode_list = Query(
+        'SELECT "episode", "target_object" AS "target", "outcome", "steps", "elapsed_secs" AS "time", '
+        f'"rotation_error_degs" AS "rotation error" FROM "episode" {where(_RUN, _WORKER, NO_MODULE)} '
+        "ORDER BY time DESC LIMIT 200",
+        table=True,
+    )
+    panel = grid("Finished episodes", "What was shown, how did it end, and how long did it take? The latest 200.",
+                 [episode_list], (12, 8), links=[_RESULTS])  # fmt: skip
+    override(panel, "outcome", mappings=[palette.mapping(palette.OUTCOMES)], custom__cellOptions={"type": "color-text"})
+    override(panel, "time", unit="s", decimals=1)
+    override(panel, "rotation error", unit="degree", decimals=1)
+    return [
+        states("Outcomes of the episodes", "How did each episode end, in Monty's words, and when was it?", [timeline],
+               (24, 4), mappings=[palette.mapping(palette.OUTCOMES)], merge=False),
+        panel,
+        over_time("Steps per episode", "How many steps does an episode take; does it run into the limit?", [length],
+                  (6, 8), points=True, limits=(0, None)),
+        over_time("Time per step", "How long does a step take, and how much of it is the monitor's own cost?", [pace],
+                  (6, 8), unit="s", limits=(0, None)),
+    ]  # fmt: skip
+
+
+def _modules() -> list[object]:
+    def by_module(field: str) -> Query:
+        return Query(f'SELECT last("{field}") FROM "step" {_OF_MODULES} {_EACH_MODULE}', alias="$tag_learning_module")
+
+    target = Query(
+        f'SELECT last("target_object") FROM "step" {where(_RUN, _WORKER, NO_MODULE)} {_EACH}', alias="target"
+    )
+    now = Query(
+        'SELECT last("evidence") AS "evidence", "target_object" AS "target", "most_likely_object" AS "most likely", '
+        '"second_object" AS "second", "margin", "possible_matches" AS "possible", '
+        '"rotation_error_degs" AS "rotation error", "hypotheses", "terminal_state" AS "state" '
+        f'FROM "step" {_OF_MODULES} GROUP BY "learning_module"',
+        table=True,
+    )
+    panel = grid("What each learning module believes", "What is shown, what does each learning module take it for, by "
+                 "which margin over the second, and how far off is the rotation?", [now], (24, 7),
+                 transformations=[("organize", {"excludeByName": {"Time": True}})])  # fmt: skip
+    override(panel, "rotation error", unit="degree", decimals=1)
+    for column in ("evidence", "margin"):
+        override(panel, column, decimals=2)
+    return [
+        panel,
+        states("Target and most likely object", "What is shown, what does each learning module take it for, and since "
+               "when?", [target, by_module("most_likely_object")], (24, 7)),
+        over_time("Margin", "By how much does the evidence of the winner exceed that of the second?",
+                  [by_module("margin")], (8, 8), decimals=2),
+        over_time("Possible matches", "How many objects are still possible?", [by_module("possible_matches")], (8, 8),
+                  limits=(0, None), decimals=0),
+        over_time("Rotation error", "How far is the most likely rotation from the true one, where the object is right?",
+                  [by_module("rotation_error_degs")], (8, 8), unit="degree", limits=(0, 180), span=False),
+    ]  # fmt: skip
+
+
+def _evidence() -> object:
+    query = Query(f'SELECT last(*) FROM "evidence" {_OF_MODULES} {_EACH}', alias="$col")
+    panel = over_time(
+        "Evidence: $learning_module",
+        "How much speaks for each object, step by step? Who leads, who catches up?",
+        [query],
+        (24, 9),
+        decimals=2,
+        repeat="learning_module",
+        transformations=[("renameByRegex", {"regex": "^last_(.*)$", "renamePattern": "$1"})],
+    )
+    return hide(panel)
+
+
+def _metric() -> object:
+    named = is_selected("name", "metric")
+    clause = f'{where(_RUN, _WORKER, named)} GROUP BY time($__interval), "name" fill(none)'
+    return over_time(
+        "$metric",
+        "How does a number develop that you publish yourself (`publish_metric`)? The mean of each interval.",
+        [Query(f'SELECT mean("value") FROM "metric" {clause}', alias="$tag_name")],
+        (24, 8),
+        repeat="metric",
+    )
+
+
+def _logs() -> object:
+    query = Query(
+        f'SELECT "message", "name" AS "level", "logger", "metadata" FROM {LOGS} {_WHOLE} ORDER BY time DESC LIMIT 500',
+        table=True,
+    )
+    question = "What do Monty and your own code say? The latest 500 records."
+    return log_lines("Logs", question, query, (12, 12))
+
+
+def _events() -> object:
+    query = Query(
+        f'SELECT "name" AS "event", "source", "fields", "level" FROM "event" {_WHOLE} ORDER BY time DESC LIMIT 200',
+        table=True,
+    )
+    return grid("Events", "Which telemetry events did Monty emit? The latest 200.", [query], (12, 12))

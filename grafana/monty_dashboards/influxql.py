@@ -1,0 +1,69 @@
+"""One InfluxQL query of a panel, and the conditions that all of them are put together from.
+
+Names come into a query only as `=~ /^${variable:regex}$/`: that format escapes whatever a run, worker or metric is
+called, and InfluxDB turns a literal regular expression back into an equality.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grafana_foundation_sdk.cog import builder, variants
+from grafana_foundation_sdk.models import common
+
+__all__ = ["DATA_SOURCE", "LOGS", "MAIN", "NO_MODULE", "TIME", "Query", "is_selected", "source", "where"]
+
+DATA_SOURCE = "monty_influxdb"
+LOGS = '"monty_logs"."autogen"."log"'
+TIME = "$timeFilter"
+MAIN = "\"worker\" = 'main'"
+"""The worker that speaks for the run: the only one, or the parent of a parallel run."""
+NO_MODULE = "\"learning_module\" = ''"
+"""The points of the whole experiment, beside those of each learning module."""
+
+
+def source() -> common.DataSourceRef:
+    """Return the reference to the data source."""
+    return common.DataSourceRef(type_val="influxdb", uid=DATA_SOURCE)
+
+
+def is_selected(tag: str, variable: str | None = None) -> str:
+    """Return the condition that a tag is what the dashboard's variable (of the same name) says."""
+    return f'"{tag}" =~ /^${{{variable or tag}:regex}}$/'
+
+
+def where(*conditions: str) -> str:
+    """Return the WHERE clause of the conditions and of the dashboard's time range."""
+    return "WHERE " + " AND ".join([*conditions, TIME])
+
+
+@dataclass(frozen=True)
+class Query(variants.Dataquery, builder.Builder[variants.Dataquery]):
+    """An InfluxQL query as Grafana's data source takes it.
+
+    Attributes:
+        text: The query.
+        table: Whether it comes as one table, else as a series per column and group.
+        alias: Name of each series: `$tag_<tag>`, `$col`.
+        ref: Which query of the panel it is.
+    """
+
+    text: str
+    table: bool = False
+    alias: str = ""
+    ref: str = "A"
+
+    def build(self) -> variants.Dataquery:
+        """Return itself."""
+        return self
+
+    def to_json(self) -> dict[str, object]:
+        """Return what is written into the dashboard."""
+        return {
+            "refId": self.ref,
+            "datasource": {"type": "influxdb", "uid": DATA_SOURCE},
+            "query": self.text,
+            "rawQuery": True,
+            "resultFormat": "table" if self.table else "time_series",
+            **({"alias": self.alias} if self.alias else {}),
+        }

@@ -1,0 +1,201 @@
+"""The kinds of panels, each made the same way on every dashboard.
+
+Place in the flow: each dashboard's module asks for panels by title, question and queries; `board` puts them on the
+grid. A panel's description is the question it answers: it is shown in Grafana and in docs/grafana.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from grafana_foundation_sdk.builders import (
+    barchart,
+    bargauge,
+    histogram,
+    logs,
+    stat,
+    statetimeline,
+    table,
+    timeseries,
+)
+from grafana_foundation_sdk.builders import common as common_builders
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import common, dashboard
+from grafana_foundation_sdk.models import table as table_model
+
+from monty_dashboards.influxql import Query, source
+
+__all__ = [
+    "bars", "distribution", "gauges", "grid", "hide", "link", "log_lines", "named", "number", "numbers", "over_time",
+    "override", "states", "steps",
+]  # fmt: skip
+
+EMPTY = dashboard.MatcherConfig("byValue", {"reducer": "allIsNull", "op": "gte", "value": 0})
+"""Columns in which nothing is: a wildcard also finds the fields of other runs."""
+
+
+def number(title: str, question: str, query: Query, size: tuple[int, int] = (4, 4), **look: Any) -> Any:
+    """Return one big number: the last value of a query."""
+    panel = stat.Panel().reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
+    panel.color_mode(common.BigValueColorMode.VALUE).graph_mode(common.BigValueGraphMode.NONE)
+    panel.no_value(look.pop("none", "-"))
+    return _described(panel, title, question, [query], size, **look)
+
+
+def numbers(title: str, question: str, query: Query, size: tuple[int, int], **look: Any) -> Any:
+    """Return the last value of each series side by side."""
+    panel = number(title, question, query, size, **look)
+    return panel.text_mode(common.BigValueTextMode.VALUE_AND_NAME)
+
+
+def gauges(title: str, question: str, query: Query, size: tuple[int, int], **look: Any) -> Any:
+    """Return a horizontal bar per series."""
+    panel = bargauge.Panel().orientation(common.VizOrientation.HORIZONTAL)
+    panel.display_mode(common.BarGaugeDisplayMode.BASIC).show_unfilled(show_unfilled=True)
+    panel.reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
+    return _described(panel, title, question, [query], size, **look)
+
+
+def over_time(title: str, question: str, queries: Sequence[Query], size: tuple[int, int], **look: Any) -> Any:
+    """Return lines over time; `points=True`: points without lines."""
+    panel = timeseries.Panel().line_width(1).fill_opacity(0).span_nulls(look.pop("span", True))
+    if look.pop("points", False):
+        panel.draw_style(common.GraphDrawStyle.POINTS).point_size(5)
+    else:
+        panel.show_points(common.VisibilityMode.AUTO)
+    panel.legend(_legend()).tooltip(_tooltip())
+    return _described(panel, title, question, queries, size, **look)
+
+
+def states(title: str, question: str, queries: Sequence[Query], size: tuple[int, int], **look: Any) -> Any:
+    """Return words over time, a row per series."""
+    panel = statetimeline.Panel().show_value(common.VisibilityMode.AUTO).merge_values(look.pop("merge", True))
+    panel.row_height(0.85).fill_opacity(90).line_width(0).per_page(look.pop("per_page", 20))
+    panel.legend(_legend(shown=False)).tooltip(_tooltip())
+    return _described(panel, title, question, queries, size, **look)
+
+
+def grid(title: str, question: str, queries: Sequence[Query], size: tuple[int, int], **look: Any) -> Any:
+    """Return a table; `sort`: name of the column by which it is sorted, descending."""
+    panel = table.Panel().show_header(show_header=True).filterable(filterable=True)
+    panel.cell_options(common.TableAutoCellOptions())
+    options = panel.build().options
+    assert isinstance(options, table_model.Options)  # noqa: S101 - for mypy
+    options.footer = None  # it is no option of the whole table any more
+    sort = look.pop("sort", None)
+    if sort:
+        panel.sort_by([common_builders.TableSortByFieldState().display_name(sort).desc(desc=True)])
+    return _described(panel, title, question, queries, size, **look)
+
+
+def bars(title: str, question: str, queries: Sequence[Query], size: tuple[int, int], **look: Any) -> Any:
+    """Return bars side by side, or on top of each other with `stacked=True`."""
+    panel = barchart.Panel().orientation(common.VizOrientation.HORIZONTAL).show_value(common.VisibilityMode.AUTO)
+    panel.stacking(common.StackingMode.NORMAL if look.pop("stacked", False) else common.StackingMode.NONE)
+    panel.fill_opacity(80).line_width(0).bar_width(0.9).group_width(0.8)
+    panel.legend(_legend()).tooltip(_tooltip())
+    return _described(panel, title, question, queries, size, **look)
+
+
+def distribution(title: str, question: str, query: Query, size: tuple[int, int], **look: Any) -> Any:
+    """Return a histogram, a series per run."""
+    panel = histogram.Panel().fill_opacity(30).line_width(1).combine(combine=False)
+    panel.legend(_legend()).tooltip(_tooltip())
+    return _described(panel, title, question, [query], size, **look)
+
+
+def log_lines(title: str, question: str, query: Query, size: tuple[int, int], **look: Any) -> Any:
+    """Return log records, newest first."""
+    panel = logs.Panel().show_time(show_time=True).wrap_log_message(wrap_log_message=True)
+    panel.enable_log_details(enable_log_details=True).sort_order(common.LogsSortOrder.DESCENDING)
+    return _described(panel, title, question, [query], size, **look)
+
+
+def link(title: str, url: str) -> builders.DashboardLink:
+    """Return a data link."""
+    return builders.DashboardLink(title).url(url)
+
+
+def steps(*limits: tuple[float | None, str]) -> builders.ThresholdsConfig:
+    """Return thresholds: from which value on which colour; the first from None."""
+    found = [dashboard.Threshold(value=value, color=colour) for value, colour in limits]
+    return builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(found)
+
+
+def override(panel: Any, column: str, **properties: object) -> Any:
+    """Give one column properties of its own; in names `__` stands for the dot."""
+    return panel.override_by_name(column, _properties(properties))
+
+
+def named(panel: Any, colours: Mapping[str, str]) -> Any:
+    """Give each series of these names its colour."""
+    for name, colour in colours.items():
+        panel.override_by_name(name, _properties({"color": {"mode": "fixed", "fixedColor": colour}}))
+    return panel
+
+
+def hide(panel: Any) -> Any:
+    """Leave series and columns out that hold nothing."""
+    hidden = {"viz": True, "legend": True, "tooltip": True}
+    return panel.with_override(EMPTY, _properties({"custom__hideFrom": hidden, "custom__hidden": True}))
+
+
+def _properties(properties: Mapping[str, object]) -> list[dashboard.DynamicConfigValue]:
+    return [dashboard.DynamicConfigValue(name.replace("__", "."), value) for name, value in properties.items()]
+
+
+def _described(  # noqa: PLR0913 - what every panel has
+    panel: Any,
+    title: str,
+    question: str,
+    queries: Sequence[Query],
+    size: tuple[int, int],
+    *,
+    unit: str | None = None,
+    decimals: int | None = None,
+    limits: tuple[float | None, float | None] = (None, None),
+    thresholds: builders.ThresholdsConfig | None = None,
+    mappings: Sequence[dashboard.ValueMapping] = (),
+    links: Sequence[builders.DashboardLink] = (),
+    transformations: Sequence[tuple[str, Mapping[str, object]]] = (),
+    colour: str | None = None,
+    repeat: str | None = None,
+    since: str | None = None,
+) -> Any:
+    width, height = size
+    panel.title(title).description(question).datasource(source()).span(width).height(height)
+    panel.targets([Query(one.text, one.table, one.alias, "ABCDEF"[at]) for at, one in enumerate(queries)])
+    panel.unit(unit or "none")
+    panel.thresholds(thresholds or steps((None, "text")))
+    mode = colour or ("thresholds" if thresholds else "palette-classic-by-name")
+    panel.color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId(mode)))
+    for set_to, value in ((panel.decimals, decimals), (panel.min, limits[0]), (panel.max, limits[1])):
+        if value is not None:
+            set_to(value)
+    if mappings:
+        panel.mappings(list(mappings))
+    if links:
+        panel.data_links(list(links))
+    if since:
+        panel.time_from(since)
+    if repeat:
+        panel.repeat(repeat).repeat_direction("h").max_per_row(2)
+    panel.transformations([_transformation(name, dict(options)) for name, options in transformations])
+    return panel
+
+
+def _transformation(name: str, options: dict[str, object]) -> dashboard.DataTransformerConfig:
+    only = options.pop("of", None)
+    matcher = dashboard.MatcherConfig("byRefId", only) if only else None
+    return dashboard.DataTransformerConfig(id_val=name, options=options, filter_val=matcher)
+
+
+def _legend(*, shown: bool = True) -> common_builders.VizLegendOptions:
+    legend = common_builders.VizLegendOptions().display_mode(common.LegendDisplayMode.LIST)
+    return legend.placement(common.LegendPlacement.BOTTOM).show_legend(show_legend=shown).calcs([])
+
+
+def _tooltip() -> common_builders.VizTooltipOptions:
+    options = common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI)
+    return options.sort(common.SortOrder.DESCENDING)

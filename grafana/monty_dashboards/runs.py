@@ -1,0 +1,136 @@
+"""Dashboard Runs: every run at a glance, and the way to each."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models import dashboard
+
+from monty_dashboards import palette
+from monty_dashboards.board import Row, board, url
+from monty_dashboards.influxql import MAIN, Query, where
+from monty_dashboards.panels import grid, link, number, over_time, override, steps
+
+__all__ = ["runs"]
+
+_RUN = "${__data.fields.run:percentencode}"
+_SINCE = {"from": "${__data.fields.started.numeric}", "to": "now"}
+
+
+def runs() -> dashboard.Dashboard:
+    """Return the dashboard; it is Grafana's home page."""
+    return board(
+        "runs",
+        "Every run: how many live, how far each is, how well it does, and whether anything of it was lost.",
+        "now-24h",
+        [],
+        [
+            Row("How many", [_count(*one) for one in _COUNTS]),
+            Row("Each run", [_table()]),
+            Row("Over time", _charts()),
+        ],
+    )
+
+
+_COUNTS = (
+    ("Running", "code", "< 4", "How many runs live (starting, running, paused or aborting)?",
+     palette.STATUSES["running"]),
+    ("Completed", "code", "= 4", "How many runs came to their end?", palette.GOOD),
+    ("Aborted", "code", "= 5", "How many runs were ended by command or Ctrl+C?", palette.STATUSES["aborted"]),
+    ("Error", "code", "= 6", "How many runs were ended by an exception?", palette.BAD),
+    ("Stalled", "stalled", "= 1", "How many runs have a worker without a step for so long that it looks stuck?",
+     palette.WARNING),
+    ("Disconnected", "code", "= 7", "How many runs vanished: killed, or cut off?", palette.STATUSES["disconnected"]),
+)  # fmt: skip
+
+
+def _count(title: str, field: str, condition: str, question: str, colour: str) -> object:
+    stored = {"code": "status_code"}.get(field, field)
+    of_run = f'SELECT last("{stored}") AS "{field}" FROM "status" {where(MAIN)} GROUP BY "run"'
+    if field == "stalled":  # the parent of a parallel run takes no steps; its workers may stall
+        of_worker = f'SELECT last("{stored}") AS "{field}" FROM "status" {where()} GROUP BY "run", "worker"'
+        of_run = f'SELECT max("{field}") AS "{field}" FROM ({of_worker}) GROUP BY "run"'
+    query = Query(f'SELECT count("{field}") AS "runs" FROM ({of_run}) WHERE "{field}" {condition}')
+    return number(title, question, query, none="0", thresholds=steps((None, "text"), (1, colour)))
+
+
+def _table() -> object:
+    so_far = (
+        'SELECT last("episodes_done") AS "episodes", "episodes_expected" AS "expected", "done_ratio" AS "progress", '
+        '"accuracy", "episodes_per_hour" AS "per hour", "remaining_secs" AS "left", '
+        '"estimated_end_unix_millis" AS "estimated end" FROM "progress" ' + where(MAIN) + ' GROUP BY "run"'
+    )
+    status = f'SELECT last("status_code") AS "status" FROM "status" {where(MAIN)} GROUP BY "run"'
+    started = f'SELECT first("status_code") AS "first" FROM "status" {where(MAIN)} GROUP BY "run"'
+    of_worker = (
+        'SELECT last("lost") AS "lost", last("dropped") AS "dropped" FROM "run_health" '
+        + where()
+        + ' GROUP BY "run", "worker"'
+    )
+    # the bridge's word each second; a status tells them only when it changes
+    losses = f'SELECT sum("lost") AS "lost", sum("dropped") AS "dropped" FROM ({of_worker}) GROUP BY "run"'
+    columns = ("run", "status", "episodes", "expected", "progress", "accuracy", "per hour", "left", "estimated end",
+               "lost", "dropped", "started", "seen")  # fmt: skip
+    panel = grid(
+        "Runs",
+        "Which runs are there, how far and how accurate is each, when will it end, and is its record whole? "
+        "Click a run to look into it.",
+        [Query(text, table=True) for text in (so_far, status, started, losses)],
+        (24, 12),
+        sort="started",
+        transformations=[
+            ("organize", {"of": "A", "renameByName": {"Time": "seen"}}),
+            ("organize", {"of": "B", "excludeByName": {"Time": True}}),
+            ("organize", {"of": "C", "excludeByName": {"first": True}, "renameByName": {"Time": "started"}}),
+            ("organize", {"of": "D", "excludeByName": {"Time": True}}),
+            ("joinByField", {"byField": "run", "mode": "outer"}),
+            ("organize", {"indexByName": {name: at for at, name in enumerate(columns)}}),
+        ],
+        links=[
+            link("Look into it", url("experiment", **{"var-run": _RUN, "var-worker": "main"}, **_SINCE)),
+            link("Its results", url("results", **{"var-run": _RUN}, **_SINCE)),
+            link("Its workers", url("parallel", **{"var-run": _RUN}, **_SINCE)),
+        ],
+    )
+    override(panel, "status", mappings=[palette.status_codes()], custom__cellOptions={"type": "color-text"})
+    gauge = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+    override(panel, "progress", unit="percentunit", min=0, max=1, custom__cellOptions=gauge)
+    override(panel, "accuracy", unit="percentunit", decimals=1)
+    override(panel, "per hour", decimals=1)
+    override(panel, "left", unit="s")
+    override(panel, "estimated end", unit="dateTimeAsLocal")
+    override(panel, "run", custom__width=380)
+    for loss in ("lost", "dropped"):
+        limits = {"mode": "absolute", "steps": [{"value": None, "color": "text"}, {"value": 1, "color": palette.BAD}]}
+        override(panel, loss, thresholds=limits, custom__cellOptions={"type": "color-text"},
+                 color={"mode": "thresholds"})  # fmt: skip
+    return panel
+
+
+def _charts() -> list[object]:
+    def by_run(field: str) -> Query:
+        clause = f'{where(MAIN)} GROUP BY time($__interval), "run" fill(none)'
+        return Query(f'SELECT last("{field}") FROM "progress" {clause}', alias="$tag_run")
+
+    lost = (
+        f'SELECT max("lost") + max("dropped") FROM "run_health" {where()} GROUP BY time($__interval), "run" fill(none)'
+    )
+    return [
+        over_time(
+            "Accuracy so far",
+            "How does the share of correct episodes of each run develop?",
+            [by_run("accuracy")],
+            (8, 8),
+            unit="percentunit",
+            limits=(0, 1),
+        ),
+        over_time("Episodes done", "How far is each run, and does it still move?", [by_run("episodes_done")], (8, 8)),
+        over_time(
+            "Lost and dropped",
+            "Is anything missing from the record of a run? The most of any of its workers; 0 is right.",
+            [Query(lost, alias="$tag_run")],
+            (8, 8),
+            unit="short",
+            limits=(0, None),
+            thresholds=steps((None, palette.GOOD), (1, palette.BAD)),
+            colour="palette-classic-by-name",
+        ),
+    ]
