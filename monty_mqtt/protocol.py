@@ -7,14 +7,14 @@ Up, multipart: ``v1 <kind>``, JSON, then the raw buffers of the message. Besides
   WELCOME.
 - ``probe``   nothing was acknowledged for 0.5 s although something is under way: `next` = last sent + 1.
   Answered by ACK or SYNC.
-- ``dropped`` stands in the place of the seqs `first` … `last`, which did not fit the sender's memory.
+- ``dropped`` stands in the place of the seqs `first` … `last`, which fitted neither the sender's memory nor its spool.
 
 Down, one frame: ``v1 <word>``, a space, JSON.
 
 - ``welcome`` {next, bulk_next}: the next seq I want
 - ``ack``     {next, bulk_next}: every seq below `next` is safe; every bulk seq below `bulk_next` has been seen
 - ``sync``    {next}: I miss `next`; send it and everything after it again
-- ``reject``  {reason}: I do not speak your schema; stop sending
+- ``reject``  {reason}: stop sending: it is another schema, or a worker to be restored that is connected
 - ``command`` a `schema.Command`
 
 The bridge takes a worker's messages strictly in order: `seq` == next is kept, a lower one is a duplicate (ACK again),

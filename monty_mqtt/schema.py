@@ -469,7 +469,7 @@ class End(Message, frozen=True, kw_only=True, tag="end"):
 
     Attributes:
         status: The final status word.
-        dropped: Messages that did not fit the window and were never sent.
+        dropped: Messages that fitted neither memory nor the spool, and were never sent.
         bulk_seq: Number of bulk messages made.
         bulk_dropped: Bulk messages that were not sent, because the bridge was away or slow.
         errors: Telemetry errors that were counted instead of raised.
