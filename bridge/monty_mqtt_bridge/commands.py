@@ -104,13 +104,8 @@ class Commands:
         if name in self._answers:
             return Decision(results=tuple(self._answers[name].values()))
         if command is not None:
-            forgets = command.command == FORGET
-            reason = _why_not(command, now_unix_nanos, retained=incoming.retain) or (
-                self._why_not_forgotten(run, worker) if forgets else self._why_not_there(run, worker)
-            )
-            if not reason and forgets:
-                self._remember(name)
-                return Decision(command)
+            reason = _why_not(command, now_unix_nanos, retained=incoming.retain)
+            reason = reason or self._why_not_these(run, worker, command.command)
             if not reason:
                 return self._pass_on(name, command, now_unix_nanos)
         return self._answer(name, "refused", reason, now_unix_nanos)
@@ -133,6 +128,9 @@ class Commands:
             if answers is not None:
                 answers[result.worker] = result
                 self.changed = True
+
+    def _why_not_these(self, run: str, worker: str, word: str) -> str:
+        return self._why_not_forgotten(run, worker) if word == FORGET else self._why_not_there(run, worker)
 
     def _why_not_forgotten(self, run: str, worker: str) -> str:
         if worker != topics.ALL_WORKERS:
@@ -158,6 +156,8 @@ class Commands:
     def _pass_on(self, name: _Id, command: schema.Command, now_unix_nanos: int) -> Decision:
         run, worker, _ = name
         self._remember(name)
+        if command.command == FORGET:
+            return Decision(command)
         if worker != topics.ALL_WORKERS:
             return Decision(command, ((run, worker),))
         self._stand(run, command)

@@ -234,10 +234,12 @@ class Journal:
         self.renewed()
 
     def _find(self, hello: Hello) -> Worker | None:
-        if not hello.started_unix_nanos:  # it does not say which sender of the name it is; only a living one is meant
+        started = hello.started_unix_nanos
+        if not started and not hello.replayed:  # it does not say which sender of the name it is: a new one
             return None
-        query = "SELECT * FROM senders WHERE run = ? AND worker = ? AND started_unix_nanos = ? ORDER BY id DESC LIMIT 1"
-        found = self._store.rows(query, hello.run, hello.worker, hello.started_unix_nanos)
+        # A recording does not know when its workers started, and means whoever had their names.
+        query = "SELECT * FROM senders WHERE run = ? AND worker = ? AND ? IN (0, started_unix_nanos) ORDER BY id DESC"
+        found = self._store.rows(f"{query} LIMIT 1", hello.run, hello.worker, started)
         return worker_of(found[0]) if found else None
 
     def _worker(self, number: int) -> Worker | None:

@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Optional, Self, Type
+from typing import Dict, Optional, Self, Type
 
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal import one_line
@@ -40,30 +40,35 @@ def command(options: argparse.Namespace) -> int:
         ConfigError: A file is none of ours, or a setting is out of range.
         ServiceError: No bridge answers, or it has been away for too long.
     """
+    spools = _checked(options)
+    bridge = _bridge(options)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    whole = []
+    for path in options.files:
+        try:
+            if options.as_new:
+                whole.append(_play(path, bridge, 1.0 if options.speed is None else options.speed, stop))
+            else:
+                whole.append(_restore(path, bridge, stop, is_spool=spools[path]))
+        except ServiceError as error:  # another file may fare better
+            print(f"monty-mqtt: {one_line(str(error))}", file=sys.stderr)  # noqa: T201 - a command's output
+            whole.append(False)
+        if stop.is_set():
+            return _INTERRUPTED
+    return 0 if all(whole) else 1
+
+
+def _checked(options: argparse.Namespace) -> Dict[Path, bool]:
+    """Return which files are spools."""
     if options.speed is not None and not options.as_new:
         raise ConfigError("--speed", options.speed, "given with --as-new: what is restored keeps its times")
     spools = {path: is_spool(path) for path in options.files}
     for path, is_one in spools.items():
         if options.as_new and is_one:
             raise ConfigError("--as-new", str(path), "a recording; a spool is what is missing of a run: restore it")
-    bridge = _bridge(options)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
-    code = 0
-    for path in options.files:
-        try:
-            if options.as_new:
-                is_whole = _play(path, bridge, 1.0 if options.speed is None else options.speed, stop)
-            else:
-                is_whole = _restore(path, bridge, stop, is_spool=spools[path])
-        except ServiceError as error:  # another file may fare better
-            print(f"monty-mqtt: {one_line(str(error))}", file=sys.stderr)  # noqa: T201 - a command's output
-            is_whole = False
-        if stop.is_set():
-            return _INTERRUPTED
-        code = code if is_whole else 1
-    return code
+    return spools
 
 
 def _play(path: Path, bridge: Address, speed: float, stop: threading.Event) -> bool:
