@@ -193,6 +193,16 @@ def test_on_a_full_disk_nothing_is_acknowledged_that_is_not_there_and_it_heals(d
         assert levels[-1] == "WARNING"
 
 
+def test_a_full_disk_keeps_no_bridge_from_what_is_in_its_journal(disk):
+    with Filled(disk / "bridge.sqlite") as filled:
+        filled.add(50)
+        with pytest.raises(OSError, match="No space"):
+            fill(disk / "ballast")
+    with Filled(disk / "bridge.sqlite") as again:
+        assert again.ids() == list(range(1, 51))
+        assert again.journal.lacking or not again.add()
+
+
 def test_some_of_the_disk_stays_free_so_that_rows_can_be_let_go(disk):
     with Filled(disk / "bridge.sqlite") as filled:
         while not filled.journal.lacking:

@@ -28,8 +28,6 @@ _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PARTS = ("", "-wal", "-journal")
 
 _PRAGMAS = (
-    "auto_vacuum = INCREMENTAL",
-    "locking_mode = EXCLUSIVE",
     "journal_mode = WAL",
     "synchronous = OFF",
     f"journal_size_limit = {_WAL_BYTES}",
@@ -37,8 +35,8 @@ _PRAGMAS = (
 )
 
 _TABLES = """
-BEGIN EXCLUSIVE;
-CREATE TABLE IF NOT EXISTS messages (
+BEGIN;
+CREATE TABLE messages (
     id INTEGER PRIMARY KEY,
     sender INTEGER NOT NULL,
     kind TEXT NOT NULL,
@@ -48,8 +46,8 @@ CREATE TABLE IF NOT EXISTS messages (
     payload BLOB NOT NULL,
     buffers BLOB
 );
-CREATE INDEX IF NOT EXISTS bulk ON messages (bulk) WHERE bulk;
-CREATE TABLE IF NOT EXISTS senders (
+CREATE INDEX bulk ON messages (bulk) WHERE bulk;
+CREATE TABLE senders (
     id INTEGER PRIMARY KEY,
     run TEXT NOT NULL,
     worker TEXT NOT NULL,
@@ -64,8 +62,8 @@ CREATE TABLE IF NOT EXISTS senders (
     last_row INTEGER NOT NULL,
     heard_unix_nanos INTEGER NOT NULL
 );
-CREATE INDEX IF NOT EXISTS sender_names ON senders (run, worker);
-CREATE TABLE IF NOT EXISTS retained (
+CREATE INDEX sender_names ON senders (run, worker);
+CREATE TABLE retained (
     topic TEXT PRIMARY KEY,
     run TEXT NOT NULL,
     worker TEXT NOT NULL,
@@ -74,8 +72,9 @@ CREATE TABLE IF NOT EXISTS retained (
     started_unix_nanos INTEGER NOT NULL,
     payload BLOB
 );
-CREATE INDEX IF NOT EXISTS retained_names ON retained (run, worker);
-CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE INDEX retained_names ON retained (run, worker);
+CREATE TABLE kept (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+PRAGMA user_version = 1;
 COMMIT;
 """
 
@@ -121,21 +120,31 @@ def _open(path: str) -> sqlite3.Connection:
         _make(Path(path))
     connection = sqlite3.connect(path, timeout=_LOCK_WAIT_SECS, isolation_level=None)
     try:
+        is_new = _is_new(connection, path)
+        if is_new:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-        _check(connection, path)
-        connection.executescript(_TABLES)
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
+        if is_new:
+            connection.executescript(_TABLES)
+        _check(connection)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _check(connection: sqlite3.Connection, path: str) -> None:
+def _is_new(connection: sqlite3.Connection, path: str) -> bool:
+    """Return whether it has no tables yet. Nothing is written: a full disk keeps no bridge from its journal."""
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # first, so that no memory is shared: that needs room, too
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > _VERSION:
         raise ConfigError("journal", path, f"a file of version {_VERSION}; a newer bridge wrote {version}")
+    return not version
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    connection.executescript("BEGIN EXCLUSIVE; COMMIT")
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise _damaged(verdict)
@@ -144,7 +153,10 @@ def _check(connection: sqlite3.Connection, path: str) -> None:
 def _make(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Not opened if it is there: to close it would end a lock that this process has on it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise ConfigError("journal", str(path), f"a file that can be written ({error.strerror})") from None
 
