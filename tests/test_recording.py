@@ -14,6 +14,7 @@ import pytest
 from bridge_fixtures import config_for
 from examples import EXAMPLES
 from mcap.reader import make_reader
+from mqtt_client import Client
 from stack_process import until
 from subscriber import Subscriber
 
@@ -22,7 +23,7 @@ from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.service import Bridge
-from monty_mqtt_stack import ports, replay_stage
+from monty_mqtt_stack import ports, recording, replay_stage
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.control import ask
 from monty_mqtt_stack.demo_recording import recording_path
@@ -394,6 +395,19 @@ def test_a_broker_that_is_killed_does_not_end_a_recording(tmp_path):
     seqs = {entry.seq for entry in Reader(path).entries()}
     assert results[0].has_ended
     assert results[0].missing == max(seqs) + 1 - len(seqs)
+
+
+def test_a_run_that_is_only_disconnected_gets_time_to_come_back(tmp_path, monkeypatch):
+    """A run that has ended is over after a second of quiet; one that vanished may have been frozen."""
+    monkeypatch.setattr(recording, "_RETURN_SECS", 4.0)
+    status = schema.Status(run="gone", worker="main", seq=1, time_unix_nanos=1, status="disconnected")
+    with Mosquitto(tmp_path / "state") as broker, Client(broker.port, "bridge", broker.password("bridge")) as client:
+        client.publish(topics.of_message(status).topic, schema.encode(status), retain=True)
+        started = time.monotonic()
+        result = record(at(broker), tmp_path / "gone.mcap", run="gone")
+    assert time.monotonic() - started >= 4
+    assert not result.has_ended
+    assert result.counts.written == 1
 
 
 def test_until_stops_a_recording_of_nothing(far_side, tmp_path):
