@@ -6,7 +6,8 @@ it does again: the journal is the queue.
 
 A row leaves the journal ten seconds after the broker has acknowledged everything up to it. A broker that was killed may
 have forgotten the last second of what it acknowledged, so after every reconnect all rows that are still there are
-published again; they began no life and ended none, so nothing is derived from them a second time.
+published again; they began no life and ended none, so nothing is derived from them a second time. One that lost its
+data forgot its subscribers, too, and they come back when they come back: there, ten seconds later, once more.
 """
 
 from __future__ import annotations
@@ -101,6 +102,7 @@ class Feeder:
         self._marks: deque[tuple[float, int]] = deque()
         self._marked = 0
         self._mark_at = 0.0
+        self._again_at = float("inf")
         self.rewind()
 
     @property
@@ -166,11 +168,19 @@ class Feeder:
         self._cursor = self._journal.first - 1
         self._behind = True
 
+    def rewind_again(self, now: float) -> None:
+        """Begin again once more in ten seconds, if there is anything: who subscribes until then shall have it."""
+        if self._journal.rows:
+            self._again_at = now + _KEPT_SECS
+
     def tend(self, now: float) -> None:
         """Let go of rows that the broker has had for long enough; to be called often."""
         if now < self._mark_at:
             return
         self._mark_at = now + _MARK_SECS
+        if now >= self._again_at:
+            self._again_at = float("inf")
+            self.rewind()
         safe = self._safe()
         if safe > self._marked:
             self._marked = safe

@@ -65,6 +65,7 @@ class Publisher:
 
     Attributes:
         ready: Whether the self-test has passed.
+        forgotten: Whether the broker turned out to have lost what it had kept, with it the sessions of subscribers.
         pending_bytes: Bytes of all messages not yet acknowledged.
     """
 
@@ -84,7 +85,7 @@ class Publisher:
         self._test = SelfTest(config.bridge_id, self._broker)
         self._owner, self._counts, self._wake, self._clock = owner, counts, wake, clock
         self._session: Session | None = None
-        self._greeted = False
+        self._greeted = self._recognised = False
         self._complained = False
         self._hang_ups = 0
         self._give_up_at = clock() + config.mqtt_wait_secs if config.mqtt_wait_secs else float("inf")
@@ -93,7 +94,7 @@ class Publisher:
         self._back_off = _BACK_OFF_SECS[0]
         self._queue: deque[_Item] = deque()
         self._in_flight: dict[int, _Item] = {}
-        self.ready = False
+        self.ready = self.forgotten = False
         self.pending_bytes = 0
 
     @property
@@ -144,6 +145,8 @@ class Publisher:
         self._session.read()
         incoming, self._session.incoming = self._session.incoming, []
         for one in incoming:
+            if one.topic == self._test.status.topic and not self._recognised:
+                self._recognise(one)
             if not self._test.hear(one):
                 self._owner.heard(one)
 
@@ -229,6 +232,7 @@ class Publisher:
         session.subscribe(COMMAND_FILTER, 1)
         if self.ready:
             logger.warning("connected to %s again", self._url)
+            session.subscribe(self._test.status.topic, 1)
             session.publish(self._test.status)
             self._owner.connected()
             return
@@ -237,6 +241,14 @@ class Publisher:
             session.subscribe(topic_filter, 1)
         for outgoing in self._test.said():
             session.publish(outgoing)
+
+    def _recognise(self, status: Incoming) -> None:
+        """Take the first that comes of our own status: if it is not a retained one, the broker kept nothing."""
+        self._recognised = True
+        if not status.retain:
+            self.forgotten = True
+        if self.ready:  # else the test waits for what it said itself
+            self.unsubscribe(status.topic)
 
     def _judge(self, session: Session, now: float) -> None:
         if self._test.passed:
@@ -260,7 +272,7 @@ class Publisher:
             low, high = _BACK_OFF_SECS
             text = "no MQTT broker at %s: %s; trying again every %g to %g s"
             logger.warning(text, self._url, session.failed, low, high)
-        self._session, self._greeted = None, False
+        self._session, self._greeted, self._recognised = None, False, False
         self._retry_at = now + self._back_off
         self._back_off = min(2 * self._back_off, _BACK_OFF_SECS[1])
         own = [item for item in (*self._in_flight.values(), *self._queue) if not item[1]]

@@ -141,6 +141,9 @@ class Bridge:
         now = time.monotonic()
         pipeline.tick(now)
         publisher.tend(now)
+        if publisher.forgotten:
+            publisher.forgotten = False
+            pipeline.feeder.rewind_again(now)
         pipeline.feeder.feed()
         publisher.pump()
         if now >= self._ack_at:

@@ -6,9 +6,13 @@ import threading
 from functools import partial
 from typing import Callable
 
+from stack_process import until
+
 from chaos.stage import Stage, freeze, thaw
 
 Fault = Callable[[Stage], None]
+AGAIN = "again\n"
+"""How the bridge's log ends a line when the broker is there again."""
 
 
 def kill_bridge(stage: Stage) -> None:
@@ -45,11 +49,26 @@ def freeze_listener(stage: Stage, secs: float, during: Fault) -> None:
 def empty_broker(stage: Stage) -> None:
     """The broker is killed and forgets everything: retained messages, the subscriber's session and its queue."""
     subscribed = stage.listener.report["subscribed"]
+    _empty(stage)
+    stage.wait_until_subscribed(subscribed + 1)
+
+
+def empty_broker_and_come_late(stage: Stage, secs: float) -> None:
+    """The same, and the subscriber comes back so long after the bridge has."""
+    subscribed, times = stage.listener.report["subscribed"], stage.bridge.log.count(AGAIN)
+    freeze(stage.listener)
+    _empty(stage)
+    until(lambda: stage.bridge.log.count(AGAIN) > times)
+    threading.Event().wait(secs)
+    thaw(stage.listener)
+    stage.wait_until_subscribed(subscribed + 1)
+
+
+def _empty(stage: Stage) -> None:
     stage.broker.kill()
     for file in stage.broker.state.mosquitto.glob("mosquitto.db*"):
         file.unlink()
     stage.broker.start()
-    stage.wait_until_subscribed(subscribed + 1)
 
 
 def all_of(frozen_secs: float) -> list[Fault]:

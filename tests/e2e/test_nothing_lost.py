@@ -48,3 +48,15 @@ def test_an_emptied_broker_is_told_again_what_is_retained_of_those_that_live(tmp
         until(lambda: wanted <= stage.retained("monty/v1/#").keys())
         after = stage.retained("monty/v1/#")
         assert {topic: after[topic] for topic in wanted} == {topic: before[topic] for topic in wanted}
+
+
+@pytest.mark.long
+def test_an_emptied_broker_and_a_subscriber_who_comes_back_later_than_the_bridge(tmp_path, request):
+    with Stage(tmp_path, request.node.name) as stage:
+        load = stage.load()
+        load.tell("publish", 3000, 300)
+        stage.wait_until_seen(load, stage.random.randint(10, 600))
+        faults.empty_broker_and_come_late(stage, stage.random.uniform(1, 6))
+        load.tell("close", 10)
+        load.wait_for(lambda report: report["done"] == 2)
+        assert stage.wait_for_all(load)["backwards"] == 0
