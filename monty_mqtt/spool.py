@@ -162,6 +162,8 @@ class Spool:
         Raises:
             OSError: They cannot be written; none of them is in the file then.
         """
+        if not self._marks:  # nothing in the file is needed any more, and it may end within a record
+            self.remove()
         fd = self._open() if self._fd is None else self._fd
         self._cut_what_was_torn(fd)
         size, parts = self.size, [] if self.size else [MAGIC, msgspec.json.encode(self._header), b"\n"]
@@ -193,6 +195,7 @@ class Spool:
         if self._fd is None or size <= 0:
             self.remove()
         else:
+            self._marks, self._chunk = [], {}
             os.ftruncate(self._fd, size)
             self._end = (size, self.last)
 

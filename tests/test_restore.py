@@ -266,14 +266,14 @@ def test_an_experiment_killed_while_there_is_no_bridge_loses_its_last_second_at_
     assert process.wait(10) == -signal.SIGKILL
     lines = [line.split() for line in log.read_text().splitlines() if line.count(" ") == 1]
     old = [int(count) - 1 for count, nanos in lines if killed_at - int(nanos) > SECOND]
-    (path,) = (tmp_path / "spool").glob("*/*.spool")
+    paths = list((tmp_path / "spool").glob("*/*.spool"))
     with Router() as router:
-        restored = restore(path, zmq_port=router.port)
+        restored = [restore(path, zmq_port=router.port) for path in paths]
         seqs = [message.seq for message in router.messages("killed")]
     assert seqs == list(range(len(seqs)))
     assert set(old) <= set(seqs)
-    assert len(seqs) >= int(lines[-1][0]) - 2 or secs < 1
-    assert not restored.ended
+    assert len(paths) == 1 or not old
+    assert not any(one.ended for one in restored)
 
 
 def test_an_experiment_killed_while_a_bridge_catches_up_loses_no_more(tmp_path):

@@ -158,6 +158,14 @@ def test_it_is_removed_in_parts_and_may_begin_anew(opened):
     assert opened.first_from(0) == messages(100)[0]
 
 
+def test_what_is_written_while_it_is_being_removed_begins_anew(opened):
+    opened.write(messages(*range(100)))
+    opened.shrink(5000)
+    opened.write(messages(100))
+    assert read(opened.path)[1] == messages(100)
+    assert opened.first_from(0) == messages(100)[0]
+
+
 def test_the_directory_of_a_run_stays_while_another_worker_has_a_file(tmp_path):
     one, other = (Spool(tmp_path, header_of(worker=worker)) for worker in ("one", "other"))
     one.write(messages(0))
