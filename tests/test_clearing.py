@@ -12,7 +12,9 @@ from subscriber import Subscriber
 
 from monty_mqtt import schema, topics
 from monty_mqtt_bridge import feeder
+from monty_mqtt_bridge.clearing import Cleared, Clearing
 from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.session import Incoming
 from monty_mqtt_stack.broker import Mosquitto
 
 pytest_plugins = ["bridge_fixtures"]
@@ -180,3 +182,61 @@ def test_nothing_is_cleared_where_the_setting_says_so(tmp_path):
             publish_run(bridge.zmq_port, "new")
             wait_until_retained(broker, "new")
             assert kinds(retained(broker, "old")) == ["status"]
+
+
+class Silent:
+    """A way to a broker that never answers."""
+
+    online = True
+
+    def __init__(self):
+        self.asked, self.taken_back, self.published = [], [], []
+
+    def subscribe(self, topic_filter):
+        self.asked.append(topic_filter)
+
+    def unsubscribe(self, topic_filter):
+        self.taken_back.append(topic_filter)
+
+    def put(self, outgoing):
+        self.published.append(outgoing)
+
+
+def test_a_broker_that_does_not_answer_is_asked_three_times():
+    now, line = 0.0, Silent()
+    clearing = Clearing("bridge", 0, lambda: now, lambda: 0)
+    clearing.ask("r", "c-1")
+    cleared = []
+    while not cleared and now < 100:
+        cleared += clearing.turn(line, lambda _: False, lambda _: False)
+        now += 0.5
+    assert cleared == [Cleared("r", "c-1", refusal="the broker does not send what it retains")]
+    assert 30 <= now < 35
+    assert line.asked == line.taken_back
+    assert len(set(line.published)) == 3
+    assert all(outgoing.payload for outgoing in line.published)
+
+
+def test_what_other_subscriptions_bring_is_left_alone():
+    """Clearing it would take away another run's topics."""
+    now, line = 0.0, Silent()
+    clearing = Clearing("bridge", 0, lambda: now, lambda: 0)
+    clearing.ask("r")
+    list(clearing.turn(line, lambda _: False, lambda _: False))
+    for run, retain in (("r", True), ("r2", True), ("r", False)):
+        status = make(schema.Status, 1, run=run, status="completed")
+        clearing.heard(Incoming(topics.of_message(status).topic, schema.encode(status), retain))
+    assert clearing.heard(Incoming(line.published[0].topic, line.published[0].payload, retain=False))
+    now = 1.0
+    (cleared,) = clearing.turn(line, lambda _: False, lambda _: False)
+    assert cleared == Cleared("r", "", 1)
+    assert [(one.topic, one.payload) for one in line.published[1:]] == [("monty/v1/r/main/status", b"")]
+
+
+def test_a_run_that_is_busy_waits_and_holds_up_no_other():
+    now, line = 0.0, Silent()
+    clearing = Clearing("bridge", 0, lambda: now, lambda: 0)
+    clearing.ask("busy")
+    clearing.ask("over")
+    list(clearing.turn(line, lambda _: False, lambda run: run == "busy"))
+    assert line.asked[0] == "monty/v1/over/+/info"
