@@ -3,6 +3,7 @@
 import getpass
 import json
 import re
+import shutil
 import socket
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,7 @@ from mcap.reader import make_reader
 from subscriber import Subscriber
 
 from monty_mqtt import schema, topics
-from monty_mqtt_stack.demo_recording import EXPERIMENTS, LARGEST_BYTES, recording_path
+from monty_mqtt_stack.demo_recording import EXPERIMENTS, LARGEST_BYTES, pack, recording_path
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording_file import Reader
 from monty_mqtt_stack.replay import replay
@@ -42,6 +43,13 @@ def test_it_is_committed_where_the_wheel_takes_it_from():
 
 def test_it_is_small():
     assert recording_path().stat().st_size <= LARGEST_BYTES
+
+
+def test_packing_it_again_changes_nothing(entries, tmp_path):
+    shutil.copy(recording_path(), tmp_path / "all.mcap")
+    packed = pack(tmp_path / "all.mcap", tmp_path / "demo.mcap")
+    assert (packed.counts.written, packed.missing, packed.has_ended) == (len(entries), 0, True)
+    assert list(Reader(packed.path).entries()) == entries
 
 
 def test_messages_are_valid():
