@@ -147,6 +147,12 @@ class Spool:
         return self._fd is not None and os.fstat(self._fd).st_nlink > 0
 
     @property
+    def free_bytes(self) -> int:
+        """What the disk has left for a user, once there is a file; a great number where it does not say."""
+        disk = os.fstatvfs(self._fd) if self._fd is not None else None
+        return disk.f_bavail * disk.f_frsize if disk and disk.f_blocks else 1 << 62
+
+    @property
     def size(self) -> int:
         """Bytes of the records that are whole, and of the first line."""
         return self._end[0]

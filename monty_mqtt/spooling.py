@@ -6,6 +6,7 @@ is written while a bridge acknowledges in time what it gets.
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from pathlib import Path
@@ -31,6 +32,9 @@ _BYTES_A_CALL = 1 << 20
 _SHRINK_BYTES = 16 << 20
 _RETRY_SECS = 1.0
 """A disk that is full is asked again so often."""
+
+_LEAST_FREE_BYTES = 256 << 20
+"""Left to the experiment's own files; looked at once a second."""
 
 _IN_MEMORY = "; what no bridge takes is kept in memory alone"
 
@@ -66,7 +70,7 @@ class Spooling:
         self._said = ""
         self._mark = 0
         self._mark_at = 0.0
-        self._retry_at = 0.0
+        self._retry_at = self._look_at = 0.0
 
     def is_due(self, window: Window) -> bool:
         """Return whether there is something to do."""
@@ -116,10 +120,17 @@ class Spooling:
         if spool.size + sum(record_bytes(frames) for _, frames in messages) > self._bound_bytes:
             self._say(f"it has the {self._bound_bytes >> 20} MiB that it may have{_IN_MEMORY}")
             return False
-        if not self._try(lambda: spool.write(messages)):
+        if not self._try(self._look_at_disk) or not self._try(lambda: spool.write(messages)):
             return False
         self.written += len(messages)
         return True
+
+    def _look_at_disk(self) -> None:
+        now = time.monotonic()
+        if self.spool.is_open and now >= self._look_at:
+            self._look_at = now + _RETRY_SECS
+            if self.spool.free_bytes < _LEAST_FREE_BYTES:
+                raise OSError(errno.ENOSPC, f"less than {_LEAST_FREE_BYTES >> 20} MiB are left on the disk")
 
     def _try(self, call: Callable[[], None]) -> bool:
         try:

@@ -16,7 +16,7 @@ from python38 import python38
 from router import Router
 from test_spool import read
 
-from monty_mqtt import ZmqBroadcaster, schema
+from monty_mqtt import ZmqBroadcaster, schema, spooling
 from monty_mqtt.spool import Header, Spool
 from monty_mqtt.window import Window
 
@@ -224,6 +224,15 @@ def test_a_full_disk_is_said_once_and_heals(made, port, files, full_disk, caplog
     publish_until(b, lambda: seqs_of(*files())[-1] == b.counts.published - 1)
     assert seqs_of(*files()) == list(range(b.counts.published))
     assert len(caplog.messages) == messages <= 2  # no room for all of it, then for none of it
+
+
+def test_the_last_of_the_disk_is_left_to_the_experiment(made, port, files, monkeypatch, caplog):
+    monkeypatch.setattr(spooling, "_LEAST_FREE_BYTES", 1 << 60)
+    b = made(port)
+    publish_until(b, lambda: b.counts.errors)
+    monkeypatch.undo()
+    assert "MiB are left on the disk; what no bridge takes is kept in memory alone" in caplog.text
+    publish_until(b, lambda: seqs_of(*files())[-1] == b.counts.published - 1)
 
 
 @pytest.mark.parametrize("what", ["is a file", "is no directory", "cannot be written"])
