@@ -18,6 +18,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from monty_dashboards.alerts import rules_file
 from monty_dashboards.experiment import experiment
 from monty_dashboards.health import health
+from monty_dashboards.page import page
 from monty_dashboards.parallel import parallel
 from monty_dashboards.results import results
 from monty_dashboards.runs import runs
@@ -49,8 +50,10 @@ def files() -> dict[str, str]:
         for name, dashboard in made.items()
         for panel in dashboard.panels or []
     }
+    texts = {name: written(dashboard) for name, dashboard in made.items()}
     return {
-        **{f"grafana/dashboards/{name}.json": written(dashboard) for name, dashboard in made.items()},
+        **{f"grafana/dashboards/{name}.json": text for name, text in texts.items()},
+        "docs/grafana.md": page({name: json.loads(text) for name, text in texts.items()}),
         "grafana/provisioning/alerting/rules.json": rules_file(panel_ids),
     }
 

@@ -93,7 +93,7 @@ def _episodes() -> list[object]:
         alias="$col",
     )
     episode_list = Query(
-        'SELECT "episode", "target_object" AS "target", "outcome", "steps", "elapsed_secs" AS "time", '
+        'SELECT "episode", "target_object" AS "target", "outcome", "steps", "elapsed_secs" AS "took", '
         f'"rotation_error_degs" AS "rotation error" FROM "episode" {where(_RUN, _WORKER, NO_MODULE)} '
         "ORDER BY time DESC LIMIT 200",
         table=True,
@@ -101,7 +101,7 @@ def _episodes() -> list[object]:
     panel = grid("Finished episodes", "What was shown, how did it end, and how long did it take? The latest 200.",
                  [episode_list], (12, 8), links=[_RESULTS])  # fmt: skip
     override(panel, "outcome", mappings=[palette.mapping(palette.OUTCOMES)], custom__cellOptions={"type": "color-text"})
-    override(panel, "time", unit="s", decimals=1)
+    override(panel, "took", unit="s", decimals=1)
     override(panel, "rotation error", unit="degree", decimals=1)
     return [
         states("Outcomes of the episodes", "How did each episode end, in Monty's words, and when was it?", [timeline],
@@ -122,8 +122,8 @@ def _modules() -> list[object]:
         f'SELECT last("target_object") FROM "step" {where(_RUN, _WORKER, NO_MODULE)} {_EACH}', alias="target"
     )
     now = Query(
-        'SELECT last("evidence") AS "evidence", "target_object" AS "target", "most_likely_object" AS "most likely", '
-        '"second_object" AS "second", "margin", "possible_matches" AS "possible", '
+        'SELECT last("episode") AS "episode", "target_object" AS "target", "most_likely_object" AS "most likely", '
+        '"evidence", "second_object" AS "second", "margin", "possible_matches" AS "possible", '
         '"rotation_error_degs" AS "rotation error", "hypotheses", "terminal_state" AS "state" '
         f'FROM "step" {_OF_MODULES} GROUP BY "learning_module"',
         table=True,

@@ -49,7 +49,7 @@ def results() -> dashboard.Dashboard:
 
 def _table() -> object:
     query = Query(
-        'SELECT count("correct") AS "episodes", mean("correct") AS "accuracy", mean("used_mlh") AS "after time-out", '
+        'SELECT count("episode") AS "episodes", mean("correct") AS "accuracy", mean("used_mlh") AS "after time-out", '
         'mean("rotation_error_degs") AS "rotation error", mean("steps") AS "mean steps", '
         'median("steps") AS "median steps", mean("elapsed_secs") AS "mean time", sum("elapsed_secs") AS "time in all" '
         f'FROM "episode" {_EPISODES} GROUP BY "run"',
