@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_record,
         _add_replay,
         _add_forget,
+        _add_export,
         _add_doctor,
     ):
         add(commands)
@@ -144,6 +145,23 @@ def _add_ports(command: argparse.ArgumentParser) -> None:
     for name, service, default in (("--mqtt-port", "broker", 1883), ("--zmq-port", "bridge", 5555)):
         told = f"where the {service} shall listen; 0: any free port (default: {default})"
         command.add_argument(name, type=_port, default=default, metavar="PORT", help=told)
+
+
+def _add_export(commands: Any) -> None:
+    command = _add(commands, "export", "Write what InfluxDB keeps of a run as CSV or JSON lines.")
+    command.add_argument("run", metavar="RUN")
+    command.add_argument(
+        "--of",
+        choices=("steps", "evidence", "episodes", "metrics"),
+        default="steps",
+        help="what of it (default: %(default)s)",
+    )
+    command.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="(default: %(default)s)")
+    command.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write (default: stdout)")
+    command.add_argument(
+        "--influxdb", metavar="URL", help="(default: that of the far side, else http://127.0.0.1:8086)"
+    )
+    command.set_defaults(module="export", function="command")
 
 
 def _add_up(commands: Any) -> None:

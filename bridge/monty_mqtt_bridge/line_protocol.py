@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-__all__ = ["LONGEST_STRING_BYTES", "Misfits", "floats", "key", "point", "series"]
+__all__ = ["LONGEST_STRING_BYTES", "Misfits", "floats", "key", "name_of", "point", "series", "stored_name"]
 
 LONGEST_STRING_BYTES = 65_000
 """InfluxDB's documented limit for a string field is 64 KB; longer text is cut."""
@@ -28,6 +28,7 @@ _INT64 = 1 << 63
 _RESERVED_KEYS = frozenset({"time", "_field", "_measurement", "_time", ""})
 _SPECIAL = re.compile(r"([,= ])")
 _STRING_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_ENCODED = re.compile("(?:%[0-9A-F]{2})+")
 _AMBIGUOUS_PERCENT = re.compile("%(?=[0-9A-F]{2})|^%$")
 
 Fields = Iterable[tuple[str, object]]
@@ -116,7 +117,7 @@ def key(name: str) -> str | None:
     """Return a field key escaped; None if InfluxDB keeps that name for itself."""
     if name in _RESERVED_KEYS or len(name.encode()) > LONGEST_STRING_BYTES - _LONGEST_SERIES_BYTES:
         return None
-    return _SPECIAL.sub(r"\\\1", _percent(name))
+    return _SPECIAL.sub(r"\\\1", stored_name(name))
 
 
 def _line(prefix: str | None, fields: str, time_unix_nanos: int, misfits: Misfits) -> str | None:
@@ -127,15 +128,23 @@ def _line(prefix: str | None, fields: str, time_unix_nanos: int, misfits: Misfit
 
 
 def _tag(value: str) -> str:
-    return _SPECIAL.sub(r"\\\1", _percent(value)) if value else "%"
+    return _SPECIAL.sub(r"\\\1", stored_name(value)) if value else "%"
 
 
-def _percent(name: str) -> str:
-    """Percent-encode backslashes, what is not printable, and `%` where it would look like that."""
+def stored_name(name: str) -> str:
+    """Return a tag's value or a field's key as InfluxDB keeps it.
+
+    Backslashes and what is not printable are percent-encoded, and `%` where it would look like that.
+    """
     if name.isprintable() and "\\" not in name and "%" not in name:
         return name
     name = _AMBIGUOUS_PERCENT.sub("%25", name)
     return "".join(char if char.isprintable() and char != "\\" else _percent_char(char) for char in name)
+
+
+def name_of(stored: str) -> str:
+    """Return the name that `stored_name` was made from."""
+    return _ENCODED.sub(lambda found: bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "replace"), stored)
 
 
 def _percent_char(char: str) -> str:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 from typing import List, NamedTuple, Optional
 
-from monty_mqtt_stack import broker, ports, services
+from monty_mqtt_stack import broker, ports, programs, services
 from monty_mqtt_stack.readable import table
 from monty_mqtt_stack.state import StateDir
 
@@ -27,7 +27,7 @@ _MEGA = 1e6
 _SERVER = "pip install 'monty-mqtt[server]'"
 _DISTRIBUTIONS = {
     "monty-mqtt": None, "msgspec": _SERVER, "pyzmq": _SERVER, "paho-mqtt": _SERVER, "psutil": _SERVER, "rich": _SERVER,
-    "numpy": _SERVER, "pillow": _SERVER, "mcap": _SERVER,
+    "influxdb-client": _SERVER, "numpy": _SERVER, "pillow": _SERVER, "mcap": _SERVER,
 }  # fmt: skip
 _OPTIONAL = {
     "tbp-monty": "Monty: in this Python, or name the one that has it with MONTY_PYTHON",
@@ -61,6 +61,7 @@ def examine(state: StateDir, host: str = "127.0.0.1") -> List[Finding]:
         _mosquitto(),
         _program("mosquitto_sub", "`apt install mosquitto-clients`; or use `monty-mqtt tail`"),
     ]
+    findings += [_history(name) for name in programs.PROGRAMS]
     findings += [_port(host, services.MQTT_PORT, "broker", state), _port(host, services.ZMQ_PORT, "bridge", state)]
     return [*findings, _state(state), _spools(state)]
 
@@ -87,6 +88,13 @@ def _mosquitto() -> Finding:
         return Finding("mosquitto", told, broker.HOW_TO_INSTALL, is_fatal=amqtt.advice is not None)
     shown = subprocess.run([program, "-h"], capture_output=True, text=True, check=False, timeout=_VERSION_SECS)  # noqa: S603
     return Finding("mosquitto", f"{(shown.stdout.splitlines() or ['?'])[0]} ({program})")
+
+
+def _history(name: str) -> Finding:
+    found = programs.find(name)
+    if found.path is None:
+        return Finding(name, found.why.partition(":")[0], f"only for history: {programs.PROGRAMS[name].how_to_install}")
+    return Finding(name, f"{found.version} ({found.path})")
 
 
 def _egl() -> Finding:

@@ -30,7 +30,7 @@ def grafana_launch(state: StateDir, host: str, port: int, influxdb: InfluxDB) ->
     """
     program = programs.find("grafana")
     if program.path is None:
-        raise ServiceError(f"grafana: {program.why}")
+        raise ServiceError(program.why)
     url, home, shipped = ports.url("http", host, port), state.path / "grafana", grafana_dir()
     home.mkdir(mode=0o700, exist_ok=True)
     secret_key, password = (

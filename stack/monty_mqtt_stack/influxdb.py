@@ -6,6 +6,7 @@ library is used in `provisioning` alone: InfluxQL, which Grafana asks in too, is
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -20,7 +21,7 @@ from monty_mqtt_stack.launch import Launch
 from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.state import StateDir
 
-__all__ = ["LOGS", "METRICS", "ORG", "InfluxDB", "Series", "health", "influxdb_launch", "query"]
+__all__ = ["LOGS", "METRICS", "ORG", "InfluxDB", "Series", "health", "influxdb_launch", "query", "query_rows"]
 
 ORG = "monty"
 METRICS = "monty"
@@ -30,6 +31,7 @@ LOGS = "monty_logs"
 
 _HEALTH_SECS = 1.0
 _QUERY_SECS = 60.0
+_CHUNK_ROWS = 10_000
 
 
 class InfluxDB(NamedTuple):
@@ -101,25 +103,41 @@ def query(url: str, token: str, influxql: str, bucket: str = METRICS) -> list[Se
     Raises:
         ServiceError: It does not answer, or refuses.
     """
-    form = urllib.parse.urlencode({"db": bucket, "q": influxql, "epoch": "ns"}).encode()
-    request = urllib.request.Request(f"{url}/query", form, {"Authorization": f"Token {token}"})  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=_QUERY_SECS) as answer:  # noqa: S310 - a URL of ours
-            results = json.load(answer)["results"]
-    except urllib.error.HTTPError as error:
-        raise ServiceError(
-            f"InfluxDB at {url} refuses: {error.code} {error.read(500).decode(errors='replace')}"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ServiceError(f"no InfluxDB answers at {url}: {error}") from None
-    refused = [one["error"] for one in results if "error" in one]
-    if refused:
-        raise ServiceError(f"InfluxDB at {url} refuses: {refused[0]}")
     return [
         Series(one.get("name", ""), one.get("tags", {}), one["columns"], one.get("values", []))
-        for result in results
-        for one in result.get("series", [])
+        for answer in _answers(url, token, {"db": bucket, "q": influxql, "epoch": "ns"})
+        for one in answer.get("series", [])
     ]
+
+
+def query_rows(url: str, token: str, influxql: str, bucket: str = METRICS) -> Iterator[tuple[list[str], list[Any]]]:
+    """Yield columns and values of each row, however many there are.
+
+    Raises:
+        ServiceError: It does not answer, or refuses.
+    """
+    form = {"db": bucket, "q": influxql, "epoch": "ns", "chunked": "true", "chunk_size": str(_CHUNK_ROWS)}
+    for answer in _answers(url, token, form):
+        for one in answer.get("series", []):
+            for row in one.get("values", []):
+                yield one["columns"], row
+
+
+def _answers(url: str, token: str, form: dict[str, str]) -> Iterator[dict[str, Any]]:
+    body = urllib.parse.urlencode(form).encode()
+    request = urllib.request.Request(f"{url}/query", body, {"Authorization": f"Token {token}"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=_QUERY_SECS) as response:  # noqa: S310 - a URL of ours
+            for line in response:
+                for answer in json.loads(line).get("results", []):
+                    if "error" in answer:
+                        raise ServiceError(f"InfluxDB at {url} refuses: {answer['error']}")
+                    yield answer
+    except urllib.error.HTTPError as error:
+        told = error.read(500).decode(errors="replace").strip()
+        raise ServiceError(f"InfluxDB at {url} refuses: {error.code} {told}") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise ServiceError(f"no InfluxDB answers at {url}: {error}") from None
 
 
 def _is_ready(url: str, port: int, child: Child) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,21 +68,25 @@ def provision(state: StateDir, influxdb: InfluxDB) -> None:
 
 def _organisation(client: InfluxDBClient, name: str) -> str:
     organisations = client.organizations_api()
-    try:
-        return str(organisations.find_organizations(org=name)[0].id)
-    except ApiException as error:
-        if error.status != _UNKNOWN:
-            raise
-    return str(organisations.create_organization(name=name).id)
+    found = _found(lambda: organisations.find_organizations(org=name))
+    return str((found[0] if found else organisations.create_organization(name=name)).id)
 
 
 def _bucket(client: InfluxDBClient, org_id: str, name: str, retention_secs: int) -> str:
     buckets = client.buckets_api()
-    found = buckets.find_buckets(org_id=org_id, name=name).buckets
-    if found:
-        return str(found[0].id)
+    found = _found(lambda: buckets.find_buckets(org_id=org_id, name=name).buckets)
     rules = BucketRetentionRules(type="expire", every_seconds=retention_secs)
-    return str(buckets.create_bucket(bucket_name=name, org=org_id, retention_rules=rules).id)
+    return str((found[0] if found else buckets.create_bucket(bucket_name=name, org=org_id, retention_rules=rules)).id)
+
+
+def _found(find: Callable[[], list[Any]]) -> list[Any]:
+    """Return what was found by its name; InfluxDB says 404 where nothing was."""
+    try:
+        return find()
+    except ApiException as error:
+        if error.status == _UNKNOWN:
+            return []
+        raise
 
 
 def _permission(action: str, org_id: str, bucket_id: str) -> Permission:
@@ -116,7 +120,7 @@ def _keys(permissions: Iterable[Permission]) -> set[tuple[Any, ...]]:
 
 def _is_taken(url: str, token: str) -> bool:
     """Return whether InfluxDB knows a token, whatever it allows."""
-    request = urllib.request.Request(f"{url}/api/v2/me", headers={"Authorization": f"Token {token.strip()}"})  # noqa: S310
+    request = urllib.request.Request(f"{url}/api/v2/orgs", headers={"Authorization": f"Token {token.strip()}"})  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_MS / 1000):  # noqa: S310 - a URL of ours
             return True

@@ -34,7 +34,7 @@ def telegraf_launch(state: StateDir, host: str, port: int, mqtt: Endpoint, influ
     """
     program = programs.find("telegraf")
     if program.path is None:
-        raise ServiceError(f"telegraf: {program.why}")
+        raise ServiceError(program.why)
     # Without the newline that ends the other files: Telegraf sends what it reads.
     state.write_private(state.secrets / "mqtt_telegraf_password", secrets.read(state, "telegraf").encode())
     url = ports.url("http", host, port)

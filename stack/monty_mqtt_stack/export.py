@@ -1,0 +1,106 @@
+"""`monty-mqtt export`: what InfluxDB keeps of a run, as CSV or JSON lines.
+
+Place in the flow: the command line calls it; it reads with the token that Grafana reads with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_bridge.line_protocol import name_of, stored_name
+from monty_mqtt_stack import ports
+from monty_mqtt_stack.influxdb import query_rows
+from monty_mqtt_stack.services import INFLUXDB_PORT
+from monty_mqtt_stack.state import StateDir
+
+__all__ = ["MEASUREMENTS", "command", "rows_of"]
+
+MEASUREMENTS = {"steps": "step", "evidence": "evidence", "episodes": "episode", "metrics": "metric"}
+"""What can be exported -> its measurement."""
+
+_TOKEN = "influxdb_grafana_token"  # noqa: S105 - the name of its file
+
+
+def command(options: argparse.Namespace) -> int:
+    """Run `monty-mqtt export`; return the exit code: 1 if InfluxDB has nothing of the run.
+
+    Raises:
+        ServiceError: No InfluxDB answers, there is no token for it, or the file cannot be written.
+    """
+    state = StateDir(options.state_dir)
+    rows = rows_of(options.influxdb or _url(state), _read_token(state), options.run, MEASUREMENTS[options.of])
+    write = _write_csv if options.format == "csv" else _write_json_lines
+    with _opened(options.output) as file:
+        written = write(file, rows)
+    if not written:
+        print(f"monty-mqtt: InfluxDB has no {options.of} of run {options.run}", file=sys.stderr)  # noqa: T201
+    return 0 if written else 1
+
+
+def rows_of(url: str, token: str, run: str, measurement: str) -> Iterator[tuple[list[str], list[Any]]]:
+    """Yield columns and values of each point of a run, oldest first; names are as they were sent."""
+    quoted = stored_name(run).replace("\\", "\\\\").replace("'", "\\'")
+    columns: list[str] = []
+    named: list[str] = []
+    for found, row in query_rows(url, token, f"SELECT * FROM \"{measurement}\" WHERE run = '{quoted}'"):  # noqa: S608
+        if found != columns:
+            columns, named = found, ["time_unix_nanos", *map(name_of, found[1:])]
+        yield named, row
+
+
+def _write_csv(file: IO[str], rows: Iterator[tuple[list[str], list[Any]]]) -> int:
+    writer, count = csv.writer(file), 0
+    for count, (columns, row) in enumerate(rows, 1):
+        if count == 1:
+            writer.writerow(columns)
+        writer.writerow(row)
+    return count
+
+
+def _write_json_lines(file: IO[str], rows: Iterator[tuple[list[str], list[Any]]]) -> int:
+    count = 0
+    for columns, row in rows:
+        count += 1
+        present = {name: value for name, value in zip(columns, row) if value is not None}
+        file.write(json.dumps(present, ensure_ascii=False) + "\n")
+    return count
+
+
+@contextmanager
+def _opened(path: Path | None) -> Iterator[IO[str]]:
+    """Open a file that is there only once it is whole, or stdout."""
+    if path is None:
+        yield sys.stdout
+        return
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with staged.open("x", encoding="utf-8", newline="") as file:
+            yield file
+        staged.replace(path)
+    except OSError as error:
+        raise ServiceError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _url(state: StateDir) -> str:
+    far_side = state.read_far_side()
+    started = far_side.services.get("influxdb") if far_side else None
+    return started.url if started else ports.url("http", "127.0.0.1", INFLUXDB_PORT)
+
+
+def _read_token(state: StateDir) -> str:
+    path = state.secrets / _TOKEN
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise ServiceError(f"token for InfluxDB: {path}: {error.strerror}; `monty-mqtt up` makes it") from None
