@@ -24,10 +24,15 @@ __all__ = ["Journal"]
 
 _READ_ROWS = 256
 _READ_BYTES = 4 << 20
-_REMOVED_A_TURN = 2000
+_REMOVED_ROWS = 2000
 
 _PUT_ROW = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_PUT_SENDER = "INSERT OR REPLACE INTO senders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_SENDER = """
+INSERT INTO senders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET next = excluded.next, bulk_next = excluded.bulk_next, lost = excluded.lost,
+dropped = excluded.dropped, ended = excluded.ended, real = excluded.real, fed_seq = excluded.fed_seq,
+last_row = excluded.last_row, heard_unix_nanos = excluded.heard_unix_nanos
+"""
 _PUT_RETAINED = "INSERT OR REPLACE INTO retained VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PUT_KEPT = "INSERT OR REPLACE INTO kept VALUES (?, ?)"
 _FED = "fed"
@@ -210,7 +215,7 @@ class Journal:
         connection.executemany(_PUT_KEPT, {**self._kept, **fed}.items())
         if self.first > self._remove_through:
             return 0
-        until = min(self._remove_through, self.first + _REMOVED_A_TURN)
+        until = min(self._remove_through, self.first + _REMOVED_ROWS)
         return connection.execute("DELETE FROM messages WHERE id <= ?", (until,)).rowcount
 
     def _committed(self, removed: int) -> None:
@@ -218,7 +223,7 @@ class Journal:
             worker.safe = worker.next
         self.rows += len(self.pending) - removed
         if self.first <= self._remove_through:
-            self.first = min(self._remove_through, self.first + _REMOVED_A_TURN) + 1
+            self.first = min(self._remove_through, self.first + _REMOVED_ROWS) + 1
         self.committed, self._fed_written = self.last, self.fed
         self.pending.clear()
         self.workers.changed.clear()

@@ -46,7 +46,7 @@ CREATE TABLE messages (
     payload BLOB NOT NULL,
     buffers BLOB
 );
-CREATE INDEX bulk ON messages (bulk) WHERE bulk;
+CREATE INDEX bulk ON messages (bulk) WHERE bulk = 1;
 CREATE TABLE senders (
     id INTEGER PRIMARY KEY,
     run TEXT NOT NULL,
@@ -121,8 +121,6 @@ def _open(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_LOCK_WAIT_SECS, isolation_level=None)
     try:
         is_new = _is_new(connection, path)
-        if is_new:
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         if is_new:
