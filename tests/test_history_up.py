@@ -1,0 +1,120 @@
+"""`monty-mqtt up` with history: started in order, what InfluxDB refuses reported and mended, each part absent named."""
+
+from __future__ import annotations
+
+import json
+import signal
+import urllib.request
+
+import psutil
+import pytest
+from history import need
+from stack_process import Process, processes_of, run, until
+
+from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_stack.influxdb import query
+from monty_mqtt_stack.state import StateDir
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def state(tmp_path):
+    return StateDir(tmp_path / "a state dir")
+
+
+@pytest.fixture
+def up(state):
+    need("telegraf", "influxd")
+    with Process("up", "--state-dir", str(state.path), "--mqtt-port", "0", "--zmq-port", "0") as process:
+        process.wait_for("Ctrl+C stops everything", 60)
+        yield process
+
+
+def services(state):
+    return state.read_far_side().services
+
+
+def stored(state):
+    token = (state.secrets / "influxdb_grafana_token").read_text()
+    try:
+        found = query(services(state)["influxdb"].url, token, "SELECT value FROM metric")
+    except ServiceError:  # the bucket is gone for the moment
+        return set()
+    return {row[1] for series in found for row in series.rows}
+
+
+def publish(broadcaster, numbers):
+    for number in numbers:
+        broadcaster.publish_metric("number", float(number))
+
+
+def delete_bucket(state):
+    url = services(state)["influxdb"].url
+    headers = {"Authorization": f"Token {(state.secrets / 'influxdb_admin_token').read_text()}"}
+    listed = urllib.request.Request(f"{url}/api/v2/buckets?name=monty", headers=headers)
+    with urllib.request.urlopen(listed, timeout=10) as answer:
+        bucket = json.load(answer)["buckets"][0]["id"]
+    urllib.request.urlopen(
+        urllib.request.Request(f"{url}/api/v2/buckets/{bucket}", headers=headers, method="DELETE"), timeout=10
+    ).close()
+
+
+def test_it_keeps_points_mends_what_is_refused_and_stops_in_order(up, state):
+    assert list(services(state)) == ["broker", "bridge", "influxdb", "telegraf"]
+    up.wait_for("left out: grafana: not installed")
+    with ZmqBroadcaster(run="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
+        publish(broadcaster, range(100))
+        until(lambda: stored(state) == set(range(100)))
+        (state.secrets / "influxdb_telegraf_token").write_text("wrong")
+        publish(broadcaster, range(100, 200))
+        up.wait_for("telegraf: InfluxDB refuses points: ", 60)
+        assert "401" in up.text
+        until(lambda: stored(state) == set(range(200)), 60)
+        delete_bucket(state)
+        publish(broadcaster, range(200, 300))
+        until(lambda: "404" in up.text, 60)
+        publish(broadcaster, range(300, 400))
+        until(lambda: stored(state) >= set(range(200, 400)), 60)
+    psutil.Process(services(state)["influxdb"].pid).kill()
+    up.wait_for("influxdb runs again", 60)
+    secrets = [path.read_text().strip() for path in state.secrets.iterdir()]
+    told = up.text + "".join(path.read_text() for path in (state.path / "logs").iterdir())
+    for one in processes_of(state.path):
+        told += " ".join(one.cmdline())
+    assert not [one for one in secrets if one in told]
+    up.signal(signal.SIGINT)
+    assert up.wait(60) == 0
+    assert processes_of(state.path) == []
+
+
+def test_what_is_absent_is_named_in_one_line_each(state, tmp_path):
+    nothing = {"MONTY_MQTT_CACHE_DIR": str(tmp_path / "none")}
+    with Process("up", "--state-dir", str(state.path), "--mqtt-port", "0", "--zmq-port", "0", env=nothing) as process:
+        process.wait_for("Ctrl+C stops everything")
+        assert "influxd: not installed" in process.wait_for("left out: influxdb: ")
+        assert "there is no InfluxDB to write to" in process.wait_for("left out: telegraf: ")
+        assert "there is no InfluxDB to show" in process.wait_for("left out: grafana: ")
+    told = run("doctor", "--state-dir", str(state.path), env=nothing).stdout
+    assert [line for line in told.splitlines() if line.startswith("influxd: only for history: ")]
+    assert [line for line in told.splitlines() if line.startswith("telegraf: only for history: ")]
+
+
+@pytest.mark.usefixtures("up")
+def test_a_run_is_exported(state, tmp_path):
+    with ZmqBroadcaster(run="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
+        publish(broadcaster, range(3))
+        until(lambda: len(stored(state)) == 3)
+    words = ("export", "run", "--state-dir", str(state.path), "--of", "metrics")
+    lines = [json.loads(line) for line in run(*words, "--format", "jsonl").stdout.splitlines()]
+    assert [(one["name"], one["value"], one["run"], one["worker"]) for one in lines] == [
+        ("number", float(number), "run", "main") for number in range(3)
+    ]
+    table = tmp_path / "metrics.csv"
+    assert run(*words, "-o", str(table)).returncode == 0
+    head, *rows = table.read_text().splitlines()
+    assert head.split(",")[0] == "time_unix_nanos"
+    assert [int(row.split(",")[0]) for row in rows] == [one["time_unix_nanos"] for one in lines]
+    missing = run("export", "other", "--state-dir", str(state.path))
+    assert (missing.returncode, missing.stderr) == (1, "monty-mqtt: InfluxDB has no steps of run other\n")
