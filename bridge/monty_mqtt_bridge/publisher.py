@@ -275,6 +275,10 @@ class Publisher:
         self._session, self._greeted, self._recognised = None, False, False
         self._retry_at = now + self._back_off
         self._back_off = min(2 * self._back_off, _BACK_OFF_SECS[1])
+        self._keep_own()
+
+    def _keep_own(self) -> None:
+        """Drop what comes again from the journal."""
         own = [item for item in (*self._in_flight.values(), *self._queue) if not item[1]]
         self._in_flight.clear()
         self._queue = deque(_only_last_retained(own))
