@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -200,3 +202,22 @@ def test_a_run_began_when_it_was_composed_also_in_the_copy_that_the_runner_gets(
     ParallelCallback().on_run_start(config=config, config_name="x")
     assert config.experiment.config.liveview.started == config.experiment.config.liveview.started
     ParallelCallback().on_run_start(config=composed("train"))
+
+
+INTERRUPTED = """
+import sys
+from test_parallel import composed
+from monty_mqtt.parallel import ParallelParent
+ParallelParent().begin(composed("eval", int(sys.argv[1])), {})
+raise KeyboardInterrupt
+"""
+
+
+def test_ctrl_c_of_montys_own_runner_is_told_though_nobody_ends_the_parent(router):
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])}
+    command = [sys.executable, "-c", INTERRUPTED, str(router.port)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode != 0
+    assert statuses(router) == [("running", None), ("aborted", "Ctrl+C")], done.stderr
+    assert router.messages("r-1")[-1].status == "aborted"
