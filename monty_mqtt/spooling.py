@@ -18,7 +18,8 @@ from monty_mqtt.window import Window
 __all__ = ["Spooling"]
 
 _HELD_BYTES = 8 << 20
-"""What is held beyond this, or half the window, goes into the file, whether the bridge is away or only slow."""
+"""What is held beyond this, or half the window, goes into the file, whether the bridge is away or only slow; and memory
+lets go of it. Why not only at the window's bound: hundreds of workers of a run may share a machine."""
 
 _OLD_SECS = 0.6
 """So does everything, while something has waited longer than this. A bridge that is there acknowledges within 0.25 s.
@@ -87,6 +88,7 @@ class Spooling:
             self._try(lambda: spool.shrink(_SHRINK_BYTES))
         elif self._must_write(window):
             self._write(window)
+            window.unload(self._held_bytes)
         if spool.unreadable:
             self.errors += 1
             self._say(f"{spool.unreadable}; what cannot be read back is dropped")

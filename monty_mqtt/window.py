@@ -3,8 +3,8 @@
 Place in the flow: `outbox` appends, `link` sends from it and tells it what the bridge acknowledged, `spooling` copies
 from it into the spool file.
 
-Every seq from `base` to `next_seq` - 1 is in memory, or in the spool, or lost. Over the bound the oldest unsent
-messages leave memory: those in the spool are read back when it is their turn, the others are lost, and a tombstone
+Every seq from `base` to `next_seq` - 1 is in memory, or in the spool, or lost. The oldest unsent messages leave memory
+first: those in the spool are read back when it is their turn; over the bound the others are lost, and a tombstone
 stands in for them: the bridge must learn that these seqs will never come, or it would wait for them for ever. The sent
 ones stay: they are under way, and giving them up would free nothing of what is still to be sent.
 """
@@ -121,18 +121,17 @@ class Window:
         first, self.next_seq = self.next_seq, seq
         self._lose(first, seq - 1)
 
+    def unload(self, most_bytes: int) -> None:
+        """Let go of the oldest unsent messages that are in the store, until memory holds no more than this."""
+        self._kept_from = max(self._kept_from, self.next_unsent)
+        while self.held_bytes > most_bytes and self._kept_from <= self._store.last:
+            self._let_go()
+
     def make_room(self, size: int = 0) -> None:
         """Let go of the oldest unsent messages until `size` bytes are free."""
-        stored_to = self._store.last
         self._kept_from = max(self._kept_from, self.next_unsent)
         while self.held_bytes + size > self.bound_bytes and self._kept_from < self.next_seq:
-            seq = self._kept_from
-            self._kept_from = seq + 1
-            frames = self._messages.pop(seq, None)
-            if frames is not None:
-                self.held_bytes -= _size(frames)
-                if seq > stored_to:
-                    self._lose(seq, seq)
+            self._let_go()
 
     def peek(self) -> Entry:
         """Return what is to be sent next. There must be something unsent."""
@@ -204,6 +203,15 @@ class Window:
         self.held_bytes = sum(map(_size, self._messages.values()))
         self.next_seq = max(self.next_seq, self._store.last + 1, max(self._messages, default=-1) + 1)
         self.rewind(self.base)
+
+    def _let_go(self) -> None:
+        seq = self._kept_from
+        self._kept_from = seq + 1
+        frames = self._messages.pop(seq, None)
+        if frames is not None:
+            self.held_bytes -= _size(frames)
+            if seq > self._store.last:
+                self._lose(seq, seq)
 
     def _lose(self, first: int, last: int) -> None:
         self.dropped += self._lost.add(first, last)

@@ -150,6 +150,17 @@ def test_what_is_in_the_store_leaves_memory_and_is_read_back():
     assert (window.held_bytes, window.sent_bytes) == (0, 0)
 
 
+def test_only_what_is_in_the_store_is_unloaded():
+    store = Kept()
+    window = window_with(20, store=store)
+    send(window, 3)
+    store.copy(window, 10)
+    window.unload(5 * KIB)
+    assert [seq for seq in range(20) if seq not in window._messages] == list(range(3, 10))
+    assert send(window) == [(seq, seq, True) for seq in range(3, 20)]
+    assert window.dropped == 0
+
+
 def test_what_the_store_has_lost_becomes_one_tombstone():
     store = Kept()
     window = Window(20 * KIB, store)
@@ -208,7 +219,7 @@ def test_after_mending_no_seq_is_given_to_another_message_than_the_one_in_the_st
     st.lists(
         st.one_of(
             st.tuples(st.just("append"), st.integers(0, 8 * KIB)),
-            st.tuples(st.sampled_from(["send", "ack", "rewind", "copy"]), st.integers(0, 10)),
+            st.tuples(st.sampled_from(["send", "ack", "rewind", "copy", "unload"]), st.integers(0, 10)),
         )
     ),
 )
@@ -227,6 +238,8 @@ def test_no_seq_is_ever_missing_and_the_bound_holds(bound_bytes, has_store, step
             acknowledged += window.acknowledge(window.base + amount)
         elif what == "rewind":
             window.rewind(window.base)
+        elif what == "unload":
+            window.unload(amount * KIB)
         elif has_store:
             store.copy(window, amount)
         in_memory = sum(sum(map(len, frames)) + 300 for frames in window._messages.values())
