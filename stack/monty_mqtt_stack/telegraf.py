@@ -41,7 +41,7 @@ def telegraf_launch(state: StateDir, host: str, port: int, mqtt: Endpoint, influ
     return Launch(
         name="telegraf",
         program="telegraf",
-        argv=(program.path, "--config", str(conf_dir() / "telegraf" / "telegraf.conf")),
+        argv=(program.path, "--strict-env-handling", "--config", str(conf_dir() / "telegraf" / "telegraf.conf")),
         environment=lambda: {
             "MONTY_MQTT_BROKER_URL": ports.url("tcp", mqtt.host, mqtt.port),
             "MONTY_MQTT_INFLUXDB_URL": influxdb.url,
