@@ -6,6 +6,7 @@ Place in the flow: `broadcaster` calls this under its lock; `window` and `link` 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Type, Union
 
@@ -146,7 +147,8 @@ class Outbox:
 
     def abandoned(self) -> List[object]:
         """Leave the parent's spool, in a forked child; return what it must keep and never touch."""
-        self.spooling.spool.close()
+        with suppress(OSError):
+            self.spooling.spool.close()
         return self.link.abandoned() if self.link else []
 
     def counts(self, errors: int) -> Counts:

@@ -144,7 +144,10 @@ class Spool:
     @property
     def exists(self) -> bool:
         """Whether the open file still has its name: nobody removed it."""
-        return self._fd is not None and os.fstat(self._fd).st_nlink > 0
+        try:
+            return self._fd is not None and os.fstat(self._fd).st_nlink > 0
+        except OSError:  # NFS: it is stale
+            return False
 
     @property
     def free_bytes(self) -> int:
@@ -216,10 +219,9 @@ class Spool:
         exists = self.exists
         self.close()  # first: on NFS the directory is not empty before
         if exists:
-            path = self.path
-            path.unlink()
+            self.path.unlink()
             with suppress(OSError):  # another worker of the run has one, too
-                path.parent.rmdir()
+                self.path.parent.rmdir()
 
     def close(self) -> None:
         """Close the file, and keep it. May be called twice."""

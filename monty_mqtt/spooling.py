@@ -10,7 +10,7 @@ import errno
 import logging
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Set
 
 from monty_mqtt.spool import Header, Spool, record_bytes
 from monty_mqtt.window import Window
@@ -32,7 +32,7 @@ _BYTES_A_CALL = 1 << 20
 
 _SHRINK_BYTES = 16 << 20
 _RETRY_SECS = 1.0
-"""A disk that is full is asked again so often."""
+"""A disk that is full, or a file that may not grow, is looked at again so often."""
 
 _LEAST_FREE_BYTES = 256 << 20
 """Left to the experiment's own files; looked at once a second."""
@@ -68,7 +68,7 @@ class Spooling:
         self._held_bytes = min(_HELD_BYTES, window_bytes // 2)
         self._afterwards = afterwards
         self._run = header.run
-        self._said = ""
+        self._said: Set[str] = set()
         self._mark = 0
         self._mark_at = 0.0
         self._retry_at = self._look_at = 0.0
@@ -115,11 +115,14 @@ class Spooling:
 
     def _write(self, window: Window) -> bool:
         """Write a little; return whether there was something, and it could be written."""
+        if time.monotonic() < self._retry_at:
+            return False
         spool = self.spool
         messages = window.after(spool.last, most=_WRITES_A_CALL, most_bytes=_BYTES_A_CALL)
-        if not messages or time.monotonic() < self._retry_at:
+        if not messages:
             return False
         if spool.size + sum(record_bytes(frames) for _, frames in messages) > self._bound_bytes:
+            self._retry_at = time.monotonic() + _RETRY_SECS
             self._say(f"it has the {self._bound_bytes >> 20} MiB that it may have{_IN_MEMORY}")
             return False
         if not self._try(self._look_at_disk) or not self._try(lambda: spool.write(messages)):
@@ -145,6 +148,6 @@ class Spooling:
         return True
 
     def _say(self, why: str) -> None:
-        if why != self._said:
-            self._said = why
+        if why not in self._said:
+            self._said.add(why)
             self._afterwards(_log.error, "run %r: spool file %s: %s", self._run, self.spool.path, why)

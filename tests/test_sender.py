@@ -28,7 +28,11 @@ def test_its_words():
     hello = decoded(SENDER.hello(3, 4))
     assert (hello.run, hello.worker, hello.base, hello.bulk_base) == ("a/b", "w", 3, 4)
     assert (hello.started_unix_nanos, hello.pid, hello.host) == (5, os.getpid(), socket.gethostname())
-    assert hello.schema_version == schema.SCHEMA_VERSION
+    assert (hello.schema_version, hello.replayed) == (schema.SCHEMA_VERSION, False)
+    assert decoded(SENDER._replace(replayed=True).hello(0, 0)).replayed
+    header = SENDER.header()
+    assert (header.run, header.worker, header.started_unix_nanos) == ("a/b", "w", 5)
+    assert (header.schema_version, header.pid, header.host) == (hello.schema_version, hello.pid, hello.host)
     assert decoded(SENDER.probe(7, 8)) == protocol.Probe(run="a/b", worker="w", next=7, bulk_next=8)
     assert decoded(SENDER.tombstone(1, 2)) == protocol.Dropped(run="a/b", worker="w", first=1, last=2)
 
