@@ -126,8 +126,9 @@ def test_links_lead_to_dashboards_and_set_their_variables():
             parts = urlsplit(url.replace("${__url_time_range}", "from=now-1h"))
             target = uids[parts.path.removeprefix("/d/")]
             for key in parse_qs(parts.query):
-                assert key in ("from", "to") or key.removeprefix("var-") in variables(target), url
+                assert key in ("from", "to", "refresh") or key.removeprefix("var-") in variables(target), url
             found += 1
+            assert set(parse_qs(parts.query).get("refresh", [])) <= set(dashboard["timepicker"]["refresh_intervals"])
     assert found > 20
 
 

@@ -46,6 +46,8 @@ def test_it_carries_conf_and_no_generic_name(environment):
     for name in ("mosquitto/mosquitto.conf", "mosquitto/acl", "mosquitto/conf.d/monty.conf"):
         assert f"monty_mqtt/conf/{name}" in names
     assert [name for name in names if name.startswith("monty_mqtt/conf/experiment/")]
+    of_grafana = [path for path in (ROOT / "grafana").rglob("*") if path.suffix in (".json", ".yaml", ".ini")]
+    assert {f"monty_mqtt/{path.relative_to(ROOT)}" for path in of_grafana} <= set(names)
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"monty_mqtt", "monty_mqtt_bridge", "monty_mqtt_stack"}
 

@@ -34,7 +34,7 @@ def experiment() -> dashboard.Dashboard:
     return board(
         "experiment",
         "One worker of a run: what it does now, what each learning module believes, and how its episodes ended.",
-        "now-15m",
+        "now-5m",
         [
             variable("run", "Run", 'SHOW TAG VALUES FROM "status" WITH KEY = "run"', "Which run."),
             variable("worker", "Worker", f'SHOW TAG VALUES FROM "status" WITH KEY = "worker" WHERE {_RUN}',

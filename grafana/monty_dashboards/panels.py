@@ -31,6 +31,9 @@ __all__ = [
     "override", "states", "steps",
 ]  # fmt: skip
 
+_POINTS = 500
+"""Intervals over the time range, at most: a query costs InfluxDB by them, and each viewer asks each second."""
+
 EMPTY = dashboard.MatcherConfig("byValue", {"reducer": "allIsNull", "op": "gte", "value": 0})
 """Columns in which nothing is: a wildcard also finds the fields of other runs."""
 
@@ -60,6 +63,7 @@ def gauges(title: str, question: str, query: Query, size: tuple[int, int], **loo
 def over_time(title: str, question: str, queries: Sequence[Query], size: tuple[int, int], **look: Any) -> Any:
     """Return lines over time; `points=True`: points without lines."""
     panel = timeseries.Panel().line_width(1).fill_opacity(0).span_nulls(look.pop("span", True))
+    panel.max_data_points(_POINTS)
     if look.pop("points", False):
         panel.draw_style(common.GraphDrawStyle.POINTS).point_size(5)
     else:
@@ -71,6 +75,7 @@ def over_time(title: str, question: str, queries: Sequence[Query], size: tuple[i
 def states(title: str, question: str, queries: Sequence[Query], size: tuple[int, int], **look: Any) -> Any:
     """Return words over time, a row per series."""
     panel = statetimeline.Panel().show_value(common.VisibilityMode.AUTO).merge_values(look.pop("merge", True))
+    panel.max_data_points(_POINTS)
     panel.row_height(0.85).fill_opacity(90).line_width(0).per_page(look.pop("per_page", 20))
     panel.legend(_legend(shown=False)).tooltip(_tooltip())
     return _described(panel, title, question, queries, size, **look)

@@ -12,7 +12,9 @@ from monty_dashboards.panels import grid, link, number, over_time, override, ste
 __all__ = ["runs"]
 
 _RUN = "${__data.fields.run:percentencode}"
-_SINCE = {"from": "${__data.fields.started.numeric}", "to": "now"}
+_LIVE = {"from": "now-5m", "to": "now"}
+_WHOLE = {"from": "${__data.fields.started.numeric}", "to": "now", "refresh": "1m"}
+"""Of a long run, the whole is too much for each second."""
 
 
 def runs() -> dashboard.Dashboard:
@@ -85,9 +87,10 @@ def _table() -> object:
             ("organize", {"indexByName": {name: at for at, name in enumerate(columns)}}),
         ],
         links=[
-            link("Look into it", url("experiment", **{"var-run": _RUN, "var-worker": "main"}, **_SINCE)),
-            link("Its results", url("results", **{"var-run": _RUN}, **_SINCE)),
-            link("Its workers", url("parallel", **{"var-run": _RUN}, **_SINCE)),
+            link("Watch it", url("experiment", **{"var-run": _RUN, "var-worker": "main"}, **_LIVE)),
+            link("The whole of it", url("experiment", **{"var-run": _RUN, "var-worker": "main"}, **_WHOLE)),
+            link("Its results", url("results", **{"var-run": _RUN}, **_WHOLE)),
+            link("Its workers", url("parallel", **{"var-run": _RUN}, **_WHOLE)),
         ],
     )
     override(panel, "status", mappings=[palette.status_codes()], custom__cellOptions={"type": "color-text"})
