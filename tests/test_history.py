@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import ExitStack
+
 import pytest
 from bridge_fixtures import Dealer
 from history import Chain, bits
@@ -9,9 +12,12 @@ from line_parser import Point, parse
 from stack_process import until
 
 from monty_mqtt import schema, topics
+from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.parts import LearningModuleStep
 from monty_mqtt_bridge.line_protocol import Misfits, key
 from monty_mqtt_bridge.lines import lines_of
 from monty_mqtt_stack.demo_recording import recording_path
+from monty_mqtt_stack.export import rows_of
 from monty_mqtt_stack.influxdb import LOGS
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording_file import Reader
@@ -121,3 +127,104 @@ def test_two_runs_in_the_same_nanosecond_keep_both_points(chain: Chain):
 
     until(lambda: len(stored()) == 2)
     assert stored() == {("one", 0.0, stamp), ("two", 1.0, stamp)}
+
+
+NAMES = ['a,b=c "d"\\ ', "two\nlines", "ünï\t😀", "100%", "%41", "=", "'quoted'", "a.b/c#+", "", " "]
+VALUES = [1, 2.5, True, -0.0, 10**30, "text", None, [1, {"two": 2}], {"a": 1.5}, float("nan"), b"\xff", 2**63]
+
+
+def test_ten_thousand_calls_with_changing_types_and_names_refuse_nothing(chain: Chain):
+    before = chain.count("metric", "value")
+    with ExitStack() as stack:
+        broadcaster = stack.enter_context(ZmqBroadcaster(run="types", zmq_port=chain.zmq_port))
+        others = stack.enter_context(ZmqBroadcaster(run="others", zmq_port=chain.zmq_port, strict=True))
+        for number in range(5_000):
+            name, value = NAMES[number % 10], VALUES[number % 12]
+            broadcaster.publish_metric(name, value, extra=VALUES[number % 11], **{f"key{number % 7}": value})
+            broadcaster.publish_data(name, {f"field{number % 9}": value})
+            if not number % 10:
+                others.publish_metric("steady", float(number))
+        others.publish_metric("steady", 5_000.0)
+        assert broadcaster.flush(30)
+        assert others.flush(30)
+        until(lambda: 5_000.0 in steady(chain))
+    assert steady(chain) == {float(number) for number in range(0, 5_001, 10)}
+    assert chain.count("metric", "value") > before + 501
+    assert chain.telegraf_counts() == {"dropped": 0, "rejected": 0}
+    assert "E! [outputs" not in chain.log("telegraf")
+
+
+def steady(chain):
+    return {one.fields["value"] for one in chain.points("metric") if one.tags["run"] == "others"}
+
+
+def test_any_name_of_an_object_module_or_metric_is_read_back(chain: Chain):
+    names = [name for name in NAMES if name]
+    with ZmqBroadcaster(run='run "x"', zmq_port=chain.zmq_port, strict=True) as broadcaster:
+        evidence = {name: number + 0.1 for number, name in enumerate(names)}
+        modules = {name: LearningModuleStep(evidence=evidence) for name in names}
+        broadcaster.publish(schema.Step, mode="eval", epoch=0, episode=0, step=0, learning_modules=modules)
+        for name in names:
+            broadcaster.publish_metric(name, 1.0)
+        run = broadcaster.run
+        assert broadcaster.flush(30)
+    token = chain.token()
+
+    def rows(measurement):
+        found = rows_of(chain.influxdb.url, token, run, measurement)
+        return [{name: value for name, value in zip(columns, row) if value is not None} for columns, row in found]
+
+    until(lambda: len(rows("metric")) == len(names) and len(rows("evidence")) == len(names))
+    assert {one["name"] for one in rows("metric")} == set(names)
+    for one in rows("evidence"):
+        assert {name: one[name] for name in names} == evidence
+    # As a panel asks: the name that InfluxDB gives is the name that it takes.
+    for series in chain.query("SHOW FIELD KEYS FROM evidence"):
+        for stored, _ in series.rows:
+            quoted = stored.replace("\\", "\\\\").replace('"', '\\"')
+            assert chain.query(f'SELECT "{quoted}" FROM evidence')[0].rows
+    for series in chain.query('SHOW TAG VALUES FROM metric WITH KEY = "name"'):
+        for _, stored in series.rows:
+            quoted = stored.replace("\\", "\\\\").replace("'", "\\'")
+            assert chain.query(f"SELECT value FROM metric WHERE \"name\" = '{quoted}'")[0].rows
+
+
+def test_a_run_of_231_workers_stays_under_2000_series_a_measurement(chain: Chain):
+    with ExitStack() as stack:
+        for number in range(231):
+            worker = f"parallel_eval_episode_{number}"
+            dealer = stack.enter_context(Dealer(chain.zmq_port, "wide", worker))
+            dealer.hello()
+            modules = {f"LM_{one}": LearningModuleStep(evidence={"mug": 1.0}) for one in range(5)}
+            dealer.send(schema.Step, 0, learning_modules=modules)
+            dealer.send(schema.Metric, 1)
+            dealer.acked(2)
+    until(lambda: len(series_of(chain, "metric")) == 231)
+    until(lambda: len(series_of(chain, "evidence")) == 231 * 5)
+    for measurement in (row[0] for one in chain.query("SHOW MEASUREMENTS") for row in one.rows):
+        assert len(series_of(chain, measurement)) < 2_000, measurement
+
+
+def series_of(chain, measurement):
+    found = chain.query(f"SHOW SERIES FROM \"{measurement}\" WHERE run = 'wide'")
+    return [row for one in found for row in one.rows]
+
+
+def test_logs_that_their_bucket_keeps_no_more_are_left_out_and_stop_nothing(chain: Chain):
+    now = time.time_ns()
+    with Dealer(chain.zmq_port, "old") as dealer:
+        dealer.hello()
+        for seq, days in enumerate((60, 31, 1)):
+            dealer.send(schema.Log, seq, level="info", message=f"{days}", time_unix_nanos=now - days * 86_400 * 10**9)
+        dealer.send(schema.Metric, 3, name="after", value=1.0, time_unix_nanos=now)
+        dealer.acked(4)
+    until(lambda: [one for one in chain.points("metric") if one.tags["name"] == "after"])
+    assert [one.fields["message"] for one in chain.points("log", LOGS) if one.tags["run"] == "old"] == ["1"]
+    assert chain.telegraf_counts()["rejected"] == 0
+
+
+def test_telegraf_and_the_broker_are_stored_too(chain: Chain):
+    until(lambda: chain.points("broker") and chain.points("internal_write"))
+    topics_seen = {one.tags["topic"] for one in chain.points("broker")}
+    assert {"$SYS/broker/publish/messages/dropped", "$SYS/broker/clients/connected"} <= topics_seen
+    assert {"metrics_dropped", "metrics_rejected", "buffer_size"} <= set(chain.points("internal_write")[0].fields)

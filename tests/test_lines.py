@@ -181,6 +181,11 @@ def test_evidence_reads_back_whatever_the_objects(evidence):
     assert misfits.count == len(RESERVED & set(evidence))
 
 
+@given(st.text(alphabet=st.characters(blacklist_categories=("Cs",))))
+def test_a_stored_name_is_read_back(name):
+    assert line_protocol.name_of(line_protocol.stored_name(name)) == name
+
+
 @given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=300))
 def test_a_string_reads_back_but_for_control_characters(text):
     line = line_protocol.point({"a": str}, "m", [("a", text)], 5, Misfits())

@@ -28,6 +28,7 @@ _INT64 = 1 << 63
 _RESERVED_KEYS = frozenset({"time", "_field", "_measurement", "_time", ""})
 _SPECIAL = re.compile(r"([,= ])")
 _STRING_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_EMPTY_TAG = "%"
 _ENCODED = re.compile("(?:%[0-9A-F]{2})+")
 _AMBIGUOUS_PERCENT = re.compile("%(?=[0-9A-F]{2})|^%$")
 
@@ -128,7 +129,7 @@ def _line(prefix: str | None, fields: str, time_unix_nanos: int, misfits: Misfit
 
 
 def _tag(value: str) -> str:
-    return _SPECIAL.sub(r"\\\1", stored_name(value)) if value else "%"
+    return _SPECIAL.sub(r"\\\1", stored_name(value)) if value else _EMPTY_TAG
 
 
 def stored_name(name: str) -> str:
@@ -143,7 +144,9 @@ def stored_name(name: str) -> str:
 
 
 def name_of(stored: str) -> str:
-    """Return the name that `stored_name` was made from."""
+    """Return the name that was written so, as a tag's value or a field's key."""
+    if stored == _EMPTY_TAG:
+        return ""
     return _ENCODED.sub(lambda found: bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "replace"), stored)
 
 

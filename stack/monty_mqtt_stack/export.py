@@ -27,6 +27,7 @@ __all__ = ["MEASUREMENTS", "command", "rows_of"]
 MEASUREMENTS = {"steps": "step", "evidence": "evidence", "episodes": "episode", "metrics": "metric"}
 """What can be exported -> its measurement."""
 
+_TAGS = frozenset({"experiment", "learning_module", "mode", "name", "run", "worker"})
 _TOKEN = "influxdb_grafana_token"  # noqa: S105 - the name of its file
 
 
@@ -51,9 +52,13 @@ def rows_of(url: str, token: str, run: str, measurement: str) -> Iterator[tuple[
     quoted = stored_name(run).replace("\\", "\\\\").replace("'", "\\'")
     columns: list[str] = []
     named: list[str] = []
+    tags: list[int] = []
     for found, row in query_rows(url, token, f"SELECT * FROM \"{measurement}\" WHERE run = '{quoted}'"):  # noqa: S608
         if found != columns:
             columns, named = found, ["time_unix_nanos", *map(name_of, found[1:])]
+            tags = [number for number, name in enumerate(found) if name in _TAGS]
+        for number in tags:
+            row[number] = row[number] and name_of(row[number])
         yield named, row
 
 
