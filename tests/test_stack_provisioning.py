@@ -10,11 +10,12 @@ import threading
 import urllib.error
 import urllib.request
 
-from history import Chain, need, write
+import pytest
+from history import Chain, api, need, write
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_stack.influxdb import LOGS, METRICS, query
-from monty_mqtt_stack.provisioning import GRAFANA_TOKEN, TELEGRAF_TOKEN
+from monty_mqtt_stack.influxdb import LOGS, METRICS, InfluxDB, query
+from monty_mqtt_stack.provisioning import GRAFANA_TOKEN, TELEGRAF_TOKEN, provision
 from monty_mqtt_stack.state import StateDir
 
 pytest_plugins = ["history"]
@@ -120,3 +121,38 @@ def test_killed_after_each_call_and_run_again_it_is_complete(tmp_path):
             is_complete(chain.state, chain.influxdb.url, f"org{last}")
             for name in (GRAFANA_TOKEN, TELEGRAF_TOKEN):
                 (chain.state.secrets / name).unlink()
+
+
+def test_one_that_others_set_up_wants_their_token_and_keeps_what_they_have(influxdb, tmp_path):
+    url = influxdb.influxdb.url
+    provision(influxdb.state, InfluxDB(url, "theirs"))
+    ours, org = StateDir(tmp_path / "ours"), "ours"
+    with pytest.raises(ServiceError, match=r"does not take the token in .*influxdb_admin_token: put one of its own"):
+        provision(ours, InfluxDB(url, org))
+    theirs = {name: (influxdb.state.secrets / name).read_text() for name in (GRAFANA_TOKEN, TELEGRAF_TOKEN)}
+    ours.write_private(
+        ours.secrets / "influxdb_admin_token", (influxdb.state.secrets / "influxdb_admin_token").read_bytes()
+    )
+    provision(ours, InfluxDB(url, org))
+    is_complete(ours, url, org)
+    assert write(url, theirs[TELEGRAF_TOKEN], METRICS, POINT, "theirs") == 204
+    assert shown(url, theirs[GRAFANA_TOKEN], METRICS)
+
+
+def test_a_token_that_is_not_taken_and_a_bucket_that_is_gone_are_made_again(influxdb):
+    state, named = influxdb.state, InfluxDB(influxdb.influxdb.url, "mended")
+    provision(influxdb.state, named)
+    (state.secrets / TELEGRAF_TOKEN).write_text("wrong")
+    provision(state, named)
+    is_complete(state, named.url, named.org)
+    orgs = api(influxdb, "GET", f"orgs?org={named.org}")["orgs"]
+    for one in api(influxdb, "GET", f"buckets?orgID={orgs[0]['id']}")["buckets"]:
+        if one["name"] in (METRICS, LOGS):
+            api(influxdb, "DELETE", f"buckets/{one['id']}")
+    provision(state, named)
+    is_complete(state, named.url, named.org)
+
+
+def test_one_that_does_not_answer_is_named(tmp_path):
+    with pytest.raises(ServiceError, match=r"no InfluxDB answers at http://127\.0\.0\.1:9"):
+        provision(StateDir(tmp_path), InfluxDB("http://127.0.0.1:9"))
