@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import pickle
+from itertools import chain
 from multiprocessing.pool import Pool
 from multiprocessing.reduction import ForkingPickler
 from queue import SimpleQueue
@@ -79,12 +80,13 @@ class EndablePool(Pool):
         size = chunksize or -(-len(iterable) // (_BATCHES_A_PROCESS * self._at_once)) or 1
         batches = [iterable[start : start + size] for start in range(0, len(iterable), size)]
         results = self._results(func, batches)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        if sum(map(len, results)) < len(iterable):
-            iterable[:] = [one for batch, result in zip(batches, results) for one in batch[: len(result)]]
-        return [value for result in results for value in result]
+        failed = [result for result in results if isinstance(result, BaseException)]
+        if failed:
+            raise failed[0]
+        returned = list(chain.from_iterable(results))
+        if len(returned) < len(iterable):
+            iterable[:] = chain.from_iterable(batch[: len(result)] for batch, result in zip(batches, results))
+        return returned
 
     def _results(self, func: Callable[[Any], Any], batches: Sequence[Any]) -> List[Any]:
         """Return for each batch what its calls returned, as far as they were begun, or an exception."""

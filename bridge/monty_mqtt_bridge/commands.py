@@ -147,11 +147,9 @@ class Commands:
         life = self._lives.get((run, worker))
         if life is None:
             return f"run {run!r} has no worker {worker!r}; it has {', '.join(workers[:10])}"
-        if not life.live:
-            return f"worker {worker!r} is {life.word}"
         if worker == _PARENT and any(name.startswith(_PARALLEL) for name in workers):
             return f"worker {worker!r} only oversees the others: name one of them, or {topics.ALL_WORKERS!r}"
-        return "" if life.gone_at is None else f"worker {worker!r} is not connected"
+        return _why_not_now(worker, life)
 
     def _pass_on(self, name: _Id, command: schema.Command, now_unix_nanos: int) -> Decision:
         run, worker, _ = name
@@ -224,6 +222,12 @@ def _read(payload: bytes) -> tuple[schema.Command | None, str]:
     if len(command.id) > _LONGEST_ID:
         return None, f"its id has {len(command.id)} characters; at most {_LONGEST_ID} are allowed"
     return (command, "") if command.id else (None, "it has no id")
+
+
+def _why_not_now(worker: str, life: Life) -> str:
+    if not life.live:
+        return f"worker {worker!r} is {life.word}"
+    return "" if life.gone_at is None else f"worker {worker!r} is not connected"
 
 
 def _why_not(command: schema.Command, now_unix_nanos: int, *, retained: bool) -> str:

@@ -55,12 +55,9 @@ def make_display() -> Display:
 
 def overview(workers: List[Worker]) -> List[Tuple[str, str]]:
     """Return what is worth a line each: of every worker, or of a parallel run as a whole and each worker in one."""
-    parent = next((worker for worker in workers if worker.is_parent), None)
-    if parent is not None:
-        others = [worker for worker in workers if worker is not parent]
-        more = len(others) - _MOST_WORKERS
-        shown = [(worker.worker, _in_short(worker)) for worker in others[:_MOST_WORKERS]]
-        return [*describe(parent), *shown, *([("…", f"and {more} more workers")] if more > 0 else [])]
+    parents = [worker for worker in workers if worker.is_parent]
+    if parents:
+        return describe(parents[0]) + _each_in_short([worker for worker in workers if worker not in parents])
     rows = []
     for worker in workers:
         rows += [("worker", worker.worker)] if len(workers) > 1 else []
@@ -106,6 +103,12 @@ def _state(worker: Worker) -> str:
     if status is None:
         return worker.word
     return ", ".join(filter(None, [worker.word, "stalled" if status.stalled else "", status.reason]))
+
+
+def _each_in_short(workers: List[Worker]) -> List[Tuple[str, str]]:
+    rows = [(worker.worker, _in_short(worker)) for worker in workers[:_MOST_WORKERS]]
+    more = len(workers) - len(rows)
+    return [*rows, ("…", f"and {more} more workers")] if more else rows
 
 
 def _in_short(worker: Worker) -> str:

@@ -19,17 +19,21 @@ def summary(workers: List[Worker]) -> List[str]:
     if not workers:
         return ["nothing was published"]
     counts = {name: sum(getattr(worker, name) for worker in workers) for name in ("sent", "lost", "dropped")}
-    overseen = {worker.run for worker in workers if worker.is_parent}
-    runs = dict.fromkeys(
-        f"{worker.run} ({_ended(worker)})" for worker in workers if worker.is_parent or worker.run not in overseen
-    )
     lines = [
-        *(f"{'' if at else 'runs':<10} {run}" for at, run in enumerate(runs)),
+        *_runs(workers),
         *_episodes([worker for worker in workers if not worker.is_parent]),
         f"messages   {', '.join(f'{count} {name}' for name, count in counts.items())}",
         *_cost(workers),
     ]
     return lines + [line for worker in workers for line in _errors(worker)]
+
+
+def _runs(workers: List[Worker]) -> List[str]:
+    """Return a line for each run; what a parallel run came to, its parent says."""
+    overseen = {worker.run for worker in workers if worker.is_parent}
+    speaking = [worker for worker in workers if worker.is_parent or worker.run not in overseen]
+    runs = dict.fromkeys(f"{worker.run} ({_ended(worker)})" for worker in speaking)
+    return [f"{'' if at else 'runs':<10} {run}" for at, run in enumerate(runs)]
 
 
 def _ended(worker: Worker) -> str:
