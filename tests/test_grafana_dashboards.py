@@ -150,6 +150,14 @@ def test_every_word_has_a_colour_of_its_own():
         assert len({one["color"] for one in options.values()}) == len(schema.STATUS_CODES)
 
 
+def test_the_colours_are_those_that_colour_blind_eyes_tell_apart():
+    okabe_ito = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
+    colours = {one["color"] for mapping in all_mappings() for one in mapping["options"].values()}
+    greys = {colour for colour in colours if re.fullmatch(r"#(..)\1\1|transparent", colour)}
+    assert colours - greys <= okabe_ito
+    assert len(colours - greys) == 7
+
+
 def all_mappings():
     for name in DASHBOARDS:
         for panel in panels(name):

@@ -25,8 +25,8 @@ This page is written by `grafana/build.py` from the dashboards, and a test fails
   (accuracy, rates, the estimated end, the cells of the confusion matrix) the bridge has computed, once.
 - **Names** (runs, workers, modules, metrics) reach a query only as `=~ /^${name:regex}$/`, which escapes whatever they
   are. In tags and field names InfluxDB has backslashes and control characters percent-encoded, and so are they shown.
-- **Colours** of statuses and outcomes are Okabe and Ito's, which colour-blind eyes tell apart; the words are Monty's
-  own.
+- **Colours** of statuses and outcomes are Okabe and Ito's and greys, which colour-blind eyes tell apart; the words are
+  Monty's own.
 - **Versions**: made for Grafana 13.2, in the classic format that 11 and 12 load too. Each dashboard is valid by a JSON
   Schema made from Grafana's own published types, and each query is run on a real InfluxDB after the recorded demo. No
   Grafana was at hand where this was written: how it looks was not seen.

@@ -43,6 +43,7 @@ def number(title: str, question: str, query: Query, size: tuple[int, int] = (4, 
     panel = stat.Panel().reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
     panel.color_mode(common.BigValueColorMode.VALUE).graph_mode(common.BigValueGraphMode.NONE)
     panel.no_value(look.pop("none", "-"))
+    look.setdefault("colour", "thresholds")
     return _described(panel, title, question, [query], size, **look)
 
 
@@ -83,6 +84,7 @@ def states(title: str, question: str, queries: Sequence[Query], size: tuple[int,
 
 def grid(title: str, question: str, queries: Sequence[Query], size: tuple[int, int], **look: Any) -> Any:
     """Return a table; `sort`: name of the column by which it is sorted, descending."""
+    look.setdefault("colour", "thresholds")
     panel = table.Panel().show_header(show_header=True).filterable(filterable=True)
     panel.cell_options(common.TableAutoCellOptions())
     options = panel.build().options

@@ -109,7 +109,9 @@ def _stragglers() -> object:
         links=[_LOOK],
         transformations=[_DROP_TIME],
     )
-    override(panel, "running for", unit="s", decimals=0, custom__cellOptions={"type": "gauge", "mode": "basic"})
+    fixed = {"mode": "fixed", "fixedColor": palette.STATUSES["running"]}
+    gauge = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+    override(panel, "running for", unit="s", decimals=0, custom__cellOptions=gauge, color=fixed)
     override(panel, "since step", unit="s", decimals=1)
     return panel
 

@@ -95,7 +95,8 @@ def _table() -> object:
     )
     override(panel, "status", mappings=[palette.status_codes()], custom__cellOptions={"type": "color-text"})
     gauge = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
-    override(panel, "progress", unit="percentunit", min=0, max=1, custom__cellOptions=gauge)
+    fixed = {"mode": "fixed", "fixedColor": palette.STATUSES["running"]}
+    override(panel, "progress", unit="percentunit", min=0, max=1, custom__cellOptions=gauge, color=fixed)
     override(panel, "accuracy", unit="percentunit", decimals=1)
     override(panel, "per hour", decimals=1)
     override(panel, "left", unit="s")
