@@ -30,12 +30,12 @@ def test_everything_at_once_reaches_a_subscriber(bridge, subscriber):
 
 
 @pytest.mark.timeout(60)
-def test_a_bridge_that_is_restarted_twice_in_the_middle(broker, subscriber):
-    over = threading.Event()
+def test_a_bridge_that_is_restarted_twice_in_the_middle(broker, subscriber, tmp_path):
+    over, journal = threading.Event(), str(tmp_path / "journal")
     port, published = 0, 0
     broadcaster = None
     for _ in range(3):
-        with Bridge(config_for(broker, bridge_id="again", zmq_port=port)) as bridge:
+        with Bridge(config_for(broker, bridge_id="again", zmq_port=port, journal=journal)) as bridge:
             port = bridge.zmq_port
             broadcaster = broadcaster or ZmqBroadcaster(run="restarts", zmq_port=port, strict=True)
             for _ in range(300):
@@ -45,9 +45,12 @@ def test_a_bridge_that_is_restarted_twice_in_the_middle(broker, subscriber):
         for _ in range(100):
             broadcaster.publish_metric("number", published)
             published += 1
-    with Bridge(config_for(broker, bridge_id="again", zmq_port=port)):
+    with Bridge(config_for(broker, bridge_id="again", zmq_port=port, journal=journal)):
         assert broadcaster.flush(20)
         broadcaster.close()
-        values = {message.value for message in subscriber.messages(schema.Metric) if message.run == "restarts"}
-        assert values == set(range(published))
+        subscriber.wait_for(lambda _: values_of(subscriber, "restarts") == set(range(published)), 20)
     assert broadcaster.counts.dropped == 0
+
+
+def values_of(subscriber, run):
+    return {message.value for message in subscriber.messages(schema.Metric) if message.run == run}

@@ -37,7 +37,7 @@ def content(path):
 
 
 def experiment_of(run_id):
-    return run_id.rpartition("-20")[0]
+    return run_id.rsplit("-", 2)[0]
 
 
 def outcomes(said):
