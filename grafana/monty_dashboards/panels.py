@@ -31,7 +31,7 @@ __all__ = [
     "override", "states", "steps",
 ]  # fmt: skip
 
-_POINTS = 500
+_POINTS = 200
 """Intervals over the time range, at most: a query costs InfluxDB by them, and each viewer asks each second."""
 
 EMPTY = dashboard.MatcherConfig("byValue", {"reducer": "allIsNull", "op": "gte", "value": 0})
