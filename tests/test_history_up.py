@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import urllib.request
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -87,6 +89,35 @@ def test_it_keeps_points_mends_what_is_refused_and_stops_in_order(up, state):
     up.signal(signal.SIGINT)
     assert up.wait(60) == 0
     assert processes_of(state.path) == []
+
+
+@pytest.fixture
+def small_disk(state):
+    """A disk of 64 MiB, for InfluxDB."""
+    need("telegraf", "influxd")
+    disk = state.path / "influxdb"
+    disk.mkdir(parents=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"not run: no right to mount a small disk here ({done.stderr.strip()})")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_full_disk_is_told_and_loses_nothing(small_disk, up, state):
+    with ZmqBroadcaster(run="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
+        publish(broadcaster, range(100))
+        until(lambda: len(stored(state)) == 100)
+        ballast = small_disk / "ballast"
+        with ballast.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(1 << 12))
+        publish(broadcaster, range(100, 10_000))
+        assert broadcaster.flush(60)
+        up.wait_for("no space left on device", 60)
+        ballast.unlink()
+        until(lambda: len(stored(state)) == 10_000, 90)
 
 
 def test_what_is_absent_is_named_in_one_line_each(state, tmp_path):

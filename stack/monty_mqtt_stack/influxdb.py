@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import ports, programs
 from monty_mqtt_stack.launch import Launch
+from monty_mqtt_stack.log_watch import LogWatch
 from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.state import StateDir
 
@@ -29,6 +30,8 @@ METRICS = "monty"
 LOGS = "monty_logs"
 """The bucket of the logs, kept for 30 days."""
 
+_STUCK = r"(?:opening shard previously failed with: |error=)(.*no space left on device)"
+"""A shard that could not be opened is not tried again until influxd starts anew."""
 _HEALTH_SECS = 1.0
 _QUERY_SECS = 60.0
 _CHUNK_ROWS = 10_000
@@ -83,6 +86,7 @@ def influxdb_launch(state: StateDir, host: str, port: int) -> Launch:
         url=url,
         log_file=state.log_file("influxd"),
         is_ready=partial(_is_ready, url, port),
+        trouble=LogWatch(_STUCK, "cannot write its data"),
         ready_secs=60.0,  # after a kill it reads its log of writes first
         stop_secs=20.0,
     )

@@ -5,7 +5,6 @@ Place in the flow: `services` starts it after InfluxDB; conf/telegraf/telegraf.c
 
 from __future__ import annotations
 
-import re
 import urllib.error
 import urllib.request
 from functools import partial
@@ -15,13 +14,16 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import ports, programs, provisioning, secrets
 from monty_mqtt_stack.influxdb import InfluxDB
 from monty_mqtt_stack.launch import Launch
+from monty_mqtt_stack.log_watch import LogWatch
 from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.state import Endpoint, StateDir
 
-__all__ = ["Refusals", "telegraf_launch"]
+__all__ = ["telegraf_launch"]
 
 _HEALTH_SECS = 1.0
-_REFUSED = re.compile(r"E! \[outputs\.influxdb_v2[^]]*\] (.*\b4\d\d [A-Z][a-z].*)")
+_REFUSED = r"E! \[outputs\.influxdb_v2[^]]*\] (.*\b4\d\d [A-Z][a-z].*)"
+"""What was refused is not acknowledged, and the broker gives it again only to a Telegraf that starts anew; a start also
+mends what was deleted, and a token that is not taken."""
 
 
 def telegraf_launch(state: StateDir, host: str, port: int, mqtt: Endpoint, influxdb: InfluxDB) -> Launch:
@@ -55,32 +57,9 @@ def telegraf_launch(state: StateDir, host: str, port: int, mqtt: Endpoint, influ
         log_file=state.log_file("telegraf"),
         prepare=partial(provisioning.provision, state, influxdb),
         is_ready=partial(_is_ready, url, port),
-        trouble=Refusals(),
+        trouble=LogWatch(_REFUSED, "InfluxDB refuses points"),
         stop_secs=10.0,
     )
-
-
-class Refusals:
-    """Reads in Telegraf's log what InfluxDB refuses it.
-
-    What was refused is not acknowledged, and the broker gives it again only to a Telegraf that starts anew; a start
-    also mends what was deleted, and a token that is not taken.
-    """
-
-    def __init__(self) -> None:
-        self._pid = 0
-        self._position = 0
-
-    def __call__(self, child: Child) -> str | None:
-        """Return what was refused since the last look, None if nothing was."""
-        if child.pid != self._pid:
-            self._pid, self._position = child.pid, child.log_start
-        with child.log_file.open("rb") as log:
-            log.seek(self._position)
-            written = log.read()
-        self._position += len(written)
-        refused = _REFUSED.findall(written.decode("utf-8", "replace"))
-        return f"InfluxDB refuses points: {refused[-1]}" if refused else None
 
 
 def _is_ready(url: str, port: int, child: Child) -> bool:
