@@ -97,6 +97,7 @@ class LiveViewMixin:
             except AbortRequested:
                 self._live.leave_out()
         if self._live.is_ending and self._streams():
+            self._live.leave_out()  # there is always another
             raise KeyboardInterrupt
 
     def post_episode(self, steps: int) -> None:

@@ -19,6 +19,7 @@ from monty_mqtt.about import outcome
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.commands import Commands, Place
 from monty_mqtt.config import LiveViewConfig
+from monty_mqtt.guard import Guard
 from monty_mqtt.identity import identify
 from monty_mqtt.pool import Spawning
 from monty_mqtt.progress import Position, ProgressTracker
@@ -83,6 +84,7 @@ class ParallelParent:
     def __init__(self) -> None:
         self._broadcaster: Optional[ZmqBroadcaster] = None
         self._flush_secs = 0.0
+        self._guard = Guard()
         self._over = threading.Event()
         self._thread: Optional[threading.Thread] = None
 
@@ -101,13 +103,44 @@ class ParallelParent:
     def begin(self, composed: Any, environ: Mapping[str, str]) -> None:
         """Publish Info and Status of the run that Hydra composed, and make Monty's pool one that can end early.
 
+        What else fails here is counted, not raised: the run goes on without a parent.
+
         Raises:
             ConfigError: A setting of the monitor is wrong.
         """
-        experiment = composed.experiment
-        config = LiveViewConfig.of(experiment.config, environ)
-        if not config.enable_liveview:
+        config = LiveViewConfig.of(composed.experiment.config, environ)
+        if config.enable_liveview:
+            self._guard = Guard(strict=config.strict)
+            with self._guard:
+                self._begin(composed, config)
+
+    def end(self, error: Optional[BaseException]) -> None:
+        """Publish how the run ended, and hand over what is left. May be called twice.
+
+        Args:
+            error: What left Monty's runner; None where it returned.
+        """
+        if self._thread is None or self._over.is_set():
             return
+        self._over.set()
+        self._thread.join()
+        atexit.unregister(self._end_with_process)
+        with self._guard:
+            self._count()
+            self._tally.remove()
+        os.environ.pop(TALLY, None)
+        import_module(_RUNNER).mp = import_module("multiprocessing")  # type: ignore[attr-defined]
+        assert self._broadcaster is not None  # noqa: S101 - begin() starts the thread
+        fields: Dict[str, Any] = outcome(error)
+        if self.cut_short is not None:
+            fields = {"status": "aborted", "reason": self.cut_short}
+        elif isinstance(error, KeyboardInterrupt):
+            fields = {"status": "aborted", "reason": "Ctrl+C"}
+        self._broadcaster.publish(Status, **fields)
+        self._broadcaster.close(fields["status"], self._flush_secs)
+
+    def _begin(self, composed: Any, config: LiveViewConfig) -> None:
+        experiment = composed.experiment
         now = import_module("datetime").datetime.now().astimezone()
         run_name = str(experiment.config.logging.run_name or "")
         run, _ = identify(config, run_name, now, "")
@@ -137,43 +170,20 @@ class ParallelParent:
         self._thread.start()
         atexit.register(self._end_with_process)
 
-    def end(self, error: Optional[BaseException]) -> None:
-        """Publish how the run ended, and hand over what is left. May be called twice.
-
-        Args:
-            error: What left Monty's runner; None where it returned.
-        """
-        if self._thread is None or self._over.is_set():
-            return
-        self._over.set()
-        self._thread.join()
-        atexit.unregister(self._end_with_process)
-        self._count()
-        self._tally.remove()
-        os.environ.pop(TALLY, None)
-        import_module(_RUNNER).mp = import_module("multiprocessing")  # type: ignore[attr-defined]
-        assert self._broadcaster is not None  # noqa: S101 - begin() starts the thread
-        fields: Dict[str, Any] = outcome(error)
-        if self.cut_short is not None:
-            fields = {"status": "aborted", "reason": self.cut_short}
-        elif isinstance(error, KeyboardInterrupt):
-            fields = {"status": "aborted", "reason": "Ctrl+C"}
-        self._broadcaster.publish(Status, **fields)
-        self._broadcaster.close(fields["status"], self._flush_secs)
-
     def _end_with_process(self) -> None:
         self.end(getattr(sys, "last_value", None))
 
     def _watch(self) -> None:
         commands, looked_at = self._commands, time.perf_counter()
-        while not self._over.wait(0.0 if commands.paused else _LOOK_SECS):
-            if commands.paused:
-                commands.listen(_HERE)
-            else:
-                commands.take(_HERE)
-            if commands.is_ending:
-                self._tally.close()
-            self._count()
+        while not self._over.wait(_LOOK_SECS):
+            with self._guard:
+                if commands.paused:
+                    commands.listen(_HERE)
+                else:
+                    commands.take(_HERE)
+                if commands.is_ending:
+                    self._tally.close()
+                self._count()
             now = time.perf_counter()
             if commands.paused:
                 self._progress.paused(now - looked_at)

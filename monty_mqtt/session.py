@@ -110,7 +110,7 @@ class Session:
         return not self.is_ending
 
     def leave_out(self) -> None:
-        """Note that an episode was cut off, or ended before it began."""
+        """Note that an episode was cut off, or that one more would have begun."""
         self._left_out = True
 
     def episode_finished(self, experiment: Any, steps: int) -> None:

@@ -182,6 +182,16 @@ def test_disabled_monitor_has_no_parent():
     assert parent.cut_short is None
 
 
+def test_run_whose_episodes_cannot_be_counted_goes_on_without_a_parent(router, caplog):
+    config = composed("eval", router.port)
+    config.experiment.config.liveview.strict = False
+    del config.experiment.config.eval_env_interface_args
+    with parent_of(config) as parent:
+        assert "MONTY_MQTT_TALLY" not in os.environ
+    assert parent.cut_short is None
+    assert "the experiment goes on" in caplog.text
+
+
 def test_callback_gives_a_parent_to_montys_parallel_runner_alone(router, monkeypatch):
     monkeypatch.setattr(ParallelCallback, "parent", None)
     callback = ParallelCallback()
