@@ -41,6 +41,10 @@ This page is written by `grafana/build.py` from the dashboards, and a test fails
 | `grafana/provisioning/alerting/rules.json` | the alert rules | |
 | `grafana/provisioning/alerting/contact_points.yaml` | who is told: fill it in | |
 
+From 13.2 on the InfluxDB data source is a plugin that comes with Grafana, in `data/plugins-bundled` below its own files
+(Debian's and RPM's packages: `/var/lib/grafana/plugins-bundled`). Where that folder is missing or hidden by a mount,
+Grafana fetches the plugin from the internet, and without internet every panel says that the data source was not found.
+
 In Grafana's container `GF_MONTY_INFLUXDB_TOKEN__FILE` names a file with the token instead. The token can only read.
 
 ## To add a panel or change one

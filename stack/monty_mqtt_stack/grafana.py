@@ -20,6 +20,7 @@ from monty_mqtt_stack.state import StateDir
 __all__ = ["grafana_launch"]
 
 _HEALTH_SECS = 1.0
+_PACKAGED_PLUGINS = Path("/var/lib/grafana/plugins-bundled")
 
 
 def grafana_launch(state: StateDir, host: str, port: int, influxdb: InfluxDB) -> Launch:
@@ -38,14 +39,16 @@ def grafana_launch(state: StateDir, host: str, port: int, influxdb: InfluxDB) ->
     )
     provisioning.provision(state, influxdb)  # for its token
     token = _Token(state.secrets / provisioning.GRAFANA_TOKEN)
+    own_files = _home_of(Path(program.path))
     return Launch(
         name="grafana",
         program="grafana",
         argv=(
-            *(program.path, "server", "--homepath", _home_of(Path(program.path))),
+            *(program.path, "server", "--homepath", own_files),
             *("--config", str(shipped / "grafana.ini")),
         ),
         environment=lambda: {
+            **_bundled_plugins(Path(own_files), _PACKAGED_PLUGINS),
             "GF_AUTH_ANONYMOUS_ENABLED": "true",
             "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
             "GF_LOG_MODE": "console",
@@ -91,6 +94,16 @@ def _home_of(program: Path) -> str:
     beside = program.resolve().parent.parent
     places = (beside, beside / "share" / "grafana", Path("/usr/share/grafana"))
     return str(next((one for one in places if (one / "conf" / "defaults.ini").exists()), beside))
+
+
+def _bundled_plugins(own_files: Path, packaged: Path) -> dict[str, str]:
+    """Return where the plugins are that come with Grafana, InfluxDB's data source among them since 13.2.
+
+    A package keeps them apart from Grafana's own files, and has told that to its systemd unit alone.
+    """
+    if (own_files / "data" / "plugins-bundled").is_dir() or not packaged.is_dir():
+        return {}
+    return {"GF_PATHS_BUNDLED_PLUGINS": str(packaged)}
 
 
 def _is_ready(url: str, port: int, child: Child) -> bool:
