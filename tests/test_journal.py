@@ -92,6 +92,14 @@ def test_reading_is_bounded_by_bytes(path):
         assert filled.ids() == list(range(1, 101))
 
 
+def test_what_is_large_does_not_wait_in_memory(path):
+    with Filled(path) as filled:
+        for _ in range(30):
+            filled.journal.append(filled.worker, "frame", bytes(1_000_000))
+            assert sum(row.size for row in filled.journal.pending) <= 9_000_000
+        assert filled.journal.rows >= 24
+
+
 def test_numbers_are_never_given_twice_also_if_all_rows_are_gone(path):
     with Filled(path) as filled:
         filled.add(5)

@@ -24,6 +24,7 @@ __all__ = ["Journal"]
 
 _READ_ROWS = 256
 _READ_BYTES = 4 << 20
+_MOST_PENDING_BYTES = 8 << 20
 _REMOVED_ROWS = 2000
 
 _PUT_ROW = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -84,6 +85,7 @@ class Journal:
         self.last = self.committed = max(last or 0, self.fed)
         self.first = first or self.last + 1
         self.pending: deque[Row] = deque()
+        self._pending_bytes = 0
         self._retained: dict[str, Kept] = {}
         self._kept: dict[str, bytes] = {}
         self._fed_written = self.fed
@@ -97,12 +99,15 @@ class Journal:
         buffers: Sequence[bytes] = (),
         message: schema.Message | None = None,
     ) -> Row:
-        """Take an event; it is safe after the next `commit`."""
+        """Take an event; it is safe after the next `commit`, which large ones do not wait for."""
         self.last += 1
         row = Row(self.last, worker, kind, payload, buffers, self._wall(), worker.restoring, message)
         worker.last_row, worker.heard_unix_nanos = row.id, row.received_unix_nanos
         self.workers.changed.add(worker)
         self.pending.append(row)
+        self._pending_bytes += row.size
+        if self._pending_bytes > _MOST_PENDING_BYTES:
+            self.commit()
         return row
 
     def retain(self, kept: Kept) -> None:
@@ -226,6 +231,7 @@ class Journal:
             self.first = min(self._remove_through, self.first + _REMOVED_ROWS) + 1
         self.committed, self._fed_written = self.last, self.fed
         self.pending.clear()
+        self._pending_bytes = 0
         self.workers.changed.clear()
         self._retained.clear()
         self._kept.clear()
