@@ -1,6 +1,6 @@
 """Run the benchmarks, print one table, write benchmarks/results/latest.json.
 
-usage: python -m benchmarks [publish] [hook] [bridge] [outage] [dashboards] [--quick]
+usage: python -m benchmarks [publish] [hook] [bridge] [outage] [history] [dashboards] [--quick]
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path("benchmarks", "results", "latest.json")
-BENCHMARKS = ("publish", "hook", "bridge", "outage", "dashboards")
+BENCHMARKS = ("publish", "hook", "bridge", "outage", "history", "dashboards")
 
 
 def main(arguments: list[str]) -> int:

@@ -1,0 +1,209 @@
+"""What the chain to InfluxDB carries, how soon a point can be asked for, and what running it costs.
+
+usage: python -m benchmarks history
+
+`monty-mqtt up` starts all parts as in use. Points a second: an experiment publishes steps of five learning modules (11
+points each, and as much again in JSON), and a bare paho loop (QoS 1, in-flight window 100) the same points in the same
+batches, in turns, at the same broker; time runs from the first call to the last point that a query finds. Latency:
+metrics at an even rate, while a query asks for the newest again and again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import paho.mqtt.client as mqtt
+import psutil
+from paho.mqtt.enums import CallbackAPIVersion
+
+from benchmarks.bridge import example_step, row
+from monty_mqtt import ZmqBroadcaster, schema
+from monty_mqtt_bridge.batches import Batches
+from monty_mqtt_bridge.line_protocol import Misfits
+from monty_mqtt_bridge.lines import lines_of
+from monty_mqtt_stack import programs
+from monty_mqtt_stack.influxdb import query
+from monty_mqtt_stack.state import FarSide, StateDir
+
+__all__ = ["rows"]
+
+Row = Dict[str, Any]
+MODULES = 5
+WINDOW = 100
+PER_SEC = 1000
+PATIENCE_SECS = 180.0
+LEAST_OF_PAHO = 0.9
+MOST_P50_MILLIS, MOST_P95_MILLIS = 200.0, 350.0
+
+
+class Chain:
+    """A running `monty-mqtt up`, and what InfluxDB says."""
+
+    def __init__(self, state: StateDir, far_side: FarSide) -> None:
+        self.state = state
+        self.services = far_side.services
+        self._token = (state.secrets / "influxdb_grafana_token").read_text()
+
+    def number(self, influxql: str) -> float:
+        """Return the one number that is asked for, -1 if there is none."""
+        found = query(self.services["influxdb"].url, self._token, influxql)
+        return float(found[0].rows[0][1]) if found else -1.0
+
+    def wait_for(self, influxql: str, number: float) -> None:
+        """Return when it is so many.
+
+        Raises:
+            TimeoutError: It is not within three minutes.
+        """
+        deadline = time.monotonic() + PATIENCE_SECS
+        while self.number(influxql) < number:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.number(influxql):.0f} of {number:.0f}: {influxql}")
+            time.sleep(0.02)
+
+
+def rows(*, quick: bool = False) -> List[Row]:
+    """Return the figures of history; none where Telegraf or influxd is not installed."""
+    missing = [name for name in ("telegraf", "influxd") if programs.find(name).path is None]
+    if missing:
+        print(f"not measured: {', '.join(missing)} not installed; `make services` builds them")
+        return []
+    with tempfile.TemporaryDirectory() as where:
+        state, began = StateDir(Path(where)), time.monotonic()
+        with up(state) as chain:
+            ready_secs = time.monotonic() - began
+            figures = [
+                row("`up` with history: ready after", ready_secs, "s", "", met=None),
+                *throughput(chain, rounds=1 if quick else 3, steps=1000 if quick else 10_000),
+                *latency(chain, secs=3 if quick else 20),
+            ]
+            return figures + [
+                row(
+                    f"memory of {name} afterwards",
+                    psutil.Process(one.pid).memory_info().rss / 2**20,
+                    "MiB",
+                    "",
+                    met=None,
+                )
+                for name, one in chain.services.items()
+            ]
+
+
+@contextlib.contextmanager
+def up(state: StateDir) -> Iterator[Chain]:
+    """Run `monty-mqtt up`."""
+    words = ("up", "--state-dir", str(state.path), "--mqtt-port", "0", "--zmq-port", "0", "--without", "grafana")
+    command = [sys.executable, "-m", "monty_mqtt.cli", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            told = []
+            for line in process.stdout:
+                told.append(line)
+                if "Ctrl+C stops everything" in line:
+                    break
+            far_side = state.read_far_side()
+            assert far_side is not None, told
+            yield Chain(state, far_side)
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def throughput(chain: Chain, rounds: int, steps: int) -> List[Row]:
+    """Points a second, hook to InfluxDB, and beside it the same batches by paho."""
+    ours, theirs = [], []
+    for number in range(rounds):
+        by_paho = partial(publish_by_paho, chain, payloads=batches(f"paho{number}", steps))
+        ours.append(timed(chain, f"hook{number}", steps, lambda run: publish(chain, run, steps)))
+        theirs.append(timed(chain, f"paho{number}", steps, by_paho))
+    hook, paho = statistics.median(ours), statistics.median(theirs)
+    return [
+        row("points stored, hook to InfluxDB", hook, "points/s", "", met=None),
+        row("the same batches by a bare paho loop", paho, "points/s", "", met=None),
+        row("of the bare paho loop", hook / paho, "x", f">= {LEAST_OF_PAHO}", met=hook / paho >= LEAST_OF_PAHO),
+    ]
+
+
+def timed(chain: Chain, run: str, steps: int, publish_run: Callable[[str], None]) -> float:
+    """Return how many points a second were stored."""
+    began = time.monotonic()
+    publish_run(run)
+    chain.wait_for(f"SELECT count(margin) FROM step WHERE run = '{run}'", steps * MODULES)
+    chain.wait_for(f"SELECT count(object_9) FROM evidence WHERE run = '{run}'", steps * MODULES)
+    return steps * (1 + 2 * MODULES) / (time.monotonic() - began)
+
+
+def publish(chain: Chain, run: str, steps: int) -> None:
+    """Publish as an experiment does."""
+    with ZmqBroadcaster(run=run, zmq_port=chain.services["bridge"].port) as broadcaster:
+        for number in range(steps):
+            broadcaster.publish(schema.Step, **example_step(number, MODULES))
+        broadcaster.flush(PATIENCE_SECS)
+
+
+def batches(run: str, steps: int) -> List[bytes]:
+    """Return what the bridge makes of the same steps."""
+    gathered, stamp, found = Batches(), time.time_ns(), []
+    for number in range(steps):
+        fields = example_step(number, MODULES)
+        step = schema.Step(run=run, worker="main", seq=number, time_unix_nanos=stamp + number, **fields)
+        found += gathered.add(run, lines_of(step, None, Misfits()), None, 0.0)
+    return [one.outgoing.payload for one in found + gathered.flush()]
+
+
+def publish_by_paho(chain: Chain, run: str, payloads: List[bytes]) -> None:
+    """Publish ready-made batches."""
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="bare")
+    client.username_pw_set("bridge", chain.state.password_file("bridge").read_text().strip())
+    client.max_inflight_messages_set(WINDOW)
+    client.connect(chain.services["broker"].host, chain.services["broker"].port)
+    client.loop_start()
+    sent = [client.publish(f"monty/influx/v1/{run}", payload, qos=1) for payload in payloads]
+    sent[-1].wait_for_publish(PATIENCE_SECS)
+    client.disconnect()
+    client.loop_stop()
+
+
+def latency(chain: Chain, secs: float) -> List[Row]:
+    """From the call to the first query that finds the point."""
+    published: List[float] = []
+    over = threading.Event()
+    seen: List[float] = []
+
+    def ask() -> None:
+        while not over.is_set() or len(seen) < len(published):
+            newest = int(chain.number("SELECT max(value) FROM metric WHERE run = 'latency' AND time > now() - 10s"))
+            now = time.monotonic()
+            seen.extend([now] * (newest + 1 - len(seen)))
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    with ZmqBroadcaster(run="latency", zmq_port=chain.services["bridge"].port) as broadcaster:
+        began = time.monotonic()
+        for number in range(int(PER_SEC * secs)):
+            published.append(time.monotonic())
+            broadcaster.publish_metric("number", float(number))
+            ahead = began + (number + 1) / PER_SEC - time.monotonic()
+            if ahead > 0:
+                time.sleep(ahead)
+        broadcaster.flush(PATIENCE_SECS)
+        over.set()
+        asker.join(PATIENCE_SECS)
+    millis = sorted((there - sent) * 1000 for sent, there in zip(published, seen))
+    p50, p95 = (millis[int(len(millis) * part)] for part in (0.5, 0.95))
+    what = f"publish to queryable at {PER_SEC:,} points/s"
+    return [
+        row(f"{what}, p50", p50, "ms", f"<= {MOST_P50_MILLIS:.0f}", met=p50 <= MOST_P50_MILLIS),
+        row(f"{what}, p95", p95, "ms", f"<= {MOST_P95_MILLIS:.0f}", met=p95 <= MOST_P95_MILLIS),
+    ]
