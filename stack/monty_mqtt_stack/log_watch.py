@@ -5,6 +5,7 @@ Place in the flow: `influxdb` and `telegraf` say what to look for, `supervisor` 
 
 from __future__ import annotations
 
+import os
 import re
 
 from monty_mqtt_stack.process import Child
@@ -33,6 +34,8 @@ class LogWatch:
         if child.pid != self._pid:
             self._pid, self._position = child.pid, child.log_start
         with child.log_file.open("rb") as log:
+            if os.fstat(log.fileno()).st_size < self._position:  # the service has begun a new file
+                self._position = 0
             log.seek(self._position)
             written = log.read()
         self._position += len(written)

@@ -39,7 +39,7 @@ def telegraf_launch(state: StateDir, host: str, port: int, mqtt: Endpoint, influ
         raise ServiceError(program.why)
     # Without the newline that ends the other files: Telegraf sends what it reads.
     state.write_private(state.secrets / "mqtt_telegraf_password", secrets.read(state, "telegraf").encode())
-    url = ports.url("http", host, port)
+    url, log_file = ports.url("http", host, port), state.log_file("telegraf")
     return Launch(
         name="telegraf",
         program="telegraf",
@@ -50,11 +50,12 @@ def telegraf_launch(state: StateDir, host: str, port: int, mqtt: Endpoint, influ
             "MONTY_MQTT_INFLUXDB_ORG": influxdb.org,
             "MONTY_MQTT_SECRETS_DIR": str(state.secrets),
             "MONTY_MQTT_TELEGRAF_HEALTH": url,
+            "MONTY_MQTT_TELEGRAF_LOG": str(log_file),
         },
         host=host,
         port=port,
         url=url,
-        log_file=state.log_file("telegraf"),
+        log_file=log_file,
         prepare=partial(provisioning.provision, state, influxdb),
         is_ready=partial(_is_ready, url, port),
         trouble=LogWatch(_REFUSED, "InfluxDB refuses points"),
