@@ -154,7 +154,7 @@ def test_an_experiment_is_shown_as_it_was(viewer):
                                {**viewer.demo, "learning_module": ["learning_module_0"]})  # fmt: skip
     columns = dict(zip(evidence.columns, zip(*evidence.rows)))
     shown = {name for name, values in columns.items() if any(one is not None for one in values)} - {"time"}
-    assert shown == {f"last_{name}" for name in ("capsule3DSolid", "cubeSolid", "cylinderSolid", "coneSolid")}
+    assert shown == {f"mean_{name}" for name in ("capsule3DSolid", "cubeSolid", "cylinderSolid", "coneSolid")}
 
 
 def test_names_that_are_hostile_are_shown_as_they_are(viewer):
@@ -164,7 +164,7 @@ def test_names_that_are_hostile_are_shown_as_they_are(viewer):
     assert (one["target"], one["most likely"], one["second"]) == (text, text, BOWL)
     (evidence,) = viewer.panel("experiment", "Evidence: $learning_module", viewer.hostile)
     newest = dict(zip(evidence.columns, evidence.rows[-1]))
-    assert (newest[f"last_{ENCODED}"], newest[f"last_{BOWL}"]) == (2.5, 1.0)
+    assert (newest[f"mean_{ENCODED}"], newest[f"mean_{BOWL}"]) == (2.5, 1.0)
     (metric,) = viewer.panel("experiment", "$metric", viewer.hostile)
     assert metric.tags == {"name": ENCODED}
     assert metric.rows[-1][1] == 0.25

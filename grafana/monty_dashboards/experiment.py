@@ -148,15 +148,16 @@ def _modules() -> list[object]:
 
 
 def _evidence() -> object:
-    query = Query(f'SELECT last(*) FROM "evidence" {_OF_MODULES} {_EACH}', alias="$col")
+    # of many fields at once InfluxDB computes a mean in a third of the time that it takes to find the last
+    query = Query(f'SELECT mean(*) FROM "evidence" {_OF_MODULES} {_EACH}', alias="$col")
     panel = over_time(
         "Evidence: $learning_module",
-        "How much speaks for each object, step by step? Who leads, who catches up?",
+        "How much speaks for each object? Who leads, who catches up? The mean of each interval: zoom in for each step.",
         [query],
         (24, 9),
         decimals=2,
         repeat="learning_module",
-        transformations=[("renameByRegex", {"regex": "^last_(.*)$", "renamePattern": "$1"})],
+        transformations=[("renameByRegex", {"regex": "^mean_(.*)$", "renamePattern": "$1"})],
     )
     return hide(panel)
 
