@@ -40,7 +40,7 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
         spool_dir: Directory of the files that take it while no bridge is there. Empty: `spool` in the state directory.
         spool_mib: Bound of such a file, MiB; 0 writes none.
         abort_exit_code: Exit code of the process after an abort by command; `python -m monty_mqtt.run` sets 3.
-        tally: File in which the parent of a parallel run counts finished episodes; the parent sets it.
+        tally: Where the parent of a parallel run counts finished episodes; the parent sets it.
     """
 
     enable_liveview: bool = True

@@ -19,6 +19,7 @@ from monty_mqtt.about import outcome
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.commands import Commands, Place
 from monty_mqtt.config import LiveViewConfig
+from monty_mqtt.errors import MontyMqttError
 from monty_mqtt.guard import Guard
 from monty_mqtt.identity import identify
 from monty_mqtt.pool import Spawning
@@ -100,6 +101,11 @@ class ParallelParent:
             return None
         return ": ".join(filter(None, [f"stopped by command after {done} episodes", self._commands.stop_reason]))
 
+    @property
+    def lost(self) -> int:
+        """How many experiments ended with their process; the results of the others are merged."""
+        return 0 if self._thread is None else self._tally.lost
+
     def begin(self, composed: Any, environ: Mapping[str, str]) -> None:
         """Publish Info and Status of the run that Hydra composed, and make Monty's pool one that can end early.
 
@@ -131,6 +137,8 @@ class ParallelParent:
         os.environ.pop(TALLY, None)
         import_module(_RUNNER).mp = import_module("multiprocessing")  # type: ignore[attr-defined]
         assert self._broadcaster is not None  # noqa: S101 - begin() starts the thread
+        if error is None and self.lost:
+            error = MontyMqttError(f"{self.lost} experiments ended with their process: killed, or out of memory?")
         fields: Dict[str, Any] = outcome(error)
         if self.cut_short is not None:
             fields = {"status": "aborted", "reason": self.cut_short}

@@ -2,23 +2,29 @@
 
 Place in the flow: `parallel` puts `Spawning` in the place of `multiprocessing` in Monty's runner, in the parent only.
 Upstream's `Pool.map` hands everything out at once: after an abort of twenty episodes it starts process after process
-for another minute, each only to be told that it is over.
+for another minute, each only to be told that it is over. And where a worker is killed it waits for ever.
 """
 
 from __future__ import annotations
 
+import logging
 import multiprocessing as mp
 import pickle
+from collections import deque
 from itertools import chain
 from multiprocessing.pool import Pool
 from multiprocessing.reduction import ForkingPickler
-from queue import SimpleQueue
-from typing import Any, Callable, List, Optional, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
+from monty_mqtt.errors import MontyMqttError
 from monty_mqtt.tally import Tally
 
 __all__ = ["EndablePool", "Spawning"]
 
+_log = logging.getLogger(__name__)
+
+_LOOK_SECS = 1.0
 _BATCHES_A_PROCESS = 4
 """As `Pool.map` divides its work (Python 3.8 to 3.13), so that as many processes are started as without us."""
 
@@ -56,6 +62,8 @@ class _Context:
 class EndablePool(Pool):
     """A pool whose `map` hands out a batch when a process is free for it, and none any more once it is to end.
 
+    It expects a process for each batch, as Monty has it (`maxtasksperchild=1`).
+
     Args:
         tally: Says when nothing else is to begin.
         processes: How many at once.
@@ -66,24 +74,27 @@ class EndablePool(Pool):
     def __init__(self, tally: Tally, processes: int, *arguments: Any, **more: Any) -> None:
         self._tally = tally
         self._at_once = processes
+        self._made: List[Any] = []
+        vars(self)["Process"] = self._make  # in the place of Pool's own, which makes its processes by it
         super().__init__(processes, *arguments, **more)
 
     def map(self, func: Callable[[Any], Any], iterable: Any, chunksize: Optional[int] = None) -> List[Any]:
         """Return the results of what was run, in order, when all of it is over.
 
-        What was not begun leaves `iterable`, a list of experiments: Monty merges the results of those that are in it,
-        and fails for one that left nothing.
+        What was not begun, or ended with its process, leaves `iterable`, a list of experiments: Monty merges the
+        results of those that are in it, and fails for one that left nothing.
 
         Raises:
             Exception: The first that a call raised, as `Pool.map` does.
+            MontyMqttError: All ended with their processes.
         """
         size = chunksize or -(-len(iterable) // (_BATCHES_A_PROCESS * self._at_once)) or 1
         batches = [iterable[start : start + size] for start in range(0, len(iterable), size)]
         results = self._results(func, batches)
-        failed = [result for result in results if isinstance(result, BaseException)]
-        if failed:
-            raise failed[0]
+        _raise_first(results)
         returned = list(chain.from_iterable(results))
+        if self._tally.lost and not returned:
+            raise MontyMqttError("every experiment ended with its process: killed, or out of memory?")
         if len(returned) < len(iterable):
             iterable[:] = chain.from_iterable(batch[: len(result)] for batch, result in zip(batches, results))
         return returned
@@ -92,24 +103,45 @@ class EndablePool(Pool):
         """Return for each batch what its calls returned, as far as they were begun, or an exception."""
         results: List[Any] = [[] for _ in batches]
         over: SimpleQueue[Any] = SimpleQueue()
-        handed_out = under_way = 0
+        waiting = deque(enumerate(batches))
+        under_way: Dict[int, Any] = {}
         while True:
             # The first is handed out in any case: merging needs at least one.
-            while (
-                handed_out < len(batches) and under_way < self._at_once and not (handed_out and self._tally.is_closed)
-            ):
-                tell = _Tell(over, handed_out)
+            while waiting and len(under_way) < self._at_once and (waiting[0][0] == 0 or not self._tally.is_closed):
+                number, batch = waiting.popleft()
+                under_way[number] = batch
                 # Pickled here, so that a process that begins too late need not import Monty to find that out.
-                work = bytes(ForkingPickler.dumps((func, batches[handed_out])))
-                arguments = (work, self._tally.path, handed_out == 0)
-                self.apply_async(_run, arguments, callback=tell, error_callback=tell)
-                handed_out += 1
-                under_way += 1
+                work = bytes(ForkingPickler.dumps((func, batch)))
+                tell = _Tell(over, number)
+                self.apply_async(_run, (work, self._tally.path, number), callback=tell, error_callback=tell)
             if not under_way:
                 return results
-            batch, result = over.get()
-            results[batch] = result
-            under_way -= 1
+            try:
+                number, result = over.get(timeout=_LOOK_SECS)
+            except Empty:
+                self._give_up_lost(under_way)
+            else:
+                results[number] = result
+                under_way.pop(number, None)
+
+    def _give_up_lost(self, under_way: Dict[int, Any]) -> None:
+        """Wait no longer for batches whose process was killed."""
+        killed = {process.pid for process in self._made if process.exitcode not in (None, 0)}
+        for number in [number for number in under_way if self._tally.process_of(number) in killed]:
+            batch = under_way.pop(number)
+            self._tally.lost += len(batch)
+            _log.error("%d experiments ended with their process: killed, or out of memory?", len(batch))
+
+    def _make(self, context: Any, *arguments: Any, **more: Any) -> Any:
+        process = context.Process(*arguments, **more)
+        self._made.append(process)
+        return process
+
+
+def _raise_first(results: Sequence[Any]) -> None:
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
 
 
 class _Tell:
@@ -123,14 +155,16 @@ class _Tell:
         self._over.put((self._batch, result))
 
 
-def _run(work: bytes, tally: str, at_least_one: bool) -> List[Any]:  # noqa: FBT001 - private
+def _run(work: bytes, path: str, number: int) -> List[Any]:
     """Run a batch, in a worker's process; return what its calls returned, as far as they were begun."""
+    tally = Tally(path)
+    tally.take(number)
     results: List[Any] = []
-    if Tally(tally).is_closed and not at_least_one:
+    if number and tally.is_closed:
         return results
     func, batch = pickle.loads(work)  # noqa: S301 - from our own parent, as everything in a pool
     for one in batch:
-        if results and Tally(tally).is_closed:
+        if results and tally.is_closed:
             break
         results.append(func(one))
     return results

@@ -34,6 +34,7 @@ __all__ = [
 ABORTED = 3
 """Exit code after an abort or stop by command."""
 
+_FAILED = 1
 _INTERRUPTED = 130
 _WRONG_USE = 2
 _MOST_PROCESSES = 1024
@@ -122,7 +123,10 @@ def run_parallel(processes: int) -> int:
         if ParallelCallback.parent is not None:
             ParallelCallback.parent.end(error)
         raise
-    return 0 if ParallelCallback.parent is None or ParallelCallback.parent.cut_short is None else ABORTED
+    parent = ParallelCallback.parent
+    if parent is not None and parent.cut_short is not None:
+        return ABORTED
+    return _FAILED if parent is not None and parent.lost else 0
 
 
 def split_parallel(given: List[str]) -> Tuple[List[str], Optional[int]]:

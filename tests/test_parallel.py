@@ -167,6 +167,19 @@ def test_stop_that_left_nothing_out_is_no_abort(router):
     assert statuses(router)[-1] == ("completed", None)
 
 
+def test_experiments_whose_process_was_killed_are_an_error(router):
+    with parent_of(composed("eval", router.port)) as parent:
+        parent._tally.lost = 2  # as its pool notes it
+    (status, _), error = statuses(router)[-1], of_last_status(router)
+    assert status == "error"
+    assert error == "2 experiments ended with their process: killed, or out of memory?"
+    assert parent.lost == 2
+
+
+def of_last_status(router):
+    return [m.error_message for m in router.messages("r-1") if isinstance(m, schema.Status)][-1]
+
+
 def test_paused_parent_ends_with_its_workers(router):
     with parent_of(composed("eval", router.port)) as parent:
         answer_of(router, "pause")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 
 import pytest
 
+from monty_mqtt.errors import MontyMqttError
 from monty_mqtt.pool import Spawning
 from monty_mqtt.tally import Finished, Tally
 
@@ -73,6 +75,29 @@ def test_the_first_is_run_although_nothing_is_to_begin(pool, tally):
 def test_failure_is_raised_when_the_others_are_done(pool):
     with pytest.raises(ValueError, match=r"1|2"):
         pool.map(fails, list(range(6)))
+
+
+def is_killed(number):
+    if number in (2, 7):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def all_are_killed(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_takes_its_batch_along_and_no_other(pool, tally, caplog):
+    work = list(range(16))
+    assert pool.map(is_killed, work) == [0, 1, 4, 5, *range(8, 16)]
+    assert work == [0, 1, 4, 5, *range(8, 16)]
+    assert tally.lost == 4
+    assert caplog.text.count("2 experiments ended with their process") == 2
+
+
+def test_where_all_are_killed_it_is_an_error(pool):
+    with pytest.raises(MontyMqttError, match="every experiment ended with its process"):
+        pool.map(all_are_killed, [1])
 
 
 def test_nothing_to_do_is_done_at_once(pool):

@@ -1,8 +1,9 @@
-"""The file through which a parallel run's parent learns what its workers finished."""
+"""The directory through which a parallel run's parent learns what its workers finished."""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_what_is_added_is_read_once_and_in_order(tally):
 
 
 def test_half_a_line_is_left_for_the_next_time(tally):
-    with Path(tally.path).open("ab") as file:
+    with Path(tally.path, "episodes").open("ab") as file:
         file.write(b'["eval", 20, "corr')
         file.flush()
         assert tally.news() == []
@@ -67,3 +68,9 @@ def test_a_worker_whose_parent_is_gone_makes_no_new_file(tally):
     assert not tally.is_closed
     with pytest.raises(FileNotFoundError):
         Tally(tally.path).add(EPISODE)
+
+
+def test_who_runs_a_batch_is_known(tally):
+    assert tally.process_of(3) is None
+    Tally(tally.path).take(3)
+    assert tally.process_of(3) == os.getpid()
