@@ -38,10 +38,12 @@ def freeze_bridge(stage: Stage, secs: float) -> None:
     thaw(stage.bridge)
 
 
-def freeze_listener(stage: Stage, secs: float, during: Fault) -> None:
-    """The subscriber sleeps while something else happens, and for so long after it."""
+def freeze_listener(stage: Stage, secs: float) -> None:
+    """The subscriber sleeps while one of the others is killed, and for so long after it."""
     freeze(stage.listener)
-    during(stage)
+    killed = stage.random.choice((kill_bridge, kill_broker, kill_both))
+    stage.say(f"the subscriber sleeps during {killed}")
+    killed(stage)
     threading.Event().wait(secs)
     thaw(stage.listener)
 
@@ -78,6 +80,6 @@ def all_of(frozen_secs: float) -> list[Fault]:
         partial(freeze_bridge, secs=frozen_secs),
         kill_broker,
         kill_both,
-        partial(freeze_listener, secs=frozen_secs, during=kill_broker),
+        partial(freeze_listener, secs=frozen_secs),
         empty_broker,
     ]
