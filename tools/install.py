@@ -26,11 +26,16 @@ EXTRAS = {
     "run": ["-e", ".[server]", MONTY],
     "test": ["-e", ".[server]", "--group", "dev", "--group", "bench", MONTY],
 }
-SYSTEM = {"replay": ["mosquitto"], "run": ["mosquitto", "egl"], "test": ["mosquitto", "egl", "node"]}
+SYSTEM = {
+    "replay": ["mosquitto"],
+    "run": ["mosquitto", "egl"],
+    "test": ["mosquitto", "egl", "node", "haproxy", "busybox", "curl", "wget", "openssl"],
+}
 PACKAGES = {
     "mosquitto": ["mosquitto", "mosquitto-clients"],
     "egl": ["libegl1", "libgl1-mesa-dri"],
     "node": ["nodejs", "npm"],
+    **{name: [name] for name in ("haproxy", "busybox", "curl", "wget", "openssl")},
 }
 DOWNLOADS = {
     "replay": "about 50 MB",
