@@ -173,6 +173,34 @@ def test_a_killed_broker_comes_back_on_its_port_with_what_it_saved(tmp_path):
             anyone.wait_for(lambda seen: [one for one in seen if one.payload == b"kept"], WAIT_SECS)
 
 
+@pytest.mark.parametrize("user", ["telegraf", "liveview"])
+def test_what_comes_between_a_killed_brokers_restart_and_a_subscribers_return_is_kept_for_a_user(tmp_path, user):
+    """Of anonymous sessions that it has from its disk, Mosquitto 2.0 does not know the rights, and keeps nothing."""
+    topic, seen, all_here = "monty/influx/v1/kept", [], threading.Event()
+    with Mosquitto(tmp_path) as mosquitto:
+        credentials = (user, mosquitto.password(user))
+        with Client(mosquitto.port, *credentials, client_id="persistent", clean_session=False) as reader:
+            reader.client.subscribe(topic, qos=1)
+            database, deadline = mosquitto.state.mosquitto / "mosquitto.db", time.monotonic() + WAIT_SECS
+            while not (database.exists() and topic.encode() in database.read_bytes()):
+                assert time.monotonic() < deadline
+        mosquitto.kill()
+        mosquitto.start()
+        with Client(mosquitto.port, "bridge", mosquitto.password("bridge")) as bridge:
+            for number in range(10):
+                bridge.publish(topic, b"%d" % number)
+        back = Client(mosquitto.port, *credentials, client_id="persistent", clean_session=False)
+
+        def on_message(_client, _data, message):
+            seen.append(int(message.payload))
+            if len(seen) == 10:
+                all_here.set()
+
+        back.client.on_message = on_message
+        with back:
+            assert all_here.wait(WAIT_SECS), f"{len(seen)} of 10"
+
+
 def test_a_subscriber_that_is_away_misses_nothing(broker):
     count = 3000  # three times Mosquitto's default queue
     credentials = ("liveview", broker.password("liveview"))
