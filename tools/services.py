@@ -35,16 +35,26 @@ TELEGRAF_PLUGINS = (
 
 def main(arguments: list[str]) -> int:
     """Build what is missing; return the exit code."""
-    missing = [name for name in ("telegraf", "influxd") if programs.find(name).path is None]
-    if not missing:
-        return 0
-    lacking = {name: tools for name in missing if (tools := [tool for tool in NEEDS[name] if not shutil.which(tool)])}
-    for name, tools in lacking.items():
+    missing = [name for name in NEEDS if programs.find(name).path is None]
+    buildable = [name for name in missing if not lacks(name)]
+    if buildable and not build_all(buildable):
+        return 1
+    may_lack = "--if-possible" in arguments and os.environ.get("CI") != "true"
+    return 0 if may_lack or buildable == missing else 1
+
+
+def build_all(names: list[str]) -> bool:
+    """Build programs, one after the other; return whether all succeeded."""
+    with locked(programs.cached(names[0]).parent.parent):
+        return all(build(name) for name in names)
+
+
+def lacks(name: str) -> bool:
+    """Return whether something that a build needs is not here, and say so."""
+    tools = [tool for tool in NEEDS[name] if not shutil.which(tool)]
+    if tools:
         print(f"make: {name} is not installed, and cannot be built without {', '.join(tools)}", flush=True)
-    with locked(programs.cached("telegraf").parent.parent):
-        failed = [name for name in missing if name not in lacking and not build(name)]
-    is_fatal = "--if-possible" not in arguments or os.environ.get("CI") == "true"
-    return 1 if failed or (lacking and is_fatal) else 0
+    return bool(tools)
 
 
 def build(name: str) -> bool:
