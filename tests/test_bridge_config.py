@@ -60,6 +60,13 @@ def test_a_wrong_file_is_named(tmp_path, text, said):
         load(["--config", str(file)], {})
 
 
+def test_without_a_home_directory_the_journal_must_be_named(monkeypatch):
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as it is for a user id that no one has
+    with pytest.raises(ConfigError, match=r"journal.*no home directory"):
+        load([], {})
+    assert load(["--journal=/j"], {}).config.journal == "/j"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])
 def test_loopback_is_allowed(host):
     assert build({"zmq_host": host}).zmq_host == host

@@ -161,7 +161,10 @@ def _typed(name: str, value: Any) -> Any:
 
 def _default_journal(config: BridgeConfig, environ: Mapping[str, str]) -> str:
     home = environ.get("XDG_STATE_HOME") or "~/.local/state"
-    state = Path(environ.get("MONTY_MQTT_STATE_DIR") or Path(home) / "monty-mqtt").expanduser()
+    try:
+        state = Path(environ.get("MONTY_MQTT_STATE_DIR") or Path(home) / "monty-mqtt").expanduser()
+    except RuntimeError:
+        raise ConfigError("journal", "", "named, or empty on purpose: this user has no home directory") from None
     return str(state / "journal" / f"{topics.escape(config.bridge_id)}.sqlite")
 
 

@@ -190,7 +190,7 @@ class Journal:
         """Return how long ago the first row behind this one was accepted; 0 if there is none."""
         query = "SELECT received_unix_nanos FROM messages WHERE id > ? ORDER BY id LIMIT 1"
         found = [one for (one,) in self._store.rows(query, after)] or [row.received_unix_nanos for row in self.pending]
-        return (self._wall() - found[0]) / 1e9 if found and after < self.last else 0.0
+        return max(0.0, (self._wall() - found[0]) / 1e9) if found and after < self.last else 0.0
 
     def is_busy(self, run: str) -> bool:
         """Return whether there are rows of a run."""
