@@ -131,12 +131,20 @@ def influxd(scratch: Path) -> list[tuple[list[str], dict[str, str], Path]]:
         "CGO_ENABLED": "1",
         "PKG_CONFIG": str(scratch / "pkg-config"),
         "RUSTFLAGS": "--cap-lints warn",
-        "RUSTUP_TOOLCHAIN": os.environ.get("RUSTUP_TOOLCHAIN", "stable"),
+        **rust_toolchain(),
     }
     return [
         (pkg_config, {"GOBIN": str(scratch)}, scratch),
         ([*command, "-o", str(scratch / "influxd"), package], environment, ROOT / "tools" / "influxd"),
     ]
+
+
+def rust_toolchain() -> dict[str, str]:
+    """Return what makes rustup take the toolchain that is here, and not the older one that Flux names."""
+    if not shutil.which("rustup") or "RUSTUP_TOOLCHAIN" in os.environ:
+        return {}
+    shown = subprocess.run(["rustup", "show", "active-toolchain"], capture_output=True, text=True, check=False)
+    return {"RUSTUP_TOOLCHAIN": shown.stdout.split()[0]} if shown.stdout else {}
 
 
 class locked:  # noqa: N801 - reads as a word
