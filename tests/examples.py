@@ -222,7 +222,9 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
         non_finite=4,
         monitor_micros_per_step=61.5,
     ),
-    "command": schema.Command(id="c-1", command="step", steps=10, reason="look closer", issued_unix_nanos=1795428900000000000),
+    "command": schema.Command(
+        id="c-1", command="step", steps=10, reason="look closer", issued_unix_nanos=1795428900000000000
+    ),
 }
 
 
