@@ -19,6 +19,8 @@ Five dashboards, six alert rules and the data source come with the files in `gra
 `docker compose up`, or `monty-mqtt up` where Grafana is installed, starts it at :3000 with **Runs** as its home page.
 This page is written by `grafana/build.py` from the dashboards, and a test fails when they differ.
 
+![What four of the queries return after the recorded demo](pictures/grafana.svg)
+
 - **Refresh** is 1 s. Grafana switches a shorter refresh than it allows off without a word, so three settings agree:
   each dashboard's `refresh`, its time picker's intervals, and `min_refresh_interval` in `grafana/grafana.ini`.
 - **Queries** are InfluxQL over POST, which InfluxDB 1, 2 and 3 understand. What a panel would have to compute
@@ -29,7 +31,8 @@ This page is written by `grafana/build.py` from the dashboards, and a test fails
   Monty's own.
 - **Versions**: made for Grafana 13.2, in the classic format that 11 and 12 load too. Each dashboard is valid by a JSON
   Schema made from Grafana's own published types, and each query is run on a real InfluxDB after the recorded demo. No
-  Grafana was at hand where this was written: how it looks was not seen.
+  Grafana was at hand where this was written: the picture is drawn from what the queries return
+  (`tools/grafana_picture.py`), and how Grafana itself shows them was not seen.
 
 ## Where what comes from
 
