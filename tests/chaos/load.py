@@ -2,8 +2,8 @@
 
 `python -m chaos.load PORT RUN WORKER [--pad BYTES]`, then on its standard input, one a line:
 
-- `publish COUNT [PER_SECOND]`: so many messages of all sorts, at full speed or at a rate; then it rests, which is to
-  publish nothing but take each chance to send and to hear
+- `publish COUNT [PER_SECOND]`: so many messages of all sorts, at full speed or at a rate, and with every 50th a frame;
+  then it rests, which is to publish nothing but take each chance to send and to hear
 - `silent`: rests no more, as in one long step: nothing of ours runs until the next word
 - `set_back SECS`: the wall clock is that much behind from now on
 - `close SECS`: the end of the run, with so long for what is left; the process ends
@@ -29,6 +29,9 @@ from monty_mqtt.parts import LearningModuleStep
 
 REST_SECS = 0.01
 REPORT_SECS = 0.05
+FRAME: dict[str, Any] = {"sensor": "patch", "modality": "rgba", "episode": 0, "height": 64, "width": 64}
+FRAME_BUFFER = bytes(64 * 64 * 4)
+FRAME_EVERY = 50
 EVIDENCE: dict[str, float | None] = {f"object_{number}": number * 0.37 for number in range(10)}
 
 
@@ -74,6 +77,8 @@ class Load:
                 self._broadcaster.pump()
                 self._pause.wait(0.001)
             self._publish_one(self._number)
+            if not self._number % FRAME_EVERY:
+                self._broadcaster.publish(schema.Frame, [FRAME_BUFFER], step=self._number, **FRAME)
             self._number += 1
             if not number % 100:
                 self.obey()
