@@ -28,7 +28,7 @@ def test_a_broker_that_is_gone_for_long(tmp_path, request, per_sec, gone_secs, j
         assert load.report["unacknowledged"] > per_sec, "the journal is full, so the experiment keeps what it has"
         assert load.report["dropped"] == 0
         assert journal_mib / 2 < stage.journal_mib() < journal_mib + WAL_MIB
-        # More than once where there was room for a moment: what the broker had before it went, leaves after ten seconds.
+        # Again where there was room for a moment: what the broker had before it went, leaves after ten seconds.
         log = stage.bridge.log
         assert log.count(FRAMES_GO) == 1 + log.count("the journal has room for frames")
         assert log.count(FULL) == 1 + log.count("the journal has room again")
