@@ -32,15 +32,12 @@ COMMANDS = {
 """What the images start."""
 STOP_SIGNALS = {"tls": "USR1"}
 """Where it is not TERM."""
-IMAGE_ENVIRONMENT = {
-    "influxdb": {
-        "INFLUXD_BOLT_PATH": "/var/lib/influxdb2/influxd.bolt",
-        "INFLUXD_SQLITE_PATH": "/var/lib/influxdb2/influxd.sqlite",
-        "INFLUXD_ENGINE_PATH": "/var/lib/influxdb2/engine",
-    },
+OWNED = {
+    "mosquitto": ["mosquitto"],
+    "influxdb": ["influxdb", "influxdb_config"],
+    "bridge": ["journal"],
+    "cli": ["state"],
 }
-"""What the images' own configuration says."""
-OWNED = {"mosquitto": ("mosquitto",), "influxdb": ("influxdb", "influxdb_config"), "bridge": ("journal",)}
 """Volumes that a new container finds owned by its user, because the image has the directory so."""
 _PATH = "/opt/bridge/bin:/opt/stack/bin:/mnt/telegraf:/mnt/influxd:/usr/local/bin:/usr/bin:/usr/sbin:/bin"
 LOOPBACK_UP = (
@@ -275,7 +272,6 @@ class Containers:
         limits = ["prlimit", f"--memlock={locked}"] if locked else []
         variables = {
             "PATH": programs_first + _PATH,
-            **IMAGE_ENVIRONMENT.get(name, {}),
             **service.get("environment", {}),
         }
         environment = [f"{key}={value}" for key, value in variables.items()]

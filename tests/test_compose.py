@@ -78,6 +78,20 @@ def test_every_port_is_published_on_loopback(every):
     assert "tls" not in plain
 
 
+def test_only_loopback_sees_grafana_without_a_login():
+    every = resolve(*PROFILES, MONTY_MQTT_TLS_ADDRESS="0.0.0.0")["services"]
+    graphs = {
+        name: service
+        for name, service in every.items()
+        if "GF_AUTH_ANONYMOUS_ENABLED" in service.get("environment", {})
+    }
+    seen = {name for name, service in graphs.items() if service["environment"]["GF_AUTH_ANONYMOUS_ENABLED"] == "true"}
+    assert (set(graphs), seen) == ({"grafana", "grafana-login"}, {"grafana"})
+    assert {port["host_ip"] for port in graphs["grafana"]["ports"]} == {"127.0.0.1"}
+    assert every["tls"]["environment"]["MONTY_MQTT_TLS_GRAFANA"] == "grafana-login:3000"
+    assert "ports" not in graphs["grafana-login"]
+
+
 def test_services_bind_all_addresses_because_they_are_told_to(every):
     told = {
         (name, variable)

@@ -190,6 +190,8 @@ def test_the_command_line_beside_them_finds_the_services(up):
     assert done.returncode == 0, done.stderr
     assert RUN in done.stdout
     assert up.run("cli", "abort", "no-such-run").returncode == 1
+    exported = up.run("cli", "export", RUN, "--of", "metrics")
+    assert len(exported.stdout.splitlines()) == 1 + 100, exported.stderr
 
 
 def test_telegraf_starts_anew_when_influxdb_refused_it_points(up):
@@ -314,7 +316,7 @@ def test_a_broker_that_runs_already_has_its_own_passwords(up):
 )
 def test_setup_that_was_killed_is_completed_by_the_next(step, builds, tmp_path):
     opened(tmp_path)
-    with Containers(resolve()["services"], tmp_path, builds) as containers:
+    with Containers(resolve(*PROFILES)["services"], tmp_path, builds) as containers:
         containers.start("influxdb")
         containers.wait_healthy("influxdb")
         killed = containers.run("setup", "-c", UNTIL, str(step), entrypoint=["python"])

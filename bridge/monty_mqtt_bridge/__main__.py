@@ -8,11 +8,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from monty_mqtt.errors import MontyMqttError
 from monty_mqtt_bridge import healthcheck
 from monty_mqtt_bridge.config import load
-from monty_mqtt_bridge.service import Bridge
 
 __all__ = ["main"]
 
@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Messages are short-lived tuples without cycles; to look for some every 700 of them costs a tenth of the rate.
         gc.freeze()
         gc.set_threshold(_GC_AFTER)
-        bridge = Bridge(config)
+        # Here, not above: a health check, every few seconds, would load all of it for nothing.
+        bridge = import_module("monty_mqtt_bridge.service").Bridge(config)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: bridge.stop())
         bridge.run()
