@@ -133,7 +133,7 @@ def test_what_is_absent_is_named_in_one_line_each(state, tmp_path):
 
 
 @pytest.mark.usefixtures("up")
-def test_a_run_is_exported(state, tmp_path):
+def test_a_run_is_exported_and_forgotten(state, tmp_path):
     with ZmqBroadcaster(run="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
         publish(broadcaster, range(3))
         until(lambda: len(stored(state)) == 3)
@@ -147,5 +147,12 @@ def test_a_run_is_exported(state, tmp_path):
     head, *rows = table.read_text().splitlines()
     assert head.split(",")[0] == "time_unix_nanos"
     assert [int(row.split(",")[0]) for row in rows] == [one["time_unix_nanos"] for one in lines]
+    with ZmqBroadcaster(run="run too", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
+        publish(broadcaster, range(10, 13))
+        until(lambda: len(stored(state)) == 6)
+    forgotten = run("forget", "run", "--yes", "--state-dir", str(state.path))
+    assert forgotten.returncode == 0, forgotten.stderr
+    assert "deleted its points in InfluxDB" in forgotten.stdout
+    assert stored(state) == {10, 11, 12}
     missing = run("export", "other", "--state-dir", str(state.path))
     assert (missing.returncode, missing.stderr) == (1, "monty-mqtt: InfluxDB has no steps of run other\n")

@@ -10,12 +10,13 @@ import secrets
 import sys
 import time
 from pathlib import Path
-from typing import List, Set
+from typing import List, Optional, Set
 
 from monty_mqtt import schema, spool, topics
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import broker_of
+from monty_mqtt_stack.influxdb import delete_run
 from monty_mqtt_stack.known_runs import known_runs
 from monty_mqtt_stack.restore import writer_of
 from monty_mqtt_stack.services import TABLE
@@ -28,6 +29,7 @@ __all__ = ["ask", "command", "files_of"]
 _ANSWER_SECS = 30.0
 """The bridge waits until its journal has let go of the run, 10 s after the broker had the last of it."""
 
+_ADMIN_TOKEN = "influxdb_admin_token"  # noqa: S105 - the name of its file
 _MEGA = 1e6
 _SPOOL = ".spool"
 
@@ -46,10 +48,14 @@ def command(options: argparse.Namespace) -> int:
     for path in files:
         if path.suffix == _SPOOL and (pid := writer_of(path)):
             raise ServiceError(f"run {run} is not over: process {pid} writes {path}")
-    if not options.yes and not _confirmed(run, files):
+    influxdb = _influxdb(state)
+    if not options.yes and not _confirmed(run, files, influxdb):
         _say("nothing is forgotten")
         return 1
     _say(f"{run}: {ask(broker, run)}")
+    if influxdb:
+        delete_run(influxdb, (state.secrets / _ADMIN_TOKEN).read_text().strip(), run)
+        _say(f"deleted its points in InfluxDB at {influxdb}")
     for path in files:
         path.unlink(missing_ok=True)
         _say(f"removed {path}")
@@ -64,6 +70,13 @@ def files_of(state: StateDir, run: str) -> List[Path]:
     log = state.log_file(run)
     is_its_own = log.parent == state.log_file("").parent and run not in TABLE
     return [*found, log] if is_its_own and log.is_file() else found
+
+
+def _influxdb(state: StateDir) -> Optional[str]:
+    """Return where the far side of the state directory keeps points, None if it does not."""
+    far_side = state.read_far_side()
+    started = far_side.services.get("influxdb") if far_side else None
+    return started.url if started else None
 
 
 def ask(broker: Broker, run: str, timeout_secs: float = _ANSWER_SECS) -> str:
@@ -116,10 +129,10 @@ def _chosen(broker: Broker, state: StateDir, name: str) -> str:
     return name if name not in runs.names() and name and files_of(state, name) else pick_run(name, runs)
 
 
-def _confirmed(run: str, files: List[Path]) -> bool:
+def _confirmed(run: str, files: List[Path], influxdb: Optional[str]) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigError("--yes", "not given", "given where nobody can be asked")
-    kept = "what is retained of it at the broker"
+    kept = "what is retained of it at the broker" + (f", its points in InfluxDB at {influxdb}" if influxdb else "")
     if files:
         size = sum(path.stat().st_size for path in files) / _MEGA
         kept += f", and here {len(files)} files ({size:.1f} MB): {', '.join(map(str, files))}"

@@ -12,17 +12,30 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
 from monty_mqtt.errors import ServiceError
+from monty_mqtt_bridge.line_protocol import stored_name
 from monty_mqtt_stack import ports, programs
 from monty_mqtt_stack.launch import Launch
 from monty_mqtt_stack.log_watch import LogWatch
 from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.state import StateDir
 
-__all__ = ["LOGS", "METRICS", "ORG", "InfluxDB", "Series", "health", "influxdb_launch", "query", "query_rows"]
+__all__ = [
+    "LOGS",
+    "METRICS",
+    "ORG",
+    "InfluxDB",
+    "Series",
+    "delete_run",
+    "health",
+    "influxdb_launch",
+    "query",
+    "query_rows",
+]
 
 ORG = "monty"
 METRICS = "monty"
@@ -35,6 +48,7 @@ _STUCK = r"(?:opening shard previously failed with: |error=)(.*no space left on 
 _HEALTH_SECS = 1.0
 _QUERY_SECS = 60.0
 _CHUNK_ROWS = 10_000
+_FIRST, _LAST = "1970-01-01T00:00:00Z", "2262-01-01T00:00:00Z"
 
 
 class InfluxDB(NamedTuple):
@@ -127,16 +141,36 @@ def query_rows(url: str, token: str, influxql: str, bucket: str = METRICS) -> It
                 yield one["columns"], row
 
 
+def delete_run(url: str, token: str, run: str, org: str = ORG) -> None:
+    """Delete all points of a run.
+
+    Raises:
+        ServiceError: It does not answer, or refuses.
+    """
+    quoted = stored_name(run).replace("\\", "\\\\").replace('"', '\\"')
+    body = json.dumps({"start": _FIRST, "stop": _LAST, "predicate": f'run="{quoted}"'}).encode()
+    headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
+    for bucket in (METRICS, LOGS):
+        where = urllib.parse.urlencode({"org": org, "bucket": bucket})
+        with _asked(url, f"api/v2/delete?{where}", body, headers):
+            pass
+
+
 def _answers(url: str, token: str, form: dict[str, str]) -> Iterator[dict[str, Any]]:
-    body = urllib.parse.urlencode(form).encode()
-    request = urllib.request.Request(f"{url}/query", body, {"Authorization": f"Token {token}"})  # noqa: S310
+    with _asked(url, "query", urllib.parse.urlencode(form).encode(), {"Authorization": f"Token {token}"}) as response:
+        for line in response:
+            for answer in json.loads(line).get("results", []):
+                if "error" in answer:
+                    raise ServiceError(f"InfluxDB at {url} refuses: {answer['error']}")
+                yield answer
+
+
+@contextmanager
+def _asked(url: str, path: str, body: bytes, headers: dict[str, str]) -> Iterator[http.client.HTTPResponse]:
+    request = urllib.request.Request(f"{url}/{path}", body, headers)  # noqa: S310 - a URL of ours
     try:
         with urllib.request.urlopen(request, timeout=_QUERY_SECS) as response:  # noqa: S310 - a URL of ours
-            for line in response:
-                for answer in json.loads(line).get("results", []):
-                    if "error" in answer:
-                        raise ServiceError(f"InfluxDB at {url} refuses: {answer['error']}")
-                    yield answer
+            yield response
     except urllib.error.HTTPError as error:
         told = error.read(500).decode(errors="replace").strip()
         raise ServiceError(f"InfluxDB at {url} refuses: {error.code} {told}") from None
