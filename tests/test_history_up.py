@@ -10,12 +10,13 @@ from contextlib import suppress
 
 import psutil
 import pytest
-from history import need
+from history import Chain, need
 from stack_process import Process, processes_of, run, until
 
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_stack.influxdb import query
+from monty_mqtt_stack.influxdb import InfluxDB, query
+from monty_mqtt_stack.provisioning import provision
 from monty_mqtt_stack.state import StateDir
 
 pytestmark = pytest.mark.timeout(180)
@@ -156,3 +157,25 @@ def test_a_run_is_exported_and_forgotten(state, tmp_path):
     assert stored(state) == {10, 11, 12}
     missing = run("export", "other", "--state-dir", str(state.path))
     assert (missing.returncode, missing.stderr) == (1, "monty-mqtt: InfluxDB has no steps of run other\n")
+
+
+def test_an_influxdb_that_runs_already_is_used(state, tmp_path):
+    need("telegraf", "influxd")
+    ports = ("--mqtt-port", "0", "--zmq-port", "0")
+    with Chain(tmp_path / "theirs", "influxdb") as theirs:
+        url = theirs.influxdb.url
+        provision(theirs.state, InfluxDB(url, "theirs"))
+        refused = run("up", "--state-dir", str(state.path), *ports, "--influxdb", url, "--influxdb-org", "lab")
+        assert refused.returncode == 1
+        assert f"monty-mqtt: InfluxDB at {url} does not take the token in {state.secrets}/" in refused.stderr
+        token = (theirs.state.secrets / "influxdb_admin_token").read_bytes()
+        state.write_private(state.secrets / "influxdb_admin_token", token)
+        words = ("up", "--state-dir", str(state.path), *ports, "--influxdb", url, "--influxdb-org", "lab")
+        with Process(*words) as process:
+            process.wait_for(f"left out: influxdb: that at {url} is used", 60)
+            with ZmqBroadcaster(run="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
+                publish(broadcaster, range(3))
+            export = ("export", "run", "--of", "metrics", "--influxdb", url, "--state-dir", str(state.path))
+            until(lambda: run(*export).stdout.count("\n") == 4, 60)
+            process.signal(signal.SIGINT)
+            assert process.wait(60) == 0
