@@ -1,5 +1,7 @@
 """Run the benchmarks, print one table, write benchmarks/results/latest.json.
 
+That file holds of each benchmark what was measured last.
+
 usage: python -m benchmarks [publish] [hook] [bridge] [outage] [history] [dashboards] [--quick]
 """
 
@@ -36,7 +38,7 @@ def main(arguments: list[str]) -> int:
         os.environ["MONTY_MQTT_STATE_DIR"] = state_dir  # spool files stay out of the home of whoever measures
         rows = list(measured(names or BENCHMARKS, console, quick=quick))
     console.print(table(rows))
-    if not quick and not names:
+    if not quick:
         write(rows)
         console.print(f"-> {RESULTS}")
     return 0
@@ -51,9 +53,14 @@ def measured(names: Iterable[str], console: Console, *, quick: bool) -> Iterator
 
 
 def write(rows: list[dict[str, Any]]) -> None:
-    """Keep the figures, with what they were measured on."""
+    """Keep the figures, with what they were measured on and when; of what did not run, those of last time."""
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"measured": {}, "rows": []}
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    measured_at = {**before["measured"], **{row["benchmark"]: now for row in rows}}
+    kept = [row for row in before["rows"] if measured_at[row["benchmark"]] != now]
+    in_order = sorted(kept + rows, key=lambda row: BENCHMARKS.index(row["benchmark"]))
+    RESULTS.write_text(json.dumps({"machine": machine(), "measured": measured_at, "rows": in_order}, indent=1) + "\n")
 
 
 def table(rows: list[dict[str, Any]]) -> Table:
@@ -69,12 +76,11 @@ def table(rows: list[dict[str, Any]]) -> Table:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures were measured on, and when."""
+    """Return what the figures were measured on."""
     return {
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
 
 
