@@ -33,10 +33,10 @@ STORED_SECS = 60
 
 
 def need(*names: str) -> None:
-    """Skip without the tested programs; under CI fail."""
-    missing = [name for name in names if not programs.cached(name).exists()]
+    """Skip without the programs; under CI fail."""
+    missing = {name: found.why for name in names if (found := programs.find(name)).path is None}
     if missing:
-        told = f"not run: {' and '.join(missing)} not built; `make services` builds them (Go; influxd needs Rust too)"
+        told = f"not run: {'; '.join(f'{name}: {why}' for name, why in missing.items())}"
         pytest.fail(told) if os.environ.get("CI") == "true" else pytest.skip(told)
 
 
