@@ -174,6 +174,8 @@ def _of_history(name: str, plan_service: Callable[[Plan], Planned]) -> Callable[
             return plan_service(plan)
         except ServiceError as error:
             return LeftOut(name, str(error))
+        except ImportError as error:
+            return LeftOut(name, f"{error.name} is not installed: pip install 'monty-mqtt[server]'")
 
     return plan_where_wanted
 
