@@ -2,81 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import Any
 
 import pytest
-from grafana_files import DASHBOARDS, RULES, filled_in, panels, queries, variables
-from grafana_story import BOWL, HOSTILE, WORKERS, Story
-from history import Chain, need
+from grafana_files import DASHBOARDS, RULES, queries, variables
+from grafana_story import BOWL, HOSTILE, WORKERS
+from grafana_viewer import ENCODED, SHOWN_SECS, Viewer, looked_at
 from stack_process import until
 
-from monty_mqtt_bridge.line_protocol import key
 from monty_mqtt_stack.influxdb import Series
 
-pytest_plugins = ["history"]
+pytest_plugins = ["grafana_viewer"]
 
-ENCODED = key(HOSTILE).replace("\\", "")
-"""The hostile name as InfluxDB has it in tags and field names: what readers disagree on is percent-encoded."""
-
-SHOWN_SECS = 60
 OFFLINE_SECS = 15
-
-
-class Viewer:
-    """Asks as Grafana does."""
-
-    def __init__(self, chain: Chain, story: Story) -> None:
-        self.chain, self.story = chain, story
-        learned, recognised = story.demo
-        modules = [f"learning_module_{number}" for number in range(5)]
-        every = {"mode": ["train", "eval"], "learning_module": modules, "metric": [ENCODED], "bridge": self._bridges()}
-        self.demo = {**every, "run": recognised, "worker": "main"}
-        self.both = {**self.demo, "run": [learned, recognised]}
-        self.parallel = {**every, "run": "parallel", "worker": WORKERS[0]}
-        self.hostile = {**every, "run": ENCODED, "worker": ENCODED, "learning_module": [ENCODED]}
-
-    def ask(self, query: str, values: dict[str, Any], past_secs: float = 3600) -> list[Series]:
-        now = int(time.time() * 1000)
-        return self.chain.query(filled_in(query, values, now - int(past_secs * 1000), now + 1000, "1s"))
-
-    def panel(self, name: str, title: str, values: dict[str, Any], ref: str = "A") -> list[Series]:
-        (panel,) = (one for one in panels(name) if one["title"] == title)
-        (target,) = (one for one in panel["targets"] if one["refId"] == ref)
-        return self.ask(target["query"], values)
-
-    def one(self, name: str, title: str, values: dict[str, Any]) -> Any:
-        """Return the single number of a panel."""
-        found = self.panel(name, title, values)
-        return found[0].rows[0][1] if found else None
-
-    def table(self, name: str, title: str, values: dict[str, Any], ref: str = "A") -> list[dict[str, Any]]:
-        return [record for one in self.panel(name, title, values, ref) for record in one.records()]
-
-    def _bridges(self) -> list[str]:
-        found = self.chain.query('SHOW TAG VALUES FROM "bridge_health" WITH KEY = "name"')
-        return [value for _, value in found[0].rows]
-
-
-@pytest.fixture(scope="module")
-def viewer(tmp_path_factory):
-    need("telegraf", "influxd")
-    with Chain(tmp_path_factory.mktemp("grafana")) as chain:
-        story = Story(chain)
-        try:
-            story.tell()
-            until(lambda: chain.query(f'SELECT * FROM "event" WHERE "run" = \'{quoted(ENCODED)}\''), SHOWN_SECS)
-            until(lambda: chain.query('SELECT * FROM "broker"'), SHOWN_SECS)
-            until(lambda: chain.query('SELECT * FROM "internal_write"'), SHOWN_SECS)
-            until(lambda: chain.query('SELECT * FROM "run_health" WHERE "worker" = \'main\''), SHOWN_SECS)
-            yield Viewer(chain, story)
-        finally:
-            story.close()
-
-
-def quoted(name: str) -> str:
-    return name.replace("\\", "\\\\").replace("'", "\\'")
 
 
 def whom(viewer: Viewer, name: str, title: str) -> dict[str, Any]:
@@ -206,6 +145,43 @@ def test_a_parallel_run_is_counted_by_its_workers(viewer):
     stragglers = viewer.table("parallel", "Stragglers", viewer.parallel)
     assert WORKERS[1] in {one["worker"] for one in stragglers}
     assert all(one["running for"] > 0 for one in stragglers)
+
+
+@pytest.mark.timeout(400)
+def test_grafanas_own_transformations_make_the_tables(viewer):
+    (runs,) = looked_at(viewer, "runs", "Runs", {})
+    assert list(runs) == ["run", "status", "episodes", "expected", "progress", "accuracy", "per hour", "left",
+                          "estimated end", "lost", "dropped", "started", "seen"]  # fmt: skip
+    assert len(set(runs["run"])) == len(runs["run"])
+    at = runs["run"].index(viewer.story.demo[1])
+    assert (runs["status"][at], runs["episodes"][at], runs["lost"][at]) == (4, 12, 0)
+    assert 0 < runs["started"][at] <= runs["seen"][at]
+    (workers,) = looked_at(viewer, "parallel", "Workers", viewer.parallel)
+    assert list(workers) == ["worker", "status", "done", "episode", "step", "steps/s", "running for", "accuracy"]
+    assert sorted(zip(workers["worker"], workers["status"])) == list(zip(WORKERS, (4, 1, 6)))
+
+
+@pytest.mark.timeout(400)
+def test_grafanas_own_transformations_make_the_matrices(viewer):
+    (cells,) = looked_at(viewer, "results", "Confusion matrix: $run", viewer.demo)
+    objects = {"capsule3DSolid", "cubeSolid", "cylinderSolid", "coneSolid"}
+    assert next(iter(cells)) == "object"
+    assert set(cells["object"]) == objects
+    assert set(cells) - {"object"} <= objects, "nothing of other runs, which a wildcard finds too"
+    assert sum(count or 0 for name, counts in cells.items() if name != "object" for count in counts) == 60
+    (accuracy,) = looked_at(viewer, "results", "Accuracy per object", viewer.both)
+    names, *of_runs = accuracy.items()
+    assert set(names[1]) >= objects
+    assert {run for run, _ in of_runs} == set(viewer.story.demo)
+    (outcomes,) = looked_at(viewer, "results", "Outcomes", viewer.both)
+    assert {"correct_mlh", "confused", "no_match"} & set(outcomes)
+
+
+@pytest.mark.timeout(400)
+def test_grafanas_own_transformations_name_the_evidence(viewer):
+    frames = looked_at(viewer, "experiment", "Evidence: $learning_module", viewer.demo)
+    shown = {name for frame in frames for name in frame} - {"Time"}
+    assert shown == {"capsule3DSolid", "cubeSolid", "cylinderSolid", "coneSolid"}
 
 
 def fires(viewer: Viewer, rule: dict[str, Any]) -> set[str]:

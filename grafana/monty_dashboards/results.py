@@ -77,10 +77,23 @@ def _accuracy() -> object:
 
 def _outcomes() -> object:
     query = Query(f'SELECT count("episode") AS "episodes" FROM "outcome" {_OBJECTS} GROUP BY "run", "name"', table=True)
-    matrix = {"columnField": "name", "rowField": "run", "valueField": "episodes", "emptyValue": "null"}
     panel = bars("Outcomes", "How did the episodes of each run end, in Monty's words?", [query], (12, 8), stacked=True,
-                 transformations=[("groupingToMatrix", matrix)], decimals=0)  # fmt: skip
+                 transformations=_matrix_of("episodes", row="run", column="name"), decimals=0)  # fmt: skip
     return named(panel, palette.OUTCOMES)
+
+
+def _matrix_of(value: str, *, row: str, column: str) -> list[tuple[str, dict[str, object]]]:
+    """Return the transformations that make a matrix of three columns."""
+    grouped = {"operation": "groupby", "aggregations": []}
+    # Grouped only to let go of the name that the data source has given: all cells of the matrix would inherit it.
+    fields = {row: grouped, column: grouped, value: {"operation": "aggregate", "aggregations": ["lastNotNull"]}}
+    matrix: dict[str, object] = {
+        "rowField": row,
+        "columnField": column,
+        "valueField": f"{value} (lastNotNull)",
+        "emptyValue": "null",
+    }
+    return [("groupBy", {"fields": fields}), ("groupingToMatrix", matrix)]
 
 
 def _matrix() -> object:
@@ -102,7 +115,8 @@ def _matrix() -> object:
     )
     cells = {"type": "color-background", "mode": "basic"}
     panel.override_by_field_type("number", _cells(cells))
-    return hide(panel)
+    shown = {"viz": False, "legend": False, "tooltip": False}
+    return override(hide(panel), "object", custom__hideFrom=shown, custom__hidden=False)  # text counts as nothing
 
 
 def _cells(options: dict[str, str]) -> list[dashboard.DynamicConfigValue]:
@@ -111,9 +125,9 @@ def _cells(options: dict[str, str]) -> list[dashboard.DynamicConfigValue]:
 
 def _of_objects(title: str, field: str, question: str, unit: str) -> object:
     query = Query(f'SELECT mean("{field}") AS "value" FROM "object" {_OBJECTS} GROUP BY "run", "name"', table=True)
-    matrix = {"columnField": "run", "rowField": "name", "valueField": "value", "emptyValue": "null"}
     return bars(title, question, [query], (8, 10), unit=unit, limits=(0, 1 if unit == "percentunit" else None),
-                decimals=1 if unit != "percentunit" else 0, transformations=[("groupingToMatrix", matrix)])  # fmt: skip
+                decimals=1 if unit != "percentunit" else 0,
+                transformations=_matrix_of("value", row="name", column="run"))  # fmt: skip
 
 
 def _distribution(title: str, field: str, unit: str) -> object:
