@@ -125,6 +125,19 @@ def test_hello_is_welcomed_and_messages_are_accepted_and_acknowledged(taken, dea
     assert [worker.key for worker in taken.joins] == [("run", "main")]
 
 
+def test_what_a_sender_left_behind_is_taken_before_the_sender_is_let_go(taken, dealer):
+    dealer.hello()
+
+    def leave() -> None:  # while the receiver is busy: in its thread
+        dealer.steps(range(500))
+        dealer.socket.close(linger=5000)
+        assert taken.receiver.monitor.socket.poll(5000)
+
+    taken.do(leave)
+    taken.wait_until(lambda: taken.leaves)
+    assert taken.seqs() == list(range(500))
+
+
 def test_a_late_bridge_begins_where_the_sender_can(dealer):
     assert dealer.hello(base=700, bulk_base=30) == protocol.Welcome(next=700, bulk_next=30)
     dealer.steps([700])

@@ -67,6 +67,7 @@ class Receiver:
         self._routes: dict[bytes, Worker] = {}
         self._descriptors: dict[int, bytes] = {}
         self._strangers: set[int] = set()
+        self._leaving: set[bytes] = set()
         self._stranger_sync_after = 0.0
         self._foreign = 0
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -84,12 +85,18 @@ class Receiver:
         self.socket.close(linger=_LINGER_MILLIS)
         self._context.term()
 
+    @property
+    def leaving(self) -> bool:
+        """Whether a connection is gone of which something may still be waiting here."""
+        return bool(self._leaving)
+
     def receive(self, most: int) -> None:
         """Take in at most so many messages, without waiting."""
         for _ in range(most):
             try:
                 first = self.socket.recv(zmq.NOBLOCK, copy=False)
             except zmq.Again:
+                self._left()
                 return
             frames = self.socket.recv_multipart(zmq.NOBLOCK) if first.more else []
             self._counts.received += 1
@@ -167,7 +174,7 @@ class Receiver:
         """
         worker = self.intake.workers.newest.get((hello.run, hello.worker))
         if hello.replayed and worker is not None and worker.route is not None and worker.is_again(hello):
-            if worker.restoring:
+            if worker.restoring or worker.route in self._leaving:
                 return
             reason = "it is connected, and sends what it has itself; restore it when it has ended"
             self._send(route, protocol.Reject(reason=reason))
@@ -197,10 +204,18 @@ class Receiver:
 
     def _gone(self, descriptor: int) -> None:
         route = self._descriptors.pop(descriptor, None)
-        worker = self._routes.pop(route, None) if route is not None else None
         if descriptor in self._strangers:
             self._stranger_gone(descriptor)
-        elif worker is not None and worker.route == route:
+        elif route is not None:
+            self._leaving.add(route)  # what it sent before waits in the socket, and is taken first
+
+    def _left(self) -> None:
+        """Let go of the connections that are gone: nothing of them is waiting any more."""
+        while self._leaving:
+            route = self._leaving.pop()
+            worker = self._routes.pop(route, None)
+            if worker is None or worker.route != route:
+                continue
             worker.route = None
             if not worker.ended and not worker.restoring:
                 text = "%s: connection closed without an end: the process is gone or frozen, or sent more than %d MiB"

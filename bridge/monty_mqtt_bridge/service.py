@@ -136,7 +136,7 @@ class Bridge:
             self._wake_up.clear()
         if receiver.monitor.socket in events:
             receiver.watch()
-        if receiver.socket in events:
+        if receiver.socket in events or (take and receiver.leaving):
             receiver.receive(_MESSAGES_A_TURN)
         now = time.monotonic()
         pipeline.tick(now)
