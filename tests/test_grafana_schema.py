@@ -8,7 +8,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from grafana_files import DASHBOARDS, panels
+from grafana_files import DASHBOARDS, escaped, panels, strings
+from grafana_story import HOSTILE
 from node import node_modules
 
 FOLDER = Path(__file__).parent / "grafana"
@@ -69,3 +70,19 @@ def test_what_is_wrong_is_found(schemas):
     wrong = {**DASHBOARDS["runs"], "panels": [], "refersh": "1s"}
     assert complaints(schemas["dashboard"], wrong)
     assert complaints(schemas["options"]["stat"], {"colorMode": "purple"})
+
+
+@pytest.mark.timeout(400)
+def test_units_and_escaping_are_grafanas_own():
+    texts = [HOSTILE, "".join(map(chr, range(32, 127))), "a/b\\c-d"]
+    command = ["node", str(FOLDER / "words.mjs"), str(node_modules(FOLDER) / "node_modules")]
+    done = subprocess.run(command, input=json.dumps(texts), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["escaped"] == [escaped(text) for text in texts]
+    of_panels = [panel["fieldConfig"] for name in DASHBOARDS for panel in panels(name)]
+    units = {config["defaults"]["unit"] for config in of_panels}
+    for config in of_panels:
+        properties = [one for override in config["overrides"] for one in override["properties"]]
+        units |= {unit for one in properties if one["id"] == "unit" for unit in strings(one["value"])}
+    assert units <= set(found["units"])
