@@ -175,7 +175,9 @@ def test_an_influxdb_that_runs_already_is_used(state, tmp_path):
             process.wait_for(f"left out: influxdb: that at {url} is used", 60)
             with ZmqBroadcaster(run="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
                 publish(broadcaster, range(3))
-            export = ("export", "run", "--of", "metrics", "--influxdb", url, "--state-dir", str(state.path))
+            export = ("export", "run", "--of", "metrics", "--state-dir", str(state.path))
             until(lambda: run(*export).stdout.count("\n") == 4, 60)
+            assert run("forget", "run", "--yes", "--state-dir", str(state.path)).returncode == 0
+            assert run(*export).returncode == 1
             process.signal(signal.SIGINT)
             assert process.wait(60) == 0

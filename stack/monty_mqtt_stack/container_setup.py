@@ -160,7 +160,11 @@ def _far_side(environ: Mapping[str, str], influxdb: InfluxDB) -> FarSide:
         host=environ.get("MONTY_MQTT_BROKER", "mosquitto"), port=int(environ.get("MONTY_MQTT_BROKER_PORT", "1883"))
     )
     storage = Endpoint(host="influxdb", port=8086, url=influxdb.url)
-    return FarSide(services={"broker": broker, "bridge": Endpoint(host="bridge", port=5555), "influxdb": storage})
+    return FarSide(
+        services={"broker": broker, "bridge": Endpoint(host="bridge", port=5555), "influxdb": storage},
+        influxdb_url=influxdb.url,
+        influxdb_org=influxdb.org,
+    )
 
 
 if __name__ == "__main__":

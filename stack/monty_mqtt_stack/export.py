@@ -99,8 +99,8 @@ def _opened(path: Path | None) -> Iterator[IO[str]]:
 
 def _url(state: StateDir) -> str:
     far_side = state.read_far_side()
-    started = far_side.services.get("influxdb") if far_side else None
-    return started.url if started else ports.url("http", "127.0.0.1", INFLUXDB_PORT)
+    named = far_side.influxdb_url if far_side else ""
+    return named or ports.url("http", "127.0.0.1", INFLUXDB_PORT)
 
 
 def _read_token(state: StateDir) -> str:

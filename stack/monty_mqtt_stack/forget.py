@@ -16,7 +16,7 @@ from monty_mqtt import schema, spool, topics
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import broker_of
-from monty_mqtt_stack.influxdb import delete_run
+from monty_mqtt_stack.influxdb import InfluxDB, delete_run
 from monty_mqtt_stack.known_runs import known_runs
 from monty_mqtt_stack.restore import writer_of
 from monty_mqtt_stack.services import TABLE
@@ -55,7 +55,7 @@ def command(options: argparse.Namespace) -> int:
     _say(f"{run}: {ask(broker, run)}")
     if influxdb:
         delete_run(influxdb, (state.secrets / _ADMIN_TOKEN).read_text().strip(), run)
-        _say(f"deleted its points in InfluxDB at {influxdb}")
+        _say(f"deleted its points in InfluxDB at {influxdb.url}")
     for path in files:
         path.unlink(missing_ok=True)
         _say(f"removed {path}")
@@ -72,11 +72,12 @@ def files_of(state: StateDir, run: str) -> List[Path]:
     return [*found, log] if is_its_own and log.is_file() else found
 
 
-def _influxdb(state: StateDir) -> Optional[str]:
+def _influxdb(state: StateDir) -> Optional[InfluxDB]:
     """Return where the far side of the state directory keeps points, None if it does not."""
     far_side = state.read_far_side()
-    started = far_side.services.get("influxdb") if far_side else None
-    return started.url if started else None
+    if far_side is None or not far_side.influxdb_url:
+        return None
+    return InfluxDB(far_side.influxdb_url, far_side.influxdb_org)
 
 
 def ask(broker: Broker, run: str, timeout_secs: float = _ANSWER_SECS) -> str:
@@ -129,10 +130,10 @@ def _chosen(broker: Broker, state: StateDir, name: str) -> str:
     return name if name not in runs.names() and name and files_of(state, name) else pick_run(name, runs)
 
 
-def _confirmed(run: str, files: List[Path], influxdb: Optional[str]) -> bool:
+def _confirmed(run: str, files: List[Path], influxdb: Optional[InfluxDB]) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigError("--yes", "not given", "given where nobody can be asked")
-    kept = "what is retained of it at the broker" + (f", its points in InfluxDB at {influxdb}" if influxdb else "")
+    kept = "what is retained of it at the broker" + (f", its points in InfluxDB at {influxdb.url}" if influxdb else "")
     if files:
         size = sum(path.stat().st_size for path in files) / _MEGA
         kept += f", and here {len(files)} files ({size:.1f} MB): {', '.join(map(str, files))}"

@@ -141,7 +141,7 @@ def query_rows(url: str, token: str, influxql: str, bucket: str = METRICS) -> It
                 yield one["columns"], row
 
 
-def delete_run(url: str, token: str, run: str, org: str = ORG) -> None:
+def delete_run(influxdb: InfluxDB, token: str, run: str) -> None:
     """Delete all points of a run.
 
     Raises:
@@ -151,8 +151,8 @@ def delete_run(url: str, token: str, run: str, org: str = ORG) -> None:
     body = json.dumps({"start": _FIRST, "stop": _LAST, "predicate": f'run="{quoted}"'}).encode()
     headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
     for bucket in (METRICS, LOGS):
-        where = urllib.parse.urlencode({"org": org, "bucket": bucket})
-        with _asked(url, f"api/v2/delete?{where}", body, headers):
+        where = urllib.parse.urlencode({"org": influxdb.org, "bucket": bucket})
+        with _asked(influxdb.url, f"api/v2/delete?{where}", body, headers):
             pass
 
 

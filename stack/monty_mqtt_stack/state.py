@@ -53,11 +53,15 @@ class FarSide(msgspec.Struct, frozen=True, kw_only=True):
         supervisor_pid: Process that started it and stops it.
         services: By name: `broker`, `bridge`, …
         left_out: Why a service does not run, by name.
+        influxdb_url: The InfluxDB that keeps its history, ours or another; empty if none does.
+        influxdb_org: Organisation in it.
     """
 
     supervisor_pid: int = 0
     services: Dict[str, Endpoint] = {}
     left_out: Dict[str, str] = {}
+    influxdb_url: str = ""
+    influxdb_org: str = ""
 
 
 class StateDir:

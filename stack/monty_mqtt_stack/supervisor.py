@@ -74,7 +74,14 @@ class Supervisor:
     def far_side(self) -> FarSide:
         """What runs where."""
         endpoints = {name: one.endpoint for name, one in self.running.items()}
-        return FarSide(supervisor_pid=os.getpid(), services=endpoints, left_out=dict(self.left_out))
+        history = self._plan.history() if "telegraf" in endpoints else None
+        return FarSide(
+            supervisor_pid=os.getpid(),
+            services=endpoints,
+            left_out=dict(self.left_out),
+            influxdb_url=history.url if history else "",
+            influxdb_org=history.org if history else "",
+        )
 
     def check(self) -> None:
         """Start again what ended, later each time it does; never waits."""
