@@ -156,12 +156,13 @@ def _given(path: Path) -> bytes:
 
 def _far_side(environ: Mapping[str, str], influxdb: InfluxDB) -> FarSide:
     """Return where the command line, in a container beside them, finds the services."""
-    broker = Endpoint(
-        host=environ.get("MONTY_MQTT_BROKER", "mosquitto"), port=int(environ.get("MONTY_MQTT_BROKER_PORT", "1883"))
-    )
-    storage = Endpoint(host="influxdb", port=8086, url=influxdb.url)
+    broker, port = environ.get("MONTY_MQTT_BROKER", "mosquitto"), int(environ.get("MONTY_MQTT_BROKER_PORT", "1883"))
     return FarSide(
-        services={"broker": broker, "bridge": Endpoint(host="bridge", port=5555), "influxdb": storage},
+        services={
+            "broker": Endpoint(host=broker, port=port, program="container", url=f"mqtt://{broker}:{port}"),
+            "bridge": Endpoint(host="bridge", port=5555, program="container", url="tcp://bridge:5555"),
+            "influxdb": Endpoint(host="influxdb", port=8086, program="container", url=influxdb.url),
+        },
         influxdb_url=influxdb.url,
         influxdb_org=influxdb.org,
     )

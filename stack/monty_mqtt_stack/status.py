@@ -91,7 +91,8 @@ def _services(status: Dict[str, Any]) -> List[str]:
     rows = [["service", "where", "what"]]
     for name, one in status["services"].items():
         silent = "" if one["answers"] else ", does not answer"
-        rows.append([name, one["url"], f"{one['program']} (pid {one['pid']}){silent}"])
+        pid = f" (pid {one['pid']})" if one["pid"] else ""  # that of a container is none of ours
+        rows.append([name, one["url"], f"{one['program']}{pid}{silent}"])
     return table(rows)
 
 
