@@ -31,16 +31,18 @@ def complaints(schema, value) -> list[str]:
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.parametrize("version", ["11", "12", "13"])
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_a_dashboard_is_valid(schemas, name):
+def test_a_dashboard_is_valid(schemas, name, version):
     without_panels = {**DASHBOARDS[name], "panels": []}
-    assert complaints(schemas["dashboard"], without_panels) == []
+    assert complaints(schemas["dashboard"][version], without_panels) == []
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.parametrize("version", ["11", "12", "13"])
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_its_panels_are_valid(schemas, name):
-    definitions = schemas["dashboard"]["definitions"]
+def test_its_panels_are_valid(schemas, name, version):
+    definitions = schemas["dashboard"][version]["definitions"]
     found = []
     for panel in DASHBOARDS[name]["panels"]:
         kind = "RowPanel" if panel["type"] == "row" else "Panel"
@@ -68,7 +70,7 @@ def test_the_options_of_each_kind_of_panel_are_valid(schemas, name):
 @pytest.mark.timeout(400)
 def test_what_is_wrong_is_found(schemas):
     wrong = {**DASHBOARDS["runs"], "panels": [], "refersh": "1s"}
-    assert complaints(schemas["dashboard"], wrong)
+    assert complaints(schemas["dashboard"]["13"], wrong)
     assert complaints(schemas["options"]["stat"], {"colorMode": "purple"})
 
 

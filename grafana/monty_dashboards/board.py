@@ -70,6 +70,7 @@ def variable(
         one.current(dashboard.VariableOption(selected=True, text=first, value=first))
     model = one.build()
     model.auto = model.auto_min = model.auto_count = None  # settings of another type of variable
+    model.allow_custom_value = None  # as it is by default; Grafana 11 does not know it
     return one
 
 

@@ -29,11 +29,11 @@ This page is written by `grafana/build.py` from the dashboards, and a test fails
   are. In tags and field names InfluxDB has backslashes and control characters percent-encoded, and so are they shown.
 - **Colours** of statuses and outcomes are Okabe and Ito's and greys, which colour-blind eyes tell apart; the words are
   Monty's own.
-- **Versions**: made for Grafana 13.2, in the classic format that 11 and 12 load too. Each dashboard is valid by a JSON
-  Schema made from Grafana's own published types, each query is run on a real InfluxDB after the recorded demo, and what
-  tables and matrices make of the answers, Grafana's own code (`@grafana/data`) computes in the tests. No Grafana was
-  at hand where this was written: the picture is drawn from the queries (`tools/grafana_picture.py`), and how Grafana
-  itself shows them was not seen.
+- **Versions**: made for Grafana 13.2, in the classic format that 11 and 12 load too. Each dashboard is valid by JSON
+  Schemas made from the published types of Grafana 11.0, 12.0 and 13.2, each query is run on a real InfluxDB after the
+  recorded demo, and what tables and matrices make of the answers, Grafana's own code (`@grafana/data`) computes in the
+  tests. No Grafana was at hand where this was written: the picture is drawn from the queries
+  (`tools/grafana_picture.py`), and how Grafana itself shows them was not seen.
 
 ## Where what comes from
 

@@ -7,10 +7,11 @@ import path from "node:path";
 
 const [modules, ...kinds] = process.argv.slice(2);
 const { createGenerator } = createRequire(path.join(modules, "x"))("ts-json-schema-generator");
-const types = path.join(modules, "@grafana/schema/dist/types/raw");
+const types = "@grafana/schema/dist/types/raw";
+const oldTypes = "dist/esm/raw/dashboard/x/dashboard_types.gen.d.ts";
 
 function schema(file, type) {
-  const settings = { path: path.join(types, file), type, skipTypeCheck: true, additionalProperties: false };
+  const settings = { path: path.join(modules, file), type, skipTypeCheck: true, additionalProperties: false };
   try {
     return createGenerator(settings).createSchema(type);
   } catch (error) {
@@ -19,9 +20,17 @@ function schema(file, type) {
   }
 }
 
-const found = { dashboard: schema("dashboard/x/types.gen.d.ts", "Dashboard"), options: {}, custom: {} };
+const found = {
+  dashboard: {
+    11: schema(`grafana-schema-11/${oldTypes}`, "Dashboard"),
+    12: schema(`grafana-schema-12/${oldTypes}`, "Dashboard"),
+    13: schema(`${types}/dashboard/x/types.gen.d.ts`, "Dashboard"),
+  },
+  options: {},
+  custom: {},
+};
 for (const kind of kinds) {
-  const file = `composable/${kind.replace("-", "")}/panelcfg/x/types.gen.d.ts`;
+  const file = `${types}/composable/${kind.replace("-", "")}/panelcfg/x/types.gen.d.ts`;
   found.options[kind] = schema(file, "Options");
   found.custom[kind] = schema(file, "FieldConfig");
 }
