@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from chaos import faults
-from chaos.stage import Stage
+from chaos.stage import Stage, freeze, thaw
 from stack_process import run
 
 from monty_mqtt import schema, topics
@@ -14,6 +14,12 @@ from monty_mqtt import schema, topics
 HOUR_SECS = 3600
 DISCONNECTED_SECS = 10
 PER_SEC = 500
+
+
+def restore(stage, spool) -> str:
+    done = run("replay", str(spool), "--bridge", f"127.0.0.1:{stage.bridge.port}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.parametrize(
@@ -67,14 +73,31 @@ def test_an_experiment_killed_while_the_bridge_is_down(tmp_path, request):
         stage.bridge.start()
         stage.wait_for_word(load, "disconnected", DISCONNECTED_SECS)
         (spool,) = stage.spools()
-        restored = run("replay", str(spool), "--bridge", f"127.0.0.1:{stage.bridge.port}")
-        assert restored.returncode == 0, restored.stderr
-        assert "what it published in its last second may be missing" in restored.stdout
+        said = restore(stage, spool)
+        assert "what it published in its last second may be missing" in said
         stage.wait_until_seen(load, published - PER_SEC)
         seen = stage.seen(load)
-        stage.say(f"{published - seen['next']} of {published} are missing: {restored.stdout}")
+        stage.say(f"{published - seen['next']} of {published} are missing: {said}")
         assert seen["ahead"] == 0
         assert seen["words"] == ["running", "disconnected"]
+
+
+def test_an_experiment_killed_while_the_bridge_is_frozen(tmp_path, request):
+    with Stage(tmp_path, request.node.name) as stage:
+        load = stage.load()
+        load.tell("publish", 1_000_000, PER_SEC)
+        stage.wait_until_seen(load, stage.random.randint(100, 1000))
+        freeze(stage.bridge)
+        frozen_at = load.report["published"]
+        load.wait_for(lambda report: report["published"] > frozen_at + PER_SEC // 4)
+        load.kill()
+        published = load.report["published"]
+        thaw(stage.bridge)
+        for spool in stage.spools():  # there is none, unless the machine was slow
+            stage.wait_for_word(load, "disconnected", DISCONNECTED_SECS)
+            restore(stage, spool)
+        stage.wait_until_seen(load, published)
+        assert stage.seen(load)["ahead"] == 0
 
 
 @pytest.mark.parametrize("count", [pytest.param(50, id="short"), pytest.param(500, id="long", marks=pytest.mark.long)])
