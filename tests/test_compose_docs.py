@@ -20,6 +20,7 @@ FLAGS = {
     "exec": set(),
     "logs": set(),
     "ps": set(),
+    "restart": set(),
     "stop": set(),
 }
 """Of `docker compose`, what the docs use; any other word is a mistake or belongs here."""
