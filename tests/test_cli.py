@@ -29,7 +29,7 @@ WAIT_SECS = 10
 def broker(tmp_path_factory):
     with Mosquitto(tmp_path_factory.mktemp("state") / "a state dir") as mosquitto:
         services = {
-            "broker": Endpoint(host=mosquitto.host, port=mosquitto.port, program="mosquitto", url="mqtt://here"),
+            "broker": Endpoint(host=mosquitto.host, port=mosquitto.port, pid=7, program="mosquitto", url="mqtt://here"),
             "bridge": Endpoint(host="127.0.0.1", port=1, program="bridge", url="tcp://gone"),
         }
         mosquitto.state.write_far_side(FarSide(services=services, left_out={"page": "--without page"}))
@@ -70,8 +70,8 @@ def command(broker, *words):
 def test_status_shows_services_runs_and_counts(broker):
     done = command(broker, "status")
     assert done.returncode == 0
-    assert "mqtt://here  mosquitto (pid 0)\n" in done.stdout
-    assert "tcp://gone   bridge (pid 0), does not answer\n" in done.stdout
+    assert "mqtt://here  mosquitto (pid 7)\n" in done.stdout
+    assert "tcp://gone   bridge, does not answer\n" in done.stdout
     assert "left out: page: --without page" in done.stdout
     line = next(line for line in done.stdout.splitlines() if line.startswith("live-1"))
     assert line.split() == ["live-1", "main", "running", "3", "of", "9", "3", "correct", "2", "0"]
