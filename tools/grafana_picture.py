@@ -140,12 +140,17 @@ def matrix(axes: plt.Axes, demo: Demo) -> None:
     columns = sorted({name for cells in rows.values() for name, count in cells.items() if count})
     counts = [[cells.get(name) or 0 for name in columns] for cells in rows.values()]
     axes.imshow(counts, cmap="Blues", vmax=4, aspect="auto")
-    for y, line in enumerate(counts):
-        for x, count in enumerate(line):
-            axes.text(x, y, f"{count:.0f}" if count else "", ha="center", va="center", color="black")
+    numbers(axes, counts)
     axes.set(title="Confusion matrix: rows are what was shown, columns what it was taken for")
     axes.set_xticks(range(len(columns)), [name.removeprefix("sum_") for name in columns])
     axes.set_yticks(range(len(rows)), list(rows))
+
+
+def numbers(axes: plt.Axes, counts: list[list[float]]) -> None:
+    """Write each count that is not 0 into its cell."""
+    for y, line in enumerate(counts):
+        for x, count in enumerate(line):
+            axes.text(x, y, f"{count:.0f}" if count else "", ha="center", va="center", color="black")
 
 
 def seconds(nanos: int, demo: Demo) -> float:
