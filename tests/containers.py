@@ -7,7 +7,6 @@ services lead to each other. What is not Docker's: the programs are this machine
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import shutil
@@ -30,6 +29,7 @@ COMMANDS = {
     "tls": ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"],
 }
 """What the images start."""
+STOP_SECS = 30
 STOP_SIGNALS = {"tls": "USR1"}
 """Where it is not TERM."""
 OWNED = {
@@ -43,6 +43,8 @@ _PATH = "/opt/bridge/bin:/opt/stack/bin:/mnt/telegraf:/mnt/influxd:/usr/local/bi
 LOOPBACK_UP = (
     "import fcntl, socket, struct; s = socket.socket(); fcntl.ioctl(s, 0x8914, struct.pack('16sH22x', b'lo', 1))"
 )
+DIES_WITH_US = ["setpriv", "--pdeathsig=KILL"]
+"""A test that is killed leaves nothing running; another user's process must be told so again."""
 TREE = """
 root=/mnt && mount -t tmpfs -o mode=755 tmpfs "$root"
 for name in /usr /bin /sbin /lib /lib64; do
@@ -138,9 +140,10 @@ class Containers:
                 capture_output=True,
             )
         try:
-            return process.wait(30)
+            return process.wait(STOP_SECS)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
             raise
 
     def run(self, name: str, *words: str, entrypoint: Any = None, **options: Any) -> subprocess.CompletedProcess[Any]:
@@ -155,18 +158,13 @@ class Containers:
         check = self.services[name]["healthcheck"]
         kind, *words = check["test"]
         command = ["sh", "-c", words[0]] if kind == "CMD-SHELL" else words
-        enter = ["nsenter", f"--target={self.pid_of(name)}", "--mount", "--net", "--pid", "--root", "--wd=/"]
-        command = [*enter, *self._as_user(name, command, programs_first)]
         try:
+            enter = ["nsenter", f"--target={self.pid_of(name)}", "--mount", "--net", "--pid", "--root", "--wd=/"]
+            command = [*enter, *self._as_user(name, command, programs_first)]
             done = subprocess.run(command, capture_output=True, timeout=int(check["timeout"].rstrip("s")), check=False)
-        except subprocess.TimeoutExpired:
+        except (ProcessLookupError, subprocess.TimeoutExpired):
             return False
         return done.returncode == 0
-
-    def check(self, name: str) -> None:
-        """Run a service's health check, whatever becomes of the service."""
-        with contextlib.suppress(AssertionError):
-            self.is_healthy(name)
 
     def signal(self, name: str, number: int) -> None:
         """Send a signal to a service."""
@@ -191,7 +189,7 @@ class Containers:
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
             if children:
                 return int(children[0])
-        raise AssertionError(f"{name} does not run: {self.log(name)[-3000:]}")
+        raise ProcessLookupError(f"{name} does not run: {self.log(name)[-3000:]}")
 
     def build(self, name: str) -> Path:
         """Run the first stage of a service's Dockerfile, every COPY and RUN of it; return its environment."""
@@ -233,7 +231,7 @@ class Containers:
         lines.append(f"printf %s {shlex.quote(names)} > $root/etc/hosts; mount -o remount,ro $root")
         script = self._script(binds, "\n".join(lines), self._as_user(name, command))
         entered = ["unshare", "--net"] if service.get("network_mode") == "none" else self.in_network()
-        return [*entered, "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script]
+        return [*DIES_WITH_US, *entered, "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script]
 
     def _built(self, name: str) -> list[tuple[Path, str, bool]]:
         """Return where the environment of a service's image is; a Dockerfile is built once, by one service's name."""
@@ -267,7 +265,12 @@ class Containers:
         service = self.services[name]
         user, group = service["user"].split(":")
         kept = ",".join(f"+{cap.lower()}" for cap in service.get("cap_add", ()))
-        rights = ["--no-new-privs", "--inh-caps=-all", f"--bounding-set=-all{',' + kept if kept else ''}"]
+        rights = [
+            *DIES_WITH_US[1:],
+            "--no-new-privs",
+            "--inh-caps=-all",
+            f"--bounding-set=-all{',' + kept if kept else ''}",
+        ]
         locked = service.get("ulimits", {}).get("memlock")
         limits = ["prlimit", f"--memlock={locked}"] if locked else []
         variables = {

@@ -213,8 +213,7 @@ client.buckets_api().delete_bucket(client.buckets_api().find_bucket_by_name("mon
     deadline = time.monotonic() + STORED_SECS
     while up.running["telegraf"].poll() is None:
         assert time.monotonic() < deadline, up.log("telegraf")[-2000:]
-        if up.running["telegraf"].poll() is None:
-            up.check("telegraf")
+        up.is_healthy("telegraf")
     up.stop("telegraf")
     assert up.run("setup").returncode == 0
     up.start("telegraf")
