@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import line_parser
 import msgspec
 import pytest
 from PIL import Image
@@ -98,9 +99,9 @@ def test_all_payloads_are_valid(demo):
         if one.topic.startswith(topics.RAW_PREFIX):
             check_raw(topics.parse(one.topic), one.payload)
         elif one.topic.startswith(topics.INFLUX_PREFIX):
-            lines = one.payload.decode().splitlines()
-            assert 1 <= len(lines) <= 100
-            points += len(lines)
+            batch = line_parser.parse(one.payload)
+            assert 1 <= len(batch) <= 100
+            points += len(batch)
         elif one.payload and not one.topic.endswith("/status"):
             msgspec.json.decode(one.payload)
     assert points > 1000
