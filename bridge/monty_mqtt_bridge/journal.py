@@ -152,7 +152,8 @@ class Journal:
     def tidy(self) -> None:
         """See how much room there is, and give back to the disk what is not used; to be called about once a second."""
         self._look()
-        self._store.attempt(self.room.give_back)
+        idle = not self.rows and not self.pending
+        self._store.attempt(lambda connection: self.room.give_back(connection, idle=idle))
 
     def read(self, after: int) -> list[Row] | None:
         """Return the next rows on disk behind this one, or None if they cannot be read now.

@@ -24,9 +24,10 @@ _AGAIN, _MORE = 0.95, 1.25
 
 _EVICTED_AT_ONCE = 4
 _SPARE_BYTES = 64 << 20
-_REWRITTEN_BYTES = 16 << 20
-"""So much may be unused; what is used is written anew when it is no more than that, which takes a moment: to take pages
-off the end one by one, SQLite searches the list of unused ones for each, 0.3 ms where 700 MiB are unused."""
+_REWRITTEN_BYTES = 1 << 20
+"""So much may be unused; what is used is written anew when it is no more than that, which takes some 10 ms, or when
+nothing waits, so nobody notices. To take pages off the end one by one, SQLite searches the list of unused ones for
+each: 0.3 ms where 700 MiB are unused."""
 
 _EVICT = """
 DELETE FROM messages WHERE id IN
@@ -74,9 +75,14 @@ class Room:
         self._tell(self._what_lacks())
         return evicted
 
-    def give_back(self, connection: sqlite3.Connection) -> None:
-        """Return the file's unused pages to the disk, if they are many; to be called about once a second."""
-        if self._unused_bytes < _SPARE_BYTES or self.used_bytes > _REWRITTEN_BYTES:
+    def give_back(self, connection: sqlite3.Connection, *, idle: bool) -> None:
+        """Return the file's unused pages to the disk, if they are many; to be called about once a second.
+
+        Args:
+            connection: The journal.
+            idle: Whether there is no row, so that a second more or less is nothing to anybody.
+        """
+        if self._unused_bytes < _SPARE_BYTES or not (idle or self.used_bytes <= _REWRITTEN_BYTES):
             return
         with suppress(sqlite3.OperationalError):  # no room for it; in a moment there may be
             connection.execute("VACUUM")
