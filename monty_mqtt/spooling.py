@@ -79,6 +79,7 @@ class Spooling:
             return False
         if window.base >= self._mark:
             self._mark, self._mark_at = window.next_seq, time.monotonic()
+            return self.spool.is_open or window.held_bytes > self._held_bytes
         return self.spool.is_open or self._must_write(window)
 
     def step(self, window: Window) -> None:

@@ -86,7 +86,7 @@ class Window:
         self.held_bytes = 0
         self.dropped = 0
         self._store = store or _NoStore()
-        self._messages: Dict[int, Sequence[bytes]] = {}
+        self._messages: Dict[int, Tuple[Sequence[bytes], int]] = {}
         self._lost = Ranges()
         self._kept_from = first_seq
 
@@ -112,7 +112,7 @@ class Window:
             self.next_seq = seq + 1
             self._lose(seq, seq)
         else:
-            self._messages[seq] = frames
+            self._messages[seq] = (frames, size)
             self.next_seq = seq + 1
             self.held_bytes += size
 
@@ -136,9 +136,9 @@ class Window:
     def peek(self) -> Entry:
         """Return what is to be sent next. There must be something unsent."""
         seq = self.next_unsent
-        frames = self._messages.get(seq)
-        if frames is not None:
-            return Entry(seq, seq, frames, _size(frames))
+        held = self._messages.get(seq)
+        if held is not None:
+            return Entry(seq, seq, *held)
         last = self._lost.last_of(seq)
         if last is None:
             found = self._store.first_from(seq)
@@ -150,7 +150,7 @@ class Window:
     def mark_sent(self, entry: Entry) -> None:
         """Note that what `peek` returned went out."""
         if entry.frames is not None and entry.first not in self._messages:
-            self._messages[entry.first] = entry.frames
+            self._messages[entry.first] = (entry.frames, entry.size)
             self.held_bytes += entry.size
         self.next_unsent = entry.last + 1
         self.sent_bytes += entry.size
@@ -166,12 +166,11 @@ class Window:
         few = end - first <= len(self._messages)
         seqs: Iterable[int] = range(first, end) if few else [seq for seq in self._messages if seq < end]
         for seq in seqs:
-            frames = self._messages.pop(seq, None)
-            if frames is not None:
-                size = _size(frames)
-                self.held_bytes -= size
+            held = self._messages.pop(seq, None)
+            if held is not None:
+                self.held_bytes -= held[1]
                 if seq < sent_end:
-                    self.sent_bytes -= size
+                    self.sent_bytes -= held[1]
         return end - first - self._lost.forget_below(end)
 
     def rewind(self, next_wanted: int) -> None:
@@ -188,10 +187,10 @@ class Window:
         size = 0
         seq = max(seq + 1, self.base)
         while seq < self.next_seq and len(found) < most and size < most_bytes:
-            frames = self._messages.get(seq)
-            if frames is not None:
-                found.append((seq, frames))
-                size += _size(frames)
+            held = self._messages.get(seq)
+            if held is not None:
+                found.append((seq, held[0]))
+                size += held[1]
             else:
                 seq = self._lost.last_of(seq) or seq
             seq += 1
@@ -200,16 +199,16 @@ class Window:
     def mend(self) -> None:
         """Make it consistent again after an exception from outside fell into one of the other methods."""
         self._messages = {seq: self._messages[seq] for seq in sorted(self._messages) if seq >= self.base}
-        self.held_bytes = sum(map(_size, self._messages.values()))
+        self.held_bytes = sum(size for _, size in self._messages.values())
         self.next_seq = max(self.next_seq, self._store.last + 1, max(self._messages, default=-1) + 1)
         self.rewind(self.base)
 
     def _let_go(self) -> None:
         seq = self._kept_from
         self._kept_from = seq + 1
-        frames = self._messages.pop(seq, None)
-        if frames is not None:
-            self.held_bytes -= _size(frames)
+        held = self._messages.pop(seq, None)
+        if held is not None:
+            self.held_bytes -= held[1]
             if seq > self._store.last:
                 self._lose(seq, seq)
 

@@ -193,7 +193,7 @@ def test_only_what_the_store_has_not_got_is_offered_to_it():
 def test_mending_repairs_a_step_that_was_cut_short():
     window = window_with(3)
     send(window, 1)
-    window._messages[3] = [b"v1 metric", b"x"]  # cut short here: no seq is taken, and no byte counted
+    window._messages[3] = ((b"v1 metric", b"x"), 310)  # cut short here: no seq is taken, and no byte counted
     window.sent_bytes = 7
     window.mend()
     assert (window.next_seq, window.next_unsent, window.sent_bytes) == (4, 0, 0)
@@ -242,7 +242,7 @@ def test_no_seq_is_ever_missing_and_the_bound_holds(bound_bytes, has_store, step
             window.unload(amount * KIB)
         elif has_store:
             store.copy(window, amount)
-        in_memory = sum(sum(map(len, frames)) + 300 for frames in window._messages.values())
+        in_memory = sum(sum(map(len, frames)) + 300 for frames, _ in window._messages.values())
         assert window.held_bytes == in_memory
         assert window.held_bytes <= bound_bytes + bound_bytes // 2 + 9 * KIB  # read back and under way
         assert window.base <= window.next_unsent <= window.next_seq
