@@ -37,8 +37,7 @@ _UNWELCOMED_BYTES = 1 << 20
 _SENDS_A_CALL = 64
 """Without this bound one call that follows an outage took 0.7 s."""
 
-_NOBLOCK = int(zmq.NOBLOCK)
-_NOBLOCK_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
+_NOBLOCK, _NOBLOCK_MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)
 _POLLIN = int(zmq.POLLIN)
 """As plain numbers: combining the enumeration's members costs as much as a send."""
 
@@ -118,17 +117,19 @@ class Link:
         """Bytes of frames and clouds that are under way."""
         return self._bulk_bytes
 
-    def pump(self, *, look: bool = False) -> None:
-        """Read answers, say what is due, send at most 64 of the unsent. `look`: read even if just done."""
+    def pump(self, *, look: bool = False) -> bool:
+        """Read answers, say what is due, send at most 64 of the unsent; return whether it read. `look`: it must."""
         now = time.monotonic()
         self.can_send_more = False
-        if now >= self._read_at or look:
+        looks = look or now >= self._read_at
+        if looks:
             self._read_at = now + _READ_EVERY_SECS
             self._read(now)
             if now >= self._repeat_at:
                 self._repeat(now)
         if self._window.next_unsent < self._window.next_seq and not self._paused and self.refused is None:
             self._send_unsent(now)
+        return looks
 
     def ask(self) -> None:
         """Pump, and PROBE for a sign of life even where nothing is under way, at the intervals of any repetition."""
@@ -191,10 +192,10 @@ class Link:
         self._say_hello(time.monotonic())
 
     def _send(self, frames: Sequence[bytes]) -> None:
-        *first, last = frames
-        for frame in first:
+        last = len(frames) - 1
+        for frame in frames[:last]:
             self._send_frame(frame, _NOBLOCK_MORE)
-        self._send_frame(last, _NOBLOCK)
+        self._send_frame(frames[last], _NOBLOCK)
 
     def _send_unsent(self, now: float) -> None:
         window = self._window

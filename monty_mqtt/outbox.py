@@ -92,9 +92,9 @@ class Outbox:
 
     def pump(self) -> None:
         """Read answers, send what is due, keep in the spool what waits too long."""
-        if self.link is not None and not self.link.closed:
-            self.link.pump()
-            self._settle(self.link)
+        link = self.link
+        if link is not None and not link.closed and (link.pump() or self.spooling.is_pressing(self.window)):
+            self._settle(link)
 
     def look(self) -> None:
         """Pump, and read answers even if that was done a moment ago."""

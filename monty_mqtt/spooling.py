@@ -73,6 +73,10 @@ class Spooling:
         self._mark_at = 0.0
         self._retry_at = self._look_at = 0.0
 
+    def is_pressing(self, window: Window) -> bool:
+        """Return whether this cannot wait for a millisecond: a file is being written, or memory fills."""
+        return self.spool.is_open or window.held_bytes > self._held_bytes
+
     def is_due(self, window: Window) -> bool:
         """Return whether there is something to do."""
         if not self._bound_bytes:
