@@ -192,14 +192,14 @@ class Link:
         self._say_hello(time.monotonic())
 
     def _send(self, frames: Sequence[bytes]) -> None:
-        last = len(frames) - 1
-        for frame in frames[:last]:
-            self._send_frame(frame, _NOBLOCK_MORE)
-        self._send_frame(frames[last], _NOBLOCK)
+        left = len(frames)
+        for frame in frames:
+            left -= 1
+            self._send_frame(frame, _NOBLOCK_MORE if left else _NOBLOCK)
 
     def _send_unsent(self, now: float) -> None:
         window = self._window
-        if not window.is_under_way:
+        if window.next_unsent == window.base:
             self._repeat_at = max(self._repeat_at, now + _REPEAT_SECS)
         for _ in range(_SENDS_A_CALL):
             if window.next_unsent == window.next_seq:
