@@ -10,7 +10,7 @@ import pytest
 from compose_project import COMPOSE, PROFILES, resolve
 from test_docs import BLOCK, PAGES
 
-from monty_mqtt.cli import _parser
+from monty_mqtt.command_line import make_parser
 from monty_mqtt_stack.container_setup import OWNERS
 
 FLAGS = {
@@ -80,7 +80,7 @@ def check(words, services):
         name, *inner = rest
         assert name in services
         if command == "run" and "--entrypoint" not in flags and name == "cli":
-            _parser().parse_args(inner)
+            make_parser().parse_args(inner)
         elif inner:
             program, path = (flags.get("--entrypoint", [""])[0], inner[0]) if command == "run" else inner
             assert program == "cat"

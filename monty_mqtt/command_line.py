@@ -1,0 +1,265 @@
+"""What can be typed after `monty-mqtt`: commands, their options, and what their values may be.
+
+Place in the flow: `cli` parses with it and hands over to the module and function that each command names. Imports on
+Python 3.8.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import math
+from pathlib import Path
+from typing import Any, NoReturn
+
+from monty_mqtt import __version__
+
+__all__ = ["WRONG_USE", "make_parser"]
+
+WRONG_USE = 2
+"""Exit code."""
+
+_COMMANDS = {
+    "abort": "End a run at its next step; finished episodes are saved.",
+    "pause": "Let a run wait at its next step.",
+    "resume": "Let a paused run go on.",
+    "step": "Let a run make N steps, then wait.",
+    "stop": "End a run after the episode under way, which is saved.",
+}
+"""What can be asked of a run."""
+
+_EPILOG = """\
+first steps:
+  monty-mqtt doctor                                                  what is installed, what is missing
+  monty-mqtt run experiment=test/evidence_lm/evidence_mujoco         a Monty experiment, watched live
+  mosquitto_sub -h 127.0.0.1 -p 1883 -v -t 'monty/v1/#'              the same in another terminal
+
+exit codes: 0 done, 1 failed, 2 wrong use, 3 aborted by command, 130 Ctrl+C
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names the nearest subcommand."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, and leave with exit code 2."""
+        self.exit(WRONG_USE, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            near = difflib.get_close_matches(str(value), [str(one) for one in action.choices], n=1, cutoff=0.0)
+            self.error(f"no command {value!r}; did you mean {near[0]!r}?")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser; what it returns has `module` and `function` of the command."""
+    parser = _Parser(
+        prog="monty-mqtt",
+        description="Watch Monty experiments while they run, over MQTT.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"monty-mqtt {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for add in (
+        _add_up,
+        _add_run,
+        _add_status,
+        _add_tail,
+        _add_commands,
+        _add_record,
+        _add_replay,
+        _add_forget,
+        _add_export,
+        _add_doctor,
+    ):
+        add(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, summary: str, **more: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary, **more)
+    command.add_argument(
+        "--state-dir",
+        metavar="DIR",
+        help="secrets, logs and data (default: $MONTY_MQTT_STATE_DIR, else ~/.local/state/monty-mqtt)",
+    )
+    return command
+
+
+def _add_broker(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--broker", metavar="HOST[:PORT]", help="a broker of your own (default: the far side that runs here)"
+    )
+    command.add_argument("--username", metavar="USER", help="user at that broker")
+    command.add_argument("--password-file", metavar="FILE", type=Path, help="file with that user's password")
+
+
+def _add_ports(command: argparse.ArgumentParser) -> None:
+    for name, service, default in (("--mqtt-port", "broker", 1883), ("--zmq-port", "bridge", 5555)):
+        told = f"where the {service} shall listen; 0: any free port (default: {default})"
+        command.add_argument(name, type=_port, default=default, metavar="PORT", help=told)
+
+
+def _add_export(commands: Any) -> None:
+    command = _add(commands, "export", "Write what InfluxDB keeps of a run as CSV or JSON lines.")
+    command.add_argument("run", metavar="RUN")
+    command.add_argument(
+        "--of",
+        choices=("steps", "evidence", "episodes", "metrics"),
+        default="steps",
+        help="what of it (default: %(default)s)",
+    )
+    command.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="(default: %(default)s)")
+    command.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write (default: stdout)")
+    command.add_argument(
+        "--influxdb", metavar="URL", help="(default: that of the far side, else http://127.0.0.1:8086)"
+    )
+    command.set_defaults(module="export", function="command")
+
+
+def _add_up(commands: Any) -> None:
+    command = _add(commands, "up", "Start broker, bridge and history, keep them running, stop them on Ctrl+C.")
+    command.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; loopback only (default: %(default)s)"
+    )
+    _add_ports(command)
+    command.add_argument(
+        "--without", nargs="+", action="extend", default=[], metavar="NAME",
+        help="leave out: broker, bridge, history (or of it influxdb, telegraf, grafana), or a program that could be "
+        "the broker: mosquitto, amqtt",
+    )  # fmt: skip
+    command.add_argument(
+        "--influxdb", metavar="URL",
+        help="an InfluxDB 2 that runs already, instead of one of our own; a token for it that may do everything in its "
+        "organisation is in secrets/influxdb_admin_token of the state directory",
+    )  # fmt: skip
+    command.add_argument("--influxdb-org", default="monty", metavar="NAME", help="its organisation (default: monty)")
+    command.set_defaults(module="up", function="command")
+
+
+def _add_run(commands: Any) -> None:
+    command = _add(commands, "run", "Run a Monty experiment, watched live; starts broker and bridge if none answer.")
+    command.usage = "monty-mqtt run [options] experiment=NAME [overrides ...]"
+    command.add_argument(
+        "overrides", nargs="+", metavar="experiment=NAME", help="Hydra overrides, as for Monty's run.py"
+    )
+    command.add_argument(
+        "--parallel", type=_processes, metavar="N", help="by Monty's parallel runner, at most N processes at once"
+    )
+    _add_ports(command)
+    command.add_argument("--bridge", metavar="HOST[:PORT]", help="a bridge of your own; goes with --broker")
+    _add_broker(command)
+    command.set_defaults(module="run", function="command")
+
+
+def _add_status(commands: Any) -> None:
+    command = _add(commands, "status", "Show runs, workers, services, lost and dropped counts.")
+    command.add_argument("--json", action="store_true", help="for programs")
+    _add_broker(command)
+    command.set_defaults(module="status", function="command")
+
+
+def _add_tail(commands: Any) -> None:
+    command = _add(commands, "tail", "Show what is being published, readable, one line a message.")
+    command.add_argument("run", nargs="?", metavar="RUN", help="run id, or the beginning of it (default: all runs)")
+    command.add_argument("-n", "--count", type=_count, metavar="N", help="end after N lines")
+    _add_broker(command)
+    command.set_defaults(module="tail", function="command")
+
+
+def _add_commands(commands: Any) -> None:
+    for word, summary in _COMMANDS.items():
+        command = _add(commands, word, summary)
+        command.add_argument("run", metavar="RUN", help="run id, or the beginning of it")
+        command.add_argument("--worker", metavar="W", help="one worker (default: all)")
+        command.add_argument("--reason", metavar="TEXT", help="published with the command")
+        command.add_argument(
+            "--timeout-secs", type=_secs, default=30.0, metavar="SECS",
+            help="how long to wait for the acknowledgement (default: %(default)s)",
+        )  # fmt: skip
+        command.set_defaults(module="control", function="command", word=word, steps=None)
+        if word == "step":
+            command.add_argument(
+                "-n", "--steps", type=_steps, default=1, metavar="N", help="how many steps (default: %(default)s)"
+            )
+        _add_broker(command)
+
+
+def _add_record(commands: Any) -> None:
+    command = _add(commands, "record", "Record what is published from now on, as an MCAP file that Foxglove opens.")
+    command.add_argument(
+        "run", nargs="?", metavar="RUN",
+        help="run id, or the beginning of it: ends with the run (default: all runs, until Ctrl+C)",
+    )  # fmt: skip
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE.mcap", help="the file, which does not exist yet"
+    )
+    _add_broker(command)
+    command.set_defaults(module="record", function="command")
+
+
+def _add_replay(commands: Any) -> None:
+    command = _add(
+        commands, "replay",
+        "Restore runs from spools or recordings, as they were; or play recordings as if they were live now.",
+    )  # fmt: skip
+    command.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE",
+        help="a recording, or a spool: what an experiment left in the state directory for want of a bridge",
+    )  # fmt: skip
+    command.add_argument("--as-new", action="store_true", help="play it as new runs, now")
+    command.add_argument(
+        "--speed", type=float, metavar="X", help="with --as-new; 2: twice as fast; 0: as fast as possible (default: 1)"
+    )
+    command.add_argument(
+        "--bridge", metavar="HOST[:PORT]", help="a bridge of your own (default: the one that runs here)"
+    )
+    command.set_defaults(module="replay_command", function="command")
+
+
+def _add_forget(commands: Any) -> None:
+    command = _add(commands, "forget", "Clear what is kept of a run that is over, after asking.")
+    command.add_argument("run", metavar="RUN", help="run id, or the beginning of it")
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    _add_broker(command)
+    command.set_defaults(module="forget", function="command")
+
+
+def _add_doctor(commands: Any) -> None:
+    command = _add(commands, "doctor", "Show what is installed, which ports are free, and what to do about the rest.")
+    command.set_defaults(module="doctor", function="command")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - TCP's highest
+        raise argparse.ArgumentTypeError(f"{text!r} is no TCP port (0 to 65535)")
+    return int(text)
+
+
+def _secs(text: str) -> float:
+    try:
+        secs = float(text)
+    except ValueError:
+        secs = math.nan
+    if not 0 < secs < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds (more than 0)")
+    return secs
+
+
+def _count(text: str) -> int:
+    return _whole(text, "lines")
+
+
+def _processes(text: str) -> int:
+    return _whole(text, "processes")
+
+
+def _steps(text: str) -> int:
+    return _whole(text, "steps")
+
+
+def _whole(text: str, what: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of {what} (1 or more)")
+    return int(text)
