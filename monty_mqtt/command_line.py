@@ -46,7 +46,9 @@ class _Parser(argparse.ArgumentParser):
         self.exit(WRONG_USE, f"{self.prog}: {message}; see `{self.prog} --help`\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        if action.choices is not None and value not in action.choices:
+        if action.option_strings or action.choices is None:
+            super()._check_value(action, value)
+        elif value not in action.choices:
             near = difflib.get_close_matches(str(value), [str(one) for one in action.choices], n=1, cutoff=0.0)
             self.error(f"no command {value!r}; did you mean {near[0]!r}?")
 

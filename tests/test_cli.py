@@ -234,6 +234,7 @@ def test_the_words_for_no_far_side(tmp_path, monkeypatch, capsys):
     ("words", "part"),
     [
         (["statsu"], "no command 'statsu'; did you mean 'status'?"),
+        (["export", "r", "--format", "xml"], "argument --format: invalid choice: 'xml' (choose from"),
         ([], "COMMAND"),
         (["abort"], "RUN"),
         (["tail", "--count", "0"], "no number of lines"),
