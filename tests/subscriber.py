@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from functools import partial
 from typing import Any, Callable, NamedTuple
 
 import paho.mqtt.client as mqtt
@@ -48,14 +49,25 @@ class Subscriber:
         self._client.loop_stop()
 
     def wait_for(self, condition: Callable[[list[Received]], Any], timeout_secs: float = 10) -> Any:
-        """Return what `condition(received)` returns as soon as it is true; fail after `timeout_secs`."""
+        """Return what `condition(received)` returns soon after it is true; fail after `timeout_secs`.
+
+        A condition looks at everything that was received, so it is asked again only after as long as it took: else
+        thousands of messages would wait for it.
+        """
         deadline = time.monotonic() + timeout_secs
         with self._changed:
-            while not (result := condition(self.received)):
-                if not self._changed.wait(deadline - time.monotonic()):
+            while True:
+                began, looked_at = time.monotonic(), len(self.received)
+                if result := condition(self.received):
+                    return result
+                took_secs = time.monotonic() - began
+                self._changed.wait_for(lambda: False, took_secs)
+                if not self._changed.wait_for(partial(self._has_more_than, looked_at), deadline - time.monotonic()):
                     seen = sorted({one.topic for one in self.received})
                     raise AssertionError(f"not within {timeout_secs} s; {len(self.received)} messages on {seen[:40]}")
-            return result
+
+    def _has_more_than(self, count: int) -> bool:
+        return len(self.received) > count
 
     def messages(self, kind: type[schema.Message] | None = None) -> list[Any]:
         """Return the decoded messages of a kind, or of all kinds that are one message a topic."""
