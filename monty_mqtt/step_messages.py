@@ -1,0 +1,192 @@
+"""Messages of what a run senses and believes, and of what the user's own code says.
+
+Place in the flow: a part of `schema`, which is what everybody imports.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional
+
+from monty_mqtt.parts import LearningModuleStep, SensorModuleStep
+from monty_mqtt.run_messages import Message
+
+__all__ = [
+    "Data",
+    "Event",
+    "Frame",
+    "Hypotheses",
+    "Log",
+    "Metric",
+    "ObjectModel",
+    "State",
+    "Step",
+]
+
+
+class Step(Message, frozen=True, kw_only=True, tag="step"):
+    """One step of the experiment: all learning modules and sensors together.
+
+    Attributes:
+        mode: `train` or `eval`.
+        epoch: Epoch of this mode, from 0.
+        episode: Episode of this mode, from 0.
+        step: Step within the episode, from 0.
+        total_step: Step within the run, from 0.
+        step_type: Monty's: `matching_step`, `exploratory_step`.
+        is_motor_only: Whether the learning modules were left out of this step.
+        step_secs: Time since the previous step, without pauses.
+        monitor_micros: What the monitor itself cost the previous step, microseconds on the experiment's thread.
+        actions: Names of the actions chosen for the next step.
+        target_object: What the episode shows.
+        learning_modules: Per learning module id.
+        sensor_modules: Per sensor module id.
+        non_finite: How many NaN or infinite numbers became null in this message.
+    """
+
+    mode: str
+    epoch: int
+    episode: int
+    step: int
+    total_step: int = 0
+    step_type: Optional[str] = None
+    is_motor_only: Optional[bool] = None
+    step_secs: Optional[float] = None
+    monitor_micros: Optional[float] = None
+    actions: List[str] = []
+    target_object: Optional[str] = None
+    learning_modules: Dict[str, LearningModuleStep] = {}
+    sensor_modules: Dict[str, SensorModuleStep] = {}
+    non_finite: int = 0
+
+
+class Hypotheses(Message, frozen=True, kw_only=True, tag="hypotheses"):
+    """The strongest hypotheses of one learning module as a cloud; at most 500, at most twice a second. Bulk.
+
+    Buffers, in this order, little endian: locations float32 (count, 3) in metres; evidence float32 (count,);
+    object index uint16 (count,), into `objects`.
+
+    Attributes:
+        learning_module: Its id.
+        episode: Episode of this mode, from 0.
+        step: Step within the episode.
+        objects: Graph ids.
+        count: Number of hypotheses in the buffers.
+        total: Number of hypotheses there are.
+    """
+
+    learning_module: str
+    episode: int
+    step: int
+    objects: List[str] = []
+    count: int = 0
+    total: int = 0
+
+
+class Metric(Message, frozen=True, kw_only=True, tag="metric"):
+    """A number the user publishes.
+
+    Attributes:
+        name: Its name, the user's choice.
+        value: The number; absent where it was not finite.
+        metadata: What the user passed beside it (`epoch`, `step`, …).
+    """
+
+    name: str
+    value: Optional[float] = None
+    metadata: Dict[str, Any] = {}
+
+
+class Data(Message, frozen=True, kw_only=True, tag="data"):
+    """Any JSON value the user publishes under a stream's name.
+
+    Attributes:
+        stream: The stream's name.
+        data: The value.
+    """
+
+    stream: str
+    data: Any = None
+
+
+class State(Message, frozen=True, kw_only=True, tag="state"):
+    """The user's key-value state.
+
+    Attributes:
+        state: Always the whole of it: the last value of every key.
+    """
+
+    state: Dict[str, Any] = {}
+
+
+class Log(Message, frozen=True, kw_only=True, tag="log"):
+    """A log record of Monty's or the user's.
+
+    Attributes:
+        level: `debug`, `info`, `warning`, `error`, `critical`.
+        message: The text.
+        logger: Name of the logger.
+        metadata: What the user passed beside it.
+        suppressed: Records of this logger and level that the rate limit left out since the last one.
+    """
+
+    level: str
+    message: str
+    logger: Optional[str] = None
+    metadata: Dict[str, Any] = {}
+    suppressed: int = 0
+
+
+class Event(Message, frozen=True, kw_only=True, tag="event"):
+    """A telemetry event of Monty's, or one of the monitor's own (`lost`, `refused`, …).
+
+    Attributes:
+        event: Its kind, Monty's `TelemetryEvent.kind`.
+        level: As for `Log`.
+        source: Who emitted it: a Monty module, `bridge`, `broadcaster`.
+        fields: Its content.
+    """
+
+    event: str
+    level: str = "info"
+    source: Optional[str] = None
+    fields: Dict[str, Any] = {}
+
+
+class Frame(Message, frozen=True, kw_only=True, tag="frame"):
+    """What a sensor saw. Bulk. One buffer: raw pixels, row by row.
+
+    Attributes:
+        sensor: Its id.
+        modality: `rgba` (uint8, 4 channels) or `depth` (float32 little endian, 1 channel, metres).
+        episode: Episode of this mode, from 0.
+        step: Step within the episode.
+        total_step: Step within the run.
+        height: Rows.
+        width: Columns.
+    """
+
+    sensor: str
+    modality: str
+    episode: int
+    step: int
+    height: int
+    width: int
+    total_step: int = 0
+
+
+class ObjectModel(Message, frozen=True, kw_only=True, tag="object_model"):
+    """A learned object: the points of its graph. One buffer: float32 little endian (count, 3), metres.
+
+    Attributes:
+        learning_module: Its id.
+        object: Graph id.
+        count: Number of points.
+        channel: Input channel the points belong to.
+        episode: Training episode after which it was taken.
+    """
+
+    learning_module: str
+    object: str
+    count: int
+    channel: Optional[str] = None
+    episode: Optional[int] = None
