@@ -29,13 +29,13 @@ EXTRAS = {
 SYSTEM = {
     "replay": ["mosquitto"],
     "run": ["mosquitto", "egl"],
-    "test": ["mosquitto", "egl", "node", "haproxy", "busybox", "curl", "wget", "openssl"],
+    "test": ["mosquitto", "egl", "node", "chromium", "haproxy", "busybox", "curl", "wget", "openssl"],
 }
 PACKAGES = {
     "mosquitto": ["mosquitto", "mosquitto-clients"],
     "egl": ["libegl1", "libgl1-mesa-dri"],
     "node": ["nodejs", "npm"],
-    **{name: [name] for name in ("haproxy", "busybox", "curl", "wget", "openssl")},
+    **{name: [name] for name in ("chromium", "haproxy", "busybox", "curl", "wget", "openssl")},
 }
 DOWNLOADS = {
     "replay": "about 50 MB",

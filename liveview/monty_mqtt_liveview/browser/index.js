@@ -1,0 +1,1 @@
+export { default } from "monty-liveview/page.js";

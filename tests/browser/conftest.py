@@ -1,0 +1,68 @@
+"""A real Chromium before a real page, broker and bridge."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from bridge_fixtures import bridge, broker  # noqa: F401 - fixtures
+from liveview_page import PageProcess
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
+"""A root user's Chromium needs the first; without the others it looks for its maker's hosts."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        assert os.environ.get("CI") != "true", "Chromium is not installed"
+        pytest.skip("not run: Chromium is not installed (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+
+
+@pytest.fixture
+def page_server(broker, tmp_path) -> Iterator[PageProcess]:  # noqa: F811
+    with PageProcess(broker, tmp_path / "state") as process:
+        process.ready()
+        yield process
+
+
+class Watched:
+    """A page in the browser, and all that went wrong on it or left this machine."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page, self.url = page, url
+        self.complaints: list[str] = []
+        page.on("console", lambda one: self.complaints.append(one.text) if one.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self._leaves(request.url))
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.url + path)
+        return self.page
+
+    def _leaves(self, url: str) -> None:
+        if not url.startswith((self.url, "data:", "blob:")):
+            self.complaints.append(f"leaves this machine: {url}")
+
+
+@pytest.fixture
+def watched(chromium, page_server) -> Iterator[Watched]:
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    found = Watched(context.new_page(), page_server.url)
+    yield found
+    context.close()
+    assert not found.complaints
