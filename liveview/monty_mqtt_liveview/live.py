@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -34,10 +36,19 @@ class Live:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    async def serve(self, socket: WebSocket, run: str, worker: str) -> None:
-        """Send a browser what it asks for until it goes."""
+    async def serve(self, socket: WebSocket, run: str, worker: str, rows: int, generation: int) -> None:
+        """Send a browser what changes of a run until it goes."""
+        sent = {"rows": rows if generation == 0 else 0, "revision": -1}
+        await self._run(socket, lambda: self._changed(run, worker, sent), TICK_SECS)
+
+    async def serve_runs(self, socket: WebSocket) -> None:
+        """Send a browser what changes of the list of runs until it goes."""
+        sent: dict[str, int] = {}
+        await self._run(socket, lambda: self._changed_runs(sent), 0.5)
+
+    async def _run(self, socket: WebSocket, changed: Callable[[], dict[str, Any]], pause_secs: float) -> None:
         await socket.accept()
-        sender = asyncio.create_task(self._send(socket, run, worker))
+        sender = asyncio.create_task(self._send(socket, changed, pause_secs))
         try:
             while True:
                 await socket.receive_text()
@@ -48,23 +59,38 @@ class Live:
             with contextlib.suppress(asyncio.CancelledError):
                 await sender
 
-    async def _send(self, socket: WebSocket, run: str, worker: str) -> None:
-        sent, revision = 0, -1
+    async def _send(self, socket: WebSocket, changed: Callable[[], dict[str, Any]], pause_secs: float) -> None:
         while True:
-            changed, sent, revision = self._changed(run, worker, sent, revision)
-            if changed:
-                await socket.send_text(_encoder.encode(changed).decode())
-            await asyncio.sleep(TICK_SECS)
+            if said := await asyncio.to_thread(changed):
+                await socket.send_text(_encoder.encode(said).decode())
+            await asyncio.sleep(pause_secs)
 
-    def _changed(self, run: str, worker: str, sent: int, revision: int) -> tuple[dict[str, Any], int, int]:
+    def _changed(self, run: str, worker: str, sent: dict[str, int]) -> dict[str, Any]:
         with self._service.lock:
             found = self._service.runs.by_name.get(run)
-            if found is None or found.revision == revision:
-                return {}, sent, revision
-            said: dict[str, Any] = {"run": views.run_head(found)}
+            if found is None or found.revision == sent["revision"]:
+                return {}
+            said: dict[str, Any] = {
+                "run": views.run_head(found),
+                "workers": [views.worker_head(one) for one in found.workers.values()],
+                "server_unix_millis": time.time_ns() // 1_000_000,
+                "problems": [],
+            }
             one = found.workers.get(worker)
-            if one is not None and one.steps.count > sent:
-                chosen = np.arange(max(sent, one.steps.count - _MOST_ROWS), one.steps.count)
-                said["steps"] = views.rows(one.steps, chosen)
-                sent = one.steps.count
-            return said, sent, found.revision
+            if sent["revision"] < 0:
+                said["info"] = next((each.info for each in found.workers.values() if each.info), None)
+            if one is not None and one.steps.count > sent["rows"]:
+                first = max(sent["rows"], one.steps.count - _MOST_ROWS)
+                said |= {"generation": 0, "first_row": first}
+                said["steps"] = views.rows(one.steps, np.arange(first, one.steps.count))
+                sent["rows"] = one.steps.count
+            sent["revision"] = found.revision
+            return said
+
+    def _changed_runs(self, sent: dict[str, int]) -> dict[str, Any]:
+        with self._service.lock:
+            runs = self._service.runs.by_name
+            changed = [run for run in runs.values() if sent.get(run.name) != run.revision]
+            sent.update((run.name, run.revision) for run in changed)
+            said = {"runs": [views.run_head(run) for run in changed], "forgotten": [], "problems": []}
+        return said if changed else {}

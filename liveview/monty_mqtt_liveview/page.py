@@ -9,6 +9,8 @@ from __future__ import annotations
 from nicegui import ui
 from nicegui.element import Element
 
+from monty_mqtt_liveview.answers import name_of
+
 __all__ = ["make_pages"]
 
 # NiceGUI offers its own copies of ECharts and three to the browser once their elements are known to it.
@@ -38,4 +40,8 @@ def make_pages() -> None:
 
     @ui.page("/run/{run}", title="Monty run")
     def run(run: str) -> None:
-        Page("run", run)
+        Page("run", name_of(run))
+
+    @ui.page("/run/{run}/workers", title="Monty workers")
+    def workers(run: str) -> None:
+        Page("workers", name_of(run))

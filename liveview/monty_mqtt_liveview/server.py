@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from fastapi import FastAPI, Request, Response, WebSocket
 from nicegui import ui
+from starlette.exceptions import HTTPException
 
-from monty_mqtt import topics
-from monty_mqtt_liveview import views
+from monty_mqtt_liveview.answers import json_answer, name_of
+from monty_mqtt_liveview.api import make_api
 from monty_mqtt_liveview.live import Live
 from monty_mqtt_liveview.page import make_pages
 from monty_mqtt_liveview.service import Service
@@ -25,24 +25,29 @@ def make_app(service: Service) -> FastAPI:
     app = FastAPI(openapi_url=None)
     live = Live(service)
 
-    @app.get("/healthz")
-    def healthz(_request: Request) -> Response:
-        connected = service.subscription.is_connected
-        return _json({"broker": "connected" if connected else "away"}, 200 if connected else 503)
+    @app.exception_handler(HTTPException)
+    def wrong(_request: Request, error: HTTPException) -> Response:
+        return json_answer({"error": error.detail}, error.status_code)
 
-    @app.get("/api/runs")
-    def runs(_request: Request) -> Response:
-        with service.lock:
-            return _json([views.run_head(run) for run in service.runs.by_name.values()])
+    @app.get("/healthz")
+    def healthz() -> Response:
+        connected = service.subscription.is_connected
+        said: dict[str, Any] = {"status": "ok" if connected else "no broker", "problems": [], "restoring": None}
+        return json_answer(said, 200 if connected else 503)
+
+    @app.get("/api/session")
+    def session() -> Response:
+        return json_answer({"may_control": False, "why_not": "control is not built yet", "needs_login": True})
 
     @app.websocket("/live")
-    async def listen(socket: WebSocket, run: str, worker: str) -> None:
-        await live.serve(socket, topics.unescape(run), topics.unescape(worker))
+    async def listen(socket: WebSocket, run: str, worker: str = "", rows: int = 0, generation: int = 0) -> None:
+        await live.serve(socket, name_of(run), name_of(worker) if worker else "", rows, generation)
 
+    @app.websocket("/live_runs")
+    async def listen_to_runs(socket: WebSocket) -> None:
+        await live.serve_runs(socket)
+
+    app.include_router(make_api(service))
     make_pages()
-    ui.run_with(app)
+    ui.run_with(app, title="Monty", dark=None, reconnect_timeout=60)
     return app
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
