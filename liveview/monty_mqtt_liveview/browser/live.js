@@ -1,31 +1,126 @@
-// The live connection of one page: opens again by itself, and keeps what came in a store that Vue watches.
-import { reactive } from "vue";
+// The live connection of a run's page, and all that came through it. Small things are reactive; steps are not.
+import { reactive, shallowReactive } from "vue";
+import { api, escaped, queryText, workerPath } from "monty-liveview/api.js";
+import { listen } from "monty-liveview/socket.js";
+import { StepColumns } from "monty-liveview/step_columns.js";
 
+/** Watch a run, and the steps of one of its workers (empty: of none). `close()` ends it. */
 export function connect(run, worker) {
-  const store = reactive({ connected: false, head: null });
-  const listeners = new Set();
-  const batches = []; // all steps so far, for parts of the page that come later
-  let socket;
-  function open() {
-    const query = new URLSearchParams({ run, worker });
-    socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live?${query}`);
-    socket.onopen = () => (store.connected = true);
-    socket.onclose = () => {
-      store.connected = false;
-      setTimeout(open, 1000);
-    };
-    socket.onmessage = (event) => {
-      const said = JSON.parse(event.data);
-      if (said.run) store.head = said.run;
-      if (!said.steps) return;
-      batches.push(said.steps);
-      listeners.forEach((listener) => listener(said.steps));
-    };
+  const store = reactive({
+    connected: false,
+    heard: false, // whether the server has said anything of this run
+    run: null,
+    workers: shallowReactive({}),
+    info: null,
+    bulk: shallowReactive({}),
+    rows: 0,
+    episodes_revision: 0,
+    logs: 0,
+    events: 0,
+    metrics: 0,
+    data: 0,
+    problems: [],
+    clock_ahead_millis: 0, // what must be added to this browser's clock to get the server's
+  });
+  const episodes = new Map(); // "mode/episode" -> EpisodeRow, in order
+  const steps = new StepColumns();
+  const listeners = { steps: new Set(), reset: new Set() };
+  let generation = null;
+  let fresh = null; // [first, next) of rows that listeners were not told of
+  let frame = 0;
+
+  function address() {
+    const asked = { run: escaped(run), worker: worker && escaped(worker), rows: steps.next, generation, want: "steps" };
+    return `/live${queryText(asked)}`;
   }
-  open();
-  function onSteps(listener) {
-    batches.forEach(listener);
-    listeners.add(listener);
+
+  function take(said) {
+    store.heard ||= Boolean(said.run);
+    if (said.run) store.run = said.run;
+    if (said.info) store.info = said.info;
+    for (const head of said.workers ?? []) store.workers[head.worker] = head;
+    for (const name of ["logs", "events"]) if (said[name]) store[name] = said[name].count;
+    for (const name of ["metrics", "data"]) if (said[name]) store[name] = said[name].revision;
+    if (said.problems) store.problems = said.problems;
+    if (said.server_unix_millis) store.clock_ahead_millis = said.server_unix_millis - Date.now();
+    Object.assign(store.bulk, said.bulk);
+    takeEpisodes(said.episodes ?? []);
+    takeSteps(said);
   }
-  return { store, onSteps };
+
+  function takeEpisodes(rows) {
+    for (const row of rows) episodes.set(`${row.mode}/${row.episode}`, row);
+    if (rows.length) store.episodes_revision += 1;
+  }
+
+  function takeSteps(said) {
+    if (said.generation !== undefined && said.generation !== generation) {
+      if (generation !== null) reset(said.first_row ?? 0);
+      generation = said.generation;
+    }
+    if (!said.steps?.row.length) return;
+    if (said.steps.row[0] > steps.next) reset(said.steps.row[0]);
+    const added = steps.append(said.steps);
+    if (!added) return;
+    store.rows = steps.next;
+    fresh = [Math.min(fresh?.[0] ?? added[0], added[0]), added[1]];
+    frame ||= requestAnimationFrame(tell);
+  }
+
+  function reset(next) {
+    steps.clear(next);
+    fresh = null;
+    store.rows = next;
+    for (const listener of listeners.reset) listener();
+  }
+
+  function tell() {
+    frame = 0;
+    const told = fresh;
+    fresh = null;
+    if (told) for (const listener of listeners.steps) listener(Math.max(told[0], steps.first), told[1]);
+  }
+
+  function add(kind, listener) {
+    listeners[kind].add(listener);
+    return () => listeners[kind].delete(listener);
+  }
+
+  const socket = listen(address, { onMessage: take, onConnected: (connected) => (store.connected = connected) });
+  return {
+    run,
+    worker,
+    store,
+    steps,
+    episodes,
+    /** Call with (first, next) of new rows, at most once per animation frame; at once with what is there already. */
+    onSteps(listener) {
+      if (steps.count) listener(steps.first, steps.next);
+      return add("steps", listener);
+    },
+    /** Call when all rows that were there are void; new ones follow through `onSteps`. */
+    onReset: (listener) => add("reset", listener),
+    /** Rows between `first` and `last`, at most `points` of them; without bounds the whole course. */
+    fetchSteps: (query = {}) => api(workerPath(run, worker, "steps", query)),
+    fetchMoment: (row) => api(workerPath(run, worker, "moment", { row })),
+    close() {
+      cancelAnimationFrame(frame);
+      socket.close();
+    },
+  };
+}
+
+/** All runs, live: `store.runs` by name. */
+export function connectRuns() {
+  const store = reactive({ connected: false, heard: false, runs: shallowReactive({}), problems: [] });
+  const socket = listen(() => "/live_runs", {
+    onMessage(said) {
+      store.heard = true;
+      for (const head of said.runs ?? []) store.runs[head.run] = head;
+      for (const name of said.forgotten ?? []) delete store.runs[name];
+      if (said.problems) store.problems = said.problems;
+    },
+    onConnected: (connected) => (store.connected = connected),
+  });
+  return { store, close: socket.close };
 }
