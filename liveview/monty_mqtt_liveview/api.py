@@ -1,6 +1,6 @@
 """What programs, and the page itself, read of the state over HTTP.
 
-Place in the flow: `server` adds these routes; `views` cuts what they answer out of the state, in a thread and under its lock.
+Place in the flow: `server` adds these routes; `views` cuts what they answer out of the state, under its lock.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """HTTP and WebSocket.
 
-Place in the flow: the last stage. uvicorn serves NiceGUI's pages, `api` and `live`.
+Place in the flow: the last stage. uvicorn serves `page`, `api` and `live`.
 """
 
 from __future__ import annotations
@@ -8,13 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI, Request, Response, WebSocket
-from nicegui import ui
 from starlette.exceptions import HTTPException
 
 from monty_mqtt_liveview.answers import json_answer, name_of
 from monty_mqtt_liveview.api import make_api
 from monty_mqtt_liveview.live import Live
-from monty_mqtt_liveview.page import make_pages
+from monty_mqtt_liveview.page import Document, add_pages
 from monty_mqtt_liveview.service import Service
 
 __all__ = ["make_app"]
@@ -48,6 +47,5 @@ def make_app(service: Service) -> FastAPI:
         await live.serve_runs(socket)
 
     app.include_router(make_api(service))
-    make_pages()
-    ui.run_with(app, title="Monty", dark=None, reconnect_timeout=60)
+    add_pages(app, Document())
     return app
