@@ -14,21 +14,14 @@ import msgspec
 
 from monty_mqtt import topics
 from monty_mqtt.errors import DecodeError
-from monty_mqtt.schema import BULK_KINDS
+from monty_mqtt_stack.heard import Heard, is_possible
 from monty_mqtt_stack.payloads import Head, head_of
 from monty_mqtt_stack.recording_file import Entry
 
 __all__ = ["Counts", "Intake", "Thinning", "Transform"]
 
 _LEFT_OUT_KINDS = frozenset({"evidence", "command"})
-_OF_THE_BRIDGE_TOO = frozenset({"status", "command_result"})
-"""The bridge makes some of these itself, with the seq of another message: here the whole payload tells them apart."""
-
 _FINAL_STATUSES = frozenset({"completed", "aborted", "error"})
-_LONGEST_TIME_UNIX_NANOS = 2**63 - 1
-"""What MCAP and every reader of it can hold."""
-
-_MOST_REMEMBERED = 50_000
 _NANOS = 1e9
 
 Transform = Callable[[Entry], Entry]
@@ -65,60 +58,7 @@ class Counts(msgspec.Struct):
     unreadable: int = 0
 
 
-class _Seen:
-    """The seqs heard of one worker: all below `low`, and `above`."""
-
-    def __init__(self) -> None:
-        self.low = 0
-        self.above: set[int] = set()
-        self.newest_unix_nanos = 0
-        self._first_live = _LONGEST_TIME_UNIX_NANOS
-        self._given_up = 0
-
-    @property
-    def missing(self) -> int:
-        """How many seqs never came, from the first one heard as it was published."""
-        begin = max(self.low, self._first_live)
-        here = sum(seq >= begin for seq in self.above)
-        return self._given_up + max(0, max(self.above, default=-1) + 1 - begin - here)
-
-    def add(self, head: Head, *, is_retained: bool) -> bool:
-        """Return whether this message is new.
-
-        A repeated message keeps its time. A known seq with a time never heard yet is another sender that uses the
-        same names after the first (a script run twice), and counts from 0 again.
-        """
-        is_later = head.time_unix_nanos > self.newest_unix_nanos
-        self.newest_unix_nanos = max(head.time_unix_nanos, self.newest_unix_nanos)
-        if head.seq < self.low or head.seq in self.above:
-            if not is_later:
-                self.note(head.seq, is_retained=is_retained)
-                return False
-            self._given_up = self.missing
-            self.low, self.above, self._first_live = 0, set(), head.seq
-        self.note(head.seq, is_retained=is_retained)
-        return True
-
-    def note(self, seq: int, *, is_retained: bool) -> None:
-        """Remember a seq."""
-        if not is_retained:
-            self._first_live = min(seq, self._first_live)
-        if seq < self.low:
-            return
-        self.above.add(seq)
-        self._close_up()
-        if len(self.above) > _MOST_REMEMBERED:  # a gap that was never filled: messages are only repeated soon after
-            self._given_up += max(0, min(self.above) - max(self.low, self._first_live))
-            self.low = min(self.above)
-            self._close_up()
-
-    def _close_up(self) -> None:
-        while self.low in self.above:
-            self.above.remove(self.low)
-            self.low += 1
-
-
-class _Heard(NamedTuple):
+class _Arrived(NamedTuple):
     parsed: topics.Parsed
     head: Head
     entry: Entry
@@ -150,9 +90,8 @@ class Intake:
             "hypotheses": thinning.hypotheses_interval_secs * _NANOS,
         }
         self._last_kept: dict[str, int] = {}
-        self._seen: dict[tuple[str, str, bool], _Seen] = {}
-        self._said: set[tuple[str, bytes]] = set()
-        self._held: dict[str, list[_Heard]] = {}
+        self._heard = Heard()
+        self._held: dict[str, list[_Arrived]] = {}
         self._workers: dict[str, dict[str, str]] = {}
 
     @property
@@ -163,7 +102,7 @@ class Intake:
     @property
     def missing(self) -> int:
         """Messages that never came, since the first one heard of each worker: gaps in its seqs, bulk not counted."""
-        return sum(seen.missing for (_, _, is_bulk), seen in self._seen.items() if not is_bulk)
+        return self._heard.missing
 
     @property
     def has_ended(self) -> bool:
@@ -185,10 +124,10 @@ class Intake:
         except DecodeError:
             self.counts.unreadable += 1
             return []
-        if head.seq < 0 or not 0 <= head.time_unix_nanos <= _LONGEST_TIME_UNIX_NANOS:
+        if not is_possible(head.seq, head.time_unix_nanos):
             self.counts.unreadable += 1
             return []
-        heard = _Heard(parsed, head, Entry(topic, payload, head.time_unix_nanos, head.seq), is_retained)
+        heard = _Arrived(parsed, head, Entry(topic, payload, head.time_unix_nanos, head.seq), is_retained)
         if is_retained and self._run is None and parsed.run not in self._workers:
             self._held.setdefault(parsed.run, []).append(heard)
             return []
@@ -199,31 +138,21 @@ class Intake:
             word in words for workers in self._workers.values() for word in workers.values()
         )
 
-    def _keep(self, many: list[_Heard]) -> list[Entry]:
+    def _keep(self, many: list[_Arrived]) -> list[Entry]:
         kept = [heard.entry for heard in many if self._is_kept(heard)]
         self.counts.written += len(kept)
         return [self._transform(entry) for entry in kept]
 
-    def _is_kept(self, heard: _Heard) -> bool:
-        if not self._is_new(heard):
+    def _is_kept(self, heard: _Arrived) -> bool:
+        head, payload = heard.head, heard.entry.payload
+        if not self._heard.is_new(heard.parsed, head.seq, head.time_unix_nanos, payload, is_retained=heard.is_retained):
             self.counts.repeated += 1
             return False
-        self._note_end(heard.parsed, heard.head)
+        self._note_end(heard.parsed, head)
         if self._is_thinned(heard.parsed, heard.entry):
             self.counts.thinned += 1
             return False
         return True
-
-    def _is_new(self, heard: _Heard) -> bool:
-        parsed, head, entry, is_retained = heard
-        key = (parsed.run, parsed.worker, parsed.kind in BULK_KINDS)
-        seen = self._seen.setdefault(key, _Seen())
-        if parsed.kind not in _OF_THE_BRIDGE_TOO:
-            return seen.add(head, is_retained=is_retained)
-        seen.note(head.seq, is_retained=is_retained)
-        size = len(self._said)
-        self._said.add((entry.topic, entry.payload))
-        return len(self._said) > size
 
     def _note_end(self, parsed: topics.Parsed, head: Head) -> None:
         workers = self._workers.setdefault(parsed.run, {})

@@ -1,0 +1,121 @@
+"""Tells what is heard for the first time from what is heard again. Pure.
+
+Place in the flow: everything that keeps what comes from MQTT asks here first: `recording_intake`, the page, and
+`recording_parts`, which reads several files as one. Delivery is at least once, bridges publish the last seconds again
+after a reconnect, retained messages come at each subscription: what tells them apart is run, worker, seq and time.
+"""
+
+from monty_mqtt import topics
+from monty_mqtt.schema import BULK_KINDS
+
+__all__ = ["LONGEST_TIME_UNIX_NANOS", "Heard", "is_possible"]
+
+_OF_THE_BRIDGE_TOO = frozenset({"status", "command_result"})
+"""The bridge makes some of these itself, with the seq of another message: here the whole payload tells them apart."""
+
+LONGEST_TIME_UNIX_NANOS = 2**63 - 1
+"""What MCAP and every reader of it can hold."""
+
+_MOST_REMEMBERED = 50_000
+_MOST_BULK_REMEMBERED = 1_000
+"""Of frames and clouds many never come, and only what is retained comes again."""
+
+_MOST_WORDS_REMEMBERED = 20_000
+
+
+def is_possible(seq: int, time_unix_nanos: int) -> bool:
+    """Return whether a message can have this seq and this time."""
+    return 0 <= seq <= LONGEST_TIME_UNIX_NANOS and 0 <= time_unix_nanos <= LONGEST_TIME_UNIX_NANOS
+
+
+class Heard:
+    """What was heard of any number of runs."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str, bool], _Seen] = {}
+        self._said: dict[tuple[topics.Parsed, bytes], None] = {}
+
+    @property
+    def missing(self) -> int:
+        """How many messages never came, from the first one of each worker heard as it was published; without bulk."""
+        return sum(seen.missing for (_, _, is_bulk), seen in self._seen.items() if not is_bulk)
+
+    @property
+    def bulk_missing(self) -> int:
+        """The same of frames and clouds."""
+        return sum(seen.missing for (_, _, is_bulk), seen in self._seen.items() if is_bulk)
+
+    def is_new(
+        self, parsed: topics.Parsed, seq: int, time_unix_nanos: int, payload: bytes, *, is_retained: bool
+    ) -> bool:
+        """Return whether a message was not heard before, and remember it."""
+        key = (parsed.run, parsed.worker, parsed.kind in BULK_KINDS)
+        seen = self._seen.get(key)
+        if seen is None:
+            seen = self._seen[key] = _Seen(_MOST_BULK_REMEMBERED if key[2] else _MOST_REMEMBERED)
+        if parsed.kind not in _OF_THE_BRIDGE_TOO:
+            return seen.add(seq, time_unix_nanos, is_retained=is_retained)
+        seen.note(seq, is_retained=is_retained)
+        return self._is_new_word((parsed, payload))
+
+    def _is_new_word(self, said: tuple[topics.Parsed, bytes]) -> bool:
+        if said in self._said:
+            return False
+        self._said[said] = None
+        if len(self._said) > _MOST_WORDS_REMEMBERED:
+            del self._said[next(iter(self._said))]
+        return True
+
+
+class _Seen:
+    """The seqs heard of one worker: all below `low`, and `above`."""
+
+    def __init__(self, most_remembered: int) -> None:
+        self.low = 0
+        self.above: set[int] = set()
+        self.newest_unix_nanos = 0
+        self._most_remembered = most_remembered
+        self._first_live = LONGEST_TIME_UNIX_NANOS
+        self._given_up = 0
+
+    @property
+    def missing(self) -> int:
+        """How many seqs never came, from the first one heard as it was published."""
+        begin = max(self.low, self._first_live)
+        here = sum(seq >= begin for seq in self.above)
+        return self._given_up + max(0, max(self.above, default=-1) + 1 - begin - here)
+
+    def add(self, seq: int, time_unix_nanos: int, *, is_retained: bool) -> bool:
+        """Return whether this message is new.
+
+        A repeated message keeps its time. A known seq with a time never heard yet is another sender that uses the
+        same names after the first (a script run twice), and counts from 0 again.
+        """
+        is_later = time_unix_nanos > self.newest_unix_nanos
+        self.newest_unix_nanos = max(time_unix_nanos, self.newest_unix_nanos)
+        if seq < self.low or seq in self.above:
+            if not is_later:
+                self.note(seq, is_retained=is_retained)
+                return False
+            self._given_up = self.missing
+            self.low, self.above, self._first_live = 0, set(), seq
+        self.note(seq, is_retained=is_retained)
+        return True
+
+    def note(self, seq: int, *, is_retained: bool) -> None:
+        """Remember a seq."""
+        if not is_retained:
+            self._first_live = min(seq, self._first_live)
+        if seq < self.low:
+            return
+        self.above.add(seq)
+        self._close_up()
+        if len(self.above) > self._most_remembered:  # a gap never filled: messages are only repeated soon after
+            self._given_up += max(0, min(self.above) - max(self.low, self._first_live))
+            self.low = min(self.above)
+            self._close_up()
+
+    def _close_up(self) -> None:
+        while self.low in self.above:
+            self.above.remove(self.low)
+            self.low += 1
