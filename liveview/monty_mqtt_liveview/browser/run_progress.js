@@ -1,0 +1,110 @@
+// Small pieces that say how a run or a worker is: the same on every page.
+import { count, dateTime, duration, many, percent } from "monty-liveview/format.js";
+import { now } from "monty-liveview/now.js";
+import { LIVE_STATUSES, outcomeColour, outcomeWords, statusColour } from "monty-liveview/palette.js";
+
+/** Whether a run or worker goes on. */
+export const isLive = (head) => LIVE_STATUSES.includes(head.status);
+
+/** When it will have ended, in words; empty where nobody knows. */
+export function endWords(head) {
+  if (!isLive(head) || !head.estimated_end_unix_millis) return "";
+  const left = (head.estimated_end_unix_millis - now.value) / 1000;
+  return left > 0 ? `about ${duration(left)} left` : "about to end";
+}
+
+/** Share of episodes that are done, or null. */
+export function shareDone(head) {
+  return head.episodes_expected ? Math.min(1, head.episodes_done / head.episodes_expected) : null;
+}
+
+/** Status word with its colour; *stalled* beside it. */
+export const StatusChip = {
+  props: { head: Object },
+  computed: {
+    colour() {
+      return statusColour(this.head.status);
+    },
+    isMoving() {
+      return this.head.status === "running" && !this.head.stalled;
+    },
+  },
+  template: `
+    <span class="row tight">
+      <span class="chip">
+        <span class="dot" :class="{ live: isMoving }" :style="{ background: colour }" aria-hidden="true"></span>{{ head.status }}
+      </span>
+      <span v-if="head.stalled" class="chip warn" title="No step for much longer than a step usually takes">stalled</span>
+    </span>
+  `,
+};
+
+/** Episodes done of those expected, as a bar with its words. */
+export const ProgressBar = {
+  props: { head: Object },
+  computed: {
+    share() {
+      return shareDone(this.head);
+    },
+    words() {
+      const { episodes_done: done, episodes_expected: expected } = this.head;
+      return expected ? `${count(done)} of ${many(expected, "episode")}` : many(done ?? 0, "episode");
+    },
+    end() {
+      return endWords(this.head);
+    },
+    endAt() {
+      return this.end ? `Estimated end ${dateTime(this.head.estimated_end_unix_millis)}` : "";
+    },
+  },
+  template: `
+    <div>
+      <div v-if="share !== null" class="progress" role="progressbar" aria-label="Episodes done" aria-valuemin="0"
+        aria-valuemax="100" :aria-valuenow="Math.round(100 * share)" :aria-valuetext="words">
+        <span :style="{ width: 100 * share + '%' }"></span>
+      </div>
+      <div class="muted small-text" :title="endAt"><span class="nowrap">{{ words }}</span><span v-if="end" class="nowrap"> · {{ end }}</span></div>
+    </div>
+  `,
+};
+
+/** Accuracy so far: share, and x of y. */
+export const Accuracy = {
+  props: { head: Object },
+  computed: {
+    share() {
+      return this.head.judged ? percent(this.head.correct / this.head.judged) : "–";
+    },
+    words() {
+      return this.head.judged ? `${count(this.head.correct)} of ${count(this.head.judged)}` : "none judged yet";
+    },
+  },
+  template: `<div><div class="strong">{{ share }}</div><div class="muted small-text nowrap">{{ words }}</div></div>`,
+};
+
+/** Outcomes as a bar of shares, in Monty's words and colours. */
+export const OutcomeBar = {
+  props: { outcomes: Object, legend: Boolean },
+  computed: {
+    parts() {
+      return Object.entries(this.outcomes ?? {})
+        .filter(([, n]) => n > 0)
+        .map(([word, n]) => ({ word: outcomeWords(word), n, colour: outcomeColour(word) }));
+    },
+    label() {
+      return this.parts.map(({ word, n }) => `${n} ${word}`).join(", ");
+    },
+  },
+  template: `
+    <div v-if="parts.length">
+      <div class="shares" role="img" :aria-label="label" :title="label">
+        <span v-for="part in parts" :key="part.word" :style="{ flex: part.n, background: part.colour }"></span>
+      </div>
+      <ul v-if="legend" class="row tight legend">
+        <li v-for="part in parts" :key="part.word" class="row tight small-text">
+          <span class="dot" :style="{ background: part.colour }" aria-hidden="true"></span>{{ part.word }} {{ part.n }}
+        </li>
+      </ul>
+    </div>
+  `,
+};
