@@ -5,22 +5,20 @@ Place in the flow: `__main__` builds one `BridgeConfig` here; below it nobody re
 
 from __future__ import annotations
 
-import ipaddress
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import tomllib
 
-from monty_mqtt import topics
+from monty_mqtt import service_config, topics
 from monty_mqtt.errors import ConfigError
 
 __all__ = ["ENVIRONMENT_PREFIX", "BridgeConfig", "Options", "build", "load", "read_password"]
 
 ENVIRONMENT_PREFIX = "MONTY_MQTT_BRIDGE_"
-_LOG_LEVELS = ("debug", "info", "warning", "error")
+_WEB_ADDRESS = re.compile(r"https?://[^\s/?#\"<>\\]+(/[^\s?#\"<>\\]*)?")
 
 
 class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +38,7 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
         drain_secs: How long SIGTERM waits for what is under way.
         journal: File that keeps what was accepted; empty: none; not given: journal/<id>.sqlite in the state directory.
         journal_mib: How large that may become, MiB; beyond it the oldest frames go, then experiments keep theirs.
+        liveview_url: Where browsers reach the page, for dashboards' links and images; empty: there are none.
         container: Inside a container, where binding every address is what it takes to be reached at all.
         log_level: `debug`, `info`, `warning` or `error`.
     """
@@ -57,6 +56,7 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     drain_secs: float = 5.0
     journal: str = ""
     journal_mib: float = 2048.0
+    liveview_url: str = "http://127.0.0.1:8000"
     container: bool = False
     log_level: str = "info"
 
@@ -82,7 +82,15 @@ _RANGES: dict[str, tuple[float, float]] = {
     "drain_secs": (0, 600),
     "journal_mib": (1, 1_048_576),
 }
-_TYPES: dict[str, type] = {field.name: field.type for field in msgspec.structs.fields(BridgeConfig)}
+_SETTINGS = service_config.ServiceSettings(
+    BridgeConfig,
+    program="monty-mqtt-bridge",
+    description="Takes messages from experiments over ZMQ and publishes them over MQTT.",
+    healthcheck="ask whether the bridge of this id runs: exit 0 or 1",
+    environment_prefix=ENVIRONMENT_PREFIX,
+    ranges=_RANGES,
+    not_empty=("zmq_host", "mqtt_host", "bridge_id"),
+)
 
 
 def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
@@ -92,18 +100,11 @@ def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
         ConfigError: A setting is unknown, of the wrong type or out of range, or a file cannot be read.
         SystemExit: `--help`.
     """
-    known, rest = _parser().parse_known_args(arguments)
-    if rest:
-        raise ConfigError.unknown(rest[0].partition("=")[0], [_flag(name) for name in (*_TYPES, "config")])
-    flags = {name: value for name, value in vars(known).items() if value is not None}
-    healthcheck = bool(flags.pop("healthcheck", False))
-    from_environment = _from_environment(environ)
-    file = flags.pop("config", None) or from_environment.pop("config", None)
-    from_file = _from_file(file) if file else {}
-    config = build({**from_file, **from_environment, **flags})
-    if "journal" not in {**from_file, **from_environment, **flags}:
+    loaded = _SETTINGS.load(arguments, environ)
+    config = _checked(loaded.config)
+    if "journal" not in loaded.given:
         config = msgspec.structs.replace(config, journal=_default_journal(config, environ))
-    return Options(config, healthcheck)
+    return Options(config, loaded.healthcheck)
 
 
 def build(settings: Mapping[str, Any]) -> BridgeConfig:
@@ -112,20 +113,7 @@ def build(settings: Mapping[str, Any]) -> BridgeConfig:
     Raises:
         ConfigError: A setting is unknown, of the wrong type or out of range.
     """
-    for name in settings:
-        if name not in _TYPES:
-            raise ConfigError.unknown(name, _TYPES)
-    config = BridgeConfig(**{name: _typed(name, value) for name, value in settings.items()})
-    if config.log_level not in _LOG_LEVELS:
-        raise ConfigError("log_level", config.log_level, f"one of {', '.join(_LOG_LEVELS)}")
-    for name in ("zmq_host", "mqtt_host", "bridge_id"):
-        if not getattr(config, name):
-            raise ConfigError(name, "", "not empty")
-    if not config.container and not _is_loopback(config.zmq_host):
-        raise ConfigError(
-            "zmq_host", config.zmq_host, "an address of this machine's loopback (127.0.0.1, ::1, localhost)"
-        )
-    return config
+    return _checked(_SETTINGS.build(settings))
 
 
 def read_password(config: BridgeConfig) -> str | None:
@@ -134,29 +122,19 @@ def read_password(config: BridgeConfig) -> str | None:
     Raises:
         ConfigError: The file cannot be read, or is empty.
     """
-    path = config.mqtt_password_file
-    if not path:
-        return None
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("mqtt_password_file", path, f"a file that can be read ({_reason(error)})") from None
-    if not lines or not lines[0]:
-        raise ConfigError("mqtt_password_file", path, "a file with the password in its first line; it is empty")
-    return lines[0]
+    return service_config.read_password(config.mqtt_password_file)
 
 
-def _typed(name: str, value: Any) -> Any:
-    kind = _TYPES[name]
-    allowed = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[kind]
-    try:
-        value = msgspec.convert(value, kind, strict=not isinstance(value, str))
-    except msgspec.ValidationError:
-        raise ConfigError(name, value, allowed) from None
-    low, high = _RANGES.get(name, (float("-inf"), float("inf")))
-    if name in _RANGES and not low <= value <= high:
-        raise ConfigError(name, value, f"{allowed} from {low:g} to {high:g}")
-    return value
+def _checked(config: BridgeConfig) -> BridgeConfig:
+    if config.liveview_url and not _WEB_ADDRESS.fullmatch(config.liveview_url):
+        raise ConfigError(
+            "liveview_url", config.liveview_url, "http:// or https:// and a host, without spaces; or empty"
+        )
+    if not config.container and not service_config.is_loopback(config.zmq_host):
+        raise ConfigError(
+            "zmq_host", config.zmq_host, "an address of this machine's loopback (127.0.0.1, ::1, localhost)"
+        )
+    return config
 
 
 def _default_journal(config: BridgeConfig, environ: Mapping[str, str]) -> str:
@@ -166,63 +144,3 @@ def _default_journal(config: BridgeConfig, environ: Mapping[str, str]) -> str:
     except RuntimeError:
         raise ConfigError("journal", "", "named, or empty on purpose: this user has no home directory") from None
     return str(state / "journal" / f"{topics.escape(config.bridge_id)}.sqlite")
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    names = {name: name[len(ENVIRONMENT_PREFIX) :].lower() for name in environ if name.startswith(ENVIRONMENT_PREFIX)}
-    for name, setting in names.items():
-        if setting not in (*_TYPES, "config"):
-            raise ConfigError.unknown(name, [ENVIRONMENT_PREFIX + known.upper() for known in _TYPES])
-    return {setting: environ[name] for name, setting in names.items()}
-
-
-def _from_file(path: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError("config", path, f"a TOML file that can be read ({_reason(error)})") from None
-
-
-def _reason(error: Exception) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        prog="monty-mqtt-bridge",
-        description="Takes messages from experiments over ZMQ and publishes them over MQTT.",
-        epilog=f"Each setting is also {ENVIRONMENT_PREFIX}<NAME> in the environment, and <name> in the file.\n"
-        "Flags beat the environment, the environment the file.\n"
-        "Exit codes: 0 stopped or healthy, 1 not healthy, 2 wrong use, or refused by the broker.",
-        formatter_class=RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    described = _descriptions()
-    for field in msgspec.structs.fields(BridgeConfig):
-        text = f"{described[field.name]} [{field.default}]"
-        parser.add_argument(_flag(field.name), metavar=field.type.__name__.upper(), help=text)
-    parser.add_argument("--config", metavar="FILE", help="TOML file with settings by name")
-    parser.add_argument(
-        "--healthcheck", action="store_const", const=True, help="ask whether the bridge of this id runs: exit 0 or 1"
-    )
-    return parser
-
-
-def _descriptions() -> dict[str, str]:
-    """Read the settings' descriptions where they stand, in the docstring of `BridgeConfig`."""
-    lines = (BridgeConfig.__doc__ or "").partition("Attributes:")[2].splitlines()
-    pairs = (line.strip().partition(": ") for line in lines if ": " in line)
-    return {name: text.rstrip(".").replace("%", "%%") for name, _, text in pairs}
