@@ -19,6 +19,7 @@ HOSTILE = 'a,b=c "d"\\\n$x [y] (z|w) {${run}} /.*/ é\'😀'
 """An object's, a metric's, a module's name; also a run's and a worker's."""
 
 MUG, BOWL = HOSTILE, "bowl"
+FRAME = {"episode": 0, "step": 2, "height": 1, "width": 1}
 WORKERS = ("parallel_eval_episode_0", "parallel_eval_episode_1", "parallel_eval_episode_2")
 """Of the parallel run: one is done, one runs, one has failed."""
 
@@ -105,7 +106,7 @@ class Story:
                 (schema.Log, {"level": "warning", "message": HOSTILE, "logger": HOSTILE}),
                 (schema.Event, {"event": HOSTILE, "source": HOSTILE, "fields": {HOSTILE: 1}}),
             ],
-        )
+        ).send(schema.Frame, 0, [bytes(4)], sensor=HOSTILE, modality="rgba", time_unix_nanos=_now(), **FRAME)
 
 
 _last = itertools.count()

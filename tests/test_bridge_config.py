@@ -35,6 +35,10 @@ def test_flags_beat_the_environment_the_environment_the_file(tmp_path):
         (["--bridge-id="], {}, ["bridge_id", "not empty"]),
         (["--zmq-host=192.0.2.1"], {}, ["zmq_host", "192.0.2.1", "loopback"]),
         (["--zmq-host=example.org"], {}, ["zmq_host", "loopback"]),
+        (["--liveview-url=lab.example"], {}, ["liveview_url", "'lab.example'", "http://"]),
+        (["--liveview-url=javascript:alert(1)"], {}, ["liveview_url", "http://"]),
+        (["--liveview-url=http://a b"], {}, ["liveview_url", "without spaces"]),
+        (["--liveview-url=http://page/?run="], {}, ["liveview_url"]),
     ],
 )
 def test_what_is_wrong_is_named(arguments, environ, texts):
@@ -70,6 +74,11 @@ def test_without_a_home_directory_the_journal_must_be_named(monkeypatch):
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])
 def test_loopback_is_allowed(host):
     assert build({"zmq_host": host}).zmq_host == host
+
+
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:8000", "https://lab.example/monty/", "http://[::1]:8000"])
+def test_the_page_may_be_anywhere_or_nowhere(url):
+    assert build({"liveview_url": url}).liveview_url == url
 
 
 def test_inside_a_container_every_address_is_allowed():

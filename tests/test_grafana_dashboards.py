@@ -18,7 +18,7 @@ from line_parser import parse
 from monty_mqtt import schema
 from monty_mqtt.outcomes import PERFORMANCE_ORDER
 from monty_mqtt_bridge.line_protocol import Misfits
-from monty_mqtt_bridge.lines import FIELDS, bridge_health, lines_of, run_health
+from monty_mqtt_bridge.lines import FIELDS, bridge_health, frame, lines_of, run_health
 
 BUILT_IN = re.compile(r"__interval|timeFilter|__data|__url_time_range|__all|tag_\w+|col|SYS")
 TELEGRAF = {
@@ -171,6 +171,7 @@ def written() -> dict[str, set[str]]:
     named = {"status_code": 1, "stalled": 0, "secs_since_step": 1.0, "lost": 0, "dropped": 0}
     lines = [run_health("r", "w", "e", named, 1, Misfits()), bridge_health("b", {"lost": 1}, 1, Misfits())]
     messages = [one for one in EXAMPLES.values() if isinstance(one, schema.Message)]
+    lines.append(frame(EXAMPLES["frame"], "url", "e", Misfits()))
     for message in [*messages, make(schema.Status, 0)]:
         lines += lines_of(message, "e", Misfits())
     found: dict[str, set[str]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from grafana_files import DASHBOARDS, RULES, queries, variables
@@ -11,11 +12,14 @@ from grafana_story import BOWL, HOSTILE, WORKERS
 from grafana_viewer import ENCODED, SHOWN_SECS, Viewer, looked_at
 from stack_process import until
 
+from monty_mqtt import topics
+from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_stack.influxdb import Series
 
 pytest_plugins = ["grafana_viewer"]
 
 OFFLINE_SECS = 15
+PAGE = BridgeConfig().liveview_url
 
 
 def whom(viewer: Viewer, name: str, title: str) -> dict[str, Any]:
@@ -114,6 +118,32 @@ def test_names_that_are_hostile_are_shown_as_they_are(viewer):
     (cell,) = (one for one in viewer.table("results", "Confusion matrix: $run", viewer.hostile))
     assert {name: value for name, value in cell.items() if value == 1} == {f"sum_{BOWL}": 1.0}
     assert cell["name"] == ENCODED
+
+
+def test_runs_and_workers_have_the_way_to_the_page(viewer):
+    """In a column that is hidden: Grafana fills it into links."""
+    pages = {one["run"]: one["page"] for one in viewer.table("runs", "Runs", {}, "B")}
+    for run in (*viewer.story.demo, "parallel", "failed", "vanished"):
+        assert pages[run] == f"{PAGE}/run/{run}"
+    workers = {one["worker"]: one["page"] for one in viewer.table("parallel", "Workers", viewer.parallel, "B")}
+    assert workers == dict.fromkeys(WORKERS, f"{PAGE}/run/parallel")
+
+
+@pytest.mark.timeout(400)
+def test_an_experiment_shows_the_latest_image_of_each_sensor(viewer):
+    (images,) = looked_at(viewer, "experiment", "Latest images", viewer.demo)
+    assert list(images) == ["sensor", "colour", "depth", "episode", "step"]
+    assert set(images["sensor"]) == {f"patch_{number}" for number in range(5)} | {"view_finder"}
+    for sensor, colour, depth in zip(images["sensor"], images["colour"], images["depth"]):
+        page = f"{PAGE}/run/{viewer.story.demo[1]}"
+        assert colour.startswith(f"{page}/latest/{sensor}/rgba?worker=main&serial=")
+        assert depth is None or depth.startswith(f"{page}/latest/{sensor}/depth?worker=main&serial=")
+    (hostile,) = viewer.table("experiment", "Latest images", viewer.hostile)
+    assert hostile["name"] == ENCODED
+    run = urlsplit(hostile["colour"]).path.split("/")[2]
+    assert topics.unescape(unquote(run)) == HOSTILE
+    (status,) = viewer.table("experiment", "Status", viewer.hostile)
+    assert status["page"] == f"{PAGE}/run/{run}"
 
 
 def test_results_agree_with_the_episodes(viewer):

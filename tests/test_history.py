@@ -14,8 +14,10 @@ from stack_process import until
 from monty_mqtt import schema, topics
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.parts import LearningModuleStep
+from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.line_protocol import Misfits, key
 from monty_mqtt_bridge.lines import lines_of
+from monty_mqtt_bridge.page_links import PageLinks
 from monty_mqtt_stack.demo_recording import recording_path
 from monty_mqtt_stack.export import rows_of
 from monty_mqtt_stack.influxdb import LOGS
@@ -50,7 +52,12 @@ def messages():
 def expected(messages):
     """The points that the messages should become, by measurement."""
     experiments = {one.run: one.experiment for one in messages if isinstance(one, schema.Info)}
-    lines = [line for one in messages for line in lines_of(one, experiments.get(one.run), Misfits())]
+    page = PageLinks(BridgeConfig().liveview_url)
+    lines = [
+        line
+        for one in messages
+        for line in lines_of(one, experiments.get(one.run), Misfits(), page_url=page.of_run(one.run))
+    ]
     points = {}
     for point in parse("".join(f"{line}\n" for line in lines).encode()):
         points.setdefault(point.measurement, []).append(point)

@@ -17,7 +17,7 @@ from strategies import NAMES, messages
 from monty_mqtt import schema
 from monty_mqtt_bridge import line_protocol
 from monty_mqtt_bridge.line_protocol import Misfits
-from monty_mqtt_bridge.lines import FIELDS, bridge_health, lines_of, run_health
+from monty_mqtt_bridge.lines import FIELDS, bridge_health, frame, lines_of, run_health
 
 TAGS = {"run", "worker", "experiment", "learning_module", "name", "mode"}
 RESERVED = {"time", "_field", "_measurement", "_time", ""}
@@ -121,6 +121,23 @@ def test_a_status_carries_its_code(word, code):
 def test_what_the_bridge_says_of_a_status_is_a_series_of_its_own():
     status = make(schema.Status, 0)
     assert points_of(status)[0].tags != points_of(status, by_bridge=True)[0].tags
+
+
+def test_a_status_carries_where_the_page_shows_the_run():
+    (point,) = points_of(make(schema.Status, 0), page_url="http://page/run/run")
+    assert point.fields["page_url"] == "http://page/run/run"
+    assert "page_url" not in points_of(make(schema.Status, 0))[0].fields
+
+
+def test_both_images_of_a_sensor_are_fields_of_one_series():
+    size = {"sensor": "patch", "episode": 3, "step": 7, "height": 1, "width": 1}
+    colour, depth = (
+        parse(f"{frame(make(schema.Frame, seq, modality=one, **size), f'u{seq}', 'exp', Misfits())}\n".encode())[0]
+        for seq, one in enumerate(("rgba", "depth"))
+    )
+    assert colour.tags == depth.tags == {"experiment": "exp", "name": "patch", "run": "run", "worker": "main"}
+    assert colour.fields == {"rgba_url": "u0", "episode": 3, "step": 7}
+    assert depth.fields == {"depth_url": "u1", "episode": 3, "step": 7}
 
 
 @pytest.mark.parametrize(

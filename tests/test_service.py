@@ -79,6 +79,25 @@ def test_frames_arrive_as_images_and_stay(broker, dealer, subscriber):
     assert dealer.wait_for(protocol.Ack, lambda ack: ack.bulk_next == 2)
 
 
+def test_statuses_and_frames_tell_influxdb_where_the_page_has_them(dealer, subscriber):
+    dealer.send(schema.Status, 0)
+    size = {"episode": 0, "step": 7, "height": 1, "width": 1}
+    for seq in range(3):
+        dealer.send(schema.Frame, seq, [bytes(4)], sensor="patch", modality="rgba", **size)
+    dealer.wait_for(protocol.Ack, lambda ack: ack.bulk_next == 3)
+    topic = topics.influx_topic(dealer.run)
+
+    def points_of(measurement, got):
+        points = [point for one in got if one.topic == topic for point in parse(one.payload)]
+        return [one for one in points if one.measurement == measurement]
+
+    subscriber.wait_for(lambda got: points_of("frame", got) and points_of("status", got))
+    (frame,) = points_of("frame", subscriber.received)
+    page = points_of("status", subscriber.received)[0].fields["page_url"]
+    assert page == f"http://127.0.0.1:8000/run/{dealer.run}"
+    assert frame.fields["rgba_url"].startswith(f"{page}/latest/patch/rgba?worker=main&serial=")
+
+
 def test_lines_arrive_in_batches_that_read_back(dealer, subscriber):
     dealer.send(schema.Info, 0, experiment="exp eriment")
     modules = {f"LM_{n}": schema.LearningModuleStep(evidence={"mug": 1.0}) for n in range(5)}

@@ -19,7 +19,7 @@ from monty_mqtt import schema
 from monty_mqtt_bridge import results
 from monty_mqtt_bridge.line_protocol import Misfits, floats, point, series
 
-__all__ = ["CORRECT_OUTCOMES", "FIELDS", "bridge_health", "lines_of", "run_health"]
+__all__ = ["CORRECT_OUTCOMES", "FIELDS", "bridge_health", "frame", "lines_of", "run_health"]
 
 FIELDS: dict[str, dict[str, type]] = {
     "step": {
@@ -50,8 +50,9 @@ FIELDS: dict[str, dict[str, type]] = {
     },
     "status": {
         "status": str, "status_code": int, "stalled": int, "reason": str, "error_type": str, "error_message": str,
-        "error_traceback": str, "highest_seq": int, "lost": int, "dropped": int,
+        "error_traceback": str, "highest_seq": int, "lost": int, "dropped": int, "page_url": str,
     },
+    "frame": {"rgba_url": str, "depth_url": str, "episode": int, "step": int},
     "run_health": {
         "status_code": int, "stalled": int, "running_secs": float, "secs_since_step": float, "lost": int,
         "dropped": int,
@@ -77,7 +78,12 @@ _json = msgspec.json.Encoder()
 
 
 def lines_of(
-    message: schema.Message, experiment: str | None, misfits: Misfits, *, by_bridge: bool = False
+    message: schema.Message,
+    experiment: str | None,
+    misfits: Misfits,
+    *,
+    by_bridge: bool = False,
+    page_url: str | None = None,
 ) -> list[str]:
     """Return the lines of a message, without newlines; none for the kinds that do not go to InfluxDB.
 
@@ -86,13 +92,20 @@ def lines_of(
         experiment: The experiment's name, where the run's `info` told it.
         misfits: Where values that fit no field are counted.
         by_bridge: The bridge itself says so. Its points are a series of their own: its clock is not the worker's.
+        page_url: Where the page shows the run, if there is one; a status carries it.
     """
+    if isinstance(message, schema.Status):
+        prefix = _worker_series("status", message, experiment, name="bridge" if by_bridge else None)
+        return _present([_status(message, prefix, page_url, misfits)])
     write = _WRITERS.get(type(message))
-    if write is None:
-        return []
-    if by_bridge and isinstance(message, schema.Status):
-        return _present([_status(message, _worker_series("status", message, experiment, name="bridge"), misfits)])
-    return _present(write(message, experiment, misfits))
+    return _present(write(message, experiment, misfits)) if write else []
+
+
+def frame(message: schema.Frame, url: str, experiment: str | None, misfits: Misfits) -> str | None:
+    """Return the line that says where a sensor's frame can be seen; both modalities are fields of one series."""
+    prefix = _worker_series("frame", message, experiment, name=message.sensor)
+    fields = [(f"{message.modality}_url", url), ("episode", message.episode), ("step", message.step)]
+    return point(FIELDS["frame"], prefix, fields, message.time_unix_nanos, misfits)
 
 
 def run_health(
@@ -243,16 +256,14 @@ def _shares_and_rates(progress: schema.Progress) -> dict[str, object]:
     }
 
 
-def _status_of_worker(status: schema.Status, experiment: str | None, misfits: Misfits) -> list[str | None]:
-    return [_status(status, _worker_series("status", status, experiment), misfits)]
-
-
-def _status(status: schema.Status, prefix: str | None, misfits: Misfits) -> str | None:
-    values = {name: getattr(status, name) for name in FIELDS["status"] if name != "status_code"}
+def _status(status: schema.Status, prefix: str | None, page_url: str | None, misfits: Misfits) -> str | None:
+    told = schema.Status.__struct_fields__
+    values = {name: getattr(status, name) for name in FIELDS["status"] if name in told}
     code = schema.STATUS_CODES.get(status.status)
     if code is None:
         misfits.add("status", "status_code", status.status)
-    return point(FIELDS["status"], prefix, {**values, "status_code": code}.items(), status.time_unix_nanos, misfits)
+    ours = {"status_code": code, "page_url": page_url}
+    return point(FIELDS["status"], prefix, {**values, **ours}.items(), status.time_unix_nanos, misfits)
 
 
 def _json_text(value: object) -> str | None:
@@ -271,5 +282,4 @@ _WRITERS: dict[type, Callable[[Any, str | None, Misfits], list[str | None]]] = {
     schema.Log: _log,
     schema.Event: _event,
     schema.Progress: _progress,
-    schema.Status: _status_of_worker,
 }

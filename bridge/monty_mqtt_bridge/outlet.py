@@ -22,6 +22,7 @@ from monty_mqtt_bridge.feeder import Receipt
 from monty_mqtt_bridge.journal import Journal
 from monty_mqtt_bridge.line_protocol import Misfits
 from monty_mqtt_bridge.liveness import LIVE_STATUSES
+from monty_mqtt_bridge.page_links import PageLinks
 from monty_mqtt_bridge.retained import RetainedTopics, Stamp
 from monty_mqtt_bridge.rows import Kept, Row
 from monty_mqtt_bridge.workers import Key, Worker, label
@@ -72,6 +73,7 @@ class Outlet:
         self._config, self._counts, self._journal, self._clock = config, counts, journal, clock
         self._complaints = Complaints(logger, clock)
         self._batches = Batches()
+        self._page = PageLinks(config.liveview_url)
 
     def has_room(self) -> bool:
         """Return whether the broker keeps up."""
@@ -133,6 +135,7 @@ class Outlet:
             else:
                 worker = self._journal.workers.newest.get((frame.run, frame.worker))
                 self._put(self._retain(frame, outgoing, worker), None)
+                self._link(frame, now)
         for batch in self._batches.due(now):
             self._put_batch(batch)
 
@@ -154,6 +157,7 @@ class Outlet:
         """Drop what is known of the workers of a name."""
         self.retained.forget(key)
         self.experiments.pop(key, None)
+        self._page.forget(key)
 
     def _retain(
         self, message: schema.Message, outgoing: Outgoing, worker: Worker | None, *, restored: bool = False
@@ -182,10 +186,19 @@ class Outlet:
             receipt.open += 1
             self.publisher.put(outgoing, (receipt,))
 
+    def _link(self, frame: schema.Frame, now: float) -> None:
+        """Tell InfluxDB where the page has this frame."""
+        url = self._page.of_frame(frame, now)
+        if url is not None:
+            experiment = self.experiments.get((frame.run, frame.worker))
+            line = lines.frame(frame, url, experiment, self.misfits)
+            self.put_lines(frame.run, [line] if line else [])
+
     def _put_lines(self, message: schema.Message, receipt: Receipt | None, *, by_bridge: bool = False) -> None:
         experiment = self.experiments.get((message.run, message.worker))
         misfits = self.misfits.count
-        made = lines.lines_of(message, experiment, self.misfits, by_bridge=by_bridge)
+        page_url = self._page.of_run(message.run)
+        made = lines.lines_of(message, experiment, self.misfits, by_bridge=by_bridge, page_url=page_url)
         if self.misfits.count > misfits:
             text = "%s.%s: %r does not fit its field in InfluxDB and is left out"
             self._complaints.say("misfit", text, *self.misfits.last)

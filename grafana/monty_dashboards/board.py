@@ -18,7 +18,7 @@ with warnings.catch_warnings():  # the classic format is what Grafana 11 to 13 a
     warnings.simplefilter("ignore", DeprecationWarning)
     from grafana_foundation_sdk.builders import dashboard as builders
 
-__all__ = ["BOARDS", "FOLDER", "REFRESH", "Row", "board", "url", "variable"]
+__all__ = ["BOARDS", "FOLDER", "PAGE", "REFRESH", "Row", "board", "url", "variable"]
 
 FOLDER = "Monty"
 REFRESH = "1s"
@@ -32,6 +32,10 @@ BOARDS = {
     "health": "Health",
 }
 """Title by name, in the order in which they are linked; the uid is `monty_` and the name."""
+
+
+PAGE = "${__data.fields.page:raw}"
+"""Address of a run on the page, where a table has it as column `page`: only the bridge knows where the page is."""
 
 
 class Row(NamedTuple):

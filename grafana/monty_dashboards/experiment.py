@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.models import dashboard
 
 from monty_dashboards import palette
-from monty_dashboards.board import Row, board, url, variable
+from monty_dashboards.board import PAGE, Row, board, url, variable
 from monty_dashboards.influxql import LOGS, NO_MODULE, Query, is_selected, where
 from monty_dashboards.panels import (
     grid,
@@ -48,6 +48,7 @@ def experiment() -> dashboard.Dashboard:
         ],
         [
             Row("Now", _now()),
+            Row("Camera", [_camera()]),
             Row("Episodes", _episodes()),
             Row("Learning modules", _modules()),
             Row("Evidence of each object", [_evidence()]),
@@ -65,9 +66,11 @@ def _now() -> list[object]:
     stalled = steps((None, palette.GOOD), (1, palette.WARNING))
     accuracy = steps((None, palette.BAD), (0.5, palette.WARNING), (0.8, palette.GOOD))
     slow = steps((None, "text"), (10, palette.WARNING), (30, palette.BAD))
+    status = f'SELECT last("status_code") AS "status_code", "page_url" AS "page" FROM "status" {_WHOLE}'
     return [
-        number("Status", "What is the worker doing?", _last("status", "status_code"), (4, 4),
-               mappings=[palette.status_codes()], links=[_RESULTS]),
+        number("Status", "What is the worker doing? Click it for the run on the page, step by step.",
+               Query(status, table=True), (4, 4), mappings=[palette.status_codes()],
+               links=[link("The run on the page, step by step", PAGE), _RESULTS]),
         number("Since last step", "Does it still take steps? Stalled is said after max(30 s, 20 median steps).",
                _last("run_health", "secs_since_step"), (3, 4), unit="s", thresholds=slow),
         number("Stalled", "Does the bridge think that it is stuck? 1 is yes.", _last("run_health", "stalled"), (2, 4),
@@ -82,6 +85,23 @@ def _now() -> list[object]:
         number("Time left", "How long will it take at the mean episode's pace?", _last("progress", "remaining_secs"),
                (3, 4), unit="s"),
     ]  # fmt: skip
+
+
+def _camera() -> object:
+    query = Query(
+        'SELECT last("rgba_url") AS "colour", last("depth_url") AS "depth", last("episode") AS "episode", '
+        f'last("step") AS "step" FROM "frame" {_WHOLE} GROUP BY "name"',
+        table=True,
+    )
+    panel = grid("Latest images", "What does each sensor see? The page has the images, and they are shown where the "
+                 "browser reaches it; click one to see it in its full size.", [query], (24, 7), tall=True,
+                 transformations=[("organize", {"excludeByName": {"Time": True}, "renameByName": {"name": "sensor"}})],
+                 )  # fmt: skip
+    for image in ("colour", "depth"):
+        shown = {"type": "image", "alt": f"{image} image", "title": f"{image} image"}
+        whole = [{"title": f"The {image} image", "url": f"${{__data.fields.{image}:raw}}", "targetBlank": True}]
+        override(panel, image, custom__cellOptions=shown, links=whole)
+    return panel
 
 
 def _episodes() -> list[object]:

@@ -35,6 +35,16 @@ This page is written by `grafana/build.py` from the dashboards, and a test fails
   tests. No Grafana was at hand where this was written: the picture is drawn from the queries
   (`tools/grafana_picture.py`), and how Grafana itself shows them was not seen.
 
+## Links and images of the page
+
+Where the page (LiveView, :8000) is, only the bridge knows: its setting `liveview_url`, in the environment
+`MONTY_MQTT_BRIDGE_LIVEVIEW_URL`, is the page's address **as browsers reach it**, `http://127.0.0.1:8000` at first, for
+example `https://lab.example/monty` behind a proxy. The bridge stores it with each status (`page_url`), which the links
+of Runs, Experiment and Parallel follow, and for each image that it publishes, at most once a second, sensor and
+modality, an address under which the page has it (measurement `frame`). The address is another one for each frame, so no
+browser shows an old one. Grafana passes the addresses on, the browser fetches the images: where it does not reach the
+page, or asks over https for what is only http, the cells stay empty. Set empty, no address is stored.
+
 ## Where what comes from
 
 | file | what it says | read from the environment |

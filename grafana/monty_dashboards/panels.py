@@ -27,8 +27,8 @@ from grafana_foundation_sdk.models import table as table_model
 from monty_dashboards.influxql import Query, source
 
 __all__ = [
-    "bars", "distribution", "gauges", "grid", "hide", "link", "log_lines", "named", "number", "numbers", "over_time",
-    "override", "states", "steps",
+    "bars", "conceal", "distribution", "gauges", "grid", "hide", "link", "log_lines", "named", "number", "numbers",
+    "over_time", "override", "states", "steps",
 ]  # fmt: skip
 
 _POINTS = 200
@@ -36,6 +36,9 @@ _POINTS = 200
 
 EMPTY = dashboard.MatcherConfig("byValue", {"reducer": "allIsNull", "op": "gte", "value": 0})
 """Columns in which nothing is: a wildcard also finds the fields of other runs."""
+
+_HIDDEN = {"custom__hideFrom": {"viz": True, "legend": True, "tooltip": True}, "custom__hidden": True}
+"""Charts read the first, tables the second."""
 
 
 def number(title: str, question: str, query: Query, size: tuple[int, int] = (4, 4), **look: Any) -> Any:
@@ -83,13 +86,15 @@ def states(title: str, question: str, queries: Sequence[Query], size: tuple[int,
 
 
 def grid(title: str, question: str, queries: Sequence[Query], size: tuple[int, int], **look: Any) -> Any:
-    """Return a table; `sort`: name of the column by which it is sorted, descending."""
+    """Return a table; `sort`: name of the column by which it is sorted, descending; `tall`: with room for images."""
     look.setdefault("colour", "thresholds")
     panel = table.Panel().show_header(show_header=True).filterable(filterable=True)
     panel.cell_options(common.TableAutoCellOptions())
     options = panel.build().options
     assert isinstance(options, table_model.Options)  # noqa: S101 - for mypy
     options.footer = None  # it is no option of the whole table any more
+    if look.pop("tall", False):
+        panel.cell_height(common.TableCellHeight.LG)
     sort = look.pop("sort", None)
     if sort:
         panel.sort_by([common_builders.TableSortByFieldState().display_name(sort).desc(desc=True)])
@@ -135,6 +140,11 @@ def override(panel: Any, column: str, **properties: object) -> Any:
     return panel.override_by_name(column, _properties(properties))
 
 
+def conceal(panel: Any, column: str) -> Any:
+    """Hide a column whose values only links use."""
+    return override(panel, column, **_HIDDEN)
+
+
 def named(panel: Any, colours: Mapping[str, str]) -> Any:
     """Give each series of these names its colour."""
     for name, colour in colours.items():
@@ -144,8 +154,7 @@ def named(panel: Any, colours: Mapping[str, str]) -> Any:
 
 def hide(panel: Any) -> Any:
     """Leave series and columns out that hold nothing."""
-    hidden = {"viz": True, "legend": True, "tooltip": True}
-    return panel.with_override(EMPTY, _properties({"custom__hideFrom": hidden, "custom__hidden": True}))
+    return panel.with_override(EMPTY, _properties(_HIDDEN))
 
 
 def _properties(properties: Mapping[str, object]) -> list[dashboard.DynamicConfigValue]:

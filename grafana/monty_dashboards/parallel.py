@@ -5,9 +5,9 @@ from __future__ import annotations
 from grafana_foundation_sdk.models import dashboard
 
 from monty_dashboards import palette
-from monty_dashboards.board import Row, board, url, variable
+from monty_dashboards.board import PAGE, Row, board, url, variable
 from monty_dashboards.influxql import MAIN, TIME, Query, is_selected, where
-from monty_dashboards.panels import grid, link, number, over_time, override, states, steps
+from monty_dashboards.panels import conceal, grid, link, number, over_time, override, states, steps
 
 __all__ = ["parallel"]
 
@@ -70,15 +70,18 @@ def _table() -> object:
         'SELECT last("episodes_done") AS "done", "episode", "step", "steps_per_sec" AS "steps/s", '
         f'"elapsed_secs" AS "running for", "accuracy" FROM "progress" {where(_RUN, _WORKERS)} GROUP BY "worker"'
     )
-    status = f'SELECT last("status_code") AS "status" FROM "status" {where(_RUN, _WORKERS)} GROUP BY "worker"'
-    columns = ("worker", "status", "done", "episode", "step", "steps/s", "running for", "accuracy")
+    status = (
+        'SELECT last("status_code") AS "status", "page_url" AS "page" FROM "status" '
+        f'{where(_RUN, _WORKERS)} GROUP BY "worker"'
+    )
+    columns = ("worker", "status", "done", "episode", "step", "steps/s", "running for", "accuracy", "page")
     panel = grid(
         "Workers",
         "Where is each worker, how fast is it, and how did it end? Click one to look into it.",
         [Query(progress, table=True), Query(status, table=True)],
         (16, 14),
         sort="running for",
-        links=[_LOOK],
+        links=[_LOOK, link("All workers on the page", f"{PAGE}/workers")],
         transformations=[
             ("organize", {"of": "A", "excludeByName": {"Time": True}}),
             ("organize", {"of": "B", "excludeByName": {"Time": True}}),
@@ -90,7 +93,7 @@ def _table() -> object:
     override(panel, "steps/s", decimals=1)
     override(panel, "running for", unit="s", decimals=0)
     override(panel, "accuracy", unit="percentunit", decimals=0)
-    return panel
+    return conceal(panel, "page")
 
 
 def _stragglers() -> object:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from grafana_foundation_sdk.models import dashboard
 
 from monty_dashboards import palette
-from monty_dashboards.board import Row, board, url
+from monty_dashboards.board import PAGE, Row, board, url
 from monty_dashboards.influxql import MAIN, Query, where
-from monty_dashboards.panels import grid, link, number, over_time, override, steps
+from monty_dashboards.panels import conceal, grid, link, number, over_time, override, steps
 
 __all__ = ["runs"]
 
@@ -60,7 +60,7 @@ def _table() -> object:
         '"accuracy", "episodes_per_hour" AS "per hour", "remaining_secs" AS "left", '
         '"estimated_end_unix_millis" AS "estimated end" FROM "progress" ' + where(MAIN) + ' GROUP BY "run"'
     )
-    status = f'SELECT last("status_code") AS "status" FROM "status" {where(MAIN)} GROUP BY "run"'
+    status = f'SELECT last("status_code") AS "status", "page_url" AS "page" FROM "status" {where(MAIN)} GROUP BY "run"'
     started = f'SELECT first("status_code") AS "first" FROM "status" {where(MAIN)} GROUP BY "run"'
     of_worker = (
         'SELECT last("lost") AS "lost", last("dropped") AS "dropped" FROM "run_health" '
@@ -70,7 +70,7 @@ def _table() -> object:
     # the bridge's word each second; a status tells them only when it changes
     losses = f'SELECT sum("lost") AS "lost", sum("dropped") AS "dropped" FROM ({of_worker}) GROUP BY "run"'
     columns = ("run", "status", "episodes", "expected", "progress", "accuracy", "per hour", "left", "estimated end",
-               "lost", "dropped", "started", "seen")  # fmt: skip
+               "lost", "dropped", "started", "seen", "page")  # fmt: skip
     panel = grid(
         "Runs",
         "Which runs are there, how far and how accurate is each, when will it end, and is its record whole? "
@@ -91,6 +91,7 @@ def _table() -> object:
             link("The whole of it", url("experiment", **{"var-run": _RUN, "var-worker": "main"}, **_WHOLE)),
             link("Its results", url("results", **{"var-run": _RUN}, **_WHOLE)),
             link("Its workers", url("parallel", **{"var-run": _RUN}, **_WHOLE)),
+            link("It on the page, step by step", PAGE),
         ],
     )
     override(panel, "status", mappings=[palette.status_codes()], custom__cellOptions={"type": "color-text"})
@@ -102,6 +103,7 @@ def _table() -> object:
     override(panel, "left", unit="s")
     override(panel, "estimated end", unit="dateTimeAsLocal")
     override(panel, "run", custom__width=380)
+    conceal(panel, "page")
     for loss in ("lost", "dropped"):
         limits = {"mode": "absolute", "steps": [{"value": None, "color": "text"}, {"value": 1, "color": palette.BAD}]}
         override(panel, loss, thresholds=limits, custom__cellOptions={"type": "color-text"},

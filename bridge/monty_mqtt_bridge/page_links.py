@@ -1,0 +1,59 @@
+"""Where the page shows a run, and the latest frame of a sensor: addresses for dashboards, which can show no MQTT.
+
+Place in the flow: `outlet` asks for the address of each run's status and of each frame that it publishes; `lines` makes
+points of them. The page is `monty_mqtt_liveview`; its addresses have names escaped as in topics, then percent-encoded.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from urllib.parse import quote, urlencode
+
+from monty_mqtt.schema import Frame
+from monty_mqtt.topics import escape
+from monty_mqtt_bridge.workers import Key
+
+__all__ = ["PageLinks"]
+
+_FRAME_SECS = 1.0
+"""A dashboard is refreshed once a second; more addresses would be stored for nobody."""
+
+
+class PageLinks:
+    """Addresses of one page.
+
+    Args:
+        base: Its address as browsers reach it; empty: there is none, and no addresses.
+    """
+
+    def __init__(self, base: str) -> None:
+        self._base = base.rstrip("/")
+        self._told: dict[Key, dict[tuple[str, str], float]] = {}
+
+    def of_run(self, run: str) -> str | None:
+        """Return where a run is shown."""
+        return f"{self._base}/run/{_level(run)}" if self._base else None
+
+    def of_frame(self, frame: Frame, now: float) -> str | None:
+        """Return where the latest frame of a sensor is, another address for each frame; None if that was just said.
+
+        Args:
+            frame: What is published now.
+            now: Monotonic seconds.
+        """
+        told = self._told.setdefault((frame.run, frame.worker), {})
+        image = (frame.sensor, frame.modality)
+        if not self._base or now - told.get(image, -_FRAME_SECS) < _FRAME_SECS:
+            return None
+        told[image] = now
+        which = urlencode({"worker": escape(frame.worker), "serial": frame.time_unix_nanos})
+        return f"{self.of_run(frame.run)}/latest/{_level(frame.sensor)}/{_level(frame.modality)}?{which}"
+
+    def forget(self, key: Key) -> None:
+        """Drop what is known of the workers of a name."""
+        self._told.pop(key, None)
+
+
+@lru_cache(maxsize=4096)
+def _level(name: str) -> str:
+    return quote(escape(name), safe="", errors="surrogatepass")
