@@ -1,22 +1,28 @@
 """Columns that grow: what steps said, as numbers side by side, because a run may have a hundred thousand of them. Pure.
 
-Place in the flow: `steps` keeps one row per step in these, `views` cuts pieces out of them.
+Place in the flow: `steps` and `beliefs` keep one row per step in these, views cut pieces out of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Column", "Names"]
+__all__ = ["Array", "Column", "Names", "Table", "by_keys", "numbers", "vectors", "wholes"]
+
+Array = npt.NDArray[Any]
 
 _FIRST_ROWS = 64
+_GROWTH = 1.25
+_MOST_NAMES = 32_767
+_NAN = float("nan")
 
 
 class Column:
-    """One value, or `width` values, per row; what was never put is `fill`.
+    """One value, or several, per row; what was never put is `fill`.
 
     Args:
         dtype: Of a value.
@@ -27,28 +33,36 @@ class Column:
     def __init__(self, dtype: npt.DTypeLike, fill: float, width: int | None = None) -> None:
         self._fill = fill
         shape = (_FIRST_ROWS,) if width is None else (_FIRST_ROWS, width)
-        self._values: npt.NDArray[Any] = np.full(shape, fill, dtype)
+        self._values: Array = np.full(shape, fill, dtype)
 
     @property
     def nbytes(self) -> int:
         """Memory it takes."""
         return self._values.nbytes
 
-    def put(self, row: int, value: Any) -> None:
-        """Set a row, or its first values where the value is shorter than the row."""
-        self._make_room(row + 1)
-        if self._values.ndim == 1:
-            self._values[row] = value
-        else:
-            self._values[row, : len(value)] = value
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of a value."""
+        return self._values.dtype
 
-    def put_at(self, row: int, place: int, value: float) -> None:
-        """Set one value of a row, which becomes wider if it must."""
-        self._make_wide(place + 1)
-        self._make_room(row + 1)
-        self._values[row, place] = value
+    def put(self, rows: Array, values: Array) -> None:
+        """Set rows, in ascending order."""
+        self._make_room(int(rows[-1]) + 1)
+        self._values[rows] = values
 
-    def take(self, rows: npt.NDArray[np.int64], width: int | None = None) -> npt.NDArray[Any]:
+    def put_at(self, rows: Array, places: Array, values: Array) -> None:
+        """Set the values at some places of rows, which become wider if they must."""
+        if len(places):
+            self._make_wide(int(places.max()) + 1)
+            self._make_room(int(rows[-1]) + 1)
+            self._values[rows[:, None], places] = values
+
+    def view(self, count: int) -> Array:
+        """Return the first rows, not to be written to."""
+        self._make_room(count)
+        return self._values[:count]
+
+    def take(self, rows: Array, width: int | None = None) -> Array:
         """Return chosen rows as a copy, of each the first `width` values."""
         self._make_room(int(rows.max(initial=-1)) + 1)
         if width is None:
@@ -56,39 +70,110 @@ class Column:
         self._make_wide(width)
         return self._values[rows, :width]
 
+    def reorder(self, order: Array) -> None:
+        """Put the rows in another order; those left out are gone."""
+        self._make_room(int(order.max(initial=-1)) + 1)
+        self._values = self._values[order]
+
     def _make_room(self, rows: int) -> None:
         if rows > len(self._values):
-            grown = np.full((max(rows, 2 * len(self._values)), *self._values.shape[1:]), self._fill, self._values.dtype)
-            grown[: len(self._values)] = self._values
-            self._values = grown
+            self._grow((max(rows, int(_GROWTH * len(self._values))), *self._values.shape[1:]))
 
     def _make_wide(self, width: int) -> None:
         if width > self._values.shape[1]:
-            grown = np.full((len(self._values), max(width, 2 * self._values.shape[1])), self._fill, self._values.dtype)
-            grown[:, : self._values.shape[1]] = self._values
-            self._values = grown
+            self._grow((len(self._values), width))
+
+    def _grow(self, shape: tuple[int, ...]) -> None:
+        grown = np.full(shape, self._fill, self._values.dtype)
+        grown[tuple(slice(size) for size in self._values.shape)] = self._values
+        self._values = grown
+
+
+class Table:
+    """Columns of the same rows, and further tables: all that is an attribute, or in a mapping that is one."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory the columns take."""
+        return sum(column.nbytes for column in self.columns())
+
+    def columns(self) -> Iterable[Column]:
+        """Yield every column, those of further tables too."""
+        for value in vars(self).values():
+            for part in value.values() if isinstance(value, dict) else (value,):
+                if isinstance(part, Column):
+                    yield part
+                elif isinstance(part, Table):
+                    yield from part.columns()
 
 
 class Names:
-    """Names as small numbers, in the order in which they were first seen; -1 is no name."""
+    """Names as small numbers, in the order in which they were first seen; -1 is no name, or one too many."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self._places: dict[str, int] = {}
+        self._places: dict[str | None, int] = {None: -1}
 
     def __len__(self) -> int:
         return len(self.names)
 
     def place(self, name: str | None) -> int:
         """Return the number of a name, a new one if it was never seen."""
-        if name is None:
-            return -1
         found = self._places.get(name)
         if found is None:
+            if name is None or len(self.names) >= _MOST_NAMES:
+                return -1
             found = self._places[name] = len(self.names)
             self.names.append(name)
         return found
 
+    def places(self, names: Iterable[str | None]) -> Array:
+        """Return the numbers of names."""
+        known = self._places
+        try:
+            found = [known[name] for name in names]
+        except KeyError:
+            found = [self.place(name) for name in names]
+        return np.array(found, np.int16)
+
     def find(self, name: str | None) -> int:
         """Return the number of a name, -1 if it was never seen."""
-        return -1 if name is None else self._places.get(name, -1)
+        return self._places.get(name, -1)
+
+    def name(self, place: int) -> str | None:
+        """Return the name of a number."""
+        return self.names[place] if 0 <= place < len(self.names) else None
+
+
+def numbers(values: Sequence[Any]) -> Array:
+    """Return numbers, or rows of numbers, as float32; None is NaN."""
+    with np.errstate(over="ignore"):
+        return np.array(values, np.float64).astype(np.float32)
+
+
+def wholes(values: Sequence[Any], dtype: npt.DTypeLike) -> Array:
+    """Return whole numbers, or rows of them, as near as the type can come."""
+    bounds = np.iinfo(np.dtype(dtype))
+    try:
+        return np.array(values, np.int64).clip(bounds.min, bounds.max).astype(dtype)
+    except OverflowError:
+        return np.array(values, np.float64).clip(bounds.min, bounds.max).astype(dtype)
+
+
+def vectors(values: Iterable[Sequence[float | None] | None], width: int) -> Array:
+    """Return vectors as rows of `width` numbers; what is missing is NaN."""
+    missing = [_NAN] * width
+    return numbers([value if value and len(value) == width else _fitted(value or (), missing) for value in values])
+
+
+def by_keys(mappings: Iterable[Mapping[str, Any] | None]) -> dict[tuple[str, ...], list[int]]:
+    """Return which of the mappings have the same keys in the same order; those without any are left out."""
+    found: dict[tuple[str, ...], list[int]] = {}
+    for place, mapping in enumerate(mappings):
+        if mapping:
+            found.setdefault(tuple(mapping), []).append(place)
+    return found
+
+
+def _fitted(value: Sequence[float | None], missing: list[float]) -> list[float | None]:
+    return [*value, *missing][: len(missing)]

@@ -1,12 +1,16 @@
 """One run and all runs, as they are known from messages. Pure.
 
-Place in the flow: `service` passes every new message to `Runs.apply`; `views` reads. `revision` counts what changed, so
-that who shows something knows whether there is anything new.
+Place in the flow: `service` passes every new message to `Runs.apply`; views read. `revision` counts what changed, and
+everything in a run notes the revision of its own last change: who shows something remembers one number, and what has a
+higher one is new to it.
 """
 
 from __future__ import annotations
 
 from monty_mqtt import schema
+from monty_mqtt_liveview.journal import Journal
+from monty_mqtt_liveview.metrics import Metrics
+from monty_mqtt_liveview.streams import Streams
 from monty_mqtt_liveview.worker import Worker
 
 __all__ = ["Run", "Runs"]
@@ -17,24 +21,84 @@ class Run:
 
     Attributes:
         name: Its id.
-        workers: By name.
+        workers: By name, in the order in which they were first heard of.
         revision: Grows with every message.
+        info_revision: Revision at the last `info`.
         newest_unix_nanos: Time of the newest message.
+        logs, events: The newest of each.
+        metrics: The course of each.
+        data, states: The latest of each.
+        is_released: Whether the steps were dropped.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.workers: dict[str, Worker] = {}
         self.revision = 0
+        self.info_revision = 0
         self.newest_unix_nanos = 0
+        self.logs, self.events = Journal(), Journal()
+        self.metrics = Metrics()
+        self.data, self.states = Streams(), Streams()
+        self.is_released = False
+
+    @property
+    def nbytes(self) -> int:
+        """Memory the steps take."""
+        return sum(worker.nbytes for worker in self.workers.values())
+
+    @property
+    def parent(self) -> Worker | None:
+        """The worker that speaks for all others of a parallel run; None where each speaks for itself."""
+        return next((worker for worker in self.workers.values() if worker.known.is_parent), None)
 
     def apply(self, message: schema.Message) -> None:
         """Take in a message of this run that was not heard before."""
-        if message.worker not in self.workers:
-            self.workers[message.worker] = Worker(message.worker)
-        self.workers[message.worker].apply(message)
-        self.newest_unix_nanos = max(message.time_unix_nanos, self.newest_unix_nanos)
         self.revision += 1
+        worker = self._worker(message)
+        worker.apply(message, self.revision)
+        self.newest_unix_nanos = max(message.time_unix_nanos, self.newest_unix_nanos)
+        if isinstance(message, schema.Step):
+            return
+        if isinstance(message, schema.Info):
+            self.info_revision = self.revision
+        elif isinstance(message, schema.Log):
+            self.logs.add(message, self.revision)
+        elif isinstance(message, schema.Event):
+            self.events.add(message, self.revision)
+        elif isinstance(message, schema.Metric):
+            self.metrics.add(message, self.revision)
+        elif isinstance(message, schema.Data):
+            self.data.keep(message, self.revision)
+        elif isinstance(message, schema.State):
+            self.states.keep(message, self.revision)
+
+    def release(self) -> None:
+        """Drop the steps; those that come are counted, and not kept."""
+        self.is_released = True
+        self.revision += 1
+        for worker in self.workers.values():
+            worker.release()
+
+    def begin_reload(self) -> None:
+        """Keep steps again; what is recorded of the run is to be given to `apply_again`."""
+        self.is_released = False
+        self.revision += 1
+        for worker in self.workers.values():
+            worker.begin_reload()
+
+    def apply_again(self, message: schema.Message) -> None:
+        """Take in a message that was heard before: only steps count, in any order, and each of them once."""
+        self.revision += 1
+        self._worker(message).apply_again(message, self.revision)
+
+    def _worker(self, message: schema.Message) -> Worker:
+        worker = self.workers.get(message.worker)
+        if worker is None:
+            worker = self.workers[message.worker] = Worker(self.name, message.worker)
+            if self.is_released:
+                worker.release()
+        return worker
 
 
 class Runs:
@@ -54,3 +118,7 @@ class Runs:
             run = self.by_name[message.run] = Run(message.run)
         run.apply(message)
         return run
+
+    def forget(self, name: str) -> None:
+        """Drop a run; nothing happens where there is none."""
+        self.by_name.pop(name, None)

@@ -1,44 +1,26 @@
 """One worker of a run, as it is known from its messages. Pure.
 
-Place in the flow: `run` passes each message of the worker to `apply`; `views` reads.
+Place in the flow: `run` passes each message of the worker to `apply`; views read. The last word on everything but steps
+is kept by `monty_mqtt_stack.watch`, whose rules `monty-mqtt status` follows too.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple
-
-import msgspec
+from typing import Any
 
 from monty_mqtt import schema
+from monty_mqtt_liveview.bulk import Bulk
+from monty_mqtt_liveview.episodes import Episode, Episodes
 from monty_mqtt_liveview.steps import StepTable
+from monty_mqtt_stack import watch
 
-__all__ = ["Episode", "EpisodeKey", "Worker"]
+__all__ = ["Worker"]
 
-
-class EpisodeKey(NamedTuple):
-    """Which episode: `train` or `eval`, and its number in that mode."""
-
-    mode: str
-    episode: int
-
-
-class Episode(msgspec.Struct, kw_only=True):
-    """One episode: the rows of its steps, and what was said of it.
-
-    Attributes:
-        key: Which.
-        first_row: Row of its first step in the worker's table, -1 before there is one.
-        last_row: Row of its last step so far.
-        started: Its `episode_started`.
-        ended: Its `episode_ended`.
-    """
-
-    key: EpisodeKey
-    first_row: int = -1
-    last_row: int = -1
-    started: schema.EpisodeStarted | None = None
-    ended: schema.EpisodeEnded | None = None
+_TIMES_OF_RATE = 32
+_BULK = (schema.Frame, schema.Hypotheses, schema.ObjectModel)
+_NANOS = 1e9
 
 
 class Worker:
@@ -46,48 +28,132 @@ class Worker:
 
     Attributes:
         name: Its name.
-        info, status, progress, end: The latest of each.
-        episodes: In the order in which they were first heard of.
-        steps: Every step.
+        known: The last word on everything.
+        bulk: When there were frames, clouds and models.
+        revision: That of the run at the last message of this worker.
+        steps_heard: How many steps came, kept or not.
+        started_unix_nanos, newest_unix_nanos: Time of the first and of the newest message.
+        head: What a view made of it, and the revision that was made of.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, run: str, name: str) -> None:
         self.name = name
-        self.info: schema.Info | None = None
-        self.status: schema.Status | None = None
-        self.progress: schema.Progress | None = None
-        self.end: schema.End | None = None
-        self.episodes: dict[EpisodeKey, Episode] = {}
-        self.steps = StepTable()
+        self.known = watch.Worker(run, name)
+        self.bulk = Bulk()
+        self.revision = 0
+        self.steps_heard = 0
+        self.started_unix_nanos, self.newest_unix_nanos = 0, 0
+        self.head: tuple[int, dict[str, Any]] = (-1, {})
+        self._steps = StepTable()
+        self._episodes = Episodes()
+        self._generation = 0
+        self._keeps_steps = True
+        self._times: deque[int] = deque(maxlen=_TIMES_OF_RATE)
 
-    def apply(self, message: schema.Message) -> None:
+    @property
+    def info(self) -> schema.Info | None:
+        """What is being run."""
+        return self.known.info
+
+    @property
+    def steps(self) -> StepTable:
+        """Every step, in order of time."""
+        self._settle()
+        return self._steps
+
+    @property
+    def episodes(self) -> Episodes:
+        """Every episode, in the order in which they were first heard of."""
+        self._settle()
+        return self._episodes
+
+    @property
+    def generation(self) -> int:
+        """Grows when rows have moved: who has some must take them all anew."""
+        self._settle()
+        return self._generation
+
+    @property
+    def word(self) -> str:
+        """Its status word; where its last status was lost, what its end said."""
+        end, status = self.known.end, self.known.status
+        return end.status if end and (status is None or end.seq > status.seq) else self.known.word
+
+    @property
+    def is_live(self) -> bool:
+        """Whether something may still come."""
+        return self.word not in watch.FINAL
+
+    @property
+    def steps_per_sec(self) -> float | None:
+        """Rate of its latest steps; None where there is none."""
+        if len(self._times) < 2 or not self.is_live:  # noqa: PLR2004 - a rate takes two
+            return None
+        secs = (max(self._times) - min(self._times)) / _NANOS
+        return (len(self._times) - 1) / secs if secs > 0 else None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory the steps take."""
+        return self._steps.nbytes
+
+    def apply(self, message: schema.Message, revision: int) -> None:
         """Take in a message of this worker that was not heard before."""
+        self.revision = revision
+        time_unix_nanos = message.time_unix_nanos
+        self.started_unix_nanos = min(self.started_unix_nanos or time_unix_nanos, time_unix_nanos)
+        self.newest_unix_nanos = max(self.newest_unix_nanos, time_unix_nanos)
+        if isinstance(message, _BULK):
+            self.bulk.note(message, revision)
+            return
+        self.known.apply(message)
         if isinstance(message, schema.Step):
-            self._step(message)
+            self._step(message, revision)
         elif isinstance(message, schema.EpisodeStarted):
-            self._episode(message.mode, message.episode).started = message
+            self._episodes.note(message, revision).started = message
         elif isinstance(message, schema.EpisodeEnded):
-            self._episode(message.mode, message.episode).ended = message
-        elif isinstance(message, schema.Info):
-            self.info = message
-        elif isinstance(message, schema.Status):
-            self.status = message
-        elif isinstance(message, schema.Progress):
-            self.progress = message
-        elif isinstance(message, schema.End):
-            self.end = message
+            self._episodes.note(message, revision).ended = message
+
+    def apply_again(self, message: schema.Message, revision: int) -> None:
+        """Take in a step that was heard before, and released since."""
+        if isinstance(message, schema.Step):
+            self._keep(message, self._episodes.note(message, revision))
+            self.revision = revision
+
+    def release(self) -> None:
+        """Drop the steps; those that come are counted, and not kept."""
+        self._keeps_steps = False
+        self._drop_steps()
+
+    def begin_reload(self) -> None:
+        """Keep steps again."""
+        self._keeps_steps = True
+        self._drop_steps()
 
     def numbered(self) -> Iterable[tuple[int, Episode]]:
         """Yield the episodes with their places, in order."""
         return enumerate(self.episodes.values())
 
-    def _step(self, message: schema.Step) -> None:
-        row = self.steps.append(message)
-        episode = self._episode(message.mode, message.episode)
+    def _step(self, message: schema.Step, revision: int) -> None:
+        self.steps_heard += 1
+        self._times.append(message.time_unix_nanos)
+        episode = self._episodes.note(message, revision)
+        episode.steps += 1
+        if self._keeps_steps:
+            self._keep(message, episode)
+
+    def _keep(self, message: schema.Step, episode: Episode) -> None:
+        row = self._steps.append(message)
         episode.last_row = row
         if episode.first_row < 0:
             episode.first_row = row
 
-    def _episode(self, mode: str, number: int) -> Episode:
-        key = EpisodeKey(mode, number)
-        return self.episodes.setdefault(key, Episode(key=key))
+    def _drop_steps(self) -> None:
+        self._steps = StepTable()
+        self._episodes.forget_rows()
+        self._generation += 1
+
+    def _settle(self) -> None:
+        if self._steps.settle():
+            self._generation += 1
+            self._episodes.find_rows(self._steps, self.revision)

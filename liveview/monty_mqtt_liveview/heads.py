@@ -1,0 +1,233 @@
+"""What is shown of a run, and of a worker, without its steps. Pure.
+
+Place in the flow: a part of `views`, which is what everybody imports.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from monty_mqtt import schema
+from monty_mqtt_liveview.plain import Json, millis, short
+from monty_mqtt_liveview.run import Run
+from monty_mqtt_liveview.worker import Worker
+
+__all__ = ["changed_workers", "info", "run_head", "worker_head"]
+
+_NANOS = 1e9
+_MOST_ALIVE = ("running", "aborting", "paused", "initializing", "error", "disconnected", "aborted", "completed")
+"""Where each worker speaks for itself: the word that stands for all; what is alive first, then what is worst."""
+
+
+def info(run: Run) -> schema.Info | None:
+    """Return what is being run: as the parent says it, else the first worker that does."""
+    told = [worker.info for worker in _speaking(run) if worker.info]
+    told = told or [worker.info for worker in run.workers.values() if worker.info]
+    return told[0] if told else None
+
+
+def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
+    """Return what the list of runs, and the head of a run's page, show of it.
+
+    Args:
+        run: The run.
+        recorded_bytes: Size of its recording, where it is known.
+    """
+    workers = list(run.workers.values())
+    heads = [worker_head(worker) for worker in workers]
+    speaking = [worker_head(worker) for worker in _speaking(run)]
+    acting = [head for worker, head in zip(workers, heads, strict=True) if not worker.known.is_parent]
+    word = _word(head["status"] for head in speaking)
+    is_over = all(not worker.is_live for worker in _speaking(run))
+    about = info(run)
+    return {
+        "run": run.name,
+        "experiment": about.experiment if about else None,
+        "mode": _newest(acting or heads, "mode"),
+        "status": word,
+        "stalled": not is_over and any(head["stalled"] for head in heads),
+        "started_unix_millis": _least(heads, "started_unix_millis"),
+        "newest_unix_millis": millis(run.newest_unix_nanos),
+        "ended_unix_millis": _greatest(speaking, "newest_unix_millis") if is_over and heads else None,
+        "elapsed_secs": _elapsed(speaking),
+        **_episodes(speaking, acting),
+        "estimated_end_unix_millis": _greatest(speaking, "estimated_end_unix_millis"),
+        "lost": sum(head["lost"] for head in heads),
+        "dropped": sum(head["dropped"] for head in heads),
+        "workers": len(heads),
+        "worker_statuses": dict(Counter(head["status"] for head in heads)),
+        "host": about.host if about else None,
+        "recorded_bytes": recorded_bytes,
+        "steps": sum(worker.steps_heard for worker in workers),
+        "monitor_micros_per_step": _cost(workers),
+    }
+
+
+def changed_workers(run: Run, seen: int = 0) -> list[Json]:
+    """Return the heads of workers that changed after a revision of the run; 0: of all."""
+    return [worker_head(worker) for worker in run.workers.values() if worker.revision > seen]
+
+
+def worker_head(worker: Worker) -> Json:
+    """Return what is shown of a worker without its steps."""
+    if worker.head[0] != worker.revision:
+        worker.head = worker.revision, _worker_head(worker)
+    return worker.head[1]
+
+
+def _worker_head(worker: Worker) -> Json:
+    status, progress, end = worker.known.status, worker.known.progress, worker.known.end
+    expects_end = worker.is_live and worker.word != "paused"
+    micros = worker.known.micros_per_step
+    return {
+        "worker": worker.name,
+        "status": worker.word,
+        "stalled": bool(status and status.stalled and worker.is_live),
+        "reason": status.reason if status else None,
+        "error": _error(status),
+        **_position(worker),
+        "steps_per_sec": short(worker.steps_per_sec),
+        **_counts(worker),
+        "estimated_end_unix_millis": millis(progress.estimated_end_unix_nanos) if progress and expects_end else None,
+        "started_unix_millis": millis(worker.started_unix_nanos),
+        "elapsed_secs": _elapsed_of(worker),
+        "newest_unix_millis": millis(worker.newest_unix_nanos),
+        "lost": worker.known.lost,
+        "dropped": worker.known.dropped,
+        "highest_seq": end.seq if end else status.highest_seq if status else None,
+        "rows": worker.steps.count,
+        "generation": worker.generation,
+        **_total_steps(worker),
+        "monitor_micros_per_step": short(micros),
+        "is_parent": worker.known.is_parent,
+    }
+
+
+def _error(status: schema.Status | None) -> Json | None:
+    if status is None or status.status != "error":
+        return None
+    return {"type": status.error_type, "message": status.error_message, "traceback": status.error_traceback}
+
+
+def _position(worker: Worker) -> Json:
+    known = worker.known
+    told = [one for one in (known.progress, known.started, known.step) if one is not None]
+    latest = max(told, key=lambda one: one.seq, default=None)
+    shown = None
+    if known.started and known.started.target:
+        shown = known.started.target.object
+    elif known.step:
+        shown = known.step.target_object
+    return {
+        "mode": latest.mode if latest else None,
+        "object": shown,
+        "epoch": latest.epoch if latest else None,
+        "episode": latest.episode if latest else None,
+        "step": getattr(latest, "step", 0) if latest else None,
+    }
+
+
+def _counts(worker: Worker) -> Json:
+    known, progress = worker.known, worker.known.progress
+    verdicts = [one.correct for one in known.episodes.values() if one.correct is not None]
+    judged, correct = len(verdicts), sum(verdicts)
+    if progress and sum(progress.outcomes.values()) > judged:
+        judged, correct = sum(progress.outcomes.values()), progress.correct
+    expected = progress.episodes_expected if progress else None
+    if expected is None and known.info and known.info.episodes_expected:
+        expected = sum(known.info.episodes_expected.values())
+    last = max(known.episodes.values(), key=lambda one: one.seq, default=None)
+    return {
+        "episodes_done": known.episodes_done,
+        "episodes_expected": expected,
+        "judged": judged,
+        "correct": correct,
+        "outcomes": known.outcomes,
+        "outcome": last.outcome if last else None,
+    }
+
+
+def _total_steps(worker: Worker) -> Json:
+    progress, step = worker.known.progress, worker.known.step
+    counts = {
+        "total_train_steps": progress.total_train_steps if progress else 0,
+        "total_eval_steps": progress.total_eval_steps if progress else 0,
+    }
+    if step is not None:
+        since = step.total_step + 1 - sum(counts.values())
+        counts[f"total_{'train' if step.mode == 'train' else 'eval'}_steps"] += max(since, 0)
+    return counts
+
+
+def _elapsed_of(worker: Worker) -> float | None:
+    progress = worker.known.progress
+    if progress is None:
+        return short((worker.newest_unix_nanos - worker.started_unix_nanos) / _NANOS)
+    since = (worker.newest_unix_nanos - progress.time_unix_nanos) / _NANOS if worker.word == "running" else 0.0
+    return short(progress.elapsed_secs + max(since, 0.0))
+
+
+def _speaking(run: Run) -> list[Worker]:
+    parent = run.parent
+    return [parent] if parent else list(run.workers.values())
+
+
+def _word(words: Iterable[str]) -> str:
+    found = set(words)
+    return next((word for word in _MOST_ALIVE if word in found), next(iter(found), "initializing"))
+
+
+def _episodes(speaking: Sequence[Json], acting: Sequence[Json]) -> Json:
+    """Return the totals as those who speak for the run tell them, or as its workers do where they are further."""
+    told, seen = ({name: _sum(heads, name) for name in _TOTALS} for heads in (speaking, acting))
+    totals = max(told, seen, key=lambda total: total["episodes_done"])
+    outcomes: Counter[str] = Counter()
+    for head in speaking if totals is told else acting:
+        outcomes.update(head["outcomes"])
+    expected = [head["episodes_expected"] for head in speaking if head["episodes_expected"] is not None]
+    return {
+        **totals,
+        "episodes_expected": sum(expected) if expected else None,
+        "accuracy": short(totals["correct"] / totals["judged"]) if totals["judged"] else None,
+        "outcomes": dict(outcomes.most_common()),
+    }
+
+
+_TOTALS = ("episodes_done", "judged", "correct")
+
+
+def _elapsed(speaking: Sequence[Json]) -> float | None:
+    if len(speaking) == 1:
+        alone: float | None = speaking[0]["elapsed_secs"]
+        return alone
+    first, last = _least(speaking, "started_unix_millis"), _greatest(speaking, "newest_unix_millis")
+    return None if first is None or last is None else (last - first) / 1000
+
+
+def _cost(workers: Sequence[Worker]) -> float | None:
+    costs = [
+        (worker.known.micros_per_step, worker.steps_heard)
+        for worker in workers
+        if worker.known.micros_per_step is not None
+    ]
+    steps = sum(count for _, count in costs)
+    return short(sum((micros or 0.0) * count for micros, count in costs) / steps) if steps else None
+
+
+def _sum(heads: Sequence[Json], name: str) -> int:
+    return sum(head[name] for head in heads)
+
+
+def _least(heads: Sequence[Json], name: str) -> int | None:
+    return min((head[name] for head in heads if head[name] is not None), default=None)
+
+
+def _greatest(heads: Sequence[Json], name: str) -> int | None:
+    return max((head[name] for head in heads if head[name] is not None), default=None)
+
+
+def _newest(heads: Sequence[Json], name: str) -> Any:
+    told = [head for head in heads if head[name] is not None]
+    return max(told, key=lambda head: head["newest_unix_millis"] or 0)[name] if told else None

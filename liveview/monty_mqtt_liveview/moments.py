@@ -1,0 +1,148 @@
+"""Everything at one step, and where a step is. Pure.
+
+Place in the flow: a part of `views`, which is what everybody imports.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from monty_mqtt import topics
+from monty_mqtt_liveview.beliefs import LearningModuleSteps, SensorSteps
+from monty_mqtt_liveview.bulk import BulkIndex
+from monty_mqtt_liveview.columns import Array
+from monty_mqtt_liveview.episodes import EpisodeKey
+from monty_mqtt_liveview.plain import Json, millis, rounded
+from monty_mqtt_liveview.steps import MODES, StepTable
+from monty_mqtt_liveview.worker import Worker
+
+__all__ = ["bulk", "find_row", "moment"]
+
+
+def moment(worker: Worker, row: int) -> Json:
+    """Return everything that was said of one step, and which frames and clouds belong to it.
+
+    Args:
+        worker: The worker.
+        row: The step's row; a negative one counts from the end.
+
+    Raises:
+        IndexError: There is no such row.
+    """
+    table = worker.steps
+    row = row + table.count if row < 0 else row
+    time = table.time_at(row)
+    at = np.array([row])
+    mode = int(table.mode.take(at)[0])
+    episode, step = int(table.episode.take(at)[0]), int(table.step.take(at)[0])
+    limits = {name: value for name, value in (worker.info.limits if worker.info else {}).items() if value is not None}
+    return {
+        "row": row,
+        "time_unix_millis": millis(time),
+        "mode": MODES[mode] if mode >= 0 else None,
+        "epoch": int(table.epoch.take(at)[0]),
+        "episode": episode,
+        "step": step,
+        "total_step": int(table.total_step.take(at)[0]),
+        "motor_only": bool(table.motor_only.take(at)[0]),
+        "target_object": table.targets.name(int(table.target.take(at)[0])),
+        "learning_modules": {name: _module(one, at) for name, one in table.learning_modules.items()},
+        "sensors": {name: _sensor(one, at) for name, one in table.sensors.items()},
+        "frames": _frames(worker, time, (episode, step)),
+        "clouds": _clouds(worker, time, (episode, step)),
+        "limits": limits,
+        "steps_left": _steps_left(table, at, limits),
+    }
+
+
+def find_row(worker: Worker, mode: str, episode: int, step: int) -> int | None:
+    """Return the row of a step, else of the nearest one before it in its episode; None where there is none."""
+    found = worker.episodes.get(EpisodeKey(mode, episode))
+    if found is None or found.first_row < 0:
+        return None
+    table = worker.steps
+    steps = table.step.view(table.count)[found.first_row : found.last_row + 1]
+    earlier = np.flatnonzero(steps <= step)
+    return found.first_row + (int(earlier[-1]) if len(earlier) else 0)
+
+
+def bulk(worker: Worker, seen: int = 0) -> Json:
+    """Return the newest frame, cloud and model of each kind that came after a revision of the run; 0: of all."""
+    return {
+        "/".join([key[0], *map(topics.escape, key[1:])]): _entry(index)
+        for key, index in worker.bulk.items()
+        if index.revision > seen
+    }
+
+
+def _entry(index: BulkIndex) -> Json | None:
+    place = index.latest()
+    if place is None:
+        return None
+    time, episode, step = index.entry(place)
+    return {"episode": episode, "step": step, "time_unix_millis": millis(time)}
+
+
+def _module(module: LearningModuleSteps, at: Array) -> Json:
+    names = module.objects.names[: module.known]
+    evidence = rounded(module.evidence.take(at, module.known)[0])
+    counts = module.hypotheses.take(at, module.known)[0].tolist()
+    possible = module.possible.take(at, module.known)[0].tolist()
+    numbers: dict[str, Any] = {name: rounded(column.take(at))[0] for name, column in module.numbers.items()}
+    most_likely = {
+        "object": module.objects.name(int(module.winner.take(at)[0])),
+        "evidence": numbers.pop("winner_evidence"),
+        "location": rounded(module.location.take(at)[0]),
+        "rotation": rounded(module.rotation.take(at)[0]),
+        "scale": numbers.pop("scale"),
+    }
+    return {
+        "most_likely": most_likely if most_likely["object"] is not None else None,
+        "second_object": module.objects.name(int(module.second.take(at)[0])),
+        **numbers,
+        "possible_matches": [name for name, flag in zip(names, possible, strict=True) if flag == 1],
+        "terminal_state": module.terminals.name(int(module.terminal.take(at)[0])),
+        "target_object": module.objects.name(int(module.target.take(at)[0])),
+        "stepwise_target_object": module.objects.name(int(module.stepwise_target.take(at)[0])),
+        "evidence": {name: value for name, value in zip(names, evidence, strict=True) if value == value},  # noqa: PLR0124
+        "hypothesis_counts": {name: count for name, count in zip(names, counts, strict=True) if count >= 0},
+    }
+
+
+def _sensor(sensor: SensorSteps, at: Array) -> Json:
+    flag = int(sensor.on_object.take(at)[0])
+    return {"location": rounded(sensor.location.take(at)[0]), "on_object": None if flag < 0 else bool(flag)}
+
+
+def _frames(worker: Worker, time: int, now: tuple[int, int]) -> list[Json]:
+    found = []
+    for key, index in worker.bulk.items():
+        told = _at(index, time, now) if key[0] == "frame" else None
+        if told is not None:
+            found.append({"sensor": key[1], "modality": key[2], **told})
+    return found
+
+
+def _clouds(worker: Worker, time: int, now: tuple[int, int]) -> Json:
+    found = {key[1]: _at(index, time, now) for key, index in worker.bulk.items() if key[0] == "hypotheses"}
+    return {name: told for name, told in found.items() if told is not None}
+
+
+def _at(index: BulkIndex, time: int, now: tuple[int, int]) -> Json | None:
+    place = index.at(time)
+    if place is None:
+        return None
+    at, episode, step = index.entry(place)
+    return {"episode": episode, "step": step, "time_unix_millis": millis(at), "is_older": (episode, step) != now}
+
+
+def _steps_left(table: StepTable, at: Array, limits: dict[str, float]) -> int | None:
+    mode = int(table.mode.take(at)[0])
+    limit = limits.get(f"max_{MODES[mode]}_steps") if mode >= 0 else None
+    taken = int(table.step.take(at)[0]) + 1
+    left = [] if limit is None else [int(limit) - taken]
+    if "max_total_steps" in limits:
+        left.append(int(limits["max_total_steps"]) - taken)
+    return max(min(left), 0) if left else None

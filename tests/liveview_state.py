@@ -1,0 +1,75 @@
+"""The page's state, from the demo's recording and from steps made by hand."""
+
+from functools import cache
+
+from monty_mqtt import schema, topics
+from monty_mqtt.parts import Hypothesis, LearningModuleStep, SensorModuleStep
+from monty_mqtt_liveview.run import Runs
+from monty_mqtt_stack.demo_recording import recording_path
+from monty_mqtt_stack.payloads import message_of
+from monty_mqtt_stack.recording_file import Reader
+
+SECOND = 1_000_000_000
+START = 1_795_428_900 * SECOND
+
+
+@cache
+def demo_messages():
+    """Every message of the demo's two runs, in order."""
+    found = []
+    for entry in Reader(recording_path()).entries():
+        if topics.parse(entry.topic).kind not in {"evidence", "command"}:
+            found.append(message_of(entry.topic, entry.payload)[0])
+    return found
+
+
+def demo():
+    """The two runs of the demo: learning, recognising."""
+    return of(demo_messages())
+
+
+def of(messages):
+    """The runs that messages make, in order of their start."""
+    runs = Runs()
+    for message in messages:
+        runs.apply(message)
+    return list(runs.by_name.values())
+
+
+def head(at, worker="main"):
+    """What every message carries, `at` seconds after the start."""
+    return {"run": "r", "worker": worker, "seq": int(at * 10), "time_unix_nanos": START + int(at * SECOND)}
+
+
+def belief(evidence, target="mug", **more):
+    """What a learning module says that has this evidence; the first of the greatest is most likely."""
+    known = {name: value for name, value in evidence.items() if value is not None and value == value}  # noqa: PLR0124
+    winner = max(known, key=known.get, default=None)
+    likely = Hypothesis(object=winner, evidence=known[winner]) if winner else None
+    return LearningModuleStep(evidence=evidence, most_likely=likely, target_object=target, **more)
+
+
+def step(at, *, episode=0, number=None, mode="eval", worker="main", modules=None, **more):
+    """A step, `at` seconds after the start."""
+    return schema.Step(
+        **head(at, worker),
+        mode=mode,
+        epoch=0,
+        episode=episode,
+        step=int(at) if number is None else number,
+        total_step=int(at),
+        target_object=more.pop("target", "mug"),
+        learning_modules=modules or {},
+        **more,
+    )
+
+
+def sensed(*location, on_object=True):
+    return {"patch": SensorModuleStep(location=list(location), on_object=on_object)}
+
+
+def only_worker(messages):
+    """The one worker of the one run that messages make."""
+    (run,) = of(messages)
+    (worker,) = run.workers.values()
+    return worker
