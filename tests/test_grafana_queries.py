@@ -38,6 +38,12 @@ def test_a_panel_has_something_to_show_after_the_demo(viewer, asked):
     until(lambda: rows(viewer.ask(asked.text, whom(viewer, asked.dashboard, title))), SHOWN_SECS)
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("asked", [one for one in queries() if one.dashboard in ("experiment", "results")], ids=str)
+def test_a_panel_has_something_to_show_of_names_that_are_hostile(viewer, asked):
+    until(lambda: rows(viewer.ask(asked.text, viewer.hostile)), SHOWN_SECS)
+
+
 def rows(found: list[Series]) -> int:
     return sum(any(value is not None for value in row[1:]) for one in found for row in one.rows)
 

@@ -13,7 +13,7 @@ from stack_process import until
 
 from monty_mqtt import schema, topics
 from monty_mqtt.broadcaster import ZmqBroadcaster
-from monty_mqtt.parts import LearningModuleStep
+from monty_mqtt.parts import LearningModuleEpisode, LearningModuleStep, Target
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.line_protocol import Misfits, key
 from monty_mqtt_bridge.lines import lines_of
@@ -196,6 +196,12 @@ def test_any_name_of_an_object_module_or_metric_is_read_back(chain: Chain):
             assert chain.query(f"SELECT value FROM metric WHERE \"name\" = '{quoted}'")[0].rows
 
 
+EPISODE = {"mode": "eval", "epoch": 0, "episode": 0, "outcome": "correct", "correct": 1, "used_mlh": 0, "steps": 9,
+           "elapsed_secs": 0.5}  # fmt: skip
+FRAME = {"episode": 0, "step": 0, "height": 1, "width": 1}
+NEEDED = {schema.Event: {"event": "e", "fields": {}}, schema.Log: {"level": "info", "message": "m"}}
+
+
 def test_a_run_of_231_workers_stays_under_2000_series_a_measurement(chain: Chain):
     with ExitStack() as stack:
         for number in range(231):
@@ -204,10 +210,16 @@ def test_a_run_of_231_workers_stays_under_2000_series_a_measurement(chain: Chain
             dealer.hello()
             modules = {f"LM_{one}": LearningModuleStep(evidence={"mug": 1.0}) for one in range(5)}
             dealer.send(schema.Step, 0, learning_modules=modules)
-            dealer.send(schema.Metric, 1)
-            dealer.acked(2)
-    until(lambda: len(series_of(chain, "metric")) == 231)
-    until(lambda: len(series_of(chain, "evidence")) == 231 * 5)
+            results = {name: LearningModuleEpisode(outcome="correct", detected_object="mug") for name in modules}
+            dealer.send(schema.EpisodeEnded, 1, **EPISODE, target=Target(object=f"{number}"), learning_modules=results)
+            for seq, kind in enumerate((schema.Metric, schema.Progress, schema.Status, schema.Event, schema.Log), 2):
+                dealer.send(kind, seq, **NEEDED.get(kind, {}))
+            for seq, image in enumerate((sensor, one) for sensor in range(6) for one in ("rgba", "depth")):
+                dealer.send(schema.Frame, seq, [bytes(4)], sensor=f"{image[0]}", modality=image[1], **FRAME)
+            dealer.acked(7)
+    for measurement, count in {"metric": 1, "evidence": 5, "step": 6, "confusion": 5, "outcome": 1, "object": 1,
+                               "timeline": 1, "progress": 1, "event": 1, "frame": 6}.items():  # fmt: skip
+        until(lambda name=measurement, count=count: len(series_of(chain, name)) == 231 * count)
     for measurement in (row[0] for one in chain.query("SHOW MEASUREMENTS") for row in one.rows):
         assert len(series_of(chain, measurement)) < 2_000, measurement
 

@@ -106,7 +106,8 @@ def small_disk(state):
     subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
-def test_a_full_disk_is_told_and_loses_nothing(small_disk, up, state):
+@pytest.mark.parametrize("count", [10_000, pytest.param(200_000, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
+def test_a_full_disk_is_told_and_loses_nothing(small_disk, up, state, count):
     with ZmqBroadcaster(run="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
         publish(broadcaster, range(100))
         until(lambda: len(stored(state)) == 100)
@@ -114,11 +115,11 @@ def test_a_full_disk_is_told_and_loses_nothing(small_disk, up, state):
         with ballast.open("wb", buffering=0) as file, suppress(OSError):
             while True:
                 file.write(bytes(1 << 12))
-        publish(broadcaster, range(100, 10_000))
-        assert broadcaster.flush(60)
+        publish(broadcaster, range(100, count))
+        assert broadcaster.flush(60 + count / 2000)
         up.wait_for("no space left on device", 60)
         ballast.unlink()
-        until(lambda: len(stored(state)) == 10_000, 90)
+        until(lambda: len(stored(state)) == count, 90 + count / 2000)
 
 
 def test_what_is_absent_is_named_in_one_line_each(state, tmp_path):
