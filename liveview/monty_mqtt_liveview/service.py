@@ -53,6 +53,21 @@ class Service:
         self._stop.set()
         self._thread.join()
 
+    def problems(self) -> list[str]:
+        """Return what the page's user should know."""
+        return [] if self.subscription.is_connected else ["no broker"]
+
+    def ensure_loaded(self, run: str) -> None:
+        """Have a run's steps in memory."""
+
+    def recorded_bytes(self, _run: str) -> int | None:
+        """Return the size of a run's recording."""
+        return None
+
+    def payload(self, _run: str, _topic: str, _time_unix_nanos: int) -> bytes | None:
+        """Return what was published then."""
+        return None
+
     def _take_in(self) -> None:
         while not self._stop.is_set():
             try:
