@@ -1,34 +1,50 @@
-"""`python -m monty_mqtt_liveview`."""
+"""`monty-mqtt-liveview`, also `python -m monty_mqtt_liveview`."""
 
 from __future__ import annotations
 
-import argparse
+import logging
+import os
+import signal
 import sys
-from pathlib import Path
+from collections.abc import Sequence
+from importlib import import_module
 
-import uvicorn
+from monty_mqtt.errors import MontyMqttError
+from monty_mqtt_liveview import health
+from monty_mqtt_liveview.config import load
 
-from monty_mqtt_liveview.server import make_app
-from monty_mqtt_liveview.service import Service
-from monty_mqtt_liveview.subscription import Subscription
-from monty_mqtt_stack.subscriber import Broker
+__all__ = ["main"]
+
+_OK, _FAILED, _WRONG = 0, 1, 2
 
 
-def main() -> int:
+class _Stopped(BaseException):
+    """SIGTERM or SIGINT, wherever it comes."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the page until SIGTERM or SIGINT; return the exit code."""
-    parser = argparse.ArgumentParser(prog="monty-mqtt-liveview")
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--state-dir", type=Path)
-    parser.add_argument("--mqtt-host", default="127.0.0.1")
-    parser.add_argument("--mqtt-port", type=int, default=1883)
-    parser.add_argument("--mqtt-username")
-    parser.add_argument("--mqtt-password-file", type=Path)
-    given = parser.parse_args()
-    broker = Broker(given.mqtt_host, given.mqtt_port, given.mqtt_username, given.mqtt_password_file)
-    with Subscription(broker, "liveview") as subscription, Service(subscription) as service:
-        config = uvicorn.Config(make_app(service), host="127.0.0.1", port=given.port, log_level="warning")
-        uvicorn.Server(config).run()
-    return 0
+    try:
+        options = load(sys.argv[1:] if arguments is None else arguments, os.environ)
+        if options.healthcheck:
+            well, line = health.ask(options.config)
+            sys.stdout.write(line + "\n")
+            return _OK if well else _FAILED
+        logging.basicConfig(level=options.config.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _stop)
+        # Here, not above: a health check, every few seconds, would load all of it for nothing.
+        import_module("monty_mqtt_liveview.running").run(options)
+    except MontyMqttError as error:
+        sys.stderr.write(f"monty-mqtt-liveview: {error}\n")
+        return _WRONG
+    except _Stopped:
+        pass
+    return _OK
+
+
+def _stop(*_: object) -> None:
+    raise _Stopped
 
 
 if __name__ == "__main__":

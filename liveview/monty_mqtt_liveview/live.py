@@ -1,33 +1,117 @@
-"""What changes on a run's page, to every browser that looks at it: made once, sent to all.
+"""What changes, to every browser that looks: cut out of the state and encoded once, sent to all.
 
-Place in the flow: browsers open `/live`; a task per run and worker that somebody looks at cuts out, ten times a second,
-what is new in the state since the last time. A browser that comes, or comes back, says which rows it has.
+Place in the flow: browsers open `/live` and `/live_runs`. All that look at the same share a `Room`, whose task
+asks, ten times a second and only while somebody is there, what is new since what each of them has; nearly always
+that is the same for all. Who comes, comes back or was slow has something else, and gets a piece of its own. Nothing
+is queued for a browser: while one is busy with the last piece it is passed over, and what it missed is in its next.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, NamedTuple, Self
 
-import msgspec
-import numpy as np
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from monty_mqtt_liveview import views
+from monty_mqtt_liveview.changes import Changes, Have, RunsChanges
 from monty_mqtt_liveview.service import Service
 
 __all__ = ["Live"]
 
-TICK_SECS = 0.1
-_MOST_ROWS = 2000
-_encoder = msgspec.json.Encoder()
+_TICK_SECS, _RUNS_TICK_SECS = 0.1, 0.5
+_SEND_SECS = 60.0
+
+
+class Piece(NamedTuple):
+    """What a browser is sent, if anything, and what it has then."""
+
+    text: str | None
+    have: Hashable
+
+
+Cut = Callable[[Any], tuple[str | None, Hashable]]
+
+
+class _Viewer:
+    """One browser.
+
+    Args:
+        socket: The connection to it.
+        have: What it has.
+    """
+
+    def __init__(self, socket: WebSocket, have: Hashable) -> None:
+        self.have = have
+        self._socket = socket
+        self._sending: asyncio.Task[None] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it took the last piece."""
+        return self._sending is None or self._sending.done()
+
+    def send(self, piece: Piece) -> None:
+        """Begin to send."""
+        self.have = piece.have
+        if piece.text is not None:
+            self._sending = asyncio.create_task(self._send(piece.text))
+
+    def close(self) -> None:
+        """Give up what is being sent."""
+        if self._sending:
+            self._sending.cancel()
+
+    async def _send(self, text: str) -> None:
+        try:
+            await asyncio.wait_for(self._socket.send_text(text), _SEND_SECS)
+        except (TimeoutError, WebSocketDisconnect, RuntimeError):  # RuntimeError: starlette's, closed meanwhile
+            if self._socket.application_state is WebSocketState.CONNECTED:
+                with contextlib.suppress(RuntimeError):
+                    await self._socket.close(1013)
+
+
+class _Room:
+    """Everybody who looks at the same.
+
+    Args:
+        cut: Returns what is new to who has something, as text, and what he has then.
+        tick_secs: How often.
+
+    Attributes:
+        viewers: Who is there.
+        task: Tells them.
+    """
+
+    def __init__(self, cut: Cut, tick_secs: float) -> None:
+        self.viewers: set[_Viewer] = set()
+        self._cut, self._tick_secs = cut, tick_secs
+        self._came = asyncio.Event()
+        self.task = asyncio.create_task(self._tell())
+
+    def add(self, viewer: _Viewer) -> None:
+        self.viewers.add(viewer)
+        self._came.set()
+
+    async def _tell(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            begun = loop.time()
+            self._came.clear()
+            ready = [viewer for viewer in self.viewers if viewer.is_ready]
+            pieces = await asyncio.to_thread(self._pieces, {viewer.have for viewer in ready})
+            for viewer in ready:
+                viewer.send(pieces[viewer.have])
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._came.wait(), max(self._tick_secs - (loop.time() - begun), 0.01))
+
+    def _pieces(self, wanted: Iterable[Hashable]) -> dict[Hashable, Piece]:
+        return {have: Piece(*self._cut(have)) for have in wanted}
 
 
 class Live:
-    """All open pages.
+    """All open pages, from `__aenter__` to `__aexit__`.
 
     Args:
         service: The state.
@@ -35,62 +119,58 @@ class Live:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._rooms: dict[Hashable, _Room] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for room in self._rooms.values():
+            room.task.cancel()
 
     async def serve(self, socket: WebSocket, run: str, worker: str, rows: int, generation: int) -> None:
-        """Send a browser what changes of a run until it goes."""
-        sent = {"rows": rows if generation == 0 else 0, "revision": -1}
-        await self._run(socket, lambda: self._changed(run, worker, sent), TICK_SECS)
+        """Send a browser what changes of a run until it goes.
+
+        Args:
+            socket: The connection to it.
+            run: Id of the run.
+            worker: Whose steps; empty: nobody's.
+            rows: How many rows it has.
+            generation: Of which generation these are.
+        """
+        await socket.accept()
+        changes = Changes(self._service, run, worker)
+        await asyncio.to_thread(changes.load)
+        await self._serve(socket, (run, worker), changes.since, Have(rows=rows, generation=generation), _TICK_SECS)
 
     async def serve_runs(self, socket: WebSocket) -> None:
         """Send a browser what changes of the list of runs until it goes."""
-        sent: dict[str, int] = {}
-        await self._run(socket, lambda: self._changed_runs(sent), 0.5)
-
-    async def _run(self, socket: WebSocket, changed: Callable[[], dict[str, Any]], pause_secs: float) -> None:
         await socket.accept()
-        sender = asyncio.create_task(self._send(socket, changed, pause_secs))
+        changes = RunsChanges(self._service)
+        await self._serve(socket, "runs", changes.since, None, _RUNS_TICK_SECS)
+
+    async def _serve(self, socket: WebSocket, key: Hashable, cut: Cut, have: Hashable, tick_secs: float) -> None:
+        room = self._rooms.get(key)
+        if room is None:
+            room = self._rooms[key] = _Room(cut, tick_secs)
+        viewer = _Viewer(socket, have)
+        room.add(viewer)
+        going = asyncio.create_task(_until_gone(socket))
         try:
-            while True:
-                await socket.receive_text()
-        except WebSocketDisconnect:
-            pass
+            await asyncio.wait({going, room.task}, return_when=asyncio.FIRST_COMPLETED)
+            if room.task.done() and not room.task.cancelled():
+                room.task.result()  # what went wrong: uvicorn logs it, and the browser comes again
         finally:
-            sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sender
+            going.cancel()
+            room.viewers.discard(viewer)
+            viewer.close()
+            if not room.viewers and self._rooms.get(key) is room:
+                del self._rooms[key]
+                room.task.cancel()
 
-    async def _send(self, socket: WebSocket, changed: Callable[[], dict[str, Any]], pause_secs: float) -> None:
+
+async def _until_gone(socket: WebSocket) -> None:
+    """Return when the browser is gone; what it says meanwhile is nothing to us."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         while True:
-            if said := await asyncio.to_thread(changed):
-                await socket.send_text(_encoder.encode(said).decode())
-            await asyncio.sleep(pause_secs)
-
-    def _changed(self, run: str, worker: str, sent: dict[str, int]) -> dict[str, Any]:
-        with self._service.lock:
-            found = self._service.runs.by_name.get(run)
-            if found is None or found.revision == sent["revision"]:
-                return {}
-            said: dict[str, Any] = {
-                "run": views.run_head(found),
-                "workers": [views.worker_head(one) for one in found.workers.values()],
-                "server_unix_millis": time.time_ns() // 1_000_000,
-                "problems": [],
-            }
-            one = found.workers.get(worker)
-            if sent["revision"] < 0:
-                said["info"] = next((each.info for each in found.workers.values() if each.info), None)
-            if one is not None and one.steps.count > sent["rows"]:
-                first = max(sent["rows"], one.steps.count - _MOST_ROWS)
-                said |= {"generation": 0, "first_row": first}
-                said["steps"] = views.rows(one.steps, np.arange(first, one.steps.count))
-                sent["rows"] = one.steps.count
-            sent["revision"] = found.revision
-            return said
-
-    def _changed_runs(self, sent: dict[str, int]) -> dict[str, Any]:
-        with self._service.lock:
-            runs = self._service.runs.by_name
-            changed = [run for run in runs.values() if sent.get(run.name) != run.revision]
-            sent.update((run.name, run.revision) for run in changed)
-            said = {"runs": [views.run_head(run) for run in changed], "forgotten": [], "problems": []}
-        return said if changed else {}
+            await socket.receive_text()

@@ -1,51 +1,157 @@
 """HTTP and WebSocket.
 
-Place in the flow: the last stage. uvicorn serves `page`, `api` and `live`.
+Place in the flow: the last stage. uvicorn serves what `make_app` returns: `guard` around `access` around `page`,
+`api`, `pictures`, `control` and `live`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
+from monty_mqtt.errors import ConfigError
+from monty_mqtt_liveview.access import Access, Login, login_routes
 from monty_mqtt_liveview.answers import json_answer, name_of
 from monty_mqtt_liveview.api import make_api
+from monty_mqtt_liveview.config import PageConfig
+from monty_mqtt_liveview.control import Control, control_routes
+from monty_mqtt_liveview.guard import LOOPBACK_NAMES, Guard, policy
+from monty_mqtt_liveview.health import health
 from monty_mqtt_liveview.live import Live
 from monty_mqtt_liveview.page import Document, add_pages
 from monty_mqtt_liveview.service import Service
+from monty_mqtt_stack import ports
 
-__all__ = ["make_app"]
+__all__ = ["Server", "listen", "make_app"]
+
+_MOST_WAITING = 128
 
 
-def make_app(service: Service) -> FastAPI:
+def make_app(service: Service, config: PageConfig, controls: Control, login: Login) -> ASGIApp:
     """Return the web application."""
-    app = FastAPI(openapi_url=None)
     live = Live(service)
 
-    @app.exception_handler(HTTPException)
-    def wrong(_request: Request, error: HTTPException) -> Response:
-        return json_answer({"error": error.detail}, error.status_code)
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with live:
+            yield
+
+    app = FastAPI(openapi_url=None, lifespan=lifespan)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _misunderstood)
 
     @app.get("/healthz")
     def healthz() -> Response:
-        connected = service.subscription.is_connected
-        said: dict[str, Any] = {"status": "ok" if connected else "no broker", "problems": [], "restoring": None}
-        return json_answer(said, 200 if connected else 503)
-
-    @app.get("/api/session")
-    def session() -> Response:
-        return json_answer({"may_control": False, "why_not": "control is not built yet", "needs_login": True})
+        said = health(service)
+        return json_answer(said, 200 if said["status"] == "ok" else 503)
 
     @app.websocket("/live")
-    async def listen(socket: WebSocket, run: str, worker: str = "", rows: int = 0, generation: int = 0) -> None:
-        await live.serve(socket, name_of(run), name_of(worker) if worker else "", rows, generation)
+    async def listen_to_run(
+        socket: WebSocket, run: str, worker: str = "", rows: str = "0", generation: str = "0"
+    ) -> None:
+        have = (_whole(rows), _whole(generation))
+        await live.serve(socket, name_of(run), name_of(worker) if worker else "", *have)
 
     @app.websocket("/live_runs")
     async def listen_to_runs(socket: WebSocket) -> None:
         await live.serve_runs(socket)
 
-    app.include_router(make_api(service))
-    add_pages(app, Document())
-    return app
+    for routes in (make_api(service), control_routes(service, controls, login), login_routes(login)):
+        app.include_router(routes)
+    document = Document()
+    add_pages(app, document)
+    own = {f"[{config.host}]" if ":" in config.host else config.host}
+    inner: ASGIApp = Access(app, login) if config.needs_login_to_read else app
+    return Guard(inner, {*LOOPBACK_NAMES, *own, *config.public_names}, policy(document.script_hash))
+
+
+def listen(config: PageConfig) -> socket.socket:
+    """Return the socket that browsers connect to.
+
+    Raises:
+        ConfigError: The address is not this machine's, or the port is taken.
+    """
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((config.host, config.port))
+        found.listen(_MOST_WAITING)
+    except OSError as error:
+        found.close()
+        holder = f"; it is taken by {owner}" if (owner := ports.owner(config.port)) else ""
+        reason = f"an address that can be listened on ({error.strerror}{holder}); --port 0 takes a free one"
+        raise ConfigError("host, port", f"{config.host}:{config.port}", reason) from None
+    return found
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which says when it serves.
+
+    Args:
+        app: What it serves.
+        config: Our settings.
+        listening: The socket.
+
+    Raises:
+        ConfigError: The certificate or its key cannot be used.
+    """
+
+    def __init__(self, app: ASGIApp, config: PageConfig, listening: socket.socket) -> None:
+        settings = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(config.drain_secs)),
+            ssl_certfile=config.tls_certificate or None,
+            ssl_keyfile=config.tls_key or None,
+            ws_max_size=65_536,
+            ws_per_message_deflate=not config.is_local,
+        )
+        try:
+            settings.load()
+        except OSError as error:
+            raise ConfigError("tls_certificate", config.tls_certificate, f"a PEM file with its key ({error})") from None
+        super().__init__(settings)
+        self._sockets = [listening]
+        port = listening.getsockname()[1]
+        host = "127.0.0.1" if config.container else config.host
+        self._url = ports.url("https" if config.tls_certificate else "http", host, port)
+
+    def serve_until_stopped(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        self.run(sockets=self._sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, and say so."""
+        await super().startup(sockets)
+        sys.stdout.write(f"page ready: {self._url}\n")
+        sys.stdout.flush()
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    known = error if isinstance(error, HTTPException) else HTTPException(500)
+    answer = json_answer({"error": known.detail}, known.status_code)
+    answer.headers.update(known.headers or {})
+    return answer
+
+
+def _misunderstood(_request: Request, error: Exception) -> Response:
+    wrong: list[dict[str, Any]] = list(error.errors()) if isinstance(error, RequestValidationError) else []
+    said = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in wrong)
+    return json_answer({"error": said}, 422)

@@ -1,0 +1,143 @@
+"""What is new to a browser since what it has.
+
+Place in the flow: `live` asks, in a thread; `views` cuts it out of the state under its lock; encoded it is here,
+without.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any, NamedTuple
+
+import msgspec
+
+from monty_mqtt_liveview import views
+from monty_mqtt_liveview.metrics import Metrics
+from monty_mqtt_liveview.run import Run
+from monty_mqtt_liveview.service import Service
+from monty_mqtt_liveview.streams import Streams
+
+__all__ = ["Changes", "Have", "RunsChanges"]
+
+_NANOS_PER_MILLI = 1_000_000
+_MOST_ROWS = 2000
+_START = (secrets.randbits(30) | 1) << 20
+"""Added to every generation: rows that came from the page before it was started again may be others now."""
+
+_encoder = msgspec.json.Encoder()
+
+
+class Have(NamedTuple):
+    """What a browser has of a run.
+
+    Attributes:
+        rows: Rows of steps.
+        generation: Of which generation these are.
+        revision: Of the run, as it was told last; -1: never.
+        problems: What it was told last.
+    """
+
+    rows: int
+    generation: int
+    revision: int = -1
+    problems: tuple[str, ...] | None = None
+
+
+class Changes:
+    """What is new of one run.
+
+    Args:
+        service: The state.
+        run: Id of the run.
+        worker: Whose steps; empty: nobody's.
+    """
+
+    def __init__(self, service: Service, run: str, worker: str) -> None:
+        self._service, self._run, self._worker = service, run, worker
+
+    def load(self) -> None:
+        """Have the run's steps in memory; takes a while where they were let go."""
+        self._service.ensure_loaded(self._run)
+
+    def since(self, have: Have) -> tuple[str | None, Have]:
+        """Return what is new, as JSON, None if nothing is; and what there is then."""
+        said: dict[str, Any] = {}
+        problems = tuple(self._service.problems())
+        if problems != have.problems:
+            said["problems"] = problems
+        with self._service.lock:
+            run = self._service.runs.by_name.get(self._run)
+            if run is not None and run.revision != have.revision:
+                said |= self._of(run, have)
+                have = self._then(run, have)
+        have = have._replace(problems=problems)
+        if not said:
+            return None, have
+        if run is not None and "run" in said:
+            said["run"]["recorded_bytes"] = self._service.recorded_bytes(run.name)
+        said["server_unix_millis"] = time.time_ns() // _NANOS_PER_MILLI
+        return _encoder.encode(said).decode(), have
+
+    def _of(self, run: Run, have: Have) -> dict[str, Any]:
+        seen = max(have.revision, 0)
+        said: dict[str, Any] = {"run": views.run_head(run), "workers": views.changed_workers(run, seen)}
+        if run.info_revision > seen or have.revision < 0:
+            said["info"] = views.info(run)
+        if not self._worker:
+            return said
+        counted = {"logs": run.logs, "events": run.events}
+        said |= {name: {"count": one.count} for name, one in counted.items() if one.revision > seen}
+        revised: dict[str, Metrics | Streams] = {"metrics": run.metrics, "data": run.data, "state": run.states}
+        said |= {name: {"revision": one.revision} for name, one in revised.items() if one.revision > seen}
+        worker = run.workers.get(self._worker)
+        if worker is None or worker.revision <= seen:
+            return said
+        said |= {"episodes": views.episode_rows(run, worker.name, seen), "bulk": views.bulk(worker, seen)}
+        generation = _START + worker.generation
+        first = have.rows if generation == have.generation else 0
+        steps = views.newest_rows(worker, first, _MOST_ROWS)
+        if steps is not None or generation != have.generation:
+            said |= {"generation": generation, "first_row": steps["row"][0] if steps else 0, "steps": steps}
+        return said
+
+    def _then(self, run: Run, have: Have) -> Have:
+        worker = run.workers.get(self._worker)
+        if worker is None:
+            return have._replace(revision=run.revision)
+        return have._replace(revision=run.revision, rows=worker.steps.count, generation=_START + worker.generation)
+
+
+class RunsChanges:
+    """What is new of the list of runs.
+
+    Args:
+        service: The state.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def since(self, have: _Heads | None) -> tuple[str | None, _Heads]:
+        """Return what is new, as JSON, None if nothing is; and what there is then."""
+        known = have or _Heads({}, None)
+        problems = tuple(self._service.problems())
+        with self._service.lock:
+            runs = dict(self._service.runs.by_name)
+            changed = [run for run in runs.values() if known.revisions.get(run.name) != run.revision]
+            heads = [views.run_head(run) for run in changed]
+            now = {name: run.revision for name, run in runs.items()}
+        forgotten = [name for name in known.revisions if name not in now]
+        if not heads and not forgotten and problems == known.problems and have is not None:
+            return None, known
+        for head in heads:
+            head["recorded_bytes"] = self._service.recorded_bytes(head["run"])
+        said = {"runs": heads, "forgotten": forgotten, "problems": problems}
+        return _encoder.encode(said).decode(), _Heads(now, problems)
+
+
+class _Heads:
+    """Which revision of each run a browser was told; those with the same share one of these."""
+
+    def __init__(self, revisions: dict[str, int], problems: tuple[str, ...] | None) -> None:
+        self.revisions, self.problems = revisions, problems

@@ -1,0 +1,153 @@
+"""Settings of the page, from flags, environment and file, checked once at the edge.
+
+Place in the flow: `__main__` builds one `LiveViewPageConfig` here; below it nobody reads flags or the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from monty_mqtt import service_config
+from monty_mqtt.errors import ConfigError
+
+__all__ = ["ENVIRONMENT_PREFIX", "Options", "PageConfig", "build", "load"]
+
+ENVIRONMENT_PREFIX = "MONTY_MQTT_LIVEVIEW_"
+
+
+class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set.
+
+    Attributes:
+        host: Address browsers connect to; beyond loopback only with TLS, and with a login for reading too.
+        port: Its TCP port; 0 takes a free one.
+        public_name: Host name under which browsers reach the page beside localhost; several: with commas between them.
+        tls_certificate: File with the certificate and its chain, PEM; empty: no TLS.
+        tls_key: File with the certificate's private key, PEM.
+        mqtt_host: Host of the MQTT broker.
+        mqtt_port: TCP port of the MQTT broker.
+        mqtt_username: User at the broker; empty connects anonymously.
+        mqtt_password_file: File whose first line is that user's password.
+        mqtt_client_id: Name of the session at the broker; two pages at one broker need two.
+        control_username: User at the broker that may write commands.
+        control_password_file: Its password; not given: secrets/control.password of the state directory; empty: none.
+        login_file: Password that controls runs on the page; not given: secrets/liveview_login in the state directory.
+        state_dir: Where recordings and secrets are kept; not given: as of all services.
+        keep_gib: How large the recordings may become, GiB; beyond it those of the oldest runs go; 0: no limit.
+        keep_days: Days after which the recording of a run that is over goes; 0 keeps it.
+        depth_range_metres: What the colours of depth images span, such as 0:2; empty: decided by each sensor.
+        drain_secs: How long SIGTERM waits for browsers that are being answered.
+        container: Inside a container, where binding every address is what it takes to be reached at all.
+        log_level: `debug`, `info`, `warning` or `error`.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_name: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    mqtt_host: str = "127.0.0.1"
+    mqtt_port: int = 1883
+    mqtt_username: str = ""
+    mqtt_password_file: str = ""
+    mqtt_client_id: str = "monty-mqtt-liveview"
+    control_username: str = "control"
+    control_password_file: str = ""
+    login_file: str = ""
+    state_dir: str = ""
+    keep_gib: float = 20.0
+    keep_days: float = 0.0
+    depth_range_metres: str = ""
+    drain_secs: float = 3.0
+    container: bool = False
+    log_level: str = "warning"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it; of a container, compose.yaml sees to that."""
+        return self.container or service_config.is_loopback(self.host)
+
+    @property
+    def needs_login_to_read(self) -> bool:
+        """Whether nobody sees anything without a login."""
+        return not self.is_local
+
+    @property
+    def public_names(self) -> list[str]:
+        """Host names under which browsers may reach the page, beside those of loopback."""
+        return [name.strip().lower() for name in self.public_name.split(",") if name.strip()]
+
+    @property
+    def depth_range(self) -> tuple[float, float] | None:
+        """Least and greatest depth of the colours, metres; None: decided by the images."""
+        low, _, high = self.depth_range_metres.partition(":")
+        return (float(low), float(high)) if high else None
+
+
+class Options(NamedTuple):
+    """What the command line asks for. `given`: the settings that somebody set."""
+
+    config: PageConfig
+    given: frozenset[str]
+    healthcheck: bool
+
+
+_SETTINGS = service_config.ServiceSettings(
+    PageConfig,
+    program="monty-mqtt-liveview",
+    description="Shows in the browser what Monty senses, believes and decides, as it comes from an MQTT broker.",
+    healthcheck="ask whether the page at this host and port answers and hears its broker: exit 0 or 1",
+    environment_prefix=ENVIRONMENT_PREFIX,
+    ranges={
+        "port": (0, 65_535),
+        "mqtt_port": (1, 65_535),
+        "keep_gib": (0, 1_048_576),
+        "keep_days": (0, 36_500),
+        "drain_secs": (0, 600),
+    },
+    not_empty=("host", "mqtt_host", "mqtt_client_id", "control_username"),
+)
+
+
+def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
+    """Return the settings; flags beat the environment, the environment the file, the file the defaults.
+
+    Raises:
+        ConfigError: A setting is unknown, of the wrong type or out of range, or a file cannot be read.
+        SystemExit: `--help`.
+    """
+    loaded = _SETTINGS.load(arguments, environ)
+    return Options(_checked(loaded.config), loaded.given, loaded.healthcheck)
+
+
+def build(settings: Mapping[str, Any]) -> PageConfig:
+    """Return the settings checked; text is turned into what the setting is.
+
+    Raises:
+        ConfigError: A setting is unknown, of the wrong type or out of range.
+    """
+    return _checked(_SETTINGS.build(settings))
+
+
+def _checked(config: PageConfig) -> PageConfig:
+    if bool(config.tls_certificate) != bool(config.tls_key):
+        missing = "tls_key" if config.tls_certificate else "tls_certificate"
+        raise ConfigError(missing, "", "given too: a certificate and its key go together")
+    if not config.is_local and not config.tls_certificate:
+        raise ConfigError(
+            "host",
+            config.host,
+            "of this machine's loopback (127.0.0.1, ::1, localhost), unless there are tls_certificate and tls_key",
+        )
+    try:
+        span = config.depth_range
+    except ValueError:
+        span = (0.0, 0.0)
+    if (config.depth_range_metres and span is None) or (span and not 0 <= span[0] < span[1]):
+        raise ConfigError(
+            "depth_range_metres", config.depth_range_metres, "two numbers, 0 or more, such as 0:2; or empty"
+        )
+    return config

@@ -1,0 +1,115 @@
+"""Who may ask at all: the first thing that every request meets, HTTP and WebSocket.
+
+Place in the flow: an ASGI application around that of `server`. A page of somebody else in the same browser must not
+reach this one: not under a name that it made point here (DNS rebinding: Host), not from its own scripts (Origin),
+not in a frame. Whatever is answered carries the headers that keep a browser from running what is not ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["LOOPBACK_NAMES", "Guard", "policy"]
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+"""Host names that no one else can make point to this machine's own browser."""
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/\s]+)(:\d{1,5})?")
+_FOR_OTHERS = re.compile(r"/run/[^/]+/latest/.*")
+_RESOURCE = b"cross-origin-resource-policy"
+_WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+def policy(script_hash: str) -> dict[str, str]:
+    """Return the headers of every answer.
+
+    Vue makes functions of its templates in the browser, hence 'unsafe-eval'; Quasar and ECharts set styles.
+
+    Args:
+        script_hash: Of the one script that stands in the document itself.
+    """
+    content = (
+        "default-src 'none'",
+        f"script-src 'self' 'unsafe-eval' '{script_hash}'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+    return {
+        "content-security-policy": "; ".join(content),
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "no-referrer",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    }
+
+
+class Guard:
+    """Refuses what does not come from a page of ours.
+
+    Args:
+        app: What is guarded.
+        names: Host names, lower case, under which we may be asked.
+        headers: What every answer carries.
+    """
+
+    def __init__(self, app: ASGIApp, names: Iterable[str], headers: Mapping[str, str]) -> None:
+        self._app = app
+        self._names = frozenset(names)
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        why = self._why_not(scope)
+        if scope["type"] == "websocket":
+            if why:
+                await send({"type": "websocket.close", "code": 1008, "reason": why[:120]})
+            else:
+                await self._app(scope, receive, send)
+            return
+        answer: ASGIApp = PlainTextResponse(why + "\n", 403) if why else self._app
+        await answer(scope, receive, self._with_headers(scope, send))
+
+    def _why_not(self, scope: Scope) -> str:
+        host, *more = _values(scope, b"host") or [""]
+        found = _HOST.fullmatch(host)
+        if more or found is None or found[1] not in self._names:
+            return f"this page is not known as {host!r}, only as {', '.join(sorted(self._names))}; see --public-name"
+        origins = _values(scope, b"origin")
+        if any(origin not in (f"http://{host}", f"https://{host}") for origin in origins):
+            return f"a page from {origins[0]!r} may not use this one"
+        site = _values(scope, b"sec-fetch-site")
+        is_visit = _values(scope, b"sec-fetch-mode") == ["navigate"] and scope.get("method") not in _WRITING
+        if site in (["cross-site"], ["same-site"]) and not is_visit and not _FOR_OTHERS.fullmatch(scope["path"]):
+            return "a page from elsewhere may not use this one"
+        return ""
+
+    def _with_headers(self, scope: Scope, send: Send) -> Send:
+        headers = self._headers
+        if _FOR_OTHERS.fullmatch(scope["path"]):  # the latest frame is there for dashboards, on other ports and hosts
+            headers = [(name, b"cross-origin" if name == _RESOURCE else value) for name, value in headers]
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *headers]
+            await send(message)
+
+        return send_with_headers
+
+
+def _values(scope: Mapping[str, Any], name: bytes) -> list[str]:
+    return [value.decode("latin-1").lower() for key, value in scope["headers"] if key == name]

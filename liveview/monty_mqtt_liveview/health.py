@@ -1,0 +1,56 @@
+"""Whether the page is well, for `/healthz` and for `--healthcheck` beside it.
+
+Place in the flow: `server` answers with `health`; `__main__` asks with `ask`, without loading any of the service.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from monty_mqtt_liveview.config import PageConfig
+
+if TYPE_CHECKING:
+    from monty_mqtt_liveview.service import Service
+
+__all__ = ["ask", "health"]
+
+_ANSWER_SECS = 4.0
+
+
+def health(service: Service) -> dict[str, Any]:
+    """Return `status`, which is `ok` or what is wrong, what the page's user should know, and what is being restored."""
+    connected = service.subscription.is_connected
+    return {"status": "ok" if connected else "no broker", "problems": [], "restoring": None}
+
+
+def ask(config: PageConfig) -> tuple[bool, str]:
+    """Return whether the page at these settings answers and is well, and one line about it."""
+    host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host  # noqa: S104 - compared, not bound
+    url = f"{'https' if config.tls_certificate else 'http'}://{host}:{config.port}"
+    try:
+        status = _status(config, host)
+    except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
+        return False, f"no page at {url}: {getattr(error, 'strerror', None) or error}"
+    return status == "ok", f"page at {url}: {status}"
+
+
+def _status(config: PageConfig, host: str) -> str:
+    if config.tls_certificate:
+        context = ssl.create_default_context()
+        # Ourselves, at our own address, and the certificate is for a name.
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        line: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, config.port, timeout=_ANSWER_SECS, context=context
+        )
+    else:
+        line = http.client.HTTPConnection(host, config.port, timeout=_ANSWER_SECS)
+    try:
+        line.request("GET", "/healthz")
+        answer = line.getresponse()
+        return str(msgspec.json.decode(answer.read()).get("status", answer.reason))
+    finally:
+        line.close()

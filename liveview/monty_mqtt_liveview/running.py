@@ -1,0 +1,61 @@
+"""All parts of the page, from the settings to the end.
+
+Place in the flow: `__main__` calls it; it puts the parts together and does nothing else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monty_mqtt import service_config
+from monty_mqtt_liveview.access import Login
+from monty_mqtt_liveview.config import Options, PageConfig
+from monty_mqtt_liveview.control import Control
+from monty_mqtt_liveview.server import Server, listen, make_app
+from monty_mqtt_liveview.service import Service
+from monty_mqtt_liveview.subscription import Subscription
+from monty_mqtt_stack import secrets
+from monty_mqtt_stack.state import StateDir
+from monty_mqtt_stack.subscriber import Broker
+
+__all__ = ["run"]
+
+_LOGIN, _SESSION = "liveview_login", "liveview_session"
+
+
+def run(options: Options) -> None:
+    """Serve the page until a signal.
+
+    Raises:
+        ConfigError, ServiceError: It cannot start.
+    """
+    config = options.config
+    state = StateDir(config.state_dir or None)
+    listening = listen(config)
+    with listening, Subscription(_broker(config), config.mqtt_client_id) as subscription, Service(
+        subscription
+    ) as service:
+        controls = Control(service, _control_broker(options, state))
+        app = make_app(service, config, controls, _login(config, state, listening.getsockname()[1]))
+        Server(app, config, listening).serve_until_stopped()
+
+
+def _broker(config: PageConfig) -> Broker:
+    service_config.read_password(config.mqtt_password_file)
+    file = Path(config.mqtt_password_file) if config.mqtt_password_file else None
+    return Broker(config.mqtt_host, config.mqtt_port, config.mqtt_username or None, file)
+
+
+def _control_broker(options: Options, state: StateDir) -> Broker:
+    config = options.config
+    named = config.control_password_file or None
+    file = named if "control_password_file" in options.given else state.password_file(config.control_username)
+    return Broker(config.mqtt_host, config.mqtt_port, config.control_username, Path(file) if file else None)
+
+
+def _login(config: PageConfig, state: StateDir, port: int) -> Login:
+    file = Path(config.login_file) if config.login_file else state.secrets / _LOGIN
+    if not config.login_file:
+        secrets.ensure_file(state, _LOGIN)
+    key = secrets.ensure_file(state, _SESSION)
+    return Login(file, key, f"monty_mqtt_session_{port}", is_secure=bool(config.tls_certificate))
