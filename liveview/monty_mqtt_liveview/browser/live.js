@@ -20,6 +20,7 @@ export function connect(run, worker) {
     metrics: 0,
     data: 0,
     problems: [],
+    delay_millis: null, // from a step to its leaving the server, of the newest step that came live
     clock_ahead_millis: 0, // what must be added to this browser's clock to get the server's
   });
   const episodes = new Map(); // "mode/episode" -> EpisodeRow, in order
@@ -28,6 +29,7 @@ export function connect(run, worker) {
   let generation = null;
   let fresh = null; // [first, next) of rows that listeners were not told of
   let frame = 0;
+  let isLive = false; // what comes first after a connection was waiting there, and says nothing of delay
 
   function address() {
     const asked = { run: escaped(run), worker: worker && escaped(worker), rows: steps.next, generation, want: "steps" };
@@ -63,6 +65,8 @@ export function connect(run, worker) {
     const added = steps.append(said.steps);
     if (!added) return;
     store.rows = steps.next;
+    if (isLive) store.delay_millis = Math.max(0, said.server_unix_millis - said.steps.time_unix_millis.at(-1));
+    isLive = true;
     fresh = [Math.min(fresh?.[0] ?? added[0], added[0]), added[1]];
     frame ||= requestAnimationFrame(tell);
   }
@@ -86,7 +90,12 @@ export function connect(run, worker) {
     return () => listeners[kind].delete(listener);
   }
 
-  const socket = listen(address, { onMessage: take, onConnected: (connected) => (store.connected = connected) });
+  function onConnected(connected) {
+    store.connected = connected;
+    isLive = false;
+  }
+
+  const socket = listen(address, { onMessage: take, onConnected });
   return {
     run,
     worker,

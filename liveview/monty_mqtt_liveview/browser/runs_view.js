@@ -27,6 +27,7 @@ function compare(one, other) {
 export default {
   components: { Accuracy, ProgressBar, StatusChip },
   inject: ["report"],
+  setup: connectRuns, // `store` and `close`
   data: () => ({
     search: new URLSearchParams(location.search).get("search") ?? "",
     statuses: [],
@@ -37,10 +38,7 @@ export default {
     columns: COLUMNS,
   }),
   created() {
-    const { store, close } = connectRuns();
-    this.report(store);
-    this.close = close;
-    this.store = store;
+    this.report(this.store);
     this.narrow = matchMedia("(max-width: 760px)");
     this.onNarrow = () => (this.isNarrow = this.narrow.matches);
     this.narrow.addEventListener("change", this.onNarrow);

@@ -1,0 +1,81 @@
+// What is known of a run beside its numbers: how it was configured, limited, started, and on what. Pure.
+import { count, dateTime, duration, text, yesNo } from "monty-liveview/format.js";
+
+const DASH = text(null);
+const limit = (info, name) => count(info.limits?.[name]);
+
+function basename(path) {
+  return path ? path.split(/[/\\]/).filter(Boolean).pop() : DASH;
+}
+
+function modules(list, idField) {
+  const ids = (list ?? []).map((module) => module[idField]);
+  return ids.length ? { value: count(ids.length), under: ids.join(", ") } : { value: DASH };
+}
+
+function total(workers, field) {
+  return workers.reduce((sum, worker) => sum + (worker[field] ?? 0), 0);
+}
+
+/** Groups of [label, value, under, title], for the whole run: `workers` are the heads it is made of. */
+export function factsOf(info, run, workers) {
+  if (!info) return [];
+  const learning = modules(info.learning_modules, "learning_module");
+  const sensors = modules(info.sensor_modules, "sensor_module");
+  const newest = workers.reduce((one, other) => ((other.newest_unix_millis ?? 0) > (one?.newest_unix_millis ?? 0) ? other : one), null);
+  return [
+    {
+      title: "Experiment",
+      facts: [
+        ["Experiment", text(info.experiment)],
+        ["Config", text(info.run_name), info.experiment_class],
+        ["Environment", text(info.environment)],
+        ["Mode", text(run?.mode)],
+        ["Training", yesNo(info.do_train)],
+        ["Evaluation", yesNo(info.do_eval)],
+        ["Seed", text(info.seed)],
+        ["Show sensor output", yesNo(info.show_sensor_output)],
+      ],
+    },
+    {
+      title: "Model",
+      facts: [
+        ["Model", basename(info.model_path), null, info.model_path],
+        ["Learning modules", learning.value, learning.under],
+        ["Sensor modules", sensors.value, sensors.under],
+        ["Min LMs match", limit(info, "min_lms_match")],
+        ["Output", basename(info.output_dir), null, info.output_dir],
+      ],
+    },
+    {
+      title: "Limits",
+      facts: [
+        ["Max train steps", limit(info, "max_train_steps")],
+        ["Max eval steps", limit(info, "max_eval_steps")],
+        ["Max total steps", limit(info, "max_total_steps")],
+        ["Train epochs", count(info.n_train_epochs)],
+        ["Eval epochs", count(info.n_eval_epochs)],
+      ],
+    },
+    {
+      title: "So far",
+      facts: [
+        ["Train steps", count(total(workers, "total_train_steps"))],
+        ["Eval steps", count(total(workers, "total_eval_steps"))],
+        ["Episodes", count(run?.episodes_done)],
+        ["Current epoch", newest && newest.epoch !== null && newest.epoch !== undefined ? count(newest.epoch + 1) : DASH],
+        ["Elapsed", duration(run?.elapsed_secs)],
+        ["Started", dateTime(run?.started_unix_millis)],
+        ["Last update", dateTime(run?.newest_unix_millis)],
+      ],
+    },
+    {
+      title: "Machine",
+      facts: [
+        ["Host", text(info.host), info.pid ? `process ${info.pid}` : null],
+        ["Git commit", text(info.git_commit?.slice(0, 12)), null, info.git_commit],
+        ...Object.entries(info.versions ?? {}).map(([name, version]) => [name, text(version)]),
+      ],
+    },
+  ];
+}

@@ -1,0 +1,76 @@
+// The numbers at the head of a run's page: of the whole run, or of the worker that is looked at. Pure.
+import { age, bytes, count, duration, many, micros, millis, percent, rate, short, text } from "monty-liveview/format.js";
+import { endWords, isLive } from "monty-liveview/run_progress.js";
+
+const or = (value, other) => (value === null || value === undefined ? other : value);
+
+function episodeOf(worker) {
+  const epoch = or(worker.epoch, null) === null ? "" : ` · epoch ${worker.epoch + 1}`;
+  return { label: "Episode", value: text(worker.episode), under: `${worker.mode ?? ""}${epoch}` };
+}
+
+function accuracyOf(head) {
+  return {
+    label: "Accuracy so far",
+    value: head.judged ? percent(head.correct / head.judged) : text(null),
+    under: head.judged ? `${count(head.correct)} of ${count(head.judged)}` : "no episode judged yet",
+  };
+}
+
+function elapsedOf(head, now) {
+  return { label: "Elapsed", value: duration(head.elapsed_secs), under: endWords(head) || `last update ${age(head.newest_unix_millis, now)}` };
+}
+
+function costOf(head, stepSecs) {
+  const share = stepSecs && head.monitor_micros_per_step ? head.monitor_micros_per_step / 1e6 / stepSecs : null;
+  return {
+    label: "Monitor's cost",
+    value: micros(head.monitor_micros_per_step),
+    under: share === null ? "per step" : `per step, ${percent(share)} of it`,
+  };
+}
+
+function lostOf(head) {
+  return {
+    label: "Lost, dropped",
+    value: `${count(head.lost ?? 0)}, ${count(head.dropped ?? 0)}`,
+    under: or(head.highest_seq, null) === null ? "messages" : `of ${many(head.highest_seq + 1, "message")}`,
+    bad: Boolean(head.lost || head.dropped),
+  };
+}
+
+/** Numbers of the whole run. */
+export function numbersOfRun(run, now) {
+  return [
+    accuracyOf(run),
+    { label: "Workers", value: count(run.workers), under: words(run.worker_statuses) },
+    { label: "Steps", value: count(run.steps), under: run.mode ?? "" },
+    elapsedOf(run, now),
+    costOf(run, null),
+    lostOf(run),
+    { label: "Recorded", value: bytes(run.recorded_bytes), under: "on the page's disk" },
+  ];
+}
+
+/** Numbers of a worker: `newest` is its newest row, `images` the newest frames by sensor. */
+export function numbersOfWorker(worker, { newest, images, delay, now }) {
+  return [
+    { label: "Object", value: text(worker.object), under: "shown now" },
+    episodeOf(worker),
+    { label: "Step", value: count(worker.step), under: `${count(worker.rows)} evidence points in all` },
+    { label: "Rate", value: rate(worker.steps_per_sec), under: newest?.step_secs ? `${short(newest.step_secs)} s the last step` : "" },
+    accuracyOf(worker),
+    { label: "Max evidence", value: newest ? short(newest.evidence) : text(null), under: newest?.object ?? "" },
+    elapsedOf(worker, now),
+    { label: "Newest image", value: images ? `step ${count(images.step)}` : text(null), under: images?.sensor ?? "" },
+    costOf(worker, newest?.step_secs),
+    { label: "Delay", value: isLive(worker) ? millis(delay) : text(null), under: "from step to this page" },
+    lostOf(worker),
+  ];
+}
+
+function words(statuses) {
+  return Object.entries(statuses ?? {})
+    .map(([word, n]) => `${n} ${word}`)
+    .join(", ");
+}

@@ -1,0 +1,142 @@
+// Results so far: confusion matrix, accuracy and rotation error per object, and how long episodes take.
+import { api, escaped, runPath } from "monty-liveview/api.js";
+import { Chart } from "monty-liveview/chart.js";
+import { Confusion } from "monty-liveview/confusion.js";
+import { byName, count, degrees, percent, secs, short } from "monty-liveview/format.js";
+import { makeRefresher } from "monty-liveview/refresh.js";
+
+const PAUSE_MILLIS = 1000;
+const ALL = "all";
+const HISTOGRAMS = [
+  { name: "steps", title: "Steps per episode", unit: "steps" },
+  { name: "secs", title: "Time per episode", unit: "s" },
+  { name: "rotation_error_degs", title: "Rotation error", unit: "°" },
+];
+const Z = 1.96; // 95 %
+
+/** Bounds of a share's 95 % confidence interval. Source: Wilson, JASA 22 (1927). */
+function interval(successes, of) {
+  const share = successes / of;
+  const middle = share + (Z * Z) / (2 * of);
+  const half = Z * Math.sqrt((share * (1 - share)) / of + (Z * Z) / (4 * of * of));
+  const scale = 1 + (Z * Z) / of;
+  return [(middle - half) / scale, (middle + half) / scale];
+}
+
+function histogramOption({ edges, counts }, unit) {
+  const names = counts.map((_, i) => `${short(edges[i])} to ${short(edges[i + 1])} ${unit}`);
+  return {
+    grid: { left: 8, right: 8, top: 12, bottom: 4, containLabel: true },
+    tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, confine: true },
+    xAxis: {
+      type: "category",
+      data: names,
+      axisLabel: { formatter: (_, i) => short(edges[i]), hideOverlap: true },
+    },
+    yAxis: { type: "value", minInterval: 1, name: "episodes", nameLocation: "end", nameTextStyle: { align: "left" } },
+    series: [{ id: "episodes", name: "episodes", type: "bar", barCategoryGap: "8%", data: counts }],
+  };
+}
+
+export const Results = {
+  components: { Chart, Confusion },
+  props: { live: Object, selection: Object },
+  data: () => ({ results: null, error: "", module: ALL }),
+  created() {
+    this.refresher = makeRefresher(this.load, PAUSE_MILLIS);
+    this.refresher.request();
+  },
+  beforeUnmount() {
+    this.refresher.stop();
+  },
+  computed: {
+    revision() {
+      return `${this.live.store.run?.episodes_done} ${this.live.store.episodes_revision} ${this.selection.worker}`;
+    },
+    modules() {
+      return Object.keys(this.results?.confusion ?? {}).filter((id) => id !== ALL).sort(byName);
+    },
+    counts() {
+      return this.results.confusion[this.module] ?? this.results.confusion[ALL] ?? [];
+    },
+    summary() {
+      const { judged, correct, used_mlh: used, rotation_error_degs: error, steps, secs: time } = this.results;
+      const [low, high] = judged ? interval(correct, judged) : [null, null];
+      return [
+        ["Accuracy", judged ? percent(correct / judged) : "–", judged ? `${count(correct)} of ${count(judged)}, 95 % between ${percent(low)} and ${percent(high)}` : "none judged"],
+        ["Decided by most likely hypothesis", percent(used), "of judged episodes, after a time-out"],
+        ["Mean rotation error", degrees(error), "of episodes that have one"],
+        ["Mean steps", short(steps), "per episode"],
+        ["Mean time", secs(time), "per episode"],
+      ];
+    },
+    histograms() {
+      return HISTOGRAMS.map((one) => ({ ...one, said: this.results.histograms[one.name] }))
+        .filter(({ said }) => said?.counts.some((n) => n > 0))
+        .map((one) => ({ ...one, option: histogramOption(one.said, one.unit), label: this.inWords(one) }));
+    },
+  },
+  watch: {
+    revision() {
+      this.refresher.request();
+    },
+  },
+  methods: {
+    count,
+    degrees,
+    percent,
+    secs,
+    short,
+    inWords({ title, unit, said }) {
+      const parts = said.counts.map((n, i) => (n ? `${n} from ${short(said.edges[i])} to ${short(said.edges[i + 1])} ${unit}` : ""));
+      return `${title}: ${parts.filter(Boolean).join("; ")}`;
+    },
+    async load() {
+      const worker = this.selection.worker ? escaped(this.selection.worker) : null;
+      try {
+        this.results = await api(runPath(this.live.run, "results", { worker }));
+        this.error = "";
+      } catch (error) {
+        this.error = error.message;
+      }
+    },
+  },
+  template: `
+    <p v-if="error" class="bad" role="alert">{{ error }}</p>
+    <div v-if="!results || !results.targets.length" class="empty small">
+      <p class="headline">No results yet</p><p>They appear when the first episode has ended.</p>
+    </div>
+    <div v-else class="stack">
+      <dl class="numbers framed">
+        <div v-for="[label, value, under] in summary" :key="label"><dt>{{ label }}</dt><dd>{{ value }}</dd><dd class="under">{{ under }}</dd></div>
+      </dl>
+      <div class="results-grid">
+        <section class="stack-tight">
+          <div class="row"><h3 class="grow">Shown against recognised, episodes</h3>
+            <label class="labelled">Learning module
+              <select class="field small" v-model="module"><option value="all">whole model</option>
+                <option v-for="id in modules" :key="id" :value="id">{{ id }}</option></select></label></div>
+          <Confusion :targets="results.targets" :predicted="results.predicted" :counts="counts" />
+        </section>
+        <section class="stack-tight">
+          <h3>Per object</h3>
+          <div class="scroll" tabindex="0" role="group" aria-label="Results per object">
+            <table class="table per-object"><thead><tr><th scope="col">Object</th><th scope="col" class="num">Episodes</th>
+              <th scope="col">Accuracy</th><th scope="col" class="num">Rotation error</th><th scope="col" class="num">Steps</th>
+              <th scope="col" class="num">Time</th></tr></thead>
+              <tbody><tr v-for="one in results.per_object" :key="one.object">
+                <th scope="row">{{ one.object }}</th><td class="num">{{ count(one.episodes) }}</td>
+                <td><div class="row tight"><span class="progress accuracy-bar" aria-hidden="true"><span :style="{ width: 100 * (one.accuracy ?? 0) + '%' }"></span></span>
+                  {{ percent(one.accuracy) }}</div></td>
+                <td class="num">{{ degrees(one.rotation_error_degs) }}</td><td class="num">{{ short(one.steps) }}</td>
+                <td class="num">{{ secs(one.secs) }}</td></tr></tbody></table>
+          </div>
+        </section>
+      </div>
+      <div class="grid-3">
+        <section v-for="one in histograms" :key="one.name" class="stack-tight"><h3>{{ one.title }}, {{ one.unit }}</h3>
+          <Chart :option="one.option" :label="one.label" height="180px" /></section>
+      </div>
+    </div>
+  `,
+};

@@ -1,0 +1,33 @@
+// Which workers of a parallel run take much longer than the others. Pure.
+import { isLive } from "monty-liveview/run_progress.js";
+
+const TIMES_MEDIAN = 2;
+const FEWEST = 3; // workers that must have ended before "longer than the others" means anything
+
+function secsPerEpisode(head) {
+  const episodes = (head.episodes_done ?? 0) + (isLive(head) ? 1 : 0);
+  return (head.elapsed_secs ?? 0) / Math.max(1, episodes);
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** {median_secs, heads}: live workers that take more than twice the median time per episode, the longest first. */
+export function stragglersOf(heads) {
+  const ended = heads.filter((head) => head.episodes_done > 0);
+  if (ended.length < FEWEST) return { median_secs: null, heads: [] };
+  const typical = median(ended.map((head) => head.elapsed_secs / head.episodes_done));
+  const late = heads.filter((head) => isLive(head) && secsPerEpisode(head) > TIMES_MEDIAN * typical);
+  return { median_secs: typical, heads: late.sort((a, b) => secsPerEpisode(b) - secsPerEpisode(a)) };
+}
+
+const FAILED_OUTCOMES = ["confused", "confused_mlh", "no_match", "time_out", "pose_time_out", "patch_off_object", "no_label"];
+
+/** Whether a worker broke, or an episode of it ended otherwise than correct. */
+export function isFailure(head) {
+  const broke = head.status === "error" || head.status === "disconnected" || Boolean(head.error);
+  return broke || FAILED_OUTCOMES.some((word) => head.outcomes?.[word] > 0);
+}
