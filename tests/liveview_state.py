@@ -16,11 +16,11 @@ START = 1_795_428_900 * SECOND
 @cache
 def demo_messages():
     """Every message of the demo's two runs, in order."""
-    found = []
-    for entry in Reader(recording_path()).entries():
-        if topics.parse(entry.topic).kind not in {"evidence", "command"}:
-            found.append(message_of(entry.topic, entry.payload)[0])
-    return found
+    return [
+        message_of(entry.topic, entry.payload)[0]
+        for entry in Reader(recording_path()).entries()
+        if topics.parse(entry.topic).kind not in {"evidence", "command"}
+    ]
 
 
 def demo():

@@ -10,6 +10,7 @@ from typing import Any
 from monty_mqtt import schema
 from monty_mqtt_liveview.episodes import Episode
 from monty_mqtt_liveview.plain import Json, millis, short
+from monty_mqtt_liveview.results import most_likely
 from monty_mqtt_liveview.run import Run
 from monty_mqtt_liveview.worker import Worker
 
@@ -71,16 +72,6 @@ def _outcome(worker: Worker, episode: Episode) -> Json:
         "learned": ended.learned if ended else [],
         "learning_modules": {name: _module(one) for name, one in modules.items()},
     }
-
-
-def most_likely(ended: schema.EpisodeEnded) -> str | None:
-    """Return the object that most learning modules took it for; of several, the one with the highest evidence."""
-    votes: dict[str, tuple[int, float]] = {}
-    for one in ended.learning_modules.values():
-        if one.most_likely_object is not None:
-            count, highest = votes.get(one.most_likely_object, (0, float("-inf")))
-            votes[one.most_likely_object] = count + 1, max(highest, one.highest_evidence or 0.0)
-    return max(votes, key=lambda name: votes[name], default=None)
 
 
 def _believed(worker: Worker, episode: Episode) -> str | None:

@@ -11,18 +11,32 @@ from __future__ import annotations
 from monty_mqtt_liveview.episode_rows import episode_rows
 from monty_mqtt_liveview.heads import changed_workers, info, run_head, worker_head
 from monty_mqtt_liveview.moments import bulk, find_row, moment
+from monty_mqtt_liveview.redo import redo
+from monty_mqtt_liveview.results import results
 from monty_mqtt_liveview.rows import course, newest_rows, rows
+from monty_mqtt_liveview.values import data, metric, metrics, state
+from monty_mqtt_liveview.verdicts import wrong
+from monty_mqtt_liveview.words import events, logs
 
 __all__ = [
     "bulk",
     "changed_workers",
     "course",
+    "data",
     "episode_rows",
+    "events",
     "find_row",
     "info",
+    "logs",
+    "metric",
+    "metrics",
     "moment",
     "newest_rows",
+    "redo",
+    "results",
     "rows",
     "run_head",
+    "state",
     "worker_head",
+    "wrong",
 ]

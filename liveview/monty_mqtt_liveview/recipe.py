@@ -1,0 +1,123 @@
+"""Command lines for Monty's parallel runner, quoted for Hydra and for the shell. Pure.
+
+Place in the flow: `redo` decides what is to be repeated, here it becomes a command that can be pasted into a terminal.
+
+What stood on the run's own command line is kept as it was, for that Hydra took once, but for what the repetition sets
+itself. What is added is quoted by Hydra's grammar: a comma outside of quotes would be a sweep, and `episodes=5` the
+number 5, which Monty's runner (0.55) cannot read.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+
+from monty_mqtt import schema
+from monty_mqtt.run_info import MASK
+
+__all__ = ["command_line", "for_shell", "ranges"]
+
+LOGGING = "detailed_info_evidence_eval_runs"
+"""Of Monty's conf/logging (0.55): eval_stats.csv and every step of every episode in detailed_run_stats.json."""
+
+_OF_ITSELF = re.compile(
+    r"\+{0,2}(num_parallel|episodes|logging|logging@[^=]*|hydra\.callbacks\.live_view[^=]*"
+    r"|experiment\.config\.(liveview\.(run|started)|logging\.(run_name|monty_data_logger[^=]*)|do_train|do_eval))="
+    r"|~logging"
+)
+_EXPERIMENT = re.compile(r"\+{0,2}experiment=")
+_PLAIN = re.compile(r"(?!(null|true|false|inf|nan)$)[a-z_][\w./-]*", re.IGNORECASE | re.ASCII)
+_SAFE_IN_QUOTES = re.compile(r"[^\"$`\\!]*")
+_RUNNERS = {"run.py", "run_parallel.py"}
+_SWEEPS = {"-m", "--multirun"}
+_WITHOUT_PARALLEL = re.compile(r"-(parallel_(eval|train)_episode_.*)$", re.DOTALL)
+
+
+def command_line(about: schema.Info, episodes: str, more: Sequence[str] = ()) -> tuple[str | None, list[str]]:
+    """Return the command that repeats chosen episodes of a run, and what is to be said of it.
+
+    Args:
+        about: What the run is.
+        episodes: Which, as Monty's runner names them: `3`, `0,3,5:8`.
+        more: Further words, as Hydra takes them.
+    """
+    program, *given = about.command_line or [""]
+    if _SWEEPS.intersection(given):
+        return None, ["The run was one of a sweep (--multirun): repeat it with the overrides that were its own."]
+    kept = [word for word in given if not _OF_ITSELF.match(word)]
+    if not any(map(_EXPERIMENT.match, kept)):
+        kept = [f"experiment={for_hydra(about.experiment or '')}", *kept]
+    words = [
+        *_runner(program),
+        *kept,
+        f"episodes='{episodes}'",
+        f"logging={LOGGING}",
+        f"++experiment.config.logging.run_name={run_name(about)}",
+        *more,
+    ]
+    return " ".join(map(for_shell, words)), _notes(about, kept)
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Return numbers, in ascending order, as Monty's runner takes them: `0,3,5:8` is 0, 3, 5, 6, 7."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][1]:
+            parts[-1][1] += 1
+        else:
+            parts.append([number, number + 1])
+    return ",".join(str(first) if end == first + 1 else f"{first}:{end}" for first, end in parts)
+
+
+def run_name(about: schema.Info) -> str:
+    """Return a name under which the results do not take the place of the run's own."""
+    name = _WITHOUT_PARALLEL.sub("", about.run_name or "") or (about.experiment or "").rpartition("/")[2]
+    return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name) or 'experiment'}_redo"
+
+
+def for_hydra(value: str) -> str:
+    """Return a text as a quoted value of Hydra's override grammar (1.3), where it must be quoted."""
+    if _PLAIN.fullmatch(value):
+        return value
+    # Backslashes count only before a quote: https://hydra.cc/docs/advanced/override_grammar/basic/#quoted-values
+    escaped = re.sub(r"(\\*)\$\{", r"\1\1\\${", re.sub(r"(\\*)'", r"\1\1\\'", value))
+    trailing = len(escaped) - len(escaped.rstrip("\\"))
+    return f"'{escaped}{escaped[len(escaped) - trailing :]}'"
+
+
+def for_shell(word: str) -> str:
+    """Return a word for bash, zsh and the like; in it are no characters that would act on a terminal."""
+    if not word.isprintable():
+        escaped = "".join(_escaped(character) for character in word)
+        return f"$'{escaped}'"
+    quoted = shlex.quote(word)
+    in_need = quoted != word and "'" in word
+    return f'"{word}"' if in_need and _SAFE_IN_QUOTES.fullmatch(word) else quoted
+
+
+def _escaped(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
+
+
+def _runner(program: str) -> list[str]:
+    directory, slash, name = program.rpartition("/")
+    if name in _RUNNERS and not directory.endswith("monty_mqtt"):
+        return ["python", f"{directory}{slash}run_parallel.py", "num_parallel=1"]
+    return ["monty-mqtt", "run", "--parallel", "1"]
+
+
+def _notes(about: schema.Info, kept: Sequence[str]) -> list[str]:
+    where = [f"on {about.host}"] if about.host else []
+    where += [f"in environment {about.environment}"] if about.environment else []
+    notes = [f"Run it {' '.join(where)}." if where else ""]
+    if (about.command_line or [""])[0] in _RUNNERS:
+        notes.append("Run it in the directory that has run_parallel.py.")
+    notes.append("Every step is then in detailed_run_stats.json, which is large.")
+    if any(MASK in word for word in kept):
+        notes.append(f"Put the secrets back where it says {MASK}.")
+    return [note for note in notes if note]

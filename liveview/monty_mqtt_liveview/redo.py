@@ -1,0 +1,113 @@
+"""The command line that repeats one episode, or all failed ones, with detailed logging. Pure.
+
+Place in the flow: a part of `views`, which is what everybody imports; `recipe` writes what is decided here.
+
+Monty's own parallel runner can run chosen episodes of an experiment (`episodes`, tbp.monty 0.55): one worker per object
+and epoch in evaluation, so that a worker's number is the episode's; one per object, in every pose, in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from monty_mqtt import schema
+from monty_mqtt_liveview.recipe import command_line, ranges
+from monty_mqtt_liveview.heads import info
+from monty_mqtt_liveview.plain import Json
+from monty_mqtt_liveview.run import Run
+from monty_mqtt_liveview.worker import Worker
+
+__all__ = ["redo"]
+
+_EVAL_WORKER, _TRAIN_WORKER = "parallel_eval_episode_", "parallel_train_episode_"
+_PER_OBJECT = "OneObjectPerEpisodeInterface"
+_PRETRAINING = "Pretraining"
+_NO_TRAINING, _NO_EVALUATION = "++experiment.config.do_train=false", "++experiment.config.do_eval=false"
+
+
+def redo(run: Run, worker_name: str | None = None, mode: str | None = None, episode: int | None = None) -> Json:
+    """Return the command line that repeats an episode, or all failed ones, and what is to be said of it.
+
+    Args:
+        run: The run.
+        worker_name: Of which worker; None is all.
+        mode: `train` or `eval`; None is `eval`.
+        episode: Which; None is all that were not correct.
+
+    Returns:
+        `command`, None where there is none, and `note`.
+    """
+    about = info(run)
+    workers = [worker for worker in run.workers.values() if worker_name is None or worker.name == worker_name]
+    mode = mode or "eval"
+    if about is None:
+        return _none("The run has not said yet what it runs.")
+    if (why_not := _why_not(about, mode)) is not None:
+        return _none(why_not)
+    if mode == "train":
+        return _objects(about, workers, episode)
+    numbers = sorted(set(_failed(workers) if episode is None else (_number(worker, episode) for worker in workers[:1])))
+    if not numbers:
+        return _none("No episode has failed so far.")
+    command, notes = command_line(about, ranges(numbers), [_NO_TRAINING] if about.do_train else [])
+    what = f"evaluation episode {numbers[0]}, counted from 0"
+    if len(numbers) > 1:
+        what = f"the {len(numbers)} evaluation episodes that were not correct, counted from 0"
+    return {"command": command, "note": " ".join([f"Repeats {what}.", *notes])}
+
+
+def _objects(about: schema.Info, workers: Sequence[Worker], episode: int | None) -> Json:
+    if episode is None:
+        return _none("Training episodes do not fail; choose one.")
+    names = _object_names(about, "train")
+    shown = next((name for worker in workers if (name := _target(worker, episode)) is not None), None)
+    if shown not in names:
+        return _none("It is not known which object that training episode showed.")
+    place = names.index(shown)
+    command, notes = command_line(about, str(place), [_NO_EVALUATION] if about.do_eval else [])
+    told = f"Repeats the training with {shown}, in every pose: Monty's parallel runner has one worker per object."
+    return {"command": command, "note": " ".join([told, *notes])}
+
+
+def _why_not(about: schema.Info, mode: str) -> str | None:
+    if about.experiment is None or not about.config:
+        return "This run is no experiment of Monty's: it did not say how it was configured."
+    interface = str(about.config.get(f"{mode}_env_interface_class") or _PER_OBJECT)
+    if not interface.endswith(_PER_OBJECT):
+        return f"Monty's parallel runner, which runs chosen episodes, cannot run {interface.rpartition('.')[2]}."
+    if mode == "train" and _PRETRAINING not in (about.experiment_class or ""):
+        return "What an episode learns without supervision depends on those before it: repeat the whole run."
+    if mode == "eval" and about.do_train and not (about.model_path or about.config.get("model_name_or_path")):
+        return "The run evaluated what it had just learned: an episode alone would know nothing. Repeat the whole run."
+    return None
+
+
+def _failed(workers: Iterable[Worker]) -> Iterable[int]:
+    for worker in workers:
+        for one in worker.known.episodes.values():
+            if one.mode == "eval" and one.correct == 0:
+                yield _number(worker, one.episode)
+
+
+def _number(worker: Worker, episode: int) -> int:
+    """Return the number of an episode in the whole run; a parallel worker's only one is in its name."""
+    number = worker.name.removeprefix(_EVAL_WORKER).partition("-")[0]
+    return int(number) if worker.name.startswith(_EVAL_WORKER) and number.isdecimal() else episode
+
+
+def _target(worker: Worker, episode: int) -> str | None:
+    if worker.name.startswith(_TRAIN_WORKER):
+        return worker.name.removeprefix(_TRAIN_WORKER)
+    found = [one for key, one in worker.episodes.items() if key == ("train", episode) and one.target is not None]
+    return found[0].target.object if found and found[0].target else None
+
+
+def _object_names(about: schema.Info, mode: str) -> list[Any]:
+    arguments = about.config.get(f"{mode}_env_interface_args")
+    names = arguments.get("object_names") if isinstance(arguments, dict) else None
+    return names if isinstance(names, list) else []
+
+
+def _none(why: str) -> Json:
+    return {"command": None, "note": why}

@@ -1,0 +1,64 @@
+"""Metrics, data streams and state, as the user published them. Pure.
+
+Place in the flow: a part of `views`, which is what everybody imports.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from monty_mqtt_liveview.plain import Json, millis
+from monty_mqtt_liveview.run import Run
+
+__all__ = ["data", "metric", "metrics", "state"]
+
+
+def metrics(run: Run, worker: str | None = None, search: str | None = None, count: int = 1000) -> list[Json]:
+    """Return the metrics of a run, with the latest value of each.
+
+    Args:
+        run: The run.
+        worker: Of which worker; None is all.
+        search: What the name has in it, in any case.
+        count: How many at most.
+    """
+    needle = (search or "").casefold()
+    wanted = (
+        (key, course)
+        for key, course in run.metrics.items()
+        if (worker is None or key[0] == worker) and needle in key[1].casefold()
+    )
+    return [
+        {
+            "worker": of,
+            "name": name,
+            "count": course.count,
+            "latest": course.latest.value,
+            "latest_unix_millis": millis(course.latest.time_unix_nanos),
+        }
+        for (of, name), course in islice(wanted, count)
+    ]
+
+
+def metric(run: Run, worker: str, name: str) -> Json | None:
+    """Return the course of a metric; None where there is none of that name."""
+    course = run.metrics.get((worker, name))
+    if course is None:
+        return None
+    times, values = course.points()
+    return {"times_unix_millis": [millis(time) for time in times], "values": values, "metadata": course.metadata}
+
+
+def data(run: Run, worker: str | None = None) -> list[Json]:
+    """Return the latest value of each data stream."""
+    return [
+        {"worker": of, "stream": stream, "time_unix_millis": millis(kept.time_unix_nanos), "data": kept.value}
+        for (of, stream), kept in run.data.items()
+        if worker is None or of == worker
+    ]
+
+
+def state(run: Run, worker: str | None = None) -> dict[str, Any]:
+    """Return the state of each worker that has one."""
+    return {of: kept.value for (of, _), kept in run.states.items() if worker is None or of == worker}
