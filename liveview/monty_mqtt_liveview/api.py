@@ -1,66 +1,173 @@
 """What programs, and the page itself, read of the state over HTTP.
 
 Place in the flow: `server` adds these routes; `views` cuts what they answer out of the state, under its lock.
+FastAPI runs each in a thread.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
-import numpy as np
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from monty_mqtt_liveview import views
-from monty_mqtt_liveview.answers import find_run, find_worker, json_answer
+from monty_mqtt_liveview.answers import find_run, find_worker, json_answer, name_of, not_found
+from monty_mqtt_liveview.run import Run
 from monty_mqtt_liveview.service import Service
+from monty_mqtt_liveview.worker import Worker
 
 __all__ = ["make_api"]
 
+_MOST_POINTS, _MOST_LINES = 20_000, 5000
 
-def _view(name: str, *arguments: Any) -> Any:
-    found = getattr(views, name, None)
-    return found(*arguments) if found else None
+Points = Annotated[int, Query(ge=1, le=_MOST_POINTS)]
+Row = Annotated[int, Query(ge=0)]
+Lines = Annotated[int, Query(ge=1, le=_MOST_LINES)]
 
 
 def make_api(service: Service) -> APIRouter:
     """Return the routes below `/api/`."""
     api = APIRouter(prefix="/api")
-
-    @api.get("/runs")
-    def runs() -> Response:
-        with service.lock:
-            heads = [views.run_head(run) for run in service.runs.by_name.values()]
-        return json_answer(heads)
-
-    @api.get("/run/{run}")
-    def one_run(run: str) -> Response:
-        with service.lock:
-            found = find_run(service, run)
-            workers = [views.worker_head(one) for one in found.workers.values()]
-            info = next((one.info for one in found.workers.values() if one.info), None)
-            said = {"run": views.run_head(found), "workers": workers, "info": info}
-        return json_answer(said)
-
-    @api.get("/run/{run}/worker/{worker}/steps")
-    def steps(run: str, worker: str, first: int = 0, last: int = -1, points: int = 1000) -> Response:
-        with service.lock:
-            table = find_worker(service, run, worker).steps
-            last = table.count - 1 if last < 0 else min(last, table.count - 1)
-            chosen = np.unique(np.linspace(first, last, max(0, min(points, last - first + 1))).astype(np.int64))
-            said = views.rows(table, chosen)
-        return json_answer(said)
-
-    for path in ("episodes", "results", "redo", "logs", "events", "metrics", "metric", "data", "state"):
-        _nothing_yet(api, service, "/run/{run}/" + path)
-    for path in ("moment", "find", "wrong", "depth_scale", "cloud"):
-        _nothing_yet(api, service, "/run/{run}/worker/{worker}/" + path)
+    _Runs(service).add_to(api)
+    _Steps(service).add_to(api)
     return api
 
 
-def _nothing_yet(api: APIRouter, service: Service, path: str) -> None:
-    def answer(run: str) -> Response:
-        with service.lock:
-            find_run(service, run)
-        return json_answer(None)
+class _Runs:
+    """What is known of runs, without their steps."""
 
-    api.add_api_route(path, answer)
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def add_to(self, api: APIRouter) -> None:
+        api.add_api_route("/runs", self.runs)
+        api.add_api_route("/run/{run}", self.run)
+        parts = (self.episodes, self.results, self.redo, self.logs, self.events)
+        for part in (*parts, self.metrics, self.metric, self.data, self.state):
+            api.add_api_route(f"/run/{{run}}/{part.__name__}", part)
+
+    def runs(self) -> Response:
+        with self._service.lock:
+            runs = list(self._service.runs.by_name.values())
+        sizes = [self._service.recorded_bytes(run.name) for run in runs]
+        with self._service.lock:
+            heads = [views.run_head(run, size) for run, size in zip(runs, sizes, strict=True)]
+        return json_answer(heads)
+
+    def run(self, run: str) -> Response:
+        size = self._service.recorded_bytes(name_of(run))
+
+        def cut(found: Run) -> dict[str, Any]:
+            workers = views.changed_workers(found)
+            return {"run": views.run_head(found, size), "workers": workers, "info": views.info(found)}
+
+        return self._of(run, cut)
+
+    def episodes(self, run: str, worker: str = "") -> Response:
+        return self._of(run, lambda found: views.episode_rows(found, _named(found, worker)))
+
+    def results(self, run: str, worker: str = "") -> Response:
+        return self._of(run, lambda found: views.results(found, _named(found, worker)))
+
+    def redo(self, run: str, worker: str = "", mode: str = "", episode: int | None = None) -> Response:
+        return self._of(run, lambda found: views.redo(found, _named(found, worker), mode or None, episode))
+
+    def logs(
+        self,
+        run: str,
+        worker: str = "",
+        level: str = "",
+        search: str = "",
+        count: Lines = 200,
+        before: int | None = None,
+    ) -> Response:
+        wanted = (level or None, search or None, count, before)
+        return self._of(run, lambda found: views.logs(found, _named(found, worker), *wanted))
+
+    def events(
+        self,
+        run: str,
+        worker: str = "",
+        level: str = "",
+        search: str = "",
+        count: Lines = 200,
+        before: int | None = None,
+    ) -> Response:
+        wanted = (level or None, search or None, count, before)
+        return self._of(run, lambda found: views.events(found, _named(found, worker), *wanted))
+
+    def metrics(self, run: str, worker: str = "", search: str = "") -> Response:
+        return self._of(run, lambda found: views.metrics(found, _named(found, worker), search or None))
+
+    def metric(self, run: str, worker: str, name: str) -> Response:
+        def cut(found: Run) -> Any:
+            course = views.metric(found, name_of(worker), name_of(name))
+            if course is None:
+                raise not_found(f"worker {name_of(worker)!r} has no metric {name_of(name)!r}")
+            return course
+
+        return self._of(run, cut)
+
+    def data(self, run: str, worker: str = "") -> Response:
+        return self._of(run, lambda found: views.data(found, _named(found, worker)))
+
+    def state(self, run: str, worker: str = "") -> Response:
+        return self._of(run, lambda found: views.state(found, _named(found, worker)))
+
+    def _of(self, run: str, cut: Callable[[Run], Any]) -> Response:
+        with self._service.lock:
+            said = cut(find_run(self._service, run))
+        return json_answer(said)
+
+
+class _Steps:
+    """What needs a worker's steps."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def add_to(self, api: APIRouter) -> None:
+        for part in (self.steps, self.moment, self.find, self.wrong):
+            api.add_api_route(f"/run/{{run}}/worker/{{worker}}/{part.__name__}", part)
+
+    def steps(self, run: str, worker: str, first: Row = 0, last: int | None = None, points: Points = 1000) -> Response:
+        with self._loaded(run, worker) as found:
+            said = views.course(found, first, last, points)
+        return json_answer(said)
+
+    def moment(self, run: str, worker: str, row: int = -1) -> Response:
+        with self._loaded(run, worker) as found:
+            try:
+                said = views.moment(found, row)
+            except IndexError:
+                raise not_found(f"row {row} is not one of the {found.steps.count} rows of {found.name!r}") from None
+        return json_answer(said)
+
+    def find(self, run: str, worker: str, mode: str, episode: int, step: int = 0) -> Response:
+        with self._loaded(run, worker) as found:
+            row = views.find_row(found, mode, episode, step)
+        return json_answer({"row": row})
+
+    def wrong(self, run: str, worker: str, mode: str, episode: int) -> Response:
+        with self._loaded(run, worker) as found:
+            try:
+                said = views.wrong(found, mode, episode)
+            except KeyError:
+                raise not_found(f"worker {found.name!r} has no episode {episode} of mode {mode!r}") from None
+        return json_answer(said)
+
+    @contextmanager
+    def _loaded(self, run: str, worker: str) -> Iterator[Worker]:
+        self._service.ensure_loaded(name_of(run))
+        with self._service.lock:
+            yield find_worker(self._service, run, worker)
+
+
+def _named(run: Run, worker: str) -> str | None:
+    if not worker:
+        return None
+    if name_of(worker) not in run.workers:
+        raise not_found(f"run {run.name!r} has no worker {name_of(worker)!r}")
+    return name_of(worker)
