@@ -1,26 +1,76 @@
-// Evidence of every object over the steps, of one learning module.
+// Evidence of every object over the steps, of one learning module. Draws when the course says so, and only while in sight.
 import { echarts } from "nicegui-echart";
+import { optionOf } from "monty-liveview/evidence_option.js";
+import { LEFT, RIGHT, PlotLines, handlePlot } from "monty-liveview/plot.js";
+import { whileSeen } from "monty-liveview/seen.js";
+import { onTheme, theme } from "monty-liveview/theme.js";
+
+const SLOW_SHARE = 3; // a chart that takes long to draw is drawn less often: this many times as long it rests
 
 export default {
-  props: { module: String, live: Object },
+  components: { PlotLines },
+  props: { module: String, live: Object, course: Object, selection: Object, isFirst: Boolean, isLast: Boolean },
+  emits: ["select"],
+  data: () => ({ drawn: 0, silent: "" }),
   mounted() {
-    const chart = echarts.init(this.$el);
-    const series = new Map();
-    this.live.onSteps((steps) => {
-      const module = steps.learning_modules[this.module];
-      if (!module) return;
-      module.objects.forEach((name, place) => {
-        if (!series.has(name)) series.set(name, []);
-        const points = series.get(name);
-        steps.row.forEach((row, i) => points.push([row, module.evidence[place][i]]));
-      });
-      chart.setOption({
-        animation: false,
-        xAxis: { type: "value" },
-        yAxis: { type: "value" },
-        series: [...series].map(([name, points]) => ({ name, type: "line", data: points, showSymbol: false })),
-      });
+    this.chart = echarts.init(this.$refs.chart);
+    this.names = "";
+    this.restUntil = 0;
+    this.sight = whileSeen(this.$el, this.draw);
+    this.offs = [
+      this.course.onDraw(() => this.sight.ask()),
+      onTheme(() => this.sight.ask()),
+      handlePlot(this.$refs.plot, this.course, (row) => this.$emit("select", row)),
+    ];
+    this.resizing = new ResizeObserver(() => {
+      this.chart.resize();
+      this.sight.ask();
     });
+    this.resizing.observe(this.$refs.chart);
   },
-  template: `<div style="height: 240px"></div>`,
+  beforeUnmount() {
+    this.offs.forEach((off) => off());
+    this.resizing.disconnect();
+    this.sight.close();
+    clearTimeout(this.timer);
+    this.chart.dispose();
+  },
+  methods: {
+    draw() {
+      const wait = this.restUntil - performance.now();
+      if (wait > 0) {
+        this.timer ??= setTimeout(() => {
+          this.timer = null;
+          this.sight.ask();
+        }, wait);
+        return;
+      }
+      const begun = performance.now();
+      this.drawNow();
+      const now = performance.now();
+      this.restUntil = now + SLOW_SHARE * (now - begun);
+    },
+    drawNow() {
+      const rows = this.course.rows();
+      const module = rows?.learning_modules[this.module];
+      this.silent = module?.objects.length && module.evidence.length ? "" : "no evidence in these steps";
+      if (!module) return;
+      const place = { isFirst: this.isFirst, isLast: this.isLast, pixels: this.$refs.plot.clientWidth - LEFT - RIGHT };
+      const { course, live } = this;
+      const option = optionOf({ module, rows, course, episodes: live.episodes, colours: theme(), place });
+      const names = JSON.stringify(module.objects);
+      this.chart.setOption(option, names === this.names ? {} : { replaceMerge: ["series"] });
+      this.names = names;
+      this.drawn += 1;
+    },
+  },
+  template: `
+    <div class="plot evidence" :data-testid="'evidence-' + module">
+      <div ref="plot" class="plot-area" tabindex="0" role="img"
+        :aria-label="'Evidence of every object over the steps, ' + module + '. Plus and minus zoom; the values of the selected step stand beside it.'">
+        <div ref="chart" class="plot-canvas" data-testid="evidence-canvas"></div>
+        <PlotLines :course="course" :selection="selection" :drawn="drawn" />
+      </div>
+    </div>
+  `,
 };

@@ -1,24 +1,137 @@
-// One run: what its learning modules believe.
-import EvidenceChart from "monty-liveview/evidence_chart.js";
+// One run: who it is, what its learning modules sense and believe at the selected step, and how to get to another step.
+import { shallowRef } from "vue";
+import { api, workerPath } from "monty-liveview/api.js";
+import Beliefs from "monty-liveview/beliefs.js";
+import { ControlBar } from "monty-liveview/control.js";
+import { courseOf } from "monty-liveview/course.js";
+import EpisodeTable from "monty-liveview/episode_table.js";
+import { byName } from "monty-liveview/format.js";
+import Frames from "monty-liveview/frames.js";
+import { RunHead } from "monty-liveview/head.js";
 import { connect } from "monty-liveview/live.js";
+import { momentsOf } from "monty-liveview/moments.js";
+import { LIVE_STATUSES, knowObjects } from "monty-liveview/palette.js";
+import Scrub from "monty-liveview/scrub.js";
+import { selectionOf } from "monty-liveview/selection.js";
+import Space from "monty-liveview/space.js";
+import { LowerTabs } from "monty-liveview/tabs.js";
+import Timeline from "monty-liveview/timeline.js";
+
+const FIRST_GUESS = "main"; // of which worker to show: right but for parallel runs, and then nothing has to wait
 
 export default {
-  components: { EvidenceChart },
+  components: { Beliefs, ControlBar, EpisodeTable, Frames, LowerTabs, RunHead, Scrub, Space, Timeline },
+  inject: ["report"],
   props: { run: String },
-  data() {
-    return { modules: [], store: null };
+  setup: () => ({ live: shallowRef(null), course: shallowRef(null), moments: shallowRef(null), selection: selectionOf() }),
+  data: () => ({ modules: [], failed: "" }),
+  computed: {
+    store() {
+      return this.live?.store ?? null;
+    },
+    moment() {
+      return this.moments.state.moment;
+    },
+    worker() {
+      return this.store?.workers[this.selection.worker] ?? null;
+    },
+  },
+  watch: {
+    "selection.worker"(worker) {
+      if (worker !== this.live.worker) this.open(worker);
+    },
+    "store.workers": { handler: "chooseWorker", deep: true },
+    "worker.status": "chooseStretch",
   },
   created() {
-    const live = connect(this.run, "main");
-    this.live = live;
-    this.store = live.store;
-    live.onSteps((steps) => {
-      const names = Object.keys(steps.learning_modules);
+    this.open(this.selection.worker ?? FIRST_GUESS);
+  },
+  beforeUnmount() {
+    this.close();
+  },
+  methods: {
+    open(worker) {
+      this.close();
+      this.modules = [];
+      this.isPlaced = false;
+      const live = connect(this.run, worker);
+      this.live = live;
+      this.course = courseOf(live, this.selection);
+      this.moments = momentsOf(live, this.selection);
+      this.report(live.store);
+      this.off = live.onSteps(() => this.takeSteps(live));
+    },
+    close() {
+      this.off?.();
+      this.course?.close();
+      this.moments?.close();
+      this.live?.close();
+    },
+    takeSteps(live) {
+      const names = Object.keys(live.steps.learning_modules).sort(byName);
       if (names.length !== this.modules.length) this.modules = names;
-    });
+      for (const name of names) knowObjects(live.steps.learning_modules[name].objects);
+      if (!this.isPlaced) this.placeFirst();
+    },
+    /** With the first steps: show what the address asks for, and as much as there is to see of the run. */
+    placeFirst() {
+      this.isPlaced = true;
+      this.chooseStretch();
+      if (!this.selection.followed && this.selection.row === null) this.find();
+    },
+    chooseStretch() {
+      const { view } = this.course;
+      const isLive = !this.worker || LIVE_STATUSES.includes(this.worker.status);
+      if (!isLive && view.kind === "newest" && this.selection.followed) view.kind = "run";
+      if (!isLive && !this.selection.followed && view.kind === "newest") view.kind = "episode";
+    },
+    async find() {
+      const { mode, episode, step } = this.selection;
+      try {
+        const { row } = await api(workerPath(this.run, this.live.worker, "find", { mode, episode, step: step ?? 0 }));
+        this.moments.go(row);
+      } catch (error) {
+        this.failed = error.message;
+        this.moments.follow();
+      }
+    },
+    /** The first guess, unless that worker has no steps and another has. */
+    chooseWorker() {
+      if (this.selection.worker !== null || !this.store?.heard) return;
+      const heads = Object.values(this.store.workers).sort((one, other) => byName(one.worker, other.worker));
+      const guessed = this.store.workers[FIRST_GUESS];
+      const stepping = heads.filter((one) => one.rows > 0);
+      const running = stepping.find((one) => LIVE_STATUSES.includes(one.status));
+      if (guessed?.rows || (guessed && heads.length === 1)) this.selection.worker = FIRST_GUESS;
+      else if (stepping.length) this.selection.worker = (running ?? stepping[0]).worker;
+    },
+    goEpisode(episode) {
+      const { view } = this.course;
+      const width = Math.max(1, view.last - view.first);
+      const isWide = view.kind === "run" && (episode.last_row - episode.first_row) / width > 0.03;
+      if (!isWide) this.course.show("episode");
+      this.moments.go(episode.first_row);
+    },
   },
   template: `
-    <h1 class="text-xl">{{ run }} {{ store.head ? store.head.workers[0].status : '' }}</h1>
-    <EvidenceChart v-for="name in modules" :key="name" :module="name" :live="live" />
+    <div class="stack run-view">
+      <RunHead :live="live" :selection="selection" />
+      <ControlBar :live="live" :selection="selection" />
+      <template v-if="selection.worker !== ''">
+        <div :key="live.worker" class="stack">
+          <Timeline :live="live" :selection="selection" :modules="modules" @select="goEpisode" />
+          <Beliefs v-if="modules.length" :live="live" :selection="selection" :course="course" :moments="moments" :modules="modules" />
+          <section v-else class="panel"><p class="empty small" data-testid="no-steps">{{ store.rows ? "No learning module has spoken yet." : "No step of this worker has come yet." }}</p></section>
+          <div class="senses">
+            <Frames :live="live" :selection="selection" :moment="moment" :moments="moments" />
+            <Space :live="live" :selection="selection" :moment="moment" :modules="modules" />
+          </div>
+          <EpisodeTable :live="live" :selection="selection" @select="goEpisode" />
+        </div>
+      </template>
+      <section v-else class="panel"><p class="empty small" data-testid="no-worker">Choose a worker above to see what it senses and believes, step by step.</p></section>
+      <LowerTabs :live="live" :selection="selection" />
+      <Scrub v-if="selection.worker !== ''" :key="live.worker" :live="live" :selection="selection" :moments="moments" :moment="moment" @episode="goEpisode" />
+    </div>
   `,
 };

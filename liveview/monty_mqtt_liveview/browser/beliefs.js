@@ -1,0 +1,115 @@
+// What the learning modules believe: where they agree, the evidence of each over the steps, and its hypothesis beside it.
+import Agreement from "monty-liveview/agreement.js";
+import { beliefsFor } from "monty-liveview/belief.js";
+import Convergence from "monty-liveview/convergence.js";
+import EvidenceChart from "monty-liveview/evidence_chart.js";
+import Hypothesis from "monty-liveview/hypothesis.js";
+import { byName, count } from "monty-liveview/format.js";
+import { colourOf } from "monty-liveview/palette.js";
+
+const STRETCHES = { newest: "Newest 300", episode: "Episode", run: "Whole run" };
+const MOST_NAMES = 20;
+
+export default {
+  components: { Agreement, Convergence, EvidenceChart, Hypothesis },
+  props: { live: Object, selection: Object, course: Object, moments: Object, modules: Array },
+  data: () => ({ drawn: 0, hasEvidence: true, stretches: STRETCHES }),
+  computed: {
+    view() {
+      return this.course.view;
+    },
+    moment() {
+      return this.moments.state.moment;
+    },
+    row() {
+      return this.view.hover ?? this.selection.row;
+    },
+    beliefs() {
+      void this.drawn;
+      return beliefsFor(this.row, this.moment, this.course.rows());
+    },
+    selectedBeliefs() {
+      void this.drawn;
+      return beliefsFor(this.selection.row, this.moment, this.course.rows());
+    },
+    objects() {
+      void this.drawn;
+      const modules = Object.values(this.course.rows()?.learning_modules ?? {});
+      return [...new Set(modules.flatMap((module) => evidenced(module)))].sort(byName);
+    },
+    target() {
+      return Object.values(this.beliefs ?? {}).find((one) => one.target !== null)?.target ?? null;
+    },
+    where() {
+      void this.drawn;
+      const { hover } = this.view;
+      if (hover === null) return "";
+      const rows = this.course.rows();
+      const i = rows?.row.indexOf(hover) ?? -1;
+      return i < 0 ? "" : `below the mouse: ${rows.mode[i]} episode ${rows.episode[i]}, step ${rows.step[i]}`;
+    },
+  },
+  mounted() {
+    this.off = this.course.onDraw(() => {
+      this.drawn += 1;
+      const modules = Object.values(this.course.rows()?.learning_modules ?? {});
+      this.hasEvidence = !modules.length || modules.some((module) => evidenced(module).length);
+    });
+  },
+  beforeUnmount() {
+    this.off();
+  },
+  methods: {
+    colourOf,
+    count,
+    select(row) {
+      this.moments.go(row);
+    },
+  },
+  template: `
+    <section class="panel" data-testid="beliefs" aria-labelledby="beliefs-title">
+      <header>
+        <h2 id="beliefs-title">Evidence and hypotheses</h2>
+        <div class="row tight" role="group" aria-label="Which steps">
+          <button v-for="(label, kind) in stretches" :key="kind" type="button" class="btn small" :aria-pressed="view.kind === kind" :data-testid="'show-' + kind" @click="course.show(kind)">{{ label }}</button>
+          <button type="button" class="btn small" aria-label="zoom in" title="zoom in (+)" data-testid="zoom-in" @click="course.zoom(0.5, selection.row ?? undefined)">+</button>
+          <button type="button" class="btn small" aria-label="zoom out" title="zoom out (−)" data-testid="zoom-out" @click="course.zoom(2, selection.row ?? undefined)">−</button>
+        </div>
+        <label class="labelled">x axis <select v-model="view.axis" class="field small" data-testid="axis"><option value="step">step of the run</option><option value="time">time</option></select></label>
+        <label class="labelled">bands <select v-model="view.tint" class="field small" data-testid="tint"><option value="target">target</option><option value="outcome">outcome</option></select></label>
+        <span class="grow"></span>
+        <span class="muted small-text" data-testid="window" :data-first="view.first" :data-last="view.last">{{ where || "rows " + count(view.first) + " to " + count(view.last) }}</span>
+      </header>
+      <div class="body">
+        <div v-if="!hasEvidence" class="empty small" data-testid="no-evidence-at-all">
+          <p class="headline">These steps have no evidence</p>
+          <p>Learning modules of this kind give none: in supervised pretraining they are told the object and learn it.
+            <template v-if="target">The object is <strong>{{ target }}</strong>.</template> Sensors, models and paths are shown below.</p>
+        </div>
+        <div v-show="hasEvidence">
+          <Convergence :moment="moment" :beliefs="selectedBeliefs" :info="live.store.info" />
+          <ul class="row tight object-legend" aria-label="Objects">
+            <li v-for="name in objects.slice(0, ${MOST_NAMES})" :key="name" class="legend-item"><span class="key-line" :style="{ backgroundColor: colourOf(name) }"></span>{{ name }}<span v-if="name === target" class="chip small">target</span></li>
+            <li v-if="objects.length > ${MOST_NAMES}" class="muted">and {{ objects.length - ${MOST_NAMES} }} more</li>
+            <li class="legend-item muted"><span class="key-line halo"></span>target of the episode</li>
+            <li class="legend-item muted"><span class="key-line dashed"></span>Monty's threshold</li>
+          </ul>
+          <p v-if="view.failed" class="bad" role="status">Older steps do not come: {{ view.failed }}</p>
+          <div class="believing">
+            <Agreement :live="live" :course="course" :selection="selection" :moment="moment" :modules="modules" @select="select" />
+          </div>
+          <div v-for="(module, i) in modules" :key="module" class="believing">
+            <EvidenceChart :module="module" :live="live" :course="course" :selection="selection" :is-first="i === 0" :is-last="i === modules.length - 1" @select="select" />
+            <Hypothesis v-if="beliefs && beliefs[module]" :module="module" :belief="beliefs[module]" :info="live.store.info" />
+            <p v-else class="belief muted">{{ module }} said nothing at this step</p>
+          </div>
+        </div>
+      </div>
+    </section>
+  `,
+};
+
+/** Objects that a learning module has evidence of somewhere in the drawn steps. */
+function evidenced(module) {
+  return module.objects.filter((_, place) => module.evidence[place]?.some((value) => value !== null && !Number.isNaN(value)));
+}

@@ -1,0 +1,182 @@
+// Which stretch of a worker's steps the charts show, and its rows: shared by all charts of a run, so that they zoom as one.
+import { reactive, watch } from "vue";
+import { joined, placeOf, sliceOf } from "monty-liveview/rows.js";
+
+export const NEWEST_ROWS = 300;
+const FEWEST_ROWS = 10;
+const MOST_POINTS = 1000;
+const MOST_EXACT_ROWS = 1500; // more are drawn decimated by the server, which keeps the extremes
+const FETCH_MILLIS = 80;
+const STALE_ROWS = 500; // as many exact rows may follow a decimated stretch before it is fetched again
+
+/**
+ * The stretch of a worker's steps.
+ *
+ * view.kind: `newest` rows, the `episode` of the selected step, the whole `run`, or what was zoomed to (`free`).
+ * view.first, view.last: its rows. view.axis: `step` or `time`. view.hover: row below the mouse, or null.
+ * view.tint: bands by `target` or `outcome`. rows(): its steps as the server sends them, maybe decimated.
+ */
+export function courseOf(live, selection) {
+  const view = reactive({ kind: "newest", axis: "step", tint: "target", first: 0, last: 0, hover: null, failed: "" });
+  const listeners = new Set();
+  let shown = null;
+  let base = null; // what was fetched last
+  let timer = null;
+  let asked = 0;
+  let frame = null;
+  let isClosed = false;
+
+  function episodeRows() {
+    const { steps } = live;
+    const row = selection.row ?? steps.next - 1;
+    const known = live.episodes.get(`${selection.mode}/${selection.episode}`);
+    if (known && known.first_row >= 0 && known.first_row <= row) return [known.first_row, Math.max(known.last_row, row)];
+    return [row, row];
+  }
+
+  function place() {
+    const newest = Math.max(0, live.steps.next - 1);
+    if (view.kind === "run") setRows(0, newest);
+    else if (view.kind === "episode") setRows(...episodeRows());
+    else if (view.kind === "newest" && selection.followed) setRows(newest - NEWEST_ROWS + 1, newest);
+    else if (selection.row !== null) reveal(selection.row);
+  }
+
+  function reveal(row) {
+    if (row >= view.first && row <= view.last) return;
+    const width = view.last - view.first || NEWEST_ROWS;
+    setRows(row - Math.round(width / 2), row + Math.round(width / 2));
+  }
+
+  function setRows(first, last) {
+    const newest = Math.max(0, live.steps.next - 1);
+    const width = Math.min(last - first, newest);
+    view.first = Math.max(0, Math.min(first, newest - width));
+    view.last = view.first + width;
+  }
+
+  function redraw() {
+    frame = null;
+    place();
+    shown = chosenRows();
+    listeners.forEach((listener) => listener());
+  }
+
+  function schedule() {
+    if (!isClosed) frame ??= requestAnimationFrame(redraw);
+  }
+
+  function chosenRows() {
+    const { first, last } = view;
+    const { steps } = live;
+    if (first >= steps.first && last - first < MOST_EXACT_ROWS) return sliceOf(steps, first, last);
+    if (!fits(first, last)) fetchSoon();
+    if (!base) return sliceOf(steps, Math.max(first, last - MOST_EXACT_ROWS), last);
+    const end = base.last + 1;
+    return steps.first <= end && last >= end ? joined(base.rows, sliceOf(steps, end, last)) : base.rows;
+  }
+
+  function fits(first, last) {
+    if (!base || base.first > first || base.first + (base.last - base.first) * 0.2 < first) return false;
+    const missing = last - base.last;
+    return missing <= STALE_ROWS && missing > (base.first - base.last) * 0.2 && live.steps.first <= base.last + 1;
+  }
+
+  function fetchSoon() {
+    timer ??= setTimeout(fetchNow, FETCH_MILLIS);
+  }
+
+  async function fetchNow() {
+    const { first, last } = view;
+    const mine = ++asked;
+    try {
+      const points = Math.max(200, Math.min(MOST_POINTS, innerWidth));
+      const rows = await live.fetchSteps({ first, last, points });
+      if (mine !== asked || isClosed) return;
+      base = { first, last, rows };
+      view.failed = "";
+    } catch (error) {
+      view.failed = error.message;
+    } finally {
+      timer = null;
+    }
+    if (!view.failed) schedule();
+  }
+
+  function zoomTo(first, last) {
+    view.kind = "free";
+    setRows(Math.round(first), Math.round(last));
+    schedule();
+  }
+
+  const offs = [
+    live.onSteps(schedule),
+    live.onReset(() => {
+      base = null;
+      schedule();
+    }),
+    watch(() => [selection.row, selection.followed, view.kind, view.axis, view.tint], schedule),
+    watch(() => live.store.episodes_revision, schedule),
+  ];
+
+  return {
+    view,
+    rows: () => shown,
+    /** Be told after each change of what is to be drawn; returns what ends it. */
+    onDraw(listener) {
+      listeners.add(listener);
+      if (shown) listener();
+      return () => listeners.delete(listener);
+    },
+    /** Show another stretch: `newest`, `episode` or `run`. */
+    show(kind) {
+      view.kind = kind;
+    },
+    /** Zoom so that the row stays where it is; a factor below 1 shows fewer rows. */
+    zoom(factor, row = (view.first + view.last) / 2) {
+      const width = view.last - view.first;
+      const next = Math.max(FEWEST_ROWS, Math.min(live.steps.next - 1, width * factor));
+      const share = width ? (row - view.first) / width : 0.5;
+      const first = row - share * next;
+      zoomTo(first, first + next);
+    },
+    pan(rows) {
+      if (Math.round(rows)) zoomTo(view.first + Math.round(rows), view.last + Math.round(rows));
+    },
+    /** [from, to] of the x axis, in rows or in milliseconds. */
+    range() {
+      if (view.axis === "step" || !shown?.row.length) return [view.first, Math.max(view.last, view.first + 1)];
+      const times = shown.time_unix_millis;
+      const from = times[Math.max(0, placeOf(shown.row, view.first))];
+      const to = times[Math.max(0, placeOf(shown.row, view.last))];
+      return [from, Math.max(to, from + 1)];
+    },
+    /** x of an entry of `rows()`. */
+    x: (i) => (view.axis === "step" ? shown.row[i] : shown.time_unix_millis[i]),
+    /** The shown row at a share of the width, 0 to 1; null where there is none. */
+    rowAt(share) {
+      if (!shown?.row.length) return null;
+      const [from, to] = this.range();
+      const x = from + share * (to - from);
+      const xs = view.axis === "step" ? shown.row : shown.time_unix_millis;
+      const left = Math.max(0, placeOf(xs, x));
+      const right = Math.min(left + 1, xs.length - 1);
+      return shown.row[x - xs[left] <= xs[right] - x ? left : right];
+    },
+    /** Where a row is, as a share of the width; null where it is not shown. */
+    shareOf(row) {
+      if (row === null || !shown?.row.length || row < view.first || row > view.last) return null;
+      const [from, to] = this.range();
+      const i = placeOf(shown.row, row);
+      if (i < 0) return null;
+      const x = view.axis === "step" ? row : shown.time_unix_millis[i];
+      return (x - from) / (to - from);
+    },
+    close() {
+      isClosed = true;
+      clearTimeout(timer);
+      cancelAnimationFrame(frame);
+      offs.forEach((off) => off());
+    },
+  };
+}

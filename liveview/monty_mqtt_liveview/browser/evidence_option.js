@@ -1,0 +1,107 @@
+// Rows -> what ECharts draws of one learning module: a line per object, the target's as a broad band below them, Monty's
+// threshold, and a tinted band per episode. Pure.
+import { beginsEpisode, episodesIn } from "monty-liveview/rows.js";
+import { clock, count, short } from "monty-liveview/format.js";
+import { colourOf, dashOf, outcomeColour, outcomeWords } from "monty-liveview/palette.js";
+import { LEFT, RIGHT } from "monty-liveview/plot.js";
+
+const MOST_BANDS = 150; // more episodes than this are thinner than a band can be seen
+const ROWS_PER_EPISODE = 4; // with fewer entries of each, lines would be nothing but gaps
+const LABEL_PIXELS = 64;
+
+/**
+ * The columns to draw of a learning module, by name: `x`, `threshold`, `target` and one per place of its objects (`o0` …).
+ * A row of nothing stands between two episodes, so that no line joins them.
+ */
+export function columnsOf(module, rows, x) {
+  const breaks = episodesIn(rows).length * ROWS_PER_EPISODE <= rows.row.length;
+  const columns = { x: [], threshold: [], target: [] };
+  module.objects.forEach((_, place) => (columns[`o${place}`] = []));
+  const lines = module.objects.map((_, place) => [columns[`o${place}`], module.evidence[place] ?? []]);
+  for (let i = 0; i < rows.row.length; i++) {
+    if (breaks && i > 0 && beginsEpisode(rows, i)) {
+      for (const name in columns) columns[name].push(name === "x" ? x(i) : NaN);
+    }
+    columns.x.push(x(i));
+    columns.threshold.push(module.threshold[i] ?? NaN);
+    const target = module.target[i];
+    columns.target.push(target >= 0 ? (module.evidence[target]?.[i] ?? NaN) : NaN);
+    for (const [column, evidence] of lines) column.push(evidence[i] ?? NaN);
+  }
+  return columns;
+}
+
+/** One tinted area per episode, by target or by outcome. */
+function bands(rows, x, tint, episodes, pixels, span, colours) {
+  const found = episodesIn(rows);
+  if (found.length > MOST_BANDS) return [];
+  return found.map(([first, last], i) => {
+    const known = episodes.get(`${rows.mode[first]}/${rows.episode[first]}`);
+    const target = known?.target ?? rows.target_object?.[first] ?? null;
+    const name = tint === "target" ? (target ?? "") : known?.outcome ? outcomeWords(known.outcome) : "";
+    const colour = tint === "target" ? target && colourOf(target) : known?.outcome && outcomeColour(known.outcome);
+    const next = found[i + 1]?.[0] ?? last;
+    const room = ((x(next) - x(first)) / span) * pixels;
+    const area = { xAxis: x(first), name: room > LABEL_PIXELS ? name : "" };
+    const itemStyle = { color: colour || colours.line, opacity: colour ? 0.13 : 0.3 };
+    const label = { width: Math.max(0, room - 8), overflow: "truncate", ellipsis: "…" };
+    return [{ ...area, itemStyle, label }, { xAxis: x(next) }];
+  });
+}
+
+/** The option of a chart; `place` says which one it is: {isFirst, isLast, pixels}. */
+export function optionOf({ module, rows, course, episodes, colours, place }) {
+  const { view, x } = course;
+  const [min, max] = course.range();
+  const common = { type: "line", showSymbol: false, animation: false, silent: true, connectNulls: false };
+  const line = (id, y, style, extra = {}) => ({ ...common, id, encode: { x: "x", y }, lineStyle: style, ...extra });
+  const areas = bands(rows, x, view.tint, episodes, place.pixels, max - min, colours);
+  return {
+    animation: false,
+    grid: { left: LEFT, right: RIGHT, top: place.isFirst ? 20 : 8, bottom: place.isLast ? 22 : 8 },
+    xAxis: {
+      type: view.axis === "step" ? "value" : "time",
+      min,
+      max,
+      minInterval: view.axis === "step" ? 1 : undefined,
+      splitNumber: Math.max(2, Math.round(place.pixels / 110)),
+      axisLine: { lineStyle: { color: colours.line } },
+      axisTick: { show: place.isLast },
+      axisLabel: {
+        show: place.isLast,
+        hideOverlap: true,
+        showMinLabel: view.axis === "step" ? undefined : false,
+        color: colours.faint,
+        fontSize: 11,
+        formatter: (value) => (view.axis === "step" ? count(value) : clock(value)),
+      },
+      splitLine: { show: false },
+    },
+    yAxis: {
+      type: "value",
+      scale: true,
+      splitNumber: 3,
+      axisLabel: { color: colours.faint, fontSize: 11, formatter: (value) => short(value) },
+      splitLine: { lineStyle: { color: colours.line, opacity: 0.6 } },
+    },
+    dataset: { source: columnsOf(module, rows, x) },
+    series: [
+      {
+        ...common,
+        id: "episodes",
+        data: [],
+        markArea: {
+          silent: true,
+          animation: false,
+          data: areas,
+          label: { show: place.isFirst, position: ["0%", -15], color: colours.faint, fontSize: 10.5, align: "left" },
+        },
+      },
+      line("target", "target", { color: colours.text, width: 7, opacity: 0.16 }, { z: 1 }),
+      ...module.objects.map((name, i) =>
+        line(`o${i}`, `o${i}`, { color: colourOf(name), type: dashOf(name), width: 1.6 }, { name, z: 3 }),
+      ),
+      line("threshold", "threshold", { color: colours.text, width: 1.2, type: [3, 3], opacity: 0.8 }, { z: 4 }),
+    ],
+  };
+}

@@ -1,0 +1,54 @@
+// How far a learning module is from deciding: every object on the scale of evidence, and Monty's threshold, above which an
+// object is still possible. It has decided when one object is left above it.
+import { colourOf, readableOn } from "monty-liveview/palette.js";
+import { short } from "monty-liveview/format.js";
+
+export default {
+  props: { belief: Object, percent: Number },
+  computed: {
+    span() {
+      const values = this.belief.by_object.map(([, value]) => value);
+      const { threshold } = this.belief;
+      if (threshold !== null) values.push(threshold);
+      const low = Math.min(...values, 0);
+      return [low, Math.max(...values, low + 1e-9)];
+    },
+    marks() {
+      return [...this.belief.by_object].reverse().map(([name, value]) => ({
+        name,
+        left: this.placeOf(value),
+        text: `${name}: evidence ${short(value)}`,
+        isTarget: name === this.belief.target,
+      }));
+    },
+    limit() {
+      return this.belief.threshold === null ? null : this.placeOf(this.belief.threshold);
+    },
+    words() {
+      const { threshold, possible, by_object } = this.belief;
+      if (threshold === null) return "this learning module has no threshold";
+      const rule = this.percent ? ` (best − ${short(this.percent)} %)` : "";
+      return `threshold ${short(threshold)}${rule}, ${possible ?? "?"} of ${by_object.length} objects possible`;
+    },
+  },
+  methods: {
+    colourOf,
+    readableOn,
+    short,
+    placeOf(value) {
+      const [low, high] = this.span;
+      return `${(100 * (value - low)) / (high - low)}%`;
+    },
+  },
+  template: `
+    <div class="gauge" role="img" :aria-label="words">
+      <div class="gauge-scale">
+        <div v-if="limit !== null" class="gauge-possible" :style="{ left: limit }"></div>
+        <div v-if="limit !== null" class="gauge-limit" :style="{ left: limit }"></div>
+        <span v-for="mark in marks" :key="mark.name" class="gauge-mark" :class="{ target: mark.isTarget }" :title="mark.text"
+          :style="{ left: mark.left, backgroundColor: colourOf(mark.name) }"></span>
+      </div>
+      <div class="gauge-ends"><span>{{ short(span[0]) }}</span><span data-testid="gauge-words">{{ words }}</span><span>{{ short(span[1]) }}</span></div>
+    </div>
+  `,
+};

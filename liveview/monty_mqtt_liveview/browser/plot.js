@@ -1,0 +1,107 @@
+// The mouse, the fingers and the keys on a plot over steps: zoom, pan, look at, select; and the two vertical lines.
+export const LEFT = 46; // pixels beside the plotting area, the same in every plot, so that steps stand above each other
+export const RIGHT = 12;
+const DRAG_PIXELS = 4;
+const SCROLL_MILLIS = 250; // a page that is being scrolled is not caught by the plot that comes below the mouse
+const KEYS = { "+": 0.5, "=": 0.5, "-": 2 };
+
+let scrolledAt = -SCROLL_MILLIS;
+addEventListener("wheel", () => (scrolledAt = performance.now()), { passive: true });
+
+/** Make an element zoom and select in `course`; `select(row)` on a click. Returns what ends it. */
+export function handlePlot(element, course, select) {
+  let drag = null;
+  let restRows = 0;
+
+  const width = () => Math.max(1, element.clientWidth - LEFT - RIGHT);
+  const shareAt = (event) => (event.clientX - element.getBoundingClientRect().left - LEFT) / width();
+  const rowsPerPixel = () => (course.view.last - course.view.first) / width();
+
+  function onWheel(event) {
+    const isPassingBy = performance.now() - scrolledAt < SCROLL_MILLIS;
+    if (isPassingBy && !event.ctrlKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+      restRows += (event.deltaX || event.deltaY) * rowsPerPixel();
+      const whole = Math.trunc(restRows);
+      restRows -= whole;
+      course.pan(whole);
+      return;
+    }
+    const pixels = event.deltaMode === 1 ? event.deltaY * 30 : event.deltaY;
+    course.zoom(Math.exp(Math.max(-200, Math.min(200, pixels)) / 400), course.rowAt(shareAt(event)) ?? undefined);
+  }
+
+  function onDown(event) {
+    if (event.button !== 0) return;
+    drag = { x: event.clientX, from: course.view.first, moved: false };
+    element.setPointerCapture(event.pointerId);
+  }
+
+  function onMove(event) {
+    const share = shareAt(event);
+    course.view.hover = share >= 0 && share <= 1 && event.pointerType !== "touch" ? course.rowAt(share) : null;
+    if (!drag) return;
+    const pixels = event.clientX - drag.x;
+    if (Math.abs(pixels) > DRAG_PIXELS) drag.moved = true;
+    if (drag.moved) course.pan(drag.from - Math.round(pixels * rowsPerPixel()) - course.view.first);
+  }
+
+  function onUp(event) {
+    if (drag && !drag.moved && event.type === "pointerup") {
+      const row = course.rowAt(Math.max(0, Math.min(1, shareAt(event))));
+      if (row !== null) select(row);
+    }
+    drag = null;
+  }
+
+  function onLeave() {
+    course.view.hover = null;
+  }
+
+  function onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in KEYS)) return;
+    event.preventDefault();
+    course.zoom(KEYS[event.key]);
+  }
+
+  const handlers = {
+    pointerdown: onDown,
+    pointermove: onMove,
+    pointerup: onUp,
+    pointercancel: onUp,
+    pointerleave: onLeave,
+    keydown: onKey,
+  };
+  for (const [name, handler] of Object.entries(handlers)) element.addEventListener(name, handler);
+  element.addEventListener("wheel", onWheel, { passive: false });
+  return () => {
+    for (const [name, handler] of Object.entries(handlers)) element.removeEventListener(name, handler);
+    element.removeEventListener("wheel", onWheel);
+  };
+}
+
+/** Lines at the selected step and below the mouse, above a plot that fills its parent. */
+export const PlotLines = {
+  props: { course: Object, selection: Object, drawn: Number },
+  computed: {
+    selected() {
+      return this.styleAt(this.selection.row);
+    },
+    hovered() {
+      return this.styleAt(this.course.view.hover);
+    },
+  },
+  methods: {
+    styleAt(row) {
+      void this.drawn; // the rows are not reactive: their number of drawings is
+      const share = this.course.shareOf(row);
+      return share === null ? null : { left: `calc(${LEFT}px + (100% - ${LEFT + RIGHT}px) * ${share})` };
+    },
+  },
+  template: `
+    <div v-if="hovered" class="plot-line plot-line-hover" :style="hovered" aria-hidden="true"></div>
+    <div v-if="selected" class="plot-line" data-testid="cursor" :data-row="selection.row" :style="selected" aria-hidden="true"></div>
+  `,
+};

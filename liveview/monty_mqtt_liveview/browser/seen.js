@@ -1,0 +1,38 @@
+// Drawing only what is in sight, at most once per frame: what is asked for out of sight is drawn when it comes into it.
+
+/** Call `draw` after `ask()`, while the element can be seen. `close()` ends it. */
+export function whileSeen(element, draw) {
+  let isSeen = false;
+  let isDue = false;
+  let frame = 0;
+
+  function later() {
+    if (isSeen && isDue) frame ||= requestAnimationFrame(now);
+  }
+
+  function now() {
+    frame = 0;
+    isDue = false;
+    draw();
+  }
+
+  const observer = new IntersectionObserver(
+    (entries) => {
+      isSeen = entries.at(-1).isIntersecting;
+      later();
+    },
+    { rootMargin: "100px" },
+  );
+  observer.observe(element);
+  return {
+    ask() {
+      isDue = true;
+      later();
+    },
+    isSeen: () => isSeen,
+    close() {
+      cancelAnimationFrame(frame);
+      observer.disconnect();
+    },
+  };
+}

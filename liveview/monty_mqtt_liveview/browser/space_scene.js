@@ -1,0 +1,160 @@
+// The 3D view itself: points, a path and two marks in a scene that is drawn when something changed and not otherwise.
+import { OrbitControls, THREE } from "nicegui-scene";
+
+const FIELD_DEGS = 45;
+const MODEL_PIXELS = 2.5;
+const HYPOTHESIS_PIXELS = 6;
+const MARK_SHARE = 0.022; // radius of a mark, as a share of the scene's
+
+/** Whether this browser can draw in 3D: null if so, else why not. */
+export function whyNot3d() {
+  const context = document.createElement("canvas").getContext("webgl2");
+  if (!context) return "This browser offers no WebGL 2, so there is no 3D view; everything else works without it.";
+  context.getExtension("WEBGL_lose_context")?.loseContext();
+  return null;
+}
+
+/** A 3D view in an element. Every `set…` asks for a new picture. `onLost` is called when the graphics driver gives up. */
+export class SpaceScene {
+  constructor(element, onLost) {
+    this.element = element;
+    this.renderer = new THREE.WebGLRenderer({ antialias: true, alpha: true });
+    this.renderer.setPixelRatio(Math.min(2, devicePixelRatio || 1));
+    this.renderer.domElement.addEventListener("webglcontextlost", onLost);
+    this.renderer.domElement.dataset.testid = "space-canvas";
+    element.append(this.renderer.domElement);
+    this.scene = new THREE.Scene();
+    this.camera = new THREE.PerspectiveCamera(FIELD_DEGS, 1, 0.001, 100);
+    this.controls = new OrbitControls(this.camera, this.renderer.domElement);
+    this.controls.addEventListener("change", () => this.ask());
+    this.model = this.addPoints(MODEL_PIXELS, false);
+    this.hypotheses = this.addPoints(HYPOTHESIS_PIXELS, true);
+    this.path = new THREE.Line(new THREE.BufferGeometry(), new THREE.LineBasicMaterial());
+    this.steps = this.addPoints(3.5, false);
+    this.sensor = this.addMark();
+    this.mostLikely = this.addMark();
+    this.scene.add(this.path);
+    for (const one of this.scene.children) one.frustumCulled = false; // their bounds change with every step
+    this.pictures = 0;
+    this.resizing = new ResizeObserver(() => this.resize());
+    this.resizing.observe(element);
+    this.resize();
+  }
+
+  addPoints(pixels, isColoured) {
+    const size = pixels * this.renderer.getPixelRatio();
+    const material = new THREE.PointsMaterial({ size, sizeAttenuation: false, vertexColors: isColoured });
+    const points = new THREE.Points(new THREE.BufferGeometry(), material);
+    this.scene.add(points);
+    return points;
+  }
+
+  addMark() {
+    const mark = new THREE.Mesh(new THREE.SphereGeometry(1, 20, 14), new THREE.MeshBasicMaterial());
+    mark.visible = false;
+    this.scene.add(mark);
+    return mark;
+  }
+
+  /** Points of the learned model, x y z after each other. */
+  setModel(positions, colour) {
+    this.put(this.model, positions);
+    this.model.material.color.set(colour);
+  }
+
+  /** Locations of hypotheses, and a colour (red, green, blue, 0 to 1) for each. */
+  setHypotheses(positions, colours) {
+    this.put(this.hypotheses, positions);
+    this.hypotheses.geometry.setAttribute("color", new THREE.Float32BufferAttribute(colours, 3));
+  }
+
+  /** The sensor's path, oldest first; the sensor is at its end. */
+  setPath(positions, colour) {
+    this.put(this.path, positions);
+    this.put(this.steps, positions);
+    for (const one of [this.path, this.steps]) one.material.color.set(colour);
+    this.setMark(this.sensor, positions.length ? positions.slice(-3) : null, colour);
+  }
+
+  setMostLikely(position, colour) {
+    this.setMark(this.mostLikely, position, colour);
+  }
+
+  setMark(mark, position, colour) {
+    mark.visible = Boolean(position);
+    if (position) {
+      mark.position.set(...position);
+      mark.material.color.set(colour);
+    }
+    this.ask();
+  }
+
+  put(object, positions) {
+    object.geometry.setAttribute("position", new THREE.Float32BufferAttribute(positions, 3));
+    object.geometry.computeBoundingSphere();
+    this.ask();
+  }
+
+  /** Look at all that there is. */
+  fit() {
+    const box = new THREE.Box3();
+    for (const one of [this.model, this.hypotheses, this.steps]) {
+      const position = one.geometry.getAttribute("position");
+      if (one.visible && position?.count) box.union(new THREE.Box3().setFromBufferAttribute(position));
+    }
+    if (box.isEmpty()) return false;
+    const { center, radius } = box.getBoundingSphere(new THREE.Sphere());
+    const size = Math.max(radius, 1e-4);
+    const far = (size * 1.15) / Math.sin((FIELD_DEGS / 2) * (Math.PI / 180)) / Math.min(1, this.camera.aspect);
+    this.camera.position.copy(center).add(new THREE.Vector3(0.45, 0.35, 0.82).normalize().multiplyScalar(far));
+    this.camera.near = size / 100;
+    this.camera.far = far + size * 20;
+    this.camera.updateProjectionMatrix();
+    this.controls.target.copy(center);
+    this.controls.update();
+    for (const mark of [this.sensor, this.mostLikely]) mark.scale.setScalar(size * MARK_SHARE);
+    this.ask();
+    return true;
+  }
+
+  /** Turn by this many degrees around the upright axis and up, and come nearer by a factor. */
+  turn(aroundDegs, upDegs, factor = 1) {
+    const offset = this.camera.position.clone().sub(this.controls.target);
+    const place = new THREE.Spherical().setFromVector3(offset);
+    place.theta += (aroundDegs * Math.PI) / 180;
+    place.phi = Math.max(0.05, Math.min(Math.PI - 0.05, place.phi - (upDegs * Math.PI) / 180));
+    place.radius *= factor;
+    this.camera.position.copy(this.controls.target).add(new THREE.Vector3().setFromSpherical(place));
+    this.controls.update();
+  }
+
+  resize() {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    if (!width || !height) return;
+    this.renderer.setSize(width, height, false);
+    this.camera.aspect = width / height;
+    this.camera.updateProjectionMatrix();
+    this.ask();
+  }
+
+  ask() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.renderer.render(this.scene, this.camera);
+      this.renderer.domElement.dataset.pictures = ++this.pictures;
+    });
+  }
+
+  close() {
+    cancelAnimationFrame(this.frame);
+    this.resizing.disconnect();
+    this.controls.dispose();
+    for (const one of this.scene.children) {
+      one.geometry.dispose();
+      one.material.dispose();
+    }
+    this.renderer.dispose();
+    this.renderer.forceContextLoss();
+    this.renderer.domElement.remove();
+  }
+}
