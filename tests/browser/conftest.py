@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from bridge_fixtures import bridge, broker  # noqa: F401 - fixtures
 from liveview_page import PageProcess
+from liveview_told import Teller
 from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -66,3 +67,9 @@ def watched(chromium, page_server) -> Iterator[Watched]:
     yield found
     context.close()
     assert not found.complaints
+
+
+@pytest.fixture
+def teller(broker) -> Iterator[Teller]:  # noqa: F811
+    with Teller(broker) as running:
+        yield running
