@@ -1,5 +1,5 @@
 // Top of a run's page: what it is, how it is, whose steps are shown, what went wrong, and everything that was configured.
-import { escape, runAddress, workersAddress } from "monty-liveview/api.js";
+import { workersAddress } from "monty-liveview/api.js";
 import { factsOf } from "monty-liveview/facts.js";
 import { byName, many } from "monty-liveview/format.js";
 import { numbersOfRun, numbersOfWorker } from "monty-liveview/numbers.js";
@@ -87,9 +87,6 @@ export const RunHead = {
       const done = share !== null && share < 1 ? `${Math.round(100 * share)} % · ` : "";
       return `${done}${this.live.run}`;
     },
-    hasNoFields() {
-      return this.store.info && !Object.keys(this.store.info).length;
-    },
   },
   watch: {
     run: "showInTab",
@@ -98,9 +95,7 @@ export const RunHead = {
     this.showInTab();
   },
   methods: {
-    escape,
     many,
-    runAddress,
     workersAddress,
     showInTab() {
       showInTab(this.title, this.run?.status, this.run?.stalled);
@@ -127,7 +122,7 @@ export const RunHead = {
           </label>
           <a v-if="run.workers > 1" class="btn" :href="workersAddress(live.run)">{{ many(run.workers, "worker") }}</a>
         </div>
-        <div v-if="worker" class="row body worker-line">
+        <div v-if="worker && (run.workers > 1 || why)" class="row body worker-line">
           <span class="muted">{{ worker.worker }}</span><StatusChip :head="worker" /><span v-if="why">{{ why }}</span>
         </div>
         <dl class="numbers">

@@ -52,19 +52,27 @@ export function numbersOfRun(run, now) {
   ];
 }
 
+function paceOf(worker, newest, delay) {
+  if (!isLive(worker)) return [];
+  const under = newest?.step_secs ? `${short(newest.step_secs)} s the last step` : "";
+  return [
+    { label: "Rate", value: rate(worker.steps_per_sec), under },
+    { label: "Delay", value: millis(delay), under: "from step to this page" },
+  ];
+}
+
 /** Numbers of a worker: `newest` is its newest row, `images` the newest frames by sensor. */
 export function numbersOfWorker(worker, { newest, images, delay, now }) {
   return [
     { label: "Object", value: text(worker.object), under: "shown now" },
     episodeOf(worker),
-    { label: "Step", value: count(worker.step), under: `${count(worker.rows)} evidence points in all` },
-    { label: "Rate", value: rate(worker.steps_per_sec), under: newest?.step_secs ? `${short(newest.step_secs)} s the last step` : "" },
+    { label: "Step", value: count(worker.step), under: `${count(worker.rows)} evidence points` },
+    ...paceOf(worker, newest, delay),
     accuracyOf(worker),
     { label: "Max evidence", value: newest ? short(newest.evidence) : text(null), under: newest?.object ?? "" },
     elapsedOf(worker, now),
     { label: "Newest image", value: images ? `step ${count(images.step)}` : text(null), under: images?.sensor ?? "" },
     costOf(worker, newest?.step_secs),
-    { label: "Delay", value: isLive(worker) ? millis(delay) : text(null), under: "from step to this page" },
     lostOf(worker),
   ];
 }

@@ -26,8 +26,10 @@ export function stragglersOf(heads) {
 
 const FAILED_OUTCOMES = ["confused", "confused_mlh", "no_match", "time_out", "pose_time_out", "patch_off_object", "no_label"];
 
-/** Whether a worker broke, or an episode of it ended otherwise than correct. */
-export function isFailure(head) {
-  const broke = head.status === "error" || head.status === "disconnected" || Boolean(head.error);
-  return broke || FAILED_OUTCOMES.some((word) => head.outcomes?.[word] > 0);
+/** Why a worker counts as failed: what broke it, or the outcomes of its episodes that were not correct. Empty: it does not. */
+export function failureOf(head) {
+  if (head.error) return head.error.type;
+  if (head.status === "error" || head.status === "disconnected") return head.status;
+  const words = FAILED_OUTCOMES.filter((word) => head.outcomes?.[word] > 0);
+  return words.map((word) => (head.outcomes[word] > 1 ? `${word} ${head.outcomes[word]}` : word)).join(", ");
 }

@@ -2,10 +2,10 @@
 import { runAddress } from "monty-liveview/api.js";
 import { byName, count, dateTime, duration, many } from "monty-liveview/format.js";
 import { connect } from "monty-liveview/live.js";
-import { STATUSES, outcomeColour, outcomeWords, statusColour } from "monty-liveview/palette.js";
-import { Accuracy, endWords, isLive, OutcomeBar, ProgressBar, StatusChip } from "monty-liveview/run_progress.js";
+import { STATUSES, outcomeColour, statusColour } from "monty-liveview/palette.js";
+import { Accuracy, endWords, OutcomeBar, ProgressBar, StatusChip } from "monty-liveview/run_progress.js";
 import { showInTab } from "monty-liveview/status_icon.js";
-import { isFailure, stragglersOf } from "monty-liveview/stragglers.js";
+import { failureOf, stragglersOf } from "monty-liveview/stragglers.js";
 import { WorkerTile } from "monty-liveview/worker_tile.js";
 
 const ORDERS = [
@@ -29,8 +29,8 @@ const WorkerList = {
   methods: {
     duration,
     runAddress,
-    dotOf: (head) => (head.outcome && head.status !== "error" ? outcomeColour(head.outcome) : statusColour(head.status)),
-    wordsOf: (head) => (head.error ? head.error.type : isLive(head) || !head.outcome ? head.status : outcomeWords(head.outcome)),
+    dotOf: (head) => (head.outcome && !head.error ? outcomeColour(head.outcome) : statusColour(head.status)),
+    wordsOf: (head) => failureOf(head) || head.status,
   },
   template: `
     <section class="panel attention">
@@ -90,7 +90,7 @@ export default {
       return this.all.filter((head) => isChosen(head) && isFound(head)).sort(compare);
     },
     failures() {
-      return this.all.filter(isFailure).sort((a, b) => byStatus(b, a) || byName(a.worker, b.worker));
+      return this.all.filter(failureOf).sort((a, b) => byStatus(b, a) || byName(a.worker, b.worker));
     },
     stragglers() {
       return stragglersOf(this.all);
