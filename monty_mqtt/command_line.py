@@ -208,7 +208,7 @@ def _add_replay(commands: Any) -> None:
     )  # fmt: skip
     command.add_argument(
         "files", nargs="+", type=Path, metavar="FILE",
-        help="a recording, or a spool: what an experiment left in the state directory for want of a bridge",
+        help="a recording, a directory with the parts of one, or a spool: what an experiment left for want of a bridge",
     )  # fmt: skip
     command.add_argument("--as-new", action="store_true", help="play it as new runs, now")
     command.add_argument(

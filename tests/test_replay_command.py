@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 
 import pytest
+from bridge_fixtures import make
 from stack_process import Process, run
 from subscriber import Subscriber
 
@@ -19,7 +20,8 @@ from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt_stack.demo_recording import recording_path
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.ports import any_free
-from monty_mqtt_stack.recording_file import Reader
+from monty_mqtt_stack.recording_file import Entry, Reader, RecordingWriter
+from monty_mqtt_stack.recording_parts import part_name
 
 NEW = {"run", "seq", "time_unix_nanos", "estimated_end_unix_nanos", "bulk_seq"}
 """What a replay as new must not keep; `bulk_seq` also counts the frames that a recording left out."""
@@ -108,6 +110,22 @@ def test_a_recording_is_restored_under_its_own_name(far_side):
     runs = {topics.parse(entry.topic).run for entry in Reader(recording_path()).entries()}
     assert {line.partition(", main: ")[0] for line in done.stdout.splitlines() if ", main: " in line} == runs
     assert all(statuses(far_side, name) for name in runs)
+
+
+def test_the_parts_of_a_run_are_one_recording(far_side, tmp_path):
+    name = f"in parts {tmp_path.name}"
+    for number, seqs in enumerate((range(10), range(5, 20))):
+        with RecordingWriter(tmp_path / part_name("20261124T093000Z", number)) as writer:
+            for seq in seqs:
+                message = make(schema.Metric, seq, run=name)
+                topic = topics.of_message(message).topic
+                writer.write(Entry(topic, schema.encode(message), message.time_unix_nanos, seq))
+    done = run("replay", str(tmp_path), env=far_side.environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{name}, main: 20 messages sent\n")
+    played = run("replay", "--as-new", "--speed=0", *map(str, tmp_path.iterdir()), env=far_side.environment)
+    assert (played.returncode, played.stderr) == (0, "")
+    assert [line.split(" as ")[0] for line in played.stdout.splitlines()] == [name, "20 sent"]
 
 
 def test_a_terminal_shows_how_far_it_is(far_side, spool):

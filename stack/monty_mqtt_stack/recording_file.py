@@ -33,7 +33,7 @@ from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.schema import SCHEMA_VERSION
 from monty_mqtt_stack import recording_schema
 
-__all__ = ["Entry", "Reader", "RecordingWriter"]
+__all__ = ["Entry", "Reader", "RecordingWriter", "unwrapped"]
 
 _LOG = logging.getLogger(__name__)
 _MAGIC = b"\x89MCAP0\r\n"
@@ -109,6 +109,11 @@ class RecordingWriter:
     def size_bytes(self) -> int:
         """How large the file is so far."""
         return self._path.stat().st_size
+
+    @property
+    def topics(self) -> dict[int, str]:
+        """Topic by channel, of what was written so far."""
+        return {channel_id: topic for topic, (channel_id, _) in self._channels.items()}
 
     def write(self, entry: Entry) -> None:
         """Add one MQTT message.
@@ -232,7 +237,8 @@ class Reader:
 
     def _entry(self, channel: Channel, message: Message) -> Iterator[Entry]:
         try:
-            yield _unwrapped(channel, message)
+            payload = unwrapped(channel.topic, message.data)
+            yield Entry(channel.topic, payload, message.log_time, message.sequence)
         except DecodeError as error:
             if not self.skipped:
                 _LOG.warning("recording %s holds messages that are not read, such as %s", self.path, error)
@@ -254,11 +260,15 @@ def _wrap_image(entry: Entry) -> bytes:
     return msgspec.json.encode(image)
 
 
-def _unwrapped(channel: Channel, message: Message) -> Entry:
-    payload = message.data
-    if topics.parse(channel.topic).kind == "frame":
-        try:
-            payload = base64.b64decode(msgspec.json.decode(payload, type=_CompressedImage).data)
-        except (msgspec.MsgspecError, ValueError) as error:
-            raise DecodeError(f"{channel.topic}: {error}") from None
-    return Entry(channel.topic, payload, message.log_time, message.sequence)
+def unwrapped(topic: str, recorded: bytes) -> bytes:
+    """Return the payload as it was on MQTT of what the file has of it: frames are wrapped in JSON.
+
+    Raises:
+        DecodeError: It is none of a message of ours.
+    """
+    if topics.parse(topic).kind != "frame":
+        return recorded
+    try:
+        return base64.b64decode(msgspec.json.decode(recorded, type=_CompressedImage).data)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise DecodeError(f"{topic}: {error}") from None

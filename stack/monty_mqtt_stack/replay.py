@@ -1,6 +1,6 @@
 """Replays a recording as if it happened now: new run ids, new times, the original rhythm.
 
-Place in the flow: `recording_file` -> messages -> one `ZmqBroadcaster` per worker -> the bridge, which cannot tell it
+Place in the flow: `recording_parts` -> messages -> one `ZmqBroadcaster` per worker -> the bridge, which cannot tell it
 from a live run: everything after it (topics, database, page) is what a run makes.
 """
 
@@ -15,7 +15,7 @@ import msgspec
 
 from monty_mqtt import topics
 from monty_mqtt.errors import ConfigError, MontyMqttError
-from monty_mqtt_stack.recording_file import Reader
+from monty_mqtt_stack.recording_parts import Recording
 from monty_mqtt_stack.replay_stage import Clock, Position, Replayed, Stage
 
 __all__ = ["Overview", "Position", "Replayed", "main", "overview", "replay"]
@@ -50,7 +50,7 @@ def overview(path: Path, *, longest_pause_secs: float | None = None) -> Overview
     runs: dict[str, None] = {}
     clock = Clock(1.0, longest_pause_secs)
     times: list[int] = []
-    for entry in Reader(path).entries():
+    for entry in Recording(path).entries():
         runs.setdefault(topics.parse(entry.topic).run)
         times.append(entry.time_unix_nanos)
         clock.advance(entry.time_unix_nanos)
@@ -61,8 +61,7 @@ def overview(path: Path, *, longest_pause_secs: float | None = None) -> Overview
 
 
 def replay(
-    path: Path,
-    *,
+    *paths: Path,
     zmq_host: str = "127.0.0.1",
     zmq_port: int = 5555,
     speed: float = 1.0,
@@ -76,7 +75,7 @@ def replay(
     Statuses, outcomes, counts and last values are those of the original; run ids, seqs and times are new.
 
     Args:
-        path: The recording.
+        paths: The recording: a file, a directory of parts, or parts.
         zmq_host: Host of the bridge.
         zmq_port: Its ZMQ port.
         speed: 2 plays twice as fast, 0 as fast as the bridge takes it.
@@ -93,7 +92,7 @@ def replay(
     stop = stop or threading.Event()
     clock = Clock(speed, longest_pause_secs)
     with Stage(zmq_host, zmq_port, clock, stop) as stage:
-        for entry in Reader(path).entries():
+        for entry in Recording(*paths).entries():
             if stage.is_over(entry):
                 clock.skip(entry.time_unix_nanos)
                 continue
@@ -104,7 +103,7 @@ def replay(
             if on_progress and position:
                 on_progress(position)
         if not stage.runs:
-            raise _nothing_in(path)
+            raise _nothing_in(*paths)
         stage.close(was_stopped=stop.is_set())
         return stage.result(was_stopped=stop.is_set())
 
@@ -124,8 +123,10 @@ def _wait_until_due(clock: Clock, stage: Stage, stop: threading.Event) -> bool:
     return not stop.is_set()
 
 
-def _nothing_in(path: Path) -> ConfigError:
-    return ConfigError("recording", str(path), "a recording of monty-mqtt; there is no message of a run in it")
+def _nothing_in(*paths: Path) -> ConfigError:
+    return ConfigError(
+        "recording", ", ".join(map(str, paths)), "a recording of monty-mqtt; there is no message of a run in it"
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -13,12 +13,13 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Dict, Optional, Self, Type
+from typing import Dict, Optional, Self, Sequence, Type
 
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import Address, accepts, find, parse_address
 from monty_mqtt_stack.readable import duration
+from monty_mqtt_stack.recording_parts import joined
 from monty_mqtt_stack.replay import Position, replay
 from monty_mqtt_stack.restore import is_spool, restore
 from monty_mqtt_stack.restore_recording import restore_recording
@@ -46,12 +47,12 @@ def command(options: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     whole = []
-    for path in options.files:
+    for paths in joined(options.files):
         try:
             if options.as_new:
-                whole.append(_play(path, bridge, 1.0 if options.speed is None else options.speed, stop))
+                whole.append(_play(paths, bridge, 1.0 if options.speed is None else options.speed, stop))
             else:
-                whole.append(_restore(path, bridge, stop, is_spool=spools[path]))
+                whole.append(_restore(paths, bridge, stop, is_spool=spools[paths[0]]))
         except ServiceError as error:  # another file may fare better
             print(f"monty-mqtt: {one_line(str(error))}", file=sys.stderr)  # noqa: T201 - a command's output
             whole.append(False)
@@ -71,10 +72,10 @@ def _checked(options: argparse.Namespace) -> Dict[Path, bool]:
     return spools
 
 
-def _play(path: Path, bridge: Address, speed: float, stop: threading.Event) -> bool:
+def _play(paths: Sequence[Path], bridge: Address, speed: float, stop: threading.Event) -> bool:
     with _Shown() as shown:
         host, port = bridge
-        replayed = replay(path, zmq_host=host, zmq_port=port, speed=speed, stop=stop, on_progress=shown.played)
+        replayed = replay(*paths, zmq_host=host, zmq_port=port, speed=speed, stop=stop, on_progress=shown.played)
     for old, new in replayed.runs.items():
         _say(f"{old} as {new}")
     counts = {
@@ -87,13 +88,13 @@ def _play(path: Path, bridge: Address, speed: float, stop: threading.Event) -> b
     return not (replayed.unacknowledged or replayed.dropped or replayed.unreadable)
 
 
-def _restore(path: Path, bridge: Address, stop: threading.Event, *, is_spool: bool) -> bool:
+def _restore(paths: Sequence[Path], bridge: Address, stop: threading.Event, *, is_spool: bool) -> bool:
     host, port = bridge
     if is_spool:
         with _Shown() as shown:
-            found = [restore(path, zmq_host=host, zmq_port=port, stop=stop, on_progress=shown.restored)]
+            found = [restore(paths[0], zmq_host=host, zmq_port=port, stop=stop, on_progress=shown.restored)]
     else:
-        found = restore_recording(path, zmq_host=host, zmq_port=port, stop=stop)
+        found = restore_recording(*paths, zmq_host=host, zmq_port=port, stop=stop)
     for restored in found:
         for line in as_lines(restored, is_recording=not is_spool):
             _say(line)

@@ -34,11 +34,13 @@ _OnProgress = Callable[[int, int], object] | None
 
 
 def is_spool(path: Path) -> bool:
-    """Return whether a file is a spool.
+    """Return whether a file is a spool; a directory is none.
 
     Raises:
         ConfigError: It cannot be read.
     """
+    if path.is_dir():
+        return False
     try:
         with path.open("rb") as file:
             return file.read(len(spool.MAGIC)) == spool.MAGIC

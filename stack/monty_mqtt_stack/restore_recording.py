@@ -1,6 +1,6 @@
 """Restores runs from a recording: what was published goes to the bridge once more, each message as it was.
 
-Place in the flow: `recording_file` -> messages -> `restore`, which sends them under their own names, seqs and times.
+Place in the flow: `recording_parts` -> messages -> `restore`, which sends them under their own names, seqs and times.
 What the bridge said itself in between (a worker stalls, or is disconnected) is left out: it was no worker's word, and
 has the seq of another message.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from monty_mqtt import schema, topics
 from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt_stack.payloads import message_of
-from monty_mqtt_stack.recording_file import Reader
+from monty_mqtt_stack.recording_parts import Recording
 from monty_mqtt_stack.restore import restore_messages
 from monty_mqtt_stack.restored import Restored
 
@@ -24,12 +24,12 @@ _OF_THE_BRIDGE_TOO = (schema.Status, schema.CommandResult)
 
 
 def restore_recording(
-    path: Path, *, zmq_host: str = "127.0.0.1", zmq_port: int = 5555, stop: threading.Event | None = None
+    *paths: Path, zmq_host: str = "127.0.0.1", zmq_port: int = 5555, stop: threading.Event | None = None
 ) -> list[Restored]:
     """Send what was recorded of each worker.
 
     Args:
-        path: The recording.
+        paths: The recording: a file, a directory of parts, or parts.
         zmq_host: Host of the bridge.
         zmq_port: Its ZMQ port.
         stop: Set it to stop.
@@ -38,16 +38,18 @@ def restore_recording(
         ConfigError: The file is no recording of ours.
         ServiceError: No bridge takes it, or one of the workers is connected and sends what it has itself.
     """
-    restored = restore_messages(_messages(Reader(path)), zmq_host=zmq_host, zmq_port=zmq_port, stop=stop)
+    restored = restore_messages(_messages(Recording(*paths)), zmq_host=zmq_host, zmq_port=zmq_port, stop=stop)
     if not restored:
-        raise ConfigError("recording", str(path), "a recording of monty-mqtt; there is no message of a run in it")
+        raise ConfigError(
+            "recording", ", ".join(map(str, paths)), "a recording of monty-mqtt; there is no message of a run in it"
+        )
     return restored
 
 
-def _messages(reader: Reader) -> Iterator[tuple[schema.Message, Sequence[bytes]]]:
+def _messages(recording: Recording) -> Iterator[tuple[schema.Message, Sequence[bytes]]]:
     heard: dict[tuple[str, str], int] = {}
     unreadable = 0
-    for entry in reader.entries():
+    for entry in recording.entries():
         try:
             message, buffers = message_of(entry.topic, entry.payload)
         except DecodeError as error:

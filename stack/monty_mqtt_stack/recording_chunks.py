@@ -1,0 +1,130 @@
+"""Where what is in a recording, also in one that is still written, was cut off or is damaged in the middle.
+
+Place in the flow: `recording_file` writes; the page reads back here what it shows of the past. Python's `mcap` reads a
+file from its index or from its beginning, message by message; this looks at the records of an MCAP file
+(https://mcap.dev/spec) only as closely as it must: which chunks there are, and then what is in one of them.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import IO, NamedTuple
+
+import zstandard
+
+from monty_mqtt.errors import DecodeError
+
+__all__ = ["FIRST_RECORD", "Chunk", "Recorded", "chunks", "read"]
+
+FIRST_RECORD = 8
+"""Bytes of the magic at the beginning of a file."""
+
+_RECORD = struct.Struct("<BQ")
+_TIMES = struct.Struct("<QQ")
+_CHUNK = struct.Struct("<QQQII")
+_MESSAGE = struct.Struct("<HIQQ")
+_CHANNEL = struct.Struct("<HHI")
+_LENGTH = struct.Struct("<Q")
+_OP_CHANNEL, _OP_MESSAGE, _OP_CHUNK, _OP_DATA_END = 0x04, 0x05, 0x06, 0x0F
+_LARGEST_BYTES = 1 << 30
+
+
+class Chunk(NamedTuple):
+    """Where a chunk is.
+
+    Attributes:
+        offset: Its first byte.
+        length: Bytes of its record.
+        first_unix_nanos: Time of its earliest message.
+        last_unix_nanos: Time of its latest message.
+    """
+
+    offset: int
+    length: int
+    first_unix_nanos: int
+    last_unix_nanos: int
+
+    @property
+    def end(self) -> int:
+        """Where the next record begins."""
+        return self.offset + self.length
+
+
+class Recorded(NamedTuple):
+    """A message as the file has it: frames are wrapped, see `recording_file.unwrapped`."""
+
+    topic: str
+    data: bytes
+    time_unix_nanos: int
+    seq: int
+
+
+def chunks(file: IO[bytes], begin: int = FIRST_RECORD) -> Iterator[Chunk]:
+    """Yield the whole chunks from a record on; what is no record ends it.
+
+    Args:
+        file: An MCAP file.
+        begin: Where a record begins: `FIRST_RECORD`, or the end of a chunk.
+    """
+    size, offset = os.fstat(file.fileno()).st_size, begin
+    while offset + _RECORD.size + _TIMES.size <= size:
+        file.seek(offset)
+        opcode, length = _RECORD.unpack(file.read(_RECORD.size))
+        end = offset + _RECORD.size + length
+        if end > size or not 0 < opcode < _OP_DATA_END:
+            return
+        if opcode == _OP_CHUNK:
+            first, last = _TIMES.unpack(file.read(_TIMES.size))
+            yield Chunk(offset, end - offset, first, last)
+        offset = end
+
+
+def read(file: IO[bytes], chunk: Chunk, topics: dict[int, str]) -> Iterator[Recorded]:
+    """Yield the messages of a chunk.
+
+    Args:
+        file: The MCAP file it is in.
+        chunk: Which.
+        topics: Topic by channel, of the chunks before; those that this chunk begins are added.
+
+    Raises:
+        DecodeError: It is damaged; nothing of it was yielded, or all up to there.
+    """
+    try:
+        yield from _messages(_unpacked(file, chunk), topics)
+    except (struct.error, zstandard.ZstdError, ValueError, KeyError, MemoryError) as error:
+        raise DecodeError(f"chunk at byte {chunk.offset}: {error or type(error).__name__}") from None
+
+
+def _unpacked(file: IO[bytes], chunk: Chunk) -> bytes:
+    file.seek(chunk.offset + _RECORD.size)
+    body = file.read(chunk.length - _RECORD.size)
+    _, _, size, checksum, name_length = _CHUNK.unpack_from(body)
+    begin = _CHUNK.size + name_length
+    compression = body[_CHUNK.size : begin]
+    (length,) = _LENGTH.unpack_from(body, begin)
+    packed = body[begin + _LENGTH.size : begin + _LENGTH.size + length]
+    if size > _LARGEST_BYTES or len(packed) != length or compression not in (b"", b"zstd"):
+        raise ValueError("is not of ours")
+    if compression and zstandard.frame_content_size(packed) != size:  # that much memory it would take
+        raise ValueError("is not of ours")
+    content = zstandard.decompress(packed) if compression else packed
+    if checksum and zlib.crc32(content) != checksum:
+        raise ValueError("its checksum is wrong")
+    return content
+
+
+def _messages(content: bytes, topics: dict[int, str]) -> Iterator[Recorded]:
+    at, size = 0, len(content)
+    while at < size:
+        opcode, length = _RECORD.unpack_from(content, at)
+        begin = at + _RECORD.size
+        at = begin + length
+        if opcode == _OP_MESSAGE:
+            channel, seq, time_unix_nanos, _ = _MESSAGE.unpack_from(content, begin)
+            yield Recorded(topics[channel], content[begin + _MESSAGE.size : at], time_unix_nanos, seq)
+        elif opcode == _OP_CHANNEL:
+            channel, _, topic_length = _CHANNEL.unpack_from(content, begin)
+            first = begin + _CHANNEL.size
+            topics[channel] = content[first : first + topic_length].decode()

@@ -1,0 +1,77 @@
+"""Recordings in parts, read as one: the page begins a new file at each start, and where one has become large.
+
+Place in the flow: `replay` and `restore_recording` read every recording through here, be it a file, or a directory of
+the page's with the parts of a run.
+"""
+
+import heapq
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from monty_mqtt import topics
+from monty_mqtt.errors import ConfigError, DecodeError
+from monty_mqtt_stack.heard import Heard
+from monty_mqtt_stack.recording_file import Entry, Reader
+
+__all__ = ["Recording", "joined", "part_name"]
+
+_SUFFIX = ".mcap"
+_PART = re.compile(r"\d{8}T\d{6}Z-\d+\.mcap")
+
+
+def part_name(started: str, number: int) -> str:
+    """Return the name of a part: when its page started, UTC as `20261124T093000Z`, and which part since then."""
+    return f"{started}-{number:04}{_SUFFIX}"
+
+
+def joined(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
+    """Return what to read as one: parts of one directory together, everything else by itself."""
+    found: dict[Path, list[Path]] = {}
+    for path in paths:
+        is_part = _PART.fullmatch(path.name) is not None and path.is_file()
+        found.setdefault(path.parent.absolute() if is_part else path, []).append(path)
+    return [tuple(dict.fromkeys(one)) for one in found.values()]
+
+
+class Recording:
+    """A recording: a file, a directory of parts, or parts.
+
+    Args:
+        paths: One file or directory, or several parts of the same.
+
+    Raises:
+        ConfigError: There is no such file, it is not MCAP, or there is none in the directory.
+    """
+
+    def __init__(self, *paths: Path) -> None:
+        self._is_one_file = len(paths) == 1 and not paths[0].is_dir()
+        files = [file for path in paths for file in (_parts_in(path) if path.is_dir() else [path])]
+        self._readers = [Reader(file) for file in files]
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the messages in the order of their times; one that several parts have, once."""
+        if self._is_one_file:
+            yield from self._readers[0].entries()
+            return
+        heard = Heard()
+        many = (reader.entries() for reader in self._readers)
+        for entry in heapq.merge(*many, key=lambda entry: entry.time_unix_nanos):
+            if _is_new(heard, entry):
+                yield entry
+
+
+def _parts_in(directory: Path) -> list[Path]:
+    # What begins with a dot is a part that is just being closed, under the name it does not have yet.
+    found = sorted(file for file in directory.glob(f"*{_SUFFIX}") if not file.name.startswith("."))
+    if not found:
+        raise ConfigError("recording", str(directory), f"a directory with {_SUFFIX} files")
+    return found
+
+
+def _is_new(heard: Heard, entry: Entry) -> bool:
+    try:
+        parsed = topics.parse(entry.topic)
+    except DecodeError:
+        return True  # whoever reads it counts it
+    return heard.is_new(parsed, entry.seq, entry.time_unix_nanos, entry.payload, is_retained=False)
