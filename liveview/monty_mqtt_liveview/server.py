@@ -28,6 +28,7 @@ from monty_mqtt_liveview.guard import LOOPBACK_NAMES, Guard, policy
 from monty_mqtt_liveview.health import health
 from monty_mqtt_liveview.live import Live
 from monty_mqtt_liveview.page import Document, add_pages
+from monty_mqtt_liveview.pictures import Pictures
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_stack import ports
 
@@ -65,7 +66,8 @@ def make_app(service: Service, config: PageConfig, controls: Control, login: Log
     async def listen_to_runs(socket: WebSocket) -> None:
         await live.serve_runs(socket)
 
-    for routes in (make_api(service), control_routes(service, controls, login), login_routes(login)):
+    pictures = Pictures(service, config.depth_range).routes()
+    for routes in (make_api(service), pictures, control_routes(service, controls, login), login_routes(login)):
         app.include_router(routes)
     document = Document()
     add_pages(app, document)

@@ -1,0 +1,185 @@
+"""What a run's sensors saw, where its hypotheses are, and what was learned, over HTTP.
+
+Place in the flow: `server` adds these routes; the state knows when there was something, `service` brings it from
+memory or from the recording, `images` makes it fit for a browser. FastAPI runs each in a thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple
+
+import msgspec
+from fastapi import APIRouter, Response
+
+from monty_mqtt import topics
+from monty_mqtt.errors import DecodeError
+from monty_mqtt_liveview import images
+from monty_mqtt_liveview.answers import find_run, find_worker, json_answer, name_of, not_found
+from monty_mqtt_liveview.images import Depth, Scale
+from monty_mqtt_liveview.service import Service
+from monty_mqtt_liveview.worker import Worker
+from monty_mqtt_stack.payloads import Cloud, message_of
+
+__all__ = ["Pictures"]
+
+_FIRST_FRAMES = 8
+_MOST_SCALES = 10_000
+_TYPES = {"rgba": "image/jpeg", "depth": "image/png"}
+_NOTE = "the same for all frames of the sensor; widened when a tenth of the foreground is outside; grey is farther away"
+
+_clouds = msgspec.json.Decoder(Cloud)
+
+
+class _Found(NamedTuple):
+    """A bulk message: what it is of, and the payload."""
+
+    episode: int
+    step: int
+    payload: bytes
+
+
+class Pictures:
+    """Routes, and the depth scale of each run's sensors.
+
+    Args:
+        service: The state, and what was published.
+        depth_range: The scale of all sensors, metres; None: each has its own.
+    """
+
+    def __init__(self, service: Service, depth_range: tuple[float, float] | None) -> None:
+        self._service = service
+        self._fixed = Scale(*depth_range) if depth_range else None
+        self._scales: dict[tuple[str, str], Scale] = {}
+        self._lock = threading.Lock()
+
+    def routes(self) -> APIRouter:
+        """Return the routes."""
+        api = APIRouter()
+        for part in (self.frame, self.depth_scale, self.cloud, self.model):
+            api.add_api_route(f"/api/run/{{run}}/worker/{{worker}}/{part.__name__}", part)
+        api.add_api_route("/run/{run}/latest/{sensor}/{modality}", self.latest)
+        return api
+
+    def frame(self, run: str, worker: str, sensor: str, modality: str, row: int | None = None) -> Response:
+        """Answer with a sensor's image at a row, the one before it where the row has none; without a row the latest."""
+        key = ("frame", name_of(sensor), name_of(modality))
+        return self._image(name_of(run), name_of(worker), key, self._find(run, worker, key, row))
+
+    def latest(self, run: str, sensor: str, modality: str) -> Response:
+        """Answer with a sensor's latest image, of whichever worker has it."""
+        key = ("frame", name_of(sensor), name_of(modality))
+        with self._service.lock:
+            workers = find_run(self._service, run).workers.values()
+            having = [worker for worker in workers if key in worker.bulk and worker.bulk[key].count]
+            newest = max(having, key=lambda worker: int(worker.bulk[key].times[-1]), default=None)
+        if newest is None:
+            raise not_found(f"run {name_of(run)!r} has published no {key[2]} of sensor {key[1]!r}")
+        worker = topics.escape(newest.name)
+        return self._image(name_of(run), newest.name, key, self._find(run, worker, key, None))
+
+    def depth_scale(self, run: str, worker: str, sensor: str) -> Response:
+        """Answer with the scale of a sensor's depth images."""
+        key = ("frame", name_of(sensor), "depth")
+        latest = _depth(self._find(run, worker, key, None))
+        scale = self._scale(name_of(run), name_of(worker), key, latest)
+        colours = {"colours": images.VIRIDIS, "nearer_colour": images.NEARER, "farther_colour": images.FARTHER}
+        return json_answer({**scale._asdict(), **colours, "note": _NOTE})
+
+    def cloud(self, run: str, worker: str, learning_module: str, row: int | None = None) -> Response:
+        """Answer with a learning module's hypotheses at a row, or the latest."""
+        key = ("hypotheses", name_of(learning_module))
+        found = self._find(run, worker, key, row)
+        try:
+            cloud = _clouds.decode(found.payload)
+        except msgspec.MsgspecError as error:
+            raise not_found(f"what was published is no hypothesis cloud: {error}") from None
+        names = ("objects", "locations", "evidence", "object_indices")
+        shown = {name: getattr(cloud, name) for name in names}
+        return json_answer({**shown, "episode": found.episode, "step": found.step})
+
+    def model(self, run: str, worker: str, learning_module: str, object: str) -> Response:  # noqa: A002 - Monty's word
+        """Answer with the points of a learned object: x, y, z, ... in metres, float32, little-endian."""
+        key = ("object_model", name_of(learning_module), name_of(object))
+        found = self._find(run, worker, key, None)
+        try:
+            _, (points,) = message_of(_topic(name_of(run), name_of(worker), key), found.payload)
+        except (DecodeError, ValueError) as error:
+            raise not_found(f"what was published is no object model: {error}") from None
+        return Response(points, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
+
+    def _find(self, run: str, worker: str, key: tuple[str, ...], row: int | None) -> _Found:
+        """Return a bulk message at a row, the one before it where the row has none; without a row the latest."""
+        if row is not None:
+            self._service.ensure_loaded(name_of(run))
+        with self._service.lock:
+            known = find_worker(self._service, run, worker)
+            time, episode, step = _entry(known, key, row)
+        payload = self._service.payload(name_of(run), _topic(name_of(run), name_of(worker), key), time)
+        if payload is None:
+            raise not_found(f"{' '.join(key)} at step {step} of episode {episode} was not kept")
+        return _Found(episode, step, payload)
+
+    def _image(self, run: str, worker: str, key: tuple[str, ...], found: _Found) -> Response:
+        headers = {"X-Monty-Episode": str(found.episode), "X-Monty-Step": str(found.step), "Cache-Control": "no-store"}
+        try:
+            if key[2] == "rgba":
+                content = images.checked_jpeg(found.payload)
+            else:
+                depth = _depth(found)
+                scale = self._scale(run, worker, key, depth)
+                content, outside = images.coloured(depth, scale)
+                headers["X-Monty-Depth-Range"] = f"{scale.min_metres:g}:{scale.max_metres:g}"
+                headers["X-Monty-Depth-Outside"] = str(outside)
+        except DecodeError as error:
+            raise not_found(f"{key[2]} of sensor {key[1]!r} cannot be shown: {error}") from None
+        return Response(content, media_type=_TYPES.get(key[2], "image/png"), headers=headers)
+
+    def _scale(self, run: str, worker: str, key: tuple[str, ...], depth: Depth) -> Scale:
+        if self._fixed:
+            return self._fixed
+        place = (run, key[1])
+        known = self._scales.get(place) or images.scale_of([*self._first_depths(run, worker, key), depth])
+        with self._lock:
+            scale = self._scales[place] = images.widened(self._scales.get(place, known), depth)
+            if len(self._scales) > _MOST_SCALES:
+                del self._scales[next(iter(self._scales))]
+        return scale
+
+    def _first_depths(self, run: str, worker: str, key: tuple[str, ...]) -> list[Depth]:
+        with self._service.lock:
+            known = self._service.runs.by_name[run].workers[worker]
+            times = known.bulk[key].times[:_FIRST_FRAMES].tolist()
+        payloads = (self._service.payload(run, _topic(run, worker, key), time) for time in times)
+        return [depth for payload in payloads if payload and (depth := _depth_or_none(payload)) is not None]
+
+
+def _entry(worker: Worker, key: tuple[str, ...], row: int | None) -> tuple[int, int, int]:
+    index = worker.bulk.get(key)
+    if index is None:
+        raise not_found(f"worker {worker.name!r} has published no {' '.join(key)}")
+    try:
+        place = index.latest() if row is None else index.at(worker.steps.time_at(row))
+    except IndexError:
+        raise not_found(f"row {row} is not one of the {worker.steps.count} rows of {worker.name!r}") from None
+    if place is None:
+        raise not_found(f"worker {worker.name!r} had published no {' '.join(key)} by row {row}")
+    return index.entry(place)
+
+
+def _depth(found: _Found) -> Depth:
+    try:
+        return images.read_depth(found.payload)
+    except DecodeError as error:
+        raise not_found(str(error)) from None
+
+
+def _depth_or_none(payload: bytes) -> Depth | None:
+    try:
+        return images.read_depth(payload)
+    except DecodeError:
+        return None
+
+
+def _topic(run: str, worker: str, key: tuple[str, ...]) -> str:
+    return topics.build(run, worker, *key)
