@@ -51,7 +51,12 @@ _NEARER_PLACE, _FARTHER_PLACE = 254, 255
 _BACKGROUND_TIMES = 10.0
 _TOLERATED_SHARE = 0.1
 _FEWEST_METRES = 1e-4
-_UNREADABLE = (OSError, ValueError, SyntaxError, struct.error, KeyError, TypeError, Image.DecompressionBombError)
+_HARDLY = 1e-3
+"""What rounding to 16 bits, or to float32, may add: no reason for another step."""
+
+_HALF_A_SHADE = 0.5 / _SHADES
+_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_UNREADABLE = (OSError, ValueError, SyntaxError, struct.error, KeyError, TypeError, *_BOMBS)
 
 Metres = npt.NDArray[np.float64]
 
@@ -131,7 +136,7 @@ def coloured(depth: Depth, scale: Scale) -> tuple[bytes, int]:
     """Return a depth frame as a PNG of 8 bits, and how many of its pixels are outside of the scale."""
     share = (depth.metres - scale.min_metres) / (scale.max_metres - scale.min_metres)
     places = np.clip(share * (_SHADES - 1), 0, _SHADES - 1).round().astype(np.uint8)
-    nearer, farther = share < 0, share > 1
+    nearer, farther = share < -_HALF_A_SHADE, share > 1 + _HALF_A_SHADE
     places[nearer], places[farther] = _NEARER_PLACE, _FARTHER_PLACE
     image = Image.fromarray(places)
     image.putpalette(_PALETTE)
@@ -160,7 +165,7 @@ def _rounded(low: float, high: float) -> Scale:
     exact = span / 5
     power = 10.0 ** math.floor(math.log10(exact))
     unit = power * next(step for step in (1, 2, 5, 10) if exact <= step * power * (1 + 1e-9))
-    least, greatest = math.floor(low / unit + 1e-9), math.ceil(high / unit - 1e-9)
+    least, greatest = math.floor(low / unit + _HARDLY), math.ceil(high / unit - _HARDLY)
     # In whole units, so that no rounding error shows.
     return Scale(_tidy(least * unit), _tidy(max(greatest, least + 1) * unit))
 
