@@ -26,7 +26,9 @@ class PageProcess(Process):
             "--mqtt-port": broker.port,
             "--mqtt-username": "liveview",
             "--mqtt-password-file": broker.password_file("liveview"),
+            "--control-password-file": broker.password_file("control"),
         }
+        self.login_file = state_dir / "secrets" / "liveview_login"
         words = (str(word) for flag in flags.items() for word in flag)
         super().__init__(argv=(sys.executable, "-m", "monty_mqtt_liveview", *words, *arguments))
 
@@ -35,8 +37,8 @@ class PageProcess(Process):
         self.until(self._is_well)
         return self.url
 
-    def get(self, path: str) -> httpx.Response:
-        return httpx.get(self.url + path, timeout=10)
+    def get(self, path: str, **options) -> httpx.Response:
+        return httpx.get(self.url + path, timeout=10, **options)
 
     def json(self, path: str):
         return self.get(path).raise_for_status().json()

@@ -22,6 +22,7 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/\s]+)(:\d{1,5})?")
 _FOR_OTHERS = re.compile(r"/run/[^/]+/latest/.*")
 _RESOURCE = b"cross-origin-resource-policy"
+_MOST_BODY_BYTES = 65_536
 _WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -81,7 +82,11 @@ class Guard:
             else:
                 await self._app(scope, receive, send)
             return
-        answer: ASGIApp = PlainTextResponse(why + "\n", 403) if why else self._app
+        answer: ASGIApp = self._app
+        if why:
+            answer = PlainTextResponse(why + "\n", 403)
+        elif not _is_small(scope):
+            answer = PlainTextResponse(f"a body of at most {_MOST_BODY_BYTES} bytes, and of a stated length\n", 413)
         await answer(scope, receive, self._with_headers(scope, send))
 
     def _why_not(self, scope: Scope) -> str:
@@ -109,6 +114,13 @@ class Guard:
             await send(message)
 
         return send_with_headers
+
+
+def _is_small(scope: Scope) -> bool:
+    lengths = _values(scope, b"content-length")
+    if _values(scope, b"transfer-encoding"):
+        return False
+    return all(length.isdecimal() and int(length[:20]) <= _MOST_BODY_BYTES for length in lengths)
 
 
 def _values(scope: Mapping[str, Any], name: bytes) -> list[str]:

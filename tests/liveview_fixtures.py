@@ -1,0 +1,49 @@
+"""What the page's tests share: a page at a real broker and bridge, and a worker that publishes.
+
+PYTEST_DONT_REWRITE: it is imported by name and loaded as a plugin.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from bridge_fixtures import Dealer
+from liveview_page import PageProcess
+
+from monty_mqtt import schema
+from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_stack.broker import Mosquitto
+
+_runs = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def page(broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageProcess]:
+    with PageProcess(broker, tmp_path_factory.mktemp("page")) as process:
+        process.ready()
+        yield process
+
+
+@pytest.fixture
+def worker(bridge: Bridge) -> Iterator[Dealer]:
+    """A worker that is running, as far as anybody knows."""
+    with Dealer(bridge.zmq_port, f"run-{next(_runs)}") as dealer:
+        dealer.hello()
+        dealer.send(schema.Status, 0)
+        dealer.acked(1)
+        yield dealer
+
+
+def password(state: Path) -> str:
+    return (state / "secrets" / "liveview_login").read_text().strip()
+
+
+def logged_in(page: PageProcess) -> httpx.Client:
+    """Return a browser, as it were, that has logged in."""
+    client = httpx.Client(base_url=page.url, timeout=40)
+    client.post("/api/login", json={"password": page.login_file.read_text().strip()}).raise_for_status()
+    return client
