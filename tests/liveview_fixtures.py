@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -38,12 +37,7 @@ def worker(bridge: Bridge) -> Iterator[Dealer]:
         yield dealer
 
 
-def password(state: Path) -> str:
-    return (state / "secrets" / "liveview_login").read_text().strip()
-
-
 def logged_in(page: PageProcess) -> httpx.Client:
     """Return a browser, as it were, that has logged in."""
-    client = httpx.Client(base_url=page.url, timeout=40)
-    client.post("/api/login", json={"password": page.login_file.read_text().strip()}).raise_for_status()
-    return client
+    answer = httpx.post(page.url + "/api/login", json={"password": page.login_file.read_text().strip()})
+    return httpx.Client(base_url=page.url, timeout=40, cookies=answer.raise_for_status().cookies)

@@ -53,6 +53,8 @@ def make_app(service: Service, config: PageConfig, controls: Control, login: Log
     @app.get("/healthz")
     def healthz() -> Response:
         said = health(service)
+        if config.needs_login_to_read:
+            said = {"status": said["status"]}
         return json_answer(said, 200 if said["status"] == "ok" else 503)
 
     @app.websocket("/live")
