@@ -157,7 +157,7 @@ def wholes(values: Sequence[Any], dtype: npt.DTypeLike) -> Array:
     try:
         return np.array(values, np.int64).clip(bounds.min, bounds.max).astype(dtype)
     except OverflowError:
-        return np.array(values, np.float64).clip(bounds.min, bounds.max).astype(dtype)
+        return np.array(values, object).clip(bounds.min, bounds.max).astype(dtype)
 
 
 def vectors(values: Iterable[Sequence[float | None] | None], width: int) -> Array:

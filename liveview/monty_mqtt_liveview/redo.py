@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from monty_mqtt import schema
-from monty_mqtt_liveview.recipe import command_line, ranges
 from monty_mqtt_liveview.heads import info
 from monty_mqtt_liveview.plain import Json
+from monty_mqtt_liveview.recipe import command_line, ranges
 from monty_mqtt_liveview.run import Run
 from monty_mqtt_liveview.worker import Worker
 

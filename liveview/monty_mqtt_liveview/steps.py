@@ -71,6 +71,10 @@ class StepTable(Table):
         self._is_in_order = True
         return True
 
+    def order(self) -> Array:
+        """Return all rows."""
+        return np.arange(self.count)
+
     def time_at(self, row: int) -> int:
         """Return when a step was published, nanoseconds.
 
