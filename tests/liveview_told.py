@@ -47,8 +47,8 @@ class Teller:
         self._sent: list[Any] = []
 
     def __enter__(self) -> Self:
-        self._client.__enter__()
         self._client.client.max_inflight_messages_set(500)
+        self._client.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -10,7 +10,8 @@ import pytest
 from bridge_fixtures import bridge, broker  # noqa: F401 - fixtures
 from liveview_page import PageProcess
 from liveview_told import Teller
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
+from watching import Watched
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = (
@@ -39,25 +40,6 @@ def page_server(broker, tmp_path) -> Iterator[PageProcess]:  # noqa: F811
     with PageProcess(broker, tmp_path / "state") as process:
         process.ready()
         yield process
-
-
-class Watched:
-    """A page in the browser, and all that went wrong on it or left this machine."""
-
-    def __init__(self, page: Page, url: str) -> None:
-        self.page, self.url = page, url
-        self.complaints: list[str] = []
-        page.on("console", lambda one: self.complaints.append(one.text) if one.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self._leaves(request.url))
-
-    def open(self, path: str) -> Page:
-        self.page.goto(self.url + path)
-        return self.page
-
-    def _leaves(self, url: str) -> None:
-        if not url.startswith((self.url, "data:", "blob:")):
-            self.complaints.append(f"leaves this machine: {url}")
 
 
 @pytest.fixture

@@ -1,0 +1,145 @@
+"""The list of runs: every status, search, sort, filter, many, hostile, none, and without a broker."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from liveview_told import HOSTILE, Teller
+from playwright.sync_api import expect
+
+from monty_mqtt import schema
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def tell(teller: Teller, run: str, status: str = "running", *, secs_ago: float = 60, **progress) -> None:
+    voice = teller.voice(run, secs_ago=secs_ago)
+    voice.say(schema.Info, experiment=f"{run} experiment", host="lab", episodes_expected={"eval": 10})
+    voice.say(schema.Status, status=status, **progress.pop("status_fields", {}))
+    voice.say(schema.Progress, **{"episodes_expected": 10, "episodes_done": 4, **progress})
+
+
+def row(page, run: str):
+    return page.locator("tbody tr").filter(has=page.get_by_role("link", name=run, exact=True))
+
+
+def test_without_runs_it_says_what_to_do(watched):
+    page = watched.open("/")
+    page.get_by_role("heading", name="No runs yet").wait_for()
+    expect(page.get_by_text("monty-mqtt run experiment=")).to_be_visible()
+
+
+def test_every_status_is_a_word_and_can_be_filtered(watched, teller):
+    for status in schema.STATUS_CODES:
+        tell(teller, f"s-{status}", status)
+    tell(teller, "s-stalled", "running", status_fields={"stalled": True})
+    teller.done()
+    page = watched.open("/")
+    for status in schema.STATUS_CODES:
+        expect(row(page, f"s-{status}")).to_contain_text(status)
+    expect(row(page, "s-stalled")).to_contain_text("stalled")
+    page.get_by_role("button", name="paused 1").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("button", name="error 1").click()
+    expect(page.locator("tbody tr")).to_have_count(2)
+
+
+def test_a_run_says_what_was_published_and_changes_by_itself(watched, teller):
+    voice = teller.voice("told", secs_ago=30)
+    voice.say(schema.Info, experiment="ten_objects", host="lab", episodes_expected={"eval": 10})
+    voice.say(schema.Status, status="running", lost=7, dropped=3)
+    voice.say(schema.Progress, episodes_expected=10, episodes_done=4, correct=3, outcomes={"correct": 3, "confused": 1})
+    teller.done()
+    page = watched.open("/")
+    told = row(page, "told")
+    for words in ("ten_objects", "lab", "eval", "4 of 10 episodes", "75.0 %", "3 of 4", "7, 3", "30 s ago"):
+        expect(told).to_contain_text(words)
+    assert told.get_by_role("progressbar").get_attribute("aria-valuenow") == "40"
+    voice.say(
+        schema.Progress, episodes_expected=10, episodes_done=10, correct=9, outcomes={"correct": 9, "confused": 1}
+    )
+    voice.say(schema.Status, status="completed")
+    teller.done()
+    expect(told).to_contain_text("completed")
+    expect(told).to_contain_text("9 of 10")
+    told.get_by_role("link").click()
+    page.wait_for_url("**/run/told*")
+
+
+def test_search_and_sort_find_a_run(watched, teller):
+    tell(teller, "apple", correct=4, outcomes={"correct": 4})
+    tell(teller, "banana", correct=1, outcomes={"correct": 1, "confused": 3})
+    teller.done()
+    page = watched.open("/")
+    page.get_by_role("searchbox").fill("apple EXP")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(row(page, "apple")).to_be_visible()
+    page.get_by_role("searchbox").fill("nothing has this")
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("button", name="Accuracy").click()
+    expect(page.get_by_role("columnheader", name="Accuracy")).to_have_attribute("aria-sort", "descending")
+    names = page.locator("tbody tr a").all_inner_texts()
+    assert names.index("apple") < names.index("banana")
+    page.get_by_role("button", name="Accuracy").click()
+    expect(page.get_by_role("columnheader", name="Accuracy")).to_have_attribute("aria-sort", "ascending")
+
+
+def test_hostile_names_are_text_and_lead_to_their_run(watched, teller):
+    tell(teller, HOSTILE)
+    teller.done()
+    page = watched.open("/")
+    page.get_by_role("link", name=HOSTILE, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE)
+    assert HOSTILE in page.title()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_overflows(watched, teller, width, scheme):
+    tell(teller, "a_run_with_quite_a_long_name_without_any_space_in_it-20261125T101112Z-12ab")
+    teller.done()
+    watched.page.set_viewport_size({"width": width, "height": 844})
+    watched.page.emulate_media(color_scheme=scheme)
+    page = watched.open("/")
+    page.get_by_role("link", name=re.compile("a_run_with_quite")).wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+
+
+def test_a_chosen_theme_is_remembered(watched):
+    watched.page.emulate_media(color_scheme="light")
+    page = watched.open("/")
+    button = page.get_by_role("button", name=re.compile("Colours"))
+    button.click()
+    button.click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.reload()
+    expect(button).to_contain_text("dark")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_thousands_of_runs_come_a_page_at_a_time(watched, teller):
+    for number in range(1500):
+        voice = teller.voice(f"many-{number:04}", secs_ago=100_000 - number)
+        voice.say(schema.Status, status="completed")
+    teller.done()
+    page = watched.open("/")
+    page.get_by_role("searchbox").fill("many-")
+    expect(page.get_by_text("Page 1 of 30")).to_be_visible(timeout=20_000)
+    expect(page.locator("tbody tr")).to_have_count(50)
+    page.get_by_role("button", name="Next").click()
+    expect(row(page, "many-1449")).to_be_visible()
+    page.get_by_role("searchbox").fill("many-0007")
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_a_broker_that_is_gone_is_named(watched, broker):
+    page = watched.open("/")
+    page.get_by_text("connected", exact=True).wait_for()
+    broker.stop()
+    try:
+        expect(page.get_by_role("alert")).to_contain_text(re.compile("no broker", re.IGNORECASE), timeout=20_000)
+    finally:
+        broker.start()
+    expect(page.get_by_role("alert")).to_have_count(0, timeout=20_000)
