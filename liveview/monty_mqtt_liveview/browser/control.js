@@ -18,6 +18,11 @@ const COMMANDS = [
   { command: "abort", label: "Abort", when: ["running", "paused", "initializing"], danger: true },
 ];
 
+/** Words of the server as a sentence. */
+function sentence(words) {
+  return `${words[0].toUpperCase()}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
+}
+
 export const ControlBar = {
   components: { Dialog, LoginDialog },
   props: { live: Object, selection: Object },
@@ -33,7 +38,9 @@ export const ControlBar = {
     answers: [],
     refused: "",
   }),
-  mounted: refreshSession,
+  mounted() {
+    this.refresh();
+  },
   computed: {
     workers() {
       return Object.values(this.live.store.workers).filter(isLive).map((head) => head.worker).sort(byName);
@@ -49,18 +56,21 @@ export const ControlBar = {
     whom() {
       return this.target || "all workers";
     },
+    isOver() {
+      return !this.statuses.some((status) => isLive({ status }));
+    },
     whyNone() {
-      const status = this.live.store.run?.status;
-      if (!this.statuses.some((word) => isLive({ status: word }))) return `${this.target || "The run"} is ${status ?? "not known yet"}: there is nothing to command.`;
+      const status = this.live.store.run?.status ?? "not known yet";
+      if (this.isOver) return `${this.target || "The run"} is ${status}: there is nothing to command.`;
       if (!this.session.known) return "Asking whether commands are allowed.";
-      if (this.session.may_control) return "";
-      return this.session.needs_login ? "Log in to command this run." : (this.session.why_not ?? "Commands are not allowed here.");
+      return this.session.may_control ? "" : sentence(this.session.why_not ?? "commands are not allowed here");
     },
     mayLogIn() {
-      return this.session.known && this.session.needs_login && !this.session.may_control;
+      return this.session.known && this.session.needs_login && !this.isOver;
     },
   },
   watch: {
+    "live.store.connected": "refresh",
     "selection.worker": {
       immediate: true,
       handler(worker) {
@@ -72,7 +82,13 @@ export const ControlBar = {
     },
   },
   methods: {
-    logout,
+    refresh() {
+      return refreshSession(this.live.run);
+    },
+    async leave() {
+      await logout();
+      this.refresh();
+    },
     whyNot({ when, label }) {
       if (this.whyNone) return this.whyNone;
       if (this.pending) return "Waiting for the answer to the last command.";
@@ -96,7 +112,7 @@ export const ControlBar = {
         this.refused = said.error ?? "";
       } catch (error) {
         this.refused = error.message;
-        if (error.status === 403) refreshSession();
+        if (error.status === 403) this.refresh();
       } finally {
         this.pending = "";
         this.reason = "";
@@ -122,7 +138,7 @@ export const ControlBar = {
         </template>
         <span class="grow"></span>
         <button v-if="mayLogIn" type="button" class="btn primary" @click="isLoggingIn = true">Log in</button>
-        <button v-if="session.may_control && session.needs_login" type="button" class="btn ghost" @click="logout">Log out</button>
+        <button v-if="session.known && !session.needs_login && !isOver" type="button" class="btn ghost" @click="leave">Log out</button>
       </div>
       <div class="control-said" role="status">
         <p v-if="whyNone" class="muted">{{ whyNone }}</p>
@@ -142,7 +158,7 @@ export const ControlBar = {
             <button type="submit" class="btn" :class="asked === 'abort' ? 'danger' : 'primary'">{{ question.button }}</button></div>
         </form>
       </Dialog>
-      <LoginDialog :open="isLoggingIn" @close="isLoggingIn = false" />
+      <LoginDialog :open="isLoggingIn" @in="refresh" @close="isLoggingIn = false" />
     </section>
   `,
 };

@@ -1,16 +1,17 @@
 // Asks for the password that allows commands.
 import Dialog from "monty-liveview/dialog.js";
-import { login } from "monty-liveview/session.js";
+import { login, session } from "monty-liveview/session.js";
 
 export default {
   components: { Dialog },
   props: { open: Boolean },
-  emits: ["close"],
-  data: () => ({ password: "", refused: "" }),
+  emits: ["close", "in"],
+  data: () => ({ session, password: "", refused: "" }),
   methods: {
     async send() {
       try {
         await login(this.password);
+        this.$emit("in");
         this.$emit("close");
       } catch (error) {
         this.refused = error.message;
@@ -23,8 +24,8 @@ export default {
     <Dialog :open="open" label="Log in" @close="refused = ''; $emit('close')">
       <form class="stack" method="dialog" @submit.prevent="send">
         <h2 class="dialog-title">Log in to command runs</h2>
-        <p>The password is in the file <span class="mono">liveview-control</span> of the state directory's secrets;
-          <span class="mono">monty-mqtt up</span> says where it is.</p>
+        <p v-if="session.password_file">The password is in the file <span class="mono">{{ session.password_file }}</span>
+          of the page's machine.</p>
         <label class="stack-tight">Password
           <input class="field" type="password" v-model="password" autocomplete="current-password" autofocus required />
         </label>

@@ -13,7 +13,7 @@ function clipped(text) {
 }
 
 function textOf(line) {
-  if (line.message !== undefined) return clipped(line.message);
+  if (line.message !== undefined) return clipped(line.message.replace(/^\n+/, ""));
   return clipped(JSON.stringify(line.fields ?? {}));
 }
 

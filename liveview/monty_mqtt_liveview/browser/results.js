@@ -9,8 +9,8 @@ const PAUSE_MILLIS = 1000;
 const ALL = "all";
 const HISTOGRAMS = [
   { name: "steps", title: "Steps per episode", unit: "steps" },
-  { name: "secs", title: "Time per episode", unit: "s" },
-  { name: "rotation_error_degs", title: "Rotation error", unit: "°" },
+  { name: "secs", title: "Time per episode, seconds", unit: "s" },
+  { name: "rotation_error_degs", title: "Rotation error, degrees", unit: "°" },
 ];
 const Z = 1.96; // 95 %
 
@@ -63,8 +63,8 @@ export const Results = {
       const { judged, correct, used_mlh: used, rotation_error_degs: error, steps, secs: time } = this.results;
       const [low, high] = judged ? interval(correct, judged) : [null, null];
       return [
-        ["Accuracy", judged ? percent(correct / judged) : "–", judged ? `${count(correct)} of ${count(judged)}, 95 % between ${percent(low)} and ${percent(high)}` : "none judged"],
-        ["Decided by most likely hypothesis", percent(used), "of judged episodes, after a time-out"],
+        ["Accuracy", judged ? percent(correct / judged) : "–", judged ? `${count(correct)} of ${count(judged)}; 95 % interval ${percent(low)} to ${percent(high)}` : "none judged"],
+        ["Used most likely hypothesis", judged ? percent(used / judged) : "–", `${count(used)} of ${count(judged)}, after a time-out`],
         ["Mean rotation error", degrees(error), "of episodes that have one"],
         ["Mean steps", short(steps), "per episode"],
         ["Mean time", secs(time), "per episode"],
@@ -134,7 +134,7 @@ export const Results = {
         </section>
       </div>
       <div class="grid-3">
-        <section v-for="one in histograms" :key="one.name" class="stack-tight"><h3>{{ one.title }}, {{ one.unit }}</h3>
+        <section v-for="one in histograms" :key="one.name" class="stack-tight"><h3>{{ one.title }}</h3>
           <Chart :option="one.option" :label="one.label" height="180px" /></section>
       </div>
     </div>

@@ -37,7 +37,7 @@ export const LowerTabs = {
     <section class="panel" aria-label="Results, logs, metrics and data">
       <div class="tabs" role="tablist" aria-label="Results, logs, metrics and data" @keydown.right.stop="move(1)" @keydown.left.stop="move(-1)">
         <button v-for="tab in tabs" :key="tab.name" type="button" class="tab" role="tab" :id="'tab-' + tab.name"
-          :aria-selected="tab === chosen" :aria-controls="tab === chosen ? 'tab-panel' : null" :tabindex="tab === chosen ? 0 : -1" @click="choose(tab)">
+          :aria-selected="tab.name === chosen.name" :aria-controls="tab.name === chosen.name ? 'tab-panel' : null" :tabindex="tab.name === chosen.name ? 0 : -1" @click="choose(tab)">
           {{ tab.label }}<span v-if="tab.counted && live.store[tab.counted]" class="muted small-text"> {{ count(live.store[tab.counted]) }}</span>
         </button>
       </div>
