@@ -1,49 +1,70 @@
-"""What happens between the broker and the state, in a thread of its own.
+"""What the pages know: the state, what was published when, and what is wrong.
 
-Place in the flow: `subscription` -> here -> `run`; `live` and `api` read the state under `lock`.
+Place in the flow: `subscription` -> `store` in a thread of its own; `live` and `api` read the state under `lock`. A
+message is shown at once and acknowledged when it is on disk.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
+import time
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from monty_mqtt import topics
-from monty_mqtt.errors import DecodeError
+from monty_mqtt_liveview.inbox import Receipt
+from monty_mqtt_liveview.intake import Counts
+from monty_mqtt_liveview.limits import Limits
+from monty_mqtt_liveview.restoring import Restoring
 from monty_mqtt_liveview.run import Runs
-from monty_mqtt_liveview.subscription import Arrived, Subscription
-from monty_mqtt_stack.payloads import message_of
+from monty_mqtt_liveview.store import Store
+from monty_mqtt_liveview.subscription import Subscription
 
 __all__ = ["Service"]
 
 logger = logging.getLogger(__name__)
 
 _POLL_SECS = 0.1
-_LEFT_OUT_KINDS = frozenset({"evidence", "command"})
+_FLUSH_SECS = 1.0
+_MOST_UNACKNOWLEDGED = 500
+"""Half of the broker's window: it goes on sending while these are written."""
+
+_MOST_UNWRITTEN_BYTES = 16 << 20
 
 
 class Service:
-    """The page's state, kept up to date from `__enter__` to `__exit__`.
+    """The page's state, kept up to date, and its recordings, from `__enter__` to `__exit__`.
 
     Args:
         subscription: Where messages come from.
+        recordings: Directory of the recordings.
+        limits: How much is kept.
 
     Attributes:
+        subscription: Where messages come from.
         runs: The state.
-        lock: Held while the state is read or changed.
+        lock: Held while the state is read or changed; shortly.
+
+    Raises:
+        ServiceError: On entering: nothing can be recorded there, or another page does.
     """
 
-    def __init__(self, subscription: Subscription) -> None:
-        self.runs = Runs()
-        self.lock = threading.Lock()
+    def __init__(self, subscription: Subscription, recordings: Path, limits: Limits | None = None) -> None:
         self.subscription = subscription
+        self._store = Store(recordings)
+        self.runs: Runs = self._store.runs
+        self.lock = self._store.lock
+        self._restoring = Restoring(self._store, limits or Limits(), subscription.ask_again)
+        self._unacknowledged: list[Receipt] = []
+        self._unwritten_bytes = 0
+        self._flush_at = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._take_in, name="intake", daemon=True)
 
     def __enter__(self) -> Self:
+        self._store.recordings.__enter__()
+        self._restoring.start()
         self._thread.start()
         return self
 
@@ -51,38 +72,64 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        self._restoring.close()
         self._thread.join()
+        self._flush()
+        self._store.close()
+        self._store.recordings.__exit__(kind, error, trace)
+
+    @property
+    def restoring(self) -> dict[str, Any] | None:
+        """How many runs of before were read: `done`, `of`, and the one that is read now, `run`; None when all were."""
+        return self._restoring.progress
+
+    @property
+    def counts(self) -> Counts:
+        """What became of the messages so far."""
+        return self._store.counts()
 
     def problems(self) -> list[str]:
-        """Return what the page's user should know."""
-        return [] if self.subscription.is_connected else ["no broker"]
+        """Return what the page's user should know, each in one line."""
+        works = self._stop.is_set() or not self._thread.ident or self._thread.is_alive()
+        own = "" if works else "the page takes in nothing any more: its log says why; start it again"
+        return [problem for problem in (self.subscription.problem, self._store.problem, own) if problem]
 
     def ensure_loaded(self, run: str) -> None:
-        """Have a run's steps in memory."""
+        """Have a run's steps in memory; may take seconds."""
+        self._restoring.wait_for(run)
+        self._store.load(run)
 
-    def recorded_bytes(self, _run: str) -> int | None:
+    def payload(self, run: str, topic: str, time_unix_nanos: int) -> bytes | None:
+        """Return what was published on a topic of a run at a time, None where it is not kept; may read from disk."""
+        return self._store.payload(run, topic, time_unix_nanos)
+
+    def recorded_bytes(self, run: str) -> int:
         """Return the size of a run's recording."""
-        return None
-
-    def payload(self, _run: str, _topic: str, _time_unix_nanos: int) -> bytes | None:
-        """Return what was published then."""
-        return None
+        return self._store.recorded_bytes(run)
 
     def _take_in(self) -> None:
         while not self._stop.is_set():
-            try:
-                arrived = self.subscription.arrived.get(timeout=_POLL_SECS)
-            except queue.Empty:
-                continue
-            self._take(arrived)
-            self.subscription.acknowledge(arrived)
+            arrived = self.subscription.inbox.take(_POLL_SECS)
+            for first in range(0, len(arrived), _MOST_UNACKNOWLEDGED):
+                some = arrived[first : first + _MOST_UNACKNOWLEDGED]
+                self._store.take(some)
+                self._unacknowledged += [one.receipt for one in some if one.receipt]
+                self._unwritten_bytes += sum(len(one.payload) for one in some)
+                if len(self._unacknowledged) >= _MOST_UNACKNOWLEDGED or self._unwritten_bytes >= _MOST_UNWRITTEN_BYTES:
+                    self._flush()
+            if time.monotonic() >= self._flush_at:
+                self._flush()
 
-    def _take(self, arrived: Arrived) -> None:
-        try:
-            if topics.parse(arrived.topic).kind in _LEFT_OUT_KINDS:
-                return
-            message, _ = message_of(arrived.topic, arrived.payload)
-        except DecodeError:
-            return
-        with self.lock:
-            self.runs.apply(message)
+    def _flush(self) -> None:
+        """Write, and acknowledge what is written.
+
+        With a full disk half of the broker's window stays unacknowledged, and is kept by it; the other half must go on
+        moving, or nothing more would be shown.
+        """
+        self._flush_at = time.monotonic() + _FLUSH_SECS
+        self._unwritten_bytes = 0
+        is_written = self._store.flush()
+        kept = [] if is_written else self._unacknowledged[-_MOST_UNACKNOWLEDGED:]
+        done = self._unacknowledged[: len(self._unacknowledged) - len(kept)]
+        self._unacknowledged = kept
+        self.subscription.acknowledge(done)

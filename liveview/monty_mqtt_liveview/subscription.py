@@ -1,68 +1,70 @@
 """The page's own ear at the broker: a persistent session that acknowledges what is kept, and not before.
 
-Place in the flow: the first stage. paho's thread hands over every message; `service` acknowledges it when it is kept.
-What was not acknowledged when the page was killed, the broker sends again.
+Place in the flow: the first stage. paho's thread puts every message into the inbox; `service` takes it from there and
+acknowledges it when it is recorded. What was not acknowledged when the page was killed, the broker sends again.
 """
 
 from __future__ import annotations
 
-import queue
+import logging
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from monty_mqtt import topics
+from monty_mqtt_liveview.inbox import Arrived, Inbox, Receipt
 from monty_mqtt_stack.subscriber import Broker
 
-__all__ = ["Arrived", "Subscription"]
+__all__ = ["FILTERS", "Arrived", "Subscription"]
 
-_FILTERS = [(f"{topics.JSON_PREFIX}/#", 1), (f"{topics.RAW_PREFIX}/#", 1), (f"{topics.BRIDGE_PREFIX}/#", 1)]
+logger = logging.getLogger(__name__)
+
+_JSON_PATHS = (
+    "info", "status", "progress", "state", "episode/#", "step", "end", "hypotheses/#", "metric/#", "data/#", "log/#",
+    "event/#", "command/result",
+)  # fmt: skip
+FILTERS = (*(f"{topics.JSON_PREFIX}/+/+/{path}" for path in _JSON_PATHS), f"{topics.RAW_PREFIX}/#")
+"""All kinds but commands, and `evidence`: the steps say the same, and it is most of the messages."""
+
+_KEEPALIVE_SECS = 30
 _RECONNECT_SECS = (1, 5)
-
-
-class Arrived(NamedTuple):
-    """A message as it came. `retain`: the broker had kept it; it is not from now."""
-
-    topic: str
-    payload: bytes
-    retain: bool
-    mid: int
-    qos: int
 
 
 class Subscription:
     """Subscribed from `__enter__` to `__exit__`, also while the broker is away.
 
     Args:
-        broker: Where, and as whom.
+        broker: Where, and as whom. The password is read at each connection.
         client_id: Name of the session, the same at every start.
 
     Attributes:
-        arrived: Messages in order of arrival.
+        broker: Where.
+        inbox: What arrived.
         is_connected: Whether the broker answers now.
         refused: Why it does not let us in, empty if it does.
+        connection: The how manieth connection this is.
     """
 
     def __init__(self, broker: Broker, client_id: str) -> None:
-        self.arrived: queue.SimpleQueue[Arrived] = queue.SimpleQueue()
+        self.broker = broker
+        self.inbox = Inbox()
         self.is_connected = False
         self.refused = ""
-        self._broker = broker
+        self.connection = 0
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True
         )
-        if broker.username:
-            password = broker.password_file.read_text().strip() if broker.password_file else None
-            self._client.username_pw_set(broker.username, password)
         self._client.reconnect_delay_set(*_RECONNECT_SECS)
+        self._client.on_pre_connect = self._on_pre_connect
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
 
     def __enter__(self) -> Self:
-        self._client.connect_async(self._broker.host, self._broker.port)
+        self._client.connect_async(self.broker.host, self.broker.port, _KEEPALIVE_SECS)
         self._client.loop_start()
         return self
 
@@ -72,19 +74,62 @@ class Subscription:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def acknowledge(self, arrived: Arrived) -> None:
-        """Tell the broker that it need not keep this one any longer."""
-        if arrived.qos:
-            self._client.ack(arrived.mid, arrived.qos)
-
-    def _on_connect(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        self.refused = str(reason) if reason.is_failure else ""
-        self.is_connected = not reason.is_failure
+    @property
+    def problem(self) -> str:
+        """What is wrong with the broker, empty if nothing is."""
         if self.is_connected:
-            client.subscribe(_FILTERS)
+            return ""
+        return f"broker {self.broker}: {self.refused}" if self.refused else f"no broker at {self.broker}"
+
+    def acknowledge(self, many: Iterable[Receipt]) -> None:
+        """Tell the broker that it need not keep these any longer.
+
+        What an earlier connection brought is left out: it comes again, or its number has become that of another.
+        """
+        for mid, connection in many:
+            if connection == self.connection:
+                self._client.ack(mid, 1)
+
+    def ask_again(self) -> None:
+        """Have everything that is retained sent once more."""
+        if self.is_connected:
+            self._client.subscribe([(one, 1) for one in FILTERS])
+
+    def _on_pre_connect(self, client: mqtt.Client, _data: Any) -> None:
+        if not self.broker.username:
+            return
+        password = None
+        if self.broker.password_file:
+            try:
+                password = self.broker.password_file.read_text().strip()
+            except OSError as error:
+                self.refused = f"password file {self.broker.password_file}: {error.strerror}"
+        client.username_pw_set(self.broker.username, password)
+
+    def _on_connect(self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            user = self.broker.username
+            refused = f"refuses {f'user {user}' if user else 'anonymous clients'}: {reason}"
+            if refused != self.refused:
+                logger.error("broker %s %s", self.broker, refused)
+            self.refused = refused
+            return
+        logger.info("broker %s is there", self.broker)
+        self.refused = ""
+        self.connection += 1
+        self.is_connected = True
+        self.ask_again()
 
     def _on_disconnect(self, *_: Any) -> None:
+        if self.is_connected:
+            logger.warning("broker %s has gone", self.broker)
         self.is_connected = False
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self.arrived.put(Arrived(message.topic, bytes(message.payload), message.retain, message.mid, message.qos))
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""  # nobody's; it is acknowledged like any other
+        payload = bytes(message.payload)  # which copies nothing: it is bytes
+        receipt = Receipt(message.mid, self.connection) if message.qos else None
+        self.inbox.put(Arrived(topic, payload, message.retain, receipt))

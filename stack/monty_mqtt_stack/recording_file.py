@@ -115,6 +115,11 @@ class RecordingWriter:
         """Topic by channel, of what was written so far."""
         return {channel_id: topic for topic, (channel_id, _) in self._channels.items()}
 
+    @property
+    def channel_count(self) -> int:
+        """How many topics there are so far."""
+        return len(self._channels)
+
     def write(self, entry: Entry) -> None:
         """Add one MQTT message.
 

@@ -1,0 +1,40 @@
+"""MQTT messages, live or recorded, -> messages. Pure.
+
+Place in the flow: the intake and `restoring` read with these; both take the same messages for the same.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from monty_mqtt import schema, topics
+from monty_mqtt.errors import DecodeError
+from monty_mqtt_stack.heard import is_possible
+from monty_mqtt_stack.payloads import message_without_buffers
+
+__all__ = ["UNFIT", "message_of", "parsed_topic"]
+
+UNFIT = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What the state may raise at a message that has the right form and still makes no sense."""
+
+
+@lru_cache(maxsize=16_384)  # a run has few topics, and reading one takes as long as reading a short message
+def parsed_topic(topic: str) -> topics.Parsed:
+    """Return what a topic says.
+
+    Raises:
+        DecodeError: It is not one of ours.
+    """
+    return topics.parse(topic)
+
+
+def message_of(parsed: topics.Parsed, payload: bytes) -> schema.Message:
+    """Return the message, without pixels, points and clouds.
+
+    Raises:
+        DecodeError: The payload is no message that belongs on this topic.
+    """
+    message = message_without_buffers(parsed, payload)
+    if not is_possible(message.seq, message.time_unix_nanos):
+        raise DecodeError(f"a message with seq {message.seq} and time {message.time_unix_nanos}")
+    return message

@@ -1,0 +1,83 @@
+"""How much is kept of runs, and for how long. Pure.
+
+Place in the flow: `service` asks `to_remove` now and then, and removes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+__all__ = ["Kept", "Limits", "RunKept", "to_remove"]
+
+_GIB = 1 << 30
+_DAY_SECS = 86_400.0
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be kept; 0 is no limit.
+
+    Attributes:
+        most_bytes: Size of all recordings.
+        most_days: Age of what was recorded last of a run that is over.
+        most_memory_bytes: Memory for the steps of all runs; of those that are over they are read again when needed.
+    """
+
+    most_bytes: int = 20 * _GIB
+    most_days: float = 90.0
+    most_memory_bytes: int = _GIB
+
+
+class Kept(NamedTuple):
+    """A part as it is on disk."""
+
+    path: Path
+    size_bytes: int
+    modified_unix_secs: float
+
+
+class RunKept(NamedTuple):
+    """A run's parts, oldest first."""
+
+    directory: Path
+    is_live: bool
+    parts: Sequence[Kept]
+
+    @property
+    def newest_unix_secs(self) -> float:
+        """When something was recorded last."""
+        return max((part.modified_unix_secs for part in self.parts), default=0.0)
+
+
+def to_remove(runs: Sequence[RunKept], limits: Limits, now_unix_secs: float) -> list[tuple[Path, str]]:
+    """Return the directories of runs, and single parts, that must go, with the reason.
+
+    The runs that are over go first, the oldest before the others; of a live run the older parts, never the newest.
+    """
+    old = [run for run in runs if not run.is_live and _is_too_old(run, limits, now_unix_secs)]
+    removed = [(run.directory, f"it is older than {limits.most_days:g} days") for run in old]
+    rest = [run for run in runs if run not in old]
+    size = sum(part.size_bytes for run in rest for part in run.parts)
+    if not limits.most_bytes:
+        return removed
+    for path, size_bytes in _in_turn(rest):
+        if size <= limits.most_bytes:
+            break
+        size -= size_bytes
+        removed.append((path, f"all recordings together are larger than {limits.most_bytes / _GIB:.3g} GiB"))
+    return removed
+
+
+def _is_too_old(run: RunKept, limits: Limits, now_unix_secs: float) -> bool:
+    return bool(limits.most_days) and now_unix_secs - run.newest_unix_secs > limits.most_days * _DAY_SECS
+
+
+def _in_turn(runs: Sequence[RunKept]) -> Iterator[tuple[Path, int]]:
+    for run in sorted((run for run in runs if not run.is_live), key=lambda run: run.newest_unix_secs):
+        yield run.directory, sum(part.size_bytes for part in run.parts)
+    of_live = (part for run in runs if run.is_live for part in run.parts[:-1])
+    for part in sorted(of_live, key=lambda part: part.modified_unix_secs):
+        yield part.path, part.size_bytes

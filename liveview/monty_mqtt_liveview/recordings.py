@@ -1,0 +1,195 @@
+"""The recordings of all runs: `<recordings>/<escaped run>/<start of the page, UTC>-<n>.mcap`.
+
+Place in the flow: `recorder` adds parts, `restoring` reads them at the next start, `service` looks up single payloads
+and removes what `limits` says.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import shutil
+import threading
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from monty_mqtt import schema, spool
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_liveview.limits import Kept
+from monty_mqtt_liveview.parts import Part
+from monty_mqtt_stack.recording_parts import part_name
+
+__all__ = ["Recordings", "RunRecording", "directory_of", "kept_parts"]
+
+logger = logging.getLogger(__name__)
+
+_LOCK_SECS, _LOCK_POLL_SECS = 10.0, 0.1
+
+
+def directory_of(recordings: Path, run: str) -> Path:
+    """Return where the recording of a run is: its name escaped, so that none leaves the directory."""
+    header = spool.Header(schema_version=schema.SCHEMA_VERSION, run=run, worker="", started_unix_nanos=0)
+    return spool.path_of(recordings, header).parent
+
+
+class RunRecording:
+    """The parts of one run.
+
+    Attributes:
+        directory: Where they are.
+        parts: In the order in which they were begun.
+        was_read: Whether everything of before this start was read.
+        was_there: Whether the directory was made or found.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.parts: list[Part] = []
+        self.was_read = True
+        self.was_there = False
+        self._changing = threading.Lock()
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all parts."""
+        return sum(part.size_bytes for part in list(self.parts))
+
+    def begin(self, started: str) -> Part:
+        """Return a new part, whose file does not exist yet.
+
+        Raises:
+            OSError: The directory cannot be made.
+        """
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.was_there = True
+        with self._changing:
+            number = sum(part.path.name.startswith(started) for part in self.parts)
+            while (path := self.directory / part_name(started, number)).exists():
+                number += 1
+            part = Part(path, is_open=True)
+            self.parts = [*self.parts, part]
+        return part
+
+    def replace(self, part: Part, by: Part | None) -> None:
+        """Put another in a part's place, or nothing."""
+        with self._changing:
+            self.parts = [one for old in self.parts for one in ([by] if old is part else [old]) if one is not None]
+
+    def find(self, topic: str, time_unix_nanos: int) -> bytes | None:
+        """Return the payload that was published on a topic at a time, None where it is not recorded."""
+        found = (part.find(topic, time_unix_nanos) for part in reversed(self.parts))
+        return next((payload for payload in found if payload is not None), None)
+
+
+class Recordings:
+    """All of them, ours alone from `__enter__` to `__exit__`.
+
+    Args:
+        path: The directory; made if there is none.
+
+    Raises:
+        ServiceError: On entering: it cannot be made, or another page records there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        self._by_directory: dict[str, RunRecording] = {}
+        self._names: dict[str, str] = {}
+        self._lock_file: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock_file = (self.path / ".lock").open("wb")
+        except OSError as error:
+            raise ServiceError(f"recordings {self.path}: {error.strerror}") from None
+        try:
+            self._lock(self._lock_file)
+        except ServiceError:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._lock_file:
+            self._lock_file.close()
+
+    def find_old(self) -> list[RunRecording]:
+        """Return the recordings of before this start, the newest run first."""
+        found = []
+        for directory in self.path.iterdir():
+            if directory.is_dir():
+                recording = RunRecording(directory)
+                recording.parts = [Part(file) for file in sorted(directory.glob("*.mcap")) if file.name[0] != "."]
+                recording.was_read, recording.was_there = False, True
+                for staged in directory.glob(".*.mcap"):
+                    staged.unlink(missing_ok=True)
+                found.append(recording)
+        found.sort(key=_newest_unix_secs, reverse=True)
+        self._by_directory.update({one.directory.name: one for one in found})
+        return found
+
+    def find(self, run: str) -> RunRecording | None:
+        """Return the recording of a run, None where there is none."""
+        name = self._names.get(run) or directory_of(self.path, run).name
+        return self._by_directory.get(name)
+
+    def of(self, run: str) -> RunRecording:
+        """Return the recording of a run, an empty one where there is none yet."""
+        name = self._names.get(run)
+        if name is None:
+            name = self._names[run] = directory_of(self.path, run).name
+        found = self._by_directory.get(name)
+        if found is None:
+            found = self._by_directory[name] = RunRecording(self.path / name)
+        return found
+
+    def all(self) -> list[RunRecording]:
+        """Return every recording."""
+        return list(self._by_directory.values())
+
+    def forget(self, recording: RunRecording) -> None:
+        """Remove a recording, also from the disk."""
+        name = recording.directory.name
+        self._by_directory.pop(name, None)
+        self._names = {run: directory for run, directory in self._names.items() if directory != name}
+        shutil.rmtree(recording.directory, ignore_errors=True)
+
+    def _lock(self, file: IO[bytes]) -> None:
+        deadline = time.monotonic() + _LOCK_SECS
+        while not _is_locked(file):
+            if time.monotonic() > deadline:
+                raise ServiceError(f"recordings {self.path}: another page records there")
+            threading.Event().wait(_LOCK_POLL_SECS)
+
+
+def _is_locked(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # a file system without locks: then nobody can tell
+        logger.warning("recordings: %s cannot be locked (%s)", file.name, error.strerror)
+    return True
+
+
+def _newest_unix_secs(recording: RunRecording) -> float:
+    return max((one.modified_unix_secs for one in kept_parts(recording)), default=0.0)
+
+
+def kept_parts(recording: RunRecording) -> list[Kept]:
+    """Return what `limits` has to know of each part that is there."""
+    found = []
+    for part in recording.parts:
+        try:
+            stat = part.path.stat()
+        except OSError:
+            continue
+        found.append(Kept(part.path, stat.st_size, stat.st_mtime))
+    return found

@@ -1,0 +1,261 @@
+"""The state and the recordings, together: what is new goes into both, what is recorded comes back.
+
+Place in the flow: `service` gives what arrives, `restoring` has runs read, pages ask for payloads. Two locks: `lock` is
+for the state, and held shortly; `_keeping` for what decides what is new and writes it. Who needs both takes `_keeping`
+first.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from monty_mqtt import schema
+from monty_mqtt_liveview.decoding import UNFIT
+from monty_mqtt_liveview.inbox import Arrived
+from monty_mqtt_liveview.intake import Counts, Intake
+from monty_mqtt_liveview.limits import Limits, RunKept, to_remove
+from monty_mqtt_liveview.payload_cache import PayloadCache
+from monty_mqtt_liveview.reading import Reading, steps_of
+from monty_mqtt_liveview.recorder import Recorder
+from monty_mqtt_liveview.recordings import Recordings, RunRecording, kept_parts
+from monty_mqtt_liveview.run import Run, Runs
+
+__all__ = ["Store"]
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 64
+"""Messages that are put into the state before somebody may look at it again."""
+
+
+class Store:
+    """All runs, in memory and on disk.
+
+    Args:
+        path: Directory of the recordings.
+
+    Attributes:
+        runs: The state.
+        lock: Held while the state is read or changed.
+        recordings: What is on disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.runs = Runs()
+        self.lock = threading.Lock()
+        self.recordings = Recordings(path)
+        self._recorder = Recorder(self.recordings.started)
+        self._cache = PayloadCache()
+        self._intake = Intake(self.recordings, self._recorder, self._cache)
+        self._keeping = threading.Lock()
+        self._loading = threading.Lock()
+        self._used_at: dict[str, float] = {}
+
+    @property
+    def problem(self) -> str:
+        """Why nothing is recorded, empty if it is."""
+        return f"nothing is recorded: {self._recorder.problem}" if self._recorder.problem else ""
+
+    def take(self, many: list[Arrived]) -> None:
+        """Record and show what is new."""
+        for first in range(0, len(many), _AT_ONCE):
+            with self._keeping:
+                taken = [self._intake.take(arrived) for arrived in many[first : first + _AT_ONCE]]
+                forgotten, self._intake.forgotten = self._intake.forgotten, []
+            self._show([message for message in taken if message is not None])
+            for run in forgotten:
+                self.forget(run, "it was asked for")
+
+    def flush(self) -> bool:
+        """Write what was recorded; return whether it is on disk."""
+        with self._keeping:
+            return self._recorder.flush()
+
+    def close(self) -> None:
+        """Write everything and close all parts."""
+        with self._keeping:
+            self._recorder.flush()
+            self._recorder.close()
+
+    def counts(self) -> Counts:
+        """Return what became of the messages so far."""
+        with self._keeping:
+            heard = list(self._intake.heard.values())
+            missing, frames_missing = sum(one.missing for one in heard), sum(one.bulk_missing for one in heard)
+            return msgspec.structs.replace(self._intake.counts, missing=missing, frames_missing=frames_missing)
+
+    def next_to_restore(self, pending: list[RunRecording]) -> RunRecording:
+        """Return a run of which something new came, else the first."""
+        with self._keeping:
+            wanted = self._intake.wanted
+            return next((one for one in pending if one in wanted), pending[0])
+
+    def restore(self, recording: RunRecording, is_over: Callable[[], bool]) -> None:
+        """Read a run's recording, and show the run; what comes meanwhile is recorded, and read at last."""
+        reading = Reading(recording)
+        reading.read_on(is_over)
+        self.flush()
+        reading.read_on(is_over)
+        if is_over():
+            return
+        with self._keeping:
+            self._recorder.flush()
+            reading.read_on()
+            reading.take(self._recorder.unwritten(recording))
+            recording.was_read = True
+            self._intake.wanted.discard(recording)
+            self._intake.counts.unreadable += reading.unreadable
+            if reading.run is not None and recording.directory.is_dir():  # else it was forgotten meanwhile
+                self._intake.heard[reading.run.name] = reading.heard
+                with self.lock:
+                    self.runs.by_name[reading.run.name] = reading.run
+
+    def take_held_back(self) -> bool:
+        """Return whether retained messages were left out while runs were read; they have to be asked for again."""
+        with self._keeping:
+            held_back, self._intake.has_held_back = self._intake.has_held_back, False
+        return held_back
+
+    def load(self, name: str) -> None:
+        """Have the steps of a run in memory."""
+        self._used_at[name] = time.monotonic()
+        with self.lock:
+            run = self.runs.by_name.get(name)
+        if run is None or not run.is_released:
+            return
+        with self._loading:
+            if run.is_released:
+                self._load(run)
+
+    def payload(self, run: str, topic: str, time_unix_nanos: int) -> bytes | None:
+        """Return what was published on a topic at a time, None where it is not kept."""
+        key = (topic, time_unix_nanos)
+        payload = self._cache.get(key)
+        if payload is not None:
+            return payload
+        recording = self.recordings.find(run)
+        if recording is None:
+            return None
+        payload = recording.find(*key)
+        if payload is None:
+            with self._keeping:
+                self._recorder.flush()
+                unwritten = self._recorder.unwritten(recording)
+            found = (one.payload for one in unwritten if (one.topic, one.time_unix_nanos) == key)
+            payload = recording.find(*key) or next(found, None)
+        if payload is not None:
+            self._cache.put(key, payload)
+        return payload
+
+    def recorded_bytes(self, run: str) -> int:
+        """Return the size of a run's recording."""
+        recording = self.recordings.find(run)
+        return recording.size_bytes if recording else 0
+
+    def forget(self, run: str, why: str) -> None:
+        """Drop a run, and remove its recording."""
+        recording = self.recordings.of(run)
+        logger.warning("run %r is forgotten: %s", run[:200], why)
+        with self._keeping:
+            self._recorder.drop(recording)
+            self._intake.forget(run)
+            self.recordings.forget(recording)
+            with self.lock:
+                self.runs.forget(run)
+
+    def forget_removed(self) -> None:
+        """Drop the runs whose recording somebody removed."""
+        with self.lock:
+            names = list(self.runs.by_name)
+        for name in names:
+            recording = self.recordings.of(name)
+            if recording.was_there and not recording.directory.is_dir():
+                self.forget(name, f"{recording.directory} was removed")
+
+    def close_idle(self) -> None:
+        """Close the recordings of runs that are over."""
+        with self.lock:
+            ended = [name for name, run in self.runs.by_name.items() if not _is_live(run)]
+        with self._keeping:
+            self._recorder.close_idle([self.recordings.of(name) for name in ended])
+
+    def release(self, most_bytes: int) -> None:
+        """Drop the steps of runs that are over and were not looked at for longest, if all take more than that."""
+        with self.lock:
+            runs = list(self.runs.by_name.values())
+            size = sum(run.nbytes for run in runs)
+            over = [run for run in runs if not run.is_released and not _is_live(run)]
+            over.sort(key=lambda run: (self._used_at.get(run.name, 0.0), run.newest_unix_nanos))
+            for run in over:
+                if size <= most_bytes:
+                    return
+                size -= run.nbytes
+                run.release()
+
+    def limit(self, limits: Limits) -> None:
+        """Remove what must not be kept any longer."""
+        with self.lock:
+            live = {self.recordings.of(run.name).directory for run in self.runs.by_name.values() if _is_live(run)}
+            names = {self.recordings.of(name).directory: name for name in self.runs.by_name}
+        recordings = {one.directory: one for one in self.recordings.all()}
+        kept = [
+            RunKept(one.directory, one.directory in live or not one.was_read, kept_parts(one))
+            for one in recordings.values()
+        ]
+        for path, why in to_remove(kept, limits, time.time()):
+            if path in names:
+                self.forget(names[path], why)
+            elif path in recordings:
+                logger.warning("recording %s is removed: %s", path, why)
+                self.recordings.forget(recordings[path])
+            else:
+                self._remove_part(recordings[path.parent], path, why)
+
+    def _load(self, run: Run) -> None:
+        recording = self.recordings.of(run.name)
+        with self._keeping:
+            self._recorder.flush()
+            unwritten = self._recorder.unwritten(recording)
+            with self.lock:
+                run.begin_reload()
+        steps = steps_of(recording, run.name, unwritten)
+        while some := list(islice(steps, _AT_ONCE)):
+            with self.lock:
+                for message in some:
+                    _apply(run.apply_again, message)
+
+    def _show(self, messages: list[schema.Message]) -> None:
+        if not messages:
+            return
+        with self.lock:
+            for message in messages:
+                if not _apply(self.runs.apply, message):
+                    self._intake.counts.unreadable += 1
+
+    @staticmethod
+    def _remove_part(recording: RunRecording, path: Path, why: str) -> None:
+        part = next((one for one in recording.parts if one.path == path), None)
+        if part is not None and not part.is_open:
+            logger.warning("recording %s is removed: %s", path, why)
+            recording.replace(part, None)
+            path.unlink(missing_ok=True)
+
+
+def _is_live(run: Run) -> bool:
+    return any(worker.is_live for worker in run.workers.values())
+
+
+def _apply(apply: Callable[[schema.Message], object], message: schema.Message) -> bool:
+    try:
+        apply(message)
+    except UNFIT:
+        logger.warning("a message makes no sense: %.200r", message, exc_info=True)
+        return False
+    return True
