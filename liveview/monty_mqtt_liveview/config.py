@@ -38,6 +38,7 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
         state_dir: Where recordings and secrets are kept; not given: as of all services.
         keep_gib: How large the recordings may become, GiB; beyond it those of the oldest runs go; 0: no limit.
         keep_days: Days after which the recording of a run that is over goes; 0 keeps it.
+        memory_mib: Memory for the steps of all runs, MiB; beyond it those of runs that are over go until looked at.
         depth_range_metres: What the colours of depth images span, such as 0:2; empty: decided by each sensor.
         drain_secs: How long SIGTERM waits for browsers that are being answered.
         container: Inside a container, where binding every address is what it takes to be reached at all.
@@ -59,7 +60,8 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     login_file: str = ""
     state_dir: str = ""
     keep_gib: float = 20.0
-    keep_days: float = 0.0
+    keep_days: float = 90.0
+    memory_mib: float = 1024.0
     depth_range_metres: str = ""
     drain_secs: float = 3.0
     container: bool = False
@@ -106,6 +108,7 @@ _SETTINGS = service_config.ServiceSettings(
         "mqtt_port": (1, 65_535),
         "keep_gib": (0, 1_048_576),
         "keep_days": (0, 36_500),
+        "memory_mib": (16, 1_048_576),
         "drain_secs": (0, 600),
     },
     not_empty=("host", "mqtt_host", "mqtt_client_id", "control_username"),

@@ -23,8 +23,9 @@ _ANSWER_SECS = 4.0
 
 def health(service: Service) -> dict[str, Any]:
     """Return `status`, which is `ok` or what is wrong, what the page's user should know, and what is being restored."""
-    connected = service.subscription.is_connected
-    return {"status": "ok" if connected else "no broker", "problems": [], "restoring": None}
+    subscription = service.subscription
+    word = "ok" if subscription.is_connected else ("refused by the broker" if subscription.refused else "no broker")
+    return {"status": word, "problems": service.problems(), "restoring": service.restoring}
 
 
 def ask(config: PageConfig) -> tuple[bool, str]:

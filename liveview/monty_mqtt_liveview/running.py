@@ -11,6 +11,7 @@ from monty_mqtt import service_config
 from monty_mqtt_liveview.access import Login
 from monty_mqtt_liveview.config import Options, PageConfig
 from monty_mqtt_liveview.control import Control
+from monty_mqtt_liveview.limits import Limits
 from monty_mqtt_liveview.server import Server, listen, make_app
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_liveview.subscription import Subscription
@@ -20,6 +21,7 @@ from monty_mqtt_stack.subscriber import Broker
 
 __all__ = ["run"]
 
+_MIB, _GIB = 1 << 20, 1 << 30
 _LOGIN, _SESSION = "liveview_login", "liveview_session"
 
 
@@ -32,9 +34,9 @@ def run(options: Options) -> None:
     config = options.config
     state = StateDir(config.state_dir or None)
     listening = listen(config)
-    with listening, Subscription(_broker(config), config.mqtt_client_id) as subscription, Service(
-        subscription
-    ) as service:
+    recordings = state.path / "recordings"
+    subscription = Subscription(_broker(config), config.mqtt_client_id)
+    with listening, subscription, Service(subscription, recordings, _limits(config)) as service:
         controls = Control(service, _control_broker(options, state))
         app = make_app(service, config, controls, _login(config, state, listening.getsockname()[1]))
         Server(app, config, listening).serve_until_stopped()
@@ -44,6 +46,14 @@ def _broker(config: PageConfig) -> Broker:
     service_config.read_password(config.mqtt_password_file)
     file = Path(config.mqtt_password_file) if config.mqtt_password_file else None
     return Broker(config.mqtt_host, config.mqtt_port, config.mqtt_username or None, file)
+
+
+def _limits(config: PageConfig) -> Limits:
+    return Limits(
+        most_bytes=int(config.keep_gib * _GIB),
+        most_days=config.keep_days,
+        most_memory_bytes=int(config.memory_mib * _MIB),
+    )
 
 
 def _control_broker(options: Options, state: StateDir) -> Broker:
