@@ -98,7 +98,8 @@ def _add_broker(command: argparse.ArgumentParser) -> None:
 
 
 def _add_ports(command: argparse.ArgumentParser) -> None:
-    for name, service, default in (("--mqtt-port", "broker", 1883), ("--zmq-port", "bridge", 5555)):
+    services = (("--mqtt-port", "broker", 1883), ("--zmq-port", "bridge", 5555), ("--liveview-port", "page", 8000))
+    for name, service, default in services:
         told = f"where the {service} shall listen; 0: any free port (default: {default})"
         command.add_argument(name, type=_port, default=default, metavar="PORT", help=told)
 
@@ -121,15 +122,15 @@ def _add_export(commands: Any) -> None:
 
 
 def _add_up(commands: Any) -> None:
-    command = _add(commands, "up", "Start broker, bridge and history, keep them running, stop them on Ctrl+C.")
+    command = _add(commands, "up", "Start broker, bridge, page and history, keep them running, stop them on Ctrl+C.")
     command.add_argument(
         "--host", default="127.0.0.1", help="address to listen on; loopback only (default: %(default)s)"
     )
     _add_ports(command)
     command.add_argument(
         "--without", nargs="+", action="extend", default=[], metavar="NAME",
-        help="leave out: broker, bridge, history (or of it influxdb, telegraf, grafana), or a program that could be "
-        "the broker: mosquitto, amqtt",
+        help="leave out: broker, bridge, liveview (the page), history (or of it influxdb, telegraf, grafana), or a "
+        "program that could be the broker: mosquitto, amqtt",
     )  # fmt: skip
     command.add_argument(
         "--influxdb", metavar="URL",
@@ -150,6 +151,7 @@ def _add_run(commands: Any) -> None:
         "--parallel", type=_processes, metavar="N", help="by Monty's parallel runner, at most N processes at once"
     )
     _add_ports(command)
+    command.set_defaults(liveview_port=None)  # the experiment may name one
     command.add_argument("--bridge", metavar="HOST[:PORT]", help="a bridge of your own; goes with --broker")
     _add_broker(command)
     command.set_defaults(module="run", function="command")

@@ -7,9 +7,11 @@ either of them.
 from __future__ import annotations
 
 from typing import Any, Dict, Mapping, NamedTuple, Tuple, Union
+from urllib.parse import quote
 
 import msgspec
 
+from monty_mqtt import topics
 from monty_mqtt.errors import ConfigError
 
 __all__ = ["ENVIRONMENT", "SETTINGS", "TOP_LEVEL", "LiveViewConfig", "Setting"]
@@ -22,8 +24,8 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
         enable_liveview: False: `experiment.broadcaster` exists and does nothing.
         zmq_host: Host of the bridge.
         zmq_port: TCP port of the bridge.
-        liveview_host: Host of the LiveView page; told to the page, not used by the experiment.
-        liveview_port: TCP port of the LiveView page; as above.
+        liveview_host: Host of the LiveView page: where the experiment tells its user to look.
+        liveview_port: TCP port of the LiveView page: as above, and where `monty-mqtt run` starts it.
         sensor_image_throttle_ms: Least time between two frames of a sensor, milliseconds; 0 sends every frame.
         run: The run's id. Empty: made from `experiment` or Monty's run name, `started`, and four hex digits.
         started: When the run was started, ISO 8601. What makes all processes of a parallel run agree on its id.
@@ -65,6 +67,11 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
     spool_mib: int = 2048
     abort_exit_code: int = 0
     tally: str = ""
+
+    def page_url(self, run: str) -> str:
+        """Return where a run can be watched, if a page runs where the settings say."""
+        host = f"[{self.liveview_host}]" if ":" in self.liveview_host else self.liveview_host
+        return f"http://{host}:{self.liveview_port}/run/{quote(topics.escape(run), safe='')}"
 
     @classmethod
     def of(cls, config: Mapping[str, Any], environ: Mapping[str, str]) -> LiveViewConfig:
@@ -151,10 +158,12 @@ TOP_LEVEL = (
 ENVIRONMENT = {
     "MONTY_MQTT_ZMQ_HOST": "zmq_host",
     "MONTY_MQTT_ZMQ_PORT": "zmq_port",
+    "MONTY_MQTT_LIVEVIEW_HOST": "liveview_host",
+    "MONTY_MQTT_LIVEVIEW_PORT": "liveview_port",
     "MONTY_MQTT_RUN": "run",
     "MONTY_MQTT_TALLY": "tally",
 }
-"""Environment variables that beat the configuration: so `monty-mqtt run` tells where the bridge listens."""
+"""Environment variables that beat the configuration: so `monty-mqtt run` tells where bridge and page are."""
 
 
 def _section(section: Any) -> Dict[str, Any]:

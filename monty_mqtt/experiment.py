@@ -10,6 +10,7 @@ outcomes and supervision are its own, and `isinstance` says so.
 from __future__ import annotations
 
 import os
+import sys
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Dict, Type
@@ -70,6 +71,8 @@ class LiveViewMixin:
             super().run()  # type: ignore[misc]
             return
         self._live.begin(self, self._live_hook)
+        if self._live.worker == "main":
+            print(f"watch this run: {self._live.page_url}", file=sys.stderr, flush=True)  # noqa: T201 - for its user
         try:
             super().run()  # type: ignore[misc]
         except BaseException as error:

@@ -80,6 +80,11 @@ class Session:
         self._ended = False
 
     @property
+    def page_url(self) -> str:
+        """Where a person looks."""
+        return self.config.page_url(self.broadcaster.run)
+
+    @property
     def is_ending(self) -> bool:
         """Whether no other episode is to begin: an abort or a stop was commanded."""
         return self._commands.is_ending

@@ -42,6 +42,12 @@ def test_environment_wins():
     assert LiveViewConfig.of({"zmq_host": "elsewhere"}, {"MONTY_MQTT_ZMQ_HOST": ""}).zmq_host == "elsewhere"
 
 
+def test_it_says_where_a_run_can_be_watched():
+    environ = {"MONTY_MQTT_LIVEVIEW_HOST": "::1", "MONTY_MQTT_LIVEVIEW_PORT": "8123"}
+    assert LiveViewConfig.of({"liveview_port": 1}, environ).page_url("a/b") == "http://[::1]:8123/run/a%252Fb"
+    assert LiveViewConfig.of({"liveview_port": 9}, {}).page_url("run") == "http://127.0.0.1:9/run/run"
+
+
 @pytest.mark.parametrize(
     ("given", "line"),
     [

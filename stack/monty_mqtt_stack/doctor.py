@@ -30,6 +30,7 @@ _DISTRIBUTIONS = {
     "influxdb-client": _SERVER, "numpy": _SERVER, "pillow": _SERVER, "mcap": _SERVER,
 }  # fmt: skip
 _OPTIONAL = {
+    "nicegui": f"only for the page: {_SERVER}",
     "tbp-monty": "Monty: in this Python, or name the one that has it with MONTY_PYTHON",
     "mujoco": "only for experiments on MuJoCo: pip install 'tbp-monty[simulator-mujoco]'",
 }
@@ -62,7 +63,8 @@ def examine(state: StateDir, host: str = "127.0.0.1") -> List[Finding]:
         _program("mosquitto_sub", "`apt install mosquitto-clients`; or use `monty-mqtt tail`"),
     ]
     findings += [_history(name) for name in programs.PROGRAMS]
-    findings += [_port(host, services.MQTT_PORT, "broker", state), _port(host, services.ZMQ_PORT, "bridge", state)]
+    wanted = {services.MQTT_PORT: "broker", services.ZMQ_PORT: "bridge", services.LIVEVIEW_PORT: "page"}
+    findings += [_port(host, port, service, state) for port, service in wanted.items()]
     return [*findings, _state(state), _spools(state)]
 
 

@@ -145,6 +145,7 @@ class Watch:
             if self.address is None:
                 raise ServiceError("; ".join(f"no {name}: {why}" for name, why in self._supervisor.left_out.items()))
         broker = self.address.broker
+        self.display.say(f"page: {self.address.page.url}" if self.address.page else self._why_no_page())
         filters = [f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in _KINDS]
         self._subscriber = self._exit.enter_context(Subscriber(broker, filters))
         self.display.say(f"broker {broker}; in another terminal:")
@@ -157,7 +158,14 @@ class Watch:
         if self.address is None:
             return named
         host, port = self.address.zmq
-        return {**named, "MONTY_MQTT_ZMQ_HOST": host, "MONTY_MQTT_ZMQ_PORT": str(port)}
+        named |= {"MONTY_MQTT_ZMQ_HOST": host, "MONTY_MQTT_ZMQ_PORT": str(port)}
+        if page := self.address.page:
+            named |= {"MONTY_MQTT_LIVEVIEW_HOST": page.host, "MONTY_MQTT_LIVEVIEW_PORT": str(page.port)}
+        return named
+
+    def _why_no_page(self) -> str:
+        known = self._supervisor.left_out if self._supervisor else {}
+        return f"no page: {known.get('liveview', 'the far side that runs has none; see `monty-mqtt status`')}"
 
     def _follow(self, child: Child, title: str, run_id: str) -> None:
         seen, kill_at = self.stop.count, float("inf")

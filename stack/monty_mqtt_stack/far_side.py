@@ -13,7 +13,7 @@ from typing import NamedTuple, Optional
 from monty_mqtt import topics
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt_stack import ports, services
-from monty_mqtt_stack.state import FarSide, StateDir
+from monty_mqtt_stack.state import Endpoint, FarSide, StateDir
 from monty_mqtt_stack.subscriber import Broker, Subscriber
 
 __all__ = [
@@ -41,10 +41,11 @@ class Address(NamedTuple):
 
 
 class FarSideAddress(NamedTuple):
-    """Where to subscribe, and where experiments send to."""
+    """Where to subscribe, where experiments send to, and where a person looks (None: there is no page)."""
 
     broker: Broker
     zmq: Address
+    page: Optional[Endpoint] = None
 
 
 def parse_address(text: str, default_port: int) -> Address:
@@ -133,7 +134,8 @@ def address_of(far_side: FarSide) -> Optional[FarSideAddress]:
     broker, bridge = far_side.services.get("broker"), far_side.services.get("bridge")
     if broker is None or bridge is None:
         return None
-    return FarSideAddress(Broker(broker.host, broker.port), Address(bridge.host, bridge.port))
+    address = Address(bridge.host, bridge.port)
+    return FarSideAddress(Broker(broker.host, broker.port), address, far_side.services.get("liveview"))
 
 
 def is_ours(broker: Broker, state: StateDir) -> bool:

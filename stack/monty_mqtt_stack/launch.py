@@ -44,6 +44,7 @@ class Launch:
         environment: What its environment has beside ours, looked up at each start.
         prepare: What must be done before each start of it.
         trouble: What a running one reports that only a new start mends; None if nothing.
+        is_needed: Whether nothing works without it; another that does not start is left out.
         notes: What a person must know about it, one line each.
     """
 
@@ -60,6 +61,7 @@ class Launch:
     environment: Callable[[], Dict[str, str]] = dict
     prepare: Optional[Callable[[], None]] = None
     trouble: Optional[Callable[[Child], Optional[str]]] = None
+    is_needed: bool = True
     notes: Tuple[str, ...] = ()
 
 

@@ -11,6 +11,7 @@ from typing import Optional, Sequence
 from monty_mqtt.errors import ConfigError
 from monty_mqtt_stack.experiment import Watch, experiment_argv, experiment_name, new_run_id
 from monty_mqtt_stack.far_side import FarSideAddress, broker_of, parse_address
+from monty_mqtt_stack.page_port import page_port
 from monty_mqtt_stack.progress import make_display
 from monty_mqtt_stack.services import ZMQ_PORT, Plan
 from monty_mqtt_stack.state import StateDir
@@ -33,7 +34,12 @@ def command(options: argparse.Namespace) -> int:
         if not (options.bridge and options.broker):
             raise ConfigError("run", "--bridge" if options.bridge else "--broker", "named with the other of the two")
         address = FarSideAddress(broker_of(options), parse_address(options.bridge, ZMQ_PORT))
-    plan = Plan(state=StateDir(options.state_dir), mqtt_port=options.mqtt_port, zmq_port=options.zmq_port)
+    plan = Plan(
+        state=StateDir(options.state_dir),
+        mqtt_port=options.mqtt_port,
+        zmq_port=options.zmq_port,
+        liveview_port=page_port(options.overrides) if options.liveview_port is None else options.liveview_port,
+    )
     parallel = [] if options.parallel is None else [f"--parallel={options.parallel}"]
     return run([*parallel, *options.overrides], plan, address)
 

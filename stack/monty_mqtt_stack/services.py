@@ -7,27 +7,30 @@ others.
 from __future__ import annotations
 
 import importlib.util
-import ipaddress
 import sys
 from dataclasses import dataclass, field
 from typing import Callable, Dict, FrozenSet, Iterable, List, Optional
 
 from monty_mqtt.errors import ConfigError, ServiceError
+from monty_mqtt.service_config import is_loopback
 from monty_mqtt_stack import broker, ports
 from monty_mqtt_stack.influxdb import InfluxDB, influxdb_launch
 from monty_mqtt_stack.launch import Launch, LeftOut, Planned
 from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.state import Endpoint, StateDir
 
-__all__ = ["MQTT_PORT", "NAMES", "TABLE", "ZMQ_PORT", "Plan", "check_without", "is_loopback"]
+__all__ = ["LIVEVIEW_PORT", "MQTT_PORT", "NAMES", "TABLE", "ZMQ_PORT", "Plan", "check_without", "is_loopback"]
 
 MQTT_PORT = 1883
 ZMQ_PORT = 5555
+LIVEVIEW_PORT = 8000
 INFLUXDB_PORT = 8086
 GRAFANA_PORT = 3000
 
-_READY_LINE = "bridge ready:"
+_READY_LINES = {"bridge": "bridge ready:", "liveview": "page ready:"}
 _BRIDGE_NEEDS = {"paho": "paho-mqtt", "numpy": "numpy", "PIL": "pillow", "zmq": "pyzmq"}
+_LIVEVIEW_NEEDS = {"nicegui": "nicegui", "paho": "paho-mqtt", "numpy": "numpy", "PIL": "pillow", "mcap": "mcap"}
+_INSTALL = "pip install 'monty-mqtt[server]'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,7 @@ class Plan:
         influxdb: An InfluxDB 2 that runs already, instead of one of our own.
         mqtt_port: Port the broker would like.
         zmq_port: Port the bridge would like.
+        liveview_port: Port the page would like.
         started: What runs already, by service name.
         notes: Lines for the person who started it; services append.
     """
@@ -53,6 +57,7 @@ class Plan:
     influxdb: Optional[InfluxDB] = None
     mqtt_port: int = MQTT_PORT
     zmq_port: int = ZMQ_PORT
+    liveview_port: int = LIVEVIEW_PORT
     started: Dict[str, Endpoint] = field(default_factory=dict)
     notes: List[str] = field(default_factory=list)
 
@@ -68,14 +73,6 @@ class Plan:
         """Return the InfluxDB that points go to, None if there is none."""
         started = self.started.get("influxdb")
         return InfluxDB(started.url) if started else self.influxdb
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach an address."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_without(names: Iterable[str]) -> FrozenSet[str]:
@@ -105,9 +102,8 @@ def _broker(plan: Plan) -> Planned:
 
 
 def _bridge(plan: Plan) -> Planned:
-    lacking = [name for module, name in _BRIDGE_NEEDS.items() if importlib.util.find_spec(module) is None]
-    if lacking:
-        return LeftOut("bridge", f"{', '.join(lacking)} not installed: pip install 'monty-mqtt[server]'")
+    if lacking := _lacking(_BRIDGE_NEEDS):
+        return LeftOut("bridge", lacking)
     mqtt = plan.started.get("broker")
     if mqtt is None:
         return LeftOut("bridge", "there is no broker to publish to; for one of your own start `monty-mqtt-bridge`")
@@ -120,6 +116,7 @@ def _bridge(plan: Plan) -> Planned:
         "--mqtt-username": "bridge",
         "--mqtt-password-file": str(plan.state.password_file("bridge")),
         "--journal": str(plan.state.path / "journal" / "bridge.sqlite"),
+        "--liveview-url": plan.started["liveview"].url if "liveview" in plan.started else "",
     }
     return Launch(
         name="bridge",
@@ -129,13 +126,51 @@ def _bridge(plan: Plan) -> Planned:
         port=port,
         url=ports.url("tcp", plan.host, port),
         log_file=plan.state.log_file("bridge"),
-        is_ready=_bridge_is_ready,
+        is_ready=_says_that_it_is_ready("bridge"),
         stop_secs=15.0,
     )
 
 
-def _bridge_is_ready(child: Child) -> bool:
-    return any(line.startswith(_READY_LINE) for line in child.output().splitlines())
+def _liveview(plan: Plan) -> Planned:
+    if lacking := _lacking(_LIVEVIEW_NEEDS):
+        return LeftOut("liveview", lacking)
+    mqtt = plan.started.get("broker")
+    if mqtt is None:
+        return LeftOut("liveview", "there is no broker to listen to; for one of your own start `monty-mqtt-liveview`")
+    port = plan.port(plan.liveview_port, "the page")
+    flags = {
+        "--host": plan.host,
+        "--port": str(port),
+        "--mqtt-host": mqtt.host,
+        "--mqtt-port": str(mqtt.port),
+        "--mqtt-username": "liveview",
+        "--mqtt-password-file": str(plan.state.password_file("liveview")),
+        "--state-dir": str(plan.state.path),
+    }
+    return Launch(
+        name="liveview",
+        program="monty-mqtt-liveview",
+        argv=(sys.executable, "-m", "monty_mqtt_liveview", *(word for flag in flags.items() for word in flag)),
+        host=plan.host,
+        port=port,
+        url=ports.url("http", plan.host, port),
+        log_file=plan.state.log_file("liveview"),
+        is_ready=_says_that_it_is_ready("liveview"),
+        ready_secs=30.0,
+        is_needed=False,
+        notes=(f"page: to control runs there, log in with the password in {plan.state.secrets / 'liveview_login'}",),
+    )
+
+
+def _lacking(needs: Dict[str, str]) -> str:
+    """Return what a service needs and is not installed, and how to get it; empty where nothing is missing."""
+    missing = [name for module, name in needs.items() if importlib.util.find_spec(module) is None]
+    return f"{', '.join(missing)} not installed: {_INSTALL}" if missing else ""
+
+
+def _says_that_it_is_ready(name: str) -> Callable[[Child], bool]:
+    line = _READY_LINES[name]
+    return lambda child: any(one.startswith(line) for one in child.output().splitlines())
 
 
 def _influxdb(plan: Plan) -> Planned:
@@ -175,7 +210,7 @@ def _of_history(name: str, plan_service: Callable[[Plan], Planned]) -> Callable[
         except ServiceError as error:
             return LeftOut(name, str(error))
         except ImportError as error:
-            return LeftOut(name, f"{error.name} is not installed: pip install 'monty-mqtt[server]'")
+            return LeftOut(name, f"{error.name} is not installed: {_INSTALL}")
 
     return plan_where_wanted
 
@@ -184,6 +219,7 @@ _HISTORY = {"influxdb": _influxdb, "telegraf": _telegraf, "grafana": _grafana}
 
 TABLE: Dict[str, Callable[[Plan], Planned]] = {
     "broker": _broker,
+    "liveview": _liveview,
     "bridge": _bridge,
     **{name: _of_history(name, plan_service) for name, plan_service in _HISTORY.items()},
 }

@@ -127,9 +127,14 @@ class Supervisor:
             one = self.running[name] = Running(planned)
             try:
                 one.wait_until_ready(self._is_stopped)
-            except PortTakenError:  # since the plan was made; the next plan sees it
-                if attempt + 1 == _PORT_TRIES:
+            except ServiceError as error:
+                if isinstance(error, PortTakenError) and attempt + 1 < _PORT_TRIES:
+                    continue  # taken since the plan was made; the next plan sees it
+                if planned.is_needed:
                     raise
+                del self.running[name]
+                self.left_out[name] = str(error)
+                return
             else:
                 self._plan.started[name] = one.endpoint
                 self._plan.notes.extend(planned.notes)

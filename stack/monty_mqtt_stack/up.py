@@ -55,6 +55,7 @@ def command(options: argparse.Namespace) -> int:
             influxdb=_influxdb(options.influxdb, options.influxdb_org),
             mqtt_port=options.mqtt_port,
             zmq_port=options.zmq_port,
+            liveview_port=options.liveview_port,
         )
     )
 

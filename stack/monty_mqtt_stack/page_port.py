@@ -1,0 +1,52 @@
+"""Which port an experiment's configuration wants the page on, before Hydra has composed it.
+
+Place in the flow: `monty-mqtt run` starts the page before the experiment, in a Python that need not have Hydra. So
+what is looked at is what a user writes: an override on the command line, else the experiment's own file on the
+search path.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Iterator, Sequence
+
+from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt_stack.services import LIVEVIEW_PORT
+
+__all__ = ["page_port"]
+
+_HIGHEST = 65535
+_OVERRIDE = re.compile(r"\+{0,2}experiment\.config\.liveview_port=(\d{1,5})")
+_LINE = re.compile(r"^ +liveview_port: *(\d{1,5}) *(?:#.*)?$", re.MULTILINE)
+_EXPERIMENT = re.compile(r"\+{0,2}experiment=(.+)")
+_SEARCH_PATH = re.compile(r"\+{0,2}hydra\.searchpath=\[(.*)\]", re.DOTALL)
+
+
+def page_port(overrides: Sequence[str]) -> int:
+    """Return the port; the usual one where neither the overrides nor the experiment's file name one.
+
+    Args:
+        overrides: Hydra's: `experiment=NAME`, and what to change in it.
+    """
+    named = [match[1] for word in overrides if (match := _OVERRIDE.fullmatch(word))]
+    for file in _files(overrides) if not named else ():
+        named += _LINE.findall(_text(file))
+    port = int(named[-1]) if named else LIVEVIEW_PORT
+    return port if 0 < port <= _HIGHEST else LIVEVIEW_PORT
+
+
+def _files(overrides: Sequence[str]) -> Iterator[Path]:
+    names = [match[1] for word in overrides if (match := _EXPERIMENT.fullmatch(word))]
+    paths = [match[1] for word in overrides if (match := _SEARCH_PATH.fullmatch(word))]
+    folders = [part.strip().strip("'\"").removeprefix("file://") for path in paths for part in path.split(",")]
+    for folder in [Path(one) for one in folders if one] + [conf_dir()]:
+        for name in names:
+            yield folder / "experiment" / f"{name}.yaml"
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
