@@ -11,14 +11,14 @@ import numpy as np
 
 from monty_mqtt import topics
 from monty_mqtt_liveview.beliefs import LearningModuleSteps, SensorSteps
-from monty_mqtt_liveview.bulk import BulkIndex
+from monty_mqtt_liveview.bulk import BulkKey
 from monty_mqtt_liveview.columns import Array
 from monty_mqtt_liveview.episodes import EpisodeKey
 from monty_mqtt_liveview.plain import Json, millis, rounded
 from monty_mqtt_liveview.steps import MODES, StepTable
 from monty_mqtt_liveview.worker import Worker
 
-__all__ = ["bulk", "find_row", "moment"]
+__all__ = ["bulk", "bulk_at", "bulk_latest", "find_row", "moment"]
 
 
 def moment(worker: Worker, row: int) -> Json:
@@ -50,8 +50,8 @@ def moment(worker: Worker, row: int) -> Json:
         "target_object": table.targets.name(int(table.target.take(at)[0])),
         "learning_modules": {name: _module(one, at) for name, one in table.learning_modules.items()},
         "sensors": {name: _sensor(one, at) for name, one in table.sensors.items()},
-        "frames": _frames(worker, time, (episode, step)),
-        "clouds": _clouds(worker, time, (episode, step)),
+        "frames": _frames(worker, row, (episode, step)),
+        "clouds": _clouds(worker, row, (episode, step)),
         "limits": limits,
         "steps_left": _steps_left(table, at, limits),
     }
@@ -70,19 +70,42 @@ def find_row(worker: Worker, mode: str, episode: int, step: int) -> int | None:
 
 def bulk(worker: Worker, seen: int = 0) -> Json:
     """Return the newest frame, cloud and model of each kind that came after a revision of the run; 0: of all."""
-    return {
-        "/".join([key[0], *map(topics.escape, key[1:])]): _entry(index)
-        for key, index in worker.bulk.items()
-        if index.revision > seen
-    }
+    found = {}
+    for key, index in worker.bulk.items():
+        latest = bulk_latest(worker, key) if index.revision > seen else None
+        if latest is not None:
+            time, episode, step = latest
+            name = "/".join([key[0], *map(topics.escape, key[1:])])
+            found[name] = {"episode": episode, "step": step, "time_unix_millis": millis(time)}
+    return found
 
 
-def _entry(index: BulkIndex) -> Json | None:
-    place = index.latest()
-    if place is None:
+def bulk_at(worker: Worker, row: int, key: BulkKey) -> tuple[int, int, int] | None:
+    """Return time, episode and step of the frame, cloud or model that is shown with a step; None where there is none.
+
+    What belongs to a step is published after it: it is the newest before the step that follows.
+
+    Args:
+        worker: The worker.
+        row: The step's row.
+        key: Which, as in `Worker.bulk`.
+
+    Raises:
+        IndexError: There is no such row.
+    """
+    table, index = worker.steps, worker.bulk.get(key)
+    table.time_at(row)
+    if index is None:
         return None
-    time, episode, step = index.entry(place)
-    return {"episode": episode, "step": step, "time_unix_millis": millis(time)}
+    place = index.at(table.time_at(row + 1) - 1) if row + 1 < table.count else index.latest()
+    return None if place is None else index.entry(place)
+
+
+def bulk_latest(worker: Worker, key: BulkKey) -> tuple[int, int, int] | None:
+    """Return time, episode and step of the newest; None where there is none."""
+    index = worker.bulk.get(key)
+    place = index.latest() if index else None
+    return None if index is None or place is None else index.entry(place)
 
 
 def _module(module: LearningModuleSteps, at: Array) -> Json:
@@ -116,25 +139,21 @@ def _sensor(sensor: SensorSteps, at: Array) -> Json:
     return {"location": rounded(sensor.location.take(at)[0]), "on_object": None if flag < 0 else bool(flag)}
 
 
-def _frames(worker: Worker, time: int, now: tuple[int, int]) -> list[Json]:
-    found = []
-    for key, index in worker.bulk.items():
-        told = _at(index, time, now) if key[0] == "frame" else None
-        if told is not None:
-            found.append({"sensor": key[1], "modality": key[2], **told})
-    return found
+def _frames(worker: Worker, row: int, now: tuple[int, int]) -> list[Json]:
+    found = {key: _at(worker, row, key, now) for key in worker.bulk if key[0] == "frame"}
+    return [{"sensor": key[1], "modality": key[2], **told} for key, told in found.items() if told is not None]
 
 
-def _clouds(worker: Worker, time: int, now: tuple[int, int]) -> Json:
-    found = {key[1]: _at(index, time, now) for key, index in worker.bulk.items() if key[0] == "hypotheses"}
+def _clouds(worker: Worker, row: int, now: tuple[int, int]) -> Json:
+    found = {key[1]: _at(worker, row, key, now) for key in worker.bulk if key[0] == "hypotheses"}
     return {name: told for name, told in found.items() if told is not None}
 
 
-def _at(index: BulkIndex, time: int, now: tuple[int, int]) -> Json | None:
-    place = index.at(time)
-    if place is None:
+def _at(worker: Worker, row: int, key: BulkKey, now: tuple[int, int]) -> Json | None:
+    found = bulk_at(worker, row, key)
+    if found is None:
         return None
-    at, episode, step = index.entry(place)
+    at, episode, step = found
     return {"episode": episode, "step": step, "time_unix_millis": millis(at), "is_older": (episode, step) != now}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from monty_mqtt_liveview.episode_rows import episode_rows
 from monty_mqtt_liveview.heads import changed_workers, info, run_head, worker_head
-from monty_mqtt_liveview.moments import bulk, find_row, moment
+from monty_mqtt_liveview.moments import bulk, bulk_at, bulk_latest, find_row, moment
 from monty_mqtt_liveview.redo import redo
 from monty_mqtt_liveview.results import results
 from monty_mqtt_liveview.rows import course, newest_rows, rows
@@ -20,6 +20,8 @@ from monty_mqtt_liveview.words import events, logs
 
 __all__ = [
     "bulk",
+    "bulk_at",
+    "bulk_latest",
     "changed_workers",
     "course",
     "data",

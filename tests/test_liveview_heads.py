@@ -1,0 +1,203 @@
+"""What is shown of a run and of its workers without their steps."""
+
+import pytest
+from liveview_state import SECOND, START, demo, head, of, only_worker, step
+from msgspec import json
+
+from monty_mqtt import schema
+from monty_mqtt.parts import SensorModuleInfo
+from monty_mqtt_liveview.views import changed_workers, info, run_head, worker_head
+
+SENSORS = [SensorModuleInfo(sensor_module="patch", class_name="x.SM")]
+
+
+def about(at, worker="main", *, parent=False, **more):
+    more = {"experiment": "e", "experiment_class": "x.Experiment", "host": "lab-7", **more}
+    return schema.Info(**head(at, worker), schema_version=1, sensor_modules=[] if parent else SENSORS, **more)
+
+
+def status(at, word, worker="main", **more):
+    return schema.Status(**head(at, worker), status=word, **more)
+
+
+def progress(at, done, worker="main", **more):
+    return schema.Progress(**head(at, worker), mode=more.pop("mode", "eval"), episodes_done=done, **more)
+
+
+def ended(at, outcome, worker="main", episode=0):
+    correct = int(outcome.startswith("correct"))
+    return schema.EpisodeEnded(
+        **head(at, worker), mode="eval", epoch=0, episode=episode, outcome=outcome, correct=correct
+    )
+
+
+def head_of(*messages):
+    (run,) = of(messages)
+    return run_head(run)
+
+
+def test_the_demo():
+    learning, recognising = map(run_head, demo())
+    assert learning["mode"] == "train"
+    assert {
+        name: recognising[name] for name in ("status", "episodes_done", "judged", "correct", "accuracy", "steps")
+    } == {
+        "status": "completed",
+        "episodes_done": 12,
+        "judged": 12,
+        "correct": 11,
+        "accuracy": 0.91667,
+        "steps": 261,
+    }
+    assert recognising["outcomes"] == {"correct_mlh": 6, "correct": 5, "confused": 1}
+    assert recognising["worker_statuses"] == {"completed": 1}
+    assert recognising["ended_unix_millis"] == recognising["newest_unix_millis"]
+
+
+def test_every_field_of_the_contract_is_there():
+    (run, _) = demo()
+    names = """run experiment mode status stalled started_unix_millis newest_unix_millis ended_unix_millis elapsed_secs
+    episodes_done episodes_expected judged correct accuracy outcomes estimated_end_unix_millis lost dropped workers
+    worker_statuses host recorded_bytes steps monitor_micros_per_step"""
+    assert run_head(run, 7).keys() == set(names.split())
+    assert run_head(run, 7)["recorded_bytes"] == 7
+    names = """worker status stalled reason error mode object epoch episode step steps_per_sec episodes_done
+    episodes_expected judged correct outcomes estimated_end_unix_millis started_unix_millis elapsed_secs
+    newest_unix_millis lost dropped highest_seq rows generation total_train_steps total_eval_steps
+    monitor_micros_per_step outcome is_parent"""
+    assert worker_head(run.workers["main"]).keys() == set(names.split())
+    assert json.encode(run_head(run))
+
+
+def test_of_a_run_that_said_nothing_yet():
+    found = head_of(schema.Log(**head(0), level="info", message="x"))
+    assert (found["status"], found["mode"], found["accuracy"], found["episodes_expected"]) == (
+        "initializing",
+        None,
+        None,
+        None,
+    )
+
+
+def test_where_a_worker_is():
+    target = schema.Target(object="bowl")
+    start = schema.EpisodeStarted(**head(5), mode="eval", epoch=1, episode=7, target=target)
+    worker = only_worker([progress(1, 6, episode=6, step=99), start])
+    assert [worker_head(worker)[name] for name in ("mode", "epoch", "episode", "step", "object")] == [
+        "eval",
+        1,
+        7,
+        0,
+        "bowl",
+    ]
+    later = only_worker([start, step(6, episode=7, number=12)])
+    assert [worker_head(later)[name] for name in ("episode", "step", "object")] == [7, 12, "bowl"]
+
+
+def test_the_newest_step_counts_before_progress_tells_it():
+    worker = only_worker([progress(1, 0, total_train_steps=10, total_eval_steps=5), step(20)])
+    found = worker_head(worker)
+    assert (found["total_train_steps"], found["total_eval_steps"]) == (10, 11)
+
+
+def test_an_error_is_told_whole():
+    told = status(1, "error", error_type="builtins.ValueError", error_message="no", error_traceback="Traceback …")
+    found = worker_head(only_worker([told]))
+    assert found["error"] == {"type": "builtins.ValueError", "message": "no", "traceback": "Traceback …"}
+    assert worker_head(only_worker([status(1, "running")]))["error"] is None
+
+
+def test_time_passes_while_it_runs_and_not_while_it_is_paused():
+    running = only_worker([status(0, "running"), progress(10, 1, elapsed_secs=9.0), step(12)])
+    paused = only_worker([progress(10, 1, elapsed_secs=9.0), status(12, "paused")])
+    assert worker_head(running)["elapsed_secs"] == 11.0
+    assert worker_head(paused)["elapsed_secs"] == 9.0
+
+
+@pytest.mark.parametrize(("word", "expected"), [("running", 1_795_429_000_000), ("paused", None), ("completed", None)])
+def test_only_what_runs_has_an_estimated_end(word, expected):
+    end = 1_795_429_000_000_000_000
+    worker = only_worker([progress(1, 1, estimated_end_unix_nanos=end), status(2, word)])
+    assert worker_head(worker)["estimated_end_unix_millis"] == expected
+
+
+def test_stalled_is_a_flag_of_what_lives():
+    assert head_of(status(1, "running", stalled=True))["stalled"] is True
+    assert head_of(status(1, "disconnected", stalled=True))["stalled"] is False
+
+
+def test_the_parent_of_a_parallel_run_speaks_for_it():
+    found = head_of(
+        about(0, parent=True),
+        status(1, "running"),
+        progress(2, 3, episodes_expected=231, outcomes={"correct": 2, "confused": 1}, correct=2),
+        status(3, "completed", "parallel_eval_episode_0"),
+        status(3, "error", "parallel_eval_episode_1"),
+        ended(4, "correct", "parallel_eval_episode_0"),
+        progress(4, 1, "parallel_eval_episode_0", episodes_expected=1),
+    )
+    assert (found["status"], found["episodes_done"], found["episodes_expected"]) == ("running", 3, 231)
+    assert (found["judged"], found["correct"], found["outcomes"]) == (3, 2, {"correct": 2, "confused": 1})
+    assert found["worker_statuses"] == {"running": 1, "completed": 1, "error": 1}
+    assert found["ended_unix_millis"] is None
+
+
+def test_workers_that_are_further_than_their_parent_are_believed():
+    workers = [f"parallel_eval_episode_{number}" for number in range(4)]
+    found = head_of(
+        about(0, parent=True),
+        progress(1, 1, episodes_expected=4, outcomes={"correct": 1}, correct=1),
+        *(ended(2, "confused" if number else "correct", name) for number, name in enumerate(workers)),
+    )
+    assert (found["episodes_done"], found["correct"], found["episodes_expected"]) == (4, 1, 4)
+    assert found["outcomes"] == {"confused": 3, "correct": 1}
+
+
+def test_the_parents_final_word_decides():
+    found = head_of(about(0, parent=True), status(9, "completed"), status(8, "disconnected", "parallel_eval_episode_0"))
+    assert (found["status"], found["ended_unix_millis"]) == ("completed", (START + 9 * SECOND) // 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["completed", "running"], "running"),
+        (["error", "running"], "running"),
+        (["completed", "error"], "error"),
+        (["completed", "aborted", "disconnected"], "disconnected"),
+        (["paused", "completed"], "paused"),
+        (["completed", "completed"], "completed"),
+        (["someday_another_word"], "someday_another_word"),
+    ],
+)
+def test_where_each_speaks_for_itself_what_is_alive_then_what_is_worst(words, expected):
+    found = head_of(*(status(1, word, f"main-{number}") for number, word in enumerate(words)))
+    assert found["status"] == expected
+    assert found["workers"] == len(words)
+
+
+def test_lost_dropped_and_cost_are_those_of_all_workers():
+    found = head_of(
+        status(1, "running", "a", lost=2, dropped=1),
+        status(1, "running", "b", lost=3),
+        step(2, worker="a", monitor_micros=100.0),
+        *(step(2 + number, worker="b", monitor_micros=200.0) for number in range(3)),
+    )
+    assert (found["lost"], found["dropped"], found["monitor_micros_per_step"]) == (5, 1, 175.0)
+
+
+def test_only_workers_that_changed():
+    (run,) = of([status(0, "running", "a"), status(0, "running", "b")])
+    seen = run.revision
+    assert [one["worker"] for one in changed_workers(run)] == ["a", "b"]
+    assert changed_workers(run, seen) == []
+    run.apply(step(1, worker="b"))
+    assert [(one["worker"], one["rows"]) for one in changed_workers(run, seen)] == [("b", 1)]
+
+
+def test_what_is_run_is_told_by_the_parent():
+    (run,) = of([about(0, "parallel_eval_episode_0", seed=1), about(1, parent=True, seed=2)])
+    assert info(run).seed == 2
+    assert run_head(run)["host"] == "lab-7"
+    (silent,) = of([status(0, "running")])
+    assert info(silent) is None
