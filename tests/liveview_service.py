@@ -16,7 +16,6 @@ from monty_mqtt_liveview.limits import Limits
 from monty_mqtt_liveview.run import Run
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_liveview.subscription import Subscription
-from monty_mqtt_liveview.views import worker_head
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.recording_file import Reader
 from monty_mqtt_stack.recording_parts import Recording

@@ -15,11 +15,12 @@ from monty_mqtt import schema, topics
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt_liveview.decoding import UNFIT, message_of, parsed_topic
 from monty_mqtt_liveview.parts import Part
-from monty_mqtt_liveview.recordings import RunRecording, directory_of
+from monty_mqtt_liveview.recordings import RunRecording
 from monty_mqtt_liveview.run import Run
 from monty_mqtt_stack.heard import Heard
 from monty_mqtt_stack.recording_chunks import Recorded
 from monty_mqtt_stack.recording_file import Entry, unwrapped
+from monty_mqtt_stack.recording_parts import directory_of
 
 __all__ = ["Reading", "close_properly", "steps_of"]
 

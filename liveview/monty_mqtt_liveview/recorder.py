@@ -71,6 +71,7 @@ class Recorder:
     def __init__(self, started: str) -> None:
         self.problem = ""
         self.lost = 0
+        self._was_told = False
         self._started = started
         self._open: dict[str, _Writing] = {}
         self._waiting: deque[tuple[RunRecording, Entry]] = deque()
@@ -188,9 +189,9 @@ class Recorder:
         self._complain(why)
 
     def _complain(self, why: str) -> None:
-        if not self.problem:
+        if not self._was_told:
             logger.error("nothing is recorded: %s", why)
-        self.problem = why
+        self.problem, self._was_told = why, True
         self._retry_at = time.monotonic() + _RETRY_SECS
 
     def _wait(self, recording: RunRecording, entry: Entry) -> None:
@@ -211,6 +212,7 @@ class Recorder:
         for writing in list(self._open.values()):
             self._flush(writing)
         if not self.problem:
+            self._was_told = False
             logger.warning("it is recorded again; %d messages could not be kept", self.lost)
 
 

@@ -16,23 +16,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from monty_mqtt import schema, spool
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_liveview.limits import Kept
 from monty_mqtt_liveview.parts import Part
-from monty_mqtt_stack.recording_parts import part_name
+from monty_mqtt_stack.recording_parts import directory_of, part_name
 
-__all__ = ["Recordings", "RunRecording", "directory_of", "kept_parts"]
+__all__ = ["Recordings", "RunRecording", "kept_parts"]
 
 logger = logging.getLogger(__name__)
 
 _LOCK_SECS, _LOCK_POLL_SECS = 10.0, 0.1
-
-
-def directory_of(recordings: Path, run: str) -> Path:
-    """Return where the recording of a run is: its name escaped, so that none leaves the directory."""
-    header = spool.Header(schema_version=schema.SCHEMA_VERSION, run=run, worker="", started_unix_nanos=0)
-    return spool.path_of(recordings, header).parent
 
 
 class RunRecording:

@@ -7,6 +7,8 @@ acknowledges it when it is recorded. What was not acknowledged when the page was
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +33,8 @@ FILTERS = (*(f"{topics.JSON_PREFIX}/+/+/{path}" for path in _JSON_PATHS), f"{top
 
 _KEEPALIVE_SECS = 30
 _RECONNECT_SECS = (1, 5)
+_LAST_WORDS_SECS = 2.0
+"""How long acknowledgements may take to leave."""
 
 
 class Subscription:
@@ -54,6 +58,8 @@ class Subscription:
         self.is_connected = False
         self.refused = ""
         self.connection = 0
+        self._is_leaving = False
+        self._left = threading.Event()
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True
         )
@@ -71,6 +77,10 @@ class Subscription:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._is_leaving = True
+        deadline = time.monotonic() + _LAST_WORDS_SECS
+        while self.is_connected and self._client.want_write() and time.monotonic() < deadline:
+            self._left.wait(_LAST_WORDS_SECS / 100)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -121,9 +131,11 @@ class Subscription:
         self.ask_again()
 
     def _on_disconnect(self, *_: Any) -> None:
-        if self.is_connected:
+        if self.is_connected and not self._is_leaving:
             logger.warning("broker %s has gone", self.broker)
         self.is_connected = False
+        if self._is_leaving:
+            self._left.set()
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         try:

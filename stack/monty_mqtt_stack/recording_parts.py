@@ -4,6 +4,7 @@ Place in the flow: `replay` and `restore_recording` read every recording through
 the page's with the parts of a run.
 """
 
+import hashlib
 import heapq
 import re
 from collections.abc import Iterable, Iterator
@@ -14,10 +15,21 @@ from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt_stack.heard import Heard
 from monty_mqtt_stack.recording_file import Entry, Reader
 
-__all__ = ["Recording", "joined", "part_name"]
+__all__ = ["Recording", "directory_of", "joined", "part_name"]
 
+_LONGEST_NAME_BYTES = 180
 _SUFFIX = ".mcap"
 _PART = re.compile(r"\d{8}T\d{6}Z-\d+\.mcap")
+
+
+def directory_of(recordings: Path, run: str) -> Path:
+    """Return where the parts of a run are: its name escaped, so that none leaves the directory."""
+    name = topics.escape(run)
+    encoded = name.encode()
+    if len(encoded) > _LONGEST_NAME_BYTES:
+        beginning = encoded[:_LONGEST_NAME_BYTES].decode(errors="ignore")
+        name = f"{beginning}-{hashlib.sha256(encoded).hexdigest()[:16]}"
+    return recordings / name
 
 
 def part_name(started: str, number: int) -> str:
