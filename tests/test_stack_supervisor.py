@@ -178,8 +178,8 @@ def test_an_unknown_name_to_leave_out_is_wrong_use(state):
     wrong = run("up", "--state-dir", str(state.path), "--without", "grafna")
     assert wrong.returncode == 2
     assert wrong.stderr == (
-        "monty-mqtt: --without: 'grafna' is not allowed; it must be one of broker, bridge, influxdb, telegraf, "
-        "grafana, history, mosquitto, amqtt\n"
+        "monty-mqtt: --without: 'grafna' is not allowed; it must be one of broker, liveview, bridge, influxdb, "
+        "telegraf, grafana, history, mosquitto, amqtt\n"
     )
 
 
