@@ -1,0 +1,149 @@
+"""The page as a process: it says where it is, ends when told to, and names what is in its way."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from liveview_page import PageProcess
+from websockets.sync.client import connect
+
+from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.ports import any_free
+
+pytest_plugins = ("bridge_fixtures", "liveview_fixtures")
+
+
+def healthcheck(page: PageProcess, *more: str) -> subprocess.CompletedProcess:
+    port = page.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "monty_mqtt_liveview", "--healthcheck", f"--port={port}", *more]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+
+
+def test_it_says_where_it_is_and_is_healthy(page):
+    assert page.wait_for("page ready: ") == f"page ready: {page.url}"
+    assert page.json("/healthz") == {"status": "ok", "problems": [], "restoring": None}
+    well = healthcheck(page)
+    assert (well.returncode, well.stdout) == (0, f"page at {page.url}: ok\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_at_once_when_told_to_also_with_browsers(broker, tmp_path, number):
+    with PageProcess(broker, tmp_path, "--mqtt-client-id=ends") as page:
+        page.ready()
+        with connect(page.url.replace("http", "ws", 1) + "/live_runs", proxy=None):
+            page.signal(number)
+            assert page.wait(10) == 0
+        assert page.text == f"page ready: {page.url}"
+
+
+def test_it_ends_while_no_broker_answers_and_says_that_there_is_none(broker, tmp_path):
+    port = any_free("127.0.0.1")
+    with PageProcess(broker, tmp_path, f"--mqtt-port={port}") as page:
+        page.wait_for("page ready: ")
+        said = page.get("/healthz")
+        assert said.status_code == 503
+        assert said.json()["status"] == "no broker"
+        assert f"127.0.0.1:{port}" in said.json()["problems"][0]
+        assert healthcheck(page).returncode == 1
+        assert page.get("/").is_success
+        page.signal(signal.SIGTERM)
+        assert page.wait(10) == 0
+
+
+def test_it_comes_back_with_the_broker(tmp_path):
+    port = any_free("127.0.0.1")
+    with Mosquitto(tmp_path / "broker", port=port) as broker, PageProcess(broker, tmp_path / "page") as page:
+        page.ready()
+        broker.stop()
+        page.until(lambda: page.get("/healthz").status_code == 503)
+        broker.start()
+        page.ready()
+
+
+def test_no_page_is_not_healthy(page):
+    ended = healthcheck(page, f"--port={any_free('127.0.0.1')}")
+    assert ended.returncode == 1
+    assert "no page at http://127.0.0.1:" in ended.stdout
+
+
+def test_a_taken_port_is_named(broker, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with PageProcess(broker, tmp_path, port=port) as page:
+            assert page.wait() == 2
+            assert re.search(rf"127\.0\.0\.1:{port}.*taken by .*--port 0", page.text)
+
+
+def test_port_0_is_a_free_one(broker, tmp_path):
+    with PageProcess(broker, tmp_path, "--port=0", "--mqtt-client-id=free") as page:
+        line = page.wait_for("page ready: http://127.0.0.1:")
+        page.url = line.partition("page ready: ")[2]
+        assert page.get("/").is_success
+
+
+@pytest.mark.parametrize("flags", [("--mqtt-password-file=/nowhere",), ("--state-dir=/proc/nothing",), ("--prot=1",)])
+def test_what_is_wrong_is_said_in_one_line(broker, tmp_path, flags):
+    with PageProcess(broker, tmp_path, *flags) as page:
+        assert page.wait() == 2
+        assert page.text.startswith("monty-mqtt-liveview: ")
+        assert len(page.lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "status"),
+    [
+        ("/api/run/none", 404),
+        ("/api/run/none/worker/main/steps", 404),
+        ("/api/run/none/worker/main/steps?points=0", 422),
+        ("/api/run/none/worker/main/steps?first=x", 422),
+        ("/api/run/none/logs?count=1000000", 422),
+        ("/api/none", 404),
+        ("/assets/browser/../../config.py", 404),
+        ("/assets/browser/%2e%2e/config.py", 404),
+        ("/assets/browser/..%2fconfig.py", 404),
+        ("/docs", 404),
+        ("/openapi.json", 404),
+    ],
+)
+def test_what_is_not_there_is_said_in_words(page, place, status):
+    answer = page.get(place)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+
+
+def test_the_pages_need_nothing_from_elsewhere(page):
+    for place in ("/", "/run/a", "/run/a/workers", "/run/%253Cscript%253E"):
+        text = page.get(place).text
+        assert not re.search(r"""(src|href)=["']?(https?:)?//""", text)
+        assert not re.search(r"""url\(["']?(https?:)?//""", text)
+        assert "<script>alert" not in text
+
+
+def test_a_hostile_name_stays_a_name(page):
+    name = """../../x</script><img src=x onerror="alert(1)">'"""
+    text = page.get("/run/" + name.replace("%", "%25").replace("/", "%252F").replace("<", "%3C")).text
+    assert "<img" not in text
+    assert "&lt;img src=x onerror=&quot;" in text
+
+
+def test_files_are_kept_by_browsers_ours_only_while_they_are_the_same(page):
+    text = page.get("/").text
+    vue = re.search(r'"vue":"([^"]+)"', text)[1]
+    assert "immutable" in page.get(vue).headers["cache-control"]
+    own = page.get("/assets/browser/page.js")
+    assert own.headers["cache-control"] == "no-cache"
+    assert page.get("/assets/browser/page.js", headers={"If-None-Match": own.headers["etag"]}).status_code == 304
+
+
+def test_nothing_is_left_in_the_working_directory(broker, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with PageProcess(broker, tmp_path / "state", "--mqtt-client-id=tidy") as page:
+        page.ready()
+        page.get("/")
+    assert list((tmp_path / "here").iterdir()) == []
