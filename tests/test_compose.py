@@ -12,6 +12,7 @@ from compose_project import COMPOSE, PROFILES, ROOT, dockerfile, resolve
 
 from monty_mqtt.errors import ConfigError
 from monty_mqtt_bridge.config import load
+from monty_mqtt_liveview.config import load as load_page
 from monty_mqtt_stack.container_setup import OWNERS
 
 IMAGE_VOLUMES = {
@@ -19,6 +20,7 @@ IMAGE_VOLUMES = {
     "mosquitto": {"/mosquitto/data", "/mosquitto/log"},
 }
 """What the images' Dockerfiles declare: unless something is mounted there, `down` leaves a nameless volume behind."""
+DOCKERFILES = ("bridge/Dockerfile", "liveview/Dockerfile", "stack/Dockerfile")
 ROOTS = {"setup", "tls-certificate", "other-broker", "backup", "restore"}
 """One command each, for files that belong to several users; all but `setup` without a network."""
 GIVEN = {"/adopted"}
@@ -40,7 +42,7 @@ def mounts(service, kind):
 
 
 def test_an_empty_environment_is_the_whole_installation(plain):
-    assert set(plain) == {"influxdb", "setup", "mosquitto", "telegraf", "bridge", "grafana"}
+    assert set(plain) == {"influxdb", "setup", "mosquitto", "telegraf", "bridge", "liveview", "grafana"}
     assert "$" not in json.dumps(resolve()).replace("$SYS", "").replace("$(", "").replace("$said", "")
 
 
@@ -71,7 +73,7 @@ def test_every_port_is_published_on_loopback(every):
     published = {
         (port["host_ip"], port["published"]) for service in every.values() for port in service.get("ports", ())
     }
-    assert published == {("127.0.0.1", port) for port in ("1883", "5555", "3000", "8883", "3443")}
+    assert published == {("127.0.0.1", port) for port in ("1883", "5555", "8000", "3000", "8883", "3443")}
     plain = resolve()["services"]
     beyond = resolve(*PROFILES, MONTY_MQTT_TLS_ADDRESS="0.0.0.0")["services"]
     assert {name for name in beyond if beyond[name].get("ports") != every[name].get("ports")} == {"tls"}
@@ -102,13 +104,28 @@ def test_services_bind_all_addresses_because_they_are_told_to(every):
     assert told == {
         ("influxdb", "INFLUXD_HTTP_BIND_ADDRESS"),
         ("bridge", "MONTY_MQTT_BRIDGE_ZMQ_HOST"),
+        ("liveview", "MONTY_MQTT_LIVEVIEW_HOST"),
         ("grafana", "GF_SERVER_HTTP_ADDR"),
         ("grafana-login", "GF_SERVER_HTTP_ADDR"),
         ("tls", "MONTY_MQTT_TLS_BIND"),
     }
     assert every["telegraf"]["environment"]["MONTY_MQTT_TELEGRAF_HEALTH"].startswith("http://127.0.0.1:")
-    for file in ("bridge/Dockerfile", "stack/Dockerfile", "conf/haproxy/haproxy.cfg", "grafana/grafana.ini"):
+    for file in (*DOCKERFILES, "conf/haproxy/haproxy.cfg", "grafana/grafana.ini"):
         assert "0.0.0.0" not in (ROOT / file).read_text()
+
+
+def test_the_page_refuses_to_without_being_told_that_it_is_in_a_container(plain):
+    environ = dict(plain["liveview"]["environment"])
+    config = load_page([], environ).config
+    assert (config.host, config.needs_login_to_read) == ("0.0.0.0", False)
+    del environ["MONTY_MQTT_LIVEVIEW_CONTAINER"]
+    with pytest.raises(ConfigError, match="tls_certificate"):
+        load_page([], environ)
+
+
+def test_the_bridge_tells_browsers_where_the_page_is():
+    environ = resolve(MONTY_MQTT_LIVEVIEW_PORT="8123")["services"]["bridge"]["environment"]
+    assert load([], environ).config.liveview_url == "http://127.0.0.1:8123"
 
 
 def test_the_bridge_refuses_to_without_being_told_that_it_is_in_a_container(plain):
@@ -149,7 +166,8 @@ def test_the_order_of_starting_is_by_health(every):
             wanted = "service_completed_successfully" if one_shot else "service_healthy"
             assert needed["condition"] == wanted, (name, other)
             assert one_shot or every[other]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
-    assert set(every["bridge"]["depends_on"]) == {"setup", "mosquitto", "other-broker"}
+    for name in ("bridge", "liveview"):
+        assert set(every[name]["depends_on"]) == {"setup", "mosquitto", "other-broker"}
     assert every["setup"]["depends_on"].keys() == {"influxdb"}
 
 
@@ -195,13 +213,13 @@ def test_every_volume_of_secrets_has_who_fills_it(every):
                 assert mount["read_only"]
                 assert OWNERS[filled[mount["source"]]] == int(service["user"].partition(":")[0]), name
     readers = {name for name, service in every.items() if "/run/secrets" in mounts(service, "volume")}
-    assert readers == {"mosquitto", "bridge", "telegraf", "grafana", "grafana-login", "tls"}
+    assert readers == {"mosquitto", "bridge", "liveview", "telegraf", "grafana", "grafana-login", "tls"}
 
 
 def test_no_secret_is_in_an_environment_or_a_command_line(every):
     for name, service in every.items():
         for variable, value in service.get("environment", {}).items():
-            if re.search("PASSWORD|TOKEN|SECRET|KEY", variable):
+            if re.search("PASSWORD|LOGIN_FILE|TOKEN|SECRET|KEY", variable):
                 assert str(value).startswith("/run/secrets"), (name, variable)
         words = json.dumps([service.get(key) for key in ("command", "entrypoint", "healthcheck", "build")])
         assert not re.search(r"password|token|--pass|\s-P\s", words), name
@@ -232,7 +250,7 @@ def number(text, pattern):
     return int(re.search(pattern, text, re.MULTILINE)[1])
 
 
-@pytest.mark.parametrize("name", ["bridge", "setup"])
+@pytest.mark.parametrize("name", ["bridge", "liveview", "setup"])
 def test_the_builder_gets_what_the_dockerfile_copies_and_little_else(name, plain):
     allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     copied = [rest.split()[:-1] for word, rest in dockerfile(plain[name]) if word == "COPY" and rest[0] != "-"]
@@ -240,11 +258,11 @@ def test_the_builder_gets_what_the_dockerfile_copies_and_little_else(name, plain
     assert all((ROOT / path).exists() for path in allowed)
 
 
-@pytest.mark.parametrize("name", ["bridge", "setup"])
+@pytest.mark.parametrize("name", ["bridge", "liveview", "setup"])
 def test_images_are_built_in_two_stages_and_run_as_nobody_in_particular(name, plain):
     instructions = dockerfile(plain[name])
     assert [word for word, _ in instructions].count("FROM") == 2
-    assert dict(instructions)["USER"] in {"10001:10001", "10003:10003"}
+    assert dict(instructions)["USER"] in {"10001:10001", "10003:10003", "10004:10004"}
     installs = [rest for word, rest in instructions if word == "RUN" and "pip" in rest]
     assert installs
     assert all("--constraint constraints.txt" in rest for rest in installs)

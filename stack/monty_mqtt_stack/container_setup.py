@@ -20,11 +20,20 @@ from monty_mqtt_stack.state import Endpoint, FarSide, StateDir
 
 __all__ = ["OWNERS", "Volumes", "adopt", "certificate", "main", "set_up"]
 
-OWNERS = {"mosquitto": 1883, "bridge": 10001, "telegraf": 10002, "cli": 10003, "grafana": 472, "tls": 99}
+OWNERS = {
+    "mosquitto": 1883,
+    "bridge": 10001,
+    "telegraf": 10002,
+    "cli": 10003,
+    "liveview": 10004,
+    "grafana": 472,
+    "tls": 99,
+}
 """Who reads: the user ids that compose.yaml starts the services with."""
 
 _GRAFANA_SECRETS = ("grafana_admin_password", "grafana_secret_key")
-_BROKER_USERS = ("bridge", "telegraf")
+_LIVEVIEW_LOGIN = "liveview_login"
+_BROKER_USERS = ("bridge", "telegraf", "liveview", "control")
 _ADOPTED, _CERTIFICATE, _KEY = "/adopted", "server.crt", "server.key"
 
 
@@ -63,7 +72,7 @@ def set_up(state: StateDir, volumes: Volumes, environ: Mapping[str, str]) -> Ite
         ServiceError: InfluxDB does not answer, or a file cannot be written.
     """
     passwords = secrets.ensure(state)
-    for name in _GRAFANA_SECRETS:
+    for name in (*_GRAFANA_SECRETS, _LIVEVIEW_LOGIN):
         secrets.ensure_file(state, name)
     yield "secrets are there"
     influxdb = InfluxDB(environ.get("MONTY_MQTT_INFLUXDB_URL", "http://influxdb:8086"))
@@ -76,6 +85,7 @@ def set_up(state: StateDir, volumes: Volumes, environ: Mapping[str, str]) -> Ite
     volumes.give("mosquitto", "mosquitto_sub", health.encode())
     yield "mosquitto has its files"
     yield from _give_passwords(state, volumes)
+    volumes.give("liveview", _LIVEVIEW_LOGIN, _secret(state, _LIVEVIEW_LOGIN))
     volumes.give("telegraf", provisioning.TELEGRAF_TOKEN, _secret(state, provisioning.TELEGRAF_TOKEN))
     yield "telegraf has its token"
     for name in (*_GRAFANA_SECRETS, provisioning.GRAFANA_TOKEN):
@@ -85,6 +95,8 @@ def set_up(state: StateDir, volumes: Volumes, environ: Mapping[str, str]) -> Ite
     volumes.own(state)
     yield f"Grafana: http://127.0.0.1:{environ.get('MONTY_MQTT_GRAFANA_PORT', '3000')}, anyone on this machine may look"
     yield "password of its user admin: docker compose exec grafana cat /run/secrets/grafana_admin_password"
+    yield f"the page: http://127.0.0.1:{environ.get('MONTY_MQTT_LIVEVIEW_PORT', '8000')}, likewise"
+    yield f"password that controls runs there: docker compose exec liveview cat /run/secrets/{_LIVEVIEW_LOGIN}"
 
 
 def adopt(state: StateDir, volumes: Volumes, folder: Path) -> Iterator[str]:
@@ -134,6 +146,9 @@ def _give_passwords(state: StateDir, volumes: Volumes) -> Iterator[str]:
     yield "bridge has its password"
     volumes.give("telegraf", "mqtt_telegraf_password", _password(state, "telegraf"))
     yield "telegraf has its password"
+    for user in ("liveview", "control"):
+        volumes.give("liveview", f"{user}.password", _password(state, user) + b"\n")
+    yield "liveview has its passwords"
 
 
 def _password(state: StateDir, user: str) -> bytes:
@@ -161,6 +176,7 @@ def _far_side(environ: Mapping[str, str], influxdb: InfluxDB) -> FarSide:
         services={
             "broker": Endpoint(host=broker, port=port, program="container", url=f"mqtt://{broker}:{port}"),
             "bridge": Endpoint(host="bridge", port=5555, program="container", url="tcp://bridge:5555"),
+            "liveview": Endpoint(host="liveview", port=8000, program="container", url="http://liveview:8000"),
             "influxdb": Endpoint(host="influxdb", port=8086, program="container", url=influxdb.url),
         },
         influxdb_url=influxdb.url,
