@@ -50,8 +50,8 @@ def test_the_demo():
 
 def test_every_field_of_the_contract_is_there():
     names = """worker mode epoch episode target target_rotation_euler_degs started_unix_millis elapsed_secs steps
-    first_row last_row outcome correct used_mlh most_likely_object rotation_error_degs matching_steps episode_seed learned
-    learning_modules is_over"""
+    first_row last_row outcome correct used_mlh most_likely_object rotation_error_degs matching_steps episode_seed
+    learned learning_modules is_over"""
     (row,) = rows_of(started(0, 3))
     assert row.keys() == set(names.split())
 

@@ -81,6 +81,8 @@ class Episodes(dict[EpisodeKey, Episode]):
     def find_rows(self, table: StepTable, revision: int) -> None:
         """Find the rows of every episode anew, in a table whose rows have moved."""
         self.forget_rows()
+        if not table.count:
+            return
         modes, numbers = table.mode.view(table.count), table.episode.view(table.count)
         changes = np.flatnonzero((np.diff(modes) != 0) | (np.diff(numbers) != 0)) + 1
         for first, last in zip([0, *changes], [*(changes - 1), table.count - 1], strict=True):

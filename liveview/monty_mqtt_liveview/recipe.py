@@ -18,13 +18,19 @@ from monty_mqtt.run_info import MASK
 
 __all__ = ["command_line", "for_shell", "ranges"]
 
-LOGGING = "detailed_info_evidence_eval_runs"
-"""Of Monty's conf/logging (0.55): eval_stats.csv and every step of every episode in detailed_run_stats.json."""
+_LOGGERS = "tbp.monty.frameworks.loggers"
+LOGGING = (
+    "++experiment.config.logging.monty_data_logger={"
+    f"_target_:{_LOGGERS}.graph_matching_loggers.DetailedGraphMatchingLogger,"
+    f"handlers:[{{_target_:{_LOGGERS}.monty_handlers.BasicCSVStatsHandler}},"
+    f"{{_target_:{_LOGGERS}.monty_handlers.DetailedJSONHandler}}]}}"
+)
+"""As in detailed_info_monty_runs of Monty's conf/logging (0.55): eval_stats.csv, and every step in
+detailed_run_stats.json. Not `logging=…`: some experiments have no such choice, or set their own after it."""
 
 _OF_ITSELF = re.compile(
-    r"\+{0,2}(num_parallel|episodes|logging|logging@[^=]*|hydra\.callbacks\.live_view[^=]*"
+    r"\+{0,2}(num_parallel|episodes|hydra\.callbacks\.live_view[^=]*"
     r"|experiment\.config\.(liveview\.(run|started)|logging\.(run_name|monty_data_logger[^=]*)|do_train|do_eval))="
-    r"|~logging"
 )
 _EXPERIMENT = re.compile(r"\+{0,2}experiment=")
 _PLAIN = re.compile(r"(?!(null|true|false|inf|nan)$)[a-z_][\w./-]*", re.IGNORECASE | re.ASCII)
@@ -52,7 +58,7 @@ def command_line(about: schema.Info, episodes: str, more: Sequence[str] = ()) ->
         *_runner(program),
         *kept,
         f"episodes='{episodes}'",
-        f"logging={LOGGING}",
+        LOGGING,
         f"++experiment.config.logging.run_name={run_name(about)}",
         *more,
     ]
