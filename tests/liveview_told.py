@@ -1,4 +1,4 @@
-"""Runs that are told to the page at the broker, as a bridge would: many at once, in any state, without an experiment."""
+"""Runs told to the page at the broker, as a bridge would: many at once, in any state, without an experiment."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ export const DataView = {
   },
   computed: {
     revision() {
-      return `${this.live.store.data} ${this.selection.worker}`;
+      return `${this.live.store.data} ${this.live.store.state} ${this.selection.worker}`;
     },
     stateWorkers() {
       return Object.keys(this.states).filter((name) => Object.keys(this.states[name] ?? {}).length).sort(byName).slice(0, MOST);

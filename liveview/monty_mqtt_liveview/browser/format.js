@@ -1,6 +1,7 @@
 // Numbers, times and lengths of time as text with units. What is not there is a dash.
 const NOTHING = "–";
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const significantByDigits = new Map();
 const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const day = new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit", day: "2-digit" });
 
@@ -11,6 +12,11 @@ function said(value, write) {
 /** 12,345 */
 export const count = (value) => said(value, (n) => whole.format(n));
 
+function significant(digits) {
+  if (!significantByDigits.has(digits)) significantByDigits.set(digits, new Intl.NumberFormat("en", { maximumSignificantDigits: digits }));
+  return significantByDigits.get(digits);
+}
+
 /** As many digits as matter: 12.3, 0.00123, 12,345, 1.2e-9. */
 export function short(value, digits = 3) {
   return said(value, (n) => {
@@ -18,7 +24,7 @@ export function short(value, digits = 3) {
     if (n === 0) return "0";
     if (size >= 1e9 || size < 1e-4) return n.toExponential(digits - 1);
     if (size >= 10 ** digits) return whole.format(n);
-    return String(Number(n.toPrecision(digits)));
+    return significant(digits).format(n);
   });
 }
 

@@ -19,6 +19,7 @@ export function connect(run, worker) {
     events: 0,
     metrics: 0,
     data: 0,
+    state: 0,
     problems: [],
     delay_millis: null, // from a step to its leaving the server, of the newest step that came live
     clock_ahead_millis: 0, // what must be added to this browser's clock to get the server's
@@ -42,7 +43,7 @@ export function connect(run, worker) {
     if (said.info) store.info = said.info;
     for (const head of said.workers ?? []) store.workers[head.worker] = head;
     for (const name of ["logs", "events"]) if (said[name]) store[name] = said[name].count;
-    for (const name of ["metrics", "data"]) if (said[name]) store[name] = said[name].revision;
+    for (const name of ["metrics", "data", "state"]) if (said[name]) store[name] = said[name].revision;
     if (said.problems) store.problems = said.problems;
     if (said.server_unix_millis) store.clock_ahead_millis = said.server_unix_millis - Date.now();
     Object.assign(store.bulk, said.bulk);

@@ -69,10 +69,7 @@ export default {
       return this.store.run;
     },
     all() {
-      return Object.values(this.store.workers).filter((head) => head.worker !== "main" || this.isAlone);
-    },
-    isAlone() {
-      return Object.keys(this.store.workers).length === 1;
+      return Object.values(this.store.workers).filter((head) => !head.is_parent);
     },
     counts() {
       const found = {};

@@ -1,0 +1,145 @@
+"""Commands from the page to an experiment: asked first, obeyed, acknowledged; refused with the reason."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from contextlib import suppress
+
+import pytest
+from liveview_page import PageProcess
+from playwright.sync_api import expect
+
+from monty_mqtt import schema
+from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.commands import Commands
+from monty_mqtt.errors import AbortRequested
+
+pytestmark = pytest.mark.timeout(120)
+
+_runs = itertools.count()
+
+
+@pytest.fixture
+def page_server(broker, tmp_path):
+    password = str(broker.password_file("control"))
+    with PageProcess(broker, tmp_path / "state", "--control-password-file", password) as process:
+        process.ready()
+        process.password = (tmp_path / "state/secrets/liveview_login").read_text().strip()
+        yield process
+
+
+@pytest.fixture
+def experiment(bridge):
+    """A run that publishes steps and obeys commands, until it is aborted or the test is over."""
+    done = threading.Event()
+    broadcaster = ZmqBroadcaster(run=f"controlled-{next(_runs)}", zmq_port=bridge.zmq_port, strict=True)
+    commands = Commands(broadcaster)
+
+    def publish() -> None:
+        broadcaster.publish(schema.Status, status="running")
+        with suppress(AbortRequested):
+            for step in itertools.count():
+                if done.wait(0.05):
+                    break
+                broadcaster.publish(schema.Step, mode="eval", epoch=0, episode=0, step=step)
+                commands.obey(step, 0)
+        status = "aborted" if commands.abort_reason else "completed"
+        broadcaster.publish(schema.Status, status=status, reason=commands.abort_reason)
+        broadcaster.close(status)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    yield broadcaster
+    done.set()
+    commands.abort_reason = commands.abort_reason or "the test is over"
+    thread.join(10)
+
+
+def log_in(page, password: str) -> None:
+    page.get_by_role("button", name="Log in").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Password").fill(password)
+    dialog.get_by_role("button", name="Log in").click()
+
+
+@pytest.fixture
+def controlled(watched, page_server, experiment):
+    page = watched.open(f"/run/{experiment.run}")
+    log_in(page, page_server.password)
+    expect(button(page, "Pause")).to_have_attribute("aria-disabled", "false")
+    return page
+
+
+def control(page):
+    return page.get_by_role("region", name="Control")
+
+
+def button(page, name: str):
+    return control(page).get_by_role("button", name=name, exact=True)
+
+
+def said(page):
+    return control(page).get_by_role("status")
+
+
+def test_without_login_nothing_can_be_pressed_and_it_says_why(watched, experiment):
+    page = watched.open(f"/run/{experiment.run}")
+    expect(said(page)).to_contain_text(re.compile("Log in", re.IGNORECASE))
+    for name in ("Pause", "Resume", "Step", "Stop after episode", "Abort"):
+        expect(button(page, name)).to_have_attribute("aria-disabled", "true")
+        assert button(page, name).get_attribute("title")
+    button(page, "Abort").click(force=True)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_wrong_password_is_refused(watched, experiment):
+    page = watched.open(f"/run/{experiment.run}")
+    log_in(page, "wrong")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("password")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    watched.complaints[:] = [one for one in watched.complaints if "401" not in one]
+
+
+def test_pause_step_and_resume_are_acknowledged(controlled):
+    head = controlled.get_by_role("region", name="Run", exact=True)
+    button(controlled, "Pause").click()
+    expect(said(controlled)).to_contain_text(re.compile(r"main obeyed: .*paused", re.IGNORECASE))
+    expect(head).to_contain_text("paused")
+    expect(button(controlled, "Pause")).to_have_attribute("title", re.compile("Pause works when it is running"))
+    control(controlled).get_by_label("Number of steps").fill("3")
+    button(controlled, "Step").click()
+    expect(said(controlled)).to_contain_text("main obeyed")
+    button(controlled, "Resume").click()
+    expect(said(controlled)).to_contain_text("main obeyed")
+    expect(head).to_contain_text("running")
+
+
+def test_abort_asks_first_and_passes_the_reason_on(controlled):
+    button(controlled, "Abort").click()
+    dialog = controlled.get_by_role("dialog")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_have_count(0)
+    button(controlled, "Abort").click()
+    dialog.get_by_label(re.compile("Reason")).fill("wrong object")
+    dialog.get_by_role("button", name="Abort").click()
+    expect(said(controlled)).to_contain_text("main obeyed")
+    head = controlled.get_by_role("region", name="Run", exact=True)
+    expect(head).to_contain_text("aborted")
+    expect(head).to_contain_text("wrong object")
+    expect(said(controlled)).to_contain_text("there is nothing to command")
+    assert controlled.title().startswith("■")
+
+
+def test_stop_after_this_episode_by_keyboard(controlled):
+    button(controlled, "Stop after episode").focus()
+    controlled.keyboard.press("Enter")
+    controlled.get_by_role("dialog").get_by_role("button", name="Stop after this episode").press("Enter")
+    expect(said(controlled)).to_contain_text("main obeyed")
+
+
+def test_logging_out_takes_the_right_away(controlled):
+    button(controlled, "Log out").click()
+    expect(button(controlled, "Abort")).to_have_attribute("aria-disabled", "true")
