@@ -2,10 +2,11 @@
 
 usage: python -m benchmarks history
 
-`monty-mqtt up` starts all parts as in use. Points a second: an experiment publishes steps of five learning modules (11
-points each, and as much again in JSON), and a bare paho loop (QoS 1, in-flight window 100) the same points in the same
-batches, in turns, at the same broker; time runs from the first call to the last point that a query finds. Latency:
-metrics at an even rate, while a query asks for the newest again and again.
+`monty-mqtt up` starts the parts as in use. Points a second, without the page: an experiment publishes steps of five
+learning modules (11 points each, and as much again in JSON), and a bare paho loop (QoS 1, in-flight window 100) the
+same points in the same batches, in turns, at the same broker; time runs from the first call to the last point that a
+query finds. Latency: metrics at an even rate, while a query asks for the newest again and again; then, with the page,
+which takes all of the JSON, steps at the rates of runs.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ MODULES = 5
 WINDOW = 100
 MOST_AHEAD = 20_000
 PER_SEC = 1000
+STEPS_PER_SEC = (200, 1000)
 PATIENCE_SECS = 180.0
 LEAST_OF_PAHO = 0.9
 MOST_P50_MILLIS, MOST_P95_MILLIS = 200.0, 350.0
@@ -80,31 +82,32 @@ def rows(*, quick: bool = False) -> List[Row]:
     if missing:
         print(f"not measured: {', '.join(missing)} not installed; `make services` builds them")
         return []
+    with tempfile.TemporaryDirectory() as where, up(StateDir(Path(where)), "liveview") as chain:
+        figures = [
+            *throughput(chain, rounds=1 if quick else 3, steps=1000 if quick else 10_000),
+            *latency(chain, secs=3 if quick else 20),
+        ]
     with tempfile.TemporaryDirectory() as where:
-        state, began = StateDir(Path(where)), time.monotonic()
-        with up(state) as chain:
+        began = time.monotonic()
+        with up(StateDir(Path(where))) as chain:
             ready_secs = time.monotonic() - began
-            figures = [
-                row("`up` with history: ready after", ready_secs, "s", "", met=None),
-                *throughput(chain, rounds=1 if quick else 3, steps=1000 if quick else 10_000),
-                *latency(chain, secs=3 if quick else 20),
+            figures += [
+                row("`up` with everything: ready after", ready_secs, "s", "", met=None),
+                *keeping_up(chain, secs=3 if quick else 30),
             ]
-            return figures + [
-                row(
-                    f"memory of {name} afterwards",
-                    psutil.Process(one.pid).memory_info().rss / 2**20,
-                    "MiB",
-                    "",
-                    met=None,
-                )
-                for name, one in chain.services.items()
-            ]
+            return figures + [memory(name, one.pid) for name, one in chain.services.items()]
+
+
+def memory(name: str, pid: int) -> Row:
+    """Return how much memory a service has."""
+    return row(f"memory of {name} afterwards", psutil.Process(pid).memory_info().rss / 2**20, "MiB", "", met=None)
 
 
 @contextlib.contextmanager
-def up(state: StateDir) -> Iterator[Chain]:
+def up(state: StateDir, *without: str) -> Iterator[Chain]:
     """Run `monty-mqtt up`."""
-    words = ("up", "--state-dir", str(state.path), "--mqtt-port", "0", "--zmq-port", "0", "--without", "grafana")
+    words = ("up", "--state-dir", str(state.path), "--mqtt-port", "0", "--zmq-port", "0")
+    words += tuple(word for name in ("grafana", *without) for word in ("--without", name))
     command = [sys.executable, "-m", "monty_mqtt.cli", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -188,34 +191,77 @@ def publish_by_paho(chain: Chain, outgoing: List[Outgoing]) -> None:
 
 
 def latency(chain: Chain, secs: float) -> List[Row]:
-    """From the call to the first query that finds the point."""
-    published: List[float] = []
-    over = threading.Event()
-    seen: List[float] = []
+    """From publishing a number to the first query that finds it."""
 
-    def ask() -> None:
-        while not over.is_set() or len(seen) < len(published):
-            newest = int(chain.number("SELECT max(value) FROM metric WHERE run = 'latency' AND time > now() - 10s"))
-            now = time.monotonic()
-            seen.extend([now] * (newest + 1 - len(seen)))
+    def send(broadcaster: ZmqBroadcaster, number: int) -> None:
+        broadcaster.publish_metric("number", float(number))
 
-    asker = threading.Thread(target=ask)
-    asker.start()
-    with ZmqBroadcaster(run="latency", zmq_port=chain.services["bridge"].port) as broadcaster:
-        began = time.monotonic()
-        for number in range(int(PER_SEC * secs)):
-            published.append(time.monotonic())
-            broadcaster.publish_metric("number", float(number))
-            ahead = began + (number + 1) / PER_SEC - time.monotonic()
-            if ahead > 0:
-                time.sleep(ahead)
-        broadcaster.flush(PATIENCE_SECS)
-        over.set()
-        asker.join(PATIENCE_SECS)
-    millis = sorted((there - sent) * 1000 for sent, there in zip(published, seen))
-    p50, p95 = (millis[int(len(millis) * part)] for part in (0.5, 0.95))
+    newest = "SELECT max(value) FROM metric WHERE run = 'latency' AND time > now() - 10s"
+    millis = lags(chain, "latency", PER_SEC, secs, send, newest)
+    p50, p95 = at_share(millis, 0.5), at_share(millis, 0.95)
     what = f"publish to queryable at {PER_SEC:,} points/s"
     return [
         row(f"{what}, p50", p50, "ms", f"<= {MOST_P50_MILLIS:.0f}", met=p50 <= MOST_P50_MILLIS),
         row(f"{what}, p95", p95, "ms", f"<= {MOST_P95_MILLIS:.0f}", met=p95 <= MOST_P95_MILLIS),
     ]
+
+
+def keeping_up(chain: Chain, secs: float) -> List[Row]:
+    """Steps of five learning modules at rates that runs have: whether all is stored, and how long that takes."""
+
+    def send(broadcaster: ZmqBroadcaster, number: int) -> None:
+        broadcaster.publish(schema.Step, **example_step(number, MODULES))
+
+    found = []
+    for per_sec in STEPS_PER_SEC:
+        run = f"steady{per_sec}"
+        of_whole = f"FROM step WHERE run = '{run}' AND learning_module = ''"
+        newest = f"SELECT max(total_step) {of_whole} AND time > now() - 10s"
+        millis = lags(chain, run, per_sec, secs, send, newest)
+        stored = chain.number(f"SELECT count(margin) FROM step WHERE run = '{run}'") / MODULES
+        what = f"{MODULES} modules at {per_sec} steps/s, {per_sec * (1 + 2 * MODULES):,} points/s"
+        share = stored / int(per_sec * secs)
+        found += [
+            row(f"{what}: stored of {int(per_sec * secs):,} steps", share, "x", "1", met=share == 1),
+            row("  publish to queryable, p50", at_share(millis, 0.5), "ms", "", met=None),
+            row("  p95", at_share(millis, 0.95), "ms", "", met=None),
+        ]
+    return found
+
+
+def lags(
+    chain: Chain, run: str, per_sec: int, secs: float, send: Callable[[ZmqBroadcaster, int], None], newest: str
+) -> List[float]:
+    """Publish numbered messages at an even rate; return the milliseconds until a query found each, in order of size."""
+    published: List[float] = []
+    over = threading.Event()
+    seen: List[float] = []
+
+    def ask() -> None:
+        deadline = float("inf")
+        while (not over.is_set() or len(seen) < len(published)) and time.monotonic() < deadline:
+            number = int(chain.number(newest))
+            now = time.monotonic()
+            seen.extend([now] * (number + 1 - len(seen)))
+            if over.is_set():
+                deadline = min(deadline, now + PATIENCE_SECS)
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    with ZmqBroadcaster(run=run, zmq_port=chain.services["bridge"].port) as broadcaster:
+        began = time.monotonic()
+        for number in range(int(per_sec * secs)):
+            published.append(time.monotonic())
+            send(broadcaster, number)
+            ahead = began + (number + 1) / per_sec - time.monotonic()
+            if ahead > 0:
+                time.sleep(ahead)
+        broadcaster.flush(PATIENCE_SECS)
+        over.set()
+        asker.join(2 * PATIENCE_SECS)
+    return sorted((there - sent) * 1000 for sent, there in zip(published, seen))
+
+
+def at_share(ordered: List[float], share: float) -> float:
+    """Return the value that this share of them is below."""
+    return ordered[int(len(ordered) * share)]

@@ -30,6 +30,8 @@ from monty_mqtt_stack.telegraf import telegraf_launch
 
 HOST = "127.0.0.1"
 STORED_SECS = 60
+NO_PAGE = Endpoint(host=HOST, port=8000, url="http://127.0.0.1:8000")
+"""Where the bridge says that the page is; nobody asks it."""
 
 
 def need(*names: str) -> None:
@@ -139,7 +141,8 @@ class Chain:
             return influxdb_launch(self.state, HOST, ports.any_free(HOST))
         if name == "telegraf":
             return telegraf_launch(self.state, HOST, ports.any_free(HOST), self.mqtt, self.influxdb)
-        launch = TABLE["bridge"](Plan(state=self.state, zmq_port=0, started={"broker": self.mqtt}))
+        started = {"broker": self.mqtt, "liveview": NO_PAGE}
+        launch = TABLE["bridge"](Plan(state=self.state, zmq_port=0, started=started))
         assert isinstance(launch, Launch), launch
         return launch
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 from bridge_fixtures import Dealer
-from history import Chain, bits
+from history import STORED_SECS, Chain, bits
 from line_parser import Point, parse
 from stack_process import until
 
@@ -26,8 +26,6 @@ from monty_mqtt_stack.recording_file import Reader
 from monty_mqtt_stack.restore_recording import restore_recording
 
 pytest_plugins = ["history"]
-
-SENT = ("step", "evidence", "episode", "metric", "event", "progress", "status")
 
 
 def canonical(points):
@@ -68,11 +66,14 @@ def test_the_recorded_demo_is_stored_exactly_and_sending_it_again_changes_nothin
     wanted = expected(messages)
     assert {"step", "evidence", "episode"} <= set(wanted)
     restore_recording(recording_path(), zmq_port=chain.zmq_port)
+
+    def stored(name):
+        return [one for one in chain.points(name, LOGS if name == "log" else "monty") if by_worker(one)]
+
     for _ in range(2):
-        until(lambda: all(len(chain.points(name)) >= len(points) for name, points in wanted.items() if name in SENT))
+        until(lambda: all(len(stored(name)) >= len(points) for name, points in wanted.items()), STORED_SECS)
         for name, points in wanted.items():
-            stored = [one for one in chain.points(name, LOGS if name == "log" else "monty") if by_worker(one)]
-            assert canonical(stored) == canonical(points), name
+            assert canonical(stored(name)) == canonical(points), name
         statuses = {one.tags["run"]: one.fields["status"] for one in chain.points("status") if by_worker(one)}
         # Once more, as a bridge hears it that has forgotten all: the points themselves come again.
         chain.kill("bridge")

@@ -18,7 +18,7 @@ from monty_mqtt_stack.state import StateDir
 
 ROUNDS = [
     pytest.param(2, marks=pytest.mark.timeout(300)),
-    pytest.param(12, marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
+    pytest.param(5, marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
 ]
 A_TIME = 1000
 MOST_BETWEEN = 20_000
@@ -98,7 +98,8 @@ def state(tmp_path):
 @pytest.fixture
 def load(state):
     need("telegraf", "influxd")
-    with Process("up", "--state-dir", str(state.path), "--mqtt-port", "0", "--zmq-port", "0") as process:
+    words = ("--state-dir", str(state.path), "--mqtt-port", "0", "--zmq-port", "0", "--without", "liveview")
+    with Process("up", *words) as process:
         process.wait_for("Ctrl+C stops everything", 60)
         yield Load(process, state)
 

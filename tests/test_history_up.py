@@ -65,7 +65,7 @@ def delete_bucket(state):
 
 
 def test_it_keeps_points_mends_what_is_refused_and_stops_in_order(up, state):
-    assert list(services(state)) == ["broker", "bridge", "influxdb", "telegraf"]
+    assert list(services(state)) == ["broker", "liveview", "bridge", "influxdb", "telegraf"]
     up.wait_for("left out: grafana: not installed")
     with ZmqBroadcaster(run="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
         publish(broadcaster, range(100))
