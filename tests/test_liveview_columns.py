@@ -58,7 +58,7 @@ def test_a_table_knows_its_columns():
             self.by_name = {"a": Column(np.int8, 0), "b": Inner()}
 
     assert len(list(Outer().columns())) == 3
-    assert Outer().nbytes == 64 * (8 + 1 + 1)
+    assert Outer().nbytes == 16 * (8 + 1 + 1)
 
 
 def test_names_are_numbers_in_order():

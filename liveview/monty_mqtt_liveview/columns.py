@@ -15,7 +15,7 @@ __all__ = ["Array", "Column", "Names", "Table", "by_keys", "numbers", "vectors",
 
 Array = npt.NDArray[Any]
 
-_FIRST_ROWS = 64
+_FIRST_ROWS = 16
 _GROWTH = 1.25
 _MOST_NAMES = 32_767
 _NAN = float("nan")

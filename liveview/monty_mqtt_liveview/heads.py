@@ -97,7 +97,7 @@ def _worker_head(worker: Worker) -> Json:
         "lost": worker.known.lost,
         "dropped": worker.known.dropped,
         "highest_seq": end.seq if end else status.highest_seq if status else None,
-        "rows": worker.steps.count,
+        "rows": worker.rows,
         "generation": worker.generation,
         **_total_steps(worker),
         "monitor_micros_per_step": short(micros),

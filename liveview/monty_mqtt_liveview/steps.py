@@ -2,7 +2,7 @@
 
 Place in the flow: `worker` puts every `step` message here; views, `verdicts` and `series` read.
 
-Messages wait until somebody reads, or until there are many: numpy takes many at once ten times as fast as one by one.
+Messages wait until somebody reads, or until there are some: numpy takes many at once ten times as fast as one by one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ __all__ = ["MODES", "StepTable"]
 
 MODES = ("train", "eval")
 
-_MOST_WAITING = 512
+_MOST_WAITING = 64
+"""A message takes ten times the memory of its row."""
+
 _MOST_MODULES = 512
 _NAN = float("nan")
 
@@ -27,6 +29,7 @@ class StepTable(Table):
 
     Attributes:
         count: How many rows there are, those that wait included.
+        is_in_order: Whether every step so far came after those before it.
         targets: Names of what episodes showed.
         time_unix_nanos, mode, epoch, episode, step, total_step, motor_only: Columns; `mode` is a place in `MODES`.
         target: Column of places in `targets`, -1 absent.
@@ -47,28 +50,28 @@ class StepTable(Table):
         self.sensors: dict[str, SensorSteps] = {}
         self._waiting: list[schema.Step] = []
         self._newest_unix_nanos = -1
-        self._is_in_order = True
+        self.is_in_order = True
 
     def append(self, said: schema.Step) -> int:
         """Keep a step; return its row, which is right as long as steps come in order."""
-        self._is_in_order &= said.time_unix_nanos > self._newest_unix_nanos
+        self.is_in_order &= said.time_unix_nanos > self._newest_unix_nanos
         self._newest_unix_nanos = max(said.time_unix_nanos, self._newest_unix_nanos)
         self._waiting.append(said)
         self.count += 1
         if len(self._waiting) >= _MOST_WAITING:
-            self._put_waiting()
+            self.put_waiting()
         return self.count - 1
 
     def settle(self) -> bool:
         """Make the columns complete, in order of time and without repetitions; return whether rows have moved."""
-        self._put_waiting()
-        if self._is_in_order:
+        self.put_waiting()
+        if self.is_in_order:
             return False
         _, order = np.unique(self.time_unix_nanos.view(self.count), return_index=True)
         for column in self.columns():
             column.reorder(order)
         self.count = len(order)
-        self._is_in_order = True
+        self.is_in_order = True
         return True
 
     def order(self) -> Array:
@@ -85,7 +88,8 @@ class StepTable(Table):
             raise IndexError(row)
         return int(self.time_unix_nanos.view(self.count)[row])
 
-    def _put_waiting(self) -> None:
+    def put_waiting(self) -> None:
+        """Put messages that wait into the columns."""
         said, self._waiting = self._waiting, []
         if not said:
             return

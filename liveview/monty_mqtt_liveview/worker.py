@@ -64,14 +64,20 @@ class Worker:
     @property
     def episodes(self) -> Episodes:
         """Every episode, in the order in which they were first heard of."""
-        self._settle()
+        self._settle_order()
         return self._episodes
 
     @property
     def generation(self) -> int:
         """Grows when rows have moved: who has some must take them all anew."""
-        self._settle()
+        self._settle_order()
         return self._generation
+
+    @property
+    def rows(self) -> int:
+        """How many steps are kept."""
+        self._settle_order()
+        return self._steps.count
 
     @property
     def word(self) -> str:
@@ -113,6 +119,7 @@ class Worker:
             self._episodes.note(message, revision).started = message
         elif isinstance(message, schema.EpisodeEnded):
             self._episodes.note(message, revision).ended = message
+            self._steps.put_waiting()
 
     def apply_again(self, message: schema.Message, revision: int) -> None:
         """Take in a step that was heard before, and released since."""
@@ -152,6 +159,10 @@ class Worker:
         self._steps = StepTable()
         self._episodes.forget_rows()
         self._generation += 1
+
+    def _settle_order(self) -> None:
+        if not self._steps.is_in_order:
+            self._settle()
 
     def _settle(self) -> None:
         if self._steps.settle():
