@@ -72,6 +72,11 @@ def test_a_parallel_workers_name_has_the_number_of_its_episode():
     assert redo_of(*messages, worker_name=workers[1])[0] == "3"
 
 
+def test_a_name_that_only_looks_so_has_not():
+    worker = "parallel_eval_episode_" + "9" * 5000
+    assert redo_of(about(), ended(1, 4, 0, worker))[0] == "4"
+
+
 def test_a_worker_that_was_forked_has_it_too():
     assert redo_of(about(), ended(1, 0, 0, "parallel_eval_episode_5-4242"))[0] == "5"
 

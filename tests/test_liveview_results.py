@@ -114,6 +114,12 @@ def test_numbers_nobody_would_believe():
     assert sum(found["histograms"]["secs"]["counts"]) == 0
 
 
+def test_numbers_that_hardly_differ():
+    secs = 8.123456789012345
+    found = results_of(*(ended(at, "mug", "correct", elapsed_secs=secs + at * 2e-15) for at in range(3)))
+    assert sum(found["histograms"]["secs"]["counts"]) == 3
+
+
 def test_an_episode_without_a_target_is_judged_and_in_no_table():
     found = results_of(ended(0, None, "confused", [("mug", "confused", 1)]))
     assert (found["judged"], found["per_object"], found["targets"]) == (1, [], [])

@@ -8,6 +8,7 @@ and epoch in evaluation, so that a worker's number is the episode's; one per obj
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,7 +21,8 @@ from monty_mqtt_liveview.worker import Worker
 
 __all__ = ["redo"]
 
-_EVAL_WORKER, _TRAIN_WORKER = "parallel_eval_episode_", "parallel_train_episode_"
+_EVAL_WORKER = re.compile(r"parallel_eval_episode_(\d{1,9})(?!\d)", re.ASCII)
+_TRAIN_WORKER = "parallel_train_episode_"
 _PER_OBJECT = "OneObjectPerEpisodeInterface"
 _PRETRAINING = "Pretraining"
 _NO_TRAINING, _NO_EVALUATION = "++experiment.config.do_train=false", "++experiment.config.do_eval=false"
@@ -92,8 +94,8 @@ def _failed(workers: Iterable[Worker]) -> Iterable[int]:
 
 def _number(worker: Worker, episode: int) -> int:
     """Return the number of an episode in the whole run; a parallel worker's only one is in its name."""
-    number = worker.name.removeprefix(_EVAL_WORKER).partition("-")[0]
-    return int(number) if worker.name.startswith(_EVAL_WORKER) and number.isdecimal() else episode
+    told = _EVAL_WORKER.match(worker.name)
+    return int(told[1]) if told else episode
 
 
 def _target(worker: Worker, episode: int) -> str | None:

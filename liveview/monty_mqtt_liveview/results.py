@@ -21,7 +21,7 @@ __all__ = ["most_likely", "results"]
 _ALL = "all"
 _BINS = 20
 _ROTATION_EDGES = np.arange(0.0, 181.0, 10.0)
-_MOST_BELIEVABLE = 1e12
+_MOST_BELIEVABLE = 1e9
 
 
 def results(run: Run, worker_name: str | None = None, mode: str | None = None) -> Json:
@@ -121,7 +121,8 @@ def _histograms(ended: Sequence[schema.EpisodeEnded]) -> Json:
 
 
 def _histogram(values: Iterable[float | None], edges: Array | None = None) -> Json:
-    known = [value for value in values if value is not None and abs(value) < _MOST_BELIEVABLE]
+    # Rounded, because numpy refuses to cut what is smaller than a float can tell apart.
+    known = [round(value, 5) for value in values if value is not None and abs(value) < _MOST_BELIEVABLE]
     counts, found = np.histogram(known, bins=_BINS if edges is None else edges)
     return {"edges": rounded(found), "counts": counts.tolist() if known else [0] * (len(found) - 1)}
 

@@ -20,7 +20,7 @@ MODES = ("train", "eval")
 _MOST_WAITING = 64
 """A message takes ten times the memory of its row."""
 
-_MOST_MODULES = 512
+_MOST_MODULES = 64
 _NAN = float("nan")
 
 
