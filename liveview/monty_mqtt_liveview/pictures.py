@@ -14,7 +14,7 @@ from fastapi import APIRouter, Response
 
 from monty_mqtt import topics
 from monty_mqtt.errors import DecodeError
-from monty_mqtt_liveview import images
+from monty_mqtt_liveview import images, views
 from monty_mqtt_liveview.answers import find_run, find_worker, json_answer, name_of, not_found
 from monty_mqtt_liveview.images import Depth, Scale
 from monty_mqtt_liveview.service import Service
@@ -155,16 +155,15 @@ class Pictures:
 
 
 def _entry(worker: Worker, key: tuple[str, ...], row: int | None) -> tuple[int, int, int]:
-    index = worker.bulk.get(key)
-    if index is None:
+    if key not in worker.bulk:
         raise not_found(f"worker {worker.name!r} has published no {' '.join(key)}")
     try:
-        place = index.latest() if row is None else index.at(worker.steps.time_at(row))
+        found = views.bulk_latest(worker, key) if row is None else views.bulk_at(worker, row, key)
     except IndexError:
         raise not_found(f"row {row} is not one of the {worker.steps.count} rows of {worker.name!r}") from None
-    if place is None:
+    if found is None:
         raise not_found(f"worker {worker.name!r} had published no {' '.join(key)} by row {row}")
-    return index.entry(place)
+    return found
 
 
 def _depth(found: _Found) -> Depth:
