@@ -10,13 +10,14 @@ import sys
 
 import pytest
 from mqtt_client import Client
-from stack_process import Process, run
+from stack_process import Process, run, until
 
 from monty_mqtt import schema, topics
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.forget import files_of
 from monty_mqtt_stack.ports import any_free
+from monty_mqtt_stack.recording_parts import directory_of, part_name
 from monty_mqtt_stack.state import StateDir
 
 WAIT_SECS = 40  # the journal lets go of a run 10 s after its end
@@ -24,7 +25,7 @@ WAIT_SECS = 40  # the journal lets go of a run 10 s after its end
 
 @pytest.fixture
 def over(far_side, tmp_path):
-    """A run that is over, with a spool and a log in the state directory."""
+    """A run that is over, with a spool, the page's recording and a log in the state directory."""
     name = f"forget me {tmp_path.name}"
     with ZmqBroadcaster(run=name, zmq_port=far_side.bridge.port, strict=True) as broadcaster:
         broadcaster.publish_metric("loss", 1)
@@ -35,6 +36,7 @@ def over(far_side, tmp_path):
     ) as broadcaster:
         broadcaster.publish_metric("loss", 1)
     far_side.state.log_file(name).write_text("what Monty said")
+    until(lambda: len(files_of(far_side.state, name)) == 3)
     return name
 
 
@@ -44,7 +46,7 @@ def known(far_side):
 
 def test_nothing_is_left_of_it(far_side, over):
     files = files_of(far_side.state, over)
-    assert [path.suffix for path in files] == [".spool", ".log"]
+    assert [path.suffix for path in files] == [".spool", ".mcap", ".log"]
     assert over in known(far_side)
     done = run("forget", over[:-2], "--yes", env=far_side.environment)
     assert (done.returncode, done.stderr) == (0, "")
@@ -54,6 +56,7 @@ def test_nothing_is_left_of_it(far_side, over):
     assert over not in known(far_side)
     assert files_of(far_side.state, over) == []
     assert not files[0].parent.exists()
+    assert not files[1].parent.exists()
     gone = run("forget", over, "--yes", env=far_side.environment)
     assert (gone.returncode, len(gone.stderr.splitlines())) == (1, 1)
     assert "no run" in gone.stderr
@@ -70,9 +73,19 @@ def test_it_asks_first(far_side, over, answer, code):
         said = process.communicate(timeout=WAIT_SECS)[0].decode()
     os.close(ours)
     assert process.returncode == code
-    assert f"forget {over}: what is retained of it at the broker, and here 2 files (0.0 MB): " in said
+    assert f"forget {over}: what is retained of it at the broker, and here 3 files (0.0 MB): " in said
     assert (over in known(far_side)) == bool(code)
-    assert len(files_of(far_side.state, over)) == (2 if code else 0)
+    assert len(files_of(far_side.state, over)) == (3 if code else 0)
+
+
+def test_the_recordings_of_other_runs_stay(far_side, over):
+    other = directory_of(far_side.state.path / "recordings", over + "x") / part_name("20261124T093000Z", 0)
+    other.parent.mkdir()
+    other.write_bytes(b"what was recorded")
+    done = run("forget", over, "--yes", env=far_side.environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not directory_of(far_side.state.path / "recordings", over).exists()
+    assert other.exists()
 
 
 def test_where_nobody_can_be_asked_it_wants_a_yes(far_side, over):

@@ -7,8 +7,6 @@ acknowledges it when it is recorded. What was not acknowledged when the page was
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -33,8 +31,6 @@ FILTERS = (*(f"{topics.JSON_PREFIX}/+/+/{path}" for path in _JSON_PATHS), f"{top
 
 _KEEPALIVE_SECS = 30
 _RECONNECT_SECS = (1, 5)
-_LAST_WORDS_SECS = 2.0
-"""How long acknowledgements may take to leave."""
 
 
 class Subscription:
@@ -59,7 +55,7 @@ class Subscription:
         self.refused = ""
         self.connection = 0
         self._is_leaving = False
-        self._left = threading.Event()
+        self._without_password = ""
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True
         )
@@ -78,9 +74,6 @@ class Subscription:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._is_leaving = True
-        deadline = time.monotonic() + _LAST_WORDS_SECS
-        while self.is_connected and self._client.want_write() and time.monotonic() < deadline:
-            self._left.wait(_LAST_WORDS_SECS / 100)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -106,20 +99,19 @@ class Subscription:
             self._client.subscribe([(one, 1) for one in FILTERS])
 
     def _on_pre_connect(self, client: mqtt.Client, _data: Any) -> None:
-        if not self.broker.username:
-            return
-        password = None
+        self._without_password, password = "", None
         if self.broker.password_file:
             try:
                 password = self.broker.password_file.read_text().strip()
             except OSError as error:
-                self.refused = f"password file {self.broker.password_file}: {error.strerror}"
-        client.username_pw_set(self.broker.username, password)
+                self._without_password = f", password file {self.broker.password_file}: {error.strerror}"
+        if self.broker.username:
+            client.username_pw_set(self.broker.username, password)
 
     def _on_connect(self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
             user = self.broker.username
-            refused = f"refuses {f'user {user}' if user else 'anonymous clients'}: {reason}"
+            refused = f"refuses {f'user {user}' if user else 'anonymous clients'}: {reason}{self._without_password}"
             if refused != self.refused:
                 logger.error("broker %s %s", self.broker, refused)
             self.refused = refused
@@ -134,8 +126,6 @@ class Subscription:
         if self.is_connected and not self._is_leaving:
             logger.warning("broker %s has gone", self.broker)
         self.is_connected = False
-        if self._is_leaving:
-            self._left.set()
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         try:

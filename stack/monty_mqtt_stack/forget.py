@@ -9,6 +9,7 @@ import argparse
 import secrets
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import List, Optional, Set
 
@@ -18,6 +19,7 @@ from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.influxdb import InfluxDB, delete_run
 from monty_mqtt_stack.known_runs import known_runs
+from monty_mqtt_stack.recording_parts import directory_of
 from monty_mqtt_stack.restore import writer_of
 from monty_mqtt_stack.services import TABLE
 from monty_mqtt_stack.state import StateDir
@@ -31,7 +33,7 @@ _ANSWER_SECS = 30.0
 
 _ADMIN_TOKEN = "influxdb_admin_token"  # noqa: S105 - the name of its file
 _MEGA = 1e6
-_SPOOL = ".spool"
+_SPOOL, _PART = ".spool", ".mcap"
 
 
 def command(options: argparse.Namespace) -> int:
@@ -59,14 +61,15 @@ def command(options: argparse.Namespace) -> int:
     for path in files:
         path.unlink(missing_ok=True)
         _say(f"removed {path}")
-    _remove_empty({path.parent for path in files if path.suffix == _SPOOL})
+    _remove_empty({path.parent for path in files if path.suffix in (_SPOOL, _PART)})
     return 0
 
 
 def files_of(state: StateDir, run: str) -> List[Path]:
-    """Return what the state directory holds of a run: its spool, and the output of its experiment."""
+    """Return what the state directory holds of a run: its spool, its recording, and the output of its experiment."""
     header = spool.Header(schema_version=schema.SCHEMA_VERSION, run=run, worker="", started_unix_nanos=0)
     found = sorted(spool.path_of(state.path / "spool", header).parent.glob(f"*{_SPOOL}"))
+    found += sorted(directory_of(state.path / "recordings", run).glob("*.mcap"))
     log = state.log_file(run)
     is_its_own = log.parent == state.log_file("").parent and run not in TABLE
     return [*found, log] if is_its_own and log.is_file() else found
@@ -143,7 +146,7 @@ def _confirmed(run: str, files: List[Path], influxdb: Optional[InfluxDB]) -> boo
 
 def _remove_empty(directories: Set[Path]) -> None:
     for directory in directories:
-        if directory.is_dir() and not any(directory.iterdir()):
+        with suppress(OSError):  # it is not empty, or the page was faster
             directory.rmdir()
 
 
