@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
+import numpy as np
 from stack_process import until
 
 from monty_mqtt import schema, topics
@@ -18,7 +19,7 @@ from monty_mqtt_liveview.service import Service
 from monty_mqtt_liveview.subscription import Subscription
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.recording_file import Reader
-from monty_mqtt_stack.recording_parts import Recording
+from monty_mqtt_stack.recording_parts import Recording, directory_of
 from monty_mqtt_stack.subscriber import Broker
 
 CLIENT_ID = "monty-mqtt-liveview"
@@ -29,9 +30,10 @@ def broker_for(broker: Mosquitto) -> Broker:
 
 
 class Keeping:
-    """Subscription and service, from entering to leaving."""
+    """Subscription and service, from entering to leaving; ready on entering, unless `wait` is false."""
 
-    def __init__(self, broker: Mosquitto, state: Path, limits: Limits | None = None) -> None:
+    def __init__(self, broker: Mosquitto, state: Path, limits: Limits | None = None, *, wait: bool = True) -> None:
+        self._waits = wait
         self.recordings = state / "recordings"
         self._subscription = Subscription(broker_for(broker), CLIENT_ID)
         self.service = Service(self._subscription, self.recordings, limits)
@@ -40,7 +42,8 @@ class Keeping:
     def __enter__(self) -> Self:
         self._stack.enter_context(self._subscription)
         self._stack.enter_context(self.service)
-        until(lambda: self._subscription.is_connected and self.service.restoring is None)
+        if self._waits:
+            until(lambda: self._subscription.is_connected and self.service.restoring is None)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,15 +72,14 @@ class Keeping:
 
     def kept(self, name: str) -> Counter[tuple[str, int]]:
         """How often each message is in the parts of a run when they are read as one, bulk not among them."""
-        (directory,) = [one for one in self.recordings.iterdir() if topics.unescape(one.name) == name]
-        return seqs(directory)
+        return seqs(directory_of(self.recordings, name))
 
 
 def shown(run: Run) -> Iterator[Any]:
     for worker in sorted(run.workers.values(), key=lambda one: one.name):
         table = worker.steps
         yield worker.name, worker.word, table.count
-        yield table.total_step.take(__import__("numpy").arange(table.count)).tolist()
+        yield table.total_step.take(np.arange(table.count)).tolist()
         yield {"/".join(key): index.times.tolist() for key, index in worker.bulk.items()}
         yield [[key.mode, key.episode, one.first_row, one.last_row] for key, one in worker.episodes.items()]
 
