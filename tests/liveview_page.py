@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import httpx
@@ -24,6 +25,7 @@ class PageProcess(Process):
             "--port": port,
             "--state-dir": state_dir,
             "--mqtt-port": broker.port,
+            "--mqtt-client-id": f"page-{zlib.crc32(str(state_dir).encode()):08x}",
             "--mqtt-username": "liveview",
             "--mqtt-password-file": broker.password_file("liveview"),
             "--control-password-file": broker.password_file("control"),

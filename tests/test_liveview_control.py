@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from bridge_fixtures import make
 from liveview_fixtures import logged_in
 from liveview_page import PageProcess
 
-from monty_mqtt import schema
+from monty_mqtt import schema, topics
+from monty_mqtt_stack.subscriber import Broker, Subscriber
 
 pytest_plugins = ("bridge_fixtures", "liveview_fixtures")
 
@@ -89,6 +91,16 @@ def test_a_run_or_worker_that_nobody_knows_is_named(page, browser, worker):
     answer = browser.post(known_to(page, worker), json={"command": "abort", "worker": "other"})
     assert answer.status_code == 504
     assert "no worker 'other'" in answer.json()["error"]
+
+
+def test_without_a_bridge_it_says_so(page, broker, browser):
+    status = make(schema.Status, 0, run="alone")
+    bridge = Broker(broker.host, broker.port, "bridge", broker.password_file("bridge"))
+    with Subscriber(bridge, ["monty/bridge/v1/+/status"]) as client:
+        client.publish(topics.of_message(status).topic, schema.encode(status), 10)
+    page.until_json("/api/runs", lambda runs: "alone" in [one["run"] for one in runs])
+    page.until_json("/api/session?run=alone", lambda said: "no bridge is connected" in said["why_not"])
+    assert browser.post("/api/run/alone/command", json={"command": "abort"}).status_code == 409
 
 
 def test_without_the_password_of_control_it_says_so(broker, tmp_path):

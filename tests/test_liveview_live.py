@@ -183,7 +183,7 @@ def test_the_list_of_runs_tells_what_changes(page, worker):
 
 
 def test_a_page_that_ends_says_so_to_the_browser(broker, tmp_path):
-    with PageProcess(broker, tmp_path, "--mqtt-client-id=another") as page:
+    with PageProcess(broker, tmp_path) as page:
         page.ready()
         with Browser(page, "none") as browser:
             browser.hear()

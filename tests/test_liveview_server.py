@@ -33,7 +33,7 @@ def test_it_says_where_it_is_and_is_healthy(page):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_at_once_when_told_to_also_with_browsers(broker, tmp_path, number):
-    with PageProcess(broker, tmp_path, "--mqtt-client-id=ends") as page:
+    with PageProcess(broker, tmp_path) as page:
         page.ready()
         with connect(page.url.replace("http", "ws", 1) + "/live_runs", proxy=None):
             page.signal(number)
@@ -80,7 +80,7 @@ def test_a_taken_port_is_named(broker, tmp_path):
 
 
 def test_port_0_is_a_free_one(broker, tmp_path):
-    with PageProcess(broker, tmp_path, "--port=0", "--mqtt-client-id=free") as page:
+    with PageProcess(broker, tmp_path, "--port=0") as page:
         line = page.wait_for("page ready: http://127.0.0.1:")
         page.url = line.partition("page ready: ")[2]
         assert page.get("/").is_success
@@ -143,7 +143,7 @@ def test_files_are_kept_by_browsers_ours_only_while_they_are_the_same(page):
 def test_nothing_is_left_in_the_working_directory(broker, tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    with PageProcess(broker, tmp_path / "state", "--mqtt-client-id=tidy") as page:
+    with PageProcess(broker, tmp_path / "state") as page:
         page.ready()
         page.get("/")
     assert list((tmp_path / "here").iterdir()) == []

@@ -7,6 +7,8 @@ command as MQTT user `control` and waits for what the workers answer. The page's
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -15,19 +17,21 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from monty_mqtt import topics
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_liveview import views
 from monty_mqtt_liveview.access import Login
 from monty_mqtt_liveview.answers import find_run, json_answer
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_stack import control
-from monty_mqtt_stack.subscriber import Broker
+from monty_mqtt_stack.subscriber import Broker, Subscriber
 from monty_mqtt_stack.watch import FINAL
 
 __all__ = ["Control", "control_routes"]
 
 _MOST_AT_ONCE = 4
 _ANSWER_SECS = 30.0
+_BRIDGE_KNOWN_SECS = 3.0
 
 
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,6 +55,8 @@ class Control:
         self._service = service
         self._broker = broker
         self._room = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._asking = threading.Lock()
+        self._no_bridge, self._ask_again_at = "", 0.0
 
     def why_not(self, run: str | None) -> str:
         """Return why nobody can command, or why not this run (an escaped name); empty if one can."""
@@ -62,7 +68,14 @@ class Control:
             return ""
         with self._service.lock:
             head = views.run_head(find_run(self._service, run))
-        return f"the run is over: {head['status']}" if head["status"] in FINAL else ""
+        return f"the run is over: {head['status']}" if head["status"] in FINAL else self._why_no_bridge()
+
+    def _why_no_bridge(self) -> str:
+        with self._asking:
+            if time.monotonic() >= self._ask_again_at:
+                self._no_bridge = _without_bridge(self._broker)
+                self._ask_again_at = time.monotonic() + _BRIDGE_KNOWN_SECS
+            return self._no_bridge
 
     async def ask(self, run: str, asked: Asked) -> list[control.Answer]:
         """Publish the command; return what the workers answered.
@@ -130,6 +143,17 @@ def _checked(asked: Asked) -> Asked:
     if asked.steps is not None and asked.steps < 1:
         raise HTTPException(400, f"steps: {asked.steps} is not allowed; it must be 1 or more")
     return asked
+
+
+def _without_bridge(broker: Broker) -> str:
+    """Return why no bridge would pass a command on, empty if one is there."""
+    try:
+        with Subscriber(broker, [f"{topics.BRIDGE_PREFIX}/+/status"]) as subscriber:
+            if any(b"online" in one.payload for one in subscriber.retained()):
+                return ""
+    except ServiceError as error:
+        return str(error)
+    return f"no bridge is connected to the broker at {broker}, so no command reaches the run"
 
 
 def _unreadable(user: str, password_file: Path | None) -> str:

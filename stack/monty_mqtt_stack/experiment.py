@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from types import TracebackType
 from typing import Dict, List, Optional, Self, Sequence, Type
+from urllib.parse import quote
 
 from monty_mqtt import topics
 from monty_mqtt.errors import ServiceError
@@ -109,6 +110,8 @@ class Watch:
         child = Child(argv, log_file, env={**os.environ, **self._environment(run_id)})
         try:
             self.display.say(f"{title}: its own output goes to {log_file}")
+            if run_id and self.address and self.address.page:
+                self.display.say(f"{title}: watch it at {self.address.page.url}/run/{_in_path(run_id)}")
             self._follow(child, title, run_id)
             self._settle(title, run_id, is_due=child.poll() == 0 and self.address is not None)
         finally:
@@ -139,13 +142,13 @@ class Watch:
         if self.address is None:
             self._supervisor = Supervisor(self.plan, self.display.say, lambda: self.stop.number is not None)
             self._exit.enter_context(self._supervisor)
-            for note in self.plan.notes:
-                self.display.say(note)
             self.address = far_side.address_of(self._supervisor.far_side)
             if self.address is None:
                 raise ServiceError("; ".join(f"no {name}: {why}" for name, why in self._supervisor.left_out.items()))
         broker = self.address.broker
         self.display.say(f"page: {self.address.page.url}" if self.address.page else self._why_no_page())
+        for note in self.plan.notes:
+            self.display.say(note)
         filters = [f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in _KINDS]
         self._subscriber = self._exit.enter_context(Subscriber(broker, filters))
         self.display.say(f"broker {broker}; in another terminal:")
@@ -198,6 +201,10 @@ class Watch:
         self.display.say(f"the experiment failed with exit code {code}; the end of {child.log_file}:")
         for line in child.output().splitlines()[-_LOG_LINES:]:
             self.display.say(f"  {line}")
+
+
+def _in_path(name: str) -> str:
+    return quote(topics.escape(name), safe="")
 
 
 _KINDS = ("info", "status", "progress", "episode/+", "step", "end")
