@@ -2,6 +2,7 @@
 import Agreement from "monty-liveview/agreement.js";
 import { beliefsFor } from "monty-liveview/belief.js";
 import Convergence from "monty-liveview/convergence.js";
+import { evidencedPlaces } from "monty-liveview/evidence_option.js";
 import EvidenceChart from "monty-liveview/evidence_chart.js";
 import Hypothesis from "monty-liveview/hypothesis.js";
 import { byName, count } from "monty-liveview/format.js";
@@ -35,7 +36,7 @@ export default {
     objects() {
       void this.drawn;
       const modules = Object.values(this.course.rows()?.learning_modules ?? {});
-      return [...new Set(modules.flatMap((module) => evidenced(module)))].sort(byName);
+      return [...new Set(modules.flatMap((module) => evidencedPlaces(module).map((place) => module.objects[place])))].sort(byName);
     },
     target() {
       return Object.values(this.beliefs ?? {}).find((one) => one.target !== null)?.target ?? null;
@@ -53,7 +54,7 @@ export default {
     this.off = this.course.onDraw(() => {
       this.drawn += 1;
       const modules = Object.values(this.course.rows()?.learning_modules ?? {});
-      this.hasEvidence = !modules.length || modules.some((module) => evidenced(module).length);
+      this.hasEvidence = !modules.length || modules.some((module) => evidencedPlaces(module).length);
     });
   },
   beforeUnmount() {
@@ -108,8 +109,3 @@ export default {
     </section>
   `,
 };
-
-/** Objects that a learning module has evidence of somewhere in the drawn steps. */
-function evidenced(module) {
-  return module.objects.filter((_, place) => module.evidence[place]?.some((value) => value !== null && !Number.isNaN(value)));
-}

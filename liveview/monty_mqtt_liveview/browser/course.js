@@ -7,6 +7,7 @@ const FEWEST_ROWS = 10;
 const MOST_POINTS = 1000;
 const MOST_EXACT_ROWS = 1500; // more are drawn decimated by the server, which keeps the extremes
 const FETCH_MILLIS = 80;
+const RETRY_MILLIS = 2000;
 const STALE_ROWS = 500; // as many exact rows may follow a decimated stretch before it is fetched again
 
 /**
@@ -22,7 +23,7 @@ export function courseOf(live, selection) {
   let shown = null;
   let base = null; // what was fetched last
   let timer = null;
-  let asked = 0;
+  let resets = 0;
   let frame = null;
   let isClosed = false;
 
@@ -39,11 +40,11 @@ export function courseOf(live, selection) {
     if (view.kind === "run") setRows(0, newest);
     else if (view.kind === "episode") setRows(...episodeRows());
     else if (view.kind === "newest" && selection.followed) setRows(newest - NEWEST_ROWS + 1, newest);
-    else if (selection.row !== null) reveal(selection.row);
   }
 
+  /** Where somebody went to a step that is not shown: show it. Where one zoomed, and the run goes on, nothing moves. */
   function reveal(row) {
-    if (row >= view.first && row <= view.last) return;
+    if (selection.followed || row === null || (row >= view.first && row <= view.last)) return;
     const width = view.last - view.first || NEWEST_ROWS;
     setRows(row - Math.round(width / 2), row + Math.round(width / 2));
   }
@@ -88,19 +89,19 @@ export function courseOf(live, selection) {
 
   async function fetchNow() {
     const { first, last } = view;
-    const mine = ++asked;
+    const known = resets;
     try {
       const points = Math.max(200, Math.min(MOST_POINTS, innerWidth));
       const rows = await live.fetchSteps({ first, last, points });
-      if (mine !== asked || isClosed) return;
-      base = { first, last, rows };
+      if (isClosed) return;
+      if (known === resets) base = { first, last, rows };
       view.failed = "";
+      timer = null;
+      schedule();
     } catch (error) {
       view.failed = error.message;
-    } finally {
-      timer = null;
+      timer = setTimeout(fetchNow, RETRY_MILLIS);
     }
-    if (!view.failed) schedule();
   }
 
   function zoomTo(first, last) {
@@ -113,8 +114,10 @@ export function courseOf(live, selection) {
     live.onSteps(schedule),
     live.onReset(() => {
       base = null;
+      resets += 1;
       schedule();
     }),
+    watch(() => selection.row, reveal),
     watch(() => [selection.row, selection.followed, view.kind, view.axis, view.tint], schedule),
     watch(() => live.store.episodes_revision, schedule),
   ];

@@ -1,6 +1,6 @@
 // Evidence of every object over the steps, of one learning module. Draws when the course says so, and only while in sight.
 import { echarts } from "nicegui-echart";
-import { optionOf } from "monty-liveview/evidence_option.js";
+import { evidencedPlaces, optionOf } from "monty-liveview/evidence_option.js";
 import { LEFT, RIGHT, PlotLines, handlePlot } from "monty-liveview/plot.js";
 import { whileSeen } from "monty-liveview/seen.js";
 import { onTheme, theme } from "monty-liveview/theme.js";
@@ -11,7 +11,7 @@ export default {
   components: { PlotLines },
   props: { module: String, live: Object, course: Object, selection: Object, isFirst: Boolean, isLast: Boolean },
   emits: ["select"],
-  data: () => ({ drawn: 0, silent: "" }),
+  data: () => ({ drawn: 0 }),
   mounted() {
     this.chart = echarts.init(this.$refs.chart);
     this.names = "";
@@ -53,12 +53,12 @@ export default {
     drawNow() {
       const rows = this.course.rows();
       const module = rows?.learning_modules[this.module];
-      this.silent = module?.objects.length && module.evidence.length ? "" : "no evidence in these steps";
       if (!module) return;
+      const places = evidencedPlaces(module);
       const place = { isFirst: this.isFirst, isLast: this.isLast, pixels: this.$refs.plot.clientWidth - LEFT - RIGHT };
       const { course, live } = this;
-      const option = optionOf({ module, rows, course, episodes: live.episodes, colours: theme(), place });
-      const names = JSON.stringify(module.objects);
+      const option = optionOf({ module, places, rows, course, episodes: live.episodes, colours: theme(), place });
+      const names = places.join();
       this.chart.setOption(option, names === this.names ? {} : { replaceMerge: ["series"] });
       this.names = names;
       this.drawn += 1;

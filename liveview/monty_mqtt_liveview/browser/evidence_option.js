@@ -10,14 +10,13 @@ const ROWS_PER_EPISODE = 4; // with fewer entries of each, lines would be nothin
 const LABEL_PIXELS = 64;
 
 /**
- * The columns to draw of a learning module, by name: `x`, `threshold`, `target` and one per place of its objects (`o0` …).
+ * The columns to draw of a learning module, by name: `x`, `threshold`, `target` and one per place of an object (`o0` …).
  * A row of nothing stands between two episodes, so that no line joins them.
  */
-export function columnsOf(module, rows, x) {
+export function columnsOf(module, places, rows, x) {
   const breaks = episodesIn(rows).length * ROWS_PER_EPISODE <= rows.row.length;
   const columns = { x: [], threshold: [], target: [] };
-  module.objects.forEach((_, place) => (columns[`o${place}`] = []));
-  const lines = module.objects.map((_, place) => [columns[`o${place}`], module.evidence[place] ?? []]);
+  const lines = places.map((place) => [(columns[`o${place}`] = []), module.evidence[place]]);
   for (let i = 0; i < rows.row.length; i++) {
     if (breaks && i > 0 && beginsEpisode(rows, i)) {
       for (const name in columns) columns[name].push(name === "x" ? x(i) : NaN);
@@ -29,6 +28,12 @@ export function columnsOf(module, rows, x) {
     for (const [column, evidence] of lines) column.push(evidence[i] ?? NaN);
   }
   return columns;
+}
+
+/** Places of the objects that have evidence; others are known as targets only, or are Monty's words for none. */
+export function evidencedPlaces(module) {
+  const isThere = (value) => value !== null && !Number.isNaN(value);
+  return module.objects.map((_, place) => place).filter((place) => module.evidence[place]?.some(isThere));
 }
 
 /** One tinted area per episode, by target or by outcome. */
@@ -50,7 +55,7 @@ function bands(rows, x, tint, episodes, pixels, span, colours) {
 }
 
 /** The option of a chart; `place` says which one it is: {isFirst, isLast, pixels}. */
-export function optionOf({ module, rows, course, episodes, colours, place }) {
+export function optionOf({ module, places, rows, course, episodes, colours, place }) {
   const { view, x } = course;
   const [min, max] = course.range();
   const common = { type: "line", showSymbol: false, animation: false, silent: true, connectNulls: false };
@@ -84,7 +89,7 @@ export function optionOf({ module, rows, course, episodes, colours, place }) {
       axisLabel: { color: colours.faint, fontSize: 11, formatter: (value) => short(value) },
       splitLine: { lineStyle: { color: colours.line, opacity: 0.6 } },
     },
-    dataset: { source: columnsOf(module, rows, x) },
+    dataset: { source: columnsOf(module, places, rows, x) },
     series: [
       {
         ...common,
@@ -98,9 +103,10 @@ export function optionOf({ module, rows, course, episodes, colours, place }) {
         },
       },
       line("target", "target", { color: colours.text, width: 7, opacity: 0.16 }, { z: 1 }),
-      ...module.objects.map((name, i) =>
-        line(`o${i}`, `o${i}`, { color: colourOf(name), type: dashOf(name), width: 1.6 }, { name, z: 3 }),
-      ),
+      ...places.map((i) => {
+        const name = module.objects[i];
+        return line(`o${i}`, `o${i}`, { color: colourOf(name), type: dashOf(name), width: 1.6 }, { name, z: 3 });
+      }),
       line("threshold", "threshold", { color: colours.text, width: 1.2, type: [3, 3], opacity: 0.8 }, { z: 4 }),
     ],
   };

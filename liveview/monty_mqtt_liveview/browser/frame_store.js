@@ -1,15 +1,21 @@
 // Sensor images by what they are of: brought once, kept for a while, so that stepping to and fro does not ask again.
-import { workerPath } from "monty-liveview/api.js";
+import { escaped, workerPath } from "monty-liveview/api.js";
 
 const KEPT = 160;
 
-/** Images of a worker. */
+async function wordsOf(response) {
+  const said = await response.json().catch(() => null);
+  return typeof said?.error === "string" ? said.error : `${response.status} ${response.statusText}`;
+}
+
+/** Images of a worker: `{url, episode, step, range}`, range of depth in metres. */
 export function frameStore(run, worker) {
   const kept = new Map(); // key -> promise of {url, episode, step}, the one used last at the end
 
   async function load(sensor, modality, row) {
-    const response = await fetch(workerPath(run, worker, "frame", { sensor, modality, row }));
-    if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
+    const query = { sensor: escaped(sensor), modality: escaped(modality), row };
+    const response = await fetch(workerPath(run, worker, "frame", query));
+    if (!response.ok) throw new Error(await wordsOf(response));
     const said = (name) => (response.headers.has(name) ? Number(response.headers.get(name)) : null);
     const url = URL.createObjectURL(await response.blob());
     const image = new Image();
@@ -20,8 +26,8 @@ export function frameStore(run, worker) {
       URL.revokeObjectURL(url);
       throw new Error("what was sent is not an image");
     }
-    const size = { width: image.naturalWidth, height: image.naturalHeight };
-    return { url, episode: said("X-Monty-Episode"), step: said("X-Monty-Step"), ...size };
+    const range = response.headers.get("X-Monty-Depth-Range")?.split(":").map(Number) ?? null;
+    return { url, episode: said("X-Monty-Episode"), step: said("X-Monty-Step"), range };
   }
 
   /** The image that a moment says there is; `frame` as in `Moment.frames`. */
@@ -40,5 +46,10 @@ export function frameStore(run, worker) {
     kept.delete(key);
   }
 
-  return { bring, close: () => [...kept.keys()].forEach(drop) };
+  /** Ask again for all images of a sensor: its depth is drawn on another scale now. */
+  function forget(sensor, modality) {
+    for (const key of kept.keys()) if (key.startsWith(JSON.stringify([sensor, modality]).slice(0, -1))) drop(key);
+  }
+
+  return { bring, forget, close: () => [...kept.keys()].forEach(drop) };
 }

@@ -1,9 +1,10 @@
 // What every sensor sees at the selected step, in colour and in depth. Where a step has no frame, the one before it.
-import { api, workerPath } from "monty-liveview/api.js";
+import { api, escaped, workerPath } from "monty-liveview/api.js";
 import { byName, short } from "monty-liveview/format.js";
 import { frameStore } from "monty-liveview/frame_store.js";
 import { whileSeen } from "monty-liveview/seen.js";
 
+const differ = (range, other) => Boolean(range && other && (range[0] !== other[0] || range[1] !== other[1]));
 const MODALITIES = { rgba: "colour", depth: "depth" };
 
 export default {
@@ -58,6 +59,7 @@ export default {
       const { row } = this.moment;
       try {
         const found = await this.store.bring(frame, row);
+        if (differ(found.range, this.shown[key]?.range)) this.store.forget(frame.sensor, frame.modality);
         this.shown[key] = { ...found, row };
         delete this.failed[key];
       } catch (error) {
@@ -68,7 +70,7 @@ export default {
     },
     async bringScale(sensor) {
       this.scales[sensor] = null;
-      const scale = await api(workerPath(this.live.run, this.live.worker, "depth_scale", { sensor })).catch(() => null);
+      const scale = await api(workerPath(this.live.run, this.live.worker, "depth_scale", { sensor: escaped(sensor) })).catch(() => null);
       if (scale) this.scales[sensor] = scale;
       else delete this.scales[sensor];
     },
@@ -83,6 +85,11 @@ export default {
     onObject(sensor) {
       const on = this.moment.sensors?.[sensor]?.on_object;
       return on === undefined || on === null || on === -1 ? "" : on ? "on object" : "off object";
+    },
+    /** Metres at both ends of the bar: as the image itself says, it is the one that is looked at. */
+    rangeOf(frame) {
+      const { min_metres: low, max_metres: high } = this.scales[frame.sensor];
+      return this.shown[this.keyOf(frame)]?.range ?? [low, high];
     },
     barStyle: (scale) => ({ backgroundImage: `linear-gradient(to right, ${scale.colours.join(", ")})` }),
   },
@@ -106,9 +113,9 @@ export default {
                 <img v-if="shown[keyOf(frames[modality])]" :src="shown[keyOf(frames[modality])].url" :alt="words(modality) + ' image of ' + sensor + ', ' + labelOf(frames[modality]).text" />
                 <div v-else class="frame-none">{{ failed[keyOf(frames[modality])] ?? "…" }}</div>
                 <figcaption :class="{ older: labelOf(frames[modality]).isOlder }">{{ words(modality) }} · {{ labelOf(frames[modality]).text }}<template v-if="labelOf(frames[modality]).isOlder"> (before)</template></figcaption>
-                <div v-if="modality === 'depth' && scales[sensor]" class="depth-scale" :data-testid="'depth-scale-' + sensor">
+                <div v-if="modality === 'depth' && scales[sensor]" class="depth-scale" :data-testid="'depth-scale-' + sensor" :title="scales[sensor].note">
                   <div class="depth-bar" :style="barStyle(scales[sensor])"></div>
-                  <div class="depth-ends"><span>{{ short(scales[sensor].min_metres) }} m</span><span>{{ short(scales[sensor].max_metres) }} m</span></div>
+                  <div class="depth-ends"><span>{{ short(rangeOf(frames[modality])[0]) }} m</span><span>{{ short(rangeOf(frames[modality])[1]) }} m</span></div>
                 </div>
               </figure>
             </div>

@@ -19,6 +19,9 @@ import Timeline from "monty-liveview/timeline.js";
 
 const FIRST_GUESS = "main"; // of which worker to show: right but for parallel runs, and then nothing has to wait
 
+// Monty's words for no object: they need no colour.
+const NO_OBJECTS = new Set(["no_label", "no_observations_yet", "patch_off_object"]);
+
 export default {
   components: { Beliefs, ControlBar, EpisodeTable, Frames, LowerTabs, RunHead, Scrub, Space, Timeline },
   inject: ["report"],
@@ -70,7 +73,7 @@ export default {
     takeSteps(live) {
       const names = Object.keys(live.steps.learning_modules).sort(byName);
       if (names.length !== this.modules.length) this.modules = names;
-      for (const name of names) knowObjects(live.steps.learning_modules[name].objects);
+      for (const name of names) knowObjects(live.steps.learning_modules[name].objects.filter((object) => !NO_OBJECTS.has(object)));
       if (!this.isPlaced) this.placeFirst();
     },
     /** With the first steps: show what the address asks for, and as much as there is to see of the run. */

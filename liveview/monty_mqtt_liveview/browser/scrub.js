@@ -77,10 +77,10 @@ export default {
       <button type="button" class="btn small" data-testid="live" :aria-pressed="selection.followed" @click="moments.follow()"
         :title="selection.followed ? 'the newest step is shown' : 'back to the newest step'"><span class="dot" :class="{ live: selection.followed && isLive }" :style="{ backgroundColor: selection.followed && isLive ? 'var(--good)' : 'transparent' }"></span>{{ isLive ? "Live" : "Newest" }}</button>
       <div class="row tight scrub-steps">
-        <button type="button" class="btn small" aria-label="previous episode" title="previous episode (Shift+←)" data-testid="previous-episode" :disabled="place <= 0" @click="goEpisode(-1)">⏮</button>
-        <button type="button" class="btn small" aria-label="previous step" title="previous step (←)" :disabled="!selection.row" @click="move(-1)">◀</button>
-        <button type="button" class="btn small" aria-label="next step" title="next step (→)" :disabled="selection.row === null || selection.row >= live.store.rows - 1" @click="move(1)">▶</button>
-        <button type="button" class="btn small" aria-label="next episode" title="next episode (Shift+→)" data-testid="next-episode" :disabled="place < 0 || place >= episodes.length - 1" @click="goEpisode(1)">⏭</button>
+        <button type="button" class="btn small" aria-label="previous episode" title="previous episode (Shift+←)" data-testid="previous-episode" :disabled="place <= 0" @click="goEpisode(-1)">«</button>
+        <button type="button" class="btn small" aria-label="previous step" title="previous step (←)" :disabled="!selection.row" @click="move(-1)">‹</button>
+        <button type="button" class="btn small" aria-label="next step" title="next step (→)" :disabled="selection.row === null || selection.row >= live.store.rows - 1" @click="move(1)">›</button>
+        <button type="button" class="btn small" aria-label="next episode" title="next episode (Shift+→)" data-testid="next-episode" :disabled="place < 0 || place >= episodes.length - 1" @click="goEpisode(1)">»</button>
       </div>
       <input type="range" class="scrub-slider" data-testid="scrub-slider" aria-label="Step of the episode" :aria-valuetext="words"
         :min="bounds[0]" :max="bounds[1]" :value="selection.row ?? 0" :disabled="selection.row === null" @input="onSlide" @keydown="onSliderKey" />

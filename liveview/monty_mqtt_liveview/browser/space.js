@@ -1,4 +1,5 @@
 // Where a learning module thinks it is: the learned model, its hypotheses by evidence, and the sensor's path, in 3D.
+import { markRaw } from "vue";
 import { escaped } from "monty-liveview/api.js";
 import { scaleBackground } from "monty-liveview/colour_scale.js";
 import { byName, count, short } from "monty-liveview/format.js";
@@ -19,7 +20,7 @@ export default {
     object: FOLLOWED,
     frameOf: "model", // whose frame of reference the path is drawn in: the model's, or the body's as sensed
     cloud: null,
-    model: null,
+    model: markRaw([]),
     path: [],
     failed: "",
     scaleBackground,
@@ -52,6 +53,11 @@ export default {
       const known = this.live.store.info?.learning_modules?.find((one) => one.learning_module === this.chosenModule);
       const sensed = Object.keys(this.moment?.sensors ?? {});
       return known?.sensor_modules.find((one) => sensed.includes(one)) ?? sensed[0] ?? null;
+    },
+    modelWords() {
+      if (this.model.length) return `${count(this.model.length / 3)} points of the learned model of ${this.chosenObject}`;
+      if (!this.chosenObject) return "no object is believed in";
+      return `no learned model of ${this.chosenObject} was sent: a run sends one after each training episode`;
     },
     cloudWords() {
       if (!this.cloud) return "no hypotheses up to this step";
@@ -121,7 +127,7 @@ export default {
           this.sensor ? fetchPath(this.live, this.sensor, Math.max(0, first), moment.row) : [],
         ]);
         if (mine !== this.asked) return;
-        this.model = model && Object.freeze(model);
+        this.model = markRaw(model ?? []);
         this.cloud = cloud && Object.freeze(cloud);
         this.path = Object.freeze(path);
         this.failed = "";
@@ -154,12 +160,12 @@ export default {
       if (!this.scene) return;
       const { text, faint, accent } = theme();
       const { positions, colours } = this.shownHypotheses;
-      this.scene.setModel(this.model ?? [], faint);
+      this.scene.setModel(this.model, faint);
       this.scene.setHypotheses(positions, colours);
       this.scene.setPath(this.placedPath.places.flat(), accent);
       const isShown = this.hypothesis?.object === this.chosenObject && this.hypothesis?.location?.every(Number.isFinite);
       this.scene.setMostLikely(isShown ? this.hypothesis.location : null, text);
-      const view = `${this.chosenModule}/${this.chosenObject}/${Boolean(this.model)}/${this.moment?.mode}/${this.moment?.episode}`;
+      const view = `${this.chosenModule}/${this.chosenObject}/${this.model.length > 0}/${this.moment?.mode}/${this.moment?.episode}`;
       if (this.fitted !== view && this.scene.fit()) this.fitted = view;
     },
     onKey(event) {
@@ -194,7 +200,7 @@ export default {
         <div v-else class="space-view" ref="view" tabindex="0" role="img" @keydown="onKey" @dblclick="fit"
           :aria-label="'3D view of ' + (chosenObject ?? 'no object') + '. Arrow keys turn it, plus and minus come nearer and go away.'"></div>
         <ul class="space-legend">
-          <li><span class="key-point faint"></span><span data-testid="space-model" :data-count="model ? model.length / 3 : 0">{{ model ? count(model.length / 3) + " points of the learned model" : chosenObject ? "no learned model of " + chosenObject + " was sent: a run sends one after each training episode" : "no object is believed in" }}</span></li>
+          <li><span class="key-point faint"></span><span data-testid="space-model" :data-count="model.length / 3">{{ modelWords }}</span></li>
           <li><span class="key-point scale" :style="{ backgroundImage: scaleBackground }"></span><span data-testid="space-hypotheses" :data-count="shownHypotheses.count">{{ cloudWords }}</span></li>
           <li v-if="shownHypotheses.count" class="space-scale" data-testid="space-scale"><span>evidence {{ short(shownHypotheses.low) }}</span>
             <span class="scale-bar" :style="{ backgroundImage: scaleBackground }"></span><span>{{ short(shownHypotheses.high) }}</span></li>

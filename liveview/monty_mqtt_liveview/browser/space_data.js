@@ -1,5 +1,5 @@
 // What the 3D view shows, from what the server tells: model, hypotheses and path as flat lists of numbers.
-import { Refused, api, workerPath } from "monty-liveview/api.js";
+import { Refused, api, escaped, workerPath } from "monty-liveview/api.js";
 import { shadeOf } from "monty-liveview/colour_scale.js";
 import { sliceOf } from "monty-liveview/rows.js";
 
@@ -7,23 +7,18 @@ const MOST_PATH_POINTS = 500;
 
 const isPlace = (place) => Array.isArray(place) && place.length === 3 && place.every(Number.isFinite);
 
-/** Points of a learned model, x y z after each other; null where none was sent. */
-export async function fetchModel(run, worker, learning_module, object) {
-  const response = await fetch(workerPath(run, worker, "model", { learning_module, object }));
-  if (response.status === 404) return null;
+/** Points of a learned model, x y z after each other. */
+export async function fetchModel(run, worker, module, object) {
+  const query = { learning_module: escaped(module), object: escaped(object) };
+  const response = await fetch(workerPath(run, worker, "model", query));
   if (!response.ok) throw new Refused(response.status, await response.text());
   const buffer = await response.arrayBuffer();
   return new Float32Array(buffer, 0, Math.floor(buffer.byteLength / 12) * 3);
 }
 
-/** The hypotheses that were newest at a row; null where none were sent. */
-export async function fetchCloud(run, worker, learning_module, row) {
-  try {
-    return await api(workerPath(run, worker, "cloud", { learning_module, row }));
-  } catch (error) {
-    if (error.status === 404) return null;
-    throw error;
-  }
+/** The hypotheses that were newest at a row. */
+export function fetchCloud(run, worker, module, row) {
+  return api(workerPath(run, worker, "cloud", { learning_module: escaped(module), row }));
 }
 
 /** Of one object, or of all where it is null: {positions, colours, count, low, high}, the strongest last and so on top. */

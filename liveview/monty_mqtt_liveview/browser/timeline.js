@@ -33,17 +33,8 @@ export default {
     selected() {
       return this.episodes.findIndex((one) => one.mode === this.selection.mode && one.episode === this.selection.episode);
     },
-    pointed() {
-      return this.episodes[this.hovered ?? this.selected] ?? null;
-    },
     words() {
-      const one = this.pointed;
-      if (!one) return "";
-      const parts = [`${one.mode} episode ${one.episode}`, one.target ?? "no target", this.outcomeOf(one)];
-      if (one.steps) parts.push(many(one.steps, "step"));
-      if (Number.isFinite(one.elapsed_secs)) parts.push(duration(one.elapsed_secs));
-      if (Number.isFinite(one.rotation_error_degs)) parts.push(`rotation error ${degrees(one.rotation_error_degs)}`);
-      return parts.join(" · ");
+      return this.wordsOf(this.episodes[this.hovered ?? this.selected]);
     },
     counts() {
       const found = new Map(Object.keys(OUTCOMES).map((word) => [word, 0]));
@@ -86,6 +77,14 @@ export default {
     outcomeColour,
     outcomeWords,
     outcomeOf: (one) => (one.outcome ? outcomeWords(one.outcome) : isOver(one) ? "no outcome" : "going on"),
+    wordsOf(one) {
+      if (!one) return "";
+      const parts = [`${one.mode} episode ${one.episode}`, one.target ?? "no target", this.outcomeOf(one)];
+      if (one.steps) parts.push(many(one.steps, "step"));
+      if (Number.isFinite(one.elapsed_secs)) parts.push(duration(one.elapsed_secs));
+      if (Number.isFinite(one.rotation_error_degs)) parts.push(`rotation error ${degrees(one.rotation_error_degs)}`);
+      return parts.join(" · ");
+    },
     showSelected() {
       const view = this.$refs.view;
       if (!view || this.selected < 0) return;
@@ -123,8 +122,10 @@ export default {
     },
     cell(pen, one, outcome, left, top, width, height, faint) {
       if (outcome || isOver(one)) {
-        pen.fillStyle = outcomeColour(outcome);
+        pen.fillStyle = outcome ? outcomeColour(outcome) : faint;
+        pen.globalAlpha = outcome ? 1 : 0.3; // an episode of supervised pretraining ends without one
         pen.fillRect(left, top, width, height);
+        pen.globalAlpha = 1;
         return;
       }
       pen.strokeStyle = faint;
@@ -172,13 +173,13 @@ export default {
             <span v-for="name in modules" :key="name" class="clip" :title="name" :style="{ height: '${ROW_PIXELS + GAP_PIXELS}px' }">{{ name.replace(/^learning_module_/, "LM ") }}</span>
           </div>
           <div ref="view" class="timeline-view" tabindex="0" role="slider" aria-label="Episode" aria-valuemin="0" :aria-valuemax="Math.max(0, episodes.length - 1)"
-            :aria-valuenow="Math.max(0, selected)" :aria-valuetext="words || 'none'" :data-count="episodes.length" :data-selected="selected" data-testid="timeline-view"
+            :aria-valuenow="Math.max(0, selected)" :aria-valuetext="wordsOf(episodes[selected]) || 'none'" :data-count="episodes.length" :data-selected="selected" data-testid="timeline-view"
             @scroll.passive="sight.ask()" @pointermove="onMove" @pointerleave="hovered = null" @click="onClick" @keydown="onKey">
             <div :style="{ width: inner + 'px', height: height + 'px' }"><canvas ref="canvas" class="timeline-canvas" :style="{ width: width + 'px', height: height + 'px' }"></canvas></div>
           </div>
         </div>
         <ul class="row tight timeline-legend" aria-label="Outcomes">
-          <li v-for="[word, number] in counts" :key="word" class="legend-item"><span class="key-square" :style="{ backgroundColor: outcomeColour(word) }"></span>{{ outcomeWords(word) }} <strong>{{ number }}</strong></li>
+          <li v-for="[word, number] in counts" :key="word" class="legend-item"><span class="key-square" :style="word === 'no_outcome' ? { background: 'color-mix(in srgb, var(--faint) 30%, transparent)' } : { background: outcomeColour(word) }"></span>{{ outcomeWords(word) }} <strong>{{ number }}</strong></li>
         </ul>
       </div>
     </section>
@@ -187,5 +188,5 @@ export default {
 
 /** Whether an episode has ended, also where it has no outcome, as in supervised pretraining. */
 function isOver(episode) {
-  return Number.isFinite(episode.elapsed_secs) || Boolean(episode.outcome);
+  return episode.is_over ?? Boolean(episode.outcome);
 }

@@ -1,0 +1,142 @@
+"""The demo's two runs on a page, and what was published of them; and how a test reads what the page has drawn.
+
+PYTEST_DONT_REWRITE: it is imported by name and loaded as a plugin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+from bridge_fixtures import config_for
+from liveview_page import PageProcess, replay
+from liveview_state import demo_messages
+from playwright.sync_api import Page
+from stack_process import until
+from watching import Watched
+
+from monty_mqtt import schema
+from monty_mqtt_bridge.service import Bridge
+
+MODULES = tuple(f"learning_module_{n}" for n in range(5))
+
+PLACED = ':not([data-row=""])'
+"""The page knows by then where the step that its address asks for is."""
+
+_CHART = """async ([module]) => {
+  const { echarts } = await import("nicegui-echart");
+  const place = document.querySelector(`[data-testid="evidence-${module}"] [data-testid="evidence-canvas"]`);
+  const chart = place && echarts.getInstanceByDom(place);
+  const option = chart?.getOption();
+  if (!option?.dataset?.length) return null;
+  const plain = (values) => Array.from(values, (value) => (Number.isFinite(value) ? value : null));
+  const columns = Object.entries(option.dataset[0].source).map(([name, values]) => [name, plain(values)]);
+  return {
+    columns: Object.fromEntries(columns),
+    axis: [option.xAxis[0].type, option.xAxis[0].min, option.xAxis[0].max],
+    colours: Object.fromEntries(option.series.filter((one) => one.name).map((one) => [one.name, one.lineStyle.color])),
+    places: Object.fromEntries(option.series.filter((one) => one.name).map((one) => [one.name, one.id])),
+    bands: option.series.find((one) => one.id === "episodes").markArea.data.map(
+      ([from, to]) => ({ from: from.xAxis, to: to.xAxis, name: from.name, colour: from.itemStyle.color }),
+    ),
+  };
+}"""
+
+
+class Chart(NamedTuple):
+    """What a chart of a learning module shows: one line per object over x, None where it is interrupted."""
+
+    x: list[float]
+    lines: dict[str, list[float | None]]
+    threshold: list[float | None]
+    target: list[float | None]
+    axis: tuple[str, float, float]
+    colours: dict[str, str]
+    bands: list[dict]
+
+    @property
+    def summary(self) -> str:
+        ends = (self.x[:1], self.x[-1:], len(self.x))
+        return f"x {ends}, axis {self.axis}, lines of {list(self.lines)}, {len(self.bands)} bands"
+
+    def at(self, x: float) -> dict[str, float]:
+        """Return the evidence of each object that has any at a row."""
+        places = [place for place, value in enumerate(self.x) if value == x]
+        found = {name: line[places[-1]] for name, line in self.lines.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def chart(page: Page, module: str) -> Chart | None:
+    """Return what ECharts was given to draw; None before it was."""
+    said = page.evaluate(_CHART, [module])
+    if said is None:
+        return None
+    columns = said["columns"]
+    lines = {name: columns[place] for name, place in said["places"].items()}
+    shown = (columns["threshold"], columns["target"], tuple(said["axis"]), said["colours"], said["bands"])
+    return Chart(columns["x"], lines, *shown)
+
+
+def drawn(page: Page, module: str, condition: Callable[[Chart], bool] = bool) -> Chart:
+    """Return a chart as soon as it is as it should be."""
+    page.get_by_test_id(f"evidence-{module}").scroll_into_view_if_needed()
+    found: list[Chart | None] = [None]
+
+    def is_so() -> bool:
+        found[0] = chart(page, module)
+        return found[0] is not None and bool(condition(found[0]))
+
+    try:
+        until(is_so)
+    except AssertionError:
+        raise AssertionError(f"{module} shows {found[0] and found[0].summary}") from None
+    return found[0]
+
+
+class Demo(NamedTuple):
+    """The page with both runs, their ids, and what was published.
+
+    A test that tells it of further runs does so at the same page: two pages at one broker would share one session.
+    """
+
+    page: PageProcess
+    learning: str
+    recognising: str
+
+    def steps(self, run: str = "recognise") -> list[schema.Step]:
+        return [one for one in demo_messages() if isinstance(one, schema.Step) and f"demo_{run}" in one.run]
+
+    def ended(self) -> list[schema.EpisodeEnded]:
+        return [one for one in demo_messages() if isinstance(one, schema.EpisodeEnded) and "recognise" in one.run]
+
+
+@pytest.fixture(scope="module")
+def demo(broker, tmp_path_factory) -> Iterator[Demo]:
+    state = tmp_path_factory.mktemp("demo") / "state"
+    with Bridge(config_for(broker, bridge_id="demo")) as bridge, PageProcess(broker, state) as page:
+        page.ready()
+        runs = replay(bridge.zmq_port)
+        page.until_json("/api/runs", lambda known: {one["run"]: one["status"] for one in known} == _both_over(runs))
+        yield Demo(page, *runs)
+
+
+def _both_over(runs: list[str]) -> dict[str, str]:
+    return dict.fromkeys(runs, "completed")
+
+
+@pytest.fixture
+def shown(chromium, demo) -> Iterator[Watched]:
+    """A browser before the demo's page."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    found = Watched(context.new_page(), demo.page.url)
+    yield found
+    context.close()
+    assert not found.complaints, found.complaints
+
+
+def at(watched: Watched, run: str, episode: int, step: int, mode: str = "eval") -> Page:
+    """Open a run's page at a step."""
+    page = watched.open(f"/run/{run}?mode={mode}&episode={episode}&step={step}")
+    page.locator(f'[data-testid="scrub"][data-episode="{episode}"][data-step="{step}"]{PLACED}').wait_for()
+    return page

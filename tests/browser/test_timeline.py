@@ -1,0 +1,112 @@
+"""The timeline of episodes and their table: Monty's outcomes in its words and colours, and a way to each episode."""
+# ruff: noqa: F401, F811 - fixtures are imported and then named as arguments
+
+from __future__ import annotations
+
+import pytest
+from demo_on_screen import MODULES, demo, shown
+from playwright.sync_api import Page, expect
+from stack_process import until
+
+from monty_mqtt import schema
+from monty_mqtt.parts import LearningModuleEpisode, LearningModuleStep
+
+pytestmark = pytest.mark.timeout(120)
+
+_PIXELS = """(places) => {
+  const canvas = document.querySelector('[data-testid="timeline-view"] canvas');
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return places.map(([row, share]) => {
+    const top = row === 0 ? 11 : 22 + (row - 1) * 18 + 8;
+    const at = 4 * (Math.round(top * devicePixelRatio) * canvas.width + Math.round(share * canvas.width));
+    return "#" + [...data.slice(at, at + 3)].map((part) => part.toString(16).padStart(2, "0")).join("").toUpperCase();
+  });
+}"""
+
+
+def colours(page: Page) -> dict[str, str]:
+    return page.evaluate("import('monty-liveview/palette.js').then((palette) => palette.OUTCOMES)")
+
+
+def test_each_episode_has_its_outcomes_colour_in_every_row(demo, shown):
+    page = shown.open(f"/run/{demo.recognising}")
+    ended = demo.ended()
+    view = page.get_by_test_id("timeline-view")
+    expect(view).to_have_attribute("data-count", str(len(ended)))
+    expect(view).to_have_attribute("data-selected", str(len(ended) - 1))
+    palette = colours(page)
+    size = min(90, view.bounding_box()["width"] / len(ended))
+    places, expected = [], []
+    for place, one in enumerate(ended):
+        outcomes = [one.outcome, *(one.learning_modules[module].outcome for module in MODULES)]
+        for row, outcome in enumerate(outcomes):
+            places.append([row, (place + 0.5) * size / view.bounding_box()["width"]])
+            expected.append(palette[outcome].upper())
+    until(lambda: page.evaluate(_PIXELS, places) == expected)
+
+
+def test_a_click_and_the_arrow_keys_go_to_an_episode(demo, shown):
+    page = shown.open(f"/run/{demo.recognising}")
+    view = page.get_by_test_id("timeline-view")
+    expect(view).to_have_attribute("data-count", "12")
+    size = min(90, view.bounding_box()["width"] / 12)
+    view.click(position={"x": 4.5 * size, "y": 30})
+    scrub = page.get_by_test_id("scrub")
+    expect(scrub).to_have_attribute("data-episode", "4")
+    expect(scrub).to_have_attribute("data-step", "0")
+    view.focus()
+    page.keyboard.press("ArrowRight")
+    expect(scrub).to_have_attribute("data-episode", "5")
+    page.keyboard.press("Home")
+    expect(scrub).to_have_attribute("data-episode", "0")
+    assert view.get_attribute("aria-valuetext").startswith("eval episode 0 · capsule3DSolid · correct_mlh")
+
+
+def test_the_table_has_the_failed_ones_alone_and_leads_there(demo, shown):
+    page = shown.open(f"/run/{demo.recognising}")
+    table = page.get_by_test_id("episode-table")
+    failed = [one for one in demo.ended() if not one.correct]
+    table.get_by_test_id("episode-filter").select_option("failed")
+    expect(table.locator("tbody tr")).to_have_count(len(failed))
+    expect(table.get_by_test_id("episode-span")).to_have_text(f"1 to {len(failed)} of {len(failed)}")
+    row = table.locator("tbody tr").first
+    for words in (failed[0].outcome, failed[0].target.object, str(failed[0].steps), str(failed[0].episode_seed)):
+        expect(row).to_contain_text(words)
+    table.get_by_test_id(f"episode-eval-{failed[0].episode}").click()
+    expect(page.get_by_test_id("scrub")).to_have_attribute("data-episode", str(failed[0].episode))
+
+
+def test_two_thousand_episodes_stay_fast(shown, teller):
+    voice = teller.voice("many", secs_ago=6000)
+    words = ["correct", "correct_mlh", "confused", "no_match"]
+    for episode in range(2000):
+        voice.say(schema.EpisodeStarted, episode=episode)
+        voice.say(schema.Step, episode=episode, step=0, learning_modules={"LM_0": LearningModuleStep()})
+        outcome = words[episode % 4]
+        parts = {"LM_0": LearningModuleEpisode(outcome=outcome)}
+        is_correct = int(outcome.startswith("correct"))
+        voice.say(schema.EpisodeEnded, episode=episode, outcome=outcome, correct=is_correct, learning_modules=parts)
+    voice.say(schema.Status, status="completed")
+    teller.done()
+    page = shown.open("/run/many")
+    view = page.get_by_test_id("timeline-view")
+    expect(view).to_have_attribute("data-count", "2000")
+    millis = page.evaluate(
+        """async () => {
+          const view = document.querySelector('[data-testid="timeline-view"]');
+          let longest = 0;
+          let before = performance.now();
+          for (let left = 0; left < view.scrollWidth; left += view.scrollWidth / 40) {
+            view.scrollLeft = left;
+            await new Promise(requestAnimationFrame);
+            longest = Math.max(longest, performance.now() - before);
+            before = performance.now();
+          }
+          return longest;
+        }"""
+    )
+    assert millis < 500, millis  # a picture in far less; this machine may be busy
+    view.focus()
+    page.keyboard.press("Home")
+    expect(page.get_by_test_id("scrub")).to_have_attribute("data-episode", "0")
+    expect(page.get_by_test_id("episode-span")).to_have_text("1 to 12 of 2,000")
