@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import time
 from contextlib import ExitStack
 
@@ -9,23 +12,25 @@ import pytest
 from bridge_fixtures import Dealer
 from history import STORED_SECS, Chain, bits
 from line_parser import Point, parse
-from stack_process import until
+from stack_process import run, until
 
 from monty_mqtt import schema, topics
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.parts import LearningModuleEpisode, LearningModuleStep, Target
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.line_protocol import Misfits, key
-from monty_mqtt_bridge.lines import lines_of
+from monty_mqtt_bridge.lines import FIELDS, lines_of
 from monty_mqtt_bridge.page_links import PageLinks
 from monty_mqtt_stack.demo_recording import recording_path
-from monty_mqtt_stack.export import rows_of
+from monty_mqtt_stack.export import MEASUREMENTS, rows_of
 from monty_mqtt_stack.influxdb import LOGS
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording_file import Reader
 from monty_mqtt_stack.restore_recording import restore_recording
 
 pytest_plugins = ["history"]
+
+TAGS = {"experiment", "learning_module", "mode", "name", "run", "worker"}
 
 
 def canonical(points):
@@ -118,10 +123,35 @@ def test_every_evidence_value_episode_and_metric_is_what_was_sent(chain: Chain, 
         assert point.tags["mode"] == sent.mode
 
 
+@pytest.mark.parametrize(("of", "measurement"), MEASUREMENTS.items())
+def test_a_run_is_taken_out_as_it_was_sent(chain: Chain, messages, of, measurement):
+    experiment = next(one for one in messages if isinstance(one, schema.EpisodeEnded)).run
+    wanted = [one for one in expected(messages).get(measurement, ()) if one.tags["run"] == experiment]
+    words = ("export", experiment, "--of", of, "--state-dir", str(chain.state.path), "--influxdb", chain.influxdb.url)
+    if not wanted:
+        assert run(*words).returncode == 1
+        return
+    lines = [json.loads(line) for line in run(*words, "--format", "jsonl").stdout.splitlines()]
+    found = [Point(measurement, tags_of(line), fields_of(line, measurement), line["time_unix_nanos"]) for line in lines]
+    assert canonical(found) == canonical(wanted)
+    head, *rows = csv.reader(io.StringIO(run(*words).stdout))
+    assert sorted(int(row[head.index("time_unix_nanos")]) for row in rows) == sorted(one.time for one in wanted)
+
+
+def tags_of(line):
+    return {name: value for name, value in line.items() if name in TAGS and value is not None}
+
+
+def fields_of(line, measurement):
+    kinds = FIELDS.get(measurement, {})
+    fields = {name: value for name, value in line.items() if name not in {*TAGS, "time_unix_nanos"}}
+    return {name: kinds.get(name, float)(value) for name, value in fields.items() if value is not None}
+
+
 def test_two_runs_in_the_same_nanosecond_keep_both_points(chain: Chain):
     stamp = 1_795_000_000_123_456_789
-    for number, run in enumerate(("one", "two")):
-        with Dealer(chain.zmq_port, run) as dealer:
+    for number, name in enumerate(("one", "two")):
+        with Dealer(chain.zmq_port, name) as dealer:
             dealer.hello()
             dealer.send(schema.Metric, 0, name="same_time", value=float(number), time_unix_nanos=stamp)
             dealer.acked(1)
