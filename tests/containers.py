@@ -26,6 +26,7 @@ COMMANDS = {
     "mosquitto": ["mosquitto", "-c", "/mosquitto/config/mosquitto.conf"],
     "telegraf": ["telegraf"],
     "bridge": ["monty-mqtt-bridge"],
+    "liveview": ["monty-mqtt-liveview"],
     "tls": ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"],
 }
 """What the images start."""
@@ -36,10 +37,13 @@ OWNED = {
     "mosquitto": ["mosquitto"],
     "influxdb": ["influxdb", "influxdb_config"],
     "bridge": ["journal"],
+    "liveview": ["recordings"],
     "cli": ["state"],
 }
 """Volumes that a new container finds owned by its user, because the image has the directory so."""
-_PATH = "/opt/bridge/bin:/opt/stack/bin:/mnt/telegraf:/mnt/influxd:/usr/local/bin:/usr/bin:/usr/sbin:/bin"
+_PATH = (
+    "/opt/bridge/bin:/opt/liveview/bin:/opt/stack/bin:/mnt/telegraf:/mnt/influxd:/usr/local/bin:/usr/bin:/usr/sbin:/bin"
+)
 LOOPBACK_UP = (
     "import fcntl, socket, struct; s = socket.socket(); fcntl.ioctl(s, 0x8914, struct.pack('16sH22x', b'lo', 1))"
 )

@@ -19,11 +19,11 @@ from containers import Containers, need
 
 from monty_mqtt_stack.container_setup import OWNERS
 
-SERVICES = ("influxdb", "mosquitto", "telegraf", "bridge")
+SERVICES = ("influxdb", "mosquitto", "telegraf", "bridge", "liveview")
 """Those that stay up and whose programs can be had; Grafana's is in its image alone."""
 RUN = "in-containers"
 STORED_SECS = 30
-STEPS = 9
+STEPS = 12
 EXPERIMENT = f"""
 from monty_mqtt import ZmqBroadcaster
 with ZmqBroadcaster(run={RUN!r}, strict=True) as broadcaster:
@@ -55,7 +55,7 @@ def builds(tmp_path_factory):
     made = tmp_path_factory.mktemp("builds")
     opened(made)
     containers = Containers(resolve(*PROFILES)["services"], made, made)
-    for name in ("setup", "bridge"):
+    for name in ("setup", "bridge", "liveview"):
         containers.build(name)
     return made
 
@@ -112,9 +112,31 @@ def test_the_bridges_image_is_small(builds):
     assert sum(path.stat().st_size for path in files) < 100e6
 
 
+def test_the_pages_image_is_without_what_only_others_need(builds):
+    installed = {path.name.partition("-")[0] for path in (builds / "liveview" / "opt").rglob("*.dist-info")}
+    assert {"nicegui", "mcap", "paho_mqtt"} <= installed
+    assert not {"influxdb_client", "amqtt", "rich"} & installed
+
+
 def test_an_experiment_reaches_influxdb(up):
     publish(up)
     wait_stored(up, 100)
+
+
+def test_an_experiment_reaches_the_page(up):
+    ask = ["curl", "-fsS", "--max-time", "5", f"http://127.0.0.1:8000/api/run/{RUN}/metrics"]
+    deadline = time.monotonic() + STORED_SECS
+    while (
+        '"count":100'
+        not in (said := subprocess.run(up.in_network(*ask), capture_output=True, text=True, check=False)).stdout
+    ):
+        assert time.monotonic() < deadline, said
+    assert list(up.volume("recordings").rglob("*.mcap"))
+    foreign = [*ask[:-1], "--header", "Host: evil.example", ask[-1]]
+    assert subprocess.run(up.in_network(*foreign), capture_output=True, check=False).returncode
+    for name in ("localhost:8123", "127.0.0.1"):
+        ours = [*ask[:-1], "--header", f"Host: {name}", ask[-1]]
+        assert subprocess.run(up.in_network(*ours), capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -316,11 +338,14 @@ def test_a_run_is_forgotten_in_influxdb_too(up):
 def test_a_broker_that_runs_already_has_its_own_passwords(up):
     folder = Path(up.services["other-broker"]["volumes"][1]["source"])
     assert "bridge.password" in up.run("other-broker").stderr
-    for user in ("bridge", "telegraf"):
+    for user in ("bridge", "telegraf", "liveview", "control"):
         (folder / f"{user}.password").write_text(f"known to the other as {user}\n")
     assert up.run("other-broker").returncode == 0
     assert (up.volume("bridge_secrets") / "bridge.password").read_text() == "known to the other as bridge\n"
     assert (up.volume("telegraf_secrets") / "mqtt_telegraf_password").read_text() == "known to the other as telegraf"
+    for user in ("liveview", "control"):
+        file = up.volume("liveview_secrets") / f"{user}.password"
+        assert file.read_text() == f"known to the other as {user}\n"
     assert up.run("setup").returncode == 0
     assert (up.volume("bridge_secrets") / "bridge.password").read_text() == "known to the other as bridge\n"
 
@@ -340,6 +365,7 @@ def test_setup_that_was_killed_is_completed_by_the_next(step, builds, tmp_path):
         assert len(done.stdout.splitlines()) == STEPS
         assert {path.name for path in secret_files(containers)} == {
             *("mosquitto_passwd", "mosquitto_sub", "bridge.password", "mqtt_telegraf_password"),
+            *("liveview.password", "control.password", "liveview_login"),
             *("influxdb_telegraf_token", "influxdb_grafana_token", "grafana_admin_password", "grafana_secret_key"),
         }
         assert stored(containers) == 0  # with Grafana's token
