@@ -74,9 +74,13 @@ def test_objects_that_are_not_always_there_are_seen_where_they_are():
     assert 700 in choose(table_of(course), 0, 999, 40)
 
 
-def test_more_objects_than_points_still_fit():
-    chosen = choose(table_of(RANDOM.random((500, 200))), 0, 499, 50)
+@pytest.mark.parametrize("count", [500, 503, 51])
+def test_more_objects_than_points_still_fit(count):
+    course = RANDOM.random((count, 200))
+    course[:, :100] = np.nan
+    chosen = choose(table_of(course), 0, count - 1, 50)
     assert len(chosen) <= 50
+    assert np.nanargmax(course.max(axis=1, where=~np.isnan(course), initial=0)) in chosen
 
 
 def test_without_evidence_rows_are_at_even_distances():

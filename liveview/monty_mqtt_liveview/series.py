@@ -45,63 +45,70 @@ def choose(table: StepTable, first: int, last: int, points: int) -> Array:
 
 
 class _Extremes(NamedTuple):
-    """The greatest value of each course in each stretch, and where it is."""
+    """The greatest value of each course in each stretch, and where it is; minus infinity where there is none."""
 
     values: Array
     places: Array
 
     @classmethod
-    def of(cls, stretches: Array, length: int) -> Self:
-        """Return those of courses that are cut already: stretch, row, course; NaN is never the greatest."""
-        known = np.where(np.isnan(stretches), -np.inf, stretches)
-        at = known.argmax(axis=1)
-        values = np.take_along_axis(known, at[:, None], axis=1)[:, 0]
-        return cls(values, at + length * np.arange(len(known))[:, None])
+    def of(cls, stretches: Array) -> Self:
+        """Return those of courses that are cut already: course, stretch, row."""
+        at = stretches.argmax(axis=2)
+        values = np.take_along_axis(stretches, at[:, :, None], axis=2)[:, :, 0]
+        return cls(values, at + stretches.shape[2] * np.arange(stretches.shape[1]))
+
+    @classmethod
+    def joined(cls, parts: list[Self]) -> Self:
+        """Return those of all courses."""
+        return cls(*(np.concatenate([part[at] for part in parts]) for at in range(2)))
 
     def pooled(self) -> Self:
         """Return those of stretches twice as long."""
-        if len(self.values) % 2:
-            pad = ((0, 1), (0, 0))
+        if self.values.shape[1] % 2:
+            pad = ((0, 0), (0, 1))
             return type(self)(np.pad(self.values, pad, constant_values=-np.inf), np.pad(self.places, pad)).pooled()
-        is_later = self.values[1::2] > self.values[::2]
-        return type(self)(*(np.where(is_later, part[1::2], part[::2]) for part in self))
+        is_later = self.values[:, 1::2] > self.values[:, ::2]
+        return type(self)(*(np.where(is_later, part[:, 1::2], part[:, ::2]) for part in self))
 
     def rows(self) -> Array:
         """Return where they are, the greatest first."""
         order = np.argsort(-self.values, axis=None, kind="stable")
-        return self.places.ravel()[order][np.isfinite(self.values.ravel()[order])]
+        return self.places.ravel()[order][self.values.ravel()[order] > -np.inf]
 
 
 def _extremes(courses: list[Array], count: int, points: int, ends: Array) -> Array:
-    stretches = points // _SHARE
-    length = -(-count // stretches)
-    cut = [_cut(course, stretches, length) for course in courses]
-    highest = _joined([_Extremes.of(course, length) for course in cut])
-    lowest = _joined([_Extremes.of(-course, length) for course in cut])
-    peaks = highest.places[np.arange(stretches), highest.values.argmax(axis=1)][highest.values.max(axis=1) > -np.inf]
-    strongest = np.max([np.where(np.isnan(course), -np.inf, course).max(axis=2) for course in cut], axis=0)
-    strongest[np.isneginf(strongest)] = np.nan
-    troughs = _Extremes.of(-strongest[:, :, None], length).rows()
-    outline = np.unique(np.concatenate([ends, peaks, troughs]))
+    cut = [_cut(course, points // _SHARE) for course in courses]
+    highest = _Extremes.joined([_Extremes.of(course) for course in cut])
+    strongest = np.max([course.max(axis=0) for course in cut], axis=0)
+    lowest = _Extremes.joined([_Extremes.of(_turned(course)) for course in cut])
+    peaks = highest.places[highest.values.argmax(axis=0), np.arange(highest.places.shape[1])]
+    troughs = _Extremes.of(_turned(strongest[None])).rows()
+    outline = np.zeros(count, bool)
+    outline[ends] = outline[troughs] = True
+    outline[peaks[highest.values.max(axis=0) > -np.inf]] = True
     while True:
-        found = np.union1d(outline, np.concatenate([highest.rows(), lowest.rows()]))
-        if len(found) <= points:
-            return found
-        if len(highest.values) == 1:
+        found = outline.copy()
+        found[highest.rows()] = found[lowest.rows()] = True
+        if np.count_nonzero(found) <= points:
+            return np.flatnonzero(found)
+        if highest.values.shape[1] == 1:
             break
         highest, lowest = highest.pooled(), lowest.pooled()
-    rest = np.setdiff1d(highest.rows(), outline)
-    return np.union1d(outline, rest[: points - len(outline)])
+    rest = highest.rows()[~outline[highest.rows()]]
+    outline[rest[: points - np.count_nonzero(outline)]] = True
+    return np.flatnonzero(outline)
 
 
-def _cut(course: Array, stretches: int, length: int) -> Array:
-    missing = stretches * length - len(course)
-    padded = np.pad(course, ((0, missing), (0, 0)), constant_values=np.nan)
-    return padded.reshape(stretches, length, course.shape[1])
+def _cut(course: Array, stretches: int) -> Array:
+    """Return courses cut into stretches of the same length: course, stretch, row; minus infinity where nothing is."""
+    count, width = course.shape
+    length = -(-count // stretches)
+    cut = np.full((width, stretches * length), -np.inf, course.dtype)
+    cut[:, :count] = course.T
+    cut[np.isnan(cut)] = -np.inf
+    return cut.reshape(width, stretches, length)
 
 
-def _joined(parts: list[_Extremes]) -> _Extremes:
-    return _Extremes(
-        np.concatenate([part.values for part in parts], axis=1),
-        np.concatenate([part.places for part in parts], axis=1),
-    )
+def _turned(cut: Array) -> Array:
+    """Return courses upside down; where nothing is nothing stays."""
+    return np.where(np.isneginf(cut), cut, -cut)
