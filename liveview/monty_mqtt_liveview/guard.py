@@ -29,7 +29,7 @@ _WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 def policy(script_hash: str) -> dict[str, str]:
     """Return the headers of every answer.
 
-    Vue makes functions of its templates in the browser, hence 'unsafe-eval'; Quasar and ECharts set styles.
+    Vue makes functions of its templates in the browser, hence 'unsafe-eval'; ECharts and we set styles.
 
     Args:
         script_hash: Of the one script that stands in the document itself.

@@ -1,4 +1,4 @@
-"""The pages that a browser opens: one document; what moves on it is in `browser/`, ES modules over Vue and Quasar.
+"""The pages that a browser opens: one document; what moves on it is in `browser/`, ES modules over Vue and ECharts.
 
 Place in the flow: `server` adds these routes. The libraries are those that NiceGUI ships, served as files from this
 machine. NiceGUI's own server is left out: it would hold a second connection and state for every browser, and reload

@@ -18,9 +18,6 @@ export default {
       report: (store) => (this.store = store),
     };
   },
-  mounted() {
-    this.$el.parentElement?.closest(".q-page")?.setAttribute("role", "none"); // it is no landmark: the shell has its own
-  },
   template: `
     <Shell :view="view" :run="run" :problems="store.problems" :connected="store.connected" :heard="store.heard">
       <RunsView v-if="view === 'runs'" />

@@ -40,7 +40,6 @@ export function nextTheme() {
 
 function apply() {
   document.documentElement.dataset.theme = dark.value ? "dark" : "light";
-  globalThis.Quasar?.Dark.set(dark.value);
 }
 
 watch(dark, apply, { flush: "sync" });
