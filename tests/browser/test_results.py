@@ -1,0 +1,151 @@
+"""Results and head of a run: what was published, as episodes end."""
+
+from __future__ import annotations
+
+import pytest
+from liveview_told import HOSTILE
+from playwright.sync_api import expect
+
+from monty_mqtt import schema
+from monty_mqtt.parts import LearningModuleEpisode, LearningModuleInfo, Target
+
+pytestmark = pytest.mark.timeout(120)
+
+LM_0, LM_1 = "learning_module_0", "learning_module_1"
+
+
+def end(voice, number: int, shown: str, said: tuple[str, str], *, correct: int, error: float, secs: float) -> None:
+    """An episode that ended; `said`: what each learning module took it for."""
+    modules = {
+        module: LearningModuleEpisode(most_likely_object=name, outcome="correct" if name == shown else "confused")
+        for module, name in zip((LM_0, LM_1), said, strict=True)
+    }
+    target = Target(object=shown, rotation_euler_degs=[0.0, 90.0, 0.0])
+    voice.say(schema.EpisodeStarted, episode=number, target=target)
+    voice.say(
+        schema.EpisodeEnded,
+        after_secs=secs,
+        episode=number,
+        steps=10 * (number + 1),
+        elapsed_secs=secs,
+        outcome="correct" if correct else "confused",
+        correct=correct,
+        used_mlh=0,
+        rotation_error_degs=error,
+        target=target,
+        learning_modules=modules,
+    )
+
+
+def cell(page, shown: str, recognised: str):
+    matrix = page.get_by_role("table").filter(has=page.locator("caption", has_text="object shown"))
+    row = matrix.locator("tbody tr").filter(has=page.get_by_role("rowheader", name=shown, exact=True))
+    row.wait_for()
+    place = 1 + matrix.locator("thead th").all_inner_texts().index(recognised)
+    return row.locator("th, td").nth(place)
+
+
+def test_the_matrix_counts_what_was_shown_and_recognised(watched, teller):
+    voice = teller.voice("matrix", secs_ago=300)
+    voice.say(schema.Status, status="running")
+    end(voice, 0, "mug", ("mug", "mug"), correct=1, error=10.0, secs=4)
+    end(voice, 1, "mug", ("bowl", "mug"), correct=0, error=170.0, secs=8)
+    teller.done()
+    page = watched.open("/run/matrix")
+    page.get_by_role("tabpanel").get_by_label("Learning module").select_option(LM_0)
+    expect(cell(page, "mug", "mug")).to_have_text("1")
+    expect(cell(page, "mug", "bowl")).to_have_text("1")
+    page.get_by_role("tabpanel").get_by_label("Learning module").select_option(LM_1)
+    expect(cell(page, "mug", "mug")).to_have_text("2")
+    end(voice, 2, HOSTILE, (HOSTILE, "bowl"), correct=1, error=20.0, secs=6)
+    voice.say(schema.Progress, episodes_done=3, correct=2, outcomes={"correct": 2, "confused": 1})
+    teller.done()
+    expect(cell(page, HOSTILE, "bowl")).to_have_text("1")
+
+
+def test_results_per_object_and_their_courses(watched, teller):
+    voice = teller.voice("objects", secs_ago=300)
+    voice.say(schema.Status, status="running")
+    for number, (correct, error) in enumerate(((1, 10.0), (0, 30.0), (1, 20.0))):
+        end(voice, number, "mug", ("mug", "mug"), correct=correct, error=error, secs=4.0)
+    end(voice, 3, "bowl", ("bowl", "bowl"), correct=1, error=5.0, secs=8.0)
+    teller.done()
+    page = watched.open("/run/objects")
+    table = page.get_by_role("group", name="Results per object")
+    mug = table.get_by_role("row").filter(has_text="mug")
+    for words in ("3", "66.7 %", "20.0°", "4 s"):
+        expect(mug).to_contain_text(words)
+    expect(page.get_by_text("3 of 4; 95 % interval 30.1 % to 95.4 %")).to_be_visible()
+    for title in ("Steps per episode", "Time per episode", "Rotation error"):
+        chart = page.get_by_role("img", name=title)
+        expect(chart.locator("canvas")).to_be_visible()
+        assert "from" in chart.get_attribute("aria-label")
+
+
+def test_the_head_has_what_the_first_version_showed(watched, teller):
+    voice = teller.voice("head", secs_ago=60)
+    voice.say(
+        schema.Info,
+        experiment="surf_agent",
+        experiment_class="tbp.monty.Experiment",
+        environment="tbp.monty",
+        run_name="surf_agent_10",
+        seed=1337,
+        do_train=False,
+        do_eval=True,
+        n_train_epochs=3,
+        n_eval_epochs=14,
+        show_sensor_output=False,
+        model_path="/models/ten_objects",
+        limits={"max_train_steps": 4000, "max_eval_steps": 500, "max_total_steps": 6000, "min_lms_match": 2},
+        learning_modules=[LearningModuleInfo(learning_module=LM_0, class_name="EvidenceGraphLM")],
+        command_line=["python", "run.py", HOSTILE],
+        config={"logging": {"output_dir": "/results"}},
+    )
+    voice.say(schema.Status, status="running", lost=2, dropped=1)
+    voice.say(schema.Progress, epoch=4, episode=46, step=12, total_eval_steps=1234, episodes_done=46, correct=40)
+    teller.done()
+    page = watched.open("/run/head")
+    page.get_by_text("Configuration and machine").click()
+    facts = page.locator(".facts > div")
+    expected = {
+        "Experiment": "surf_agent",
+        "Config": "surf_agent_10",
+        "Environment": "tbp.monty",
+        "Mode": "eval",
+        "Training": "no",
+        "Evaluation": "yes",
+        "Seed": "1337",
+        "Show sensor output": "no",
+        "Model": "ten_objects",
+        "Learning modules": "1",
+        "Min LMs match": "2",
+        "Max train steps": "4,000",
+        "Max eval steps": "500",
+        "Max total steps": "6,000",
+        "Train epochs": "3",
+        "Eval epochs": "14",
+        "Eval steps": "1,234",
+        "Current epoch": "5",
+    }
+    for label, value in expected.items():
+        fact = facts.filter(has=page.locator("dt").get_by_text(label, exact=True))
+        expect(fact.locator("dd").first).to_have_text(value)
+    expect(page.get_by_text(HOSTILE)).to_be_visible()
+    numbers = page.locator(".run-head .numbers")
+    expect(numbers.locator("div").filter(has_text="Lost, dropped")).to_contain_text("2, 1")
+
+
+def test_an_error_is_shown_with_its_traceback(watched, teller):
+    voice = teller.voice("broken", secs_ago=10)
+    trace = 'Traceback (most recent call last):\n  File "x.py", line 1'
+    voice.say(schema.Status, status="running")
+    voice.say(schema.Status, status="error", error_type="ValueError", error_message=HOSTILE, error_traceback=trace)
+    teller.done()
+    page = watched.open("/run/broken")
+    box = page.get_by_role("region", name="Error of main")
+    expect(box).to_contain_text("ValueError")
+    expect(box).to_contain_text(HOSTILE)
+    box.get_by_text("Traceback").first.click()
+    expect(box.locator("pre")).to_contain_text("line 1")
+    assert page.title().startswith("✕")
