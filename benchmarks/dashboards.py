@@ -39,6 +39,7 @@ HOST = "127.0.0.1"
 RUN = "a-run-with-many-episodes-20261123T101500Z-3f9a"
 VIEWERS = 10
 STEP_NANOS = 40_000_000
+STEPS_A_SEC = 10**9 // STEP_NANOS
 REFRESH_SECS = 1.0
 LINES_A_REQUEST = 5000
 OBJECTS = [f"object_{number}" for number in range(10)]
@@ -96,15 +97,23 @@ def fill(server: Server, episodes: int) -> int:
     waiting: List[str] = []
     points = 0
     for message in story(episodes, steps, stamp):
-        waiting += lines.lines_of(message, "benchmark", Misfits())
+        waiting += points_of(message)
         if len(waiting) >= LINES_A_REQUEST:
             points += write(server, waiting)
             waiting = []
     return points + write(server, waiting)
 
 
+def points_of(message: schema.Message) -> List[str]:
+    """Return the lines that the bridge makes of a message."""
+    if isinstance(message, schema.Frame):
+        line = lines.frame(message, f"http://127.0.0.1:8000/run/{RUN}/latest/patch/rgba", "benchmark", Misfits())
+        return [line] if line else []
+    return lines.lines_of(message, "benchmark", Misfits())
+
+
 def story(episodes: int, steps: int, stamp: int) -> Iterator[schema.Message]:
-    """Yield what an experiment sends: its status, steps, progress, and the ends of its episodes."""
+    """Yield what an experiment sends: status, steps, a frame a second, progress, and the ends of its episodes."""
     head: Dict[str, Any] = {"run": RUN, "worker": "main", "seq": 0}
     yield schema.Status(**head, time_unix_nanos=stamp, status="running")
     for episode in range(episodes):
@@ -112,6 +121,9 @@ def story(episodes: int, steps: int, stamp: int) -> Iterator[schema.Message]:
             stamp += STEP_NANOS
             fields = {**example_step(step), "episode": episode, "step": step}
             yield schema.Step(**{**head, "time_unix_nanos": stamp, **fields})
+            if step % STEPS_A_SEC == 0:
+                size = {"sensor": "patch", "modality": "rgba", "height": 64, "width": 64}
+                yield schema.Frame(**head, time_unix_nanos=stamp, episode=episode, step=step, **size)
         shown, correct = OBJECTS[episode % 10], episode % 5 > 0
         taken = shown if correct else OBJECTS[(episode + 1) % 10]
         outcome = "correct" if correct else "confused"
