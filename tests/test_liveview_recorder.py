@@ -103,11 +103,12 @@ def test_of_many_runs_at_once_few_files_are_open(recordings, recorder, monkeypat
     assert all(seqs(recordings.of(f"run {run}")) == [0, 1, 2] for run in range(20))
 
 
-def test_the_part_of_a_run_that_is_over_is_closed(recordings, recorder):
+def test_the_part_of_a_run_that_is_over_is_closed(recordings, recorder, monkeypatch):
+    monkeypatch.setattr(module, "_ENDED_SECS", -1)
     over, live = recordings.of("over"), recordings.of("live")
     recorder.add(over, entry(0))
     recorder.add(live, entry(0))
-    recorder.close_idle([over])
+    recorder.close_idle({over})
     assert [one.parts[0].is_open for one in (over, live)] == [False, True]
     recorder.add(over, entry(1))
     recorder.close()

@@ -37,6 +37,7 @@ class Counts(msgspec.Struct):
         unreadable: No message of this schema.
         missing: Messages of all runs that never came, frames and clouds not among them.
         frames_missing: Frames and clouds that never came.
+        lost: New ones for which there was no room on the disk.
     """
 
     recorded: int = 0
@@ -44,6 +45,7 @@ class Counts(msgspec.Struct):
     unreadable: int = 0
     missing: int = 0
     frames_missing: int = 0
+    lost: int = 0
 
 
 class Intake:

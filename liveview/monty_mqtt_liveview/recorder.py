@@ -31,7 +31,7 @@ _MOST_MESSAGES, _MOST_CHUNKS, _MOST_CHANNELS = 500_000, 5_000, 50_000
 """Of one part: what its writer remembers of it until it is closed stays small; MCAP counts channels in 16 bits."""
 
 _MOST_OPEN = 200
-_IDLE_SECS = 600.0
+_IDLE_SECS, _ENDED_SECS = 600.0, 3.0
 _RETRY_SECS = 2.0
 _MOST_WAITING_BYTES = 64 << 20
 
@@ -99,10 +99,10 @@ class Recorder:
         return not self.problem
 
     def close_idle(self, ended: Collection[RunRecording] = ()) -> None:
-        """Close the parts of runs that are over, or of which nothing came for long."""
+        """Close the parts of which nothing came for long, or for a moment where the run is over."""
         now = time.monotonic()
         for writing in list(self._open.values()):
-            if writing.recording in ended or now - writing.used_at > _IDLE_SECS:
+            if now - writing.used_at > (_ENDED_SECS if writing.recording in ended else _IDLE_SECS):
                 self._close(writing)
 
     def drop(self, recording: RunRecording) -> None:

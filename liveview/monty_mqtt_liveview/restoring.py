@@ -5,20 +5,19 @@ Place in the flow: a thread beside the intake's. Runs of which something comes n
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+from monty_mqtt import topics
+from monty_mqtt.errors import DecodeError
 from monty_mqtt_liveview.limits import Limits
 from monty_mqtt_liveview.reading import close_properly
 from monty_mqtt_liveview.recordings import RunRecording
 from monty_mqtt_liveview.store import Store
 
 __all__ = ["Restoring"]
-
-logger = logging.getLogger(__name__)
 
 _LOOK_SECS = 1.0
 _LIMIT_SECS = 60.0
@@ -51,7 +50,7 @@ class Restoring:
             if not self._pending:
                 return None
             done = self._of - len(self._pending)
-            return {"done": done, "of": self._of, "run": self._pending[0].directory.name}
+            return {"done": done, "of": self._of, "run": _name_of(self._pending[0])}
 
     def start(self) -> None:
         """Find what there is, and begin to read it."""
@@ -107,3 +106,10 @@ class Restoring:
         if not self._pending and time.monotonic() >= self._limit_at:
             self._limit_at = time.monotonic() + _LIMIT_SECS
             store.limit(self._limits)
+
+
+def _name_of(recording: RunRecording) -> str:
+    try:
+        return topics.unescape(recording.directory.name)
+    except DecodeError:  # a long name was cut
+        return recording.directory.name

@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 _AT_ONCE = 64
 """Messages that are put into the state before somebody may look at it again."""
 
+_RECENT_SECS = 30.0
+"""So long somebody is taken to look at a run still."""
+
 
 class Store:
     """All runs, in memory and on disk.
@@ -89,7 +92,10 @@ class Store:
         with self._keeping:
             heard = list(self._intake.heard.values())
             missing, frames_missing = sum(one.missing for one in heard), sum(one.bulk_missing for one in heard)
-            return msgspec.structs.replace(self._intake.counts, missing=missing, frames_missing=frames_missing)
+            lost = self._recorder.lost
+            return msgspec.structs.replace(
+                self._intake.counts, missing=missing, frames_missing=frames_missing, lost=lost
+            )
 
     def next_to_restore(self, pending: list[RunRecording]) -> RunRecording:
         """Return a run of which something new came, else the first."""
@@ -184,14 +190,19 @@ class Store:
         with self.lock:
             ended = [name for name, run in self.runs.by_name.items() if not _is_live(run)]
         with self._keeping:
-            self._recorder.close_idle([self.recordings.of(name) for name in ended])
+            self._recorder.close_idle({self.recordings.of(name) for name in ended})
 
     def release(self, most_bytes: int) -> None:
         """Drop the steps of runs that are over and were not looked at for longest, if all take more than that."""
         with self.lock:
             runs = list(self.runs.by_name.values())
             size = sum(run.nbytes for run in runs)
-            over = [run for run in runs if not run.is_released and not _is_live(run)]
+            recent = time.monotonic() - _RECENT_SECS
+            over = [
+                run
+                for run in runs
+                if not run.is_released and not _is_live(run) and self._used_at.get(run.name, recent) <= recent
+            ]
             over.sort(key=lambda run: (self._used_at.get(run.name, 0.0), run.newest_unix_nanos))
             for run in over:
                 if size <= most_bytes:

@@ -10,6 +10,7 @@ Place in the flow: all that the far side keeps is below it; `run`, `tail`, `abor
     ├── influxdb/, grafana/     their data
     ├── mosquitto/              its generated places, hashed passwords and data
     ├── journal/bridge.sqlite   what the bridge accepted and the broker does not have yet
+    ├── recordings/<run>/       what the page recorded of each run, in parts
     ├── monty/                  MONTY_LOGS, MONTY_MODELS, MONTY_DATA of the demo
     └── services.json           the far side that runs now
 """
