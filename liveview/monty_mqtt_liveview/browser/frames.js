@@ -115,7 +115,7 @@ export default {
                 <figcaption :class="{ older: labelOf(frames[modality]).isOlder }">{{ words(modality) }} · {{ labelOf(frames[modality]).text }}<template v-if="labelOf(frames[modality]).isOlder"> (before)</template></figcaption>
                 <div v-if="modality === 'depth' && scales[sensor]" class="depth-scale" :data-testid="'depth-scale-' + sensor" :title="scales[sensor].note">
                   <div class="depth-bar" :style="barStyle(scales[sensor])"></div>
-                  <div class="depth-ends"><span>{{ short(rangeOf(frames[modality])[0]) }} m</span><span>{{ short(rangeOf(frames[modality])[1]) }} m</span></div>
+                  <div class="depth-ends"><span>{{ short(rangeOf(frames[modality])[0]) }} m</span><span v-if="scales[sensor].farther_colour" class="depth-farther"><span class="key-square" :style="{ backgroundColor: scales[sensor].farther_colour }"></span>farther</span><span>{{ short(rangeOf(frames[modality])[1]) }} m</span></div>
                 </div>
               </figure>
             </div>

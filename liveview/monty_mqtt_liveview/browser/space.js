@@ -23,6 +23,7 @@ export default {
     model: markRaw([]),
     path: [],
     failed: "",
+    axisMetres: null,
     scaleBackground,
   }),
   computed: {
@@ -160,6 +161,7 @@ export default {
       if (!this.scene) return;
       const { text, faint, accent } = theme();
       const { positions, colours } = this.shownHypotheses;
+      this.scene.setLines(faint);
       this.scene.setModel(this.model, faint);
       this.scene.setHypotheses(positions, colours);
       this.scene.setPath(this.placedPath.places.flat(), accent);
@@ -167,6 +169,7 @@ export default {
       this.scene.setMostLikely(isShown ? this.hypothesis.location : null, text);
       const view = `${this.chosenModule}/${this.chosenObject}/${this.model.length > 0}/${this.moment?.mode}/${this.moment?.episode}`;
       if (this.fitted !== view && this.scene.fit()) this.fitted = view;
+      this.axisMetres = this.scene.axisMetres;
     },
     onKey(event) {
       if (event.ctrlKey || event.metaKey || event.altKey || !this.scene) return;
@@ -206,6 +209,7 @@ export default {
             <span class="scale-bar" :style="{ backgroundImage: scaleBackground }"></span><span>{{ short(shownHypotheses.high) }}</span></li>
           <li><span class="key-point path"></span><span data-testid="space-path" :data-count="path.length">{{ path.length ? count(path.length) + " places of " + sensor + (placedPath.isOnModel ? ", as the hypothesis places them" : ", as sensed (body frame)") : "no sensor location in this episode" }}</span></li>
           <li v-if="hypothesis && hypothesis.location"><span class="key-point likely"></span><span data-testid="space-most-likely" :data-place="hypothesis.location.join(' ')">most likely: {{ hypothesis.object }} at ({{ placeWords(hypothesis.location) }}) m</span></li>
+          <li v-if="axisMetres"><span class="key-point axes"></span><span data-testid="space-axes">lines in the corner: {{ short(axisMetres) }} m along x, y (up) and z</span></li>
           <li v-if="failed" class="bad" role="status">{{ failed }}</li>
         </ul>
       </div>

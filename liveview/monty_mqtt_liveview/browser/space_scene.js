@@ -2,9 +2,25 @@
 import { OrbitControls, THREE } from "nicegui-scene";
 
 const FIELD_DEGS = 45;
-const MODEL_PIXELS = 2.5;
-const HYPOTHESIS_PIXELS = 6;
+const MODEL_PIXELS = 4;
+const HYPOTHESIS_PIXELS = 7;
 const MARK_SHARE = 0.022; // radius of a mark, as a share of the scene's
+
+/** A disc, so that points are round. */
+function disc() {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 32, height: 32 });
+  const pen = canvas.getContext("2d");
+  pen.fillStyle = "#ffffff";
+  pen.arc(16, 16, 15, 0, 2 * Math.PI);
+  pen.fill();
+  return new THREE.CanvasTexture(canvas);
+}
+
+/** The largest of 1, 2, 5 times a power of ten that is not greater. */
+function roundLength(length) {
+  const power = 10 ** Math.floor(Math.log10(length));
+  return power * ([5, 2, 1].find((times) => times * power <= length) ?? 1);
+}
 
 /** Whether this browser can draw in 3D: null if so, else why not. */
 export function whyNot3d() {
@@ -27,10 +43,14 @@ export class SpaceScene {
     this.camera = new THREE.PerspectiveCamera(FIELD_DEGS, 1, 0.001, 100);
     this.controls = new OrbitControls(this.camera, this.renderer.domElement);
     this.controls.addEventListener("change", () => this.ask());
+    this.disc = disc();
+    this.axes = new THREE.LineSegments(new THREE.BufferGeometry(), new THREE.LineBasicMaterial());
+    this.scene.add(this.axes);
+    this.axisMetres = null;
     this.model = this.addPoints(MODEL_PIXELS, false);
     this.hypotheses = this.addPoints(HYPOTHESIS_PIXELS, true);
     this.path = new THREE.Line(new THREE.BufferGeometry(), new THREE.LineBasicMaterial());
-    this.steps = this.addPoints(3.5, false);
+    this.steps = this.addPoints(5, false);
     this.sensor = this.addMark();
     this.mostLikely = this.addMark();
     this.scene.add(this.path);
@@ -43,7 +63,13 @@ export class SpaceScene {
 
   addPoints(pixels, isColoured) {
     const size = pixels * this.renderer.getPixelRatio();
-    const material = new THREE.PointsMaterial({ size, sizeAttenuation: false, vertexColors: isColoured });
+    const material = new THREE.PointsMaterial({
+      size,
+      sizeAttenuation: false,
+      vertexColors: isColoured,
+      map: this.disc,
+      alphaTest: 0.5,
+    });
     const points = new THREE.Points(new THREE.BufferGeometry(), material);
     this.scene.add(points);
     return points;
@@ -95,7 +121,21 @@ export class SpaceScene {
     this.ask();
   }
 
-  /** Look at all that there is. */
+  setLines(colour) {
+    this.axes.material.color.set(colour);
+    this.ask();
+  }
+
+  /** Three lines of a round length along x, y and z, in a corner of all that there is. */
+  putAxes(box) {
+    const { x, y, z } = box.min;
+    const size = box.getSize(new THREE.Vector3());
+    this.axisMetres = roundLength(Math.max(size.x, size.y, size.z, 1e-4) / 3);
+    const end = this.axisMetres;
+    this.put(this.axes, [x, y, z, x + end, y, z, x, y, z, x, y + end, z, x, y, z, x, y, z + end]);
+  }
+
+  /** Look at all that there is. Returns whether there is anything. */
   fit() {
     const box = new THREE.Box3();
     for (const one of [this.model, this.hypotheses, this.steps]) {
@@ -105,13 +145,14 @@ export class SpaceScene {
     if (box.isEmpty()) return false;
     const { center, radius } = box.getBoundingSphere(new THREE.Sphere());
     const size = Math.max(radius, 1e-4);
-    const far = (size * 1.15) / Math.sin((FIELD_DEGS / 2) * (Math.PI / 180)) / Math.min(1, this.camera.aspect);
+    const far = (size * 0.98) / Math.sin((FIELD_DEGS / 2) * (Math.PI / 180)) / Math.min(1, this.camera.aspect);
     this.camera.position.copy(center).add(new THREE.Vector3(0.45, 0.35, 0.82).normalize().multiplyScalar(far));
     this.camera.near = size / 100;
     this.camera.far = far + size * 20;
     this.camera.updateProjectionMatrix();
     this.controls.target.copy(center);
     this.controls.update();
+    this.putAxes(box);
     for (const mark of [this.sensor, this.mostLikely]) mark.scale.setScalar(size * MARK_SHARE);
     this.ask();
     return true;
@@ -153,6 +194,7 @@ export class SpaceScene {
       one.geometry.dispose();
       one.material.dispose();
     }
+    this.disc.dispose();
     this.renderer.dispose();
     this.renderer.forceContextLoss();
     this.renderer.domElement.remove();

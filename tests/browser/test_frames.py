@@ -1,0 +1,113 @@
+"""Sensor images in step with the evidence: the one of the step, or the one before it, labelled with its own step."""
+# ruff: noqa: F401, F811 - fixtures are imported and then named as arguments
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from demo_on_screen import at, demo, shown
+from liveview_state import demo_messages
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from monty_mqtt import schema
+
+pytestmark = pytest.mark.timeout(120)
+
+_PIXELS = """async ([sensor, modality]) => {
+  const image = document.querySelector(`[data-testid="frame-${sensor}-${modality}"] img`);
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  const pen = canvas.getContext("2d");
+  pen.drawImage(image, 0, 0);
+  return [canvas.width, canvas.height, [...pen.getImageData(0, 0, canvas.width, canvas.height).data]];
+}"""
+
+
+def frames(sensor: str, modality: str) -> list[schema.Frame]:
+    said = [one for one in demo_messages() if isinstance(one, schema.Frame) and "recognise" in one.run]
+    return [one for one in said if (one.sensor, one.modality) == (sensor, modality)]
+
+
+def newest(sensor: str, modality: str, episode: int, step: int) -> schema.Frame:
+    """Return the frame of a step, else the one before it."""
+    return [one for one in frames(sensor, modality) if (one.episode, one.step) <= (episode, step)][-1]
+
+
+def pixels(page: Page, sensor: str, modality: str) -> Image.Image:
+    width, height, data = page.evaluate(_PIXELS, [sensor, modality])
+    return Image.frombytes("RGBA", (width, height), bytes(data)).convert("RGB")
+
+
+def figure(page: Page, sensor: str, modality: str, step: int):
+    found = page.locator(f'[data-testid="frame-{sensor}-{modality}"][data-step="{step}"]')
+    page.get_by_test_id("frames").scroll_into_view_if_needed()
+    expect(found).to_be_visible()
+    return found
+
+
+def test_the_image_is_the_published_one_and_an_older_one_says_of_which_step(demo, shown):
+    own = next(one for one in frames("patch_0", "rgba") if one.step > 0)
+    page = at(shown, demo.recognising, own.episode, own.step)
+    caption = figure(page, "patch_0", "rgba", own.step).locator("figcaption")
+    expect(caption).to_have_text(f"colour · step {own.step}")
+    answer = demo.page.get(
+        f"/api/run/{demo.recognising}/worker/main/frame?sensor=patch_0&modality=rgba"
+        f"&row={page.get_by_test_id('scrub').get_attribute('data-row')}"
+    )
+    sent = Image.open(io.BytesIO(answer.content)).convert("RGB")
+    drawn = pixels(page, "patch_0", "rgba")
+    assert drawn.size == sent.size
+    assert max(abs(a - b) for a, b in zip(drawn.tobytes(), sent.tobytes(), strict=True)) <= 3  # two JPEG decoders
+    page.keyboard.press("ArrowRight")
+    later = newest("patch_0", "rgba", own.episode, own.step + 1)
+    caption = figure(page, "patch_0", "rgba", later.step).locator("figcaption")
+    expect(caption).to_contain_text(f"step {later.step}")
+    if later.step == own.step:
+        expect(caption).to_contain_text("(before)")
+
+
+def test_every_sensor_is_there_in_colour_and_depth_at_any_step(demo, shown):
+    page = at(shown, demo.recognising, 6, 12)
+    sensors = {one.sensor for one in demo_messages() if isinstance(one, schema.Frame) and "recognise" in one.run}
+    for sensor in sensors:
+        for modality in ("rgba", "depth"):
+            expected = newest(sensor, modality, 6, 12)
+            words = figure(page, sensor, modality, expected.step).locator("figcaption")
+            expect(words).to_contain_text(f"step {expected.step}")
+            if expected.episode != 6:
+                expect(words).to_contain_text(f"episode {expected.episode}")
+
+
+def test_depth_has_one_labelled_scale_for_all_steps(demo, shown):
+    page = at(shown, demo.recognising, 0, 5)
+    scale = demo.page.json(f"/api/run/{demo.recognising}/worker/main/depth_scale?sensor=view_finder")
+    bar = page.get_by_test_id("depth-scale-view_finder")
+    page.get_by_test_id("frames").scroll_into_view_if_needed()
+    expect(bar).to_contain_text(f"{scale['min_metres']:g} m")
+    expect(bar).to_contain_text(f"{scale['max_metres']:g} m")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(bar).to_contain_text(f"{scale['max_metres']:g} m")
+
+
+def test_stepping_on_asks_for_an_image_only_once(demo, shown):
+    page = at(shown, demo.recognising, 8, 3)
+    page.get_by_test_id("frames").scroll_into_view_if_needed()
+    page.wait_for_load_state("networkidle")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/frame?" in request.url else None)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_test_id("scrub")).to_have_attribute("data-step", "4")
+    page.wait_for_load_state("networkidle")
+    assert len(asked) == len({url.split("&row=")[0] + url.split("&row=")[1] for url in asked})
+
+
+def test_without_frames_it_says_why(shown, teller):
+    voice = teller.voice("blind", secs_ago=60)
+    voice.say(schema.Step, episode=0, step=0)
+    teller.done()
+    page = shown.open("/run/blind")
+    expect(page.get_by_test_id("frames")).to_contain_text("No frame up to this step")

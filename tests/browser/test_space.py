@@ -1,0 +1,95 @@
+"""The 3D view: learned model, hypotheses by evidence, the sensor's path and the most likely place, as published."""
+# ruff: noqa: F401, F811 - fixtures are imported and then named as arguments
+
+from __future__ import annotations
+
+import pytest
+from demo_on_screen import at, demo, shown
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.timeout(120)
+
+MODULE = "learning_module_2"
+
+
+def space(page: Page):
+    page.get_by_test_id("space").scroll_into_view_if_needed()
+    return page.get_by_test_id("space")
+
+
+def count(page: Page, name: str, expected: int) -> None:
+    expect(page.get_by_test_id(f"space-{name}")).to_have_attribute("data-count", str(expected))
+
+
+def test_hypotheses_path_and_most_likely_place_are_those_of_the_step(demo, shown):
+    page = at(shown, demo.recognising, 4, 8)
+    space(page).get_by_test_id("space-module").select_option(MODULE)
+    published = next(one for one in demo.steps() if (one.episode, one.step) == (4, 8))
+    likely = published.learning_modules[MODULE].most_likely
+    base = f"/api/run/{demo.recognising}/worker/main"
+    row = page.get_by_test_id("scrub").get_attribute("data-row")
+    cloud = demo.page.json(f"{base}/cloud?learning_module={MODULE}&row={row}")
+    place = cloud["objects"].index(likely.object)
+    count(page, "hypotheses", sum(one == place for one in cloud["object_indices"]))
+    count(page, "path", 9)
+    said = page.get_by_test_id("space-most-likely").get_attribute("data-place")
+    assert [float(one) for one in said.split()] == pytest.approx(likely.location, abs=1e-4)
+    evidence = [value for value, one in zip(cloud["evidence"], cloud["object_indices"], strict=True) if one == place]
+    scale = page.get_by_test_id("space-scale").locator("span")
+    assert float(scale.first.inner_text().split()[-1]) == pytest.approx(min(evidence), rel=1e-2)
+    assert float(scale.last.inner_text()) == pytest.approx(max(evidence), rel=1e-2)
+    other = next(name for name in published.learning_modules[MODULE].evidence if name != likely.object)
+    page.get_by_test_id("space-object").select_option(other)
+    count(page, "hypotheses", sum(cloud["objects"][one] == other for one in cloud["object_indices"]))
+    page.keyboard.press("Escape")
+    page.get_by_test_id("space-frame").select_option("body")
+    expect(page.get_by_test_id("space-path")).to_contain_text("as sensed (body frame)")
+
+
+def test_the_learned_model_has_the_published_points(demo, shown):
+    page = at(shown, demo.learning, 7, 79, "train")
+    space(page)
+    target = demo.steps("learn")[-1].target_object
+    base = f"/api/run/{demo.learning}/worker/main"
+    points = demo.page.get(f"{base}/model?learning_module=learning_module_0&object={target}").content
+    assert len(points) > 100 * 12
+    count(page, "model", len(points) // 12)
+    expect(page.get_by_test_id("space-model")).to_contain_text(target)
+    count(page, "path", 80)
+
+
+def test_it_turns_with_mouse_and_keys_and_rests_otherwise(demo, shown):
+    page = at(shown, demo.recognising, 4, 8)
+    space(page)
+    canvas = page.get_by_test_id("space-canvas")
+    expect(page.get_by_test_id("space-axes")).to_contain_text("m along x, y (up) and z")
+    page.wait_for_load_state("networkidle")
+    before = canvas.screenshot()
+    pictures = canvas.get_attribute("data-pictures")
+    assert page.evaluate("new Promise((done) => setTimeout(done, 300))") is None
+    assert canvas.get_attribute("data-pictures") == pictures  # nothing changed, nothing was drawn
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 320, box["y"] + 220, steps=5)
+    page.mouse.up()
+    turned = canvas.screenshot()
+    assert turned != before
+    page.locator(".space-view").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_test_id("scrub")).to_have_attribute("data-step", "8")  # the key turned the view, not the time
+    assert canvas.screenshot() != turned
+
+
+def test_without_webgl_it_says_so_and_the_rest_works(demo, shown):
+    shown.page.add_init_script(
+        "const real = HTMLCanvasElement.prototype.getContext;"
+        "HTMLCanvasElement.prototype.getContext = function (kind, ...more) {"
+        "  return kind.startsWith('webgl') ? null : real.call(this, kind, ...more); };"
+    )
+    page = at(shown, demo.recognising, 4, 8)
+    space(page)
+    expect(page.get_by_test_id("space-why")).to_contain_text("no WebGL 2")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_test_id("scrub")).to_have_attribute("data-step", "9")
+    count(page, "path", 10)
