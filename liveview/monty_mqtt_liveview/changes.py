@@ -56,10 +56,6 @@ class Changes:
     def __init__(self, service: Service, run: str, worker: str) -> None:
         self._service, self._run, self._worker = service, run, worker
 
-    def load(self) -> None:
-        """Have the run's steps in memory; takes a while where they were let go."""
-        self._service.ensure_loaded(self._run)
-
     def since(self, have: Have) -> tuple[str | None, Have]:
         """Return what is new, as JSON, None if nothing is; and what there is then."""
         said: dict[str, Any] = {}

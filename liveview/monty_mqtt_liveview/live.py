@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, NamedTuple, Self
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -22,6 +23,8 @@ __all__ = ["Live"]
 
 _TICK_SECS, _RUNS_TICK_SECS = 0.1, 0.5
 _SEND_SECS = 60.0
+_KEEP_SECS = 10.0
+_THREADS = 4
 
 
 class Piece(NamedTuple):
@@ -78,15 +81,16 @@ class _Room:
     Args:
         cut: Returns what is new to who has something, as text, and what he has then.
         tick_secs: How often.
+        threads: Where it is cut.
 
     Attributes:
         viewers: Who is there.
         task: Tells them.
     """
 
-    def __init__(self, cut: Cut, tick_secs: float) -> None:
+    def __init__(self, cut: Cut, tick_secs: float, threads: Executor) -> None:
         self.viewers: set[_Viewer] = set()
-        self._cut, self._tick_secs = cut, tick_secs
+        self._cut, self._tick_secs, self._threads = cut, tick_secs, threads
         self._came = asyncio.Event()
         self.task = asyncio.create_task(self._tell())
 
@@ -100,7 +104,8 @@ class _Room:
             begun = loop.time()
             self._came.clear()
             ready = [viewer for viewer in self.viewers if viewer.is_ready]
-            pieces = await asyncio.to_thread(self._pieces, {viewer.have for viewer in ready})
+            wanted = {viewer.have for viewer in ready}
+            pieces = await loop.run_in_executor(self._threads, self._pieces, wanted)
             for viewer in ready:
                 viewer.send(pieces[viewer.have])
             with contextlib.suppress(TimeoutError):
@@ -120,13 +125,19 @@ class Live:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._rooms: dict[Hashable, _Room] = {}
+        self._keeping: dict[Hashable, asyncio.Task[None]] = {}
+        # Reading a run back may take long: it must not keep those waiting whose run is there.
+        self._cutting = ThreadPoolExecutor(_THREADS, "cut")
+        self._loading = ThreadPoolExecutor(_THREADS, "load")
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for room in self._rooms.values():
-            room.task.cancel()
+        for task in (*(room.task for room in self._rooms.values()), *self._keeping.values()):
+            task.cancel()
+        for threads in (self._cutting, self._loading):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def serve(self, socket: WebSocket, run: str, worker: str, rows: int, generation: int) -> None:
         """Send a browser what changes of a run until it goes.
@@ -139,9 +150,15 @@ class Live:
             generation: Of which generation these are.
         """
         await socket.accept()
+        key = (run, worker)
+        if worker and key not in self._keeping:
+            self._keeping[key] = asyncio.create_task(self._keep_loaded(run))
         changes = Changes(self._service, run, worker)
-        await asyncio.to_thread(changes.load)
-        await self._serve(socket, (run, worker), changes.since, Have(rows=rows, generation=generation), _TICK_SECS)
+        try:
+            await self._serve(socket, key, changes.since, Have(rows=rows, generation=generation), _TICK_SECS)
+        finally:
+            if key not in self._rooms and (keeping := self._keeping.pop(key, None)):
+                keeping.cancel()
 
     async def serve_runs(self, socket: WebSocket) -> None:
         """Send a browser what changes of the list of runs until it goes."""
@@ -149,10 +166,17 @@ class Live:
         changes = RunsChanges(self._service)
         await self._serve(socket, "runs", changes.since, None, _RUNS_TICK_SECS)
 
+    async def _keep_loaded(self, run: str) -> None:
+        """Have a run's steps in memory as long as somebody looks at them."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await loop.run_in_executor(self._loading, self._service.ensure_loaded, run)
+            await asyncio.sleep(_KEEP_SECS)
+
     async def _serve(self, socket: WebSocket, key: Hashable, cut: Cut, have: Hashable, tick_secs: float) -> None:
         room = self._rooms.get(key)
         if room is None:
-            room = self._rooms[key] = _Room(cut, tick_secs)
+            room = self._rooms[key] = _Room(cut, tick_secs, self._cutting)
         viewer = _Viewer(socket, have)
         room.add(viewer)
         going = asyncio.create_task(_until_gone(socket))

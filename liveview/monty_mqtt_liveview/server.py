@@ -51,7 +51,7 @@ def make_app(service: Service, config: PageConfig, controls: Control, login: Log
     app.add_exception_handler(RequestValidationError, _misunderstood)
 
     @app.get("/healthz")
-    def healthz() -> Response:
+    async def healthz() -> Response:  # not in a thread: those may all be busy
         said = health(service)
         if config.needs_login_to_read:
             said = {"status": said["status"]}
