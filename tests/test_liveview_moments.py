@@ -107,6 +107,16 @@ def test_steps_left_are_those_of_the_limits():
     assert moment(worker, 0)["limits"] == {"max_eval_steps": 500.0, "max_total_steps": 60.0}
 
 
+def test_only_steps_that_match_count_to_the_limit_of_matching_steps():
+    info = schema.Info(**head(0), schema_version=1, limits={"max_eval_steps": 5.0})
+    kinds = [{}, {"is_motor_only": True}, {"step_type": "exploratory_step"}, {"step_type": "matching_step"}]
+    before = [step(at, episode=0, number=at) for at in range(3)]
+    worker = only_worker(
+        [info, *before, *(step(5 + at, episode=1, number=at, **more) for at, more in enumerate(kinds))]
+    )
+    assert [moment(worker, row)["steps_left"] for row in range(7)] == [4, 3, 2, 4, 4, 4, 3]
+
+
 def test_a_step_is_found_or_the_one_before_it():
     worker = only_worker(
         [

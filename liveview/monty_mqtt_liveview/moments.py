@@ -53,7 +53,7 @@ def moment(worker: Worker, row: int) -> Json:
         "frames": _frames(worker, row, (episode, step)),
         "clouds": _clouds(worker, row, (episode, step)),
         "limits": limits,
-        "steps_left": _steps_left(table, at, limits),
+        "steps_left": _steps_left(worker, row, limits),
     }
 
 
@@ -157,11 +157,17 @@ def _at(worker: Worker, row: int, key: BulkKey, now: tuple[int, int]) -> Json | 
     return {"episode": episode, "step": step, "time_unix_millis": millis(at), "is_older": (episode, step) != now}
 
 
-def _steps_left(table: StepTable, at: Array, limits: dict[str, float]) -> int | None:
+def _steps_left(worker: Worker, row: int, limits: dict[str, float]) -> int | None:
+    """Return how many steps are left before Monty gives up, if all of them match.
+
+    As its `MaximumSteps` and `MaxTotalSteps` (0.55) count: steps in which learning modules matched; steps of any kind.
+    """
+    table, at = worker.steps, np.array([row])
     mode = int(table.mode.take(at)[0])
-    limit = limits.get(f"max_{MODES[mode]}_steps") if mode >= 0 else None
-    taken = int(table.step.take(at)[0]) + 1
-    left = [] if limit is None else [int(limit) - taken]
-    if "max_total_steps" in limits:
-        left.append(int(limits["max_total_steps"]) - taken)
+    name = MODES[mode] if mode >= 0 else ""
+    episode = worker.episodes.get(EpisodeKey(name, int(table.episode.take(at)[0])))
+    rows = np.arange(episode.first_row if episode else row, row + 1)
+    matched = int(np.count_nonzero((table.motor_only.take(rows) == 0) & (table.exploring.take(rows) == 0)))
+    taken = {f"max_{name}_steps": matched, "max_total_steps": int(table.step.take(at)[0]) + 1}
+    left = [int(limits[limit]) - steps for limit, steps in taken.items() if limit in limits]
     return max(min(left), 0) if left else None

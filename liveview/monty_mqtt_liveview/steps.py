@@ -16,6 +16,7 @@ from monty_mqtt_liveview.columns import Array, Column, Names, Table, numbers, wh
 __all__ = ["MODES", "StepTable"]
 
 MODES = ("train", "eval")
+_EXPLORING = "exploratory_step"
 
 _MOST_WAITING = 64
 """A message takes ten times the memory of its row."""
@@ -31,7 +32,8 @@ class StepTable(Table):
         count: How many rows there are, those that wait included.
         is_in_order: Whether every step so far came after those before it.
         targets: Names of what episodes showed.
-        time_unix_nanos, mode, epoch, episode, step, total_step, motor_only: Columns; `mode` is a place in `MODES`.
+        time_unix_nanos, mode, epoch, episode, step, total_step: Columns; `mode` is a place in `MODES`.
+        motor_only, exploring: Columns of flags: the learning modules were left out; they learned and did not match.
         target: Column of places in `targets`, -1 absent.
         step_secs, monitor_micros: Columns of numbers.
         learning_modules: By id.
@@ -42,7 +44,7 @@ class StepTable(Table):
         self.count = 0
         self.targets = Names()
         self.time_unix_nanos = Column(np.int64, 0)
-        self.mode, self.motor_only = Column(np.int8, -1), Column(np.int8, 0)
+        self.mode, self.motor_only, self.exploring = Column(np.int8, -1), Column(np.int8, 0), Column(np.int8, 0)
         self.epoch, self.episode, self.step, self.total_step = (Column(np.int32, -1) for _ in range(4))
         self.target = Column(np.int16, -1)
         self.step_secs, self.monitor_micros = Column(np.float32, _NAN), Column(np.float32, _NAN)
@@ -114,6 +116,7 @@ class StepTable(Table):
             (self.step, [one.step for one in said]),
             (self.total_step, [one.total_step for one in said]),
             (self.motor_only, [bool(one.is_motor_only) for one in said]),
+            (self.exploring, [one.step_type == _EXPLORING for one in said]),
             (self.mode, [MODES.index(one.mode) if one.mode in MODES else -1 for one in said]),
         ):
             column.put(rows, wholes(values, column.dtype))
