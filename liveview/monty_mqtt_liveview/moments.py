@@ -15,7 +15,7 @@ from monty_mqtt_liveview.bulk import BulkKey
 from monty_mqtt_liveview.columns import Array
 from monty_mqtt_liveview.episodes import EpisodeKey
 from monty_mqtt_liveview.plain import Json, millis, rounded
-from monty_mqtt_liveview.steps import MODES, StepTable
+from monty_mqtt_liveview.steps import MODES
 from monty_mqtt_liveview.worker import Worker
 
 __all__ = ["bulk", "bulk_at", "bulk_latest", "find_row", "moment"]
