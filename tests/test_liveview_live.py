@@ -193,6 +193,27 @@ def test_a_page_that_ends_says_so_to_the_browser(broker, tmp_path):
         assert page.wait(10) == 0
 
 
+def test_a_page_that_was_killed_and_started_again_tells_all_anew(broker, worker, tmp_path):
+    with PageProcess(broker, tmp_path) as page:
+        page.ready()
+        steps(worker, 0, 40)
+        known(page, worker, 40)
+        with Browser(page, worker.run) as browser:
+            browser.hear()
+            page.signal(9)
+            page.wait(10)
+    steps(worker, 40, 10)
+    with PageProcess(broker, tmp_path, port=int(page.url.rpartition(":")[2])) as again:
+        again.ready()
+        known(again, worker, 50)
+        with Browser(again, worker.run, rows=40, generation=browser.generation) as browser:
+            browser.until(lambda _: len(browser.rows) == 50)
+            assert browser.rows == browser.steps == list(range(50))
+            steps(worker, 50, 5)
+            browser.until(lambda _: len(browser.rows) == 55)
+            assert browser.steps == list(range(55))
+
+
 def test_nobody_looks_nothing_is_cut(page):
     # The process rests: its time hardly grows.
     before = cpu_secs(page.pid)
