@@ -38,9 +38,6 @@ export const ControlBar = {
     answers: [],
     refused: "",
   }),
-  mounted() {
-    this.refresh();
-  },
   computed: {
     workers() {
       return Object.values(this.live.store.workers).filter(isLive).map((head) => head.worker).sort(byName);
@@ -56,6 +53,9 @@ export const ControlBar = {
     whom() {
       return this.target || "all workers";
     },
+    isKnown() {
+      return this.live.store.connected && this.live.store.heard;
+    },
     isOver() {
       return !this.statuses.some((status) => isLive({ status }));
     },
@@ -70,7 +70,12 @@ export const ControlBar = {
     },
   },
   watch: {
-    "live.store.connected": "refresh",
+    isKnown: {
+      immediate: true,
+      handler(isKnown) {
+        if (isKnown) this.refresh();
+      },
+    },
     "selection.worker": {
       immediate: true,
       handler(worker) {

@@ -6,7 +6,7 @@ const or = (value, other) => (value === null || value === undefined ? other : va
 
 function episodeOf(worker) {
   const epoch = or(worker.epoch, null) === null ? "" : ` · epoch ${worker.epoch + 1}`;
-  return { label: "Episode", value: text(worker.episode), under: `${worker.mode ?? ""}${epoch}` };
+  return { label: "Episode, step", value: `${text(worker.episode)}, ${count(worker.step)}`, under: `${worker.mode ?? ""}${epoch}` };
 }
 
 function accuracyOf(head) {
@@ -18,7 +18,7 @@ function accuracyOf(head) {
 }
 
 function elapsedOf(head, now) {
-  return { label: "Elapsed", value: duration(head.elapsed_secs), under: endWords(head) || `last update ${age(head.newest_unix_millis, now)}` };
+  return { label: "Elapsed", value: duration(head.elapsed_secs), under: endWords(head) || `updated ${age(head.newest_unix_millis, now)}` };
 }
 
 function costOf(head, stepSecs) {
@@ -39,6 +39,11 @@ function lostOf(head) {
   };
 }
 
+function maxEvidenceOf(worker, newest) {
+  const under = [newest?.object, many(worker.rows, "point")].filter(Boolean).join(" · ");
+  return { label: "Max evidence", value: newest ? short(newest.evidence) : text(null), under };
+}
+
 /** Numbers of the whole run. */
 export function numbersOfRun(run, now) {
   return [
@@ -54,10 +59,10 @@ export function numbersOfRun(run, now) {
 
 function paceOf(worker, newest, delay) {
   if (!isLive(worker)) return [];
-  const under = newest?.step_secs ? `${short(newest.step_secs)} s the last step` : "";
+  const under = newest?.step_secs ? `${short(newest.step_secs)} s last step` : "";
   return [
     { label: "Rate", value: rate(worker.steps_per_sec), under },
-    { label: "Delay", value: millis(delay), under: "from step to this page" },
+    { label: "Delay", value: millis(delay), under: "from step to page" },
   ];
 }
 
@@ -66,10 +71,9 @@ export function numbersOfWorker(worker, { newest, images, delay, now }) {
   return [
     { label: "Object", value: text(worker.object), under: "shown now" },
     episodeOf(worker),
-    { label: "Step", value: count(worker.step), under: `${count(worker.rows)} evidence points` },
     ...paceOf(worker, newest, delay),
     accuracyOf(worker),
-    { label: "Max evidence", value: newest ? short(newest.evidence) : text(null), under: newest?.object ?? "" },
+    maxEvidenceOf(worker, newest),
     elapsedOf(worker, now),
     { label: "Newest image", value: images ? `step ${count(images.step)}` : text(null), under: images?.sensor ?? "" },
     costOf(worker, newest?.step_secs),

@@ -42,7 +42,7 @@ export const LowerTabs = {
         </button>
       </div>
       <div class="body" role="tabpanel" id="tab-panel" :aria-labelledby="'tab-' + chosen.name">
-        <component :is="chosen.part" :key="chosen.name" :live="live" :selection="selection" />
+        <component v-if="live.store.heard" :is="chosen.part" :key="chosen.name" :live="live" :selection="selection" />
       </div>
     </section>
   `,
