@@ -79,6 +79,9 @@ def worker_head(worker: Worker) -> Json:
 
 def _worker_head(worker: Worker) -> Json:
     status, progress, end = worker.known.status, worker.known.progress, worker.known.end
+    if worker.counts[0] != worker.told_revision:
+        worker.counts = worker.told_revision, _counts(worker)
+    counts = worker.counts[1]
     expects_end = worker.is_live and worker.word != "paused"
     micros = worker.known.micros_per_step
     return {
@@ -89,7 +92,7 @@ def _worker_head(worker: Worker) -> Json:
         "error": _error(status),
         **_position(worker),
         "steps_per_sec": short(worker.steps_per_sec),
-        **_counts(worker),
+        **counts,
         "estimated_end_unix_millis": millis(progress.estimated_end_unix_nanos) if progress and expects_end else None,
         "started_unix_millis": millis(worker.started_unix_nanos),
         "elapsed_secs": _elapsed_of(worker),

@@ -99,14 +99,17 @@ class StepTable(Table):
         self._put_common(rows, said)
         for name in dict.fromkeys(name for one in said for name in one.learning_modules):
             places = [place for place, one in enumerate(said) if name in one.learning_modules]
-            if name in self.learning_modules or len(self.learning_modules) < _MOST_MODULES:
-                module = self.learning_modules.setdefault(name, LearningModuleSteps())
-                module.put(rows[places], [said[place].learning_modules[name] for place in places])
+            if name not in self.learning_modules and len(self.learning_modules) < _MOST_MODULES:
+                self.learning_modules[name] = LearningModuleSteps()
+            if name in self.learning_modules:
+                believed = [said[place].learning_modules[name] for place in places]
+                self.learning_modules[name].put(rows[places], believed)
         for name in dict.fromkeys(name for one in said for name in one.sensor_modules):
             places = [place for place, one in enumerate(said) if name in one.sensor_modules]
-            if name in self.sensors or len(self.sensors) < _MOST_MODULES:
-                sensor = self.sensors.setdefault(name, SensorSteps())
-                sensor.put(rows[places], [said[place].sensor_modules[name] for place in places])
+            if name not in self.sensors and len(self.sensors) < _MOST_MODULES:
+                self.sensors[name] = SensorSteps()
+            if name in self.sensors:
+                self.sensors[name].put(rows[places], [said[place].sensor_modules[name] for place in places])
 
     def _put_common(self, rows: Array, said: list[schema.Step]) -> None:
         for column, values in (

@@ -33,7 +33,8 @@ class Worker:
         revision: That of the run at the last message of this worker.
         steps_heard: How many steps came, kept or not.
         started_unix_nanos, newest_unix_nanos: Time of the first and of the newest message.
-        head: What a view made of it, and the revision that was made of.
+        told_revision: That of the run at the last message about how far it is: its progress, or the end of an episode.
+        head, counts: What a view made of it, and the revision that was made of.
     """
 
     def __init__(self, run: str, name: str) -> None:
@@ -43,7 +44,9 @@ class Worker:
         self.revision = 0
         self.steps_heard = 0
         self.started_unix_nanos, self.newest_unix_nanos = 0, 0
+        self.told_revision = 0
         self.head: tuple[int, dict[str, Any]] = (-1, {})
+        self.counts: tuple[int, dict[str, Any]] = (-1, {})
         self._steps = StepTable()
         self._episodes = Episodes()
         self._generation = 0
@@ -115,7 +118,13 @@ class Worker:
         self.known.apply(message)
         if isinstance(message, schema.Step):
             self._step(message, revision)
-        elif isinstance(message, schema.EpisodeStarted):
+        else:
+            self._tell(message, revision)
+
+    def _tell(self, message: schema.Message, revision: int) -> None:
+        if isinstance(message, (schema.Info, schema.Progress, schema.EpisodeEnded)):
+            self.told_revision = revision
+        if isinstance(message, schema.EpisodeStarted):
             self._episodes.note(message, revision).started = message
         elif isinstance(message, schema.EpisodeEnded):
             self._episodes.note(message, revision).ended = message
