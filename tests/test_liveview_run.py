@@ -1,5 +1,6 @@
 """Runs and workers, as they are known from messages."""
 
+import numpy as np
 from liveview_state import SECOND, START, belief, demo, demo_messages, head, of, only_worker, step
 from msgspec import json
 
@@ -24,7 +25,7 @@ def two_episodes():
 
 
 def shown(worker):
-    return json.encode(rows(worker.steps, worker.steps.order()))
+    return json.encode(rows(worker.steps, np.arange(worker.steps.count)))
 
 
 def rows_of(worker):
@@ -36,7 +37,7 @@ def test_the_demo_has_two_runs():
     assert [len(run.workers) for run in (learning, recognising)] == [1, 1]
     assert learning.workers["main"].steps.count == 640
     assert [key.mode for key in learning.workers["main"].episodes] == ["train"] * 8
-    assert [place for place, _ in recognising.workers["main"].numbered()] == list(range(12))
+    assert [key.episode for key in recognising.workers["main"].episodes] == list(range(12))
 
 
 def test_every_episode_knows_its_rows():

@@ -56,6 +56,7 @@ def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
         "estimated_end_unix_millis": _greatest(speaking, "estimated_end_unix_millis"),
         "lost": sum(head["lost"] for head in heads),
         "dropped": sum(head["dropped"] for head in heads),
+        "left_out": run.metrics.left_out + run.data.left_out + run.states.left_out,
         "workers": len(heads),
         "worker_statuses": dict(Counter(head["status"] for head in heads)),
         "host": about.host if about else None,

@@ -76,10 +76,6 @@ class StepTable(Table):
         self.is_in_order = True
         return True
 
-    def order(self) -> Array:
-        """Return all rows."""
-        return np.arange(self.count)
-
     def time_at(self, row: int) -> int:
         """Return when a step was published, nanoseconds.
 

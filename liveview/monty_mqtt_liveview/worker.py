@@ -7,7 +7,6 @@ is kept by `monty_mqtt_stack.watch`, whose rules `monty-mqtt status` follows too
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from typing import Any
 
 from monty_mqtt import schema
@@ -121,15 +120,6 @@ class Worker:
         else:
             self._tell(message, revision)
 
-    def _tell(self, message: schema.Message, revision: int) -> None:
-        if isinstance(message, (schema.Info, schema.Progress, schema.EpisodeEnded)):
-            self.told_revision = revision
-        if isinstance(message, schema.EpisodeStarted):
-            self._episodes.note(message, revision).started = message
-        elif isinstance(message, schema.EpisodeEnded):
-            self._episodes.note(message, revision).ended = message
-            self._steps.put_waiting()
-
     def apply_again(self, message: schema.Message, revision: int) -> None:
         """Take in a step that was heard before, and released since."""
         if isinstance(message, schema.Step):
@@ -146,9 +136,14 @@ class Worker:
         self._keeps_steps = True
         self._drop_steps()
 
-    def numbered(self) -> Iterable[tuple[int, Episode]]:
-        """Yield the episodes with their places, in order."""
-        return enumerate(self.episodes.values())
+    def _tell(self, message: schema.Message, revision: int) -> None:
+        if isinstance(message, (schema.Info, schema.Progress, schema.EpisodeEnded)):
+            self.told_revision = revision
+        if isinstance(message, schema.EpisodeStarted):
+            self._episodes.note(message, revision).started = message
+        elif isinstance(message, schema.EpisodeEnded):
+            self._episodes.note(message, revision).ended = message
+            self._steps.put_waiting()
 
     def _step(self, message: schema.Step, revision: int) -> None:
         self.steps_heard += 1
