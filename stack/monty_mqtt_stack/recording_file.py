@@ -17,6 +17,7 @@ import contextlib
 import logging
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Self
@@ -253,6 +254,11 @@ class Reader:
         _LOG.warning("recording %s %s (%s)", self.path, what, str(error) or type(error).__name__)
 
 
+@lru_cache(maxsize=16_384)  # a recording has few topics and many messages
+def _kind_of(topic: str) -> str:
+    return topics.parse(topic).kind
+
+
 def _wrap_image(entry: Entry) -> bytes:
     sensor = topics.parse(entry.topic).names[0]
     seconds, nanos = divmod(entry.time_unix_nanos, _NANOS)
@@ -271,7 +277,7 @@ def unwrapped(topic: str, recorded: bytes) -> bytes:
     Raises:
         DecodeError: It is none of a message of ours.
     """
-    if topics.parse(topic).kind != "frame":
+    if _kind_of(topic) != "frame":
         return recorded
     try:
         return base64.b64decode(msgspec.json.decode(recorded, type=_CompressedImage).data)
