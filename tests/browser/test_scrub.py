@@ -67,6 +67,7 @@ def test_fast_scrubbing_ends_at_the_newest_wish(demo, shown):
     for _ in range(40):
         page.keyboard.press("ArrowRight")
     shows(page, demo.steps()[40])
+    page.wait_for_url("**step=10*")
     page.reload()
     shows(page, demo.steps()[40])  # the address says where
 

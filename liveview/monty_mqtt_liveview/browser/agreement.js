@@ -46,7 +46,7 @@ export default {
   mounted() {
     this.sight = whileSeen(this.$el, this.draw);
     this.offs = [
-      this.course.onDraw(() => this.sight.ask()),
+      this.course.onDraw(() => this.sight.askNow()),
       onTheme(() => this.sight.ask()),
       handlePlot(this.$refs.plot, this.course, (row) => this.$emit("select", row)),
     ];

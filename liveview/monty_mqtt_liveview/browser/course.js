@@ -7,6 +7,7 @@ const FEWEST_ROWS = 10;
 const MOST_POINTS = 1000;
 const MOST_EXACT_ROWS = 1500; // more are drawn decimated by the server, which keeps the extremes
 const FETCH_MILLIS = 80;
+const CALM_MILLIS = 250;
 const RETRY_MILLIS = 2000;
 const STALE_ROWS = 500; // as many exact rows may follow a decimated stretch before it is fetched again
 
@@ -23,14 +24,21 @@ export function courseOf(live, selection) {
   let shown = null;
   let base = null; // what was fetched last
   let timer = null;
+  let calm = null;
   let resets = 0;
   let frame = null;
   let isClosed = false;
 
+  /** Of the episode of the selected step; while following, of the newest, which the selection is told of later. */
   function episodeRows() {
-    const { steps } = live;
-    const row = selection.row ?? steps.next - 1;
-    const known = live.episodes.get(`${selection.mode}/${selection.episode}`);
+    const { columns, first, next } = live.steps;
+    const newest = next - 1;
+    const row = selection.followed ? newest : (selection.row ?? newest);
+    const at = row - first;
+    const isHere = selection.followed && at >= 0;
+    const mode = isHere ? columns.mode.values[at] : selection.mode;
+    const episode = isHere ? columns.episode.values[at] : selection.episode;
+    const known = live.episodes.get(`${mode}/${episode}`);
     if (known && known.first_row >= 0 && known.first_row <= row) return [known.first_row, Math.max(known.last_row, row)];
     return [row, row];
   }
@@ -47,6 +55,7 @@ export function courseOf(live, selection) {
     if (selection.followed || row === null || (row >= view.first && row <= view.last)) return;
     const width = view.last - view.first || NEWEST_ROWS;
     setRows(row - Math.round(width / 2), row + Math.round(width / 2));
+    schedule();
   }
 
   function setRows(first, last) {
@@ -57,7 +66,9 @@ export function courseOf(live, selection) {
   }
 
   function redraw() {
-    frame = null;
+    if (frame !== null) cancelAnimationFrame(frame);
+    clearTimeout(calm);
+    frame = calm = null;
     place();
     shown = chosenRows();
     listeners.forEach((listener) => listener());
@@ -65,6 +76,11 @@ export function courseOf(live, selection) {
 
   function schedule() {
     if (!isClosed) frame ??= requestAnimationFrame(redraw);
+  }
+
+  /** Where nothing else is new, or else it would be drawn twice. */
+  function scheduleWhenCalm() {
+    calm ??= setTimeout(schedule, CALM_MILLIS);
   }
 
   function chosenRows() {
@@ -111,15 +127,16 @@ export function courseOf(live, selection) {
   }
 
   const offs = [
-    live.onSteps(schedule),
+    live.onSteps(redraw), // it comes in a frame, which is as soon as anything can be drawn
     live.onReset(() => {
       base = null;
       resets += 1;
       schedule();
     }),
     watch(() => selection.row, reveal),
-    watch(() => [selection.row, selection.followed, view.kind, view.axis, view.tint], schedule),
-    watch(() => live.store.episodes_revision, schedule),
+    watch(() => [selection.followed, view.kind, view.axis, view.tint], schedule),
+    watch(() => !selection.followed && `${selection.mode}/${selection.episode}`, schedule),
+    watch(() => live.store.episodes_revision, scheduleWhenCalm),
   ];
 
   return {
@@ -178,6 +195,7 @@ export function courseOf(live, selection) {
     close() {
       isClosed = true;
       clearTimeout(timer);
+      clearTimeout(calm);
       cancelAnimationFrame(frame);
       offs.forEach((off) => off());
     },

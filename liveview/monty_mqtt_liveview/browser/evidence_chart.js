@@ -1,6 +1,6 @@
 // Evidence of every object over the steps, of one learning module. Draws when the course says so, and only while in sight.
 import { echarts } from "nicegui-echart";
-import { evidencedPlaces, optionOf } from "monty-liveview/evidence_option.js";
+import { changeOf, evidencedPlaces, optionOf } from "monty-liveview/evidence_option.js";
 import { LEFT, RIGHT, PlotLines, handlePlot } from "monty-liveview/plot.js";
 import { whileSeen } from "monty-liveview/seen.js";
 import { onTheme, theme } from "monty-liveview/theme.js";
@@ -14,11 +14,11 @@ export default {
   data: () => ({ drawn: 0 }),
   mounted() {
     this.chart = echarts.init(this.$refs.chart);
-    this.names = "";
+    this.looks = "";
     this.restUntil = 0;
     this.sight = whileSeen(this.$el, this.draw);
     this.offs = [
-      this.course.onDraw(() => this.sight.ask()),
+      this.course.onDraw(() => this.sight.askNow()),
       onTheme(() => this.sight.ask()),
       handlePlot(this.$refs.plot, this.course, (row) => this.$emit("select", row)),
     ];
@@ -57,10 +57,11 @@ export default {
       const places = evidencedPlaces(module);
       const place = { isFirst: this.isFirst, isLast: this.isLast, pixels: this.$refs.plot.clientWidth - LEFT - RIGHT };
       const { course, live } = this;
-      const option = optionOf({ module, places, rows, course, episodes: live.episodes, colours: theme(), place });
-      const names = places.join();
-      this.chart.setOption(option, names === this.names ? {} : { replaceMerge: ["series"] });
-      this.names = names;
+      const given = { module, places, rows, course, episodes: live.episodes, colours: theme(), place };
+      const looks = JSON.stringify([places, place, course.view.axis, given.colours]);
+      if (looks === this.looks) this.chart.setOption(changeOf(given));
+      else this.chart.setOption(optionOf(given), { replaceMerge: ["series"] });
+      this.looks = looks;
       this.drawn += 1;
     },
   },

@@ -56,29 +56,29 @@ function bands(rows, x, tint, episodes, pixels, span, colours) {
 
 /** The option of a chart; `place` says which one it is: {isFirst, isLast, pixels}. */
 export function optionOf({ module, places, rows, course, episodes, colours, place }) {
-  const { view, x } = course;
+  const { view } = course;
   const [min, max] = course.range();
+  const isStep = view.axis === "step";
   const common = { type: "line", showSymbol: false, animation: false, silent: true, connectNulls: false };
   const line = (id, y, style, extra = {}) => ({ ...common, id, encode: { x: "x", y }, lineStyle: style, ...extra });
-  const areas = bands(rows, x, view.tint, episodes, place.pixels, max - min, colours);
   return {
     animation: false,
     grid: { left: LEFT, right: RIGHT, top: place.isFirst ? 20 : 8, bottom: place.isLast ? 22 : 8 },
     xAxis: {
-      type: view.axis === "step" ? "value" : "time",
+      type: isStep ? "value" : "time",
       min,
       max,
-      minInterval: view.axis === "step" ? 1 : undefined,
+      minInterval: isStep ? 1 : undefined,
       splitNumber: Math.max(2, Math.round(place.pixels / 110)),
       axisLine: { lineStyle: { color: colours.line } },
       axisTick: { show: place.isLast },
       axisLabel: {
         show: place.isLast,
         hideOverlap: true,
-        showMinLabel: view.axis === "step" ? undefined : false,
+        showMinLabel: isStep ? undefined : false,
         color: colours.faint,
         fontSize: 11,
-        formatter: (value) => (view.axis === "step" ? count(value) : clock(value)),
+        formatter: (value) => (isStep ? count(value) : clock(value)),
       },
       splitLine: { show: false },
     },
@@ -89,19 +89,9 @@ export function optionOf({ module, places, rows, course, episodes, colours, plac
       axisLabel: { color: colours.faint, fontSize: 11, formatter: (value) => short(value) },
       splitLine: { lineStyle: { color: colours.line, opacity: 0.6 } },
     },
-    dataset: { source: columnsOf(module, places, rows, x) },
+    dataset: { source: columnsOf(module, places, rows, course.x) },
     series: [
-      {
-        ...common,
-        id: "episodes",
-        data: [],
-        markArea: {
-          silent: true,
-          animation: false,
-          data: areas,
-          label: { show: place.isFirst, position: ["0%", -15], color: colours.faint, fontSize: 10.5, align: "left" },
-        },
-      },
+      { ...common, ...bandsOf({ rows, course, episodes, colours, place }), data: [] },
       line("target", "target", { color: colours.text, width: 7, opacity: 0.16 }, { z: 1 }),
       ...places.map((i) => {
         const name = module.objects[i];
@@ -110,4 +100,22 @@ export function optionOf({ module, places, rows, course, episodes, colours, plac
       line("threshold", "threshold", { color: colours.text, width: 1.2, type: [3, 3], opacity: 0.8 }, { z: 4 }),
     ],
   };
+}
+
+/** What of the option changes with every step; the rest of it stays as it was given before. */
+export function changeOf({ module, places, rows, course, episodes, colours, place }) {
+  const [min, max] = course.range();
+  return {
+    xAxis: { min, max },
+    dataset: { source: columnsOf(module, places, rows, course.x) },
+    series: [bandsOf({ rows, course, episodes, colours, place })],
+  };
+}
+
+/** The bands, as the part of their series that changes. */
+function bandsOf({ rows, course, episodes, colours, place }) {
+  const [min, max] = course.range();
+  const data = bands(rows, course.x, course.view.tint, episodes, place.pixels, max - min, colours);
+  const label = { show: place.isFirst, position: ["0%", -15], color: colours.faint, fontSize: 10.5, align: "left" };
+  return { id: "episodes", markArea: { silent: true, animation: false, data, label } };
 }

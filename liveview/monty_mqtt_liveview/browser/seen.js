@@ -1,6 +1,6 @@
 // Drawing only what is in sight, at most once per frame: what is asked for out of sight is drawn when it comes into it.
 
-/** Call `draw` after `ask()`, while the element can be seen. `close()` ends it. */
+/** Call `draw` in the frame after `ask()`, or at once with `askNow()`, while the element can be seen. `close()` ends it. */
 export function whileSeen(element, draw) {
   let isSeen = false;
   let isDue = false;
@@ -11,6 +11,7 @@ export function whileSeen(element, draw) {
   }
 
   function now() {
+    if (frame) cancelAnimationFrame(frame);
     frame = 0;
     isDue = false;
     draw();
@@ -28,6 +29,11 @@ export function whileSeen(element, draw) {
     ask() {
       isDue = true;
       later();
+    },
+    /** For who is called in a frame already: another one later would be a later picture. */
+    askNow() {
+      isDue = true;
+      if (isSeen) now();
     },
     isSeen: () => isSeen,
     close() {

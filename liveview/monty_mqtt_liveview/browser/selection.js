@@ -33,7 +33,8 @@ export function selectionOf() {
     const said = { worker, tab, ...(followed ? {} : { mode, episode, step }) };
     const present = Object.entries(said).filter(([, value]) => value !== null && value !== "");
     const text = new URLSearchParams(present).toString();
-    history.replaceState(history.state, "", location.pathname + (text && `?${text}`));
+    const address = location.pathname + (text && `?${text}`);
+    if (address !== location.pathname + location.search) history.replaceState(history.state, "", address);
   }
   watch(selection, () => (timer ??= setTimeout(write, WRITE_MILLIS)));
   return selection;

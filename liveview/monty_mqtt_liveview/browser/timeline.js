@@ -33,6 +33,10 @@ export default {
     selected() {
       return this.episodes.findIndex((one) => one.mode === this.selection.mode && one.episode === this.selection.episode);
     },
+    picture() {
+      const over = this.episodes.reduce((number, one) => number + (isOver(one) ? 1 : 0), 0);
+      return `${this.episodes.length} ${over}`;
+    },
     words() {
       return this.wordsOf(this.episodes[this.hovered ?? this.selected]);
     },
@@ -48,6 +52,9 @@ export default {
   watch: {
     episodes(now, before) {
       if (this.selection.followed && now.length !== before.length) this.$nextTick(this.showSelected);
+    },
+    /** With every step the episode that goes on is told anew; its picture is the same until it ends. */
+    picture() {
       this.sight.ask();
     },
     selected() {

@@ -23,7 +23,7 @@ export default {
       return this.live.episodes.get(this.key) ?? null;
     },
     wish() {
-      return [this.key, this.episode?.outcome ?? null, this.isOpen];
+      return JSON.stringify([this.key, this.episode?.outcome ?? null]);
     },
     first() {
       const lost = Object.entries(this.verdicts ?? {}).filter(([, one]) => one.verdict === "lost" && one.row !== null);
