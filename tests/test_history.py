@@ -168,6 +168,7 @@ def test_two_runs_in_the_same_nanosecond_keep_both_points(chain: Chain):
 
 
 NAMES = ['a,b=c "d"\\ ', "two\nlines", "ünï\t😀", "100%", "%41", "=", "'quoted'", "a.b/c#+", "", " "]
+FLOATS = [0.1, -1e-300, 1e16, 1.7976931348623157e308, 5e-324, 1.2345678901234568e17, 1e-5, -2.5e-9, 1 / 3, 0.0]
 VALUES = [1, 2.5, True, -0.0, 10**30, "text", None, [1, {"two": 2}], {"a": 1.5}, float("nan"), b"\xff", 2**63]
 
 
@@ -199,7 +200,7 @@ def steady(chain):
 def test_any_name_of_an_object_module_or_metric_is_read_back(chain: Chain):
     names = [name for name in NAMES if name]
     with ZmqBroadcaster(run='run "x"', zmq_port=chain.zmq_port, strict=True) as broadcaster:
-        evidence = {name: number + 0.1 for number, name in enumerate(names)}
+        evidence = dict(zip(names, FLOATS))
         modules = {name: LearningModuleStep(evidence=evidence) for name in names}
         broadcaster.publish(schema.Step, mode="eval", epoch=0, episode=0, step=0, learning_modules=modules)
         for name in names:
@@ -215,7 +216,7 @@ def test_any_name_of_an_object_module_or_metric_is_read_back(chain: Chain):
     until(lambda: len(rows("metric")) == len(names) and len(rows("evidence")) == len(names))
     assert {one["name"] for one in rows("metric")} == set(names)
     for one in rows("evidence"):
-        assert {name: one[name] for name in names} == evidence
+        assert {name: bits(float(one[name])) for name in names} == {name: bits(evidence[name]) for name in names}
     # As a panel asks: the name that InfluxDB gives is the name that it takes.
     for series in chain.query("SHOW FIELD KEYS FROM evidence"):
         for stored, _ in series.rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import urllib.parse
 
 import msgspec
@@ -174,6 +175,16 @@ def test_a_message_sent_again_is_the_same_points(message):
     assert lines_of(message, "e", Misfits()) == lines_of(
         msgspec.json.decode(schema.encode(message), type=type(message)), "e", Misfits()
     )
+
+
+@given(st.dictionaries(NAMES, st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=5))
+def test_evidence_is_exact_to_the_bit(evidence):
+    step = make(schema.Step, 0, learning_modules={"LM": schema.LearningModuleStep(evidence=evidence)})
+    misfits = Misfits()
+    found = [one for one in points_of(step, misfits=misfits) if one.measurement == "evidence"]
+    stored = {plain(name): struct.pack(">d", value) for one in found for name, value in one.fields.items()}
+    sent = {name: struct.pack(">d", value) for name, value in evidence.items()}
+    assert {name: value for name, value in sent.items() if line_protocol.key(name) is not None} == stored
 
 
 def plain(name: str) -> str:

@@ -16,6 +16,8 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+import msgspec
+
 __all__ = ["LONGEST_STRING_BYTES", "Misfits", "floats", "key", "name_of", "point", "series", "stored_name"]
 
 LONGEST_STRING_BYTES = 65_000
@@ -31,6 +33,8 @@ _STRING_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 _EMPTY_TAG = "%"
 _ENCODED = re.compile("(?:%[0-9A-F]{2})+")
 _AMBIGUOUS_PERCENT = re.compile("%(?=[0-9A-F]{2})|^%$")
+
+_json = msgspec.json.Encoder()
 
 Fields = Iterable[tuple[str, object]]
 
@@ -101,6 +105,11 @@ def floats(
     prefix: str | None, values: Mapping[str, float | None], time_unix_nanos: int, misfits: Misfits
 ) -> str | None:
     """Return one line with a float field per name; the names may be any text."""
+    pattern = _pattern(tuple(values))
+    if pattern is not None and set(map(type, values.values())) == {float}:
+        numbers = _json.encode(list(values.values())).decode()  # the same digits as `repr`, in a tenth of the time
+        if "n" not in numbers:  # null is what was not finite
+            return _line(prefix, pattern % tuple(numbers[1:-1].split(",")), time_unix_nanos, misfits)
     written = []
     for name, value in values.items():
         if value is None:
@@ -111,6 +120,13 @@ def floats(
         else:
             written.append(f"{escaped}={value!r}")
     return _line(prefix, ",".join(written), time_unix_nanos, misfits)
+
+
+@lru_cache(maxsize=1024)
+def _pattern(names: tuple[str, ...]) -> str | None:
+    """Return the fields of these names with room for their values; None if InfluxDB does not take one of the names."""
+    keys = [key(name) for name in names]
+    return None if None in keys else ",".join(one.replace("%", "%%") + "=%s" for one in keys if one is not None)
 
 
 @lru_cache(maxsize=16_384)
