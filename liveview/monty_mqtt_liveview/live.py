@@ -25,6 +25,7 @@ _TICK_SECS, _RUNS_TICK_SECS = 0.1, 0.5
 _SEND_SECS = 60.0
 _KEEP_SECS = 10.0
 _THREADS = 4
+_MOST_VIEWERS = 1000
 
 
 class Piece(NamedTuple):
@@ -174,10 +175,13 @@ class Live:
             await asyncio.sleep(_KEEP_SECS)
 
     async def _serve(self, socket: WebSocket, key: Hashable, cut: Cut, have: Hashable, tick_secs: float) -> None:
+        viewer = _Viewer(socket, have)
+        if sum(len(one.viewers) for one in self._rooms.values()) >= _MOST_VIEWERS:
+            await socket.close(1013, f"{_MOST_VIEWERS} browsers look already")
+            return
         room = self._rooms.get(key)
         if room is None:
             room = self._rooms[key] = _Room(cut, tick_secs, self._cutting)
-        viewer = _Viewer(socket, have)
         room.add(viewer)
         going = asyncio.create_task(_until_gone(socket))
         try:

@@ -49,6 +49,7 @@ def make_app(service: Service, config: PageConfig, controls: Control, login: Log
     app = FastAPI(openapi_url=None, lifespan=lifespan)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _misunderstood)
+    app.add_exception_handler(Exception, _failed)
 
     @app.get("/healthz")
     async def healthz() -> Response:  # not in a thread: those may all be busy
@@ -153,6 +154,10 @@ def _refused(_request: Request, error: Exception) -> Response:
     answer = json_answer({"error": known.detail}, known.status_code)
     answer.headers.update(known.headers or {})
     return answer
+
+
+def _failed(_request: Request, error: Exception) -> Response:
+    return json_answer({"error": f"the page failed at this ({type(error).__name__}); its log says more"}, 500)
 
 
 def _misunderstood(_request: Request, error: Exception) -> Response:

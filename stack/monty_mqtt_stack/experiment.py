@@ -138,6 +138,7 @@ class Watch:
         self.display.update(title, [one for one in workers if one.is_live] or workers[-1:])
 
     def _open(self) -> None:
+        is_named = self.address is not None
         self.address = self.address or far_side.find(self.plan.state)
         if self.address is None:
             self._supervisor = Supervisor(self.plan, self.display.say, lambda: self.stop.number is not None)
@@ -146,7 +147,10 @@ class Watch:
             if self.address is None:
                 raise ServiceError("; ".join(f"no {name}: {why}" for name, why in self._supervisor.left_out.items()))
         broker = self.address.broker
-        self.display.say(f"page: {self.address.page.url}" if self.address.page else self._why_no_page())
+        if self.address.page:
+            self.display.say(f"page: {self.address.page.url}")
+        elif not is_named:  # of another's far side we do not know
+            self.display.say(self._why_no_page())
         for note in self.plan.notes:
             self.display.say(note)
         filters = [f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in _KINDS]
