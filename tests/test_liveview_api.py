@@ -167,6 +167,8 @@ def test_the_latest_frame_has_an_address_that_stays(page, demo):
     assert answer.is_success
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert page.get(f"/run/{demo[1]}/latest/patch_0/rgba?worker=main&serial=7").content == answer.content
+    assert page.get(f"/run/{demo[1]}/latest/patch_0/rgba?worker=other").status_code == 404
     assert page.get(f"/run/{demo[1]}/latest/nothing/rgba").status_code == 404
     assert page.get(f"/run/{demo[1]}/latest/patch_0/smell").status_code == 404
 

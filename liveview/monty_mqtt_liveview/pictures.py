@@ -66,17 +66,18 @@ class Pictures:
         key = ("frame", name_of(sensor), name_of(modality))
         return self._image(name_of(run), name_of(worker), key, self._find(run, worker, key, row))
 
-    def latest(self, run: str, sensor: str, modality: str) -> Response:
-        """Answer with a sensor's latest image, of whichever worker has it."""
+    def latest(self, run: str, sensor: str, modality: str, worker: str | None = None) -> Response:
+        """Answer with a sensor's latest image, of this worker or of whichever has it."""
         key = ("frame", name_of(sensor), name_of(modality))
+        wanted = None if worker is None else name_of(worker)
         with self._service.lock:
-            workers = find_run(self._service, run).workers.values()
-            having = [worker for worker in workers if key in worker.bulk and worker.bulk[key].count]
-            newest = max(having, key=lambda worker: int(worker.bulk[key].times[-1]), default=None)
+            workers = [one for one in find_run(self._service, run).workers.values() if wanted in (None, one.name)]
+            having = [one for one in workers if key in one.bulk and one.bulk[key].count]
+            newest = max(having, key=lambda one: int(one.bulk[key].times[-1]), default=None)
         if newest is None:
             raise not_found(f"run {name_of(run)!r} has published no {key[2]} of sensor {key[1]!r}")
-        worker = topics.escape(newest.name)
-        return self._image(name_of(run), newest.name, key, self._find(run, worker, key, None))
+        found = self._find(run, topics.escape(newest.name), key, None)
+        return self._image(name_of(run), newest.name, key, found)
 
     def depth_scale(self, run: str, worker: str, sensor: str) -> Response:
         """Answer with the scale of a sensor's depth images."""
