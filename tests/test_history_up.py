@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
+import urllib.error
 import urllib.request
 from contextlib import suppress
 
 import psutil
 import pytest
+from bridge_fixtures import Dealer
 from history import Chain, need
 from stack_process import Process, processes_of, run, until
 
+from monty_mqtt import schema
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack.influxdb import InfluxDB, query
@@ -90,6 +94,38 @@ def test_it_keeps_points_mends_what_is_refused_and_stops_in_order(up, state):
     up.signal(signal.SIGINT)
     assert up.wait(60) == 0
     assert processes_of(state.path) == []
+
+
+@pytest.mark.usefixtures("up")
+def test_the_page_has_what_grafana_is_told(state):
+    found = services(state)
+    token = (state.secrets / "influxdb_grafana_token").read_text()
+    run, worker = "a/b c", "worker é"
+    with Dealer(found["bridge"].port, run, worker) as dealer:
+        dealer.hello()
+        dealer.send(schema.Status, 0, time_unix_nanos=time.time_ns())
+        frame = {"sensor": "patch 0", "episode": 0, "step": 0, "height": 8, "width": 8}
+        dealer.send(schema.Frame, 0, [bytes(256)], modality="rgba", time_unix_nanos=time.time_ns(), **frame)
+        dealer.send(schema.Frame, 1, [bytes(256)], modality="depth", time_unix_nanos=time.time_ns(), **frame)
+
+        def told(field, measurement):
+            answer = query(found["influxdb"].url, token, f"SELECT last({field}) FROM {measurement}")
+            return answer[0].rows[0][1] if answer else None
+
+        for field, kind in (("rgba_url", "image/jpeg"), ("depth_url", "image/png")):
+            until(lambda field=field: told(field, "frame"), 60)
+            assert told(field, "frame").startswith(found["liveview"].url)
+            until(lambda field=field, kind=kind: type_of(told(field, "frame")) == kind)
+        until(lambda: told("page_url", "status"), 60)
+        assert type_of(told("page_url", "status")) == "text/html"
+
+
+def type_of(url):
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.headers.get_content_type()
+    except urllib.error.HTTPError:  # it has not heard of it yet
+        return None
 
 
 @pytest.fixture
