@@ -6,6 +6,7 @@ Place in the flow: `steps` puts several steps at once here, which is ten times a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import numpy as np
 
@@ -20,6 +21,12 @@ MOST_OBJECTS = 512
 _NAN = float("nan")
 _THREE, _FOUR = 3, 4
 _NOTHING = Hypothesis(object="")
+_NUMBERS = {
+    "margin": "margin",
+    "threshold": "evidence_threshold",
+    "rotation_error_degs": "rotation_error_degs",
+    "symmetry_evidence": "symmetry_evidence",
+}
 
 
 class LearningModuleSteps(Table):
@@ -48,10 +55,7 @@ class LearningModuleSteps(Table):
         self.winner, self.second, self.target, self.stepwise_target, self.terminal, self.possible_count = (
             Column(np.int16, -1) for _ in range(6)
         )
-        self.numbers = {
-            name: Column(np.float32, _NAN)
-            for name in ("winner_evidence", "margin", "threshold", "rotation_error_degs", "symmetry_evidence", "scale")
-        }
+        self.numbers = {name: Column(np.float32, _NAN) for name in ("winner_evidence", *_NUMBERS, "scale")}
         self.location = Column(np.float32, _NAN, _THREE)
         self.rotation = Column(np.float32, _NAN, _FOUR)
 
@@ -64,18 +68,15 @@ class LearningModuleSteps(Table):
         """Keep what it said in some steps."""
         self._put_evidence(rows, said)
         self._put_possible(rows, said)
-        place = self.objects.places
-        self.second.put(rows, place([one.second_object for one in said]))
-        self.target.put(rows, place([one.target_object for one in said]))
-        self.stepwise_target.put(rows, place([one.stepwise_target_object for one in said]))
-        self.terminal.put(rows, self.terminals.places([one.terminal_state for one in said]))
-        for name, values in (
-            ("margin", [one.margin for one in said]),
-            ("threshold", [one.evidence_threshold for one in said]),
-            ("rotation_error_degs", [one.rotation_error_degs for one in said]),
-            ("symmetry_evidence", [one.symmetry_evidence for one in said]),
+        for column, names, attribute in (
+            (self.second, self.objects, "second_object"),
+            (self.target, self.objects, "target_object"),
+            (self.stepwise_target, self.objects, "stepwise_target_object"),
+            (self.terminal, self.terminals, "terminal_state"),
         ):
-            self.numbers[name].put(rows, numbers(values))
+            column.put(rows, names.places(list(map(attrgetter(attribute), said))))
+        for name, attribute in _NUMBERS.items():
+            self.numbers[name].put(rows, numbers(list(map(attrgetter(attribute), said))))
         self._put_winner(rows, [one.most_likely or _NOTHING for one in said])
 
     def _put_evidence(self, rows: Array, said: Sequence[LearningModuleStep]) -> None:

@@ -38,28 +38,21 @@ def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
     workers = list(run.workers.values())
     heads = [worker_head(worker) for worker in workers]
     speaking = [worker_head(worker) for worker in _speaking(run)]
-    acting = [head for worker, head in zip(workers, heads, strict=True) if not worker.known.is_parent]
-    word = _word(head["status"] for head in speaking)
-    is_over = all(not worker.is_live for worker in _speaking(run))
-    about = info(run)
+    acting = [head for head in heads if not head["is_parent"]]
+    about = info(run) or schema.Info(run=run.name, worker="", seq=0, time_unix_nanos=0, schema_version=0)
     return {
         "run": run.name,
-        "experiment": about.experiment if about else None,
+        "experiment": about.experiment,
         "mode": _newest(acting or heads, "mode"),
-        "status": word,
-        "stalled": not is_over and any(head["stalled"] for head in heads),
-        "started_unix_millis": _least(heads, "started_unix_millis"),
-        "newest_unix_millis": millis(run.newest_unix_nanos),
-        "ended_unix_millis": _greatest(speaking, "newest_unix_millis") if is_over and heads else None,
-        "elapsed_secs": _elapsed(speaking),
+        **_life(run, heads, speaking),
         **_episodes(speaking, acting),
         "estimated_end_unix_millis": _greatest(speaking, "estimated_end_unix_millis"),
-        "lost": sum(head["lost"] for head in heads),
-        "dropped": sum(head["dropped"] for head in heads),
+        "lost": _sum(heads, "lost"),
+        "dropped": _sum(heads, "dropped"),
         "left_out": run.metrics.left_out + run.data.left_out + run.states.left_out,
         "workers": len(heads),
         "worker_statuses": dict(Counter(head["status"] for head in heads)),
-        "host": about.host if about else None,
+        "host": about.host,
         "recorded_bytes": recorded_bytes,
         "steps": sum(worker.steps_heard for worker in workers),
         "monitor_micros_per_step": _cost(workers),
@@ -76,6 +69,18 @@ def worker_head(worker: Worker) -> Json:
     if worker.head[0] != worker.revision:
         worker.head = worker.revision, _worker_head(worker)
     return worker.head[1]
+
+
+def _life(run: Run, heads: Sequence[Json], speaking: Sequence[Json]) -> Json:
+    is_over = bool(heads) and not any(worker.is_live for worker in _speaking(run))
+    return {
+        "status": _word(head["status"] for head in speaking),
+        "stalled": not is_over and any(head["stalled"] for head in heads),
+        "started_unix_millis": _least(heads, "started_unix_millis"),
+        "newest_unix_millis": millis(run.newest_unix_nanos),
+        "ended_unix_millis": _greatest(speaking, "newest_unix_millis") if is_over else None,
+        "elapsed_secs": _elapsed(speaking),
+    }
 
 
 def _worker_head(worker: Worker) -> Json:

@@ -41,15 +41,17 @@ def redo(run: Run, worker_name: str | None = None, mode: str | None = None, epis
         `command`, None where there is none, and `note`.
     """
     about = info(run)
-    workers = [worker for worker in run.workers.values() if worker_name is None or worker.name == worker_name]
-    mode = mode or "eval"
+    workers = [worker for worker in run.workers.values() if worker_name in {None, worker.name}]
     if about is None:
         return _none("The run has not said yet what it runs.")
-    if (why_not := _why_not(about, mode)) is not None:
+    if (why_not := _why_not(about, mode or "eval")) is not None:
         return _none(why_not)
-    if mode == "train":
-        return _objects(about, workers, episode)
-    numbers = sorted(set(_failed(workers) if episode is None else (_number(worker, episode) for worker in workers[:1])))
+    return _objects(about, workers, episode) if mode == "train" else _episodes(about, workers, episode)
+
+
+def _episodes(about: schema.Info, workers: Sequence[Worker], episode: int | None) -> Json:
+    chosen = _failed(workers) if episode is None else (_number(worker, episode) for worker in workers[:1])
+    numbers = sorted(set(chosen))
     if not numbers:
         return _none("No episode has failed so far.")
     command, notes = command_line(about, ranges(numbers), [_NO_TRAINING] if about.do_train else [])
@@ -78,11 +80,15 @@ def _why_not(about: schema.Info, mode: str) -> str | None:
     interface = str(about.config.get(f"{mode}_env_interface_class") or _PER_OBJECT)
     if not interface.endswith(_PER_OBJECT):
         return f"Monty's parallel runner, which runs chosen episodes, cannot run {interface.rpartition('.')[2]}."
-    if mode == "train" and _PRETRAINING not in (about.experiment_class or ""):
+    if mode == "train" and _PRETRAINING not in str(about.experiment_class):
         return "What an episode learns without supervision depends on those before it: repeat the whole run."
-    if mode == "eval" and about.do_train and not (about.model_path or about.config.get("model_name_or_path")):
+    if mode != "train" and about.do_train and not _has_model(about):
         return "The run evaluated what it had just learned: an episode alone would know nothing. Repeat the whole run."
     return None
+
+
+def _has_model(about: schema.Info) -> bool:
+    return bool(about.model_path or about.config.get("model_name_or_path"))
 
 
 def _failed(workers: Iterable[Worker]) -> Iterable[int]:

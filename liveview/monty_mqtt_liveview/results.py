@@ -58,6 +58,23 @@ def most_likely(ended: schema.EpisodeEnded) -> str | None:
 
 
 def _confusion(ended: Sequence[schema.EpisodeEnded]) -> Json:
+    counts = _counted(ended)
+    cells = [cell for table in counts.values() for cell in table]
+    targets = sorted({target for target, _ in cells})
+    # The targets first and in the same order: what was recognised is the diagonal.
+    predicted = [*targets, *sorted({name for _, name in cells}.difference(targets))]
+    return {
+        "targets": targets,
+        "predicted": predicted,
+        "confusion": {
+            name: [[table[target, taken_for] for taken_for in predicted] for target in targets]
+            for name, table in counts.items()
+        },
+    }
+
+
+def _counted(ended: Sequence[schema.EpisodeEnded]) -> dict[str, Counter[tuple[str, str]]]:
+    """Return how often what was shown was taken for what, by the whole model and by each learning module."""
     counts: dict[str, Counter[tuple[str, str]]] = {_ALL: Counter()}
     for one in ended:
         if one.target is None:
@@ -67,19 +84,7 @@ def _confusion(ended: Sequence[schema.EpisodeEnded]) -> Json:
         for name, module in one.learning_modules.items():
             taken_for = module.most_likely_object or _nothing(module.outcome)
             counts.setdefault(name, Counter())[shown, taken_for] += 1
-    cells = [cell for table in counts.values() for cell in table]
-    targets = sorted({target for target, _ in cells})
-    named = {predicted for _, predicted in cells}
-    # The targets first and in the same order: what was recognised is the diagonal.
-    predicted = [*targets, *sorted(named.difference(targets))]
-    return {
-        "targets": targets,
-        "predicted": predicted,
-        "confusion": {
-            name: [[table[target, taken_for] for taken_for in predicted] for target in targets]
-            for name, table in counts.items()
-        },
-    }
+    return counts
 
 
 def _nothing(outcome: str | None) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from monty_mqtt_liveview.columns import Array
 from monty_mqtt_liveview.steps import StepTable
 
-__all__ = ["choose"]
+__all__ = ["Stretch", "choose"]
 
 _SHARE = 4
 """One short stretch for so many points: two of them are its own, the others for the long ones."""
@@ -32,16 +32,42 @@ def choose(table: StepTable, first: int, last: int, points: int) -> Array:
         last: The last row.
         points: How many rows at most, 1 or more.
     """
-    last = min(last, table.count - 1)
-    count = max(last - first + 1, 0)
-    if count <= points:
-        return np.arange(first, first + count)
+    return Stretch.of(table, first, last).choose(points)
+
+
+class Stretch(NamedTuple):
+    """A stretch of the steps as it is now: rows that come later, or are put in another order, do not change it.
+
+    Attributes:
+        first: The first row.
+        count: How many rows.
+        courses: Evidence of each learning module, row by row.
+    """
+
+    first: int
+    count: int
+    courses: list[Array]
+
+    @classmethod
+    def of(cls, table: StepTable, first: int, last: int) -> Self:
+        """Return the rows from `first` to `last`; takes no time."""
+        last = min(last, table.count - 1)
+        modules = table.learning_modules.values()
+        courses = [one.evidence.view(table.count)[first : last + 1, : one.known] for one in modules]
+        return cls(first, max(last - first + 1, 0), [course for course in courses if course.shape[1]])
+
+    def choose(self, points: int) -> Array:
+        """Return at most `points` of the rows, as `choose` does; takes time, and needs no lock."""
+        if self.count <= points:
+            return np.arange(self.first, self.first + self.count)
+        return self.first + _chosen(self.courses, self.count, points)
+
+
+def _chosen(courses: list[Array], count: int, points: int) -> Array:
     ends = np.unique([0, count - 1])[-points:]
-    courses = [one.evidence.view(table.count)[first : last + 1, : one.known] for one in table.learning_modules.values()]
-    courses = [course for course in courses if course.shape[1]]
     found = _extremes(courses, count, points, ends) if courses and points >= _SHARE else ends
     even = np.linspace(0, count - 1, points - len(found) + 2)[1:-1].astype(np.int64)
-    return first + np.union1d(found, even)
+    return np.union1d(found, even)
 
 
 class _Extremes(NamedTuple):

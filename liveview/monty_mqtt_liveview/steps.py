@@ -7,6 +7,10 @@ Messages wait until somebody reads, or until there are some: numpy takes many at
 
 from __future__ import annotations
 
+from itertools import chain
+from operator import attrgetter
+from typing import Any
+
 import numpy as np
 
 from monty_mqtt import schema
@@ -16,6 +20,7 @@ from monty_mqtt_liveview.columns import Array, Column, Names, Table, numbers, wh
 __all__ = ["MODES", "StepTable"]
 
 MODES = ("train", "eval")
+_PLACES = {mode: place for place, mode in enumerate(MODES)}
 _EXPLORING = "exploratory_step"
 
 _MOST_WAITING = 64
@@ -89,36 +94,29 @@ class StepTable(Table):
     def put_waiting(self) -> None:
         """Put messages that wait into the columns."""
         said, self._waiting = self._waiting, []
-        if not said:
-            return
-        rows = np.arange(self.count - len(said), self.count)
-        self._put_common(rows, said)
-        for name in dict.fromkeys(name for one in said for name in one.learning_modules):
-            places = [place for place, one in enumerate(said) if name in one.learning_modules]
-            if name not in self.learning_modules and len(self.learning_modules) < _MOST_MODULES:
-                self.learning_modules[name] = LearningModuleSteps()
-            if name in self.learning_modules:
-                believed = [said[place].learning_modules[name] for place in places]
-                self.learning_modules[name].put(rows[places], believed)
-        for name in dict.fromkeys(name for one in said for name in one.sensor_modules):
-            places = [place for place, one in enumerate(said) if name in one.sensor_modules]
-            if name not in self.sensors and len(self.sensors) < _MOST_MODULES:
-                self.sensors[name] = SensorSteps()
-            if name in self.sensors:
-                self.sensors[name].put(rows[places], [said[place].sensor_modules[name] for place in places])
+        if said:
+            rows = np.arange(self.count - len(said), self.count)
+            self._put_common(rows, said)
+            _put_each(self.learning_modules, LearningModuleSteps, rows, [one.learning_modules for one in said])
+            _put_each(self.sensors, SensorSteps, rows, [one.sensor_modules for one in said])
 
     def _put_common(self, rows: Array, said: list[schema.Step]) -> None:
-        for column, values in (
-            (self.time_unix_nanos, [one.time_unix_nanos for one in said]),
-            (self.epoch, [one.epoch for one in said]),
-            (self.episode, [one.episode for one in said]),
-            (self.step, [one.step for one in said]),
-            (self.total_step, [one.total_step for one in said]),
-            (self.motor_only, [bool(one.is_motor_only) for one in said]),
-            (self.exploring, [one.step_type == _EXPLORING for one in said]),
-            (self.mode, [MODES.index(one.mode) if one.mode in MODES else -1 for one in said]),
-        ):
-            column.put(rows, wholes(values, column.dtype))
+        for name in ("time_unix_nanos", "epoch", "episode", "step", "total_step"):
+            column: Column = getattr(self, name)
+            column.put(rows, wholes(list(map(attrgetter(name), said)), column.dtype))
+        for name in ("step_secs", "monitor_micros"):
+            getattr(self, name).put(rows, numbers(list(map(attrgetter(name), said))))
+        self.mode.put(rows, wholes([_PLACES.get(one.mode, -1) for one in said], np.int8))
+        self.motor_only.put(rows, wholes([bool(one.is_motor_only) for one in said], np.int8))
+        self.exploring.put(rows, wholes([one.step_type == _EXPLORING for one in said], np.int8))
         self.target.put(rows, self.targets.places([one.target_object for one in said]))
-        self.step_secs.put(rows, numbers([one.step_secs for one in said]))
-        self.monitor_micros.put(rows, numbers([one.monitor_micros for one in said]))
+
+
+def _put_each(tables: dict[str, Any], kind: type[Table], rows: Array, said: list[dict[str, Any]]) -> None:
+    """Put what was said of each module, step by step, into its own table; a table is made where there is none yet."""
+    for name in dict.fromkeys(chain.from_iterable(said)):
+        if name not in tables and len(tables) < _MOST_MODULES:
+            tables[name] = kind()
+        if name in tables:
+            places = [place for place, one in enumerate(said) if name in one]
+            tables[name].put(rows[places], [said[place][name] for place in places])

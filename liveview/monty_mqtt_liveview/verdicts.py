@@ -55,25 +55,33 @@ def wrong(worker: Worker, mode: str, episode: int) -> dict[str, Json]:
 def _verdict(module: LearningModuleSteps, rows: Array, target: str | None) -> Json:
     leader, is_right = leads(module, rows, target)
     decided = np.flatnonzero(leader >= 0)
-    word, at = "kept", None
-    if not len(decided):
-        word = "no_evidence"
-    elif target is None or target == _NO_LABEL:
-        word = "no_target"
-    elif not is_right[decided].any():
-        word = "never_led"
-    elif not is_right[decided[-1]]:
-        word = "lost"
-        last_lead = np.flatnonzero(is_right[decided])[-1]
-        at = decided[last_lead + 1]
-    shown = at if at is not None else decided[-1] if len(decided) else None
+    word, at = _decision(is_right[decided], is_known=target not in {None, _NO_LABEL})
+    shown = decided[-1 if at is None else at] if len(decided) else None
     return {
         "verdict": word,
-        "row": None if at is None else int(rows[at]),
+        "row": None if at is None else int(rows[decided[at]]),
         "step": None,
         "winner": None if shown is None else module.objects.name(int(leader[shown])),
         "target": None if target == _NO_LABEL else target,
     }
+
+
+def _decision(is_right: Array, *, is_known: bool) -> tuple[str, int | None]:
+    """Return the verdict on some decisions, and which was the first wrong one for good.
+
+    Args:
+        is_right: Whether each was for the target.
+        is_known: Whether the target is.
+    """
+    if not len(is_right):
+        return "no_evidence", None
+    if not is_known:
+        return "no_target", None
+    if not is_right.any():
+        return "never_led", None
+    if is_right[-1]:
+        return "kept", None
+    return "lost", int(np.flatnonzero(is_right)[-1]) + 1
 
 
 def leads(module: LearningModuleSteps, rows: Array, target: str | None) -> tuple[Array, Array]:
