@@ -115,7 +115,7 @@ def browser_at(page) -> httpx.Client:
 
 
 async def first_words(page, cookie: str) -> str:
-    # Not the client with threads: one in ten times it never sends its request over TLS (a thread reads, another writes).
+    # Not the client with threads: over TLS it sometimes never sends its request (one thread reads, another writes).
     url, header = f"wss{page.url[5:]}/live_runs", {"Cookie": cookie}
     async with connect_async(url, ssl=page.trust, additional_headers=header, proxy=None) as line:
         return str(await asyncio.wait_for(line.recv(), 10))

@@ -40,12 +40,12 @@ class Stretch(NamedTuple):
 
     Attributes:
         first: The first row.
-        count: How many rows.
+        size: How many rows.
         courses: Evidence of each learning module, row by row.
     """
 
     first: int
-    count: int
+    size: int
     courses: list[Array]
 
     @classmethod
@@ -58,9 +58,9 @@ class Stretch(NamedTuple):
 
     def choose(self, points: int) -> Array:
         """Return at most `points` of the rows, as `choose` does; takes time, and needs no lock."""
-        if self.count <= points:
-            return np.arange(self.first, self.first + self.count)
-        return self.first + _chosen(self.courses, self.count, points)
+        if self.size <= points:
+            return np.arange(self.first, self.first + self.size)
+        return self.first + _chosen(self.courses, self.size, points)
 
 
 def _chosen(courses: list[Array], count: int, points: int) -> Array:
