@@ -149,3 +149,4 @@ def test_an_error_is_shown_with_its_traceback(watched, teller):
     box.get_by_text("Traceback").first.click()
     expect(box.locator("pre")).to_contain_text("line 1")
     assert page.title().startswith("✕")
+    assert "D55E00" in page.locator("link[rel=icon]").get_attribute("href")

@@ -53,7 +53,16 @@ def test_a_run_says_what_was_published_and_changes_by_itself(watched, teller):
     teller.done()
     page = watched.open("/")
     told = row(page, "told")
-    for words in ("ten_objects", "lab", "eval", "4 of 10 episodes", "75.0 %", "3 of 4", "7, 3", "30 s ago"):
+    for words in (
+        "ten_objects",
+        "lab",
+        "eval",
+        "4 of 10 episodes",
+        "75.0 %",
+        "3 of 4",
+        "7, 3",
+        re.compile(r"3\d s ago"),
+    ):
         expect(told).to_contain_text(words)
     assert told.get_by_role("progressbar").get_attribute("aria-valuenow") == "40"
     voice.say(

@@ -11,7 +11,11 @@ export const Confusion = {
       return this.targets.map((target, at) => {
         const counts = this.counts[at] ?? [];
         const total = counts.reduce((sum, n) => sum + n, 0);
-        return { target, total, cells: this.predicted.map((name, to) => this.cell(target, name, counts[to] ?? 0, total)) };
+        return {
+          target,
+          total,
+          cells: this.predicted.map((name, to) => this.cell(target, name, counts[to] ?? 0, total)),
+        };
       });
     },
   },
@@ -31,7 +35,8 @@ export const Confusion = {
   template: `
     <div class="scroll" tabindex="0" role="group" aria-label="Confusion matrix">
       <table class="confusion">
-        <caption class="visually-hidden">Rows: object shown. Columns: most likely object. Cells: number of episodes.</caption>
+        <caption
+          class="visually-hidden">Rows: object shown. Columns: most likely object. Cells: number of episodes.</caption>
         <thead><tr><td class="muted corner">shown ↓ recognised →</td>
           <th v-for="name in predicted" :key="name" scope="col" :title="name"><span>{{ name }}</span></th>
           <th scope="col"><span>all</span></th></tr></thead>

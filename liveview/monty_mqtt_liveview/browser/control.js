@@ -7,8 +7,16 @@ import { isLive } from "monty-liveview/run_progress.js";
 import { logout, refreshSession, session } from "monty-liveview/session.js";
 
 const ASKED_FIRST = {
-  stop: { title: "Stop after this episode?", text: "The episode that runs is finished and saved, then the run ends.", button: "Stop after this episode" },
-  abort: { title: "Abort now?", text: "The run ends within the step, the episode that runs is lost. Monty saves what it has.", button: "Abort" },
+  stop: {
+    title: "Stop after this episode?",
+    text: "The episode that runs is finished and saved, then the run ends.",
+    button: "Stop after this episode",
+  },
+  abort: {
+    title: "Abort now?",
+    text: "The run ends within the step, the episode that runs is lost. Monty saves what it has.",
+    button: "Abort",
+  },
 };
 const COMMANDS = [
   { command: "pause", label: "Pause", when: ["running"] },
@@ -40,7 +48,10 @@ export const ControlBar = {
   }),
   computed: {
     workers() {
-      return Object.values(this.live.store.workers).filter(isLive).map((head) => head.worker).sort(byName);
+      return Object.values(this.live.store.workers)
+        .filter(isLive)
+        .map((head) => head.worker)
+        .sort(byName);
     },
     statuses() {
       const heads = this.live.store.workers;
@@ -137,13 +148,15 @@ export const ControlBar = {
           <button type="button" class="btn" :class="{ danger: one.danger }" :aria-disabled="Boolean(whyNot(one))"
             :title="whyNot(one)" @click="press(one)">{{ one.label }}</button>
           <label v-if="one.command === 'step'" class="labelled">
-            <input class="field steps" type="number" min="1" max="100000" v-model.number="steps" aria-label="Number of steps"
+            <input class="field steps" type="number" min="1" max="100000" v-model.number="steps"
+              aria-label="Number of steps"
               :disabled="Boolean(whyNot(one))" /> {{ steps === 1 ? "step" : "steps" }}
           </label>
         </template>
         <span class="grow"></span>
         <button v-if="mayLogIn" type="button" class="btn primary" @click="isLoggingIn = true">Log in</button>
-        <button v-if="session.known && !session.needs_login && !isOver" type="button" class="btn ghost" @click="leave">Log out</button>
+        <button v-if="session.known && !session.needs_login && !isOver" type="button" class="btn ghost"
+          @click="leave">Log out</button>
       </div>
       <div class="control-said" role="status">
         <p v-if="whyNone" class="muted">{{ whyNone }}</p>
@@ -157,10 +170,12 @@ export const ControlBar = {
         <form class="stack" method="dialog" @submit.prevent="send(asked)">
           <h2 class="dialog-title">{{ question.title }}</h2>
           <p>To <span class="strong">{{ whom }}</span> of {{ live.run }}. {{ question.text }}</p>
-          <label class="stack-tight">Reason, kept with the run (may be empty)<input class="field" v-model="reason" maxlength="200" /></label>
+          <label class="stack-tight">Reason, kept with the run (may be empty)<input class="field" v-model="reason"
+            maxlength="200" /></label>
           <div class="row"><span class="grow"></span>
             <button type="button" class="btn" @click="asked = null">Cancel</button>
-            <button type="submit" class="btn" :class="asked === 'abort' ? 'danger' : 'primary'">{{ question.button }}</button></div>
+            <button type="submit" class="btn"
+              :class="asked === 'abort' ? 'danger' : 'primary'">{{ question.button }}</button></div>
         </form>
       </Dialog>
       <LoginDialog :open="isLoggingIn" @in="refresh" @close="isLoggingIn = false" />

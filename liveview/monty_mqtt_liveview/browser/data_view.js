@@ -24,7 +24,10 @@ export const DataView = {
       return `${this.live.store.data} ${this.live.store.state} ${this.selection.worker}`;
     },
     stateWorkers() {
-      return Object.keys(this.states).filter((name) => Object.keys(this.states[name] ?? {}).length).sort(byName).slice(0, MOST);
+      return Object.keys(this.states)
+        .filter((name) => Object.keys(this.states[name] ?? {}).length)
+        .sort(byName)
+        .slice(0, MOST);
     },
     now: () => now.value,
   },
@@ -58,10 +61,12 @@ export const DataView = {
         <h3>Data streams</h3>
         <article v-for="one in streams.slice(0, 100)" :key="one.worker + '/' + one.stream" class="framed data">
           <div class="row"><span class="strong grow">{{ one.stream }}</span>
-            <span class="muted small-text" :title="dateTime(one.time_unix_millis)">{{ one.worker }} · {{ age(one.time_unix_millis, now) }}</span></div>
+            <span class="muted small-text"
+              :title="dateTime(one.time_unix_millis)">{{ one.worker }} · {{ age(one.time_unix_millis, now) }}</span></div>
           <JsonTree name="data" :value="one.data" />
         </article>
-        <p v-if="streams.length > 100" class="muted">… {{ many(streams.length - 100, "stream") }} more; choose a worker above.</p>
+        <p v-if="streams.length > 100"
+          class="muted">… {{ many(streams.length - 100, "stream") }} more; choose a worker above.</p>
         <div v-if="isLoaded && !streams.length" class="empty small"><p>No data stream yet. In the experiment:</p>
           <code class="code" tabindex="0">self.broadcaster.publish_data("stream", {"any": "value"})</code></div>
       </section>

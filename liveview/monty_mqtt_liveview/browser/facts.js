@@ -22,7 +22,10 @@ export function factsOf(info, run, workers) {
   if (!info) return [];
   const learning = modules(info.learning_modules, "learning_module");
   const sensors = modules(info.sensor_modules, "sensor_module");
-  const newest = workers.reduce((one, other) => ((other.newest_unix_millis ?? 0) > (one?.newest_unix_millis ?? 0) ? other : one), null);
+  const newest = workers.reduce(
+    (one, other) => ((other.newest_unix_millis ?? 0) > (one?.newest_unix_millis ?? 0) ? other : one),
+    null,
+  );
   return [
     {
       title: "Experiment",
@@ -63,7 +66,10 @@ export function factsOf(info, run, workers) {
         ["Train steps", count(total(workers, "total_train_steps"))],
         ["Eval steps", count(total(workers, "total_eval_steps"))],
         ["Episodes", count(run?.episodes_done)],
-        ["Current epoch", newest && newest.epoch !== null && newest.epoch !== undefined ? count(newest.epoch + 1) : DASH],
+        [
+          "Current epoch",
+          newest && newest.epoch !== null && newest.epoch !== undefined ? count(newest.epoch + 1) : DASH,
+        ],
         ["Elapsed", duration(run?.elapsed_secs)],
         ["Started", dateTime(run?.started_unix_millis)],
         ["Last update", dateTime(run?.newest_unix_millis)],

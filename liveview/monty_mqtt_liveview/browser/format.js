@@ -13,7 +13,8 @@ function said(value, write) {
 export const count = (value) => said(value, (n) => whole.format(n));
 
 function significant(digits) {
-  if (!significantByDigits.has(digits)) significantByDigits.set(digits, new Intl.NumberFormat("en", { maximumSignificantDigits: digits }));
+  if (!significantByDigits.has(digits))
+    significantByDigits.set(digits, new Intl.NumberFormat("en", { maximumSignificantDigits: digits }));
   return significantByDigits.get(digits);
 }
 

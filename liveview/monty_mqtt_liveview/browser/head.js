@@ -14,7 +14,8 @@ function newestOf(steps) {
   let found = { evidence: null, object: null };
   for (const module of Object.values(steps.learning_modules)) {
     const evidence = module.columns.winner_evidence.values[at];
-    if (evidence > (found.evidence ?? -Infinity)) found = { evidence, object: module.objects[module.columns.winner.values[at]] };
+    if (evidence > (found.evidence ?? -Infinity))
+      found = { evidence, object: module.objects[module.columns.winner.values[at]] };
   }
   const stepSecs = steps.columns.step_secs.values[at];
   return { ...found, step_secs: Number.isFinite(stepSecs) ? stepSecs : null };
@@ -60,12 +61,19 @@ export const RunHead = {
     images() {
       const frames = Object.entries(this.store.bulk).filter(([key]) => key.startsWith("frame/"));
       if (!frames.length) return null;
-      const [key, { step }] = frames.reduce((one, other) => (other[1].time_unix_millis > one[1].time_unix_millis ? other : one));
+      const [key, { step }] = frames.reduce((one, other) =>
+        other[1].time_unix_millis > one[1].time_unix_millis ? other : one,
+      );
       return { sensor: decodeURIComponent(key.split("/")[1]), step };
     },
     numbers() {
       if (!this.worker) return numbersOfRun(this.run, now.value);
-      return numbersOfWorker(this.worker, { newest: this.newest, images: this.images, delay: this.store.delay_millis, now: now.value });
+      return numbersOfWorker(this.worker, {
+        newest: this.newest,
+        images: this.images,
+        delay: this.store.delay_millis,
+        now: now.value,
+      });
     },
     facts() {
       return factsOf(this.store.info, this.run, this.worker ? [this.worker] : this.workers);
@@ -101,7 +109,14 @@ export const RunHead = {
       showInTab(this.title, this.run?.status, this.run?.stalled);
     },
     choose(event) {
-      Object.assign(this.selection, { worker: event.target.value, followed: true, row: null, mode: null, episode: null, step: null });
+      Object.assign(this.selection, {
+        worker: event.target.value,
+        followed: true,
+        row: null,
+        mode: null,
+        episode: null,
+        step: null,
+      });
     },
   },
   template: `
@@ -117,7 +132,8 @@ export const RunHead = {
           <label class="labelled">Worker
             <select class="field" :value="selection.worker ?? ''" @change="choose">
               <option value="">whole run</option>
-              <option v-for="one in workers" :key="one.worker" :value="one.worker">{{ one.worker }} · {{ one.status }}</option>
+              <option v-for="one in workers" :key="one.worker"
+                :value="one.worker">{{ one.worker }} · {{ one.status }}</option>
             </select>
           </label>
           <a v-if="run.workers > 1" class="btn" :href="workersAddress(live.run)">{{ many(run.workers, "worker") }}</a>
@@ -143,8 +159,10 @@ export const RunHead = {
                 </div>
               </dl>
             </section>
-            <section v-if="commandLine" class="stack-tight"><h2>Command line</h2><pre class="code wrapped">{{ commandLine }}</pre></section>
-            <details><summary>Resolved configuration</summary><pre class="code tall" tabindex="0">{{ configuration }}</pre></details>
+            <section v-if="commandLine" class="stack-tight"><h2>Command line</h2><pre
+              class="code wrapped">{{ commandLine }}</pre></section>
+            <details><summary>Resolved configuration</summary><pre class="code tall"
+              tabindex="0">{{ configuration }}</pre></details>
           </div>
         </details>
       </template>

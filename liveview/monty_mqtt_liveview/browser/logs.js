@@ -20,7 +20,17 @@ function textOf(line) {
 function listOf({ path, count: countName, noun, nothing }) {
   return {
     props: { live: Object, selection: Object },
-    data: () => ({ lines: [], level: "", search: "", before: null, isPaused: false, error: "", isLoaded: false, levels: LEVELS, noun }),
+    data: () => ({
+      lines: [],
+      level: "",
+      search: "",
+      before: null,
+      isPaused: false,
+      error: "",
+      isLoaded: false,
+      levels: LEVELS,
+      noun,
+    }),
     created() {
       this.refresher = makeRefresher(this.load, PAUSE_MILLIS);
       this.refresher.request();
@@ -88,7 +98,8 @@ function listOf({ path, count: countName, noun, nothing }) {
           <label class="labelled">Level
             <select class="field small" v-model="level"><option value="">all</option>
               <option v-for="word in levels" :key="word" :value="word">{{ word }} and above</option></select></label>
-          <label class="labelled grow">Search <input class="field small grow" type="search" v-model.lazy="search" @keyup.enter="search = $event.target.value" placeholder="text, then Enter" /></label>
+          <label class="labelled grow">Search <input class="field small grow" type="search" v-model.lazy="search"
+            @keyup.enter="search = $event.target.value" placeholder="text, then Enter" /></label>
           <span class="muted small-text">{{ count(total) }} in all</span>
           <button type="button" class="btn small" :disabled="isOldest" @click="older">Older</button>
           <button type="button" class="btn small" :disabled="before === null" @click="newest">Newest</button>
@@ -100,8 +111,10 @@ function listOf({ path, count: countName, noun, nothing }) {
           <div v-for="line in lines" :key="line.number" class="log-line" :class="'level-' + line.level">
             <time :title="dateTime(line.time_unix_millis)">{{ clock(line.time_unix_millis) }}</time>
             <span class="log-level">{{ line.level }}</span>
-            <span class="log-source" :title="line.worker + ' ' + (line.logger ?? line.source ?? '')">{{ line.event ?? line.logger ?? line.worker }}</span>
-            <span class="log-text">{{ textOf(line) }}<em v-if="line.suppressed" class="muted"> ({{ count(line.suppressed) }} more left out)</em></span>
+            <span class="log-source"
+              :title="line.worker + ' ' + (line.logger ?? line.source ?? '')">{{ line.event ?? line.logger ?? line.worker }}</span>
+            <span class="log-text">{{ textOf(line) }}<em v-if="line.suppressed"
+              class="muted"> ({{ count(line.suppressed) }} more left out)</em></span>
           </div>
         </div>
       </div>
@@ -110,4 +123,9 @@ function listOf({ path, count: countName, noun, nothing }) {
 }
 
 export const Logs = listOf({ path: "logs", count: "logs", noun: "log line", nothing: "Nothing was logged yet." });
-export const Events = listOf({ path: "events", count: "events", noun: "event", nothing: "No telemetry event came yet." });
+export const Events = listOf({
+  path: "events",
+  count: "events",
+  noun: "event",
+  nothing: "No telemetry event came yet.",
+});

@@ -45,7 +45,9 @@ const MetricCard = {
       return `${name}: ${many(n, "value")}, the latest ${short(latest, 6)}`;
     },
     metadataText() {
-      const parts = Object.entries(this.metadata).map(([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`);
+      const parts = Object.entries(this.metadata).map(
+        ([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`,
+      );
       return parts.join(" · ").slice(0, 300);
     },
     now: () => now.value,
@@ -75,7 +77,8 @@ const MetricCard = {
     <article class="panel metric">
       <h3 class="metric-name" :title="metric.name">{{ metric.name }}</h3>
       <div class="row"><span class="metric-value">{{ short(metric.latest, 6) }}</span>
-        <span class="muted small-text grow">{{ many(metric.count, "value") }} · {{ age(metric.latest_unix_millis, now) }}</span></div>
+        <span
+          class="muted small-text grow">{{ many(metric.count, "value") }} · {{ age(metric.latest_unix_millis, now) }}</span></div>
       <p v-if="showsWorker" class="muted small-text clip">{{ metric.worker }}</p>
       <p v-if="metadataText" class="muted small-text clip" :title="metadataText">{{ metadataText }}</p>
       <p v-if="error" class="bad">{{ error }}</p>
@@ -125,7 +128,9 @@ export const Metrics = {
     async load() {
       const worker = this.selection.worker ? escaped(this.selection.worker) : null;
       try {
-        this.metrics = Object.freeze((await api(runPath(this.live.run, "metrics", { worker, search: this.search.trim() }))) ?? []);
+        this.metrics = Object.freeze(
+          (await api(runPath(this.live.run, "metrics", { worker, search: this.search.trim() }))) ?? [],
+        );
         this.error = "";
       } catch (error) {
         this.error = error.message;
@@ -136,7 +141,8 @@ export const Metrics = {
   template: `
     <div class="stack">
       <div class="row">
-        <label class="labelled grow">Search <input class="field small grow" type="search" v-model="search" placeholder="part of a name" /></label>
+        <label class="labelled grow">Search <input class="field small grow" type="search" v-model="search"
+          placeholder="part of a name" /></label>
         <span class="muted small-text" aria-live="polite">{{ many(metrics.length, "metric") }}</span>
         <button type="button" class="btn small" :disabled="page <= 0" @click="page -= 1">Previous</button>
         <span class="muted small-text">{{ Math.min(page, pages - 1) + 1 }} of {{ pages }}</span>
@@ -148,7 +154,8 @@ export const Metrics = {
         <template v-else><p>No metric was published yet. In the experiment:</p>
           <code class="code" tabindex="0">self.broadcaster.publish_metric("loss", 0.5, epoch=1)</code></template>
       </div>
-      <div class="metrics"><MetricCard v-for="one in shown" :key="one.worker + '/' + one.name" :run="live.run" :metric="one" :showsWorker="showsWorker" /></div>
+      <div class="metrics"><MetricCard v-for="one in shown" :key="one.worker + '/' + one.name" :run="live.run" :metric="one"
+        :showsWorker="showsWorker" /></div>
     </div>
   `,
 };

@@ -1,12 +1,28 @@
 // The numbers at the head of a run's page: of the whole run, or of the worker that is looked at. Pure.
-import { age, bytes, count, duration, many, micros, millis, percent, rate, short, text } from "monty-liveview/format.js";
+import {
+  age,
+  bytes,
+  count,
+  duration,
+  many,
+  micros,
+  millis,
+  percent,
+  rate,
+  short,
+  text,
+} from "monty-liveview/format.js";
 import { endWords, isLive } from "monty-liveview/run_progress.js";
 
 const or = (value, other) => (value === null || value === undefined ? other : value);
 
 function episodeOf(worker) {
   const epoch = or(worker.epoch, null) === null ? "" : ` · epoch ${worker.epoch + 1}`;
-  return { label: "Episode, step", value: `${text(worker.episode)}, ${count(worker.step)}`, under: `${worker.mode ?? ""}${epoch}` };
+  return {
+    label: "Episode, step",
+    value: `${text(worker.episode)}, ${count(worker.step)}`,
+    under: `${worker.mode ?? ""}${epoch}`,
+  };
 }
 
 function accuracyOf(head) {
@@ -18,7 +34,11 @@ function accuracyOf(head) {
 }
 
 function elapsedOf(head, now) {
-  return { label: "Elapsed", value: duration(head.elapsed_secs), under: endWords(head) || `updated ${age(head.newest_unix_millis, now)}` };
+  return {
+    label: "Elapsed",
+    value: duration(head.elapsed_secs),
+    under: endWords(head) || `updated ${age(head.newest_unix_millis, now)}`,
+  };
 }
 
 function costOf(head, stepSecs) {

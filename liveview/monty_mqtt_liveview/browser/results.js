@@ -54,7 +54,9 @@ export const Results = {
       return `${this.live.store.run?.episodes_done} ${this.live.store.episodes_revision} ${this.selection.worker}`;
     },
     modules() {
-      return Object.keys(this.results?.confusion ?? {}).filter((id) => id !== ALL).sort(byName);
+      return Object.keys(this.results?.confusion ?? {})
+        .filter((id) => id !== ALL)
+        .sort(byName);
     },
     counts() {
       return this.results.confusion[this.module] ?? this.results.confusion[ALL] ?? [];
@@ -63,8 +65,18 @@ export const Results = {
       const { judged, correct, used_mlh: used, rotation_error_degs: error, steps, secs: time } = this.results;
       const [low, high] = judged ? interval(correct, judged) : [null, null];
       return [
-        ["Accuracy", judged ? percent(correct / judged) : "–", judged ? `${count(correct)} of ${count(judged)}; 95 % interval ${percent(low)} to ${percent(high)}` : "none judged"],
-        ["Used most likely hypothesis", judged ? percent(used / judged) : "–", `${count(used)} of ${count(judged)}, after a time-out`],
+        [
+          "Accuracy",
+          judged ? percent(correct / judged) : "–",
+          judged
+            ? `${count(correct)} of ${count(judged)}; 95 % interval ${percent(low)} to ${percent(high)}`
+            : "none judged",
+        ],
+        [
+          "Used most likely hypothesis",
+          judged ? percent(used / judged) : "–",
+          `${count(used)} of ${count(judged)}, after a time-out`,
+        ],
         ["Mean rotation error", degrees(error), "of episodes that have one"],
         ["Mean steps", short(steps), "per episode"],
         ["Mean time", secs(time), "per episode"],
@@ -88,7 +100,9 @@ export const Results = {
     secs,
     short,
     inWords({ title, unit, said }) {
-      const parts = said.counts.map((n, i) => (n ? `${n} from ${short(said.edges[i])} to ${short(said.edges[i + 1])} ${unit}` : ""));
+      const parts = said.counts.map((n, i) =>
+        n ? `${n} from ${short(said.edges[i])} to ${short(said.edges[i + 1])} ${unit}` : "",
+      );
       return `${title}: ${parts.filter(Boolean).join("; ")}`;
     },
     async load() {
@@ -108,7 +122,8 @@ export const Results = {
     </div>
     <div v-else class="stack">
       <dl class="numbers framed">
-        <div v-for="[label, value, under] in summary" :key="label"><dt>{{ label }}</dt><dd>{{ value }}</dd><dd class="under">{{ under }}</dd></div>
+        <div v-for="[label, value, under] in summary" :key="label"><dt>{{ label }}</dt><dd>{{ value }}</dd><dd
+          class="under">{{ under }}</dd></div>
       </dl>
       <div class="results-grid">
         <section class="stack-tight">
@@ -122,11 +137,13 @@ export const Results = {
           <h3>Per object</h3>
           <div class="scroll" tabindex="0" role="group" aria-label="Results per object">
             <table class="table per-object"><thead><tr><th scope="col">Object</th><th scope="col" class="num">Episodes</th>
-              <th scope="col">Accuracy</th><th scope="col" class="num">Rotation error</th><th scope="col" class="num">Steps</th>
+              <th scope="col">Accuracy</th><th scope="col" class="num">Rotation error</th><th scope="col"
+                class="num">Steps</th>
               <th scope="col" class="num">Time</th></tr></thead>
               <tbody><tr v-for="one in results.per_object" :key="one.object">
                 <th scope="row">{{ one.object }}</th><td class="num">{{ count(one.episodes) }}</td>
-                <td><div class="row tight"><span class="progress accuracy-bar" aria-hidden="true"><span :style="{ width: 100 * (one.accuracy ?? 0) + '%' }"></span></span>
+                <td><div class="row tight"><span class="progress accuracy-bar" aria-hidden="true"><span
+                  :style="{ width: 100 * (one.accuracy ?? 0) + '%' }"></span></span>
                   {{ percent(one.accuracy) }}</div></td>
                 <td class="num">{{ degrees(one.rotation_error_degs) }}</td><td class="num">{{ short(one.steps) }}</td>
                 <td class="num">{{ secs(one.secs) }}</td></tr></tbody></table>

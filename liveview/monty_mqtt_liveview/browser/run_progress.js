@@ -32,7 +32,8 @@ export const StatusChip = {
   template: `
     <span class="row tight">
       <span class="chip">
-        <span class="dot" :class="{ live: isMoving }" :style="{ background: colour }" aria-hidden="true"></span>{{ head.status }}
+        <span class="dot" :class="{ live: isMoving }" :style="{ background: colour }"
+          aria-hidden="true"></span>{{ head.status }}
       </span>
       <span v-if="head.stalled" class="chip warn" title="No step for much longer than a step usually takes">stalled</span>
     </span>
@@ -63,7 +64,8 @@ export const ProgressBar = {
         aria-valuemax="100" :aria-valuenow="Math.round(100 * share)" :aria-valuetext="words">
         <span :style="{ width: 100 * share + '%' }"></span>
       </div>
-      <div class="muted small-text" :title="endAt"><span class="nowrap">{{ words }}</span><span v-if="end" class="nowrap"> · {{ end }}</span></div>
+      <div class="muted small-text" :title="endAt"><span class="nowrap">{{ words }}</span><span v-if="end"
+        class="nowrap"> · {{ end }}</span></div>
     </div>
   `,
 };

@@ -15,7 +15,13 @@ const COLUMNS = [
   { name: "progress", label: "Progress", value: (run) => shareDone(run) ?? -1, descends: true },
   { name: "accuracy", label: "Accuracy", value: (run) => run.accuracy ?? -1, descends: true },
   { name: "workers", label: "Workers", value: (run) => run.workers ?? 0, descends: true, number: true },
-  { name: "lost", label: "Lost, dropped", value: (run) => (run.lost ?? 0) + (run.dropped ?? 0), descends: true, number: true },
+  {
+    name: "lost",
+    label: "Lost, dropped",
+    value: (run) => (run.lost ?? 0) + (run.dropped ?? 0),
+    descends: true,
+    number: true,
+  },
   { name: "started", label: "Started", value: (run) => run.started_unix_millis ?? 0, descends: true, number: true },
 ];
 const STALLED = "stalled";
@@ -135,7 +141,8 @@ export default {
       <div v-if="all.length" class="row tight" role="group" aria-label="Filter by status">
         <button v-for="word in choices" :key="word" type="button" class="btn small" :aria-pressed="statuses.includes(word)"
           @click="choose(word)">
-          <span class="dot" :style="{ background: word === 'stalled' ? '#E69F00' : statusColour(word) }" aria-hidden="true"></span>
+          <span class="dot" :style="{ background: word === 'stalled' ? '#E69F00' : statusColour(word) }"
+            aria-hidden="true"></span>
           {{ word }} {{ counts[word] ?? 0 }}
         </button>
       </div>
@@ -159,7 +166,8 @@ export default {
 
       <ul v-else-if="isNarrow" class="stack" aria-label="Runs">
         <li v-for="run in shown" :key="run.run" class="panel card">
-          <div class="row"><a class="strong grow" :href="runAddress(run.run)">{{ run.run }}</a><StatusChip :head="run" /></div>
+          <div class="row"><a class="strong grow" :href="runAddress(run.run)">{{ run.run }}</a><StatusChip
+            :head="run" /></div>
           <div class="muted small-text">{{ run.experiment }}<template v-if="run.mode"> · {{ run.mode }}</template></div>
           <ProgressBar :head="run" />
           <div class="row small-text">
@@ -167,13 +175,15 @@ export default {
             <span class="muted">{{ many(run.workers, "worker") }}</span>
             <span class="muted" :title="dateTime(run.started_unix_millis)">{{ age(run.started_unix_millis, now) }}</span>
           </div>
-          <div v-if="run.lost || run.dropped" class="small-text bad">{{ count(run.lost) }} lost, {{ count(run.dropped) }} dropped</div>
+          <div v-if="run.lost || run.dropped"
+            class="small-text bad">{{ count(run.lost) }} lost, {{ count(run.dropped) }} dropped</div>
         </li>
       </ul>
       <section v-else class="panel scroll" tabindex="0" aria-label="Runs">
         <table class="table runs">
           <thead><tr>
-            <th v-for="column in columns" :key="column.name" scope="col" :class="{ num: column.number }" :aria-sort="sorted(column)">
+            <th v-for="column in columns" :key="column.name" scope="col" :class="{ num: column.number }"
+              :aria-sort="sorted(column)">
               <button type="button" class="sort" @click="sortBy(column)">{{ column.label }}</button>
             </th>
           </tr></thead>
@@ -181,7 +191,8 @@ export default {
             <tr v-for="run in shown" :key="run.run">
               <td class="run-cell">
                 <a class="strong" :href="runAddress(run.run)">{{ run.run }}</a>
-                <div class="muted small-text">{{ run.experiment }}<template v-if="run.host"> · {{ run.host }}</template></div>
+                <div class="muted small-text">{{ run.experiment }}<template
+                  v-if="run.host"> · {{ run.host }}</template></div>
               </td>
               <td><StatusChip :head="run" /></td>
               <td>{{ run.mode ?? "–" }}</td>

@@ -2,7 +2,13 @@
 import { reactive } from "vue";
 import { api, escaped, post, queryText, Refused } from "monty-liveview/api.js";
 
-export const session = reactive({ known: false, may_control: false, needs_login: false, why_not: null, password_file: null });
+export const session = reactive({
+  known: false,
+  may_control: false,
+  needs_login: false,
+  why_not: null,
+  password_file: null,
+});
 
 /** Ask again; `run`: whether that run can be commanded. */
 export async function refreshSession(run = null) {

@@ -46,9 +46,9 @@ export default {
           <li v-if="view === 'workers'"><span aria-current="page">Workers</span></li>
         </ol>
       </nav>
-      <span class="chip" role="status">
+      <span class="chip connection" role="status" :title="connected ? 'connected' : 'connecting'">
         <span class="dot" :style="{ background: connected ? '#009E73' : '#E69F00' }" aria-hidden="true"></span>
-        {{ connected ? 'connected' : 'connecting' }}
+        <span class="word">{{ connected ? 'connected' : 'connecting' }}</span>
       </span>
       <button class="btn ghost" type="button" @click="nextTheme" :title="'Colours: ' + choice">
         <span aria-hidden="true">{{ sign }}</span><span class="visually-hidden">Colours: {{ choice }}. Change</span>

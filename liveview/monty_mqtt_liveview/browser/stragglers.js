@@ -24,7 +24,15 @@ export function stragglersOf(heads) {
   return { median_secs: typical, heads: late.sort((a, b) => secsPerEpisode(b) - secsPerEpisode(a)) };
 }
 
-const FAILED_OUTCOMES = ["confused", "confused_mlh", "no_match", "time_out", "pose_time_out", "patch_off_object", "no_label"];
+const FAILED_OUTCOMES = [
+  "confused",
+  "confused_mlh",
+  "no_match",
+  "time_out",
+  "pose_time_out",
+  "patch_off_object",
+  "no_label",
+];
 
 /** Why a worker counts as failed: what broke it, or the outcomes of its episodes that were not correct. Empty: it does not. */
 export function failureOf(head) {

@@ -24,6 +24,9 @@ export const LowerTabs = {
   },
   methods: {
     count,
+    isChosen(tab) {
+      return tab.name === this.chosen.name;
+    },
     choose(tab) {
       this.selection.tab = tab.name;
     },
@@ -35,10 +38,13 @@ export const LowerTabs = {
   },
   template: `
     <section class="panel" aria-label="Results, logs, metrics and data">
-      <div class="tabs" role="tablist" aria-label="Results, logs, metrics and data" @keydown.right.stop="move(1)" @keydown.left.stop="move(-1)">
+      <div class="tabs" role="tablist" aria-label="Results, logs, metrics and data" @keydown.right.stop="move(1)"
+        @keydown.left.stop="move(-1)">
         <button v-for="tab in tabs" :key="tab.name" type="button" class="tab" role="tab" :id="'tab-' + tab.name"
-          :aria-selected="tab.name === chosen.name" :aria-controls="tab.name === chosen.name ? 'tab-panel' : null" :tabindex="tab.name === chosen.name ? 0 : -1" @click="choose(tab)">
-          {{ tab.label }}<span v-if="tab.counted && live.store[tab.counted]" class="muted small-text"> {{ count(live.store[tab.counted]) }}</span>
+          :aria-selected="isChosen(tab)" :aria-controls="isChosen(tab) ? 'tab-panel' : null" :tabindex="isChosen(tab) ? 0 : -1"
+          @click="choose(tab)">
+          {{ tab.label }}<span v-if="tab.counted && live.store[tab.counted]"
+            class="muted small-text"> {{ count(live.store[tab.counted]) }}</span>
         </button>
       </div>
       <div class="body" role="tabpanel" id="tab-panel" :aria-labelledby="'tab-' + chosen.name">

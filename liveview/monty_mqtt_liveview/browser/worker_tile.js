@@ -29,12 +29,14 @@ export const WorkerTile = {
       <div class="row tight nowrap-row"><a class="strong grow clip" :href="address" :title="head.worker">{{ name }}</a>
         <span class="small-text">{{ head.status }}</span></div>
       <div class="tile-object clip" :title="head.object ?? ''">{{ text(head.object) }}</div>
-      <div class="row tight small-text muted"><span class="grow">step {{ count(head.step) }}</span><span>{{ isMoving ? rate(head.steps_per_sec) : duration(head.elapsed_secs) }}</span></div>
+      <div class="row tight small-text muted"><span
+        class="grow">step {{ count(head.step) }}</span><span>{{ isMoving ? rate(head.steps_per_sec) : duration(head.elapsed_secs) }}</span></div>
       <div class="row tight marks">
         <span v-if="head.outcome" class="mark" :style="outcomeStyle">{{ outcomeWords(head.outcome) }}</span>
         <span v-if="head.stalled" class="mark warn-mark">stalled</span>
         <span v-if="isLate" class="mark warn-mark">straggler</span>
-        <span v-if="head.lost || head.dropped" class="mark bad-mark">{{ count(head.lost) }} lost, {{ count(head.dropped) }} dropped</span>
+        <span v-if="head.lost || head.dropped"
+          class="mark bad-mark">{{ count(head.lost) }} lost, {{ count(head.dropped) }} dropped</span>
       </div>
     </li>
   `,
