@@ -99,7 +99,7 @@ def seqs(directory: Path) -> Counter[tuple[str, int]]:
 
 
 def parts_of(recordings: Path) -> list[Path]:
-    return sorted(recordings.glob("*/*.mcap"))
+    return sorted(part for part in recordings.glob("*/*.mcap") if not part.name.startswith("."))
 
 
 def are_whole(recordings: Path) -> bool:

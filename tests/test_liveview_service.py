@@ -225,6 +225,18 @@ def test_what_makes_no_sense_is_counted_and_stops_nothing(broker, tmp_path):
     assert all(path.resolve().is_relative_to(keeping.recordings.resolve()) for path in parts_of(keeping.recordings))
 
 
+def test_a_page_that_is_stopped_closes_its_recordings(broker, tmp_path):
+    run = f"run {tmp_path.name}"
+    with PageProcess(broker, tmp_path) as page:
+        page.ready()
+        publish(broker, [step(seq, run) for seq in range(100)])
+        page.until_json("/api/runs", lambda runs: [one["recorded_bytes"] for one in runs if one["run"] == run] > [0])
+        page.signal(15)
+        assert page.wait(30) == 0
+    assert are_whole(tmp_path / "recordings")
+    assert seqs(directory_of(tmp_path / "recordings", run)) == {("main", seq): 1 for seq in range(100)}
+
+
 def test_a_second_page_on_the_same_recordings_says_so(broker, tmp_path):
     with Keeping(broker, tmp_path):
         with PageProcess(broker, tmp_path) as page:

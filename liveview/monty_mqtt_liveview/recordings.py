@@ -11,6 +11,7 @@ import logging
 import shutil
 import threading
 import time
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,7 @@ __all__ = ["Recordings", "RunRecording", "kept_parts"]
 
 logger = logging.getLogger(__name__)
 
+_LOCK = ".lock"
 _LOCK_SECS, _LOCK_POLL_SECS = 10.0, 0.1
 
 
@@ -97,7 +99,7 @@ class Recordings:
     def __enter__(self) -> Self:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock_file = (self.path / ".lock").open("wb")
+            self._lock_file = (self.path / _LOCK).open("wb")
         except OSError as error:
             raise ServiceError(f"recordings {self.path}: {error.strerror}") from None
         try:
@@ -113,17 +115,21 @@ class Recordings:
         if self._lock_file:
             self._lock_file.close()
 
+    @property
+    def are_there(self) -> bool:
+        """Whether the directory is in its place; a disk that was taken away is no reason to forget anything."""
+        return (self.path / _LOCK).exists()
+
     def find_old(self) -> list[RunRecording]:
-        """Return the recordings of before this start, the newest run first."""
-        found = []
-        for directory in self.path.iterdir():
-            if directory.is_dir():
-                recording = RunRecording(directory)
-                recording.parts = [Part(file) for file in sorted(directory.glob("*.mcap")) if file.name[0] != "."]
-                recording.was_read, recording.was_there = False, True
-                for staged in directory.glob(".*.mcap"):
-                    staged.unlink(missing_ok=True)
-                found.append(recording)
+        """Return the recordings of before this start, the newest run first.
+
+        Raises:
+            ServiceError: They cannot be read.
+        """
+        try:
+            found = [_found(directory) for directory in self.path.iterdir() if directory.is_dir()]
+        except OSError as error:
+            raise ServiceError(f"recordings {self.path}: {error.strerror}") from None
         found.sort(key=_newest_unix_secs, reverse=True)
         self._by_directory.update({one.directory.name: one for one in found})
         return found
@@ -148,10 +154,14 @@ class Recordings:
         return list(self._by_directory.values())
 
     def forget(self, recording: RunRecording) -> None:
-        """Remove a recording, also from the disk."""
+        """Know nothing of a recording any more; what is on disk of it stays."""
         name = recording.directory.name
         self._by_directory.pop(name, None)
         self._names = {run: directory for run, directory in self._names.items() if directory != name}
+
+    def remove(self, recording: RunRecording) -> None:
+        """Forget a recording, and remove it from the disk."""
+        self.forget(recording)
         shutil.rmtree(recording.directory, ignore_errors=True)
 
     def _lock(self, file: IO[bytes]) -> None:
@@ -170,6 +180,16 @@ def _is_locked(file: IO[bytes]) -> bool:
     except OSError as error:  # a file system without locks: then nobody can tell
         logger.warning("recordings: %s cannot be locked (%s)", file.name, error.strerror)
     return True
+
+
+def _found(directory: Path) -> RunRecording:
+    recording = RunRecording(directory)
+    recording.parts = [Part(file) for file in sorted(directory.glob("*.mcap")) if not file.name.startswith(".")]
+    recording.was_read, recording.was_there = False, True
+    for staged in directory.glob(".*.mcap"):  # of a page that was killed while it closed a part
+        with suppress(OSError):
+            staged.unlink()
+    return recording
 
 
 def _newest_unix_secs(recording: RunRecording) -> float:

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -118,7 +119,8 @@ class Store:
             recording.was_read = True
             self._intake.wanted.discard(recording)
             self._intake.counts.unreadable += reading.unreadable
-            if reading.run is not None and recording.directory.is_dir():  # else it was forgotten meanwhile
+            is_there = recording.directory.is_dir()  # else it was forgotten meanwhile
+            if reading.run is not None and reading.run.workers and is_there:
                 self._intake.heard[reading.run.name] = reading.heard
                 with self.lock:
                     self.runs.by_name[reading.run.name] = reading.run
@@ -165,14 +167,17 @@ class Store:
         recording = self.recordings.find(run)
         return recording.size_bytes if recording else 0
 
-    def forget(self, run: str, why: str) -> None:
-        """Drop a run, and remove its recording."""
+    def forget(self, run: str, why: str, *, is_removed: bool = False) -> None:
+        """Drop a run, and remove its recording, unless somebody did."""
         recording = self.recordings.of(run)
         logger.warning("run %r is forgotten: %s", run[:200], why)
         with self._keeping:
             self._recorder.drop(recording)
             self._intake.forget(run)
-            self.recordings.forget(recording)
+            if is_removed:
+                self.recordings.forget(recording)
+            else:
+                self.recordings.remove(recording)
             with self.lock:
                 self.runs.forget(run)
 
@@ -182,8 +187,8 @@ class Store:
             names = list(self.runs.by_name)
         for name in names:
             recording = self.recordings.of(name)
-            if recording.was_there and not recording.directory.is_dir():
-                self.forget(name, f"{recording.directory} was removed")
+            if recording.was_there and not recording.directory.exists() and self.recordings.are_there:
+                self.forget(name, f"{recording.directory} was removed", is_removed=True)
 
     def close_idle(self) -> None:
         """Close the recordings of runs that are over."""
@@ -225,7 +230,7 @@ class Store:
                 self.forget(names[path], why)
             elif path in recordings:
                 logger.warning("recording %s is removed: %s", path, why)
-                self.recordings.forget(recordings[path])
+                self.recordings.remove(recordings[path])
             else:
                 self._remove_part(recordings[path.parent], path, why)
 
@@ -256,7 +261,8 @@ class Store:
         if part is not None and not part.is_open:
             logger.warning("recording %s is removed: %s", path, why)
             recording.replace(part, None)
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
 
 
 def _is_live(run: Run) -> bool:
