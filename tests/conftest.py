@@ -55,6 +55,7 @@ def far_side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarSide]:
             "MONTY_MQTT_STATE_DIR": str(state.path),
             "MONTY_MQTT_ZMQ_PORT": str(bridge.port),
             "MQTT_PORT": str(broker.port),
+            "LIVEVIEW_PORT": str(running.services["liveview"].port),
         }
         try:
             yield FarSide(state, broker, bridge, environment)
