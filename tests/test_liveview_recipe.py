@@ -11,11 +11,18 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from liveview_state import demo
 from omegaconf import OmegaConf
-from tbp.monty.frameworks.run_parallel import parse_episode_spec
+from tbp.monty.frameworks.run_parallel import (
+    filter_episode_configs,
+    generate_parallel_eval_configs,
+    parse_episode_spec,
+)
 
 from monty_mqtt import schema
+from monty_mqtt.conf_dir import conf_dir
 from monty_mqtt_liveview.recipe import LOGGING, command_line, for_hydra, for_shell, ranges, run_name
+from monty_mqtt_liveview.views import redo
 
 CONF = Path(next(iter(tbp.monty.__path__))) / "conf"
 PARSER = OverridesParser.create()
@@ -220,3 +227,17 @@ def test_the_logging_is_detailed_whatever_the_experiment_says(experiment, more):
 def test_episodes_stay_a_text(episode):
     command, _ = command_line(about("run.py", "experiment=test/evidence_lm/evidence_mujoco"), episode)
     assert composed(in_bash(command)[2:]).episodes == episode
+
+
+@pytest.mark.parametrize("episode", [5, 10])
+def test_montys_runner_shows_the_same_object_in_the_same_pose(episode):
+    run = demo()[1]
+    command = redo(run, "main", "eval", episode)["command"]
+    config = composed([*in_bash(command)[4:], f"hydra.searchpath=[file://{conf_dir()}]"])
+    workers = generate_parallel_eval_configs(config.experiment, config.experiment.config.logging.run_name)
+    (chosen,) = filter_episode_configs(workers, config.episodes)
+    shown = run.workers["main"].episodes["eval", episode].target
+    arguments = chosen["config"]["eval_env_interface_args"]
+    assert arguments["object_names"] == [shown.object]
+    assert list(arguments["object_init_sampler"].rotations[0]) == shown.rotation_euler_degs
+    assert chosen["config"]["logging"]["run_name"] == f"monty_mqtt_demo_recognise_redo-parallel_eval_episode_{episode}"
