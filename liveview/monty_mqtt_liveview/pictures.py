@@ -17,6 +17,7 @@ from monty_mqtt.errors import DecodeError
 from monty_mqtt_liveview import images, views
 from monty_mqtt_liveview.answers import find_run, find_worker, json_answer, name_of, not_found
 from monty_mqtt_liveview.images import Depth, Scale
+from monty_mqtt_liveview.model_sources import model_source
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_liveview.worker import Worker
 from monty_mqtt_stack.payloads import Cloud, message_of
@@ -56,7 +57,7 @@ class Pictures:
     def routes(self) -> APIRouter:
         """Return the routes."""
         api = APIRouter()
-        for part in (self.frame, self.depth_scale, self.cloud, self.model):
+        for part in (self.frame, self.depth_scale, self.cloud, self.model, self.model_source):
             api.add_api_route(f"/api/run/{{run}}/worker/{{worker}}/{part.__name__}", part)
         api.add_api_route("/run/{run}/latest/{sensor}/{modality}", self.latest)
         return api
@@ -108,6 +109,13 @@ class Pictures:
         except (DecodeError, ValueError) as error:
             raise not_found(f"what was published is no object model: {error}") from None
         return Response(points, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
+
+    def model_source(self, run: str, worker: str, learning_module: str, object: str) -> Response:  # noqa: A002
+        """Answer with the run and worker that sent the learned model of an object; null where nobody did."""
+        with self._service.lock:
+            found, known = find_run(self._service, run), find_worker(self._service, run, worker)
+            said = model_source(self._service.runs, found, known, name_of(learning_module), name_of(object))
+        return json_answer(said)
 
     def _find(self, run: str, worker: str, key: tuple[str, ...], row: int | None) -> _Found:
         """Return a bulk message at a row, the one before it where the row has none; without a row the latest."""
