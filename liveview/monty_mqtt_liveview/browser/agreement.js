@@ -2,6 +2,7 @@
 import { beliefsFor, majority } from "monty-liveview/belief.js";
 import { colourOf } from "monty-liveview/palette.js";
 import { LEFT, RIGHT, PlotLines, handlePlot } from "monty-liveview/plot.js";
+import { beginsEpisode } from "monty-liveview/rows.js";
 import { whileSeen } from "monty-liveview/seen.js";
 import { onTheme, theme } from "monty-liveview/theme.js";
 
@@ -81,7 +82,7 @@ export default {
       const half = count > 1 ? (place(count - 1) - place(0)) / (count - 1) / 2 : width / 2;
       agreementOf(rows).forEach(({ id, objects, dissents }) => {
         const top = this.modules.indexOf(id) * (ROW_PIXELS + GAP_PIXELS);
-        for (const [first, last] of stretches(objects, dissents, rows)) {
+        for (const [first, last] of stretches(objects, dissents, rows, half > 1)) {
           if (objects[first] === null) continue;
           const left = Math.max(0, place(first) - half);
           const size = Math.max(1, Math.min(width, place(last) + half) - left);
@@ -119,12 +120,12 @@ export default {
   `,
 };
 
-/** [first, last] of what is drawn as one piece: the same object and verdict, in one episode. */
-function stretches(objects, dissents, rows) {
+/** [first, last] of what is drawn as one piece: the same object and verdict, in one episode where these can be seen. */
+function stretches(objects, dissents, rows, breaks) {
   const found = [];
   for (let i = 0; i < objects.length; i++) {
     const goes = i > 0 && objects[i] === objects[i - 1] && dissents[i] === dissents[i - 1];
-    if (goes && rows.episode[i] === rows.episode[i - 1]) found.at(-1)[1] = i;
+    if (goes && !(breaks && beginsEpisode(rows, i))) found.at(-1)[1] = i;
     else found.push([i, i]);
   }
   return found;

@@ -88,7 +88,7 @@ export function courseOf(live, selection) {
     const { steps } = live;
     if (first >= steps.first && last - first < MOST_EXACT_ROWS) return sliceOf(steps, first, last);
     if (!fits(first, last)) fetchSoon();
-    if (!base) return sliceOf(steps, Math.max(first, last - MOST_EXACT_ROWS), last);
+    if (!base) return sliceOf(steps, Math.max(first, last - NEWEST_ROWS), last);
     const end = base.last + 1;
     return steps.first <= end && last >= end ? joined(base.rows, sliceOf(steps, end, last)) : base.rows;
   }

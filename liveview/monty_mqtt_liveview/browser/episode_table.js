@@ -81,7 +81,7 @@ export default {
         </div>
       </header>
       <p v-if="!chosen.length" class="empty small">{{ all.length ? "No episode had this outcome." : "No episode has begun yet." }}</p>
-      <div v-else class="scroll" tabindex="0" role="region" aria-label="Episodes">
+      <div v-else class="scroll" tabindex="0" role="region" aria-label="Table of episodes">
         <table class="table episode-table">
           <thead><tr><th scope="col">episode</th><th scope="col">target</th><th scope="col">outcome</th><th scope="col">most likely</th>
             <th scope="col" class="num">rotation error</th><th scope="col" class="num">steps</th><th scope="col" class="num">time</th><th scope="col" class="num">seed</th></tr></thead>

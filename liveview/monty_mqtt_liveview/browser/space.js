@@ -1,6 +1,6 @@
 // Where a learning module thinks it is: the learned model, its hypotheses by evidence, and the sensor's path, in 3D.
 import { markRaw } from "vue";
-import { escaped } from "monty-liveview/api.js";
+import { escaped, runAddress } from "monty-liveview/api.js";
 import { scaleBackground } from "monty-liveview/colour_scale.js";
 import { byName, count, short } from "monty-liveview/format.js";
 import { colourOf } from "monty-liveview/palette.js";
@@ -20,7 +20,7 @@ export default {
     object: FOLLOWED,
     frameOf: "model", // whose frame of reference the path is drawn in: the model's, or the body's as sensed
     cloud: null,
-    model: markRaw([]),
+    model: null, // {points, source}
     path: [],
     failed: "",
     axisMetres: null,
@@ -55,10 +55,17 @@ export default {
       const sensed = Object.keys(this.moment?.sensors ?? {});
       return known?.sensor_modules.find((one) => sensed.includes(one)) ?? sensed[0] ?? null;
     },
+    points() {
+      return this.model?.points ?? [];
+    },
     modelWords() {
-      if (this.model.length) return `${count(this.model.length / 3)} points of the learned model of ${this.chosenObject}`;
+      if (this.model) return `${count(this.points.length / 3)} points of the learned model of ${this.chosenObject}`;
       if (!this.chosenObject) return "no object is believed in";
-      return `no learned model of ${this.chosenObject} was sent: a run sends one after each training episode`;
+      return `no run on this page has learned ${this.chosenObject}: a run sends a model after each training episode`;
+    },
+    /** The run that the model is of, if that is another one. */
+    learnedBy() {
+      return this.model && this.model.source.run !== this.live.run ? this.model.source : null;
     },
     cloudWords() {
       if (!this.cloud) return "no hypotheses up to this step";
@@ -70,12 +77,11 @@ export default {
     wished() {
       return [this.moment, this.chosenModule, this.chosenObject, this.modelKey];
     },
-    /** Which model is wanted, and of when; null where none was sent. */
+    /** Which model is wanted, and of when; null where no object is. */
     modelKey() {
       if (!this.chosenModule || !this.chosenObject) return null;
       const key = `object_model/${escaped(this.chosenModule)}/${escaped(this.chosenObject)}`;
-      const there = this.live.store.bulk[key];
-      return there ? JSON.stringify([key, there.time_unix_millis]) : null;
+      return JSON.stringify([key, this.live.store.bulk[key]?.time_unix_millis ?? null]);
     },
   },
   watch: {
@@ -87,24 +93,12 @@ export default {
     model: "draw",
     hypothesis: "draw",
   },
-  async mounted() {
+  mounted() {
     this.models = new Map();
     this.asked = 0;
     this.sight = whileSeen(this.$el, this.bring);
     this.off = onTheme(() => this.draw());
-    const { SpaceScene, whyNot3d } = await import("monty-liveview/space_scene.js");
-    this.why = whyNot3d() ?? "";
-    if (this.why || !this.$refs.view) return;
-    try {
-      this.scene = new SpaceScene(this.$refs.view, () => {
-        this.why = "The graphics driver gave the 3D view up; reload the page to try it again.";
-      });
-    } catch (error) {
-      this.why = `The 3D view cannot be drawn here: ${error.message}`;
-      return;
-    }
     this.sight.ask();
-    this.draw();
   },
   beforeUnmount() {
     this.off();
@@ -115,7 +109,24 @@ export default {
     colourOf,
     short,
     count,
+    runAddress,
+    /** The 3D library is large: it is loaded when this comes into sight for the first time. */
+    async begin() {
+      const { SpaceScene, whyNot3d } = await import("monty-liveview/space_scene.js");
+      this.why = whyNot3d() ?? "";
+      if (this.why || !this.$refs.view) return;
+      try {
+        this.scene = new SpaceScene(this.$refs.view, () => {
+          this.why = "The graphics driver gave the 3D view up; reload the page to try it again.";
+        });
+      } catch (error) {
+        this.why = `The 3D view cannot be drawn here: ${error.message}`;
+        return;
+      }
+      this.draw();
+    },
     async bring() {
+      this.begun ??= this.begin();
       const { moment } = this;
       if (!moment || !this.chosenModule) return;
       const mine = ++this.asked;
@@ -128,7 +139,7 @@ export default {
           this.sensor ? fetchPath(this.live, this.sensor, Math.max(0, first), moment.row) : [],
         ]);
         if (mine !== this.asked) return;
-        this.model = markRaw(model ?? []);
+        this.model = model && markRaw(model);
         this.cloud = cloud && Object.freeze(cloud);
         this.path = Object.freeze(path);
         this.failed = "";
@@ -162,12 +173,12 @@ export default {
       const { text, faint, accent } = theme();
       const { positions, colours } = this.shownHypotheses;
       this.scene.setLines(faint);
-      this.scene.setModel(this.model, faint);
+      this.scene.setModel(this.points, faint);
       this.scene.setHypotheses(positions, colours);
       this.scene.setPath(this.placedPath.places.flat(), accent);
       const isShown = this.hypothesis?.object === this.chosenObject && this.hypothesis?.location?.every(Number.isFinite);
       this.scene.setMostLikely(isShown ? this.hypothesis.location : null, text);
-      const view = `${this.chosenModule}/${this.chosenObject}/${this.model.length > 0}/${this.moment?.mode}/${this.moment?.episode}`;
+      const view = `${this.chosenModule}/${this.chosenObject}/${Boolean(this.model)}/${this.moment?.mode}/${this.moment?.episode}`;
       if (this.fitted !== view && this.scene.fit()) this.fitted = view;
       this.axisMetres = this.scene.axisMetres;
     },
@@ -203,7 +214,7 @@ export default {
         <div v-else class="space-view" ref="view" tabindex="0" role="img" @keydown="onKey" @dblclick="fit"
           :aria-label="'3D view of ' + (chosenObject ?? 'no object') + '. Arrow keys turn it, plus and minus come nearer and go away.'"></div>
         <ul class="space-legend">
-          <li><span class="key-point faint"></span><span data-testid="space-model" :data-count="model.length / 3">{{ modelWords }}</span></li>
+          <li><span class="key-point faint"></span><span data-testid="space-model" :data-count="points.length / 3">{{ modelWords }}<template v-if="learnedBy">, as <a :href="runAddress(learnedBy.run)">{{ learnedBy.run }}</a> learned it{{ learnedBy.is_certain ? "" : " (the newest before; this run may use another)" }}</template></span></li>
           <li><span class="key-point scale" :style="{ backgroundImage: scaleBackground }"></span><span data-testid="space-hypotheses" :data-count="shownHypotheses.count">{{ cloudWords }}</span></li>
           <li v-if="shownHypotheses.count" class="space-scale" data-testid="space-scale"><span>evidence {{ short(shownHypotheses.low) }}</span>
             <span class="scale-bar" :style="{ backgroundImage: scaleBackground }"></span><span>{{ short(shownHypotheses.high) }}</span></li>

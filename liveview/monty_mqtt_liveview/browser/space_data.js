@@ -7,13 +7,18 @@ const MOST_PATH_POINTS = 500;
 
 const isPlace = (place) => Array.isArray(place) && place.length === 3 && place.every(Number.isFinite);
 
-/** Points of a learned model, x y z after each other. */
+/**
+ * A learned model: {points (x y z after each other), source}; source says who sent it: {run, worker, is_certain}. Null
+ * where nobody did. A run that only evaluates sends none: then it is that of the run which learned it.
+ */
 export async function fetchModel(run, worker, module, object) {
   const query = { learning_module: escaped(module), object: escaped(object) };
-  const response = await fetch(workerPath(run, worker, "model", query));
+  const source = await api(workerPath(run, worker, "model_source", query));
+  if (!source) return null;
+  const response = await fetch(workerPath(source.run, source.worker, "model", query));
   if (!response.ok) throw new Refused(response.status, await response.text());
   const buffer = await response.arrayBuffer();
-  return new Float32Array(buffer, 0, Math.floor(buffer.byteLength / 12) * 3);
+  return { points: new Float32Array(buffer, 0, Math.floor(buffer.byteLength / 12) * 3), source };
 }
 
 /** The hypotheses that were newest at a row. */
