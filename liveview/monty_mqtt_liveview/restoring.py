@@ -20,6 +20,7 @@ from monty_mqtt_liveview.store import Store
 __all__ = ["Restoring"]
 
 _LOOK_SECS = 1.0
+_RELEASE_SECS = 5.0
 _LIMIT_SECS = 60.0
 _WAIT_SECS = 60.0
 
@@ -40,7 +41,7 @@ class Restoring:
         self._hurried: RunRecording | None = None
         self._changed = threading.Condition()
         self._is_over = threading.Event()
-        self._limit_at = 0.0
+        self._release_at = self._limit_at = 0.0
         self._thread = threading.Thread(target=self._run, name="restoring", daemon=True)
 
     @property
@@ -99,12 +100,14 @@ class Restoring:
             self._changed.notify_all()
 
     def _look_after(self) -> None:
-        store = self._store
+        store, now = self._store, time.monotonic()
         store.forget_removed()
-        store.close_idle()
-        store.release(self._limits.most_memory_bytes)
-        if not self._pending and time.monotonic() >= self._limit_at:
-            self._limit_at = time.monotonic() + _LIMIT_SECS
+        if now >= self._release_at:  # it holds up whoever looks at runs, where there are very many
+            self._release_at = now + _RELEASE_SECS
+            store.close_idle()
+            store.release(self._limits.most_memory_bytes)
+        if not self._pending and now >= self._limit_at:
+            self._limit_at = now + _LIMIT_SECS
             store.limit(self._limits)
 
 
