@@ -2,7 +2,7 @@
 
 That file holds of each benchmark what was measured last.
 
-usage: python -m benchmarks [publish] [hook] [bridge] [outage] [history] [dashboards] [liveview] [--quick]
+usage: python -m benchmarks [publish] [hook] [bridge] [outage] [history] [dashboards] [liveview] [keeping] [--quick]
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path("benchmarks", "results", "latest.json")
-BENCHMARKS = ("publish", "hook", "bridge", "outage", "history", "dashboards", "liveview")
+BENCHMARKS = ("publish", "hook", "bridge", "outage", "history", "dashboards", "liveview", "keeping")
 
 
 def main(arguments: list[str]) -> int:
