@@ -73,7 +73,7 @@ def test_every_port_is_published_on_loopback(every):
     published = {
         (port["host_ip"], port["published"]) for service in every.values() for port in service.get("ports", ())
     }
-    assert published == {("127.0.0.1", port) for port in ("1883", "5555", "8000", "3000", "8883", "3443")}
+    assert published == {("127.0.0.1", port) for port in ("1883", "5555", "8000", "3000", "8883", "3443", "8443")}
     plain = resolve()["services"]
     beyond = resolve(*PROFILES, MONTY_MQTT_TLS_ADDRESS="0.0.0.0")["services"]
     assert {name for name in beyond if beyond[name].get("ports") != every[name].get("ports")} == {"tls"}
@@ -92,6 +92,15 @@ def test_only_loopback_sees_grafana_without_a_login():
     assert {port["host_ip"] for port in graphs["grafana"]["ports"]} == {"127.0.0.1"}
     assert every["tls"]["environment"]["MONTY_MQTT_TLS_GRAFANA"] == "grafana-login:3000"
     assert "ports" not in graphs["grafana-login"]
+
+
+def test_only_loopback_sees_the_page_without_a_login():
+    every = resolve(*PROFILES, MONTY_MQTT_TLS_ADDRESS="0.0.0.0", MONTY_MQTT_TLS_NAME="lab.example")["services"]
+    config = load_page([], every["liveview"]["environment"]).config
+    published = {(port["host_ip"], port["target"]) for port in every["liveview"]["ports"]}
+    assert published == {("127.0.0.1", config.port)}
+    assert every["tls"]["environment"]["MONTY_MQTT_TLS_LIVEVIEW"] == f"liveview:{config.login_port}"
+    assert config.public_names == ["lab.example"]
 
 
 def test_services_bind_all_addresses_because_they_are_told_to(every):

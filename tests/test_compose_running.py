@@ -286,6 +286,26 @@ def test_tls_lets_readers_in_who_log_in(up):
     assert not comes_in("-u", "liveview")
     assert not comes_in("-u", "liveview", "-P", "wrong")
     assert not comes_in("-u", "bridge", "-P", password["bridge"])
+
+    def page(*words):
+        command = [
+            "curl",
+            "-sS",
+            "--max-time",
+            "5",
+            "--cacert",
+            str(folder / "server.crt"),
+            "-w",
+            "%{http_code}",
+            *words,
+        ]
+        return subprocess.run(up.in_network(*command), capture_output=True, text=True, check=False, timeout=30).stdout
+
+    login = (up.volume("liveview_secrets") / "liveview_login").read_text()
+    assert page("https://localhost:8443/api/runs").endswith("401")
+    entered = page("-c", "-", "--json", json.dumps({"password": login}), "https://localhost:8443/api/login")
+    cookie = re.search(r"(monty_mqtt_session_\d+)\t(\S+)", entered)
+    assert page("-b", f"{cookie[1]}={cookie[2]}", "https://localhost:8443/api/runs").endswith("200")
     up.stop("tls")
 
 

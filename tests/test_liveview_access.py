@@ -15,6 +15,8 @@ from liveview_page import PageProcess
 from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import InvalidStatus
 
+from monty_mqtt_stack.ports import any_free
+
 pytest_plugins = ("bridge_fixtures", "liveview_fixtures")
 
 
@@ -165,6 +167,28 @@ def test_beyond_loopback_a_login_opens_it_all(public):
         assert "runs" in said
         assert browser.get("/api/runs", headers={"Host": "lab.example"}).is_success
         assert browser.get("/api/runs", headers={"Host": "evil.example"}).status_code == 403
+
+
+def test_who_comes_through_a_proxy_logs_in_and_who_is_here_need_not(broker, tmp_path):
+    port = any_free("127.0.0.1")
+    with PageProcess(broker, tmp_path, f"--login-port={port}", "--public-name=lab.example") as page:
+        page.ready()
+        assert page.get("/api/runs").is_success
+        there = {
+            "base_url": f"http://127.0.0.1:{port}",
+            "headers": {"Host": "lab.example", "Origin": "https://lab.example"},
+        }
+        with httpx.Client(**there) as browser:
+            assert browser.get("/api/runs").status_code == 401
+            assert browser.get("/healthz").json() == {"status": "ok"}
+            known = page.login_file.read_text().strip()
+            entered = browser.post("/api/login", json={"password": known})
+            cookie = entered.headers["set-cookie"]
+            assert "Secure" in cookie
+            session = {"Cookie": cookie.partition(";")[0]}
+            assert browser.get("/api/runs", headers=session).is_success
+        # Whatever it says of itself, who comes by that port is not here.
+        assert httpx.get(f"http://127.0.0.1:{port}/api/runs", headers={"Host": "localhost"}).status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import html
 import time
 from collections import OrderedDict, deque
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import parse_qs, quote
 
 import itsdangerous
@@ -24,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monty_mqtt_liveview.answers import json_answer
 
-__all__ = ["Access", "Login", "login_routes"]
+__all__ = ["Access", "Login", "Way", "login_routes"]
 
 _SESSION_SECS = 7 * 86_400
 _MOST_FAILURES, _WITHIN_SECS = 10, 60.0
@@ -47,6 +48,20 @@ _DOCUMENT = """<!doctype html>
 """
 
 
+class Way(NamedTuple):
+    """How the page is reached.
+
+    Attributes:
+        is_tls: Over TLS of our own.
+        is_closed: By nobody without a login.
+        login_port: The port where that is so for those who come by it, through a TLS proxy; 0: there is none.
+    """
+
+    is_tls: bool = False
+    is_closed: bool = False
+    login_port: int = 0
+
+
 class Login:
     """The password, and who has shown that he knows it.
 
@@ -54,16 +69,20 @@ class Login:
         file: Where the password is.
         key: What session cookies are signed with.
         cookie: Name of the session cookie. Ports of one host share their cookies: each page needs a name of its own.
-        is_secure: Whether the page is reached over TLS.
+        way: How the page is reached.
     """
 
-    def __init__(self, file: Path, key: str, cookie: str, *, is_secure: bool) -> None:
+    def __init__(self, file: Path, key: str, cookie: str, way: Way) -> None:
         self.file = file
-        self._cookie, self._is_secure = cookie, is_secure
+        self._cookie, self._way = cookie, way
         self._signer = itsdangerous.TimestampSigner(
             key, salt="monty_mqtt_liveview.session", digest_method=hashlib.sha256
         )
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def is_needed_to_look(self, scope: Scope) -> bool:
+        """Return whether who comes this way sees nothing without a login."""
+        return self._way.is_closed or self._comes_by_proxy(scope)
 
     @property
     def why_not(self) -> str:
@@ -79,13 +98,13 @@ class Login:
             return False
         return bool(password) and hmac.compare_digest(said, _mark(password))
 
-    def enter(self, peer: str, password: str, answer: Response) -> None:
+    def enter(self, request: Request, password: str, answer: Response) -> None:
         """Set the session cookie on the answer.
 
         Raises:
             HTTPException: 401, the password is wrong; 429, this peer tried too often.
         """
-        failures = self._failures_of(peer)
+        failures = self._failures_of(request.client.host if request.client else "")
         if len(failures) >= _MOST_FAILURES:
             raise HTTPException(429, f"too many wrong passwords; wait {_WITHIN_SECS:g} s", {"Retry-After": "60"})
         known = self._password()
@@ -98,12 +117,15 @@ class Login:
             max_age=_SESSION_SECS,
             httponly=True,
             samesite="strict",
-            secure=self._is_secure,
+            secure=self._way.is_tls or self._comes_by_proxy(request.scope),
         )
 
     def leave(self, answer: Response) -> None:
         """Take the session cookie back."""
-        answer.delete_cookie(self._cookie, httponly=True, samesite="strict", secure=self._is_secure)
+        answer.delete_cookie(self._cookie, httponly=True, samesite="strict")
+
+    def _comes_by_proxy(self, scope: Scope) -> bool:
+        return bool(self._way.login_port) and (scope.get("server") or ("", 0))[1] == self._way.login_port
 
     def _password(self) -> str:
         try:
@@ -134,7 +156,7 @@ class Access:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or send it to the login."""
-        if scope["type"] == "lifespan" or scope["path"] in _OPEN_PATHS or self._login.is_in(HTTPConnection(scope)):
+        if scope["type"] == "lifespan" or scope["path"] in _OPEN_PATHS or self._may_look(scope):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "log in first"})
@@ -143,6 +165,9 @@ class Access:
             place = f"/login?next={quote(scope['path'], safe='')}"
             refusal = RedirectResponse(place, 303) if wants_page else json_answer({"error": "log in first"}, 401)
             await refusal(scope, receive, send)
+
+    def _may_look(self, scope: Scope) -> bool:
+        return not self._login.is_needed_to_look(scope) or self._login.is_in(HTTPConnection(scope))
 
 
 class Given(msgspec.Struct):
@@ -162,7 +187,7 @@ def login_routes(login: Login) -> APIRouter:
         except msgspec.MsgspecError:
             raise HTTPException(400, 'send {"password": "..."}') from None
         answer = json_answer({})
-        login.enter(_peer(request), given.password, answer)
+        login.enter(request, given.password, answer)
         return answer
 
     @routes.post("/api/logout")
@@ -182,7 +207,7 @@ def login_routes(login: Login) -> APIRouter:
         place = quote(next, safe="/%") if next.startswith("/") and not next.startswith(("//", "/\\")) else "/"
         answer = RedirectResponse(place, 303)
         try:
-            login.enter(_peer(request), given.get("password", [""])[0], answer)
+            login.enter(request, given.get("password", [""])[0], answer)
         except HTTPException as error:
             return _document(login, str(error.detail), next, error.status_code)
         return answer
@@ -201,7 +226,3 @@ def _document(login: Login, wrong: str, place: str, status: int = 200) -> Respon
 def _mark(password: str) -> bytes:
     """Return what a session remembers of the password: who changes the file ends all sessions."""
     return hashlib.sha256(b"monty_mqtt_liveview.session" + password.encode()).hexdigest()[:32].encode()
-
-
-def _peer(request: Request) -> str:
-    return request.client.host if request.client else ""

@@ -24,6 +24,7 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         host: Address browsers connect to; beyond loopback only with TLS, and with a login for reading too.
         port: Its TCP port; 0 takes a free one.
+        login_port: Second TCP port, for a proxy that speaks TLS: who comes that way logs in to look, too; 0: none.
         public_name: Host name under which browsers reach the page beside localhost; several: with commas between them.
         tls_certificate: File with the certificate and its chain, PEM; empty: no TLS.
         tls_key: File with the certificate's private key, PEM.
@@ -47,6 +48,7 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     host: str = "127.0.0.1"
     port: int = 8000
+    login_port: int = 0
     public_name: str = ""
     tls_certificate: str = ""
     tls_key: str = ""
@@ -74,7 +76,7 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def needs_login_to_read(self) -> bool:
-        """Whether nobody sees anything without a login."""
+        """Whether nobody sees anything without a login, whichever way he comes."""
         return not self.is_local
 
     @property
@@ -105,6 +107,7 @@ _SETTINGS = service_config.ServiceSettings(
     environment_prefix=ENVIRONMENT_PREFIX,
     ranges={
         "port": (0, 65_535),
+        "login_port": (0, 65_535),
         "mqtt_port": (1, 65_535),
         "keep_gib": (0, 1_048_576),
         "keep_days": (0, 36_500),

@@ -5,10 +5,11 @@ Place in the flow: `__main__` calls it; it puts the parts together and does noth
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from monty_mqtt import service_config
-from monty_mqtt_liveview.access import Login
+from monty_mqtt_liveview.access import Login, Way
 from monty_mqtt_liveview.config import Options, PageConfig
 from monty_mqtt_liveview.control import Control
 from monty_mqtt_liveview.limits import Limits
@@ -33,13 +34,16 @@ def run(options: Options) -> None:
     """
     config = options.config
     state = StateDir(config.state_dir or None)
-    listening = listen(config)
     recordings = state.path / "recordings"
     subscription = Subscription(_broker(config), config.mqtt_client_id)
-    with listening, subscription, Service(subscription, recordings, _limits(config)) as service:
+    with contextlib.ExitStack() as open_ones:
+        ports = [config.port, *([config.login_port] if config.login_port else [])]
+        sockets = [open_ones.enter_context(listen(config, port)) for port in ports]
+        open_ones.enter_context(subscription)
+        service = open_ones.enter_context(Service(subscription, recordings, _limits(config)))
         controls = Control(service, _control_broker(options, state))
-        app = make_app(service, config, controls, _login(config, state, listening.getsockname()[1]))
-        Server(app, config, listening).serve_until_stopped()
+        app = make_app(service, config, controls, _login(config, state, sockets[0].getsockname()[1]))
+        Server(app, config, sockets).serve_until_stopped()
 
 
 def _broker(config: PageConfig) -> Broker:
@@ -68,4 +72,5 @@ def _login(config: PageConfig, state: StateDir, port: int) -> Login:
     if not config.login_file:
         secrets.ensure_file(state, _LOGIN)
     key = secrets.ensure_file(state, _SESSION)
-    return Login(file, key, f"monty_mqtt_session_{port}", is_secure=bool(config.tls_certificate))
+    way = Way(bool(config.tls_certificate), config.needs_login_to_read, config.login_port)
+    return Login(file, key, f"monty_mqtt_session_{port}", way)

@@ -52,9 +52,9 @@ def make_app(service: Service, config: PageConfig, controls: Control, login: Log
     app.add_exception_handler(Exception, _failed)
 
     @app.get("/healthz")
-    async def healthz() -> Response:  # not in a thread: those may all be busy
+    async def healthz(request: Request) -> Response:  # not in a thread: those may all be busy
         said = health(service)
-        if config.needs_login_to_read:
+        if login.is_needed_to_look(request.scope) and not login.is_in(request):
             said = {"status": said["status"]}
         return json_answer(said, 200 if said["status"] == "ok" else 503)
 
@@ -75,12 +75,11 @@ def make_app(service: Service, config: PageConfig, controls: Control, login: Log
     document = Document()
     add_pages(app, document)
     own = {f"[{config.host}]" if ":" in config.host else config.host}
-    inner: ASGIApp = Access(app, login) if config.needs_login_to_read else app
-    return Guard(inner, {*LOOPBACK_NAMES, *own, *config.public_names}, policy(document.script_hash))
+    return Guard(Access(app, login), {*LOOPBACK_NAMES, *own, *config.public_names}, policy(document.script_hash))
 
 
-def listen(config: PageConfig) -> socket.socket:
-    """Return the socket that browsers connect to.
+def listen(config: PageConfig, port: int) -> socket.socket:
+    """Return a socket that browsers connect to.
 
     Raises:
         ConfigError: The address is not this machine's, or the port is taken.
@@ -89,13 +88,13 @@ def listen(config: PageConfig) -> socket.socket:
     found = socket.socket(family, socket.SOCK_STREAM)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind((config.host, config.port))
+        found.bind((config.host, port))
         found.listen(_MOST_WAITING)
     except OSError as error:
         found.close()
-        holder = f"; it is taken by {owner}" if (owner := ports.owner(config.port)) else ""
+        holder = f"; it is taken by {owner}" if (owner := ports.owner(port)) else ""
         reason = f"an address that can be listened on ({error.strerror}{holder}); --port 0 takes a free one"
-        raise ConfigError("host, port", f"{config.host}:{config.port}", reason) from None
+        raise ConfigError("host, port", f"{config.host}:{port}", reason) from None
     return found
 
 
@@ -105,13 +104,13 @@ class Server(uvicorn.Server):
     Args:
         app: What it serves.
         config: Our settings.
-        listening: The socket.
+        sockets: Where; the first is the one that it names.
 
     Raises:
         ConfigError: The certificate or its key cannot be used.
     """
 
-    def __init__(self, app: ASGIApp, config: PageConfig, listening: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, config: PageConfig, sockets: list[socket.socket]) -> None:
         settings = uvicorn.Config(
             app,
             log_config=None,
@@ -129,8 +128,8 @@ class Server(uvicorn.Server):
         except OSError as error:
             raise ConfigError("tls_certificate", config.tls_certificate, f"a PEM file with its key ({error})") from None
         super().__init__(settings)
-        self._sockets = [listening]
-        port = listening.getsockname()[1]
+        self._sockets = sockets
+        port = sockets[0].getsockname()[1]
         host = "127.0.0.1" if config.container else config.host
         self._url = ports.url("https" if config.tls_certificate else "http", host, port)
 
