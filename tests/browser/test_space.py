@@ -58,6 +58,17 @@ def test_the_learned_model_has_the_published_points(demo, shown):
     count(page, "path", 80)
 
 
+def test_a_run_that_only_recognises_shows_the_model_that_another_learned(demo, shown):
+    page = at(shown, demo.recognising, 11, 9)
+    base = f"/api/run/{demo.learning}/worker/main"
+    points = demo.page.get(f"{base}/model?learning_module={MODULE}&object=coneSolid").content
+    space(page).get_by_test_id("space-module").select_option(MODULE)
+    count(page, "model", len(points) // 12)
+    words = page.get_by_test_id("space-model")
+    expect(words).to_contain_text("this run may use another")
+    expect(words.get_by_role("link", name=demo.learning)).to_be_visible()
+
+
 def test_it_turns_with_mouse_and_keys_and_rests_otherwise(demo, shown):
     page = at(shown, demo.recognising, 4, 8)
     space(page)

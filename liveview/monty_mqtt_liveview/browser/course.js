@@ -39,7 +39,7 @@ export function courseOf(live, selection) {
     const mode = isHere ? columns.mode.values[at] : selection.mode;
     const episode = isHere ? columns.episode.values[at] : selection.episode;
     const known = live.episodes.get(`${mode}/${episode}`);
-    if (known && known.first_row >= 0 && known.first_row <= row) return [known.first_row, Math.max(known.last_row, row)];
+    if (known && known.first_row >= 0 && known.first_row <= row) return [known.first_row, selection.followed ? row : known.last_row];
     return [row, row];
   }
 
@@ -133,9 +133,9 @@ export function courseOf(live, selection) {
       resets += 1;
       schedule();
     }),
-    watch(() => selection.row, reveal),
+    watch(() => selection.row, (row) => (view.kind === "episode" && !selection.followed ? schedule() : reveal(row))),
     watch(() => [selection.followed, view.kind, view.axis, view.tint], schedule),
-    watch(() => !selection.followed && `${selection.mode}/${selection.episode}`, schedule),
+    watch(() => !selection.followed && `${selection.mode}/${selection.episode}`, schedule), // a moment may tell it later
     watch(() => live.store.episodes_revision, scheduleWhenCalm),
   ];
 

@@ -36,7 +36,7 @@ export default {
     },
   },
   template: `
-    <button type="button" class="btn small" data-testid="redo" :disabled="selection.episode === null" @click="open">Redo…</button>
+    <button type="button" class="btn small redo-open" data-testid="redo" :disabled="selection.episode === null" @click="open">Redo…</button>
     <dialog ref="dialog" class="dialog redo" aria-labelledby="redo-title" data-testid="redo-dialog">
       <h2 id="redo-title">Do it again, with detailed logging</h2>
       <div class="row" role="group" aria-label="Which episodes">

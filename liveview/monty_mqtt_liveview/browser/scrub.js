@@ -85,7 +85,7 @@ export default {
       <input type="range" class="scrub-slider" data-testid="scrub-slider" aria-label="Step of the episode" :aria-valuetext="words"
         :min="bounds[0]" :max="bounds[1]" :value="selection.row ?? 0" :disabled="selection.row === null" @input="onSlide" @keydown="onSliderKey" />
       <span class="scrub-words" data-testid="scrub-words"><strong>{{ words }}</strong> <span class="muted">{{ moment && moment.row === selection.row && moment.target_object ? "target " + moment.target_object : "" }} {{ time }}</span></span>
-      <div class="row tight">
+      <div class="row tight scrub-actions">
         <Wrong :live="live" :selection="selection" @go="moments.go($event)" />
         <Redo :live="live" :selection="selection" />
       </div>

@@ -13,7 +13,10 @@ function disc() {
   pen.fillStyle = "#ffffff";
   pen.arc(16, 16, 15, 0, 2 * Math.PI);
   pen.fill();
-  return new THREE.CanvasTexture(canvas);
+  const texture = new THREE.CanvasTexture(canvas);
+  texture.generateMipmaps = false;
+  texture.minFilter = THREE.LinearFilter;
+  return texture;
 }
 
 /** The largest of 1, 2, 5 times a power of ten that is not greater. */

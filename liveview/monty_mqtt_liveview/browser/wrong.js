@@ -79,7 +79,7 @@ export default {
             <span class="clip" :title="id">{{ id }}</span>
             <button v-if="verdict.row !== null && verdict.row !== undefined" type="button" class="btn small" @click="go(verdict.row)">{{ wordsOf(verdict) }}</button>
             <span v-else class="muted">{{ wordsOf(verdict) }}</span>
-            <span v-if="verdict.winner && verdict.winner !== verdict.target" class="nowrap">to <span class="dot" :style="{ backgroundColor: colourOf(verdict.winner) }"></span> {{ verdict.winner }}</span>
+            <span v-if="verdict.winner && verdict.winner !== verdict.target" class="nowrap">{{ verdict.verdict === "lost" ? "to" : "winner" }} <span class="dot" :style="{ backgroundColor: colourOf(verdict.winner) }"></span> {{ verdict.winner }}</span>
           </li>
         </ul>
       </div>
