@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from bridge_fixtures import config_for, make
-from liveview_page import replay
+from liveview_page import PageProcess, replay
 from PIL import Image
 
 from monty_mqtt import schema, topics
@@ -192,6 +192,19 @@ def published(broker, topic: str, payload: bytes) -> None:
     bridge = Broker(broker.host, broker.port, "bridge", broker.password_file("bridge"))
     with Subscriber(bridge, [f"{topics.BRIDGE_PREFIX}/+/status"]) as client:
         assert client.publish(topic, payload, 10)
+
+
+def test_the_depth_scale_can_be_set(broker, worker, tmp_path):
+    frame = make(schema.Frame, 0, run=worker.run, episode=0, step=0, sensor="eye", modality="depth", width=2, height=1)
+    sent = encode_frame(frame, np.array([0.5, 9.0], "<f4").tobytes())
+    with PageProcess(broker, tmp_path, "--depth-range-metres=0:2") as page:
+        page.ready()
+        published(broker, sent.topic, sent.payload)
+        place = f"/api/run/{worker.run}/worker/main"
+        scale = page.until_json(f"{place}/depth_scale?sensor=eye", bool)
+        assert (scale["min_metres"], scale["max_metres"]) == (0, 2)
+        image = page.get(f"{place}/frame?sensor=eye&modality=depth")
+        assert (image.headers["x-monty-depth-range"], image.headers["x-monty-depth-outside"]) == ("0:2", "1")
 
 
 def test_images_that_are_none_are_said_to_be_none(page, broker, worker):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import signal
 import socket
@@ -122,6 +124,14 @@ def test_the_pages_need_nothing_from_elsewhere(page):
         assert not re.search(r"""(src|href)=["']?(https?:)?//""", text)
         assert not re.search(r"""url\(["']?(https?:)?//""", text)
         assert "<script>alert" not in text
+
+
+def test_what_the_document_runs_is_what_its_policy_names(page):
+    answer = page.get("/run/a")
+    (inline,) = re.findall(r"<script(?![^>]*src)[^>]*>(.+?)</script>", answer.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in answer.headers["content-security-policy"]
+    assert " on" not in re.sub(r">[^<]*<", "><", answer.text).replace(" only", "")
 
 
 def test_a_hostile_name_stays_a_name(page):
