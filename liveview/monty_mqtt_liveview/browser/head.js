@@ -49,6 +49,9 @@ export const RunHead = {
     workers() {
       return Object.values(this.store.workers).sort((a, b) => byName(a.worker, b.worker));
     },
+    acting() {
+      return this.workers.filter((worker) => !worker.is_parent);
+    },
     worker() {
       return this.store.workers[this.selection.worker] ?? null;
     },
@@ -67,7 +70,7 @@ export const RunHead = {
       return { sensor: decodeURIComponent(key.split("/")[1]), step };
     },
     numbers() {
-      if (!this.worker) return numbersOfRun(this.run, now.value);
+      if (!this.worker) return numbersOfRun(this.run, this.acting, now.value);
       return numbersOfWorker(this.worker, {
         newest: this.newest,
         images: this.images,
@@ -76,7 +79,7 @@ export const RunHead = {
       });
     },
     facts() {
-      return factsOf(this.store.info, this.run, this.worker ? [this.worker] : this.workers);
+      return factsOf(this.store.info, this.run, this.worker ? [this.worker] : this.acting);
     },
     failed() {
       return (this.worker ? [this.worker] : this.workers).filter((worker) => worker.error).slice(0, 5);
@@ -136,7 +139,7 @@ export const RunHead = {
                 :value="one.worker">{{ one.worker }} · {{ one.status }}</option>
             </select>
           </label>
-          <a v-if="run.workers > 1" class="btn" :href="workersAddress(live.run)">{{ many(run.workers, "worker") }}</a>
+          <a v-if="run.workers > 1" class="btn" :href="workersAddress(live.run)">{{ many(acting.length, "worker") }}</a>
         </div>
         <div v-if="worker && (run.workers > 1 || why)" class="row body worker-line">
           <span class="muted">{{ worker.worker }}</span><StatusChip :head="worker" /><span v-if="why">{{ why }}</span>

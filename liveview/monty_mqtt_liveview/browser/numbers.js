@@ -64,11 +64,11 @@ function maxEvidenceOf(worker, newest) {
   return { label: "Max evidence", value: newest ? short(newest.evidence) : text(null), under };
 }
 
-/** Numbers of the whole run. */
-export function numbersOfRun(run, now) {
+/** Numbers of the whole run; `acting`: its workers, without a parent that only watches them. */
+export function numbersOfRun(run, acting, now) {
   return [
     accuracyOf(run),
-    { label: "Workers", value: count(run.workers), under: words(run.worker_statuses) },
+    { label: "Workers", value: count(acting.length), under: statusWords(acting) },
     { label: "Steps", value: count(run.steps), under: run.mode ?? "" },
     elapsedOf(run, now),
     costOf(run, null),
@@ -101,8 +101,10 @@ export function numbersOfWorker(worker, { newest, images, delay, now }) {
   ];
 }
 
-function words(statuses) {
-  return Object.entries(statuses ?? {})
+function statusWords(heads) {
+  const counts = {};
+  for (const { status } of heads) counts[status] = (counts[status] ?? 0) + 1;
+  return Object.entries(counts)
     .map(([word, n]) => `${n} ${word}`)
     .join(", ");
 }

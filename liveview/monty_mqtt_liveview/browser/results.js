@@ -117,7 +117,7 @@ export const Results = {
   },
   template: `
     <p v-if="error" class="bad" role="alert">{{ error }}</p>
-    <div v-if="!results || !results.targets.length" class="empty small">
+    <div v-if="!results || !(results.judged || results.targets.length)" class="empty small">
       <p class="headline">No results yet</p><p>They appear when the first episode has ended.</p>
     </div>
     <div v-else class="stack">
@@ -125,7 +125,7 @@ export const Results = {
         <div v-for="[label, value, under] in summary" :key="label"><dt>{{ label }}</dt><dd>{{ value }}</dd><dd
           class="under">{{ under }}</dd></div>
       </dl>
-      <div class="results-grid">
+      <div v-if="results.targets.length" class="results-grid" :class="{ many: results.predicted.length > 14 }">
         <section class="stack-tight">
           <div class="row"><h3 class="grow">Shown against recognised, episodes</h3>
             <label class="labelled">Learning module

@@ -133,7 +133,7 @@ export default {
   template: `
     <div class="stack">
       <div class="row">
-        <h1 class="grow">Runs <span v-if="all.length" class="muted">{{ count(all.length) }}</span></h1>
+        <h1 class="nowrap">Runs <span v-if="all.length" class="muted">{{ count(all.length) }}</span></h1>
         <label v-if="all.length" class="visually-hidden" for="runs-search">Search runs</label>
         <input v-if="all.length" id="runs-search" class="field" type="search" v-model="search"
           placeholder="Search run, experiment, host" />
