@@ -113,6 +113,19 @@ def test_the_workers(watched, teller, axe, width, scheme):
     assert fits(page, width)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_login(watched, teller, axe, scheme):
+    voice = teller.voice("login", secs_ago=60)
+    voice.say(schema.Status, status="running")
+    teller.done()
+    page = show(watched, "/run/login", 390, scheme)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("dialog").get_by_label("Password")).to_be_focused()
+    assert faults(page, axe) == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_tabs_are_operated_by_keyboard(watched, teller):
     voice = teller.voice("keys", secs_ago=60)
     voice.say(schema.Status, status="running")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from liveview_told import HOSTILE
 from playwright.sync_api import expect
+from stack_process import until
 
 from monty_mqtt import schema
 from monty_mqtt.parts import LearningModuleEpisode, LearningModuleInfo, Target
@@ -80,6 +81,37 @@ def test_results_per_object_and_their_courses(watched, teller):
         chart = page.get_by_role("img", name=title)
         expect(chart.locator("canvas")).to_be_visible()
         assert "from" in chart.get_attribute("aria-label")
+
+
+def pixel(chart) -> list[int]:
+    """The colour of most of a chart's bars, as it is drawn."""
+    return chart.locator("canvas").evaluate("""canvas => {
+        const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+        copy.drawImage(canvas, 0, 0);
+        const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+        const counts = {};
+        for (let i = 0; i < data.length; i += 4) {
+            const colour = data.slice(i, i + 3).join();
+            if (data[i + 3] === 255) counts[colour] = (counts[colour] ?? 0) + 1;
+        }
+        return Object.keys(counts).sort((a, b) => counts[b] - counts[a])[0].split(",").map(Number);
+    }""")
+
+
+def test_charts_turn_dark_with_the_page(watched, teller):
+    voice = teller.voice("turning", secs_ago=300)
+    voice.say(schema.Status, status="running")
+    for number in range(4):
+        end(voice, number, "mug", ("mug", "mug"), correct=1, error=10.0, secs=4.0)
+    teller.done()
+    watched.page.emulate_media(color_scheme="light")
+    page = watched.open("/run/turning")
+    chart = page.get_by_role("img", name="Steps per episode")
+    chart.locator("canvas").wait_for()
+    light = pixel(chart)
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    until(lambda: pixel(chart) != light)
 
 
 def test_the_head_has_what_the_first_version_showed(watched, teller):
