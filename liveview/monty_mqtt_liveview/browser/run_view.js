@@ -92,9 +92,10 @@ export default {
       const { mode, episode, step } = this.selection;
       try {
         const { row } = await api(workerPath(this.run, this.live.worker, "find", { mode, episode, step: step ?? 0 }));
+        if (row === null) throw new Error("there is no such episode");
         this.moments.go(row);
       } catch (error) {
-        this.failed = error.message;
+        this.failed = `The step that the address asks for cannot be shown (${error.message}); this is the newest.`;
         this.moments.follow();
       }
     },
@@ -122,6 +123,7 @@ export default {
       <ControlBar :live="live" :selection="selection" />
       <template v-if="selection.worker !== ''">
         <div :key="live.worker" class="stack">
+          <p v-if="failed" class="panel"><span class="empty small bad" role="alert" data-testid="not-found">{{ failed }}</span></p>
           <Timeline :live="live" :selection="selection" :modules="modules" @select="goEpisode" />
           <Beliefs v-if="modules.length" :live="live" :selection="selection" :course="course" :moments="moments" :modules="modules" />
           <section v-else class="panel"><p class="empty small" data-testid="no-steps">{{ store.rows ? "No learning module has spoken yet." : "No step of this worker has come yet." }}</p></section>

@@ -10,6 +10,7 @@ import { onTheme, theme } from "monty-liveview/theme.js";
 
 const KEYS = { ArrowLeft: [-10, 0], ArrowRight: [10, 0], ArrowUp: [0, 10], ArrowDown: [0, -10] };
 const ZOOMS = { "+": 0.8, "=": 0.8, "-": 1.25 };
+const MOST_MODELS = 12; // kept: a run that learns sends a larger one after each episode
 const FOLLOWED = ""; // of the choices of an object: whatever is most likely
 
 export default {
@@ -24,6 +25,7 @@ export default {
     path: [],
     failed: "",
     axisMetres: null,
+    isSoftware: false,
     scaleBackground,
   }),
   computed: {
@@ -123,6 +125,7 @@ export default {
         this.why = `The 3D view cannot be drawn here: ${error.message}`;
         return;
       }
+      this.isSoftware = this.scene.isSoftware;
       this.draw();
     },
     async bring() {
@@ -165,6 +168,7 @@ export default {
         const found = fetchModel(this.live.run, this.live.worker, this.chosenModule, this.chosenObject);
         found.catch(() => this.models.delete(key));
         this.models.set(key, found);
+        if (this.models.size > MOST_MODELS) this.models.delete(this.models.keys().next().value);
       }
       return this.models.get(key);
     },
@@ -221,6 +225,7 @@ export default {
           <li><span class="key-point path"></span><span data-testid="space-path" :data-count="path.length">{{ path.length ? count(path.length) + " places of " + sensor + (placedPath.isOnModel ? ", as the hypothesis places them" : ", as sensed (body frame)") : "no sensor location in this episode" }}</span></li>
           <li v-if="hypothesis && hypothesis.location"><span class="key-point likely"></span><span data-testid="space-most-likely" :data-place="hypothesis.location.join(' ')">most likely: {{ hypothesis.object }} at ({{ placeWords(hypothesis.location) }}) m</span></li>
           <li v-if="axisMetres"><span class="key-point axes"></span><span data-testid="space-axes">lines in the corner: {{ short(axisMetres) }} m along x, y (up) and z</span></li>
+          <li v-if="isSoftware" class="muted">drawn by the processor, without a graphics card: it turns slowly</li>
           <li v-if="failed" class="bad" role="status">{{ failed }}</li>
         </ul>
       </div>

@@ -64,6 +64,14 @@ export class SpaceScene {
     this.resize();
   }
 
+  /** Whether a program draws what a graphics card would. */
+  get isSoftware() {
+    const context = this.renderer.getContext();
+    const known = context.getExtension("WEBGL_debug_renderer_info");
+    const name = known ? context.getParameter(known.UNMASKED_RENDERER_WEBGL) : "";
+    return /swiftshader|llvmpipe|software/i.test(name);
+  }
+
   addPoints(pixels, isColoured) {
     const size = pixels * this.renderer.getPixelRatio();
     const material = new THREE.PointsMaterial({

@@ -23,7 +23,7 @@ export default {
       return this.live.episodes.get(this.key) ?? null;
     },
     wish() {
-      return JSON.stringify([this.key, this.episode?.outcome ?? null]);
+      return this.episode && JSON.stringify([this.key, this.episode.outcome ?? null]);
     },
     first() {
       const lost = Object.entries(this.verdicts ?? {}).filter(([, one]) => one.verdict === "lost" && one.row !== null);
@@ -38,7 +38,7 @@ export default {
     },
     async judge() {
       const { key } = this;
-      if (key === null) return;
+      if (!this.episode) return;
       const { mode, episode } = this.selection;
       try {
         const { run, worker } = this.live;
