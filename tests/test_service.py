@@ -121,6 +121,26 @@ def test_lines_arrive_in_batches_that_read_back(dealer, subscriber):
     assert len({(point.measurement, tuple(point.tags.items()), point.time) for point in points}) == len(points)
 
 
+@pytest.mark.parametrize(
+    ("run", "sensor"), [(" " * 29_000, "s"), ("run", " " * 29_000), ("r" * 70_000, "s"), ("run", "s" * 70_000)]
+)
+def test_names_too_long_for_a_topic_stop_nothing(bridge, subscriber, run, sensor):
+    run = f"{run}{next(_runs)}"
+    with Dealer(bridge.zmq_port, run) as dealer:
+        dealer.hello()
+        dealer.send(schema.Status, 0, status="running")
+        dealer.send(schema.Frame, 0, [bytes(4)], sensor=sensor, modality="rgba", episode=0, step=0, height=1, width=1)
+        dealer.send(schema.Metric, 1)
+        dealer.send(schema.End, 2, status="completed")
+        dealer.acked(3)
+    with Dealer(bridge.zmq_port, f"after-{next(_runs)}") as dealer:
+        dealer.hello()
+        topic = topics.of_message(dealer.send(schema.Metric, 0)).topic
+        subscriber.wait_for(on(topic))
+        points = topics.influx_topic(dealer.run)
+        subscriber.wait_for(on(points))
+
+
 @pytest.mark.parametrize("name", WEIRD)
 def test_troublesome_names_arrive(bridge, subscriber, name):
     with Dealer(bridge.zmq_port, run=f"{name}-{next(_runs)}", worker=name) as dealer:

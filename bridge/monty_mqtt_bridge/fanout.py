@@ -15,7 +15,7 @@ import numpy as np
 from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
 
-__all__ = ["Evidence", "Outgoing", "fan_out", "object_model_ply"]
+__all__ = ["Evidence", "Outgoing", "check", "fan_out", "is_too_long", "object_model_ply"]
 
 _LONGEST_TOPIC_BYTES = 65_535
 """MQTT 3.1.1, section 1.5.3."""
@@ -84,7 +84,7 @@ def fan_out(message: schema.Message, payload: bytes, raw: Sequence[bytes], *, mo
     if isinstance(message, schema.Step):
         outgoing += _evidence(message)
     for one in outgoing:
-        _check(one, most_bytes)
+        check(one, most_bytes)
     return outgoing
 
 
@@ -137,11 +137,21 @@ def _cloud(cloud: schema.Hypotheses, raw: Sequence[bytes]) -> bytes:
     return _encoder.encode({**msgspec.to_builtins(cloud), **lists})
 
 
-def _check(outgoing: Outgoing, most_bytes: int) -> None:
-    if 4 * len(outgoing.topic) > _LONGEST_TOPIC_BYTES:  # then count exactly: a character has at most four bytes
+def is_too_long(topic: str) -> bool:
+    """Return whether MQTT has no room for a topic."""
+    at_most = 4 * len(topic)  # a character has at most four bytes
+    return at_most > _LONGEST_TOPIC_BYTES and len(topic.encode()) > _LONGEST_TOPIC_BYTES
+
+
+def check(outgoing: Outgoing, most_bytes: int) -> None:
+    """Do nothing if the broker can take a message.
+
+    Raises:
+        DecodeError: It cannot.
+    """
+    if is_too_long(outgoing.topic):
         topic_bytes = len(outgoing.topic.encode())
-        if topic_bytes > _LONGEST_TOPIC_BYTES:
-            raise DecodeError(f"its names make a topic of {topic_bytes} bytes; MQTT takes {_LONGEST_TOPIC_BYTES}")
+        raise DecodeError(f"its names make a topic of {topic_bytes} bytes; MQTT takes {_LONGEST_TOPIC_BYTES}")
     size = 4 * len(outgoing.topic) + len(outgoing.payload) + _PACKET_HEAD_BYTES
     if size > most_bytes:
         raise DecodeError(f"{size} bytes on {outgoing.topic[:80]}; the broker takes {most_bytes}")

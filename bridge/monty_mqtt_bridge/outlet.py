@@ -17,7 +17,7 @@ from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.encoder import ENCODED_AT_ONCE, Encoder
-from monty_mqtt_bridge.fanout import Outgoing, fan_out
+from monty_mqtt_bridge.fanout import Outgoing, check, fan_out
 from monty_mqtt_bridge.feeder import Receipt
 from monty_mqtt_bridge.journal import Journal
 from monty_mqtt_bridge.line_protocol import Misfits
@@ -93,7 +93,7 @@ class Outlet:
             outgoing = fan_out(message, row.payload, row.buffers, most_bytes=self._config.mqtt_max_packet_bytes)
         except DecodeError as error:
             self._counts.refused += 1
-            self._complaints.say("unpublishable", "%s: %s", label(*row.worker.key), error)
+            self._complain(message, error)
             return
         if isinstance(message, schema.Info):
             self.learn(message)
@@ -130,12 +130,15 @@ class Outlet:
     def tick(self, now: float) -> None:
         """Publish the images that are ready, and the lines that have waited long enough."""
         for frame, outgoing in self.encoder.take():
-            if len(outgoing.payload) + len(outgoing.topic) > self._config.mqtt_max_packet_bytes:
+            try:
+                check(outgoing, self._config.mqtt_max_packet_bytes)
+            except DecodeError as error:
                 self._counts.images_dropped += 1
-            else:
-                worker = self._journal.workers.newest.get((frame.run, frame.worker))
-                self._put(self._retain(frame, outgoing, worker), None)
-                self._link(frame, now)
+                self._complain(frame, error)
+                continue
+            worker = self._journal.workers.newest.get((frame.run, frame.worker))
+            self._put(self._retain(frame, outgoing, worker), None)
+            self._link(frame, now)
         for batch in self._batches.due(now):
             self._put_batch(batch)
 
@@ -209,3 +212,6 @@ class Outlet:
 
     def _put_batch(self, batch: Batch) -> None:
         self.publisher.put(batch.outgoing, batch.receipts)
+
+    def _complain(self, message: schema.Message, error: DecodeError) -> None:
+        self._complaints.say("unpublishable", "%s: %s", label(message.run, message.worker), error)

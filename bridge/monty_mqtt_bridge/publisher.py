@@ -15,9 +15,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from monty_mqtt.errors import ServiceError
+from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.config import BridgeConfig, read_password
 from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.fanout import Outgoing
+from monty_mqtt_bridge.fanout import Outgoing, is_too_long
 from monty_mqtt_bridge.feeder import Receipt
 from monty_mqtt_bridge.self_test import COMMAND_FILTER, OFFLINE, RETAINED_FILTERS, SelfTest
 from monty_mqtt_bridge.session import Broker, Incoming, Session, Will
@@ -28,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 _WINDOW = 100
 """QoS 1 messages in flight."""
-
 _BURST = 32
 """Messages made ready before they are written: a slow broker must not make the buffer grow."""
 
@@ -84,13 +84,12 @@ class Publisher:
         self._url = config.mqtt_url
         self._test = SelfTest(config.bridge_id, self._broker)
         self._owner, self._counts, self._wake, self._clock = owner, counts, wake, clock
+        self._complaints = Complaints(logger, clock)
         self._session: Session | None = None
-        self._greeted = self._recognised = False
-        self._complained = False
+        self._greeted = self._recognised = self._complained = False
         self._hang_ups = 0
         self._give_up_at = clock() + config.mqtt_wait_secs if config.mqtt_wait_secs else float("inf")
-        self._deadline = 0.0
-        self._retry_at = 0.0
+        self._deadline = self._retry_at = 0.0
         self._back_off = _BACK_OFF_SECS[0]
         self._queue: deque[_Item] = deque()
         self._in_flight: dict[int, _Item] = {}
@@ -125,8 +124,13 @@ class Publisher:
         if not outgoing.qos and not (self.online and len(self._queue) < _ENOUGH_FOR_QOS0):
             self._counts.unsent += 1
             return
-        self._queue.append((outgoing, receipts))
         self.pending_bytes += len(outgoing.payload)
+        if is_too_long(outgoing.topic):  # a run's name may fit a point and not a topic
+            self._counts.refused += 1
+            self._complaints.say("topic", "not published: a topic of %d characters", len(outgoing.topic))
+            self._settle(outgoing, receipts)
+        else:
+            self._queue.append((outgoing, receipts))
 
     def subscribe(self, topic_filter: str) -> None:
         """Ask for messages, until `unsubscribe` or the end of this connection."""
