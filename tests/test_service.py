@@ -80,7 +80,7 @@ def test_frames_arrive_as_images_and_stay(broker, dealer, subscriber):
 
 
 def test_statuses_and_frames_tell_influxdb_where_the_page_has_them(dealer, subscriber):
-    dealer.send(schema.Status, 0, status="completed")
+    dealer.send(schema.Status, 0)
     size = {"episode": 0, "step": 7, "height": 1, "width": 1}
     for seq in range(3):
         dealer.send(schema.Frame, seq, [bytes(4)], sensor="patch", modality="rgba", **size)

@@ -4,8 +4,7 @@ Place in the flow: `publisher` makes a new one for each connection, and drops it
 time, because paho sends again after a reconnect only what it remembers itself, in its own order.
 
 paho's own thread is not used: on one thread nobody waits for the interpreter's lock, which is worth a third of the
-rate. Only connecting, which may block, has a thread. What is published, and its acknowledgements, go past paho
-(`packets`): that halves what the bridge costs.
+rate. Only connecting, which may block, has a thread.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
@@ -22,7 +20,6 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from monty_mqtt_bridge.fanout import Outgoing
-from monty_mqtt_bridge.packets import Inbox, publish_packet
 
 __all__ = ["Broker", "Incoming", "Session", "Will"]
 
@@ -30,10 +27,6 @@ logger = logging.getLogger(__name__)
 
 _KEEPALIVE_SECS = 10
 _CONNECT_SECS = 3.0
-_READ_BYTES = 1 << 18
-_FIRST_ID, _LAST_ID = 1 << 15, (1 << 16) - 1
-"""Of our message ids. paho counts its own, for subscriptions, from 1."""
-
 _REFUSED_LOGIN = frozenset({"Bad user name or password", "Not authorized"})
 
 
@@ -60,38 +53,6 @@ class Incoming(NamedTuple):
     topic: str
     payload: bytes
     retain: bool
-
-
-class _Client(mqtt.Client):
-    """paho, with its bytes between ours.
-
-    Attributes:
-        inbox: What the broker sent.
-        outbox: What is to be sent.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.inbox, self.outbox = Inbox(), bytearray()
-
-    def flush(self) -> None:
-        """Send as much as the socket takes."""
-        found = self.socket()
-        with suppress(BlockingIOError):
-            while self.outbox and found is not None:
-                del self.outbox[: found.send(self.outbox)]
-
-    def _sock_send(self, buf: bytes | bytearray) -> int:
-        self.outbox += buf
-        self.flush()
-        return len(buf)
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        taken = bytes(self.inbox.others[:bufsize])
-        if not taken:
-            raise BlockingIOError
-        del self.inbox.others[:bufsize]
-        return taken
 
 
 class Session:
@@ -123,9 +84,7 @@ class Session:
         self._broker = broker
         self._wake = wake
         self._closing = False
-        self._acknowledged = acknowledged
-        self._message_id = _FIRST_ID - 1
-        self._client = self._make_client(will)
+        self._client = self._make_client(will, acknowledged)
         self._connected = threading.Event()
         threading.Thread(target=self._connect, name="mqtt connect", daemon=True).start()
 
@@ -136,54 +95,31 @@ class Session:
 
     def wants_write(self) -> bool:
         """Return whether bytes wait for the socket to take them."""
-        return self._connected.is_set() and (bool(self._client.outbox) or self._client.want_write())
+        return self._connected.is_set() and self._client.want_write()
 
-    def publish(self, outgoing: Outgoing) -> int:
-        """Have a message sent by the next `write`; return its message id, by which it is acknowledged."""
-        self._message_id = self._message_id + 1 if self._message_id < _LAST_ID else _FIRST_ID
-        self._client.outbox += publish_packet(outgoing, self._message_id)
-        return self._message_id
+    def publish(self, outgoing: Outgoing) -> int | None:
+        """Hand a message to paho; return its message id, None if it was not taken."""
+        info = self._client.publish(outgoing.topic, outgoing.payload, outgoing.qos, outgoing.retain)
+        return info.mid if info.rc == mqtt.MQTT_ERR_SUCCESS else None
 
     def subscribe(self, topic_filter: str, qos: int) -> None:
         """Ask for messages; the answer will be in `subscribed`."""
         _, mid = self._client.subscribe(topic_filter, qos)
         if mid is not None:
             self._asked[mid] = topic_filter
-        self._in_order()
 
     def unsubscribe(self, topic_filter: str) -> None:
         """Ask for no more messages."""
         self._client.unsubscribe(topic_filter)
-        self._in_order()
 
     def read(self) -> None:
         """Take in what the broker sent."""
-        inbox, found = self._client.inbox, self._client.socket()
-        try:
-            received = found.recv(_READ_BYTES) if found is not None else b""
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._fail(f"connection lost ({error.strerror})")
-            return
-        if not received:
-            self._fail("connection lost (the broker closed it)")
-            return
-        for message_id in inbox.feed(received):
-            self._acknowledged(message_id)
-        while inbox.others and self.failed is None:
-            self._check(self._client.loop_read())
+        self._check(self._client.loop_read())
 
     def write(self) -> None:
         """Pass on what waits, as far as the socket takes it."""
-        if not self._connected.is_set():
-            return
-        if self._client.want_write():
+        if self.wants_write():
             self._check(self._client.loop_write())
-        try:
-            self._client.flush()
-        except OSError as error:
-            self._fail(f"connection lost ({error.strerror})")
 
     def tend(self) -> None:
         """Send and check pings; to be called about once a second."""
@@ -194,7 +130,6 @@ class Session:
         """Say good-bye, so that the will is not sent. May be called twice."""
         self._closing = True
         if self._connected.is_set() and self.failed is None:
-            self.write()
             self._client.disconnect()
             self._client.loop_write()
         self.abandon()
@@ -205,12 +140,9 @@ class Session:
         if found is not None:
             found.close()
 
-    def _in_order(self) -> None:
-        """Have what paho was asked for sent before what is published after it."""
-        self._check(self._client.loop_write())
-
-    def _make_client(self, will: Will) -> _Client:
-        client = _Client(CallbackAPIVersion.VERSION2, self._broker.client_id, protocol=mqtt.MQTTv311)
+    def _make_client(self, will: Will, acknowledged: Callable[[int], None]) -> mqtt.Client:
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, self._broker.client_id, protocol=mqtt.MQTTv311)
+        client.max_inflight_messages_set(0)  # the window is the publisher's; paho's costs a scan at each PUBACK
         client.connect_timeout = _CONNECT_SECS
         client.will_set(will.topic, will.payload, qos=1, retain=True)
         if self._broker.username:
@@ -219,6 +151,7 @@ class Session:
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         client.on_subscribe = self._on_subscribe
+        client.on_publish = lambda _client, _userdata, mid, _reason, _properties: acknowledged(mid)
         client.on_socket_open = self._on_socket_open
         client.on_socket_register_write = lambda *_: None  # else paho writes each packet at once, from wherever
         return client
