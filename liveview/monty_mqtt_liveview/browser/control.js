@@ -1,7 +1,7 @@
 // Commands to a run: what can be asked of it now, the question before what cannot be undone, and what was answered.
 import { post, runPath } from "monty-liveview/api.js";
 import Dialog from "monty-liveview/dialog.js";
-import { byName } from "monty-liveview/format.js";
+import { byName, many } from "monty-liveview/format.js";
 import LoginDialog from "monty-liveview/login.js";
 import { isLive } from "monty-liveview/run_progress.js";
 import { logout, refreshSession, session } from "monty-liveview/session.js";
@@ -18,6 +18,7 @@ const ASKED_FIRST = {
     button: "Abort",
   },
 };
+const MOST_LINES = 8;
 const COMMANDS = [
   { command: "pause", label: "Pause", when: ["running"] },
   { command: "resume", label: "Resume", when: ["paused"] },
@@ -25,6 +26,19 @@ const COMMANDS = [
   { command: "stop", label: "Stop after episode", when: ["running", "paused", "initializing"] },
   { command: "abort", label: "Abort", when: ["running", "paused", "initializing"], danger: true },
 ];
+
+/** What workers answered, one line each; of many, one line for each kind of answer. */
+function linesOf(answers) {
+  if (answers.length <= MOST_LINES) {
+    return answers.map(({ worker, status, detail }) => ({
+      status,
+      text: `${worker} ${status}${detail ? `: ${detail}` : ""}`,
+    }));
+  }
+  const counts = new Map();
+  for (const { status } of answers) counts.set(status, (counts.get(status) ?? 0) + 1);
+  return [...counts].map(([status, n]) => ({ status, text: `${many(n, "worker")} ${status}` }));
+}
 
 /** Words of the server as a sentence. */
 function sentence(words) {
@@ -57,6 +71,9 @@ export const ControlBar = {
       const heads = this.live.store.workers;
       const found = this.target ? [heads[this.target]] : Object.values(heads);
       return found.filter(Boolean).map((head) => head.status);
+    },
+    lines() {
+      return linesOf(this.answers);
     },
     question() {
       return this.asked && ASKED_FIRST[this.asked];
@@ -161,9 +178,7 @@ export const ControlBar = {
       <div class="control-said" role="status">
         <p v-if="whyNone" class="muted">{{ whyNone }}</p>
         <p v-if="pending">{{ pending }}: waiting for the answer of {{ whom }}</p>
-        <p v-for="answer in answers" :key="answer.worker" :class="answer.status === 'obeyed' ? 'good' : 'bad'">
-          {{ answer.worker }} {{ answer.status }}<template v-if="answer.detail">: {{ answer.detail }}</template>
-        </p>
+        <p v-for="line in lines" :key="line.text" :class="line.status === 'obeyed' ? 'good' : 'bad'">{{ line.text }}</p>
         <p v-if="refused" class="bad">{{ refused }}</p>
       </div>
       <Dialog :open="Boolean(asked)" :label="question?.title" @close="asked = null">

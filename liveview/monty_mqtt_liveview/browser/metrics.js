@@ -1,13 +1,14 @@
 // Every metric the user publishes, as a small chart: searched by the server, a page of charts at a time.
 import { api, escaped, runPath } from "monty-liveview/api.js";
 import { Chart } from "monty-liveview/chart.js";
-import { age, count, many, short } from "monty-liveview/format.js";
+import { age, many, short } from "monty-liveview/format.js";
 import { now } from "monty-liveview/now.js";
 import { makeRefresher } from "monty-liveview/refresh.js";
 
 const PAUSE_MILLIS = 1000;
 const CHART_PAUSE_MILLIS = 2000;
 const PER_PAGE = 12;
+const MOST_NAMES = 1000; // that the server tells of at once
 
 function optionOf({ times_unix_millis: times, values }) {
   return {
@@ -109,6 +110,10 @@ export const Metrics = {
       const first = Math.min(this.page, this.pages - 1) * PER_PAGE;
       return this.metrics.slice(first, first + PER_PAGE);
     },
+    found() {
+      const words = many(this.metrics.length, "metric");
+      return this.metrics.length < MOST_NAMES ? words : `the first ${words}; search for others`;
+    },
     showsWorker() {
       return !this.selection.worker && Object.keys(this.live.store.workers).length > 1;
     },
@@ -123,8 +128,6 @@ export const Metrics = {
     },
   },
   methods: {
-    count,
-    many,
     async load() {
       const worker = this.selection.worker ? escaped(this.selection.worker) : null;
       try {
@@ -143,7 +146,7 @@ export const Metrics = {
       <div class="row">
         <label class="labelled grow">Search <input class="field small grow" type="search" v-model="search"
           placeholder="part of a name" /></label>
-        <span class="muted small-text" aria-live="polite">{{ many(metrics.length, "metric") }}</span>
+        <span class="muted small-text" aria-live="polite">{{ found }}</span>
         <button type="button" class="btn small" :disabled="page <= 0" @click="page -= 1">Previous</button>
         <span class="muted small-text">{{ Math.min(page, pages - 1) + 1 }} of {{ pages }}</span>
         <button type="button" class="btn small" :disabled="page >= pages - 1" @click="page += 1">Next</button>

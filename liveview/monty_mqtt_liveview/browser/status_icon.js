@@ -12,7 +12,8 @@ export function signOf(status, stalled) {
 
 /** Show `status` (null: of nothing in particular) in the tab, and `title` beside its sign. */
 export function showInTab(title, status = null, stalled = false) {
-  document.title = status ? `${signOf(status, stalled)} ${title}` : title;
+  const text = status ? `${signOf(status, stalled)} ${title}` : title;
+  if (document.title !== text) document.title = text;
   const colour = stalled ? "#E69F00" : status ? statusColour(status) : "#0072B2";
   if (colour === shown) return;
   shown = colour;
