@@ -59,7 +59,8 @@ export function optionOf({ module, places, rows, course, episodes, colours, plac
   const { view } = course;
   const [min, max] = course.range();
   const isStep = view.axis === "step";
-  const common = { type: "line", showSymbol: false, animation: false, silent: true, connectNulls: false };
+  const emphasis = { disabled: true };
+  const common = { type: "line", showSymbol: false, animation: false, silent: true, connectNulls: false, emphasis };
   const line = (id, y, style, extra = {}) => ({ ...common, id, encode: { x: "x", y }, lineStyle: style, ...extra });
   return {
     animation: false,

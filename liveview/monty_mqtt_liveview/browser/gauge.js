@@ -10,8 +10,9 @@ export default {
       const values = this.belief.by_object.map(([, value]) => value);
       const { threshold } = this.belief;
       if (threshold !== null) values.push(threshold);
-      const low = Math.min(...values, 0);
-      return [low, Math.max(...values, low + 1e-9)];
+      const high = Math.max(...values);
+      const room = Math.max(0.08 * (high - Math.min(...values)), 1e-9); // the weakest does not stand on the edge
+      return [Math.min(...values) - room, high];
     },
     marks() {
       return [...this.belief.by_object].reverse().map(([name, value]) => ({

@@ -66,7 +66,7 @@ export default {
           <div><dt class="clip" title="angle between the hypothesis' rotation and the true one; only where the object is right">rotation error</dt><dd data-testid="rotation-error">{{ degrees(belief.rotation_error_degs) }}</dd></div>
           <div><dt class="clip" title="symmetry evidence: steps in a row that spoke for a symmetric object">symmetry</dt><dd data-testid="symmetry">{{ symmetry }}</dd></div>
         </dl>
-        <p class="belief-possible" data-testid="possible" :data-count="belief.possible ?? ''">
+        <p class="belief-possible" data-testid="possible" :data-count="belief.possible ?? ''" :title="possible.join(', ')">
           <span class="muted">possible ({{ belief.possible ?? possible.length }})</span>
           <span v-for="name in possible.slice(0, ${MOST_NAMES})" :key="name" class="belief-name"><span class="dot" :style="{ backgroundColor: colourOf(name) }"></span>{{ name }}</span>
           <span v-if="possible.length > ${MOST_NAMES}" class="muted" :title="possible.slice(${MOST_NAMES}).join(', ')">and {{ possible.length - ${MOST_NAMES} }} more</span>
