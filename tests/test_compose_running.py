@@ -118,12 +118,9 @@ def test_the_pages_image_is_without_what_only_others_need(builds):
     assert not {"influxdb_client", "amqtt", "rich"} & installed
 
 
-def test_an_experiment_reaches_influxdb(up):
+def test_an_experiment_reaches_influxdb_and_the_page(up):
     publish(up)
     wait_stored(up, 100)
-
-
-def test_an_experiment_reaches_the_page(up):
     ask = ["curl", "-fsS", "--max-time", "5", f"http://127.0.0.1:8000/api/run/{RUN}/metrics"]
     deadline = time.monotonic() + STORED_SECS
     while (
