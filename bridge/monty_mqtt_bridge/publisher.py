@@ -266,7 +266,7 @@ class Publisher:
 
     def _start_over(self, session: Session, now: float) -> None:
         if session.login_refused and not self.ready:
-            raise ServiceError(self._login_error())
+            raise ServiceError(self._test.let_nobody_in())
         self._hang_ups += self._greeted and not self.ready
         if self._hang_ups > 1:  # once may be a broker that was just stopped
             raise ServiceError(self._test.hung_up())
@@ -288,11 +288,6 @@ class Publisher:
         self._in_flight.clear()
         self._queue = deque(_only_last_retained(own))
         self.pending_bytes = sum(len(outgoing.payload) for outgoing, _ in self._queue)
-
-    def _login_error(self) -> str:
-        if not self._broker.username:
-            return f"the broker at {self._url} refuses anonymous clients: set mqtt_username and mqtt_password_file"
-        return f"the broker at {self._url} refuses user {self._broker.username!r}: wrong user name or password"
 
 
 def _only_last_retained(items: list[_Item]) -> list[_Item]:

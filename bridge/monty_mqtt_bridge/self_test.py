@@ -43,6 +43,7 @@ class SelfTest:
             Outgoing(nobodys_model, b"", 1, False),  # noqa: FBT003
         ]
         self._url = f"mqtt://{broker.host}:{broker.port}"
+        self._username = broker.username
         self._user = f"user {broker.username!r}" if broker.username else "the anonymous user"
         self._missing = {self.status.topic: self.status.payload, self.command.topic: self.command.payload}
 
@@ -72,6 +73,12 @@ class SelfTest:
             f"the broker at {self._url} took {what} but did not give it back within {secs:g} s: "
             f"its ACL must give {self._user} `topic write monty/#` and `{rule}`"
         )
+
+    def let_nobody_in(self) -> str:
+        """Return the one line for a broker that refuses the login."""
+        if self._username:
+            return f"the broker at {self._url} refuses user {self._username!r}: wrong user name or password"
+        return f"the broker at {self._url} refuses anonymous clients: set mqtt_username and mqtt_password_file"
 
     def hung_up(self) -> str:
         """Return the one line for a broker that closes the connection."""
