@@ -128,6 +128,15 @@ def test_a_tile_changes_with_its_worker_and_leads_to_it(grid, teller, run):
     grid.wait_for_url(f"**/run/*?worker={name(231)}")
 
 
+def test_the_run_counts_them_without_their_parent(grid):
+    grid.get_by_role("heading", level=1).get_by_role("link").click()
+    expect(grid.get_by_role("link", name="231 workers")).to_be_visible()
+    grid.get_by_role("combobox", name="Worker", exact=True).select_option("")
+    number = grid.locator(".numbers > div").filter(has_text="Workers")
+    expect(number).to_contain_text("231")
+    expect(number).to_contain_text("228 completed")
+
+
 def test_it_fits_a_telephone(grid):
     grid.set_viewport_size({"width": 390, "height": 844})
     assert grid.evaluate("document.documentElement.scrollWidth") <= 390

@@ -139,9 +139,9 @@ export const RunHead = {
                 :value="one.worker">{{ one.worker }} · {{ one.status }}</option>
             </select>
           </label>
-          <a v-if="run.workers > 1" class="btn" :href="workersAddress(live.run)">{{ many(acting.length, "worker") }}</a>
+          <a v-if="workers.length > 1" class="btn" :href="workersAddress(live.run)">{{ many(acting.length, "worker") }}</a>
         </div>
-        <div v-if="worker && (run.workers > 1 || why)" class="row body worker-line">
+        <div v-if="worker && (workers.length > 1 || why)" class="row body worker-line">
           <span class="muted">{{ worker.worker }}</span><StatusChip :head="worker" /><span v-if="why">{{ why }}</span>
         </div>
         <dl class="numbers">
