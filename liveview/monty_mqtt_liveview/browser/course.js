@@ -151,6 +151,8 @@ export function courseOf(live, selection) {
     /** Show another stretch: `newest`, `episode` or `run`. */
     show(kind) {
       view.kind = kind;
+      if (kind === "newest") setRows(live.steps.next - NEWEST_ROWS, live.steps.next - 1);
+      schedule();
     },
     /** Zoom so that the row stays where it is; a factor below 1 shows fewer rows. */
     zoom(factor, row = (view.first + view.last) / 2) {

@@ -3,7 +3,8 @@ import { clock, count } from "monty-liveview/format.js";
 import Redo from "monty-liveview/redo.js";
 import Wrong from "monty-liveview/wrong.js";
 
-const TYPED_INTO = "input, select, textarea, dialog, [contenteditable], [role=slider]";
+// Where arrow keys mean something else: what is typed into, slides or scrolls.
+const OWN_ARROWS = "input, select, textarea, dialog, [contenteditable], [role=slider], .scroll, pre";
 
 export default {
   components: { Redo, Wrong },
@@ -64,7 +65,7 @@ export default {
     /** Arrow keys move from wherever the focus is, unless they mean something there. */
     onPageKey(event) {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.target instanceof Element && event.target.closest(TYPED_INTO)) return;
+      if (event.target instanceof Element && event.target.closest(OWN_ARROWS)) return;
       const direction = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (!direction) return;
       event.preventDefault();
