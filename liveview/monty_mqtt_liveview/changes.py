@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,6 +18,7 @@ from monty_mqtt_liveview.metrics import Metrics
 from monty_mqtt_liveview.run import Run
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_liveview.streams import Streams
+from monty_mqtt_liveview.worker import Worker
 
 __all__ = ["Changes", "Have", "RunsChanges"]
 
@@ -80,21 +82,12 @@ class Changes:
         said: dict[str, Any] = {"run": views.run_head(run), "workers": views.changed_workers(run, seen)}
         if run.info_revision > seen or have.revision < 0:
             said["info"] = views.info(run)
-        if not self._worker:
-            return said
-        counted = {"logs": run.logs, "events": run.events}
-        said |= {name: {"count": one.count} for name, one in counted.items() if one.revision > seen}
-        revised: dict[str, Metrics | Streams] = {"metrics": run.metrics, "data": run.data, "state": run.states}
-        said |= {name: {"revision": one.revision} for name, one in revised.items() if one.revision > seen}
-        worker = run.workers.get(self._worker)
-        if worker is None or worker.revision <= seen:
-            return said
-        said |= {"episodes": views.episode_rows(run, worker.name, seen), "bulk": views.bulk(worker, seen)}
-        generation = _START + worker.generation
-        first = have.rows if generation == have.generation else 0
-        steps = views.newest_rows(worker, first, _MOST_ROWS)
-        if steps is not None or generation != have.generation:
-            said |= {"generation": generation, "first_row": steps["row"][0] if steps else 0, "steps": steps}
+        if self._worker:
+            said |= _words(run, seen)
+            worker = run.workers.get(self._worker)
+            if worker is not None and worker.revision > seen:
+                said |= {"episodes": views.episode_rows(run, worker.name, seen), "bulk": views.bulk(worker, seen)}
+                said |= _steps(worker, have)
         return said
 
     def _then(self, run: Run, have: Have) -> Have:
@@ -102,6 +95,21 @@ class Changes:
         if worker is None:
             return have._replace(revision=run.revision)
         return have._replace(revision=run.revision, rows=worker.steps.count, generation=_START + worker.generation)
+
+
+def _words(run: Run, seen: int) -> dict[str, Any]:
+    counted = {"logs": run.logs, "events": run.events}
+    revised: dict[str, Metrics | Streams] = {"metrics": run.metrics, "data": run.data, "state": run.states}
+    counts = {name: {"count": one.count} for name, one in counted.items() if one.revision > seen}
+    return counts | {name: {"revision": one.revision} for name, one in revised.items() if one.revision > seen}
+
+
+def _steps(worker: Worker, have: Have) -> dict[str, Any]:
+    generation = _START + worker.generation
+    steps = views.newest_rows(worker, have.rows if generation == have.generation else 0, _MOST_ROWS)
+    if steps is None and generation == have.generation:
+        return {}
+    return {"generation": generation, "first_row": steps["row"][0] if steps else 0, "steps": steps}
 
 
 class RunsChanges:
@@ -118,11 +126,7 @@ class RunsChanges:
         """Return what is new, as JSON, None if nothing is; and what there is then."""
         known = have or _Heads({}, None)
         problems = tuple(self._service.problems())
-        with self._service.lock:
-            runs = dict(self._service.runs.by_name)
-            changed = [run for run in runs.values() if known.revisions.get(run.name) != run.revision]
-            heads = [views.run_head(run) for run in changed]
-            now = {name: run.revision for name, run in runs.items()}
+        heads, now = self._heads(known.revisions)
         forgotten = [name for name in known.revisions if name not in now]
         if not heads and not forgotten and problems == known.problems and have is not None:
             return None, known
@@ -130,6 +134,12 @@ class RunsChanges:
             head["recorded_bytes"] = self._service.recorded_bytes(head["run"])
         said = {"runs": heads, "forgotten": forgotten, "problems": problems}
         return _encoder.encode(said).decode(), _Heads(now, problems)
+
+    def _heads(self, known: Mapping[str, int]) -> tuple[list[dict[str, Any]], dict[str, int]]:
+        with self._service.lock:
+            runs = self._service.runs.by_name.values()
+            heads = [views.run_head(run) for run in runs if known.get(run.name) != run.revision]
+            return heads, {run.name: run.revision for run in runs}
 
 
 class _Heads:

@@ -97,11 +97,7 @@ class Guard:
         origins = _values(scope, b"origin")
         if any(origin not in (f"http://{host}", f"https://{host}") for origin in origins):
             return f"a page from {origins[0]!r} may not use this one"
-        site = _values(scope, b"sec-fetch-site")
-        is_visit = _values(scope, b"sec-fetch-mode") == ["navigate"] and scope.get("method") not in _WRITING
-        if site in (["cross-site"], ["same-site"]) and not is_visit and not _FOR_OTHERS.fullmatch(scope["path"]):
-            return "a page from elsewhere may not use this one"
-        return ""
+        return "a page from elsewhere may not use this one" if _is_from_elsewhere(scope) else ""
 
     def _with_headers(self, scope: Scope, send: Send) -> Send:
         headers = self._headers
@@ -114,6 +110,14 @@ class Guard:
             await send(message)
 
         return send_with_headers
+
+
+def _is_from_elsewhere(scope: Scope) -> bool:
+    """Whether the browser says that another site's page asks; a visit, and the latest frame, are for everybody."""
+    if _values(scope, b"sec-fetch-site") not in (["cross-site"], ["same-site"]):
+        return False
+    is_visit = _values(scope, b"sec-fetch-mode") == ["navigate"] and scope.get("method") not in _WRITING
+    return not is_visit and not _FOR_OTHERS.fullmatch(scope["path"])
 
 
 def _is_small(scope: Scope) -> bool:

@@ -39,19 +39,20 @@ def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
     heads = [worker_head(worker) for worker in workers]
     speaking = [worker_head(worker) for worker in _speaking(run)]
     acting = [head for head in heads if not head["is_parent"]]
+    who = acting or heads
     about = info(run) or schema.Info(run=run.name, worker="", seq=0, time_unix_nanos=0, schema_version=0)
     return {
         "run": run.name,
         "experiment": about.experiment,
-        "mode": _newest(acting or heads, "mode"),
+        "mode": _newest(who, "mode"),
         **_life(run, heads, speaking),
         **_episodes(speaking, acting),
         "estimated_end_unix_millis": _greatest(speaking, "estimated_end_unix_millis"),
         "lost": _sum(heads, "lost"),
         "dropped": _sum(heads, "dropped"),
         "left_out": run.metrics.left_out + run.data.left_out + run.states.left_out,
-        "workers": len(acting or heads),
-        "worker_statuses": dict(Counter(head["status"] for head in acting or heads)),
+        "workers": len(who),
+        "worker_statuses": dict(Counter(head["status"] for head in who)),
         "host": about.host,
         "recorded_bytes": recorded_bytes,
         "steps": sum(worker.steps_heard for worker in workers),

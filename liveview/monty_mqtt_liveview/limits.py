@@ -60,15 +60,17 @@ def to_remove(runs: Sequence[RunKept], limits: Limits, now_unix_secs: float) -> 
     old = [run for run in runs if not run.is_live and _is_too_old(run, limits, now_unix_secs)]
     removed = [(run.directory, f"it is older than {limits.most_days:g} days") for run in old]
     rest = [run for run in runs if run not in old]
-    size = sum(part.size_bytes for run in rest for part in run.parts)
-    if not limits.most_bytes:
-        return removed
-    for path, size_bytes in _in_turn(rest):
-        if size <= limits.most_bytes:
-            break
+    why = f"all recordings together are larger than {limits.most_bytes / _GIB:.3g} GiB"
+    return removed + [(path, why) for path in (_beyond(rest, limits.most_bytes) if limits.most_bytes else ())]
+
+
+def _beyond(runs: Sequence[RunKept], most_bytes: int) -> Iterator[Path]:
+    size = sum(part.size_bytes for run in runs for part in run.parts)
+    for path, size_bytes in _in_turn(runs):
+        if size <= most_bytes:
+            return
         size -= size_bytes
-        removed.append((path, f"all recordings together are larger than {limits.most_bytes / _GIB:.3g} GiB"))
-    return removed
+        yield path
 
 
 def _is_too_old(run: RunKept, limits: Limits, now_unix_secs: float) -> bool:

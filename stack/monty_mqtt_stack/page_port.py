@@ -29,7 +29,7 @@ def page_port(overrides: Sequence[str]) -> int:
     Args:
         overrides: Hydra's: `experiment=NAME`, and what to change in it.
     """
-    named = [match[1] for word in overrides if (match := _OVERRIDE.fullmatch(word))]
+    named = _said(_OVERRIDE, overrides)
     for file in _files(overrides) if not named else ():
         named += _LINE.findall(_text(file))
     port = int(named[-1]) if named else LIVEVIEW_PORT
@@ -37,12 +37,22 @@ def page_port(overrides: Sequence[str]) -> int:
 
 
 def _files(overrides: Sequence[str]) -> Iterator[Path]:
-    names = [match[1] for word in overrides if (match := _EXPERIMENT.fullmatch(word))]
-    paths = [match[1] for word in overrides if (match := _SEARCH_PATH.fullmatch(word))]
-    folders = [part.strip().strip("'\"").removeprefix("file://") for path in paths for part in path.split(",")]
-    for folder in [Path(one) for one in folders if one] + [conf_dir()]:
+    names = _said(_EXPERIMENT, overrides)
+    for folder in (*_folders(overrides), conf_dir()):
         for name in names:
             yield folder / "experiment" / f"{name}.yaml"
+
+
+def _folders(overrides: Sequence[str]) -> Iterator[Path]:
+    for paths in _said(_SEARCH_PATH, overrides):
+        for part in paths.split(","):
+            folder = part.strip().strip("'\"").removeprefix("file://")
+            if folder:
+                yield Path(folder)
+
+
+def _said(pattern: re.Pattern[str], overrides: Sequence[str]) -> list[str]:
+    return [match[1] for word in overrides if (match := pattern.fullmatch(word))]
 
 
 def _text(file: Path) -> str:
