@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from monty_mqtt import schema
 from monty_mqtt.broadcaster import ZmqBroadcaster
@@ -25,6 +26,11 @@ os.environ.setdefault("WANDB_MODE", "disabled")
 
 os.environ["MONTY_MQTT_STATE_DIR"] = tempfile.mkdtemp(prefix="monty-mqtt-tests-")
 """What a test does not say otherwise, spool files above all, stays out of the home of whoever runs it."""
+
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+"""How long an example takes is not what a test shows: a machine that does something else, too, is slow."""
 
 
 class FarSide(NamedTuple):

@@ -10,8 +10,10 @@ import pytest
 from bridge_fixtures import bridge, broker  # noqa: F401 - fixtures
 from liveview_page import PageProcess
 from liveview_told import Teller
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from watching import Watched
+
+expect.set_options(timeout=20_000)  # for a machine that does something else, too
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = (
