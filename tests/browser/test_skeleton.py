@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from liveview_page import replay
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -12,5 +13,7 @@ def test_the_demo_is_on_the_screen(bridge, page_server, watched):
     _, run = replay(bridge.zmq_port)
     page_server.until_json("/api/runs", lambda runs: run in [one["run"] for one in runs])
     page = watched.open(f"/run/{run}")
-    page.get_by_text(f"{run} completed").wait_for()
-    page.locator("canvas").nth(4).wait_for()
+    head = page.get_by_role("region", name="Run", exact=True)
+    expect(head.get_by_role("heading", level=1)).to_have_text(run)
+    expect(head).to_contain_text("completed")
+    page.locator("canvas").first.wait_for()
