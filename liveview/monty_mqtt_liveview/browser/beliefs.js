@@ -1,4 +1,5 @@
 // What the learning modules believe: where they agree, the evidence of each over the steps, and its hypothesis beside it.
+import { markRaw } from "vue";
 import Agreement from "monty-liveview/agreement.js";
 import { beliefsFor } from "monty-liveview/belief.js";
 import Convergence from "monty-liveview/convergence.js";
@@ -7,6 +8,7 @@ import EvidenceChart from "monty-liveview/evidence_chart.js";
 import Hypothesis from "monty-liveview/hypothesis.js";
 import { byName, count } from "monty-liveview/format.js";
 import { colourOf } from "monty-liveview/palette.js";
+import { whileSeen } from "monty-liveview/seen.js";
 
 const STRETCHES = { newest: "Newest 300", episode: "Episode", run: "Whole run" };
 const MOST_NAMES = 20;
@@ -14,24 +16,23 @@ const MOST_NAMES = 20;
 export default {
   components: { Agreement, Convergence, EvidenceChart, Hypothesis },
   props: { live: Object, selection: Object, course: Object, moments: Object, modules: Array },
-  data: () => ({ drawn: 0, hasEvidence: true, stretches: STRETCHES }),
+  data: () => ({ drawn: 0, hasEvidence: true, seen: { row: null, moment: null }, stretches: STRETCHES }),
   computed: {
     view() {
       return this.course.view;
     },
     moment() {
-      return this.moments.state.moment;
+      return this.seen.moment;
     },
     row() {
-      return this.view.hover ?? this.selection.row;
+      return this.view.hover ?? this.seen.row;
     },
     beliefs() {
       void this.drawn;
       return beliefsFor(this.row, this.moment, this.course.rows());
     },
     selectedBeliefs() {
-      void this.drawn;
-      return beliefsFor(this.selection.row, this.moment, this.course.rows());
+      return this.row === this.seen.row ? this.beliefs : beliefsFor(this.seen.row, this.moment, this.course.rows());
     },
     objects() {
       void this.drawn;
@@ -50,19 +51,32 @@ export default {
       return i < 0 ? "" : `below the mouse: ${rows.mode[i]} episode ${rows.episode[i]}, step ${rows.step[i]}`;
     },
   },
+  watch: {
+    "selection.row": "ask",
+    "moments.state.moment": "ask",
+  },
   mounted() {
-    this.off = this.course.onDraw(() => {
-      this.drawn += 1;
-      const modules = Object.values(this.course.rows()?.learning_modules ?? {});
-      this.hasEvidence = !modules.length || modules.some((module) => evidencedPlaces(module).length);
-    });
+    this.sight = whileSeen(this.$el, this.look);
+    this.off = this.course.onDraw(() => this.sight.askNow());
   },
   beforeUnmount() {
     this.off();
+    this.sight.close();
   },
   methods: {
     colourOf,
     count,
+    ask() {
+      this.sight.ask();
+    },
+    /** Take over what is new: only while somebody can see it. */
+    look() {
+      this.drawn += 1;
+      const { moment } = this.moments.state;
+      this.seen = { row: this.selection.row, moment: moment && markRaw(moment) };
+      const modules = Object.values(this.course.rows()?.learning_modules ?? {});
+      this.hasEvidence = !modules.length || modules.some((module) => evidencedPlaces(module).length);
+    },
     select(row) {
       this.moments.go(row);
     },

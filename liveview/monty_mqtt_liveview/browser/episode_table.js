@@ -3,16 +3,17 @@ import { count, degrees, secs } from "monty-liveview/format.js";
 import { colourOf, onColour, outcomeColour, outcomeWords } from "monty-liveview/palette.js";
 
 const PER_PAGE = 12;
+const REST_MILLIS = 400; // the episode that goes on is told anew with every step
 const ALL = "all";
 const FAILED = "failed";
 
 export default {
   props: { live: Object, selection: Object },
   emits: ["select"],
-  data: () => ({ filter: ALL, page: null }),
+  data: () => ({ filter: ALL, page: null, revision: 0 }),
   computed: {
     all() {
-      void this.live.store.episodes_revision;
+      void this.revision;
       return [...this.live.episodes.values()];
     },
     outcomes() {
@@ -44,12 +45,21 @@ export default {
     },
   },
   watch: {
+    "live.store.episodes_revision"() {
+      this.timer ??= setTimeout(this.take, this.revision ? REST_MILLIS : 0);
+    },
     filter() {
       this.page = null;
     },
     "selection.episode"() {
       this.page = null;
     },
+  },
+  created() {
+    this.take();
+  },
+  beforeUnmount() {
+    clearTimeout(this.timer);
   },
   methods: {
     colourOf,
@@ -59,6 +69,10 @@ export default {
     outcomeColour,
     outcomeWords,
     secs,
+    take() {
+      this.timer = null;
+      this.revision = this.live.store.episodes_revision;
+    },
     isSelected(one) {
       return one.mode === this.selection.mode && one.episode === this.selection.episode;
     },
