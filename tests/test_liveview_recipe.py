@@ -124,6 +124,17 @@ def test_what_the_repetition_sets_itself_is_not_kept():
     ]
 
 
+def test_the_model_is_named_for_a_terminal_that_has_other_directories():
+    config = {"model_name_or_path": "/models of mine/pretrained"}
+    command, _ = command_line(about("run.py", "experiment=a", config=config), "3")
+    assert "++experiment.config.model_name_or_path='/models of mine/pretrained'" in shlex.split(command)
+    word = "experiment.config.model_name_or_path=/other"
+    command, _ = command_line(about("run.py", "experiment=a", word, config=config), "3")
+    assert [one for one in shlex.split(command) if "model_name_or_path" in one] == [word]
+    for nowhere in ({}, {"model_name_or_path": ""}, {"model_name_or_path": None}):
+        assert "model_name" not in str(command_line(about("run.py", config=nowhere), "3")[0])
+
+
 def test_secrets_that_were_masked_are_named():
     command, notes = command_line(about("run.py", "experiment=a", "experiment.config.wandb_key=***"), "3")
     assert "experiment.config.wandb_key=***" in shlex.split(command)

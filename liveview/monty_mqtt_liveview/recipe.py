@@ -33,6 +33,7 @@ _OF_ITSELF = re.compile(
     r"|experiment\.config\.(liveview\.(run|started)|logging\.(run_name|monty_data_logger[^=]*)|do_train|do_eval))="
 )
 _EXPERIMENT = re.compile(r"\+{0,2}experiment=")
+_MODEL = re.compile(r"\+{0,2}experiment\.config\.model_name_or_path=")
 _PLAIN = re.compile(r"(?!(null|true|false|inf|nan)$)[a-z_][\w./-]*", re.IGNORECASE | re.ASCII)
 _SAFE_IN_QUOTES = re.compile(r"[^\"$`\\!]*")
 _RUNNERS = {"run.py", "run_parallel.py"}
@@ -57,6 +58,7 @@ def command_line(about: schema.Info, episodes: str, more: Sequence[str] = ()) ->
     words = [
         *_runner(program),
         *kept,
+        *_model(about, kept),
         f"episodes='{episodes}'",
         LOGGING,
         f"++experiment.config.logging.run_name={run_name(about)}",
@@ -108,6 +110,14 @@ def _escaped(character: str) -> str:
     if character.isprintable():
         return character
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
+
+
+def _model(about: schema.Info, kept: Sequence[str]) -> list[str]:
+    """Return where the model is: experiments have it below `MONTY_MODELS`, which another terminal may not have."""
+    path = about.config.get("model_name_or_path")
+    if not isinstance(path, str) or not path.startswith("/") or any(map(_MODEL.match, kept)):
+        return []
+    return [f"++experiment.config.model_name_or_path={for_hydra(path)}"]
 
 
 def _runner(program: str) -> list[str]:
