@@ -142,7 +142,9 @@ def _add_up(commands: Any) -> None:
 
 
 def _add_run(commands: Any) -> None:
-    command = _add(commands, "run", "Run a Monty experiment, watched live; starts broker and bridge if none answer.")
+    command = _add(
+        commands, "run", "Run a Monty experiment, watched live; starts broker, bridge and page if none answer."
+    )
     command.usage = "monty-mqtt run [options] experiment=NAME [overrides ...]"
     command.add_argument(
         "overrides", nargs="+", metavar="experiment=NAME", help="Hydra overrides, as for Monty's run.py"

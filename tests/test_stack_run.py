@@ -62,12 +62,13 @@ def test_it_starts_what_it_needs_and_ends_with_a_summary(state, environment):
     lines = done.stdout.splitlines()
     watch = next(index for index, line in enumerate(lines) if "mosquitto_sub -h 127.0.0.1 -p" in line)
     assert watch < next(index for index, line in enumerate(lines) if "phase" in line)
-    told = dict(line.split(None, 1) for line in lines[-4:])
+    told = dict(line.split(None, 1) for line in lines[-5:])
     assert told["runs"].startswith("completes-2")
     assert told["runs"].endswith("(completed)")
     assert told["episodes"] == "3"
     assert told["outcomes"] == "2 correct, 1 time_out"
     assert told["messages"] == "22 sent, 0 lost, 0 dropped"
+    assert "`monty-mqtt up` shows these runs again" in told["page"]
     assert processes_of(state.path) == []
     assert state.read_far_side() is None
 
@@ -84,6 +85,7 @@ def test_it_uses_the_far_side_that_runs_and_leaves_it(shared, environment):
     assert done.returncode == 0
     assert f"mosquitto_sub -h 127.0.0.1 -p {before.services['broker'].port}" in done.stdout
     assert "22 sent" in done.stdout
+    assert "shows these runs again" not in done.stdout
     assert shared.read_far_side() == before
 
 

@@ -47,7 +47,7 @@ def main() -> int:
                         break
         except Stopped:
             return stop.exit_code
-    for line in summary(workers) if watch.address else ():
+    for line in [*summary(workers), *watch.afterwards()] if watch.address else ():
         display.say(line)
     return code
 

@@ -125,6 +125,12 @@ class Watch:
         """Return what is known of a run, or of all that published since."""
         return self.runs.of_run(run_id) if run_id else list(self.runs.workers.values())
 
+    def afterwards(self) -> List[str]:
+        """Return how to look at the runs again, where the page was started for them alone and ended with them."""
+        if self._supervisor is None or self.address is None or self.address.page is None:
+            return []
+        return ["page       ended too; `monty-mqtt up` shows these runs again, until Ctrl+C"]
+
     def tick(self, title: str, run_id: str) -> None:
         """Take in what arrived, keep our far side running, and show the state of a run; waits a moment."""
         self.stop.pause(_TICK_SECS)

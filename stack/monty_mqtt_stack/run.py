@@ -61,6 +61,6 @@ def run(overrides: Sequence[str], plan: Plan, address: Optional[FarSideAddress] 
                 code = watch.run(name, experiment_argv(overrides), run_id=run_id)
         except Stopped:
             return stop.exit_code
-    for line in summary(watch.workers(run_id)) if watch.address else ():
+    for line in [*summary(watch.workers(run_id)), *watch.afterwards()] if watch.address else ():
         display.say(line)
     return code
