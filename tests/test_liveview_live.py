@@ -110,13 +110,16 @@ def test_who_has_rows_of_another_start_gets_them_anew(page, worker, rows, genera
         assert browser.rows == list(range(12))
 
 
-def test_very_many_rows_are_the_newest_2000(page, worker):
-    steps(worker, 0, 2100)
-    known(page, worker, 2100)
+def test_of_very_many_rows_who_comes_gets_the_newest_400_and_who_comes_back_2000(page, worker):
+    steps(worker, 0, 2600)
+    known(page, worker, 2600)
     with Browser(page, worker.run) as browser:
         said = browser.hear()
-        assert said["first_row"] == 100
-        assert browser.rows == list(range(100, 2100))
+        assert said["first_row"] == 2200
+        assert browser.rows == list(range(2200, 2600))
+    with Browser(page, worker.run, rows=100, generation=said["generation"]) as browser:
+        assert browser.hear()["first_row"] == 600
+        assert browser.rows == list(range(600, 2600))
 
 
 def test_a_run_is_told_of_as_soon_as_there_is_one(page, bridge):

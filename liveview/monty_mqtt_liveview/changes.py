@@ -23,7 +23,9 @@ from monty_mqtt_liveview.worker import Worker
 __all__ = ["Changes", "Have", "RunsChanges"]
 
 _NANOS_PER_MILLI = 1_000_000
-_MOST_ROWS = 2000
+_FIRST_ROWS, _MOST_ROWS = 400, 2000
+"""Steps that a browser is sent at most when it comes, and when it comes back; it fetches older ones decimated."""
+
 _START = (secrets.randbits(30) | 1) << 20
 """Added to every generation: rows that came from the page before it was started again may be others now."""
 
@@ -106,7 +108,8 @@ def _words(run: Run, seen: int) -> dict[str, Any]:
 
 def _steps(worker: Worker, have: Have) -> dict[str, Any]:
     generation = _START + worker.generation
-    steps = views.newest_rows(worker, have.rows if generation == have.generation else 0, _MOST_ROWS)
+    rows = have.rows if generation == have.generation else 0
+    steps = views.newest_rows(worker, rows, _MOST_ROWS if rows else _FIRST_ROWS)
     if steps is None and generation == have.generation:
         return {}
     return {"generation": generation, "first_row": steps["row"][0] if steps else 0, "steps": steps}
