@@ -62,6 +62,27 @@ def test_nothing_is_left_of_it(far_side, over):
     assert "no run" in gone.stderr
 
 
+def test_what_was_restored_twice_and_forgotten_can_be_restored_again(far_side, over, tmp_path):
+    (left,) = [path for path in files_of(far_side.state, over) if path.suffix == ".spool"]
+    kept = tmp_path / "kept" / "one.spool"
+
+    def restore():
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_bytes(spooled)
+        done = run("replay", str(kept), env=far_side.environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    spooled = left.read_bytes()
+    (tmp_path / "stays").touch()
+    assert "already" not in restore()
+    for _ in range(4):  # the bridge lets go of it meanwhile, and finds it again in its journal
+        assert "already" in restore()
+    done = run("forget", over, "--yes", env=far_side.environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "already" not in restore()
+
+
 @pytest.mark.parametrize(("answer", "code"), [(b"n\n", 1), (b"\n", 1), (b"y\n", 0)])
 def test_it_asks_first(far_side, over, answer, code):
     ours, theirs = pty.openpty()

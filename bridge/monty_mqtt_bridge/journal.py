@@ -203,7 +203,10 @@ class Journal:
         """Let go of all that is known of a run that has no rows any more; return whether it is done."""
         if not self.commit():
             return False
-        return self._store.write(lambda connection: _delete(connection, run)) is not None
+        if self._store.write(lambda connection: _delete(connection, run)) is None:
+            return False
+        self.workers.forget_run(run)
+        return True
 
     def close(self) -> None:
         """Write what can be written, and close. May be called twice."""

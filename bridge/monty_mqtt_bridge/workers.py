@@ -129,6 +129,12 @@ class Workers:
         if self.newest.get(worker.key) is worker:
             del self.newest[worker.key]
 
+    def forget_run(self, run: str) -> None:
+        """Let go of the workers of a run that the journal does not have any more, but for those that are connected."""
+        for worker in [one for one in self.by_id.values() if one.key[0] == run and one.route is None]:
+            self.forget(worker)
+            self.changed.discard(worker)
+
     def _at_hand(self, hello: Hello) -> Worker | None:
         newest = self.newest.get((hello.run, hello.worker))
         if newest is not None and newest.is_again(hello):
