@@ -9,7 +9,7 @@ import pytest
 from demo_on_screen import at, demo, shown
 from liveview_state import demo_messages
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from monty_mqtt import schema
 
@@ -103,6 +103,24 @@ def test_stepping_on_asks_for_an_image_only_once(demo, shown):
     expect(page.get_by_test_id("scrub")).to_have_attribute("data-step", "4")
     page.wait_for_load_state("networkidle")
     assert len(asked) == len({url.split("&row=")[0] + url.split("&row=")[1] for url in asked})
+
+
+def test_an_image_on_another_scale_than_the_one_before_is_shown(demo, shown):
+    page = at(shown, demo.recognising, 8, 3)
+    figure(page, "view_finder", "depth", newest("view_finder", "depth", 8, 3).step)
+    page.wait_for_load_state("networkidle")
+    page.route("**/frame?*modality=depth*", _on_another_scale)
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page.get_by_test_id("depth-scale-view_finder")).to_contain_text("7 m")
+    page.wait_for_load_state("networkidle")
+    assert pixels(page, "view_finder", "depth").width > 0
+
+
+def _on_another_scale(route: Route) -> None:
+    answer = route.fetch()
+    route.fulfill(response=answer, headers={**answer.headers, "x-monty-depth-range": "0:7"})
 
 
 def test_without_frames_it_says_why(shown, teller):

@@ -3,6 +3,8 @@ import { escaped, workerPath } from "monty-liveview/api.js";
 
 const KEPT = 160;
 
+const keyOf = (frame) => JSON.stringify([frame.sensor, frame.modality, frame.time_unix_millis, frame.episode, frame.step]);
+
 async function wordsOf(response) {
   const said = await response.json().catch(() => null);
   return typeof said?.error === "string" ? said.error : `${response.status} ${response.statusText}`;
@@ -32,7 +34,7 @@ export function frameStore(run, worker) {
 
   /** The image that a moment says there is; `frame` as in `Moment.frames`. */
   function bring(frame, row) {
-    const key = JSON.stringify([frame.sensor, frame.modality, frame.time_unix_millis, frame.episode, frame.step]);
+    const key = keyOf(frame);
     const found = kept.get(key) ?? load(frame.sensor, frame.modality, row);
     kept.delete(key);
     kept.set(key, found);
@@ -46,10 +48,12 @@ export function frameStore(run, worker) {
     kept.delete(key);
   }
 
-  /** Ask again for all images of a sensor: its depth is drawn on another scale now. */
-  function forget(sensor, modality) {
-    for (const key of kept.keys()) if (key.startsWith(JSON.stringify([sensor, modality]).slice(0, -1))) drop(key);
+  /** Ask again for all other images of a sensor: its depth is drawn on another scale than theirs now. */
+  function forgetOthers(frame) {
+    const mine = keyOf(frame);
+    const start = JSON.stringify([frame.sensor, frame.modality]).slice(0, -1);
+    for (const key of kept.keys()) if (key !== mine && key.startsWith(start)) drop(key);
   }
 
-  return { bring, forget, close: () => [...kept.keys()].forEach(drop) };
+  return { bring, forgetOthers, close: () => [...kept.keys()].forEach(drop) };
 }

@@ -59,7 +59,7 @@ export default {
       const { row } = this.moment;
       try {
         const found = await this.store.bring(frame, row);
-        if (differ(found.range, this.shown[key]?.range)) this.store.forget(frame.sensor, frame.modality);
+        if (differ(found.range, this.shown[key]?.range)) this.store.forgetOthers(frame);
         this.shown[key] = { ...found, row };
         delete this.failed[key];
       } catch (error) {

@@ -154,8 +154,8 @@ export default {
         <h2 class="headline">{{ store.problems.length ? 'No runs can be heard of' : 'No runs yet' }}</h2>
         <p v-for="sentence in store.problems" :key="sentence" class="warn">{{ sentence }}</p>
         <p>An experiment appears here when it starts. Start any of Monty's, monitored:</p>
-        <code class="code" tabindex="0">monty-mqtt run experiment=randrot_10distinctobj_surf_agent</code>
-        <p>or see a recorded one: <code class="mono">monty-mqtt demo</code>. If one runs already and is not here,
+        <code class="code" tabindex="0">monty-mqtt run experiment=test/evidence_lm/evidence_mujoco</code>
+        <p>or, in a checkout, a recorded one: <code class="mono">MONTY=0 make run</code>. If one runs already and is not here,
           <code class="mono">monty-mqtt doctor</code> says what is in its way.</p>
       </section>
       <section v-else-if="!found.length" class="panel empty">
