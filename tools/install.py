@@ -38,9 +38,9 @@ PACKAGES = {
     **{name: [name] for name in ("chromium", "haproxy", "busybox", "curl", "wget", "openssl")},
 }
 DOWNLOADS = {
-    "replay": "about 50 MB",
+    "replay": "about 60 MB",
     "run": "about 3.3 GB (6 GB on disk): Monty brings PyTorch with CUDA",
-    "test": "about 3.4 GB (6 GB on disk): Monty brings PyTorch with CUDA",
+    "test": "about 3.6 GB (6 GB on disk): Monty brings PyTorch with CUDA",
 }
 
 
@@ -54,7 +54,7 @@ def main(profile: str) -> int:
     if stamp.exists() and stamp.read_text() == fingerprint(profile):
         return 0
     installed = None if profile == "replay" else installed_monty()
-    print(f"make: installing into .venv; downloads {'about 50 MB' if installed else DOWNLOADS[profile]}", flush=True)
+    print(f"make: installing into .venv; downloads {'about 60 MB' if installed else DOWNLOADS[profile]}", flush=True)
     create_venv(installed)
     install(profile, installed)
     stamp.write_text(fingerprint(profile))
