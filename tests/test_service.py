@@ -80,7 +80,7 @@ def test_frames_arrive_as_images_and_stay(broker, dealer, subscriber):
 
 
 def test_statuses_and_frames_tell_influxdb_where_the_page_has_them(dealer, subscriber):
-    dealer.send(schema.Status, 0)
+    dealer.send(schema.Status, 0, status="completed")
     size = {"episode": 0, "step": 7, "height": 1, "width": 1}
     for seq in range(3):
         dealer.send(schema.Frame, seq, [bytes(4)], sensor="patch", modality="rgba", **size)
@@ -299,6 +299,23 @@ def test_while_the_broker_is_away_experiments_go_on_and_then_all_arrives(tmp_pat
             status = subscriber.wait_for(on("monty/v1/patient/main/status"))
             assert schema.decode(status.payload).seq == 0, "what is retained is said again to a broker that forgot"
             subscriber.wait_for(on("monty/v1/late/main/status"))
+
+
+def test_a_run_that_is_just_over_is_not_without_its_status_at_a_broker_that_forgot(tmp_path):
+    with Mosquitto(tmp_path) as own, Bridge(config_for(own)) as bridge, Dealer(bridge.zmq_port, run="over") as dealer:
+        dealer.hello()
+        dealer.send(schema.Info, 0)
+        dealer.send(schema.End, 1)  # no status of its own: the bridge says one
+        dealer.acked(2)
+        topic = "monty/v1/over/main/status"
+        with Subscriber(own.host, own.port) as subscriber:
+            subscriber.wait_for(on(topic))
+        own.kill()
+        own.state.mosquitto.joinpath("mosquitto.db").unlink(missing_ok=True)
+        own.start()
+        with Subscriber(own.host, own.port) as subscriber:
+            subscriber.wait_for(on("monty/v1/over/main/info"), timeout_secs=40)
+            assert schema.decode(subscriber.wait_for(on(topic)).payload).status == "completed"
 
 
 def patient(bridge):

@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 _HEALTH_SECS = 1.0
 _COMMANDS = "commands"
-_SIGNS_OF_LIFE = frozenset({schema.Step, schema.EpisodeStarted, schema.Status, schema.End})
+_SIGNS_OF_LIFE = (schema.Step, schema.EpisodeStarted, schema.Status, schema.End)
 
 
 class Pipeline:
@@ -105,14 +105,21 @@ class Pipeline:
             self.outlet.publish(row, message, receipt)
         if isinstance(message, schema.CommandResult):
             self._commands.answered(message)
-        if again or row.restored:
-            return
+        if again and isinstance(message, schema.End):
+            self.outlet.put_again(worker.key)  # its last status may be our own, and in no row
+        if not (again or row.restored):
+            self._derive(row, worker, message)
+
+    def _derive(self, row: Row, worker: Worker, message: schema.Message | None) -> None:
         self._rates.fed(message, self._wall())
+        said: list[schema.Status] = []
         if row.kind == HELLO:
-            self._begin(worker)
-        elif message is not None and type(message) in _SIGNS_OF_LIFE:
-            for status in self._liveness.heard(message, self._clock(), self._stamp()):
-                self.outlet.say(status)
+            self.outlet.retained.forget_before(worker.key, worker.started_unix_nanos)
+            said = self._liveness.joined(worker, self._stamp())
+        elif isinstance(message, _SIGNS_OF_LIFE):
+            said = self._liveness.heard(message, self._clock(), self._stamp())
+        for status in said:
+            self.outlet.say(status)
 
     def joined(self, worker: Worker, *, begins: bool) -> None:
         """Greet a worker that came, or came back."""
@@ -234,11 +241,6 @@ class Pipeline:
             result = cleared.answer(self._stamp())
             self._commands.answered(result)
             self.outlet.answer(result)
-
-    def _begin(self, worker: Worker) -> None:
-        self.outlet.retained.forget_before(worker.key, worker.started_unix_nanos)
-        for status in self._liveness.joined(worker, self._stamp()):
-            self.outlet.say(status)
 
     def _command(self, incoming: Incoming) -> None:
         decision = self._commands.decide(incoming, self._wall())
