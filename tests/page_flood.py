@@ -1,8 +1,8 @@
 """Everything at once at the broker, as a program of its own: frames, log lines, metrics, and steps among them.
 
 `python tests/page_flood.py PORT PASSWORD RUN FIRST_STEP SECS`: for so long the worker `main` of a run steps on from a
-step, 25 a second, and sends 24 MB of frames, 5,000 log lines and values of 10,000 metrics, as far as the machine goes. It
-prints what it sent, as JSON.
+step, 25 a second, and sends 24 MB of frames, 5,000 log lines and values of 10,000 metrics, as far as the machine goes.
+It prints what it sent, as JSON.
 """
 
 from __future__ import annotations

@@ -39,6 +39,9 @@ def head_of(*messages):
 def test_the_demo():
     learning, recognising = map(run_head, demo())
     assert learning["mode"] == "train"
+    assert (learning["episodes_done"], learning["judged"], learning["accuracy"]) == (8, 0, None), (
+        "it is told what it sees"
+    )
     assert {
         name: recognising[name] for name in ("status", "episodes_done", "judged", "correct", "accuracy", "steps")
     } == {
@@ -52,6 +55,11 @@ def test_the_demo():
     assert recognising["outcomes"] == {"correct_mlh": 6, "correct": 5, "confused": 1}
     assert recognising["worker_statuses"] == {"completed": 1}
     assert recognising["ended_unix_millis"] == recognising["newest_unix_millis"]
+
+
+def test_a_paused_worker_has_no_rate():
+    (run,) = of([*(step(at) for at in range(5)), status(5, "paused")])
+    assert worker_head(only_worker(run))["steps_per_sec"] is None
 
 
 def test_every_field_of_the_contract_is_there():

@@ -143,7 +143,9 @@ def _counts(worker: Worker) -> Json:
     known, progress = worker.known, worker.known.progress
     verdicts = [one.correct for one in known.episodes.values() if one.correct is not None]
     judged, correct = len(verdicts), sum(verdicts)
-    if progress and sum(progress.outcomes.values()) > judged:
+    if not worker.is_judged:
+        judged, correct = 0, 0
+    elif progress and sum(progress.outcomes.values()) > judged:
         judged, correct = sum(progress.outcomes.values()), progress.correct
     expected = progress.episodes_expected if progress else None
     if expected is None and known.info and known.info.episodes_expected:

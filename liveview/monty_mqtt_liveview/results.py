@@ -35,7 +35,7 @@ def results(run: Run, worker_name: str | None = None, mode: str | None = None) -
     ended = [
         one
         for worker in run.workers.values()
-        if worker_name is None or worker.name == worker_name
+        if worker.is_judged and worker_name in (None, worker.name)
         for one in worker.known.episodes.values()
         if one.correct is not None and (mode is None or one.mode == mode)
     ]
