@@ -1,0 +1,193 @@
+"""Page, bridge and broker killed in the middle of a run, seen from a browser that nobody reloads."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from chaos.program import Program
+from chaos.stage import BridgeProcess
+from demo_on_screen import drawn
+from liveview_page import PageProcess
+from liveview_service import Keeping, are_whole, seqs
+from playwright.sync_api import expect
+from stack_process import until
+
+from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.ports import any_free
+from monty_mqtt_stack.recording_parts import directory_of
+
+pytestmark = pytest.mark.timeout(300)
+
+PER_SECOND = 200
+STEP_EVERY = 10  # as `chaos.load` publishes: every tenth message is a step
+MODULE = "LM_0"
+DISCONNECTED_SECS = 10
+
+
+class Scene:
+    """Broker, bridge, page and experiments, each a process that can be killed; and a browser that looks."""
+
+    def __init__(self, where, chromium, stack: ExitStack) -> None:
+        self._where, self._stack = where, stack
+        self.broker = stack.enter_context(Mosquitto(where / "broker"))
+        self.bridge = BridgeProcess(self.broker, {})
+        stack.callback(self.bridge.kill)
+        self._port = any_free("127.0.0.1")
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.state = where / "page"
+        self._browser = chromium
+        self.page_starts()
+
+    def page_starts(self) -> None:
+        self.server = self._stack.enter_context(PageProcess(self.broker, self.state, port=self._port))
+        self.server.ready()
+
+    def page_is_killed(self) -> None:
+        self.server.signal(9)
+        self.server.wait()
+
+    def broker_forgets(self) -> None:
+        """It is killed, and what it had retained and queued is gone."""
+        self.broker.kill()
+        for file in self.broker.state.mosquitto.glob("mosquitto.db*"):
+            file.unlink()
+        self.broker.start()
+
+    def experiment(self, run: str) -> Program:
+        spool = str(self._where / f"spool {run}")
+        arguments = [self.bridge.port, run, "main"]
+        program = self._stack.enter_context(Program("load", arguments, MONTY_MQTT_STATE_DIR=spool))
+        program.wait_for(lambda report: report["published"] == 2)
+        return program
+
+    def look(self, path: str):
+        context = self._browser.new_context(viewport={"width": 1280, "height": 900})
+        self._stack.callback(context.close)
+        page = context.new_page()
+        page.goto(self.url + path)
+        page.evaluate("globalThis.isTheSamePage = true")
+        return page
+
+
+@contextmanager
+def scene_of(where, chromium):
+    with ExitStack() as stack:
+        yield Scene(where, chromium, stack)
+
+
+@pytest.fixture
+def scene(tmp_path, chromium):
+    with scene_of(tmp_path, chromium) as found:
+        yield found
+
+
+def in_the_middle(program: Program, secs: int) -> int:
+    """Return, while it publishes for so long, what it will have published when it is done."""
+    known = program.report["published"]
+    program.tell("publish", PER_SECOND * secs, PER_SECOND)
+    program.wait_for(lambda report: report["published"] >= known + PER_SECOND // 2, 60)
+    return PER_SECOND * secs
+
+
+def over(program: Program) -> None:
+    program.tell("close", 20)
+    assert program.wait(90) == 0
+
+
+def head(page):
+    return page.get_by_role("region", name="Run", exact=True)
+
+
+def shows_all(page, steps: int) -> None:
+    """See every step in the chart, of a page that was not loaded again."""
+    expect(page.locator(".numbers")).to_contain_text(f"{steps:,} points", timeout=60_000)
+    expect(head(page)).to_contain_text("completed", timeout=60_000)
+    page.get_by_test_id("show-run").click()
+    found = drawn(page, MODULE, lambda one: len(one.x) == steps)
+    assert found.x == list(range(steps))
+    assert found.lines["object_9"] == pytest.approx([9 * 0.37] * steps, abs=1e-4)
+    assert page.evaluate("globalThis.isTheSamePage")
+
+
+@pytest.mark.parametrize("away_secs", [3, pytest.param(30, marks=pytest.mark.long)])
+def test_a_page_killed_twice_has_no_gap_but_frames(scene, away_secs):
+    program = scene.experiment("killed")
+    page = scene.look("/run/killed")
+    count = 0
+    for _ in range(2):
+        count += in_the_middle(program, away_secs + 4)
+        scene.page_is_killed()
+        expect(page.get_by_role("alert").first).to_contain_text("does not answer")
+        threading.Event().wait(away_secs)  # that it is away so long is what is shown here
+        scene.page_starts()
+        expect(page.get_by_role("alert")).to_have_count(0)
+    over(program)
+    shows_all(page, count // STEP_EVERY)
+    recorded = directory_of(scene.state / "recordings", "killed")
+    until(lambda: len(seqs(recorded)) == count + 2)  # `info` and `end` besides; the status has no seq of its own
+    assert set(seqs(recorded).values()) == {1}
+    scene.page_is_killed()
+    with Keeping(scene.broker, scene.state) as keeping:
+        assert keeping.service.counts.missing == 0
+        assert keeping.service.counts.frames_missing > 0
+        until(lambda: are_whole(recorded.parent))
+
+
+def test_whatever_is_started_again_the_picture_is_complete_and_nothing_that_is_over_runs(scene):
+    program = scene.experiment("over")
+    program.tell("publish", 100)
+    over(program)
+    program = scene.experiment("going on")
+    runs, page = scene.look("/"), scene.look("/run/going%2520on")
+    expect(runs.locator("tbody tr").filter(has_text="over")).to_contain_text("completed")
+
+    def bridge_again() -> None:
+        scene.bridge.kill()
+        scene.bridge.start()
+
+    def page_again() -> None:
+        scene.page_is_killed()
+        scene.page_starts()
+
+    count = 0
+    for breaks in (bridge_again, scene.broker_forgets, page_again, scene.broker_forgets, bridge_again):
+        count += in_the_middle(program, 5)
+        breaks()
+        expect(head(page)).to_contain_text("running", timeout=60_000)
+    late = scene.look("/run/going%2520on")
+    over(program)
+    for one in (page, late):
+        shows_all(one, count // STEP_EVERY)
+    assert runs.evaluate("globalThis.isTheSamePage")
+    for run in ("over", "going on"):
+        row = runs.locator("tbody tr").filter(has=runs.get_by_role("link", name=run, exact=True))
+        expect(row).to_contain_text("completed")
+        expect(row).not_to_contain_text("running")
+    with Keeping(scene.broker, scene.state.with_name("a new page")) as new:  # of which the broker retains something
+        for run in ("over", "going on"):
+            until(lambda run=run: new.run(run) and new.run(run).workers["main"].word == "completed")
+    again = scene.look("/run/over")
+    shows_all(again, 10)
+
+
+def test_a_killed_worker_is_shown_disconnected(scene, capsys):
+    program = scene.experiment("vanishes")
+    program.tell("publish", 100)
+    page = scene.look("/run/vanishes")
+    expect(page.locator(".numbers")).to_contain_text("10 points")
+    expect(head(page)).to_contain_text("running")
+    program.kill()
+    took = page.evaluate(
+        """async () => {
+          const began = performance.now();
+          const said = () => document.querySelector('[aria-label="Run"]').innerText.includes("disconnected");
+          while (!said() && performance.now() - began < 60000) await new Promise(requestAnimationFrame);
+          return (performance.now() - began) / 1000;
+        }"""
+    )
+    with capsys.disabled():
+        print(f"\nkilled -9, shown disconnected after {took:.1f} s")  # noqa: T201 - the figure is wanted
+    assert took < 2 * DISCONNECTED_SECS  # on an idle machine half of it: a bound for a busy one
+    expect(head(page)).to_contain_text("disconnected")
