@@ -180,9 +180,12 @@ def test_the_list_of_runs_tells_what_changes(page, worker):
         first = json.loads(line.recv(timeout=10))
         assert worker.run in [one["run"] for one in first["runs"]]
         worker.send(schema.Status, 1, status="completed")
-        said = json.loads(line.recv(timeout=10))
-        assert [(one["run"], one["status"]) for one in said["runs"]] == [(worker.run, "completed")]
-        assert said["forgotten"] == []
+        heard = []
+        while (worker.run, "completed") not in heard:
+            said = json.loads(line.recv(timeout=10))
+            assert said["forgotten"] == []
+            assert 0 < len(said["runs"]) < len(first["runs"]) or len(first["runs"]) == 1  # only what changed
+            heard = [(one["run"], one["status"]) for one in said["runs"]]
 
 
 def test_a_page_that_ends_says_so_to_the_browser(broker, tmp_path):
