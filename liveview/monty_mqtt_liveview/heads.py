@@ -141,12 +141,7 @@ def _position(worker: Worker) -> Json:
 
 def _counts(worker: Worker) -> Json:
     known, progress = worker.known, worker.known.progress
-    verdicts = [one.correct for one in known.episodes.values() if one.correct is not None]
-    judged, correct = len(verdicts), sum(verdicts)
-    if not worker.is_judged:
-        judged, correct = 0, 0
-    elif progress and sum(progress.outcomes.values()) > judged:
-        judged, correct = sum(progress.outcomes.values()), progress.correct
+    judged, correct = _judged(worker)
     expected = progress.episodes_expected if progress else None
     if expected is None and known.info and known.info.episodes_expected:
         expected = sum(known.info.episodes_expected.values())
@@ -159,6 +154,17 @@ def _counts(worker: Worker) -> Json:
         "outcomes": known.outcomes,
         "outcome": last.outcome if last else None,
     }
+
+
+def _judged(worker: Worker) -> tuple[int, int]:
+    """Return how many episodes were judged, and how many of them correct."""
+    if not worker.is_judged:
+        return 0, 0
+    progress = worker.known.progress
+    verdicts = [one.correct for one in worker.known.episodes.values() if one.correct is not None]
+    if progress and sum(progress.outcomes.values()) > len(verdicts):
+        return sum(progress.outcomes.values()), progress.correct
+    return len(verdicts), sum(verdicts)
 
 
 def _total_steps(worker: Worker) -> Json:
