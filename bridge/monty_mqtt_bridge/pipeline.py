@@ -73,8 +73,7 @@ class Pipeline:
         self.outlet = Outlet(config, counts, journal, wake, clock)
         self._config, self._counts, self._clock, self._wall = config, counts, clock, wall
         self._last_stamp = 0
-        now = clock()
-        self._started = self._health_at = now
+        self._started = self._health_at = now = clock()
         self._rates = health.Rates(now)
         self._complaints = Complaints(logger, clock)
         self._liveness = Liveness(now)
@@ -191,12 +190,11 @@ class Pipeline:
     def _publish_health(self, now: float) -> None:
         self._counts.images_dropped += self.outlet.encoder.take_dropped()
         self._counts.misfits = self.outlet.misfits.count
-        live = [life for life in self._liveness.lives.values() if life.live]
         values = health.snapshot(
             self._counts,
             time_unix_nanos=self._stamp(),
             uptime_secs=round(now - self._started, 3),
-            workers=len(live),
+            workers=sum(life.live for life in self._liveness.lives.values()),
             queued=self.publisher.queued,
             in_flight=self.publisher.in_flight,
             pending_bytes=self.publisher.pending_bytes,

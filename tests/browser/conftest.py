@@ -28,13 +28,15 @@ QUIET = (
 """A root user's Chromium needs the first; without the others it looks for its maker's hosts."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright keeps an event loop in this thread, where other modules' tests have theirs
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
         assert os.environ.get("CI") != "true", "Chromium is not installed"
         pytest.skip("not run: Chromium is not installed (apt-get install chromium)")
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield running
+        running.close()
 
 
 @pytest.fixture
