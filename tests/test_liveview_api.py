@@ -61,6 +61,14 @@ def test_runs_are_listed(page, demo):
     assert head["recorded_bytes"] > 0
 
 
+@pytest.mark.usefixtures("demo")
+def test_what_became_of_the_messages_is_counted(page):
+    counts = page.json("/api/recording")
+    assert counts.keys() == {"recorded", "repeated", "unreadable", "missing", "frames_missing", "lost"}
+    assert counts["recorded"] > 3000
+    assert (counts["missing"], counts["lost"]) == (0, 0)
+
+
 def test_a_run_has_its_workers_and_what_is_run(page, recognising):
     said = page.json(recognising)
     assert [one["worker"] for one in said["workers"]] == ["main"]

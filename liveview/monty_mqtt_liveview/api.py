@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Query, Response
 
 from monty_mqtt_liveview import series, views
@@ -42,11 +43,15 @@ class _Runs:
         self._service = service
 
     def add_to(self, api: APIRouter) -> None:
+        api.add_api_route("/recording", self.recording)
         api.add_api_route("/runs", self.runs)
         api.add_api_route("/run/{run}", self.run)
         parts = (self.episodes, self.results, self.redo, self.logs, self.events)
         for part in (*parts, self.metrics, self.metric, self.data, self.state):
             api.add_api_route(f"/run/{{run}}/{part.__name__}", part)
+
+    def recording(self) -> Response:
+        return json_answer(msgspec.structs.asdict(self._service.counts))
 
     def runs(self) -> Response:
         with self._service.lock:
