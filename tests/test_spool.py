@@ -5,6 +5,7 @@ import resource
 import stat
 import struct
 import urllib.parse
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -208,24 +209,26 @@ def test_a_file_that_is_none_is_named(tmp_path, content):
         read(path)
 
 
-@pytest.fixture
-def no_larger_file():
-    """Let no file of this process become larger than 10,000 bytes: what a write has room for is written, as on a disk
-    that is full."""
+@contextmanager
+def no_file_larger_than(size):
+    """Let no file of this process become larger, pytest's own output among them: what a write has room for is written,
+    as on a disk that is full."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.usefixtures("no_larger_file")
 def test_a_full_disk_takes_all_of_a_write_or_nothing(opened):
-    opened.write(messages(*range(60)))
-    with pytest.raises(OSError, match="No space left on device"):
-        opened.write(messages(*range(60, 100)))
-    opened.write(messages(60))
-    assert [seq for seq, _ in read(opened.path)[1]] == list(range(61))
-    with pytest.raises(OSError, match=r"No space left|File too large"):
-        opened.write(messages(61, size=5000))
+    with no_file_larger_than(10_000):
+        opened.write(messages(*range(60)))
+        with pytest.raises(OSError, match="No space left on device"):
+            opened.write(messages(*range(60, 100)))
+        opened.write(messages(60))
+        assert [seq for seq, _ in read(opened.path)[1]] == list(range(61))
+        with pytest.raises(OSError, match=r"No space left|File too large"):
+            opened.write(messages(61, size=5000))
     opened.close()
     assert opened.last == 60
