@@ -23,7 +23,7 @@ from monty_mqtt import schema, topics
 from monty_mqtt.parts import Hypothesis, LearningModuleStep
 
 TICKS_PER_SEC = 50
-STEPS, FRAMES, LOGS, METRICS = 25, 100, 5_000, 1_000
+STEPS, FRAMES, LOGS, METRICS = 25, 100, 5_000, 1_250
 NAMES = 10_000
 FRAME_BYTES = 240_000
 PER_EPISODE = 100

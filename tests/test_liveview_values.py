@@ -18,7 +18,7 @@ def run_of(*messages):
 
 def test_the_latest_of_each_metric():
     run = run_of(value(0, 1.5), value(1, 0.5), value(2, 7.0, "Reward", "other"))
-    first, second = metrics(run)
+    first, second = metrics(run)["metrics"]
     assert first == {
         "worker": "main",
         "name": "loss",
@@ -31,9 +31,10 @@ def test_the_latest_of_each_metric():
 
 def test_metrics_by_worker_name_and_number():
     run = run_of(value(0, 1.0), value(1, 2.0, "Reward"), value(2, 3.0, worker="other"))
-    assert [one["name"] for one in metrics(run, search="REW")] == ["Reward"]
-    assert [one["worker"] for one in metrics(run, worker="other")] == ["other"]
-    assert len(metrics(run, count=2)) == 2
+    assert [one["name"] for one in metrics(run, search="REW")["metrics"]] == ["Reward"]
+    assert [one["worker"] for one in metrics(run, worker="other")["metrics"]] == ["other"]
+    page = metrics(run, first=1, most=1)
+    assert (page["count"], [one["name"] for one in page["metrics"]]) == (3, ["Reward"])
 
 
 def test_the_course_of_a_metric():

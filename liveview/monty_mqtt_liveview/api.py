@@ -103,8 +103,9 @@ class _Runs:
         wanted = (level or None, search or None, count, before)
         return self._of(run, lambda found: views.events(found, _named(found, worker), *wanted))
 
-    def metrics(self, run: str, worker: str = "", search: str = "") -> Response:
-        return self._of(run, lambda found: views.metrics(found, _named(found, worker), search or None))
+    def metrics(self, run: str, worker: str = "", search: str = "", first: Row = 0, most: Lines = 1000) -> Response:
+        wanted = (search or None, first, most)
+        return self._of(run, lambda found: views.metrics(found, _named(found, worker), *wanted))
 
     def metric(self, run: str, worker: str, name: str) -> Response:
         def cut(found: Run) -> Any:

@@ -6,6 +6,7 @@ Place in the flow: `__main__` calls it; it puts the parts together and does noth
 from __future__ import annotations
 
 import contextlib
+import gc
 from pathlib import Path
 
 from monty_mqtt import service_config
@@ -43,6 +44,7 @@ def run(options: Options) -> None:
         service = open_ones.enter_context(Service(subscription, recordings, _limits(config)))
         controls = Control(service, _control_broker(options, state))
         app = make_app(service, config, controls, _login(config, state, sockets[0].getsockname()[1]))
+        gc.freeze()  # nothing of what is loaded by now is ever garbage, and each collection would look through it again
         Server(app, config, sockets).serve_until_stopped()
 
 

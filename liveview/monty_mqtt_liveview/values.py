@@ -5,7 +5,6 @@ Place in the flow: a part of `views`, which is what everybody imports.
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Any
 
 from monty_mqtt_liveview.plain import Json, millis
@@ -14,22 +13,20 @@ from monty_mqtt_liveview.run import Run
 __all__ = ["data", "metric", "metrics", "state"]
 
 
-def metrics(run: Run, worker: str | None = None, search: str | None = None, count: int = 1000) -> list[Json]:
-    """Return the metrics of a run, with the latest value of each.
+def metrics(run: Run, worker: str | None = None, search: str | None = None, first: int = 0, most: int = 1000) -> Json:
+    """Return metrics of a run, `metrics`, with the latest value of each, and of how many they are, `count`.
 
     Args:
         run: The run.
         worker: Of which worker; None is all.
         search: What the name has in it, in any case.
-        count: How many at most.
+        first: The place of the first, in the order in which they came.
+        most: How many at most.
     """
     needle = (search or "").casefold()
-    wanted = (
-        (key, course)
-        for key, course in run.metrics.items()
-        if (worker is None or key[0] == worker) and needle in key[1].casefold()
-    )
-    return [
+    wanted = [key for key in run.metrics if (worker is None or key[0] == worker) and needle in key[1].casefold()]
+    shown = ((key, run.metrics[key]) for key in wanted[first : first + most])
+    said = [
         {
             "worker": of,
             "name": name,
@@ -37,8 +34,9 @@ def metrics(run: Run, worker: str | None = None, search: str | None = None, coun
             "latest": course.latest.value,
             "latest_unix_millis": millis(course.latest.time_unix_nanos),
         }
-        for (of, name), course in islice(wanted, count)
+        for (of, name), course in shown
     ]
+    return {"count": len(wanted), "metrics": said}
 
 
 def metric(run: Run, worker: str, name: str) -> Json | None:

@@ -67,10 +67,11 @@ export default {
       const { canvas } = this.$refs;
       const width = canvas.clientWidth;
       const scale = devicePixelRatio || 1;
-      canvas.width = Math.round(width * scale);
-      canvas.height = Math.round(this.height * scale);
+      const [wide, high] = [Math.round(width * scale), Math.round(this.height * scale)];
+      if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
       const pen = canvas.getContext("2d");
-      pen.scale(scale, scale);
+      pen.setTransform(scale, 0, 0, scale, 0, 0);
+      pen.clearRect(0, 0, width, this.height);
       this.paint(pen, width, rows);
       this.drawn += 1;
     },

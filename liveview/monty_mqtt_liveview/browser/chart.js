@@ -1,5 +1,6 @@
 // ECharts in the page's colours: follows its element's size and the theme.
 import { echarts } from "nicegui-echart";
+import { whileSeen } from "monty-liveview/seen.js";
 import { onTheme, theme } from "monty-liveview/theme.js";
 
 const ends = new WeakMap();
@@ -50,21 +51,25 @@ export function disposeChart(chart) {
   chart.dispose();
 }
 
-/** A chart that shows `option`. `label` says in words what it shows. */
+/** A chart that shows `option`, made when it comes into sight. `label` says in words what it shows. */
 export const Chart = {
   props: { option: Object, label: String, height: { type: String, default: "160px" } },
   mounted() {
-    this.chart = initChart(this.$el);
-    this.show();
+    this.sight = whileSeen(this.$el, this.show);
+    this.sight.ask();
   },
   beforeUnmount() {
-    disposeChart(this.chart);
+    this.sight.close();
+    if (this.chart) disposeChart(this.chart);
   },
   watch: {
-    option: "show",
+    option() {
+      this.sight.ask();
+    },
   },
   methods: {
     show() {
+      this.chart ??= initChart(this.$el);
       this.chart.setOption({ animation: false, ...this.option }, { replaceMerge: ["series"] });
     },
   },

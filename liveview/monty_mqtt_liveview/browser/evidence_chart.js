@@ -14,6 +14,7 @@ export default {
   data: () => ({ drawn: 0 }),
   mounted() {
     this.chart = echarts.init(this.$refs.chart);
+    this.chart.getZr().setSleepAfterStill(1);
     this.looks = "";
     this.restUntil = 0;
     this.sight = whileSeen(this.$el, this.draw);

@@ -4,11 +4,11 @@ import { Chart } from "monty-liveview/chart.js";
 import { age, many, short } from "monty-liveview/format.js";
 import { now } from "monty-liveview/now.js";
 import { makeRefresher } from "monty-liveview/refresh.js";
+import { whileSeen } from "monty-liveview/seen.js";
 
 const PAUSE_MILLIS = 1000;
 const CHART_PAUSE_MILLIS = 2000;
 const PER_PAGE = 12;
-const MOST_NAMES = 1000; // that the server tells of at once
 
 function optionOf({ times_unix_millis: times, values }) {
   return {
@@ -35,9 +35,13 @@ const MetricCard = {
   data: () => ({ option: null, metadata: {}, error: "" }),
   created() {
     this.refresher = makeRefresher(this.load, CHART_PAUSE_MILLIS);
-    this.refresher.request();
+  },
+  mounted() {
+    this.sight = whileSeen(this.$el, this.refresher.request);
+    this.sight.ask();
   },
   beforeUnmount() {
+    this.sight.close();
     this.refresher.stop();
   },
   computed: {
@@ -55,7 +59,7 @@ const MetricCard = {
   },
   watch: {
     "metric.count"() {
-      this.refresher.request();
+      this.sight.ask();
     },
   },
   methods: {
@@ -91,7 +95,7 @@ const MetricCard = {
 export const Metrics = {
   components: { MetricCard },
   props: { live: Object, selection: Object },
-  data: () => ({ metrics: [], search: "", page: 0, error: "", isLoaded: false }),
+  data: () => ({ shown: [], count: 0, search: "", page: 0, error: "", isLoaded: false }),
   created() {
     this.refresher = makeRefresher(this.load, PAUSE_MILLIS);
     this.refresher.request();
@@ -104,15 +108,7 @@ export const Metrics = {
       return `${this.live.store.metrics} ${this.selection.worker}`;
     },
     pages() {
-      return Math.max(1, Math.ceil(this.metrics.length / PER_PAGE));
-    },
-    shown() {
-      const first = Math.min(this.page, this.pages - 1) * PER_PAGE;
-      return this.metrics.slice(first, first + PER_PAGE);
-    },
-    found() {
-      const words = many(this.metrics.length, "metric");
-      return this.metrics.length < MOST_NAMES ? words : `the first ${words}; search for others`;
+      return Math.max(1, Math.ceil(this.count / PER_PAGE));
     },
     showsWorker() {
       return !this.selection.worker && Object.keys(this.live.store.workers).length > 1;
@@ -123,22 +119,28 @@ export const Metrics = {
       this.refresher.request();
     },
     search() {
-      this.page = 0;
-      this.refresher.request();
+      this.turnTo(0);
     },
   },
   methods: {
+    many,
     async load() {
       const worker = this.selection.worker ? escaped(this.selection.worker) : null;
+      const asked = { worker, search: this.search.trim(), first: this.page * PER_PAGE, most: PER_PAGE };
       try {
-        this.metrics = Object.freeze(
-          (await api(runPath(this.live.run, "metrics", { worker, search: this.search.trim() }))) ?? [],
-        );
+        const said = await api(runPath(this.live.run, "metrics", asked));
+        this.shown = Object.freeze(said.metrics);
+        this.count = said.count;
         this.error = "";
+        if (this.page >= this.pages) this.turnTo(this.pages - 1); // another worker has fewer
       } catch (error) {
         this.error = error.message;
       }
       this.isLoaded = true;
+    },
+    turnTo(page) {
+      this.page = page;
+      this.refresher.request();
     },
   },
   template: `
@@ -146,13 +148,13 @@ export const Metrics = {
       <div class="row">
         <label class="labelled grow">Search <input class="field small grow" type="search" v-model="search"
           placeholder="part of a name" /></label>
-        <span class="muted small-text" aria-live="polite">{{ found }}</span>
-        <button type="button" class="btn small" :disabled="page <= 0" @click="page -= 1">Previous</button>
-        <span class="muted small-text">{{ Math.min(page, pages - 1) + 1 }} of {{ pages }}</span>
-        <button type="button" class="btn small" :disabled="page >= pages - 1" @click="page += 1">Next</button>
+        <span class="muted small-text" aria-live="polite">{{ many(count, "metric") }}</span>
+        <button type="button" class="btn small" :disabled="page <= 0" @click="turnTo(page - 1)">Previous</button>
+        <span class="muted small-text">{{ page + 1 }} of {{ pages }}</span>
+        <button type="button" class="btn small" :disabled="page >= pages - 1" @click="turnTo(page + 1)">Next</button>
       </div>
       <p v-if="error" class="bad" role="alert">{{ error }}</p>
-      <div v-if="isLoaded && !metrics.length" class="empty small">
+      <div v-if="isLoaded && !count" class="empty small">
         <template v-if="search">No metric has this in its name.</template>
         <template v-else><p>No metric was published yet. In the experiment:</p>
           <code class="code" tabindex="0">self.broadcaster.publish_metric("loss", 0.5, epoch=1)</code></template>
