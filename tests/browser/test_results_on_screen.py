@@ -79,6 +79,7 @@ def test_results_per_object_and_their_courses(watched, teller):
     expect(page.get_by_text("3 of 4; 95 % interval 30.1 % to 95.4 %")).to_be_visible()
     for title in ("Steps per episode", "Time per episode", "Rotation error"):
         chart = page.get_by_role("img", name=title)
+        chart.scroll_into_view_if_needed()
         expect(chart.locator("canvas")).to_be_visible()
         assert "from" in chart.get_attribute("aria-label")
 
@@ -107,6 +108,7 @@ def test_charts_turn_dark_with_the_page(watched, teller):
     watched.page.emulate_media(color_scheme="light")
     page = watched.open("/run/turning")
     chart = page.get_by_role("img", name="Steps per episode")
+    chart.scroll_into_view_if_needed()
     chart.locator("canvas").wait_for()
     light = pixel(chart)
     page.emulate_media(color_scheme="dark")
