@@ -98,6 +98,15 @@ def test_what_is_published_after_a_step_belongs_to_it():
     }
 
 
+def test_hypotheses_of_an_earlier_episode_are_not_shown_in_the_next():
+    first, second = (
+        schema.Hypotheses(**head(at), learning_module="LM", episode=episode, step=episode)
+        for at, episode in ((1.2, 0), (3.2, 1))
+    )
+    worker = only_worker([step(1), first, step(2, episode=1), step(3, episode=1, number=1), second])
+    assert [moment(worker, row)["clouds"] != {} for row in range(3)] == [True, False, True]
+
+
 def test_steps_left_are_those_of_the_limits():
     limits = {"max_eval_steps": 500.0, "max_train_steps": None, "max_total_steps": 60.0}
     info = schema.Info(**head(0), schema_version=1, limits=limits)

@@ -13,7 +13,7 @@ from monty_mqtt import topics
 from monty_mqtt_liveview.beliefs import LearningModuleSteps, SensorSteps
 from monty_mqtt_liveview.bulk import BulkKey
 from monty_mqtt_liveview.columns import Array
-from monty_mqtt_liveview.episodes import EpisodeKey
+from monty_mqtt_liveview.episodes import Episode, EpisodeKey
 from monty_mqtt_liveview.plain import Json, millis, rounded
 from monty_mqtt_liveview.steps import MODES
 from monty_mqtt_liveview.worker import Worker
@@ -51,7 +51,7 @@ def moment(worker: Worker, row: int) -> Json:
         "learning_modules": {name: _module(one, at) for name, one in table.learning_modules.items()},
         "sensors": {name: _sensor(one, at) for name, one in table.sensors.items()},
         "frames": _frames(worker, row, (episode, step)),
-        "clouds": _clouds(worker, row, (episode, step)),
+        "clouds": _clouds(worker, row, (episode, step), _began(worker, row)),
         "limits": limits,
         "steps_left": _steps_left(worker, row, limits),
     }
@@ -144,9 +144,25 @@ def _frames(worker: Worker, row: int, now: tuple[int, int]) -> list[Json]:
     return [{"sensor": key[1], "modality": key[2], **told} for key, told in found.items() if told is not None]
 
 
-def _clouds(worker: Worker, row: int, now: tuple[int, int]) -> Json:
+def _clouds(worker: Worker, row: int, now: tuple[int, int], began: int) -> Json:
+    """Of this episode only: Monty gives up all hypotheses of the one before."""
     found = {key[1]: _at(worker, row, key, now) for key in worker.bulk if key[0] == "hypotheses"}
-    return {name: told for name, told in found.items() if told is not None}
+    return {name: told for name, told in found.items() if told is not None and told["time_unix_millis"] >= began}
+
+
+def _began(worker: Worker, row: int) -> int:
+    """Return when the first step of a row's episode was, in milliseconds."""
+    _, episode = _episode_of(worker, row)
+    first = episode.first_row if episode and 0 <= episode.first_row <= row else row
+    return millis(worker.steps.time_at(first))
+
+
+def _episode_of(worker: Worker, row: int) -> tuple[str, Episode | None]:
+    """Return a row's mode, and its episode if it is known."""
+    table, at = worker.steps, np.array([row])
+    mode = int(table.mode.take(at)[0])
+    name = MODES[mode] if mode >= 0 else ""
+    return name, worker.episodes.get(EpisodeKey(name, int(table.episode.take(at)[0])))
 
 
 def _at(worker: Worker, row: int, key: BulkKey, now: tuple[int, int]) -> Json | None:
@@ -163,9 +179,7 @@ def _steps_left(worker: Worker, row: int, limits: dict[str, float]) -> int | Non
     As its `MaximumSteps` and `MaxTotalSteps` (0.55) count: steps in which learning modules matched; steps of any kind.
     """
     table, at = worker.steps, np.array([row])
-    mode = int(table.mode.take(at)[0])
-    name = MODES[mode] if mode >= 0 else ""
-    episode = worker.episodes.get(EpisodeKey(name, int(table.episode.take(at)[0])))
+    name, episode = _episode_of(worker, row)
     rows = np.arange(episode.first_row if episode else row, row + 1)
     matched = int(np.count_nonzero((table.motor_only.take(rows) == 0) & (table.exploring.take(rows) == 0)))
     taken = {f"max_{name}_steps": matched, "max_total_steps": int(table.step.take(at)[0]) + 1}

@@ -1,4 +1,5 @@
-// Drawing only what is in sight, at most once per frame: what is asked for out of sight is drawn when it comes into it.
+// Drawing only what is in sight, at most once per frame: what is asked for out of sight is drawn when it comes into it,
+// or onto paper.
 
 /** Call `draw` in the frame after `ask()`, or at once with `askNow()`, while the element can be seen. `close()` ends it. */
 export function whileSeen(element, draw) {
@@ -25,6 +26,11 @@ export function whileSeen(element, draw) {
     { rootMargin: "100px" },
   );
   observer.observe(element);
+
+  function print() {
+    if (isDue) now();
+  }
+  addEventListener("beforeprint", print);
   return {
     ask() {
       isDue = true;
@@ -38,6 +44,7 @@ export function whileSeen(element, draw) {
     isSeen: () => isSeen,
     close() {
       cancelAnimationFrame(frame);
+      removeEventListener("beforeprint", print);
       observer.disconnect();
     },
   };

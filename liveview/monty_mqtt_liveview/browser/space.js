@@ -21,7 +21,7 @@ export default {
     object: FOLLOWED,
     frameOf: "model", // whose frame of reference the path is drawn in: the model's, or the body's as sensed
     cloud: null,
-    model: null, // {points, source}
+    model: undefined, // {points, source}; null where there is none
     path: [],
     failed: "",
     axisMetres: null,
@@ -63,6 +63,7 @@ export default {
     modelWords() {
       if (this.model) return `${count(this.points.length / 3)} points of the learned model of ${this.chosenObject}`;
       if (!this.chosenObject) return "no object is believed in";
+      if (this.model === undefined) return `looking for the learned model of ${this.chosenObject}`;
       return `no run on this page has learned ${this.chosenObject}: a run sends a model after each training episode`;
     },
     /** The run that the model is of, if that is another one. */
@@ -70,11 +71,11 @@ export default {
       return this.model && this.model.source.run !== this.live.run ? this.model.source : null;
     },
     cloudWords() {
-      if (!this.cloud) return "no hypotheses up to this step";
-      const { episode, step } = this.cloud;
-      const isNow = episode === this.moment?.episode && step === this.moment?.step;
+      if (!this.cloud) return "no hypotheses were sent in this episode up to this step";
+      const { step } = this.cloud;
       const of = this.chosenObject ? ` of ${this.chosenObject}` : "";
-      return `${count(this.shownHypotheses.count)} hypotheses${of}${isNow ? "" : `, of episode ${episode}, step ${step} (before)`}`;
+      const when = step === this.moment?.step ? "" : `, of step ${step} (before)`;
+      return `${count(this.shownHypotheses.count)} hypotheses${of}${when}`;
     },
     wished() {
       return [this.moment, this.chosenModule, this.chosenObject, this.modelKey];
