@@ -51,7 +51,7 @@ def moment(worker: Worker, row: int) -> Json:
         "learning_modules": {name: _module(one, at) for name, one in table.learning_modules.items()},
         "sensors": {name: _sensor(one, at) for name, one in table.sensors.items()},
         "frames": _frames(worker, row, (episode, step)),
-        "clouds": _clouds(worker, row, (episode, step), _began(worker, row)),
+        "clouds": _clouds(worker, row, (episode, step)),
         "limits": limits,
         "steps_left": _steps_left(worker, row, limits),
     }
@@ -144,17 +144,18 @@ def _frames(worker: Worker, row: int, now: tuple[int, int]) -> list[Json]:
     return [{"sensor": key[1], "modality": key[2], **told} for key, told in found.items() if told is not None]
 
 
-def _clouds(worker: Worker, row: int, now: tuple[int, int], began: int) -> Json:
+def _clouds(worker: Worker, row: int, now: tuple[int, int]) -> Json:
     """Of this episode only: Monty gives up all hypotheses of the one before."""
-    found = {key[1]: _at(worker, row, key, now) for key in worker.bulk if key[0] == "hypotheses"}
-    return {name: told for name, told in found.items() if told is not None and told["time_unix_millis"] >= began}
+    began = _began(worker, row)
+    found = {key[1]: _at(worker, row, key, now, began) for key in worker.bulk if key[0] == "hypotheses"}
+    return {name: told for name, told in found.items() if told is not None}
 
 
 def _began(worker: Worker, row: int) -> int:
-    """Return when the first step of a row's episode was, in milliseconds."""
+    """Return when the first step of a row's episode was, in nanoseconds."""
     _, episode = _episode_of(worker, row)
     first = episode.first_row if episode and 0 <= episode.first_row <= row else row
-    return millis(worker.steps.time_at(first))
+    return worker.steps.time_at(first)
 
 
 def _episode_of(worker: Worker, row: int) -> tuple[str, Episode | None]:
@@ -165,9 +166,9 @@ def _episode_of(worker: Worker, row: int) -> tuple[str, Episode | None]:
     return name, worker.episodes.get(EpisodeKey(name, int(table.episode.take(at)[0])))
 
 
-def _at(worker: Worker, row: int, key: BulkKey, now: tuple[int, int]) -> Json | None:
+def _at(worker: Worker, row: int, key: BulkKey, now: tuple[int, int], since: int = 0) -> Json | None:
     found = bulk_at(worker, row, key)
-    if found is None:
+    if found is None or found[0] < since:
         return None
     at, episode, step = found
     return {"episode": episode, "step": step, "time_unix_millis": millis(at), "is_older": (episode, step) != now}

@@ -3,22 +3,16 @@ import { api, escaped, runPath } from "monty-liveview/api.js";
 import { age, byName, dateTime, many } from "monty-liveview/format.js";
 import { JsonTree } from "monty-liveview/json_tree.js";
 import { now } from "monty-liveview/now.js";
-import { makeRefresher } from "monty-liveview/refresh.js";
+import { loading } from "monty-liveview/refresh.js";
 
 const PAUSE_MILLIS = 500;
 const MOST = 100;
 
 export const DataView = {
   components: { JsonTree },
+  mixins: [loading(PAUSE_MILLIS)],
   props: { live: Object, selection: Object },
-  data: () => ({ streams: [], states: {}, error: "", isLoaded: false }),
-  created() {
-    this.refresher = makeRefresher(this.load, PAUSE_MILLIS);
-    this.refresher.request();
-  },
-  beforeUnmount() {
-    this.refresher.stop();
-  },
+  data: () => ({ streams: [], states: {} }),
   computed: {
     revision() {
       return `${this.live.store.data} ${this.live.store.state} ${this.selection.worker}`;
@@ -42,16 +36,10 @@ export const DataView = {
     many,
     async load() {
       const worker = this.selection.worker ? escaped(this.selection.worker) : null;
-      try {
-        const paths = ["data", "state"].map((path) => api(runPath(this.live.run, path, { worker })));
-        const [streams, states] = await Promise.all(paths);
-        this.streams = Object.freeze(streams ?? []);
-        this.states = Object.freeze(states ?? {});
-        this.error = "";
-      } catch (error) {
-        this.error = error.message;
-      }
-      this.isLoaded = true;
+      const paths = ["data", "state"].map((path) => api(runPath(this.live.run, path, { worker })));
+      const [streams, states] = await Promise.all(paths);
+      this.streams = Object.freeze(streams ?? []);
+      this.states = Object.freeze(states ?? {});
     },
   },
   template: `

@@ -1,7 +1,7 @@
 // Log lines and telemetry events: the newest that match, and older ones page by page. As many lines as are seen, no more.
 import { api, escaped, runPath } from "monty-liveview/api.js";
 import { clock, count, dateTime } from "monty-liveview/format.js";
-import { makeRefresher } from "monty-liveview/refresh.js";
+import { loading } from "monty-liveview/refresh.js";
 
 const PAUSE_MILLIS = 250;
 const LINES = 200;
@@ -19,6 +19,7 @@ function textOf(line) {
 
 function listOf({ path, count: countName, noun, nothing }) {
   return {
+    mixins: [loading(PAUSE_MILLIS)],
     props: { live: Object, selection: Object },
     data: () => ({
       lines: [],
@@ -26,18 +27,9 @@ function listOf({ path, count: countName, noun, nothing }) {
       search: "",
       before: null,
       isPaused: false,
-      error: "",
-      isLoaded: false,
       levels: LEVELS,
       noun,
     }),
-    created() {
-      this.refresher = makeRefresher(this.load, PAUSE_MILLIS);
-      this.refresher.request();
-    },
-    beforeUnmount() {
-      this.refresher.stop();
-    },
     computed: {
       total() {
         return this.live.store[countName];
@@ -78,18 +70,12 @@ function listOf({ path, count: countName, noun, nothing }) {
       async load() {
         const worker = this.selection.worker ? escaped(this.selection.worker) : null;
         const query = { worker, level: this.level, search: this.search.trim(), before: this.before, count: LINES };
-        try {
-          const said = await api(runPath(this.live.run, path, query));
-          const list = this.$refs.list;
-          const isAtEnd = !list || list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-          this.lines = Object.freeze(said?.lines ?? []);
-          this.error = "";
-          await this.$nextTick();
-          if (isAtEnd && this.$refs.list) this.$refs.list.scrollTop = this.$refs.list.scrollHeight;
-        } catch (error) {
-          this.error = error.message;
-        }
-        this.isLoaded = true;
+        const said = await api(runPath(this.live.run, path, query));
+        const list = this.$refs.list;
+        const isAtEnd = !list || list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+        this.lines = Object.freeze(said?.lines ?? []);
+        await this.$nextTick();
+        if (isAtEnd && this.$refs.list) this.$refs.list.scrollTop = this.$refs.list.scrollHeight;
       },
     },
     template: `

@@ -3,7 +3,7 @@ import { api, escaped, runPath } from "monty-liveview/api.js";
 import { Chart } from "monty-liveview/chart.js";
 import { age, many, short } from "monty-liveview/format.js";
 import { now } from "monty-liveview/now.js";
-import { makeRefresher } from "monty-liveview/refresh.js";
+import { loading, makeRefresher } from "monty-liveview/refresh.js";
 import { whileSeen } from "monty-liveview/seen.js";
 
 const PAUSE_MILLIS = 1000;
@@ -94,15 +94,9 @@ const MetricCard = {
 
 export const Metrics = {
   components: { MetricCard },
+  mixins: [loading(PAUSE_MILLIS)],
   props: { live: Object, selection: Object },
-  data: () => ({ shown: [], count: 0, search: "", page: 0, error: "", isLoaded: false }),
-  created() {
-    this.refresher = makeRefresher(this.load, PAUSE_MILLIS);
-    this.refresher.request();
-  },
-  beforeUnmount() {
-    this.refresher.stop();
-  },
+  data: () => ({ shown: [], count: 0, search: "", page: 0 }),
   computed: {
     revision() {
       return `${this.live.store.metrics} ${this.selection.worker}`;
@@ -127,16 +121,10 @@ export const Metrics = {
     async load() {
       const worker = this.selection.worker ? escaped(this.selection.worker) : null;
       const asked = { worker, search: this.search.trim(), first: this.page * PER_PAGE, most: PER_PAGE };
-      try {
-        const said = await api(runPath(this.live.run, "metrics", asked));
-        this.shown = Object.freeze(said.metrics);
-        this.count = said.count;
-        this.error = "";
-        if (this.page >= this.pages) this.turnTo(this.pages - 1); // another worker has fewer
-      } catch (error) {
-        this.error = error.message;
-      }
-      this.isLoaded = true;
+      const said = await api(runPath(this.live.run, "metrics", asked));
+      this.shown = Object.freeze(said.metrics);
+      this.count = said.count;
+      if (this.page >= this.pages) this.turnTo(this.pages - 1); // another worker has fewer
     },
     turnTo(page) {
       this.page = page;

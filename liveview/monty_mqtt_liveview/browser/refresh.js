@@ -1,5 +1,33 @@
 // Asking the server again and again, but never too often, never twice at once, and never for a page that nobody sees.
 
+/**
+ * What a component has that shows what its method `load` asks the server for: asked at once and after each
+ * `refresher.request()`; `error` says what went wrong, `isLoaded` that there was an answer.
+ */
+export function loading(pauseMillis) {
+  return {
+    data: () => ({ error: "", isLoaded: false }),
+    created() {
+      this.refresher = makeRefresher(this.tryToLoad, pauseMillis);
+      this.refresher.request();
+    },
+    beforeUnmount() {
+      this.refresher.stop();
+    },
+    methods: {
+      async tryToLoad() {
+        try {
+          await this.load();
+          this.error = "";
+        } catch (error) {
+          this.error = error.message;
+        }
+        this.isLoaded = true;
+      },
+    },
+  };
+}
+
 /** `request()` calls `load` soon, and at most once in `pauseMillis`; `stop()` ends it. */
 export function makeRefresher(load, pauseMillis) {
   let timer = null;
