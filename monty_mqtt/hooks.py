@@ -89,7 +89,8 @@ class StepPublisher:
         self._action_names: Dict[type, str] = {}
         self._last_began: Optional[int] = None
         self._frames_due = 0
-        self._clouds_due = 0
+        self._cloud_due = 0
+        self._cloud_turn = 0
 
     def publish(self, monty: Any, step: int, observations: Any, actions: Any) -> None:
         """Publish what one step brought, then obey what was commanded.
@@ -104,8 +105,8 @@ class StepPublisher:
             if self._config.frames and began >= self._frames_due:
                 self._frames_due = began + self._config.sensor_image_throttle_ms * 1_000_000
                 self._publish_frames(observations, step, total_step)
-            if self._config.max_hypotheses and began >= self._clouds_due:
-                self._publish_clouds(monty, step, began)
+            if self._config.max_hypotheses and began >= self._cloud_due:
+                self._publish_cloud(monty, step, began)
             self._publish_progress(began)
         self._last_began = began
         self._cost.add(self._clock() - began)
@@ -163,26 +164,28 @@ class StepPublisher:
                 width=image.width,
             )
 
-    def _publish_clouds(self, monty: Any, step: int, began: int) -> None:
+    def _publish_cloud(self, monty: Any, step: int, began: int) -> None:
+        """Publish one learning module's in its turn: no step pays for all of them, and short episodes have some."""
         before = self._clock()
-        episode = self._progress.position.episode
         with_evidence: List[Any] = [lm for lm in monty.learning_modules if has_evidence(lm)]
-        for lm in with_evidence:
+        if with_evidence:
+            lm = with_evidence[self._cloud_turn % len(with_evidence)]
+            self._cloud_turn += 1
             cloud = hypothesis_cloud(lm, self._config.max_hypotheses)
             if cloud is not None:
                 self._broadcaster.publish(
                     Hypotheses,
                     cloud.buffers,
                     learning_module=lm.learning_module_id,
-                    episode=episode,
+                    episode=self._progress.position.episode,
                     step=step,
                     objects=cloud.objects,
                     count=cloud.kept,
                     total=cloud.total,
                 )
         cost = self._clock() - before
-        interval = 1e9 / self._config.hypotheses_per_sec
-        self._clouds_due = began + int(max(interval, cost / _GREATEST_CLOUD_SHARE))
+        interval = 1e9 / self._config.hypotheses_per_sec / max(1, len(with_evidence))
+        self._cloud_due = began + int(max(interval, cost / _GREATEST_CLOUD_SHARE))
 
     def _publish_progress(self, began: int) -> None:
         now = began / 1e9

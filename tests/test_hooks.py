@@ -149,6 +149,20 @@ def test_clouds_come_twice_a_second(router, bench):
     assert [cloud.step for cloud in run.received(router, schema.Hypotheses)] == [0, 13]
 
 
+def test_learning_modules_take_turns_with_their_clouds(router, bench):
+    run = bench()
+    modules = [evidence_lm({"bowl": [2.0]}, name) for name in ("LM_0", "LM_1")]
+    for number in range(26):
+        run.step(number, model(*modules), at_ms=40 * number)
+    clouds = run.received(router, schema.Hypotheses)
+    assert [(cloud.step, cloud.learning_module) for cloud in clouds] == [
+        (0, "LM_0"),
+        (7, "LM_1"),
+        (14, "LM_0"),
+        (21, "LM_1"),
+    ]
+
+
 def test_clouds_that_cost_much_come_less_often(router, bench):
     run = bench()
     monty = model(evidence_lm({"bowl": [2.0]}))

@@ -182,8 +182,9 @@ def test_the_latest_frame_has_an_address_that_stays(page, demo):
 
 
 def test_hypotheses_and_models(page, demo, recognising):
-    module = next(iter(page.json(f"{recognising}/worker/main/moment?row=200")["clouds"]))
-    cloud = page.json(f"{recognising}/worker/main/cloud?learning_module={module}&row=200")
+    row = page.json(f"{recognising}/worker/main/find?mode=eval&episode=4&step=29")["row"]
+    module = next(iter(page.json(f"{recognising}/worker/main/moment?row={row}")["clouds"]))
+    cloud = page.json(f"{recognising}/worker/main/cloud?learning_module={module}&row={row}")
     assert len(cloud["locations"]) == len(cloud["evidence"]) == len(cloud["object_indices"]) > 0
     assert max(cloud["object_indices"]) < len(cloud["objects"])
     bulk = page.json(f"/api/run/{demo[0]}")["info"]["learning_modules"]

@@ -71,11 +71,15 @@ export default {
       return this.model && this.model.source.run !== this.live.run ? this.model.source : null;
     },
     cloudWords() {
-      if (!this.cloud) return "no hypotheses were sent in this episode up to this step";
+      if (!this.cloud) return `no hypotheses of ${this.chosenModule} were sent in this episode up to this step${this.othersWords}`;
       const { step } = this.cloud;
       const of = this.chosenObject ? ` of ${this.chosenObject}` : "";
       const when = step === this.moment?.step ? "" : `, of step ${step} (before)`;
       return `${count(this.shownHypotheses.count)} hypotheses${of}${when}`;
+    },
+    othersWords() {
+      const others = Object.keys(this.moment?.clouds ?? {}).sort(byName);
+      return others.length ? `; of ${others.join(", ")} they were` : "";
     },
     wished() {
       return [this.moment, this.chosenModule, this.chosenObject, this.modelKey];
