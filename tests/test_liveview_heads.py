@@ -66,8 +66,8 @@ def test_a_paused_worker_has_no_rate():
 def test_every_field_of_the_contract_is_there():
     (run, _) = demo()
     names = """run experiment mode status stalled started_unix_millis newest_unix_millis ended_unix_millis elapsed_secs
-    episodes_done episodes_expected judged correct accuracy outcomes estimated_end_unix_millis lost dropped left_out
-    workers worker_statuses host recorded_bytes steps monitor_micros_per_step"""
+    episodes_done episodes_expected judged correct accuracy outcomes estimated_end_unix_millis lost dropped
+    frames_missing left_out workers worker_statuses host recorded_bytes steps monitor_micros_per_step"""
     assert run_head(run, 7).keys() == set(names.split())
     assert run_head(run, 7)["recorded_bytes"] == 7
     names = """worker status stalled reason error mode object epoch episode step steps_per_sec episodes_done

@@ -50,6 +50,7 @@ def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
         "estimated_end_unix_millis": _greatest(speaking, "estimated_end_unix_millis"),
         "lost": _sum(heads, "lost"),
         "dropped": _sum(heads, "dropped"),
+        "frames_missing": run.frames_missing,
         "left_out": run.metrics.left_out + run.data.left_out + run.states.left_out,
         "workers": len(who),
         "worker_statuses": dict(Counter(head["status"] for head in who)),

@@ -61,6 +61,7 @@ class Intake:
         heard: By run.
         wanted: Runs of which something new came, and whose recording was not read yet.
         forgotten: Runs that the bridge was told to forget.
+        with_bulk: Runs of which a frame or a cloud came lately.
         has_held_back: Whether retained messages were left out, because it is not known yet what is new in them.
     """
 
@@ -69,6 +70,7 @@ class Intake:
         self.heard: dict[str, Heard] = {}
         self.wanted: set[RunRecording] = set()
         self.forgotten: list[str] = []
+        self.with_bulk: set[str] = set()
         self.has_held_back = False
         self._recordings, self._recorder, self._cache = recordings, recorder, cache
         self._cleared: set[str] = set()
@@ -98,6 +100,8 @@ class Intake:
             self.counts.repeated += 1
             return None
         self._record(recording, arrived, message)
+        if parsed.kind in schema.BULK_KINDS:
+            self.with_bulk.add(parsed.run)
         if parsed.kind in _LOOKED_UP_KINDS:
             self._cache.put((topic, message.time_unix_nanos), payload)
         return self._to_show(message)

@@ -29,6 +29,7 @@ class Run:
         metrics: The course of each.
         data, states: The latest of each.
         is_released: Whether the steps were dropped.
+        frames_missing: How many frames and clouds were published and never came.
     """
 
     def __init__(self, name: str) -> None:
@@ -41,6 +42,7 @@ class Run:
         self.metrics = Metrics()
         self.data, self.states = Streams(), Streams()
         self.is_released = False
+        self.frames_missing = 0
 
     @property
     def nbytes(self) -> int:
@@ -72,6 +74,12 @@ class Run:
             self.data.keep(message, self.revision)
         elif isinstance(message, schema.State):
             self.states.keep(message, self.revision)
+
+    def note_missing(self, frames: int) -> None:
+        """Say how many frames and clouds never came."""
+        if frames != self.frames_missing:
+            self.frames_missing = frames
+            self.revision += 1
 
     def release(self) -> None:
         """Drop the steps; those that come are counted, and not kept."""

@@ -80,7 +80,14 @@ class Store:
     def flush(self) -> bool:
         """Write what was recorded; return whether it is on disk."""
         with self._keeping:
-            return self._recorder.flush()
+            is_written = self._recorder.flush()
+            some, self._intake.with_bulk = self._intake.with_bulk, set()
+            missing = {name: self._intake.heard[name].bulk_missing for name in some if name in self._intake.heard}
+        with self.lock:
+            for name, frames in missing.items():
+                if run := self.runs.by_name.get(name):
+                    run.note_missing(frames)
+        return is_written
 
     def close(self) -> None:
         """Write everything and close all parts."""
@@ -122,6 +129,7 @@ class Store:
             is_there = recording.directory.is_dir()  # else it was forgotten meanwhile
             if reading.run is not None and reading.run.workers and is_there:
                 self._intake.heard[reading.run.name] = reading.heard
+                reading.run.note_missing(reading.heard.bulk_missing)
                 with self.lock:
                     self.runs.by_name[reading.run.name] = reading.run
 

@@ -134,6 +134,8 @@ def test_a_page_killed_twice_has_no_gap_but_frames(scene, away_secs):
     recorded = directory_of(scene.state / "recordings", "killed")
     until(lambda: len(seqs(recorded)) == count + 2)  # `info` and `end` besides; the status has no seq of its own
     assert set(seqs(recorded).values()) == {1}
+    missing = scene.server.json("/api/recording")["frames_missing"]
+    expect(page.locator(".numbers").get_by_text("Images missing").locator("..")).to_contain_text(f"{missing:,}")
     scene.page_is_killed()
     with Keeping(scene.broker, scene.state) as keeping:
         assert keeping.service.counts.missing == 0

@@ -71,7 +71,7 @@ export const RunHead = {
     },
     numbers() {
       if (!this.worker) return numbersOfRun(this.run, this.acting, now.value);
-      return numbersOfWorker(this.worker, {
+      return numbersOfWorker(this.worker, this.run, {
         newest: this.newest,
         images: this.images,
         delay: this.store.delay_millis,

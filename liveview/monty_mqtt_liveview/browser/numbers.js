@@ -59,6 +59,11 @@ function lostOf(head) {
   };
 }
 
+function missingOf(run) {
+  if (!run?.frames_missing) return [];
+  return [{ label: "Images missing", value: count(run.frames_missing), under: "and clouds: sent once only", bad: true }];
+}
+
 function maxEvidenceOf(worker, newest) {
   const under = [newest?.object, many(worker.rows, "point")].filter(Boolean).join(" · ");
   return { label: "Max evidence", value: newest ? short(newest.evidence) : text(null), under };
@@ -73,6 +78,7 @@ export function numbersOfRun(run, acting, now) {
     elapsedOf(run, now),
     costOf(run, null),
     lostOf(run),
+    ...missingOf(run),
     { label: "Recorded", value: bytes(run.recorded_bytes), under: "on the page's disk" },
   ];
 }
@@ -86,8 +92,8 @@ function paceOf(worker, newest, delay) {
   ];
 }
 
-/** Numbers of a worker: `newest` is its newest row, `images` the newest frames by sensor. */
-export function numbersOfWorker(worker, { newest, images, delay, now }) {
+/** Numbers of a worker of a run: `newest` is its newest row, `images` the newest frames by sensor. */
+export function numbersOfWorker(worker, run, { newest, images, delay, now }) {
   return [
     { label: "Object", value: text(worker.object), under: "shown now" },
     episodeOf(worker),
@@ -98,6 +104,7 @@ export function numbersOfWorker(worker, { newest, images, delay, now }) {
     { label: "Newest image", value: images ? `step ${count(images.step)}` : text(null), under: images?.sensor ?? "" },
     costOf(worker, newest?.step_secs),
     lostOf(worker),
+    ...missingOf(run),
   ];
 }
 
