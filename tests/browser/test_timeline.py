@@ -74,6 +74,7 @@ def test_the_table_has_the_failed_ones_alone_and_leads_there(demo, shown):
         expect(row).to_contain_text(words)
     table.get_by_test_id(f"episode-eval-{failed[0].episode}").click()
     expect(page.get_by_test_id("scrub")).to_have_attribute("data-episode", str(failed[0].episode))
+    expect(page.get_by_role("heading", name="Evidence and hypotheses")).to_be_in_viewport()
 
 
 def test_two_thousand_episodes_stay_fast(shown, teller):

@@ -72,6 +72,21 @@ def test_the_button_jumps_to_the_first_of_all(page):
     expect(scrub).to_have_attribute("data-step", "1")  # that of LM_3
 
 
+def test_whoever_jumps_from_below_sees_the_evidence(page):
+    page.get_by_role("tab", name="Logs").scroll_into_view_if_needed()
+    evidence = page.get_by_role("heading", name="Evidence and hypotheses")
+    expect(evidence).not_to_be_in_viewport()
+    page.get_by_test_id("first-wrong").click()
+    expect(evidence).to_be_in_viewport()
+
+
+def test_the_list_closes_when_somebody_clicks_elsewhere(page):
+    page.get_by_test_id("wrong-toggle").click()
+    expect(page.get_by_test_id("wrong-list")).to_be_visible()
+    page.get_by_role("heading", name="winners").click()
+    expect(page.get_by_test_id("wrong-list")).to_have_count(0)
+
+
 def test_without_a_wrong_decision_the_button_says_so(page):
     page.keyboard.press("Shift+ArrowLeft")
     expect(page.get_by_test_id("scrub")).to_have_attribute("data-episode", "0")

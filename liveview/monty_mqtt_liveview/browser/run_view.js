@@ -116,6 +116,19 @@ export default {
       if (!isWide) this.course.show("episode");
       this.moments.go(episode.first_row);
     },
+    goFromTable(episode) {
+      this.goEpisode(episode);
+      this.showEvidence();
+    },
+    goDecision(row) {
+      this.moments.go(row);
+      this.showEvidence();
+    },
+    /** Who goes somewhere from below wants to see what was believed there. */
+    showEvidence() {
+      const beliefs = this.$refs.beliefs?.$el;
+      if (beliefs && !isInSight(beliefs)) beliefs.scrollIntoView({ block: "start" });
+    },
   },
   template: `
     <div class="stack run-view">
@@ -125,18 +138,24 @@ export default {
         <div :key="live.worker" class="stack">
           <p v-if="failed" class="panel"><span class="empty small bad" role="alert" data-testid="not-found">{{ failed }}</span></p>
           <Timeline :live="live" :selection="selection" :modules="modules" @select="goEpisode" />
-          <Beliefs v-if="modules.length" :live="live" :selection="selection" :course="course" :moments="moments" :modules="modules" />
+          <Beliefs v-if="modules.length" ref="beliefs" :live="live" :selection="selection" :course="course" :moments="moments" :modules="modules" />
           <section v-else class="panel"><p class="empty small" data-testid="no-steps">{{ store.rows ? "No learning module has spoken yet." : "No step of this worker has come yet." }}</p></section>
           <div class="senses">
             <Frames :live="live" :selection="selection" :moment="moment" :moments="moments" />
             <Space :live="live" :selection="selection" :moment="moment" :modules="modules" />
           </div>
-          <EpisodeTable :live="live" :selection="selection" @select="goEpisode" />
+          <EpisodeTable :live="live" :selection="selection" @select="goFromTable" />
         </div>
       </template>
       <section v-else class="panel"><p class="empty small" data-testid="no-worker">Choose a worker above to see what it senses and believes, step by step.</p></section>
       <LowerTabs :live="live" :selection="selection" />
-      <Scrub v-if="selection.worker !== ''" :key="live.worker" :live="live" :selection="selection" :moments="moments" :moment="moment" @episode="goEpisode" />
+      <Scrub v-if="selection.worker !== ''" :key="live.worker" :live="live" :selection="selection" :moments="moments" :moment="moment" @episode="goEpisode" @decision="goDecision" />
     </div>
   `,
 };
+
+/** Whether a good part of the window shows it. */
+function isInSight(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  return Math.min(bottom, innerHeight) - Math.max(top, 0) > innerHeight / 3;
+}

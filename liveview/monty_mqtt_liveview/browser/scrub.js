@@ -9,7 +9,7 @@ const OWN_ARROWS = "input, select, textarea, dialog, [contenteditable], [role=sl
 export default {
   components: { Redo, Wrong },
   props: { live: Object, selection: Object, moments: Object, moment: Object },
-  emits: ["episode"],
+  emits: ["episode", "decision"],
   computed: {
     episodes() {
       void this.live.store.episodes_revision;
@@ -87,7 +87,7 @@ export default {
         :min="bounds[0]" :max="bounds[1]" :value="selection.row ?? 0" :disabled="selection.row === null" @input="onSlide" @keydown="onSliderKey" />
       <span class="scrub-words" data-testid="scrub-words"><strong>{{ words }}</strong> <span class="muted">{{ moment && moment.row === selection.row && moment.target_object ? "target " + moment.target_object : "" }} {{ time }}</span></span>
       <div class="row tight scrub-actions">
-        <Wrong :live="live" :selection="selection" @go="moments.go($event)" />
+        <Wrong :live="live" :selection="selection" @go="$emit('decision', $event)" />
         <Redo :live="live" :selection="selection" />
       </div>
       <p v-if="moments.state.failed" class="bad scrub-failed" role="status">This step cannot be shown: {{ moments.state.failed }}</p>

@@ -31,7 +31,16 @@ export default {
     },
   },
   watch: { wish: { handler: "judge", immediate: true } },
+  mounted() {
+    document.addEventListener("pointerdown", this.closeFromElsewhere);
+  },
+  beforeUnmount() {
+    document.removeEventListener("pointerdown", this.closeFromElsewhere);
+  },
   methods: {
+    closeFromElsewhere(event) {
+      if (!this.$el.contains(event.target)) this.isOpen = false;
+    },
     colourOf,
     wordsOf(verdict) {
       return verdict.verdict === "lost" ? `lost at step ${verdict.step}` : (WORDS[verdict.verdict] ?? verdict.verdict);
