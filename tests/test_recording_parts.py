@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from bridge_fixtures import make
 
@@ -52,3 +54,38 @@ def test_parts_that_are_named_together_are_joined_and_others_are_not(parts, tmp_
 def test_a_directory_without_parts_is_one_clear_line(tmp_path):
     with pytest.raises(ConfigError, match=r"a directory with \.mcap files"):
         Recording(tmp_path)
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """What the page keeps: a directory for each run; the later the letter, the newer."""
+
+    def keep(*runs):
+        for day, run in enumerate(runs):
+            (tmp_path / run).mkdir()
+            write(tmp_path / run / part_name("20261124T093000Z", 0), range(day, day + 3))
+            os.utime(tmp_path / run, (day, day))
+        (tmp_path / "empty").mkdir()
+        (tmp_path / "notes.txt").write_text("no recording")
+        return tmp_path
+
+    return keep
+
+
+def test_the_only_run_in_the_directory_of_all_runs_is_meant(recordings):
+    assert [one.seq for one in Recording(recordings("a")).entries()] == [0, 1, 2]
+
+
+def test_of_several_runs_it_says_which_there_are_and_how_one_is_named(recordings):
+    kept = recordings("a", "b%2Fc", "d")
+    with pytest.raises(ConfigError) as raised:
+        Recording(kept)
+    assert str(raised.value).endswith(
+        f"one run's directory, such as {kept / 'd'}, or {kept}/* for all; the 3 runs in it: d, b%2Fc, a"
+    )
+
+
+def test_of_many_runs_it_names_the_newest(recordings):
+    names = [f"run-{number:02}" for number in range(13)]
+    with pytest.raises(ConfigError, match=r"the 13 runs in it: run-12, .*, run-03 and 3 older ones$"):
+        Recording(recordings(*names))

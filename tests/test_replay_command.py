@@ -128,6 +128,16 @@ def test_the_parts_of_a_run_are_one_recording(far_side, tmp_path):
     assert [line.split(" as ")[0] for line in played.stdout.splitlines()] == [name, "20 sent"]
 
 
+def test_the_directory_of_all_runs_names_them(far_side, tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / part_name("20261124T093000Z", 0)).write_bytes(recording_path().read_bytes())
+    for more in ((), ("--as-new",)):
+        done = run("replay", str(tmp_path), *more, env=far_side.environment)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert "the 2 runs in it: " in done.stderr
+
+
 def test_a_terminal_shows_how_far_it_is(far_side, spool):
     ours, theirs = pty.openpty()
     environment = {**os.environ, **far_side.environment}

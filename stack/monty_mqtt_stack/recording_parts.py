@@ -7,7 +7,7 @@ the page's with the parts of a run.
 import hashlib
 import heapq
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from monty_mqtt import topics
@@ -20,6 +20,7 @@ __all__ = ["Recording", "directory_of", "joined", "part_name"]
 _LONGEST_NAME_BYTES = 180
 _SUFFIX = ".mcap"
 _PART = re.compile(r"\d{8}T\d{6}Z-\d+\.mcap")
+_MOST_NAMED = 10
 
 
 def directory_of(recordings: Path, run: str) -> Path:
@@ -50,10 +51,10 @@ class Recording:
     """A recording: a file, a directory of parts, or parts.
 
     Args:
-        paths: One file or directory, or several parts of the same.
+        paths: One file or directory, or several parts of the same. A directory of runs' directories is its only run.
 
     Raises:
-        ConfigError: There is no such file, it is not MCAP, or there is none in the directory.
+        ConfigError: There is no such file, it is not MCAP, or in the directory is none, or more than one run.
     """
 
     def __init__(self, *paths: Path) -> None:
@@ -74,11 +75,32 @@ class Recording:
 
 
 def _parts_in(directory: Path) -> list[Path]:
+    if parts := _own_parts(directory):
+        return parts
+    runs = [one for one in directory.iterdir() if one.is_dir() and _own_parts(one)]
+    if len(runs) == 1:
+        return _own_parts(runs[0])
+    allowed = (
+        _one_of(sorted(runs, key=_modified_unix_secs, reverse=True)) if runs else f"a directory with {_SUFFIX} files"
+    )
+    raise ConfigError("recording", str(directory), allowed)
+
+
+def _own_parts(directory: Path) -> list[Path]:
     # What begins with a dot is a part that is just being closed, under the name it does not have yet.
-    found = sorted(file for file in directory.glob(f"*{_SUFFIX}") if not file.name.startswith("."))
-    if not found:
-        raise ConfigError("recording", str(directory), f"a directory with {_SUFFIX} files")
-    return found
+    return sorted(file for file in directory.glob(f"*{_SUFFIX}") if not file.name.startswith("."))
+
+
+def _modified_unix_secs(directory: Path) -> float:
+    return directory.stat().st_mtime
+
+
+def _one_of(runs: Sequence[Path]) -> str:
+    named = ", ".join(run.name for run in runs[:_MOST_NAMED])
+    older = f" and {len(runs) - _MOST_NAMED} older ones" if len(runs) > _MOST_NAMED else ""
+    newest = runs[0]
+    where = f"one run's directory, such as {newest}, or {newest.parent}/* for all"
+    return f"{where}; the {len(runs)} runs in it: {named}{older}"
 
 
 def _is_new(heard: Heard, entry: Entry) -> bool:
