@@ -1,6 +1,8 @@
 """What came of the episodes."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from liveview_state import demo, demo_messages, head, of
 from msgspec import json
 
@@ -107,6 +109,29 @@ def test_no_episodes_no_results():
     found = results_of(schema.Log(**head(0), level="info", message=""))
     assert (found["targets"], found["confusion"], found["accuracy"]) == ([], {"all": []}, None)
     assert set(found["histograms"]["steps"]["counts"]) == {0}
+
+
+@pytest.mark.parametrize(
+    ("steps", "edges"),
+    [
+        ([7, 7], [7, 8]),
+        ([3, 11], list(range(3, 13))),
+        ([0, 95], list(range(0, 105, 5))),
+        ([10, 30], list(range(10, 32))),
+    ],
+)
+def test_bins_of_steps_are_whole_and_round(steps, edges):
+    found = results_of(*(ended(at, "mug", "correct", steps=one) for at, one in enumerate(steps)))
+    assert found["histograms"]["steps"]["edges"] == edges
+    assert sum(found["histograms"]["steps"]["counts"]) == len(steps)
+
+
+@given(st.lists(st.floats(-1e8, 1e8), min_size=1, max_size=30))
+def test_every_time_is_in_one_of_few_round_bins(secs):
+    found = results_of(*(ended(at, "mug", "correct", elapsed_secs=one) for at, one in enumerate(secs)))
+    times = found["histograms"]["secs"]
+    assert sum(times["counts"]) == len(secs)
+    assert len(times["counts"]) <= 21
 
 
 def test_numbers_nobody_would_believe():

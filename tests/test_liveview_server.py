@@ -118,6 +118,12 @@ def test_what_is_not_there_is_said_in_words(page, place, status):
     assert answer.json()["error"]
 
 
+def test_a_browser_that_asks_for_what_is_not_there_gets_a_page(page):
+    for place in ("/run/", "/run", "/nothing"):
+        answer = page.get(place, headers={"Accept": "text/html,*/*"})
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+
+
 def test_the_pages_need_nothing_from_elsewhere(page):
     for place in ("/", "/run/a", "/run/a/workers", "/run/%253Cscript%253E"):
         text = page.get(place).text

@@ -51,19 +51,20 @@ class Document:
         self._template = Template((_BROWSER / "page.html").read_text(encoding="utf-8"))
         self._fixed = {"imports": imports, "nicegui": self.nicegui_path, "browser": "/assets/browser"}
 
-    def answer(self, title: str, view: str, run: str = "") -> Response:
+    def answer(self, title: str, view: str, run: str = "", status: int = 200) -> Response:
         """Return the document.
 
         Args:
             title: Until the page knows a better one.
-            view: `runs`, `run` or `workers`.
-            run: Id of the run, for the other two.
+            view: `runs`, `run`, `workers`, or `missing` where there is no such page.
+            run: Id of the run, where it is of one.
+            status: Of HTTP.
         """
         modules = (f"/assets/browser/{path.name}" for path in sorted(_BROWSER.glob("*.js")))
         links = "\n    ".join(f'<link rel="modulepreload" href="{module}" />' for module in modules)
         said = {"title": html.escape(title), "view": view, "run": html.escape(run)}
         text = self._template.substitute(self._fixed, preloads=links, **said)
-        return HTMLResponse(text, headers={"Cache-Control": "no-store"})
+        return HTMLResponse(text, status, headers={"Cache-Control": "no-store"})
 
 
 class _Unchanging(StaticFiles):

@@ -126,10 +126,25 @@ def _histograms(ended: Sequence[schema.EpisodeEnded]) -> Json:
 
 
 def _histogram(values: Iterable[float | None], edges: Array | None = None) -> Json:
-    # Rounded, because numpy refuses to cut what is smaller than a float can tell apart.
     known = [round(value, 5) for value in values if value is not None and abs(value) < _MOST_BELIEVABLE]
-    counts, found = np.histogram(known, bins=_BINS if edges is None else edges)
-    return {"edges": rounded(found), "counts": counts.tolist() if known else [0] * (len(found) - 1)}
+    counts, found = _round_bins(known) if edges is None else np.histogram(known, edges)
+    return {"edges": rounded(found), "counts": counts.tolist()}
+
+
+def _round_bins(values: Sequence[float]) -> tuple[Array, Array]:
+    """Return counts and edges of at most `_BINS` + 1 bins.
+
+    Edges are multiples of 1, 2 or 5 times a power of ten; of whole numbers whole.
+    """
+    if not values:
+        return np.zeros(1, np.int64), np.arange(2.0)
+    low, high = min(values), max(values)
+    least = max((high - low) / _BINS, 1.0 if all(value == round(value) for value in values) else 1e-5)
+    power = 10.0 ** np.floor(np.log10(least))
+    width = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least * (1 - 1e-9))
+    places = np.floor(np.array(values) / width).astype(np.int64)
+    first, last = int(places.min()), int(places.max())
+    return np.bincount(places - first), np.round(np.arange(first, last + 2) * width, 10)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -35,6 +35,7 @@ from monty_mqtt_stack import ports
 __all__ = ["Server", "listen", "make_app"]
 
 _MOST_WAITING = 128
+_NOT_FOUND = 404
 
 
 def make_app(service: Service, config: PageConfig, controls: Control, login: Login) -> ASGIApp:
@@ -46,8 +47,18 @@ def make_app(service: Service, config: PageConfig, controls: Control, login: Log
         async with live:
             yield
 
+    document = Document()
+
+    def refused(request: Request, error: Exception) -> Response:
+        known = error if isinstance(error, HTTPException) else HTTPException(500)
+        if known.status_code == _NOT_FOUND and "text/html" in request.headers.get("accept", ""):
+            return document.answer("No such page", "missing", status=_NOT_FOUND)
+        answer = json_answer({"error": known.detail}, known.status_code)
+        answer.headers.update(known.headers or {})
+        return answer
+
     app = FastAPI(openapi_url=None, lifespan=lifespan)
-    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_exception_handler(Exception, _failed)
 
@@ -72,7 +83,6 @@ def make_app(service: Service, config: PageConfig, controls: Control, login: Log
     pictures = Pictures(service, config.depth_range).routes()
     for routes in (make_api(service), pictures, control_routes(service, controls, login), login_routes(login)):
         app.include_router(routes)
-    document = Document()
     add_pages(app, document)
     own = {f"[{config.host}]" if ":" in config.host else config.host}
     return Guard(Access(app, login), {*LOOPBACK_NAMES, *own, *config.public_names}, policy(document.script_hash))
@@ -146,13 +156,6 @@ class Server(uvicorn.Server):
 
 def _whole(text: str) -> int:
     return int(text) if text.isdecimal() else 0
-
-
-def _refused(_request: Request, error: Exception) -> Response:
-    known = error if isinstance(error, HTTPException) else HTTPException(500)
-    answer = json_answer({"error": known.detail}, known.status_code)
-    answer.headers.update(known.headers or {})
-    return answer
 
 
 def _failed(_request: Request, error: Exception) -> Response:

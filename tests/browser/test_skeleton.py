@@ -17,3 +17,12 @@ def test_the_demo_is_on_the_screen(bridge, page_server, watched):
     expect(head.get_by_role("heading", level=1)).to_have_text(run)
     expect(head).to_contain_text("completed")
     page.locator("canvas").first.wait_for()
+
+
+def test_an_address_that_is_none_leads_to_the_runs(chromium, page_server):
+    page = chromium.new_page()
+    page.goto(f"{page_server.url}/run/")
+    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+    page.get_by_role("link", name="all runs").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Runs")
+    page.close()

@@ -29,7 +29,9 @@ function accuracyOf(head) {
   return {
     label: "Accuracy so far",
     value: head.judged ? percent(head.correct / head.judged) : text(null),
-    under: head.judged ? `${count(head.correct)} of ${count(head.judged)}` : "no episode judged yet",
+    under: head.judged
+      ? `${count(head.correct)} of ${count(head.judged)}`
+      : `no episode judged${isLive(head) ? " yet" : ""}`,
   };
 }
 

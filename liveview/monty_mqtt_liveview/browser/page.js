@@ -3,8 +3,17 @@ import { defineAsyncComponent, reactive } from "vue";
 import Shell from "monty-liveview/shell.js";
 import "monty-liveview/theme.js";
 
+/** For who typed an address that is none. */
+const Missing = {
+  template: `
+    <section class="panel empty"><h1 class="headline">There is no such page</h1>
+      <p>Every run that is known is on the list: <a href="/">all runs</a>.</p></section>
+  `,
+};
+
 export default {
   components: {
+    Missing,
     Shell,
     RunsView: defineAsyncComponent(() => import("monty-liveview/runs_view.js")),
     RunView: defineAsyncComponent(() => import("monty-liveview/run_view.js")),
@@ -21,6 +30,7 @@ export default {
   template: `
     <Shell :view="view" :run="run" :problems="store.problems" :connected="store.connected" :heard="store.heard">
       <RunsView v-if="view === 'runs'" />
+      <Missing v-else-if="view === 'missing'" />
       <WorkersView v-else-if="view === 'workers'" :run="run" />
       <RunView v-else :run="run" />
     </Shell>

@@ -39,14 +39,14 @@ export default {
       <nav class="grow" aria-label="Where you are">
         <ol class="crumbs">
           <li><a v-if="view !== 'runs'" href="/">Runs</a><span v-else aria-current="page">Runs</span></li>
-          <li v-if="view !== 'runs'" class="clip long">
+          <li v-if="run" class="clip long">
             <a v-if="view === 'workers'" :href="address" :title="run">{{ run }}</a>
             <span v-else aria-current="page" :title="run">{{ run }}</span>
           </li>
           <li v-if="view === 'workers'"><span aria-current="page">Workers</span></li>
         </ol>
       </nav>
-      <span class="chip connection" role="status" :title="connected ? 'connected' : 'connecting'">
+      <span v-if="view !== 'missing'" class="chip connection" role="status" :title="connected ? 'connected' : 'connecting'">
         <span class="dot" :style="{ background: connected ? '#009E73' : '#E69F00' }" aria-hidden="true"></span>
         <span class="word">{{ connected ? 'connected' : 'connecting' }}</span>
       </span>

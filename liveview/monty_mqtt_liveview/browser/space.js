@@ -2,7 +2,7 @@
 import { markRaw } from "vue";
 import { escaped, runAddress } from "monty-liveview/api.js";
 import { scaleBackground } from "monty-liveview/colour_scale.js";
-import { byName, count, short } from "monty-liveview/format.js";
+import { byName, count, many, short } from "monty-liveview/format.js";
 import { colourOf } from "monty-liveview/palette.js";
 import { whileSeen } from "monty-liveview/seen.js";
 import { fetchCloud, fetchModel, fetchPath, hypothesesOf, pathOnModel } from "monty-liveview/space_data.js";
@@ -115,7 +115,7 @@ export default {
   methods: {
     colourOf,
     short,
-    count,
+    many,
     runAddress,
     /** The 3D library is large: it is loaded when this comes into sight for the first time. */
     async begin() {
@@ -227,7 +227,7 @@ export default {
           <li><span class="key-point scale" :style="{ backgroundImage: scaleBackground }"></span><span data-testid="space-hypotheses" :data-count="shownHypotheses.count">{{ cloudWords }}</span></li>
           <li v-if="shownHypotheses.count" class="space-scale" data-testid="space-scale"><span>evidence {{ short(shownHypotheses.low) }}</span>
             <span class="scale-bar" :style="{ backgroundImage: scaleBackground }"></span><span>{{ short(shownHypotheses.high) }}</span></li>
-          <li><span class="key-point path"></span><span data-testid="space-path" :data-count="path.length">{{ path.length ? count(path.length) + " places of " + sensor + (placedPath.isOnModel ? ", as the hypothesis places them" : ", as sensed (body frame)") : "no sensor location in this episode" }}</span></li>
+          <li><span class="key-point path"></span><span data-testid="space-path" :data-count="path.length">{{ path.length ? many(path.length, "place") + " of " + sensor + (placedPath.isOnModel ? ", as the hypothesis places them" : ", as sensed (body frame)") : "no sensor location in this episode" }}</span></li>
           <li v-if="hypothesis && hypothesis.location"><span class="key-point likely"></span><span data-testid="space-most-likely" :data-place="hypothesis.location.join(' ')">most likely: {{ hypothesis.object }} at ({{ placeWords(hypothesis.location) }}) m</span></li>
           <li v-if="axisMetres"><span class="key-point axes"></span><span data-testid="space-axes">lines in the corner: {{ short(axisMetres) }} m along x, y (up) and z</span></li>
           <li v-if="isSoftware" class="muted">drawn by the processor, without a graphics card: it turns slowly</li>
