@@ -155,3 +155,13 @@ def test_what_the_broker_keeps_waits_there_until_there_is_room():
         found += some
     thread.join(5)
     assert [one.topic for one in found] == [f"topic/{number}" for number in range(6)]
+
+
+def test_two_with_one_name_are_told_so_until_one_goes(broker):
+    with Subscription(broker_for(broker), CLIENT_ID) as stays:
+        with Subscription(broker_for(broker), CLIENT_ID) as other:
+            until(lambda: stays.is_taken or other.is_taken, 30)
+            told = stays if stays.is_taken else other
+            assert f"another client is {CLIENT_ID!r} too" in told.problem
+            assert "--mqtt-client-id" in told.problem
+        until(lambda: stays.problem == "", 30)

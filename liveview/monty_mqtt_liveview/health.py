@@ -15,6 +15,7 @@ from monty_mqtt_liveview.config import PageConfig
 
 if TYPE_CHECKING:
     from monty_mqtt_liveview.service import Service
+    from monty_mqtt_liveview.subscription import Subscription
 
 __all__ = ["ask", "health"]
 
@@ -24,8 +25,15 @@ _ANSWER_SECS = 4.0
 def health(service: Service) -> dict[str, Any]:
     """Return `status`, which is `ok` or what is wrong, what the page's user should know, and what is being restored."""
     subscription = service.subscription
-    word = "ok" if subscription.is_connected else ("refused by the broker" if subscription.refused else "no broker")
-    return {"status": word, "problems": service.problems(), "restoring": service.restoring}
+    return {"status": _word(subscription), "problems": service.problems(), "restoring": service.restoring}
+
+
+def _word(subscription: Subscription) -> str:
+    if subscription.is_taken:
+        return "its session is taken by another client"
+    if subscription.is_connected:
+        return "ok"
+    return "refused by the broker" if subscription.refused else "no broker"
 
 
 def ask(config: PageConfig) -> tuple[bool, str]:

@@ -7,6 +7,7 @@ acknowledges it when it is recorded. What was not acknowledged when the page was
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +32,8 @@ FILTERS = (*(f"{topics.JSON_PREFIX}/+/+/{path}" for path in _JSON_PATHS), f"{top
 
 _KEEPALIVE_SECS = 30
 _RECONNECT_SECS = (1, 5)
+_SHORT_SECS, _MANY = 5.0, 3
+"""As many connections in a row that ended so soon: somebody else has our client id, and each puts the other out."""
 
 
 class Subscription:
@@ -54,6 +57,8 @@ class Subscription:
         self.is_connected = False
         self.refused = ""
         self.connection = 0
+        self._client_id = client_id
+        self._connected_at, self._short_connections = 0.0, 0
         self._is_leaving = False
         self._without_password = ""
         self._client = mqtt.Client(
@@ -80,9 +85,20 @@ class Subscription:
     @property
     def problem(self) -> str:
         """What is wrong with the broker, empty if nothing is."""
+        if self.is_taken:
+            return (
+                f"broker {self.broker}: another client is {self._client_id!r} too, and each gets half of what comes; "
+                "give one of the two another --mqtt-client-id"
+            )
         if self.is_connected:
             return ""
         return f"broker {self.broker}: {self.refused}" if self.refused else f"no broker at {self.broker}"
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether another client takes our session again and again."""
+        lasts = self.is_connected and time.monotonic() - self._connected_at >= _SHORT_SECS
+        return self._short_connections >= _MANY and not lasts
 
     def acknowledge(self, many: Iterable[Receipt]) -> None:
         """Tell the broker that it need not keep these any longer.
@@ -119,12 +135,15 @@ class Subscription:
         logger.info("broker %s is there", self.broker)
         self.refused = ""
         self.connection += 1
+        self._connected_at = time.monotonic()
         self.is_connected = True
         self.ask_again()
 
     def _on_disconnect(self, *_: Any) -> None:
         if self.is_connected and not self._is_leaving:
-            logger.warning("broker %s has gone", self.broker)
+            is_short = time.monotonic() - self._connected_at < _SHORT_SECS
+            self._short_connections = self._short_connections + 1 if is_short else 0
+            logger.warning("%s", self.problem if self.is_taken else f"broker {self.broker} has gone")
         self.is_connected = False
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
