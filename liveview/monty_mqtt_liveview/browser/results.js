@@ -3,7 +3,7 @@ import { api, escaped, runPath } from "monty-liveview/api.js";
 import { Chart } from "monty-liveview/chart.js";
 import { Confusion } from "monty-liveview/confusion.js";
 import { byName, count, degrees, percent, secs, short } from "monty-liveview/format.js";
-import { makeRefresher } from "monty-liveview/refresh.js";
+import { loading } from "monty-liveview/refresh.js";
 
 const PAUSE_MILLIS = 1000;
 const ALL = "all";
@@ -40,15 +40,9 @@ function histogramOption({ edges, counts }, unit) {
 
 export const Results = {
   components: { Chart, Confusion },
+  mixins: [loading(PAUSE_MILLIS)],
   props: { live: Object, selection: Object },
-  data: () => ({ results: null, error: "", module: ALL }),
-  created() {
-    this.refresher = makeRefresher(this.load, PAUSE_MILLIS);
-    this.refresher.request();
-  },
-  beforeUnmount() {
-    this.refresher.stop();
-  },
+  data: () => ({ results: null, module: ALL }),
   computed: {
     revision() {
       return `${this.live.store.run?.episodes_done} ${this.live.store.episodes_revision} ${this.selection.worker}`;
@@ -107,12 +101,7 @@ export const Results = {
     },
     async load() {
       const worker = this.selection.worker ? escaped(this.selection.worker) : null;
-      try {
-        this.results = await api(runPath(this.live.run, "results", { worker }));
-        this.error = "";
-      } catch (error) {
-        this.error = error.message;
-      }
+      this.results = await api(runPath(this.live.run, "results", { worker }));
     },
   },
   template: `
