@@ -68,6 +68,7 @@ def test_rows_come_back_in_order_with_their_buffers_and_positions_stay(path):
         journal.append(worker, "step", schema.encode(step), message=step)
         journal.append(worker, "object_model", b"{}", [b"points", b""])
         worker.next, worker.bulk_next, worker.lost, worker.dropped = 2, 7, 1, 3
+        worker.first, worker.gap = 4, 5
         assert worker.safe == 0
         assert journal.commit()
         assert worker.safe == 2
@@ -81,6 +82,7 @@ def test_rows_come_back_in_order_with_their_buffers_and_positions_stay(path):
         assert not again.begins
         worker = again.worker
         assert (worker.next, worker.bulk_next, worker.lost, worker.dropped) == (2, 7, 1, 3)
+        assert (worker.first, worker.gap) == (4, 5)
         assert (again.journal.kept("commands"), again.journal.fed, again.journal.rows) == (b"abc", 1, 2)
         assert again.journal.append(worker, "step").id == 3
 
@@ -308,6 +310,19 @@ def test_damage_that_shows_later_costs_what_only_the_file_held(path, caplog):
     assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
     with Filled(path) as again:
         assert again.worker.next == 225, "positions are not forgotten"
+
+
+def test_a_file_of_the_first_version_is_taken_over(path):
+    with Filled(path) as filled:
+        filled.add(3)
+    with sqlite3.connect(path) as connection:
+        for column in ("first", "gap"):
+            connection.execute(f"ALTER TABLE senders DROP COLUMN {column}")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    with Filled(path) as again:
+        assert (again.ids(), again.worker.next, again.worker.first, again.worker.gap) == ([1, 2, 3], 3, 0, None)
+        assert again.add() == 1
 
 
 def test_a_file_of_a_newer_version_is_refused_with_one_line(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
 import pytest
 from bridge_fixtures import config_for
 from subscriber import Subscriber
@@ -112,6 +113,30 @@ def test_a_recording_with_a_gap_and_one_begun_in_the_middle(far_side, tmp_path):
         (restored,) = restore_recording(path, zmq_port=bridge.zmq_port)
         subscriber.wait_for(lambda received: len(received) == len(seqs))
     assert (restored.sent, restored.missing) == (4, 12)
+
+
+def metrics(path, seqs):
+    return written(path, [entry("metric", seq, name="loss", value=seq) for seq in seqs])
+
+
+@pytest.mark.parametrize(
+    "partial",
+    [range(40, 60), [*range(5), *range(40, 60)], [0, *range(40, 60), *range(80, 100)], range(30)],
+    ids=["begun in the middle", "with a gap", "with two gaps", "ended early"],
+)
+def test_what_a_partial_recording_lacks_comes_with_the_fuller_one(tmp_path, partial):
+    lacking = set(range(100)) - set(partial)
+    with Mosquitto(tmp_path / "state") as broker:
+        config = msgspec.structs.replace(config_for(broker), journal=str(tmp_path / "bridge.sqlite"))
+        with Bridge(config) as bridge:
+            restore_recording(metrics(tmp_path / "partial.mcap", partial), zmq_port=bridge.zmq_port)
+        metric_topics = (broker.host, broker.port, "monty/v1/r/main/metric/#")
+        with Bridge(config) as bridge, Subscriber(*metric_topics) as subscriber:  # what is missing, its journal knows
+            full = metrics(tmp_path / "full.mcap", range(100))
+            restore_recording(full, zmq_port=bridge.zmq_port)
+            subscriber.wait_for(lambda received: {schema.decode(one.payload).seq for one in received} >= lacking)
+            (again,) = restore_recording(full, zmq_port=bridge.zmq_port)
+            assert (again.sent, again.already, again.missing) == (0, 100, 0)
 
 
 def test_a_run_that_lives_here_is_left_to_itself(far_side, tmp_path):

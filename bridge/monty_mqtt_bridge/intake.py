@@ -102,12 +102,12 @@ class Intake:
     def identify(self, hello: protocol.Hello) -> tuple[Worker, bool]:
         """Return the worker that says hello, a known one or a new one of this name, and whether its life begins."""
         worker, begins = self.workers.of(hello)
+        worker.begin_again(hello)
         if hello.base > worker.next:
-            missing = hello.base - worker.next
-            logger.error("%s: %d messages are lost, from seq %d on", label(*worker.key), missing, worker.next)
+            wanted, missing = worker.next, worker.skip_to(hello.base)
+            logger.error("%s: %d messages are lost, from seq %d on", label(*worker.key), missing, wanted)
             worker.lost += missing
             self._counts.lost += missing
-            worker.next = hello.base
             self._touch(worker)
         worker.safe = max(worker.safe, hello.base)  # what is below it, the sender does not have
         return worker, begins
@@ -212,8 +212,7 @@ class Intake:
         elif dropped.last < worker.next:
             self._repeat_ack(worker)
         else:
-            count = dropped.last + 1 - worker.next
-            worker.next += count
+            count = worker.skip_to(dropped.last + 1)
             worker.dropped += count
             self._counts.dropped += count
             self._complaints.error("dropped", "%s dropped %d messages: its memory was full", label(*worker.key), count)
@@ -229,9 +228,8 @@ class Intake:
         is_next = (envelope.run, envelope.worker, envelope.seq) == (*worker.key, worker.next)
         if not is_next or kind in schema.BULK_KINDS or self.full:
             return False
-        worker.lost += 1
+        worker.lost += worker.skip_to(worker.next + 1)
         self._counts.lost += 1
-        worker.next += 1
         self._touch(worker)
         return True
 

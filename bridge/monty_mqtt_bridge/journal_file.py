@@ -19,7 +19,7 @@ __all__ = ["is_damage", "move_aside", "open_file"]
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 1
+_VERSION = 2
 _LOCK_WAIT_SECS = 2.0
 """A bridge that was just told to end may still hold the file."""
 
@@ -60,7 +60,9 @@ CREATE TABLE senders (
     real INTEGER NOT NULL,
     fed_seq INTEGER NOT NULL,
     last_row INTEGER NOT NULL,
-    heard_unix_nanos INTEGER NOT NULL
+    heard_unix_nanos INTEGER NOT NULL,
+    first INTEGER NOT NULL DEFAULT 0,
+    gap INTEGER
 );
 CREATE INDEX sender_names ON senders (run, worker);
 CREATE TABLE retained (
@@ -74,7 +76,15 @@ CREATE TABLE retained (
 );
 CREATE INDEX retained_names ON retained (run, worker);
 CREATE TABLE kept (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
+COMMIT;
+"""
+
+_FROM_VERSION_1 = """
+BEGIN;
+ALTER TABLE senders ADD COLUMN first INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE senders ADD COLUMN gap INTEGER;
+PRAGMA user_version = 2;
 COMMIT;
 """
 
@@ -120,11 +130,11 @@ def _open(path: str) -> sqlite3.Connection:
         _make(Path(path))
     connection = sqlite3.connect(path, timeout=_LOCK_WAIT_SECS, isolation_level=None)
     try:
-        is_new = _is_new(connection, path)
+        version = _version(connection, path)
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-        if is_new:
-            connection.executescript(_TABLES)
+        if version < _VERSION:
+            connection.executescript(_FROM_VERSION_1 if version else _TABLES)
         _check(connection)
     except BaseException:
         connection.close()
@@ -132,13 +142,16 @@ def _open(path: str) -> sqlite3.Connection:
     return connection
 
 
-def _is_new(connection: sqlite3.Connection, path: str) -> bool:
-    """Return whether it has no tables yet. Nothing is written: a full disk keeps no bridge from its journal."""
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    """Return which version wrote it, 0 if it has no tables yet.
+
+    Nothing is written: a full disk keeps no bridge from its journal.
+    """
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # first, so that no memory is shared: that needs room, too
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > _VERSION:
         raise ConfigError("journal", path, f"a file of version {_VERSION}; a newer bridge wrote {version}")
-    return not version
+    return version
 
 
 def _check(connection: sqlite3.Connection) -> None:

@@ -32,6 +32,8 @@ class Worker:
         id: Its number in the journal.
         route: ZMQ's name of its newest connection; None while it has none.
         gone_at: When its connection went, monotonic seconds; None while it has one.
+        first: The first seq that was asked of it.
+        gap: The first seq after it that is missing; None while none is.
         next: The next seq wanted.
         safe: The seq below which everything is in the journal.
         bulk_next: The next bulk seq expected.
@@ -58,7 +60,8 @@ class Worker:
         self.id = 0
         self.route: bytes | None = None
         self.gone_at: float | None = None
-        self.next = self.safe = hello.base
+        self.first = self.next = self.safe = hello.base
+        self.gap: int | None = None
         self.bulk_next = hello.bulk_base
         self.acked = self.bulk_acked = -1
         self.ack_after = 0.0
@@ -78,6 +81,31 @@ class Worker:
     def is_again(self, hello: Hello) -> bool:
         """Return whether this hello is from the same experiment object, not from a new one of the same name."""
         return hello.started_unix_nanos in (0, self.started_unix_nanos)
+
+    def skip_to(self, seq: int) -> int:
+        """Go on with this seq; return how many before it will be missing."""
+        missing = seq - self.next
+        if self.gap is None:
+            self.gap = self.next
+        self.next = seq
+        return missing
+
+    def begin_again(self, hello: Hello) -> None:
+        """Take from a recording, which says hello, what those before it lacked; what they had behind that, once more.
+
+        Recordings of a run may begin in its middle and have gaps, each its own. What an experiment said itself is not
+        taken a second time.
+        """
+        if self.real or not hello.replayed or hello.started_unix_nanos:
+            return
+        if hello.base < self.first:
+            self.first = begin = hello.base
+        elif self.gap is not None and hello.base <= self.gap:
+            begin = self.gap
+        else:
+            return
+        self.next = self.safe = begin
+        self.gap, self.lost, self.dropped, self.bulk_next = None, 0, 0, hello.bulk_base
 
 
 def _nobody(_hello: Hello) -> Worker | None:
