@@ -160,7 +160,8 @@ def _add_run(commands: Any) -> None:
 
 
 def _add_status(commands: Any) -> None:
-    command = _add(commands, "status", "Show runs, workers, services, lost and dropped counts.")
+    told = "exit codes: 0 a bridge is online, 1 none is, or no broker answers, 2 wrong use"
+    command = _add(commands, "status", "Show runs, workers, services, lost and dropped counts.", epilog=told)
     command.add_argument("--json", action="store_true", help="for programs")
     _add_broker(command)
     command.set_defaults(module="status", function="command")

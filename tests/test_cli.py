@@ -14,10 +14,12 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+from bridge_fixtures import config_for
 from paho.mqtt.enums import CallbackAPIVersion
 from stack_process import Process, run
 
 from monty_mqtt import cli, schema, topics
+from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack import status
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.state import Endpoint, FarSide
@@ -69,7 +71,6 @@ def command(broker, *words):
 
 def test_status_shows_services_runs_and_counts(broker):
     done = command(broker, "status")
-    assert done.returncode == 0
     assert "mqtt://here  mosquitto (pid 7)\n" in done.stdout
     assert "tcp://gone   bridge, does not answer\n" in done.stdout
     assert "left out: page: --without page" in done.stdout
@@ -89,8 +90,27 @@ def test_status_as_json(broker):
     assert told["totals"]["live"] == 1
 
 
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_status_without_a_bridge_is_told_all_the_same_and_fails(broker, more):
+    done = command(broker, "status", *more)
+    assert "live-1" in done.stdout
+    told = f"monty-mqtt: no bridge is online at mqtt://127.0.0.1:{broker.port}; start one with `monty-mqtt up`\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
+def test_status_of_a_bridge_that_ended_fails(tmp_path):
+    with Mosquitto(tmp_path) as broker:
+        words = ("status", "--broker", f"127.0.0.1:{broker.port}")
+        with Bridge(config_for(broker)):
+            assert command(broker, *words).returncode == 0
+        done = command(broker, *words)
+        assert "bridge bridge: offline" in done.stdout
+        assert done.returncode == 1
+
+
 def test_status_tells_of_the_journal(far_side):
     done = run("status", env=far_side.environment)
+    assert (done.returncode, done.stderr) == (0, "")
     assert re.search(
         r"\nbridge bridge: online, .*\n  journal: [\d,]+ rows, [\d.]+ of 2,147 MB, \d+ wait for the broker", done.stdout
     )
@@ -117,7 +137,8 @@ def test_status_of_a_broker_that_is_named(broker, tmp_path):
     done = run("status", "--state-dir", str(tmp_path), "--broker", f"127.0.0.1:{broker.port}")
     assert "not started by monty-mqtt" in done.stdout
     login = ["--username", "liveview", "--password-file", str(broker.password_file("liveview"))]
-    assert run("status", "--broker", f"127.0.0.1:{broker.port}", "--state-dir", str(tmp_path), *login).returncode == 0
+    done = run("status", "--broker", f"127.0.0.1:{broker.port}", "--state-dir", str(tmp_path), *login)
+    assert "live-1" in done.stdout
     (tmp_path / "wrong").write_text("wrong")
     login[-1] = str(tmp_path / "wrong")
     refused = run("status", "--broker", f"127.0.0.1:{broker.port}", "--state-dir", str(tmp_path), *login)
@@ -363,8 +384,9 @@ def test_a_terminal_without_the_character_gets_an_escape(broker, monkeypatch):
     hostile(broker, "smile-😀")
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     done = command(broker, "status")
-    assert (done.returncode, done.stderr) == (0, "")
     assert "smile-\\U0001f600" in done.stdout
+    assert "no bridge" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has it")

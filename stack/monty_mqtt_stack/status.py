@@ -12,6 +12,7 @@ from collections import Counter
 from typing import Any, Dict, List, Optional
 
 from monty_mqtt import schema, topics
+from monty_mqtt.errors import ServiceError
 from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import Address, accepts, broker_of
 from monty_mqtt_stack.readable import counted, duration, table
@@ -36,10 +37,17 @@ _LIVE = frozenset(schema.STATUS_CODES) - FINAL
 
 
 def command(options: argparse.Namespace) -> int:
-    """Run `monty-mqtt status`; return the exit code."""
+    """Run `monty-mqtt status`; return the exit code.
+
+    Raises:
+        ServiceError: The broker does not answer; or, after all that it knows is told, no bridge is online.
+    """
     far_side = None if options.broker else StateDir(options.state_dir).read_far_side()
     collected = collect(broker_of(options), far_side)
-    print(as_json(collected) if options.json else "\n".join(as_lines(collected)))  # noqa: T201 - a command's output
+    told = as_json(collected) if options.json else "\n".join(as_lines(collected))
+    print(told, flush=True)  # noqa: T201 - a command's output
+    if not any(map(_is_online, collected["bridges"].values())):
+        raise ServiceError(f"no bridge is online at {collected['broker']}; start one with `monty-mqtt up`")
     return 0
 
 
@@ -146,10 +154,14 @@ def _note_bridge(bridges: Dict[str, Dict[str, Any]], told: Arrived) -> None:
     bridges.setdefault(topics.unescape(bridge), {})[what] = _plain(told.payload)
 
 
+def _is_online(told: Dict[str, Any]) -> bool:
+    return "online" in str(told.get("status"))
+
+
 def _await_health(subscriber: Subscriber, bridges: Dict[str, Dict[str, Any]]) -> None:
     # Health is not retained: it comes once a second from a bridge that lives.
     deadline = time.monotonic() + _HEALTH_SECS
-    while any("online" in str(told.get("status")) and "health" not in told for told in bridges.values()):
+    while any(_is_online(told) and "health" not in told for told in bridges.values()):
         one = subscriber.get(deadline - time.monotonic())
         if one and one.topic.startswith(topics.BRIDGE_PREFIX):
             _note_bridge(bridges, one)
