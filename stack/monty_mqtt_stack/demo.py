@@ -13,8 +13,9 @@ from typing import Iterator, List, NamedTuple
 
 from monty_mqtt.errors import MontyMqttError, ServiceError
 from monty_mqtt_stack.demo_recording import replay_argv
-from monty_mqtt_stack.experiment import Watch, experiment_argv, new_run_id
+from monty_mqtt_stack.experiment import Watch, experiment_argv
 from monty_mqtt_stack.progress import make_display
+from monty_mqtt_stack.run_ids import new_ending, new_run_id
 from monty_mqtt_stack.services import Plan
 from monty_mqtt_stack.state import StateDir
 from monty_mqtt_stack.stopping import Stopped, StopSignals
@@ -28,8 +29,9 @@ _DIRECTORIES = ("MONTY_LOGS", "MONTY_MODELS", "MONTY_DATA")
 class _Part(NamedTuple):
     title: str
     argv: List[str]
-    run_id: str
-    log_name: str
+    ending: str
+    run_id: str = ""
+    log_name: str = ""
 
 
 def main() -> int:
@@ -41,8 +43,9 @@ def main() -> int:
         try:
             with Watch(Plan(state=state), display, stop) as watch:
                 for part in _replayed(watch) if os.environ.get("MONTY") == "0" else _real(state):
-                    code = watch.run(part.title, part.argv, run_id=part.run_id, log_name=part.log_name)
-                    workers += watch.workers(part.run_id)
+                    more = {"run_id": part.run_id, "log_name": part.log_name}
+                    code = watch.run(part.title, part.argv, ending=part.ending, **more)
+                    workers += watch.workers(part.ending)
                     if code:
                         break
         except Stopped:
@@ -60,13 +63,15 @@ def _real(state: StateDir) -> Iterator[_Part]:
         Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
     names = {"monty_mqtt_demo_learn": "demo 1/2, learning", "monty_mqtt_demo_recognise": "demo 2/2, recognising"}
     for name, title in names.items():  # one by one: a run's id says when it started
-        yield _Part(title, experiment_argv([f"experiment={name}"]), new_run_id(name), "")
+        run_id = new_run_id(name)
+        yield _Part(title, experiment_argv([f"experiment={name}"]), run_id, run_id=run_id)
 
 
 def _replayed(watch: Watch) -> Iterator[_Part]:
     if watch.address is None:
         raise ServiceError("nothing to replay to without a broker and a bridge")
-    yield _Part("demo, replayed", replay_argv(*watch.address.zmq), "", "replay")
+    ending = new_ending()
+    yield _Part("demo, replayed", replay_argv(*watch.address.zmq, ending), ending, log_name="replay")
 
 
 if __name__ == "__main__":

@@ -21,10 +21,11 @@ from monty_mqtt.errors import MontyMqttError, ServiceError
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.experiment import experiment_argv, new_run_id
+from monty_mqtt_stack.experiment import experiment_argv
 from monty_mqtt_stack.recording import Recorded, record
 from monty_mqtt_stack.recording_file import Reader, RecordingWriter
 from monty_mqtt_stack.recording_intake import Intake, Thinning
+from monty_mqtt_stack.run_ids import new_run_id
 from monty_mqtt_stack.scrubbing import scrubbed
 from monty_mqtt_stack.subscriber import Broker
 
@@ -54,15 +55,20 @@ def recording_path() -> Path:
     return conf_dir() / "recordings" / "demo.mcap"
 
 
-def replay_argv(zmq_host: str, zmq_port: int) -> list[str]:
+def replay_argv(zmq_host: str, zmq_port: int, ending: str) -> list[str]:
     """Return the command that plays the recording to a bridge, in a time that one likes to watch.
+
+    Args:
+        zmq_host: Host of the bridge.
+        zmq_port: Its ZMQ port.
+        ending: How the ids of the new runs shall end.
 
     Raises:
         ServiceError: There is no `conf`; the installation is broken.
     """
     return [
         *(sys.executable, "-m", "monty_mqtt_stack.replay", str(recording_path())),
-        *("--zmq-host", zmq_host, "--zmq-port", str(zmq_port)),
+        *("--zmq-host", zmq_host, "--zmq-port", str(zmq_port), "--ending", ending),
         *("--duration-secs", f"{_REPLAY_SECS:g}", "--longest-pause-secs", f"{_LONGEST_PAUSE_SECS:g}"),
     ]
 

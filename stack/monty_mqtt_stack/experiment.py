@@ -8,12 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import signal
 import sys
 import time
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from types import TracebackType
 from typing import Dict, List, Optional, Self, Sequence, Type
 from urllib.parse import quote
@@ -28,7 +26,7 @@ from monty_mqtt_stack.subscriber import Subscriber
 from monty_mqtt_stack.supervisor import Supervisor
 from monty_mqtt_stack.watch import Runs, Worker, decode
 
-__all__ = ["Watch", "experiment_argv", "experiment_name", "new_run_id"]
+__all__ = ["Watch", "experiment_argv", "experiment_name"]
 
 _TICK_SECS = 0.1
 _STOP_SECS = 20.0
@@ -44,11 +42,6 @@ def experiment_name(overrides: Sequence[str]) -> str:
     """Return the experiment that the overrides choose, as a name: the last part of `experiment=a/b/c`."""
     chosen = [word.partition("=")[2] for word in overrides if re.match(r"\+*experiment=", word)]
     return chosen[-1].rpartition("/")[2] if chosen else "experiment"
-
-
-def new_run_id(name: str) -> str:
-    """Return `<name>-<UTC time>-<4 hex>`: unique and readable."""
-    return f"{name}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
 def experiment_argv(overrides: Sequence[str]) -> List[str]:
@@ -94,13 +87,14 @@ class Watch:
     ) -> None:
         self._exit.close()
 
-    def run(self, title: str, argv: Sequence[str], *, run_id: str = "", log_name: str = "") -> int:
+    def run(self, title: str, argv: Sequence[str], *, run_id: str = "", ending: str = "", log_name: str = "") -> int:
         """Run an experiment to its end.
 
         Args:
             title: What to call it on screen.
             argv: Program and arguments.
-            run_id: The id it shall have; empty lets it choose, and shows every run that publishes meanwhile.
+            run_id: The id it shall have; empty lets it choose.
+            ending: How the ids of all its runs end; default the whole id.
             log_name: Name of its log; default the run's id.
 
         Returns:
@@ -112,8 +106,8 @@ class Watch:
             self.display.say(f"{title}: its own output goes to {log_file}")
             if run_id and self.address and self.address.page:
                 self.display.say(f"{title}: watch it at {self.address.page.url}/run/{_in_path(run_id)}")
-            self._follow(child, title, run_id)
-            self._settle(title, run_id, is_due=child.poll() == 0 and self.address is not None)
+            self._follow(child, title, ending or run_id)
+            self._settle(title, ending or run_id, is_due=child.poll() == 0 and self.address is not None)
         finally:
             code = child.stop(0.0)
         code = code if code >= 0 else 128 - code
@@ -121,9 +115,9 @@ class Watch:
             self._show_failure(child, code)
         return code
 
-    def workers(self, run_id: str = "") -> List[Worker]:
-        """Return what is known of a run, or of all that published since."""
-        return self.runs.of_run(run_id) if run_id else list(self.runs.workers.values())
+    def workers(self, ending: str) -> List[Worker]:
+        """Return what is known of the runs whose ids end so."""
+        return [worker for worker in self.runs.workers.values() if worker.run.endswith(ending)]
 
     def afterwards(self) -> List[str]:
         """Return how to look at the runs again, where the page was started for them alone and ended with them."""
@@ -131,8 +125,8 @@ class Watch:
             return []
         return ["page       ended too; `monty-mqtt up` shows these runs again, until Ctrl+C"]
 
-    def tick(self, title: str, run_id: str) -> None:
-        """Take in what arrived, keep our far side running, and show the state of a run; waits a moment."""
+    def tick(self, title: str, ending: str) -> None:
+        """Take in what arrived, keep our far side running, and show how runs fare; waits a moment."""
         self.stop.pause(_TICK_SECS)
         for one in self._subscriber.drain() if self._subscriber else ():
             message = None if one.retain else decode(one.topic, one.payload)
@@ -140,7 +134,7 @@ class Watch:
                 self.runs.apply(message)
         if self._supervisor:
             self._supervisor.check()
-        workers = self.workers(run_id)
+        workers = self.workers(ending)
         self.display.update(title, [one for one in workers if one.is_live] or workers[-1:])
 
     def _open(self) -> None:
@@ -180,10 +174,10 @@ class Watch:
         known = self._supervisor.left_out if self._supervisor else {}
         return f"no page: {known.get('liveview', 'the far side that runs has none; see `monty-mqtt status`')}"
 
-    def _follow(self, child: Child, title: str, run_id: str) -> None:
+    def _follow(self, child: Child, title: str, ending: str) -> None:
         seen, kill_at = self.stop.count, float("inf")
         while child.poll() is None:
-            self.tick(title, run_id)
+            self.tick(title, ending)
             if self.stop.count > seen:
                 kill_at = self._pass_on(child, first=kill_at == float("inf"))
                 seen = self.stop.count
@@ -198,14 +192,14 @@ class Watch:
         child.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM, to_group=True)
         return time.monotonic() + _STOP_SECS
 
-    def _settle(self, title: str, run_id: str, *, is_due: bool) -> None:
+    def _settle(self, title: str, ending: str, *, is_due: bool) -> None:
         """Wait for the last messages; where an experiment ended well and is not heard of yet, for the first as well."""
         deadline = time.monotonic() + _SETTLE_SECS
         while self.stop.count <= 1 and time.monotonic() < deadline:
-            workers = self.workers(run_id)
+            workers = self.workers(ending)
             if all(worker.end is not None for worker in workers) and (workers or not is_due):
                 break
-            self.tick(title, run_id)
+            self.tick(title, ending)
 
     def _show_failure(self, child: Child, code: int) -> None:
         self.display.say(f"the experiment failed with exit code {code}; the end of {child.log_file}:")

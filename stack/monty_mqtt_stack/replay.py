@@ -69,6 +69,7 @@ def replay(
     longest_pause_secs: float | None = None,
     on_progress: Callable[[Position], None] | None = None,
     stop: threading.Event | None = None,
+    ending: str = "",
 ) -> Replayed:
     """Publish a recording as new runs, now.
 
@@ -83,6 +84,7 @@ def replay(
         longest_pause_secs: Quiet times of the recording are cut to this; None keeps them.
         on_progress: Called after each message.
         stop: Set it to stop: the runs then end as `aborted`.
+        ending: How the new ids end; default the time at which each run begins, and 4 hex digits.
 
     Raises:
         ConfigError: The file is no recording of ours, or a setting is out of range.
@@ -91,7 +93,7 @@ def replay(
     _check(as_new=as_new, speed=speed)
     stop = stop or threading.Event()
     clock = Clock(speed, longest_pause_secs)
-    with Stage(zmq_host, zmq_port, clock, stop) as stage:
+    with Stage(zmq_host, zmq_port, clock, stop, ending) as stage:
         for entry in Recording(*paths).entries():
             if stage.is_over(entry):
                 clock.skip(entry.time_unix_nanos)
@@ -143,6 +145,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--longest-pause-secs", type=float, help="cut quiet times to this")
     parser.add_argument("--zmq-host", default="127.0.0.1", help="host of the bridge")
     parser.add_argument("--zmq-port", type=int, default=5555, help="ZMQ port of the bridge")
+    parser.add_argument(
+        "--ending", default="", help="how the ids of the new runs end (default: the time, 4 hex digits)"
+    )
     options = parser.parse_args(argv)
     pause_secs = options.longest_pause_secs
     speed = options.speed
@@ -158,6 +163,7 @@ def main(argv: list[str] | None = None) -> int:
         speed=speed,
         longest_pause_secs=pause_secs,
         stop=stop,
+        ending=options.ending,
     )
     for run in replayed.runs.values():
         print(run)  # noqa: T201 - a command's output

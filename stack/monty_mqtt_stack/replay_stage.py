@@ -5,11 +5,9 @@ Place in the flow: `replay` reads the recording and hands it over message by mes
 
 import logging
 import re
-import secrets
 import threading
 import time
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +19,7 @@ from monty_mqtt.errors import DecodeError, ServiceError
 from monty_mqtt.schema import CommandResult, End, Message, Progress, Status
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording_file import Entry
+from monty_mqtt_stack.run_ids import new_ending
 
 __all__ = ["Clock", "Position", "Replayed", "Stage"]
 
@@ -107,7 +106,8 @@ class Clock:
 class Stage:
     """The broadcasters of a replay: one for each worker of each run."""
 
-    def __init__(self, zmq_host: str, zmq_port: int, clock: Clock, stop: threading.Event) -> None:
+    def __init__(self, zmq_host: str, zmq_port: int, clock: Clock, stop: threading.Event, ending: str = "") -> None:
+        self._ending = ending
         self.runs: dict[str, str] = {}
         self._stop = stop
         self._zmq_host, self._zmq_port = zmq_host, zmq_port
@@ -190,10 +190,16 @@ class Stage:
 
     def _new_broadcaster(self, key: tuple[str, str]) -> ZmqBroadcaster:
         run, worker = key
-        new_run = self.runs.setdefault(run, _new_run_id(run))
+        new_run = self.runs.setdefault(run, self._new_run_id(run))
         broadcaster = ZmqBroadcaster(run=new_run, worker=worker, zmq_host=self._zmq_host, zmq_port=self._zmq_port)
         self._open[key] = broadcaster
         return broadcaster
+
+    def _new_run_id(self, run: str) -> str:
+        """Return the id of a run's replay: its old name without the time it had, and the time it has now."""
+        ending = self._ending or new_ending()
+        new = f"{_RUN_SUFFIX.sub('', run)}-{ending}"
+        return f"{run}-{ending}" if new in self.runs.values() else new
 
     def _publish(
         self, broadcaster: ZmqBroadcaster, key: tuple[str, str], message: Message, buffers: Sequence[bytes]
@@ -227,9 +233,3 @@ class Stage:
     def _close(self, key: tuple[str, str], status: str) -> None:
         broadcaster = self._closed[key] = self._open.pop(key)
         broadcaster.close(status=status, flush_secs=_FLUSH_SECS)
-
-
-def _new_run_id(run: str) -> str:
-    """Return the id of a run's replay: its old name without the time it had, and the time it has now."""
-    now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    return f"{_RUN_SUFFIX.sub('', run)}-{now}-{secrets.token_hex(2)}"
