@@ -10,7 +10,7 @@ from chaos.program import Program
 from chaos.stage import BridgeProcess
 from demo_on_screen import drawn
 from liveview_page import PageProcess
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.ports import any_free
@@ -58,8 +58,8 @@ class Scene:
         program.wait_for(lambda report: report["published"] == 2)
         return program
 
-    def look(self, path: str):
-        context = self._browser.new_context(viewport={"width": 1280, "height": 900})
+    def look(self, path: str, browser: Browser | None = None):
+        context = (browser or self._browser).new_context(viewport={"width": 1280, "height": 900})
         self._stack.callback(context.close)
         page = context.new_page()
         page.goto(self.url + path)

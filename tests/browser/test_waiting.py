@@ -4,16 +4,38 @@
 from __future__ import annotations
 
 import re
+import signal
+from collections.abc import Iterator
+from typing import NamedTuple
 
+import psutil
 import pytest
+from conftest import CHROMIUM, QUIET
 from demo_on_screen import drawn
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 from scene_on_screen import MODULE, STEP_EVERY, head, over, scene
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 STALLED_SECS = 30
 ASLEEP_SECS, PER_SECOND = 600, 250
+
+
+class Laptop(NamedTuple):
+    """A browser of its own that can be put to sleep with all its processes, as when the lid is closed."""
+
+    browser: Browser
+
+    def processes(self) -> list[psutil.Process]:
+        told = self.browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
+        return [psutil.Process(one["id"]) for one in told["processInfo"]]
+
+
+@pytest.fixture
+def laptop(chromium) -> Iterator[Laptop]:
+    browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=list(QUIET))
+    yield Laptop(browser)
+    browser.close()
 
 
 def test_a_worker_that_makes_no_step_is_shown_stalled_until_it_makes_one(scene):
@@ -35,18 +57,20 @@ def test_a_worker_that_makes_no_step_is_shown_stalled_until_it_makes_one(scene):
         expect(page.locator("main")).to_contain_text("completed")
 
 
-def test_a_browser_asleep_for_ten_minutes_shows_what_the_other_shows(scene):
+def test_a_browser_asleep_for_ten_minutes_shows_what_the_other_shows(scene, laptop):
     program = scene.experiment("slept")
     program.tell("publish", 100)
-    awake, asleep = (scene.look("/run/slept") for _ in range(2))
+    awake, asleep = (scene.look("/run/slept", browser) for browser in (None, laptop.browser))
     for page in (awake, asleep):
         expect(page.locator(".numbers")).to_contain_text("10 points")
-    session = asleep.context.new_cdp_session(asleep)
-    session.send("Page.setWebLifecycleState", {"state": "frozen"})
+    sleeping = laptop.processes()
+    for process in sleeping:
+        process.send_signal(signal.SIGSTOP)
     count = 100 + ASLEEP_SECS * PER_SECOND
     program.tell("publish", count - 100, PER_SECOND)
     program.wait_for(lambda report: report["published"] >= count + 2, ASLEEP_SECS + 60)
-    session.send("Page.setWebLifecycleState", {"state": "active"})
+    for process in sleeping:
+        process.send_signal(signal.SIGCONT)
     over(program)
     steps = count // STEP_EVERY
     charts = []
