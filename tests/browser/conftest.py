@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -11,21 +10,9 @@ from bridge_fixtures import bridge, broker  # noqa: F401 - fixtures
 from liveview_page import PageProcess
 from liveview_told import Teller
 from playwright.sync_api import Browser, expect, sync_playwright
-from watching import Watched
+from watching import CHROMIUM, QUIET, Watched
 
 expect.set_options(timeout=20_000)  # for a machine that does something else, too
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-)
-"""A root user's Chromium needs the first; without the others it looks for its maker's hosts."""
 
 
 @pytest.fixture(scope="module")  # Playwright keeps an event loop in this thread, where other modules' tests have theirs

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import psutil
 import pytest
-from conftest import CHROMIUM, QUIET
 from demo_on_screen import drawn
 from playwright.sync_api import Browser, expect
 from scene_on_screen import MODULE, STEP_EVERY, head, over, scene
+from watching import CHROMIUM, QUIET
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+
 from playwright.sync_api import Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
+"""A root user's Chromium needs the first; without the others it looks for its maker's hosts."""
 
 DRIVER = "GPU stall due to ReadPixels"
 """What Chromium's software renderer says of itself when it shows a WebGL canvas."""
