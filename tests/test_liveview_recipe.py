@@ -135,6 +135,46 @@ def test_the_model_is_named_for_a_terminal_that_has_other_directories():
         assert "model_name" not in str(command_line(about("run.py", config=nowhere), "3")[0])
 
 
+@pytest.mark.parametrize(
+    ("run", "written", "is_parent"),
+    [
+        ("mine", "/logs of mine/mine/mine", False),
+        ("mine", "/logs of mine/mine", True),
+        ("mine", "/logs of mine/mine/mine/pretrained", False),
+        ("mine-parallel_eval_episode_3", "/logs of mine/mine/mine/mine-parallel_eval_episode_3", False),
+        ("mine-parallel_train_episode_a", "/logs of mine/mine/mine/mine-parallel_train_episode_a/pretrained", False),
+    ],
+    ids=["one process", "a parallel run", "pretraining", "a worker", "a worker that trains"],
+)
+def test_it_says_where_the_results_will_be_and_they_will(run, written, is_parent):
+    told = {"output_dir": None if is_parent else written, "config": {"logging": {"output_dir": written}}}
+    given_words = ("run.py", "experiment=test/evidence_lm/evidence_mujoco")
+    command, notes = command_line(about(*given_words, run_name=run, **told), "0")
+    assert "Every step is then in /logs of mine/mine/mine_redo/detailed_run_stats.json; it is large." in notes
+    composed_config = composed(in_bash(command)[2:])
+    name = composed_config.experiment.config.logging.run_name
+    (worker,) = filter_episode_configs(generate_parallel_eval_configs(composed_config.experiment, name), "0")
+    # Monty's runner puts the workers' results together in the directory above theirs.
+    assert str(Path(worker["config"]["logging"]["output_dir"]).parent) == "/logs of mine/mine/mine_redo"
+
+
+@pytest.mark.parametrize("config", [{}, {"logging": None}, {"logging": {"output_dir": "…/mine"}}])
+def test_where_the_run_did_not_say_it_names_the_directory_alone(config):
+    command, notes = command_line(about("run.py", run_name="mine", config=config), "0")
+    assert "output_dir" not in command
+    assert (
+        "Every step is then in mine_redo/detailed_run_stats.json, where Monty writes its results; it is large." in notes
+    )
+
+
+def test_a_directory_that_the_command_line_named_is_not_named_again():
+    word = "experiment.config.logging.output_dir=/x"
+    told = {"output_dir": "/x/mine", "config": {"logging": {"output_dir": "/x/mine"}}}
+    command, notes = command_line(about("run.py", "experiment=a", word, run_name="mine", **told), "0")
+    assert [one for one in shlex.split(command) if "output_dir" in one] == [word]
+    assert "Every step is then in /x/mine_redo/detailed_run_stats.json; it is large." in notes
+
+
 def test_secrets_that_were_masked_are_named():
     command, notes = command_line(about("run.py", "experiment=a", "experiment.config.wandb_key=***"), "3")
     assert "experiment.config.wandb_key=***" in shlex.split(command)

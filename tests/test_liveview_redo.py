@@ -93,6 +93,18 @@ def test_what_was_just_learned_is_not_there_again():
     assert "just learned" in note
 
 
+@pytest.mark.parametrize("version", ["0.54.0", "0.55.0", "0.56.0.dev1", "1.0", "unknown"])
+def test_the_montys_whose_command_line_is_known(version):
+    assert redo_of(about(versions={"tbp-monty": version}), ended(1, 0, 0))[0] == "0"
+
+
+@pytest.mark.parametrize("version", ["0.53.2", "0.9.0", "0.0.1"])
+def test_an_older_monty_has_another_command_line(version):
+    episodes, note, _ = redo_of(about(versions={"tbp-monty": version}), ended(1, 0, 0))
+    assert episodes is None
+    assert note.startswith(f"The run's tbp.monty {version} is older than 0.54")
+
+
 def test_a_training_episode_is_that_of_its_object():
     run = about(experiment_class=PRETRAINING, do_train=True, do_eval=True)
     episodes, note, command = redo_of(

@@ -4,7 +4,7 @@ Place in the flow: `redo` decides what is to be repeated, here it becomes a comm
 
 What stood on the run's own command line is kept as it was, for that Hydra took once, but for what the repetition sets
 itself. What is added is quoted by Hydra's grammar: a comma outside of quotes would be a sweep, and `episodes=5` the
-number 5, which Monty's runner (0.55) cannot read.
+number 5, which Monty's runner (0.54 and 0.55, which have one and the same) cannot read.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 
 from monty_mqtt import schema
 from monty_mqtt.run_info import MASK
@@ -25,7 +26,7 @@ LOGGING = (
     f"handlers:[{{_target_:{_LOGGERS}.monty_handlers.BasicCSVStatsHandler}},"
     f"{{_target_:{_LOGGERS}.monty_handlers.DetailedJSONHandler}}]}}"
 )
-"""As in detailed_info_monty_runs of Monty's conf/logging (0.55): eval_stats.csv, and every step in
+"""As in detailed_info_monty_runs of Monty's conf/logging: eval_stats.csv, and every step in
 detailed_run_stats.json. Not `logging=…`: some experiments have no such choice, or set their own after it."""
 
 _OF_ITSELF = re.compile(
@@ -34,6 +35,7 @@ _OF_ITSELF = re.compile(
 )
 _EXPERIMENT = re.compile(r"\+{0,2}experiment=")
 _MODEL = re.compile(r"\+{0,2}experiment\.config\.model_name_or_path=")
+_OUTPUT = re.compile(r"\+{0,2}experiment\.config\.logging\.output_dir=")
 _PLAIN = re.compile(r"(?!(null|true|false|inf|nan)$)[a-z_][\w./-]*", re.IGNORECASE | re.ASCII)
 _SAFE_IN_QUOTES = re.compile(r"[^\"$`\\!]*")
 _RUNNERS = {"run.py", "run_parallel.py"}
@@ -59,6 +61,7 @@ def command_line(about: schema.Info, episodes: str, more: Sequence[str] = ()) ->
         *_runner(program),
         *kept,
         *_model(about, kept),
+        *_output(about, kept),
         f"episodes='{episodes}'",
         LOGGING,
         f"++experiment.config.logging.run_name={run_name(about)}",
@@ -82,6 +85,21 @@ def run_name(about: schema.Info) -> str:
     """Return a name under which the results do not take the place of the run's own."""
     name = _WITHOUT_PARALLEL.sub("", about.run_name or "") or (about.experiment or "").rpartition("/")[2]
     return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name) or 'experiment'}_redo"
+
+
+def output_dir(about: schema.Info) -> PurePosixPath | None:
+    """Return the directory in which the run has a directory of its own with its results; None where it did not say."""
+    logging = about.config.get("logging")
+    told = logging.get("output_dir") if isinstance(logging, dict) else None
+    if not isinstance(told, str) or not told.startswith("/"):
+        return None
+    directory, run = PurePosixPath(told), about.run_name or ""
+    if about.output_dir is None:  # the parent of a parallel run, which writes nothing itself
+        return directory
+    # <directory>/<run>, that of a worker <directory>/<run>/<run>-parallel_…; pretraining adds one below.
+    for name in dict.fromkeys(("pretrained", run, _WITHOUT_PARALLEL.sub("", run))):
+        directory = directory.parent if directory.name == name else directory
+    return directory
 
 
 def for_hydra(value: str) -> str:
@@ -120,6 +138,14 @@ def _model(about: schema.Info, kept: Sequence[str]) -> list[str]:
     return [f"++experiment.config.model_name_or_path={for_hydra(path)}"]
 
 
+def _output(about: schema.Info, kept: Sequence[str]) -> list[str]:
+    """Return where the results go: experiments have them below `MONTY_LOGS`."""
+    directory = output_dir(about)
+    if directory is None or any(map(_OUTPUT.match, kept)):
+        return []
+    return [f"++experiment.config.logging.output_dir={for_hydra(str(directory))}"]
+
+
 def _runner(program: str) -> list[str]:
     directory, slash, name = program.rpartition("/")
     if name in _RUNNERS and not directory.endswith("monty_mqtt"):
@@ -133,7 +159,9 @@ def _notes(about: schema.Info, kept: Sequence[str]) -> list[str]:
     notes = [f"Run it {' '.join(where)}." if where else ""]
     if (about.command_line or [""])[0] in _RUNNERS:
         notes.append("Run it in the directory that has run_parallel.py.")
-    notes.append("Every step is then in detailed_run_stats.json, which is large.")
+    directory, file = output_dir(about), f"{run_name(about)}/detailed_run_stats.json"
+    steps = f"{file}, where Monty writes its results" if directory is None else str(directory / file)
+    notes.append(f"Every step is then in {steps}; it is large.")
     if any(MASK in word for word in kept):
         notes.append(f"Put the secrets back where it says {MASK}.")
     return [note for note in notes if note]

@@ -2,8 +2,9 @@
 
 Place in the flow: a part of `views`, which is what everybody imports; `recipe` writes what is decided here.
 
-Monty's own parallel runner can run chosen episodes of an experiment (`episodes`, tbp.monty 0.55): one worker per object
-and epoch in evaluation, so that a worker's number is the episode's; one per object, in every pose, in training.
+Monty's own parallel runner can run chosen episodes of an experiment (`episodes`, tbp.monty 0.54 and 0.55): one worker
+per object and epoch in evaluation, so that a worker's number is the episode's; one per object, in every pose, in
+training.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from monty_mqtt import schema
+from monty_mqtt.support import SUPPORTED
 from monty_mqtt_liveview.heads import info
 from monty_mqtt_liveview.plain import Json
 from monty_mqtt_liveview.recipe import command_line, ranges
@@ -21,6 +23,7 @@ from monty_mqtt_liveview.worker import Worker
 
 __all__ = ["redo"]
 
+_VERSION = re.compile(r"(\d{1,9})\.(\d{1,9})(?!\d)", re.ASCII)
 _EVAL_WORKER = re.compile(r"parallel_eval_episode_(\d{1,9})(?!\d)", re.ASCII)
 _TRAIN_WORKER = "parallel_train_episode_"
 _PER_OBJECT = "OneObjectPerEpisodeInterface"
@@ -77,6 +80,8 @@ def _objects(about: schema.Info, workers: Sequence[Worker], episode: int | None)
 def _why_not(about: schema.Info, mode: str) -> str | None:
     if about.experiment is None or not about.config:
         return "This run is no experiment of Monty's: it did not say how it was configured."
+    if _is_too_old(version := about.versions.get("tbp-monty", "")):
+        return f"The run's tbp.monty {version} is older than {SUPPORTED[0]}: its command line is not known here."
     interface = str(about.config.get(f"{mode}_env_interface_class") or _PER_OBJECT)
     if not interface.endswith(_PER_OBJECT):
         return f"Monty's parallel runner, which runs chosen episodes, cannot run {interface.rpartition('.')[2]}."
@@ -85,6 +90,11 @@ def _why_not(about: schema.Info, mode: str) -> str | None:
     if mode != "train" and about.do_train and not _has_model(about):
         return "The run evaluated what it had just learned: an episode alone would know nothing. Repeat the whole run."
     return None
+
+
+def _is_too_old(version: str) -> bool:
+    oldest, found = _VERSION.match(SUPPORTED[0]), _VERSION.match(version)
+    return bool(oldest and found and [*map(int, found.groups())] < [*map(int, oldest.groups())])
 
 
 def _has_model(about: schema.Info) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,15 +13,34 @@ from pathlib import Path
 import pytest
 from compared import episodes_of, rows_of
 from jobs import HERE, job, messages_of, run_jobs
+from liveview_state import demo
 from router import Router
 from test_monty_messages import assert_same_beliefs
 
 from monty_mqtt import schema
+from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt_liveview.views import redo
 
 pytestmark = [pytest.mark.monty, pytest.mark.timeout(600)]
 
 VERSION = "0.54.0"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monty-mqtt"
+
+
+CHOSEN = """
+import sys
+from hydra import compose, initialize_config_dir
+from tbp.monty.frameworks import run_parallel
+assert run_parallel.__file__.startswith(sys.argv[1])
+with initialize_config_dir(f"{sys.argv[1]}/tbp/monty/conf", version_base=None):
+    config = compose("experiment", overrides=sys.argv[2:])
+name = config.experiment.config.logging.run_name
+workers = run_parallel.generate_parallel_eval_configs(config.experiment, name)
+(chosen,) = run_parallel.filter_episode_configs(workers, config.episodes)
+logging = chosen["config"]["logging"]
+print(logging["run_name"], logging["monty_data_logger"]["handlers"][-1]["_target_"].rpartition(".")[2])
+"""
+"""Prints which worker the runner would start, and who would write what it does."""
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +78,22 @@ def test_older_monty_is_watched_without_a_warning(watched_older):
         assert messages[0].versions["tbp-monty"] == VERSION
         assert (messages[-1].status, messages[-1].errors) == ("completed", 0)
     assert "not one of the tested versions" not in process.output
+
+
+def test_the_runner_of_older_monty_takes_what_is_to_be_repeated(older_monty):
+    command = redo(demo()[1], "main", "eval", 5)["command"]
+    words = [word for word in shlex.split(command) if "=" in word]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(older_monty),
+        "MONTY_LOGS": "/x",
+        "MONTY_MODELS": "/x",
+        "MONTY_DATA": "/x",
+    }
+    argv = [sys.executable, "-c", CHOSEN, str(older_monty), f"hydra.searchpath=[file://{conf_dir()}]", *words]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "monty_mqtt_demo_recognise_redo-parallel_eval_episode_5 DetailedJSONHandler"
 
 
 def test_older_monty_wrote_what_was_sent(watched_older):
