@@ -93,6 +93,33 @@ def test_it_turns_with_mouse_and_keys_and_rests_otherwise(demo, shown):
     until(lambda: canvas.screenshot() != turned)
 
 
+CONTRASTS = """async () => {
+  const { shadeOf } = await import("monty-liveview/colour_scale.js");
+  const { isDark } = await import("monty-liveview/theme.js");
+  const probe = document.querySelector(".space-view");
+  const behind = getComputedStyle(probe).backgroundColor.match(/[\\d.]+/g).slice(0, 3).map((one) => one / 255);
+  const light = (colour) => {
+    const [red, green, blue] = colour.map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05;
+  };
+  return [0, 0.5, 1].map((share) => {
+    const ratio = light(shadeOf(share, isDark())) / light(behind);
+    return Math.max(ratio, 1 / ratio);
+  });
+}"""
+"""WCAG's contrast of the weakest, a middling and the strongest evidence with what is behind it."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_evidence_stands_out_and_most_where_it_is_most(demo, shown, scheme):
+    shown.page.emulate_media(color_scheme=scheme)
+    page = at(shown, demo.recognising, 4, 8)
+    space(page)
+    weakest, middle, strongest = page.evaluate(CONTRASTS)
+    assert 2.5 < weakest < middle < strongest
+    assert strongest > 7
+
+
 def test_without_webgl_it_says_so_and_the_rest_works(demo, shown):
     shown.page.add_init_script(
         "const real = HTMLCanvasElement.prototype.getContext;"

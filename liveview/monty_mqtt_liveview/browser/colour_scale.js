@@ -1,4 +1,4 @@
-// Evidence as colour: cividis, made for colour-blind eyes and readable on light and dark.
+// Evidence as colour: cividis, made for colour-blind eyes; of it what stands out from the page, most where evidence is most.
 // Source: Nuñez, Anderton, Renslow (2018), https://doi.org/10.1371/journal.pone.0199239; every eighth of the scale.
 const STOPS = [
   [0, 34, 78],
@@ -12,12 +12,20 @@ const STOPS = [
   [253, 231, 55],
 ];
 
-/** Red, green and blue, 0 to 1, of a share 0 to 1. */
-export function shadeOf(share) {
-  const at = Math.max(0, Math.min(1, share || 0)) * (STOPS.length - 1);
-  const low = Math.min(STOPS.length - 2, Math.floor(at));
-  return STOPS[low].map((from, i) => (from + (at - low) * (STOPS[low + 1][i] - from)) / 255);
+const ON_DARK = STOPS.slice(3);
+const ON_LIGHT = STOPS.slice(0, 6).reverse();
+
+const stopsOn = (isDark) => (isDark ? ON_DARK : ON_LIGHT);
+
+/** Red, green and blue, 0 to 1, of a share 0 to 1, on a dark page or a light one. */
+export function shadeOf(share, isDark) {
+  const stops = stopsOn(isDark);
+  const at = Math.max(0, Math.min(1, share || 0)) * (stops.length - 1);
+  const low = Math.min(stops.length - 2, Math.floor(at));
+  return stops[low].map((from, i) => (from + (at - low) * (stops[low + 1][i] - from)) / 255);
 }
 
 /** The scale as a CSS background. */
-export const scaleBackground = `linear-gradient(to right, ${STOPS.map((stop) => `rgb(${stop.join(" ")})`).join(", ")})`;
+export function scaleBackground(isDark) {
+  return `linear-gradient(to right, ${stopsOn(isDark).map((stop) => `rgb(${stop.join(" ")})`).join(", ")})`;
+}

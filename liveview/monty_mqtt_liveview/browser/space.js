@@ -6,7 +6,7 @@ import { byName, count, many, short } from "monty-liveview/format.js";
 import { colourOf } from "monty-liveview/palette.js";
 import { whileSeen } from "monty-liveview/seen.js";
 import { fetchCloud, fetchModel, fetchPath, hypothesesOf, pathOnModel } from "monty-liveview/space_data.js";
-import { onTheme, theme } from "monty-liveview/theme.js";
+import { isDark, onTheme, theme } from "monty-liveview/theme.js";
 
 const KEYS = { ArrowLeft: [-10, 0], ArrowRight: [10, 0], ArrowUp: [0, 10], ArrowDown: [0, -10] };
 const ZOOMS = { "+": 0.8, "=": 0.8, "-": 1.25 };
@@ -26,9 +26,9 @@ export default {
     failed: "",
     axisMetres: null,
     isSoftware: false,
-    scaleBackground,
   }),
   computed: {
+    scaleBackground: () => scaleBackground(isDark()),
     chosenModule() {
       return this.modules.includes(this.module) ? this.module : (this.modules[0] ?? null);
     },
@@ -46,7 +46,7 @@ export default {
       return this.hypothesis?.object ?? this.moment?.target_object ?? null;
     },
     shownHypotheses() {
-      return hypothesesOf(this.cloud, this.chosenObject);
+      return hypothesesOf(this.cloud, this.chosenObject, isDark());
     },
     placedPath() {
       const onModel = this.frameOf === "model" ? pathOnModel(this.path, this.hypothesis) : null;

@@ -26,8 +26,11 @@ export function fetchCloud(run, worker, module, row) {
   return api(workerPath(run, worker, "cloud", { learning_module: escaped(module), row }));
 }
 
-/** Of one object, or of all where it is null: {positions, colours, count, low, high}, the strongest last and so on top. */
-export function hypothesesOf(cloud, object) {
+/**
+ * Of one object, or of all where it is null, for a dark page or a light one: {positions, colours, count, low, high}, the
+ * strongest last and so on top.
+ */
+export function hypothesesOf(cloud, object, isDark) {
   const place = object === null ? -1 : (cloud?.objects.indexOf(object) ?? -1);
   const chosen = [];
   (cloud?.locations ?? []).forEach((location, i) => {
@@ -38,7 +41,7 @@ export function hypothesesOf(cloud, object) {
   const [low, high] = [values[0] ?? null, values.at(-1) ?? null];
   return {
     positions: chosen.flatMap((i) => cloud.locations[i]),
-    colours: values.flatMap((value) => shadeOf(high > low ? (value - low) / (high - low) : 1)),
+    colours: values.flatMap((value) => shadeOf(high > low ? (value - low) / (high - low) : 1, isDark)),
     count: chosen.length,
     low,
     high,
