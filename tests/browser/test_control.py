@@ -31,30 +31,44 @@ def page_server(broker, tmp_path):
 
 
 @pytest.fixture
-def experiment(bridge):
-    """A run that publishes steps and obeys commands, until it is aborted or the test is over."""
+def workers(bridge):
+    """Start workers of a run, which publish steps and obey commands until they are aborted or the test is over."""
     done = threading.Event()
-    broadcaster = ZmqBroadcaster(run=f"controlled-{next(_runs)}", zmq_port=bridge.zmq_port, strict=True)
-    commands = Commands(broadcaster)
+    started = []
 
-    def publish() -> None:
-        broadcaster.publish(schema.Status, status="running")
-        with suppress(AbortRequested):
-            for step in itertools.count():
-                if done.wait(0.05):
-                    break
-                broadcaster.publish(schema.Step, mode="eval", epoch=0, episode=0, step=step)
-                commands.obey(step, 0)
-        status = "aborted" if commands.abort_reason else "completed"
-        broadcaster.publish(schema.Status, status=status, reason=commands.abort_reason)
-        broadcaster.close(status)
+    def start(run: str, worker: str) -> None:
+        broadcaster = ZmqBroadcaster(run=run, worker=worker, zmq_port=bridge.zmq_port, strict=True)
+        commands = Commands(broadcaster)
+        thread = threading.Thread(target=work, args=(broadcaster, commands, done))
+        started.append((commands, thread))
+        thread.start()
 
-    thread = threading.Thread(target=publish)
-    thread.start()
-    yield broadcaster
+    yield start
     done.set()
-    commands.abort_reason = commands.abort_reason or "the test is over"
-    thread.join(10)
+    for commands, _ in started:
+        commands.abort_reason = commands.abort_reason or "the test is over"
+    for _, thread in started:
+        thread.join(10)
+
+
+def work(broadcaster: ZmqBroadcaster, commands: Commands, done: threading.Event) -> None:
+    broadcaster.publish(schema.Status, status="running")
+    with suppress(AbortRequested):
+        for step in itertools.count():
+            if done.wait(0.05):
+                break
+            broadcaster.publish(schema.Step, mode="eval", epoch=0, episode=0, step=step)
+            commands.obey(step, 0)
+    status = "aborted" if commands.abort_reason else "completed"
+    broadcaster.publish(schema.Status, status=status, reason=commands.abort_reason)
+    broadcaster.close(status)
+
+
+@pytest.fixture
+def run(workers) -> str:
+    name = f"controlled-{next(_runs)}"
+    workers(name, "main")
+    return name
 
 
 def log_in(page, password: str) -> None:
@@ -65,8 +79,8 @@ def log_in(page, password: str) -> None:
 
 
 @pytest.fixture
-def controlled(watched, page_server, experiment):
-    page = watched.open(f"/run/{experiment.run}")
+def controlled(watched, page_server, run):
+    page = watched.open(f"/run/{run}")
     log_in(page, page_server.password)
     expect(button(page, "Pause")).to_have_attribute("aria-disabled", "false")
     return page
@@ -84,8 +98,8 @@ def said(page):
     return control(page).get_by_role("status")
 
 
-def test_without_login_nothing_can_be_pressed_and_it_says_why(watched, experiment):
-    page = watched.open(f"/run/{experiment.run}")
+def test_without_login_nothing_can_be_pressed_and_it_says_why(watched, run):
+    page = watched.open(f"/run/{run}")
     expect(said(page)).to_contain_text(re.compile("Log in", re.IGNORECASE))
     for name in ("Pause", "Resume", "Step", "Stop after episode", "Abort"):
         expect(button(page, name)).to_have_attribute("aria-disabled", "true")
@@ -94,8 +108,8 @@ def test_without_login_nothing_can_be_pressed_and_it_says_why(watched, experimen
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_a_wrong_password_is_refused(watched, experiment):
-    page = watched.open(f"/run/{experiment.run}")
+def test_a_wrong_password_is_refused(watched, run):
+    page = watched.open(f"/run/{run}")
     log_in(page, "wrong")
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("password")
     page.keyboard.press("Escape")
@@ -143,3 +157,19 @@ def test_stop_after_this_episode_by_keyboard(controlled):
 def test_logging_out_takes_the_right_away(controlled):
     button(controlled, "Log out").click()
     expect(button(controlled, "Abort")).to_have_attribute("aria-disabled", "true")
+
+
+def test_many_workers_answer_in_one_line(watched, page_server, workers):
+    for number in range(12):
+        workers("crowd", f"worker-{number}")
+    page_server.until_json("/api/runs", lambda runs: ("crowd", 12) in [(one["run"], one["workers"]) for one in runs])
+    page = watched.open("/run/crowd?worker=")
+    log_in(page, page_server.password)
+    expect(button(page, "Pause")).to_have_attribute("aria-disabled", "false")
+    button(page, "Pause").click()
+    expect(said(page)).to_have_text("12 workers obeyed")
+    button(page, "Abort").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("To all workers of crowd")
+    dialog.get_by_role("button", name="Abort").click()
+    expect(page.get_by_role("region", name="Run", exact=True)).to_contain_text("aborted")

@@ -27,17 +27,15 @@ const COMMANDS = [
   { command: "abort", label: "Abort", when: ["running", "paused", "initializing"], danger: true },
 ];
 
-/** What workers answered, one line each; of many, one line for each kind of answer. */
+const lineOf = ({ worker, status, detail }) => ({ status, text: `${worker} ${status}${detail ? `: ${detail}` : ""}` });
+
+/** What workers answered, one line each; of many, one line for all that obeyed, and who did not. */
 function linesOf(answers) {
-  if (answers.length <= MOST_LINES) {
-    return answers.map(({ worker, status, detail }) => ({
-      status,
-      text: `${worker} ${status}${detail ? `: ${detail}` : ""}`,
-    }));
-  }
-  const counts = new Map();
-  for (const { status } of answers) counts.set(status, (counts.get(status) ?? 0) + 1);
-  return [...counts].map(([status, n]) => ({ status, text: `${many(n, "worker")} ${status}` }));
+  if (answers.length <= MOST_LINES) return answers.map(lineOf);
+  const others = answers.filter(({ status }) => status !== "obeyed");
+  const obeyed = { status: "obeyed", text: `${many(answers.length - others.length, "worker")} obeyed` };
+  const more = { status: "", text: `and ${others.length - MOST_LINES} more that did not` };
+  return [obeyed, ...others.slice(0, MOST_LINES).map(lineOf), ...(others.length > MOST_LINES ? [more] : [])];
 }
 
 /** Words of the server as a sentence. */
