@@ -1,25 +1,33 @@
-"""npm packages for the tests, installed once into the user's cache; a folder's package-lock.json says which."""
+"""Node for the tests, and npm packages, installed once into the user's cache as a folder's package-lock.json says."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 INSTALL_SECS = 300
+SCRIPT_SECS = 20
+
+
+def evaluated(script: str) -> Any:
+    """Return what an ECMAScript module prints as JSON."""
+    _require("node")
+    command = ["node", "--input-type=module"]
+    done = subprocess.run(command, input=script, capture_output=True, check=True, text=True, timeout=SCRIPT_SECS)
+    return json.loads(done.stdout)
 
 
 def node_modules(folder: Path) -> Path:
-    """Return where the packages that `folder` locks are; without node and npm skip (under CI: fail)."""
-    absent = [program for program in ("node", "npm") if not shutil.which(program)]
-    if absent:
-        missing = f"{' and '.join(absent)} not installed; on Debian and Ubuntu: apt install nodejs npm"
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+    """Return where the packages that `folder` locks are."""
+    _require("node", "npm")
     lock = (folder / "package-lock.json").read_bytes()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "monty-mqtt"
     installed = cache / f"{folder.name}-{hashlib.sha256(lock).hexdigest()[:12]}"
@@ -34,3 +42,11 @@ def node_modules(folder: Path) -> Path:
             subprocess.run(command, cwd=staged, check=True, timeout=INSTALL_SECS)
             staged.rename(installed)
     return installed
+
+
+def _require(*programs: str) -> None:
+    """Skip without them (under CI: fail)."""
+    absent = [program for program in programs if not shutil.which(program)]
+    if absent:
+        missing = f"{' and '.join(absent)} not installed; on Debian and Ubuntu: apt install nodejs npm"
+        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
