@@ -20,6 +20,7 @@ from typing import IO, Self
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_liveview.limits import Kept
 from monty_mqtt_liveview.parts import Part
+from monty_mqtt_liveview.removed import Removed
 from monty_mqtt_stack.recording_parts import directory_of, part_name
 
 __all__ = ["Recordings", "RunRecording", "kept_parts"]
@@ -27,6 +28,7 @@ __all__ = ["Recordings", "RunRecording", "kept_parts"]
 logger = logging.getLogger(__name__)
 
 _LOCK = ".lock"
+_REMOVED = ".removed"
 _LOCK_SECS, _LOCK_POLL_SECS = 10.0, 0.1
 
 
@@ -87,10 +89,16 @@ class Recordings:
 
     Raises:
         ServiceError: On entering: it cannot be made, or another page records there.
+
+    Attributes:
+        path: The directory.
+        started: When this page started, as parts are named.
+        removed: Runs that are not kept any more.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.removed = Removed(path / _REMOVED)
         self.started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         self._by_directory: dict[str, RunRecording] = {}
         self._names: dict[str, str] = {}
@@ -107,6 +115,7 @@ class Recordings:
         except ServiceError:
             self.__exit__(None, None, None)
             raise
+        self.removed.load()
         return self
 
     def __exit__(
@@ -156,6 +165,7 @@ class Recordings:
     def forget(self, recording: RunRecording) -> None:
         """Know nothing of a recording any more; what is on disk of it stays."""
         name = recording.directory.name
+        self.removed.add(name)
         self._by_directory.pop(name, None)
         self._names = {run: directory for run, directory in self._names.items() if directory != name}
 

@@ -71,7 +71,8 @@ class Store:
         """Record and show what is new."""
         for first in range(0, len(many), _AT_ONCE):
             with self._keeping:
-                taken = [self._intake.take(arrived) for arrived in many[first : first + _AT_ONCE]]
+                some = [one for one in many[first : first + _AT_ONCE] if not self.recordings.removed.hides(one)]
+                taken = [self._intake.take(arrived) for arrived in some]
                 forgotten, self._intake.forgotten = self._intake.forgotten, []
             self._show([message for message in taken if message is not None])
             for run in forgotten:
