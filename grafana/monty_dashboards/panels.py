@@ -182,23 +182,28 @@ def _described(  # noqa: PLR0913 - what every panel has
     width, height = size
     panel.title(title).description(question).datasource(source()).span(width).height(height)
     panel.targets([Query(one.text, one.table, one.alias, "ABCDEF"[at]) for at, one in enumerate(queries)])
-    panel.unit(unit or "none")
-    panel.thresholds(thresholds or steps((None, "text")))
-    mode = colour or ("thresholds" if thresholds else "palette-classic-by-name")
-    panel.color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId(mode)))
-    for set_to, value in ((panel.decimals, decimals), (panel.min, limits[0]), (panel.max, limits[1])):
+    for set_to, value in (
+        (panel.unit, unit or "none"),
+        (panel.decimals, decimals),
+        (panel.min, limits[0]),
+        (panel.max, limits[1]),
+        (panel.mappings, list(mappings) or None),
+        (panel.data_links, list(links) or None),
+        (panel.time_from, since),
+    ):
         if value is not None:
             set_to(value)
-    if mappings:
-        panel.mappings(list(mappings))
-    if links:
-        panel.data_links(list(links))
-    if since:
-        panel.time_from(since)
+    _colour(panel, thresholds, colour)
     if repeat:
         panel.repeat(repeat).repeat_direction("h").max_per_row(2)
     panel.transformations([_transformation(name, dict(options)) for name, options in transformations])
     return panel
+
+
+def _colour(panel: Any, thresholds: builders.ThresholdsConfig | None, mode: str | None) -> None:
+    panel.thresholds(thresholds or steps((None, "text")))
+    mode = mode or ("thresholds" if thresholds else "palette-classic-by-name")
+    panel.color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId(mode)))
 
 
 def _transformation(name: str, options: dict[str, object]) -> dashboard.DataTransformerConfig:

@@ -159,9 +159,12 @@ def _notes(about: schema.Info, kept: Sequence[str]) -> list[str]:
     notes = [f"Run it {' '.join(where)}." if where else ""]
     if (about.command_line or [""])[0] in _RUNNERS:
         notes.append("Run it in the directory that has run_parallel.py.")
-    directory, file = output_dir(about), f"{run_name(about)}/detailed_run_stats.json"
-    steps = f"{file}, where Monty writes its results" if directory is None else str(directory / file)
-    notes.append(f"Every step is then in {steps}; it is large.")
+    notes.append(f"Every step is then in {_steps_file(about)}; it is large.")
     if any(MASK in word for word in kept):
         notes.append(f"Put the secrets back where it says {MASK}.")
     return [note for note in notes if note]
+
+
+def _steps_file(about: schema.Info) -> str:
+    directory, file = output_dir(about), f"{run_name(about)}/detailed_run_stats.json"
+    return f"{file}, where Monty writes its results" if directory is None else str(directory / file)

@@ -80,15 +80,22 @@ def _objects(about: schema.Info, workers: Sequence[Worker], episode: int | None)
 def _why_not(about: schema.Info, mode: str) -> str | None:
     if about.experiment is None or not about.config:
         return "This run is no experiment of Monty's: it did not say how it was configured."
-    if _is_too_old(version := about.versions.get("tbp-monty", "")):
-        return f"The run's tbp.monty {version} is older than {SUPPORTED[0]}: its command line is not known here."
-    interface = str(about.config.get(f"{mode}_env_interface_class") or _PER_OBJECT)
-    if not interface.endswith(_PER_OBJECT):
-        return f"Monty's parallel runner, which runs chosen episodes, cannot run {interface.rpartition('.')[2]}."
+    if (why_not := _why_not_by_runner(about, mode)) is not None:
+        return why_not
     if mode == "train" and _PRETRAINING not in str(about.experiment_class):
         return "What an episode learns without supervision depends on those before it: repeat the whole run."
     if mode != "train" and about.do_train and not _has_model(about):
         return "The run evaluated what it had just learned: an episode alone would know nothing. Repeat the whole run."
+    return None
+
+
+def _why_not_by_runner(about: schema.Info, mode: str) -> str | None:
+    version = about.versions.get("tbp-monty", "")
+    if _is_too_old(version):
+        return f"The run's tbp.monty {version} is older than {SUPPORTED[0]}: its command line is not known here."
+    interface = str(about.config.get(f"{mode}_env_interface_class") or _PER_OBJECT)
+    if not interface.endswith(_PER_OBJECT):
+        return f"Monty's parallel runner, which runs chosen episodes, cannot run {interface.rpartition('.')[2]}."
     return None
 
 

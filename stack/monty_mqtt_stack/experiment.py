@@ -100,14 +100,14 @@ class Watch:
         Returns:
             Its exit code, 128 + the signal where one ended it.
         """
-        log_file = self.plan.state.log_file(log_name or run_id)
+        ending, log_file = ending or run_id, self.plan.state.log_file(log_name or run_id)
         child = Child(argv, log_file, env={**os.environ, **self._environment(run_id)})
         try:
             self.display.say(f"{title}: its own output goes to {log_file}")
             if run_id and self.address and self.address.page:
                 self.display.say(f"{title}: watch it at {self.address.page.url}/run/{_in_path(run_id)}")
-            self._follow(child, title, ending or run_id)
-            self._settle(title, ending or run_id, is_due=child.poll() == 0 and self.address is not None)
+            self._follow(child, title, ending)
+            self._settle(title, ending, is_due=child.poll() == 0 and self.address is not None)
         finally:
             code = child.stop(0.0)
         code = code if code >= 0 else 128 - code
