@@ -191,6 +191,32 @@ def test_who_comes_through_a_proxy_logs_in_and_who_is_here_need_not(broker, tmp_
         assert httpx.get(f"http://127.0.0.1:{port}/api/runs", headers={"Host": "localhost"}).status_code == 401
 
 
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_only_a_trusted_proxy_says_whose_wrong_passwords_they_are(broker, tmp_path, is_trusted):
+    port = any_free("127.0.0.1")
+    with PageProcess(
+        broker, tmp_path, f"--login-port={port}", f"--trust-forwarded-for={str(is_trusted).lower()}"
+    ) as page:
+        page.ready()
+
+        def guess(peers, url=f"http://127.0.0.1:{port}"):
+            headers = [("X-Forwarded-For", peer) for peer in peers]
+            return httpx.post(f"{url}/api/login", json={"password": "guess"}, headers=headers).status_code
+
+        # What stands before the proxy's own word, the browser may have made up.
+        said = [guess([f"192.0.2.{number}", "198.51.100.1, 203.0.113.7"]) for number in range(11)]
+        assert said == [401] * 10 + [429]
+        assert guess(["203.0.113.8"]) == (401 if is_trusted else 429)
+        past_the_proxy = [guess([f"192.0.2.{number}"], page.url) for number in range(11)]
+        assert past_the_proxy == ([401] * 10 + [429] if is_trusted else [429] * 11)
+
+
+def test_without_a_port_for_it_there_is_no_proxy_to_trust(broker, tmp_path):
+    with PageProcess(broker, tmp_path, "--trust-forwarded-for=true") as page:
+        assert page.wait() == 2
+        assert "trust_forwarded_for: True is not allowed; it must be given with login_port" in page.text
+
+
 @pytest.mark.parametrize(
     "place", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "\r\nX: y"]
 )

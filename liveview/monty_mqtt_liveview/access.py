@@ -55,11 +55,13 @@ class Way(NamedTuple):
         is_tls: Over TLS of our own.
         is_closed: By nobody without a login.
         login_port: The port where that is so for those who come by it, through a TLS proxy; 0: there is none.
+        trusts_forwarded_for: Whether that proxy says who they are.
     """
 
     is_tls: bool = False
     is_closed: bool = False
     login_port: int = 0
+    trusts_forwarded_for: bool = False
 
 
 class Login:
@@ -104,7 +106,7 @@ class Login:
         Raises:
             HTTPException: 401, the password is wrong; 429, this peer tried too often.
         """
-        failures = self._failures_of(request.client.host if request.client else "")
+        failures = self._failures_of(self._peer(request))
         if len(failures) >= _MOST_FAILURES:
             raise HTTPException(429, f"too many wrong passwords; wait {_WITHIN_SECS:g} s", {"Retry-After": "60"})
         known = self._password()
@@ -126,6 +128,12 @@ class Login:
 
     def _comes_by_proxy(self, scope: Scope) -> bool:
         return bool(self._way.login_port) and (scope.get("server") or ("", 0))[1] == self._way.login_port
+
+    def _peer(self, request: Request) -> str:
+        if self._way.trusts_forwarded_for and self._comes_by_proxy(request.scope):
+            said = ",".join(request.headers.getlist("x-forwarded-for"))
+            return said.rpartition(",")[2].strip()  # the proxy's own word is the last
+        return request.client.host if request.client else ""
 
     def _password(self) -> str:
         try:

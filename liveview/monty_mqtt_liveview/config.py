@@ -25,6 +25,7 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
         host: Address browsers connect to; beyond loopback only with TLS, and with a login for reading too.
         port: Its TCP port; 0 takes a free one.
         login_port: Second TCP port, for a proxy that speaks TLS: who comes that way logs in to look, too; 0: none.
+        trust_forwarded_for: Whether the last X-Forwarded-For of that proxy says who asks; wrong passwords count by it.
         public_name: Host name under which browsers reach the page beside localhost; several: with commas between them.
         tls_certificate: File with the certificate and its chain, PEM; empty: no TLS.
         tls_key: File with the certificate's private key, PEM.
@@ -49,6 +50,7 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8000
     login_port: int = 0
+    trust_forwarded_for: bool = False
     public_name: str = ""
     tls_certificate: str = ""
     tls_key: str = ""
@@ -139,15 +141,26 @@ def build(settings: Mapping[str, Any]) -> PageConfig:
 
 
 def _checked(config: PageConfig) -> PageConfig:
+    _check_ways(config)
+    _check_depth_range(config)
+    return config
+
+
+def _check_ways(config: PageConfig) -> None:
     if bool(config.tls_certificate) != bool(config.tls_key):
         missing = "tls_key" if config.tls_certificate else "tls_certificate"
         raise ConfigError(missing, "", "given too: a certificate and its key go together")
+    if config.trust_forwarded_for and not config.login_port:
+        raise ConfigError("trust_forwarded_for", config.trust_forwarded_for, "given with login_port")
     if not config.is_local and not config.tls_certificate:
         raise ConfigError(
             "host",
             config.host,
             "of this machine's loopback (127.0.0.1, ::1, localhost), unless there are tls_certificate and tls_key",
         )
+
+
+def _check_depth_range(config: PageConfig) -> None:
     try:
         span = config.depth_range
     except ValueError:
@@ -156,4 +169,3 @@ def _checked(config: PageConfig) -> PageConfig:
         raise ConfigError(
             "depth_range_metres", config.depth_range_metres, "two numbers, 0 or more, such as 0:2; or empty"
         )
-    return config

@@ -74,5 +74,6 @@ def _login(config: PageConfig, state: StateDir, port: int) -> Login:
     if not config.login_file:
         secrets.ensure_file(state, _LOGIN)
     key = secrets.ensure_file(state, _SESSION)
-    way = Way(bool(config.tls_certificate), config.needs_login_to_read, config.login_port)
+    is_tls, is_closed = bool(config.tls_certificate), config.needs_login_to_read
+    way = Way(is_tls, is_closed, config.login_port, config.trust_forwarded_for)
     return Login(file, key, f"monty_mqtt_session_{port}", way)
