@@ -6,8 +6,6 @@ PYTEST_DONT_REWRITE: it is imported by name and loaded as a plugin.
 from __future__ import annotations
 
 import itertools
-import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any, Self
 import msgspec
 import pytest
 import zmq
+from small_disk import small_disk
 from subscriber import Subscriber
 
 from monty_mqtt import protocol, schema
@@ -136,12 +135,5 @@ def subscriber(broker: Mosquitto) -> Iterator[Subscriber]:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 24 MiB."""
-    where = tmp_path / "disk"
-    where.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(where)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        assert os.environ.get("CI") != "true", done.stderr
-        pytest.skip(f"not run: no right to mount a small disk here ({done.stderr.strip()})")
-    yield where
-    subprocess.run(["umount", "--lazy", str(where)], check=True)
+    with small_disk(tmp_path / "disk", 24) as where:
+        yield where

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +13,7 @@ import psutil
 import pytest
 from bridge_fixtures import Dealer
 from history import Chain, need
+from small_disk import small_disk
 from stack_process import Process, processes_of, run, until
 
 from monty_mqtt import schema
@@ -130,26 +129,19 @@ def type_of(url):
 
 
 @pytest.fixture
-def small_disk(state):
+def disk(state):
     """A disk of 64 MiB, for InfluxDB."""
     need("telegraf", "influxd")
-    disk = state.path / "influxdb"
-    disk.mkdir(parents=True)
-    command = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        assert os.environ.get("CI") != "true", done.stderr
-        pytest.skip(f"not run: no right to mount a small disk here ({done.stderr.strip()})")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    with small_disk(state.path / "influxdb", 64) as where:
+        yield where
 
 
 @pytest.mark.parametrize("count", [10_000, pytest.param(200_000, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
-def test_a_full_disk_is_told_and_loses_nothing(small_disk, up, state, count):
+def test_a_full_disk_is_told_and_loses_nothing(disk, up, state, count):
     with ZmqBroadcaster(run="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
         publish(broadcaster, range(100))
         until(lambda: len(stored(state)) == 100)
-        ballast = small_disk / "ballast"
+        ballast = disk / "ballast"
         with ballast.open("wb", buffering=0) as file, suppress(OSError):
             while True:
                 file.write(bytes(1 << 12))
