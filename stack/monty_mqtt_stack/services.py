@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from dataclasses import dataclass, field
-from typing import Callable, Dict, FrozenSet, Iterable, List, Optional
+from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional
 
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.service_config import is_loopback
@@ -102,63 +102,58 @@ def _broker(plan: Plan) -> Planned:
 
 
 def _bridge(plan: Plan) -> Planned:
-    if lacking := _lacking(_BRIDGE_NEEDS):
-        return LeftOut("bridge", lacking)
-    mqtt = plan.started.get("broker")
-    if mqtt is None:
-        return LeftOut("bridge", "there is no broker to publish to; for one of your own start `monty-mqtt-bridge`")
+    if why := _why_not(plan, "bridge", _BRIDGE_NEEDS, "publish to"):
+        return LeftOut("bridge", why)
     port = plan.port(plan.zmq_port, "the bridge")
+    page = plan.started.get("liveview")
     flags = {
         "--zmq-host": plan.host,
         "--zmq-port": str(port),
-        "--mqtt-host": mqtt.host,
-        "--mqtt-port": str(mqtt.port),
-        "--mqtt-username": "bridge",
-        "--mqtt-password-file": str(plan.state.password_file("bridge")),
         "--journal": str(plan.state.path / "journal" / "bridge.sqlite"),
-        "--liveview-url": plan.started["liveview"].url if "liveview" in plan.started else "",
+        "--liveview-url": page.url if page else "",
     }
-    return Launch(
-        name="bridge",
-        program="monty-mqtt-bridge",
-        argv=(sys.executable, "-m", "monty_mqtt_bridge", *(word for flag in flags.items() for word in flag)),
-        host=plan.host,
-        port=port,
-        url=ports.url("tcp", plan.host, port),
-        log_file=plan.state.log_file("bridge"),
-        is_ready=_says_that_it_is_ready("bridge"),
-        stop_secs=15.0,
-    )
+    return _own_launch(plan, "bridge", ports.url("tcp", plan.host, port), port, flags, stop_secs=15.0)
 
 
 def _liveview(plan: Plan) -> Planned:
-    if lacking := _lacking(_LIVEVIEW_NEEDS):
-        return LeftOut("liveview", lacking)
-    mqtt = plan.started.get("broker")
-    if mqtt is None:
-        return LeftOut("liveview", "there is no broker to listen to; for one of your own start `monty-mqtt-liveview`")
+    if why := _why_not(plan, "liveview", _LIVEVIEW_NEEDS, "listen to"):
+        return LeftOut("liveview", why)
     port = plan.port(plan.liveview_port, "the page")
+    flags = {"--host": plan.host, "--port": str(port), "--state-dir": str(plan.state.path)}
+    login = f"page: to control runs there, log in with the password in {plan.state.secrets / 'liveview_login'}"
+    more = {"ready_secs": 30.0, "is_needed": False, "notes": (login,)}
+    return _own_launch(plan, "liveview", ports.url("http", plan.host, port), port, flags, **more)
+
+
+def _why_not(plan: Plan, name: str, needs: Dict[str, str], what_for: str) -> str:
+    """Return why a service of ours cannot be started, empty where it can."""
+    if lacking := _lacking(needs):
+        return lacking
+    if "broker" not in plan.started:
+        return f"there is no broker to {what_for}; for one of your own start `monty-mqtt-{name}`"
+    return ""
+
+
+def _own_launch(plan: Plan, name: str, url: str, port: int, flags: Dict[str, str], **more: Any) -> Launch:
+    """Return how a service of ours is launched, which comes to the broker as a user of its own name."""
+    mqtt = plan.started["broker"]
     flags = {
-        "--host": plan.host,
-        "--port": str(port),
         "--mqtt-host": mqtt.host,
         "--mqtt-port": str(mqtt.port),
-        "--mqtt-username": "liveview",
-        "--mqtt-password-file": str(plan.state.password_file("liveview")),
-        "--state-dir": str(plan.state.path),
+        "--mqtt-username": name,
+        "--mqtt-password-file": str(plan.state.password_file(name)),
+        **flags,
     }
     return Launch(
-        name="liveview",
-        program="monty-mqtt-liveview",
-        argv=(sys.executable, "-m", "monty_mqtt_liveview", *(word for flag in flags.items() for word in flag)),
+        name=name,
+        program=f"monty-mqtt-{name}",
+        argv=(sys.executable, "-m", f"monty_mqtt_{name}", *(word for flag in flags.items() for word in flag)),
         host=plan.host,
         port=port,
-        url=ports.url("http", plan.host, port),
-        log_file=plan.state.log_file("liveview"),
-        is_ready=_says_that_it_is_ready("liveview"),
-        ready_secs=30.0,
-        is_needed=False,
-        notes=(f"page: to control runs there, log in with the password in {plan.state.secrets / 'liveview_login'}",),
+        url=url,
+        log_file=plan.state.log_file(name),
+        is_ready=_says_that_it_is_ready(name),
+        **more,
     )
 
 
