@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 from demo_on_screen import MODULES, at, chart, demo, drawn, shown
-from playwright.sync_api import Page, expect
+from playwright.sync_api import CDPSession, Page, expect
 from stack_process import until
 
 from monty_mqtt import schema
@@ -89,6 +89,35 @@ def test_charts_zoom_as_one_by_wheel_drag_buttons_and_keys(demo, shown):
     until(lambda: window(page)[1] - window(page)[0] < wide)
     page.get_by_test_id("show-run").click()
     until(lambda: window(page) == (0, len(demo.steps()) - 1))
+
+
+def test_two_fingers_zoom_on_a_telephone(demo, chromium):
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    page.goto(f"{demo.page.url}/run/{demo.recognising}")
+    drawn(page, MODULES[0], lambda one: one.axis[2] == len(demo.steps()) - 1)
+    box = page.get_by_test_id(f"evidence-{MODULES[0]}").locator(".plot-area").bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    touch = context.new_cdp_session(page)
+    fingers(touch, "touchStart", middle, 30)
+    for pixels in (50, 70, 90):
+        fingers(touch, "touchMove", middle, pixels)
+    fingers(touch, "touchEnd")
+    until(lambda: window(page)[1] - window(page)[0] < len(demo.steps()) / 2)
+    first, last = window(page)
+    assert 0 < first < len(demo.steps()) / 2 < last < len(demo.steps()) - 1
+    fingers(touch, "touchStart", middle, 90)
+    fingers(touch, "touchMove", middle, 20)
+    fingers(touch, "touchEnd")
+    until(lambda: window(page)[1] - window(page)[0] > last - first)
+    context.close()
+
+
+def fingers(touch: CDPSession, kind: str, middle: tuple[float, float] = (0, 0), pixels: float = 0) -> None:
+    """Two fingers, each so far from the middle; none where they are lifted."""
+    x, y = middle
+    places = [] if kind == "touchEnd" else [{"x": x - pixels, "y": y, "id": 0}, {"x": x + pixels, "y": y, "id": 1}]
+    touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
 
 
 def test_a_click_selects_the_step_and_every_plot_has_the_line_there(demo, shown):

@@ -2,6 +2,7 @@
 export const LEFT = 46; // pixels beside the plotting area, the same in every plot, so that steps stand above each other
 export const RIGHT = 12;
 const DRAG_PIXELS = 4;
+const LEAST_PINCH_PIXELS = 20;
 const SCROLL_MILLIS = 250; // a page that is being scrolled is not caught by the plot that comes below the mouse
 const KEYS = { "+": 0.5, "=": 0.5, "-": 2 };
 
@@ -11,7 +12,9 @@ addEventListener("wheel", () => (scrolledAt = performance.now()), { passive: tru
 /** Make an element zoom and select in `course`; `select(row)` on a click. Returns what ends it. */
 export function handlePlot(element, course, select) {
   let drag = null;
+  let pinch = null;
   let restRows = 0;
+  const fingers = new Map(); // pointerId -> x in pixels
 
   const width = () => Math.max(1, element.clientWidth - LEFT - RIGHT);
   const shareAt = (event) => (event.clientX - element.getBoundingClientRect().left - LEFT) / width();
@@ -33,13 +36,37 @@ export function handlePlot(element, course, select) {
     course.zoom(Math.exp(Math.max(-200, Math.min(200, pixels)) / 400), course.rowAt(shareAt(event)) ?? undefined);
   }
 
+  function apart() {
+    const [one, other] = fingers.values();
+    return Math.max(LEAST_PINCH_PIXELS, Math.abs(one - other));
+  }
+
+  /** Two fingers: the row between them stays, and as many more or fewer are shown as they came closer or went apart. */
+  function onPinch() {
+    const rows = course.view.last - course.view.first;
+    const middle = [...fingers.values()].reduce((sum, x) => sum + x, 0) / fingers.size;
+    const wished = (pinch.rows * pinch.pixels) / apart();
+    if (rows > 0) course.zoom(wished / rows, course.rowAt(shareAt({ clientX: middle })) ?? undefined);
+  }
+
   function onDown(event) {
     if (event.button !== 0) return;
+    if (event.pointerType === "touch") fingers.set(event.pointerId, event.clientX);
+    if (fingers.size === 2) {
+      drag = null;
+      pinch = { pixels: apart(), rows: course.view.last - course.view.first };
+      return;
+    }
     drag = { x: event.clientX, from: course.view.first, moved: false };
     element.setPointerCapture(event.pointerId);
   }
 
   function onMove(event) {
+    if (fingers.has(event.pointerId)) fingers.set(event.pointerId, event.clientX);
+    if (pinch) {
+      onPinch();
+      return;
+    }
     const share = shareAt(event);
     course.view.hover = share >= 0 && share <= 1 && event.pointerType !== "touch" ? course.rowAt(share) : null;
     if (!drag) return;
@@ -49,6 +76,8 @@ export function handlePlot(element, course, select) {
   }
 
   function onUp(event) {
+    fingers.delete(event.pointerId);
+    pinch = null;
     if (drag && !drag.moved && event.type === "pointerup") {
       const row = course.rowAt(Math.max(0, Math.min(1, shareAt(event))));
       if (row !== null) select(row);
