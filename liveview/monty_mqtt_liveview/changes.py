@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
@@ -32,6 +32,23 @@ _START = (secrets.randbits(30) | 1) << 20
 _encoder = msgspec.json.Encoder()
 
 
+class Told(NamedTuple):
+    """What is said of the page itself.
+
+    Attributes:
+        problems: What is wrong, in sentences.
+        notes: What it is busy with, in sentences.
+    """
+
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """Return what is to be said now."""
+        return cls(tuple(service.problems()), tuple(service.notes()))
+
+
 class Have(NamedTuple):
     """What a browser has of a run.
 
@@ -39,13 +56,13 @@ class Have(NamedTuple):
         rows: Rows of steps.
         generation: Of which generation these are.
         revision: Of the run, as it was told last; -1: never.
-        problems: What it was told last.
+        told: What it was told last of the page itself.
     """
 
     rows: int
     generation: int
     revision: int = -1
-    problems: tuple[str, ...] | None = None
+    told: Told | None = None
 
 
 class Changes:
@@ -63,15 +80,15 @@ class Changes:
     def since(self, have: Have) -> tuple[str | None, Have]:
         """Return what is new, as JSON, None if nothing is; and what there is then."""
         said: dict[str, Any] = {}
-        problems = tuple(self._service.problems())
-        if problems != have.problems:
-            said["problems"] = problems
+        told = Told.of(self._service)
+        if told != have.told:
+            said |= told._asdict()
         with self._service.lock:
             run = self._service.runs.by_name.get(self._run)
             if run is not None and run.revision != have.revision:
                 said |= self._of(run, have)
                 have = self._then(run, have)
-        have = have._replace(problems=problems)
+        have = have._replace(told=told)
         if not said:
             return None, have
         if run is not None and "run" in said:
@@ -128,15 +145,15 @@ class RunsChanges:
     def since(self, have: _Heads | None) -> tuple[str | None, _Heads]:
         """Return what is new, as JSON, None if nothing is; and what there is then."""
         known = have or _Heads({}, None)
-        problems = tuple(self._service.problems())
+        told = Told.of(self._service)
         heads, now = self._heads(known.revisions)
         forgotten = [name for name in known.revisions if name not in now]
-        if not heads and not forgotten and problems == known.problems and have is not None:
+        if not heads and not forgotten and told == known.told and have is not None:
             return None, known
         for head in heads:
             head["recorded_bytes"] = self._service.recorded_bytes(head["run"])
-        said = {"runs": heads, "forgotten": forgotten, "problems": problems}
-        return _encoder.encode(said).decode(), _Heads(now, problems)
+        said = {"runs": heads, "forgotten": forgotten, **told._asdict()}
+        return _encoder.encode(said).decode(), _Heads(now, told)
 
     def _heads(self, known: Mapping[str, int]) -> tuple[list[dict[str, Any]], dict[str, int]]:
         with self._service.lock:
@@ -148,5 +165,5 @@ class RunsChanges:
 class _Heads:
     """Which revision of each run a browser was told; those with the same share one of these."""
 
-    def __init__(self, revisions: dict[str, int], problems: tuple[str, ...] | None) -> None:
-        self.revisions, self.problems = revisions, problems
+    def __init__(self, revisions: dict[str, int], told: Told | None) -> None:
+        self.revisions, self.told = revisions, told

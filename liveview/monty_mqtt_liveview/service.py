@@ -94,6 +94,14 @@ class Service:
         own = "" if works else "the page takes in nothing any more: its log says why; start it again"
         return [problem for problem in (self.subscription.problem, self._store.problem, own) if problem]
 
+    def notes(self) -> list[str]:
+        """Return what the page is busy with, each in one line."""
+        reading = self._restoring.progress
+        if reading is None:
+            return []
+        read = f"{reading['done']} of {reading['of']} runs are read"
+        return [f"Reading what was recorded before: {read}, now {reading['run']}."]
+
     def ensure_loaded(self, run: str) -> None:
         """Have a run's steps in memory; may take seconds."""
         self._restoring.wait_for(run)

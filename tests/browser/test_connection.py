@@ -6,6 +6,7 @@ import re
 
 import pytest
 from liveview_page import PageProcess
+from long_recording import write_long
 from playwright.sync_api import expect
 from stack_process import until
 
@@ -94,6 +95,22 @@ def test_two_browsers_opened_at_different_times_show_the_same(chromium, watched,
     # How long a step took to this browser, and how long ago it was, are each browser's own.
     own = re.compile(r"\d+ (s|min) ago|Delay.*?page", re.DOTALL)
     until(lambda: len({own.sub("", page.locator(".run-head .numbers").inner_text()) for page in (early, late)}) == 1)
+    context.close()
+
+
+def test_what_is_still_being_read_is_said_until_it_is_there(chromium, broker, tmp_path):
+    for number in range(2):
+        write_long(tmp_path / "state" / "recordings", f"long-{number}", 40_000)
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    with PageProcess(broker, tmp_path / "state") as server:
+        server.ready()
+        page.goto(server.url)
+        expect(page.get_by_test_id("notes")).to_contain_text("of 2 runs are read, now long-")
+        for number in range(2):
+            row = page.locator("tbody tr").filter(has_text=f"long-{number}")
+            expect(row).to_have_count(1, timeout=60_000)
+        expect(page.get_by_test_id("notes")).to_have_count(0, timeout=60_000)
     context.close()
 
 

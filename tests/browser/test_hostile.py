@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 from urllib.parse import quote
 
 import page_flood
@@ -15,13 +14,13 @@ import pytest
 from bridge_fixtures import make
 from liveview_page import PageProcess
 from liveview_told import HOSTILE
+from long_recording import write_long
 from playwright.sync_api import expect
 from stack_process import until
 
 from monty_mqtt import schema, topics
 from monty_mqtt.parts import Hypothesis, LearningModuleEpisode, LearningModuleStep, SensorModuleStep, Target
 from monty_mqtt_bridge.images import encode_frame
-from monty_mqtt_stack.recording_file import Entry, RecordingWriter
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -111,31 +110,6 @@ def test_hostile_names_and_images_neither_execute_nor_leave_the_state_directory(
     recorded = [path for path in (tmp_path / "a/b/state/recordings").rglob("*") if path.suffix == ".mcap"]
     assert len(recorded) == 1
     assert recorded[0].parent.name == topics.escape(HOSTILE)
-
-
-def write_long(folder: Path, run: str, steps: int) -> None:
-    """What a page recorded of a run that goes on: so many steps."""
-    now = time.time_ns()
-    told = [make(schema.Info, 0, run=run, time_unix_nanos=now - (steps + 2) * 40_000_000)]
-    told.append(make(schema.Status, 1, run=run, time_unix_nanos=now - (steps + 1) * 40_000_000))
-    place = folder / topics.escape(run)
-    place.mkdir(parents=True)
-    with RecordingWriter(place / "20261125T000000Z-0000.mcap", chunk_bytes=MIB) as writer:
-        for one in told:
-            writer.write(Entry(topics.of_message(one).topic, schema.encode(one), one.time_unix_nanos, one.seq))
-        for number in range(steps):
-            one = long_step(run, number, now - (steps - number) * 40_000_000)
-            writer.write(Entry(topics.of_message(one).topic, schema.encode(one), one.time_unix_nanos, one.seq))
-
-
-def long_step(run: str, number: int, time_unix_nanos: int) -> schema.Step:
-    evidence = {f"object_{at}": number * 0.01 + at for at in range(10)}
-    likely = Hypothesis(object="object_9", evidence=evidence["object_9"])
-    module = LearningModuleStep(evidence=evidence, most_likely=likely, target_object="object_9")
-    per_episode = page_flood.PER_EPISODE
-    place = {"episode": number // per_episode, "step": number % per_episode, "total_step": number}
-    modules = {f"LM_{at}": module for at in range(5)}
-    return make(schema.Step, number + 2, run=run, time_unix_nanos=time_unix_nanos, learning_modules=modules, **place)
 
 
 WATCH = """async () => {

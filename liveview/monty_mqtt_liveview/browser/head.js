@@ -93,6 +93,11 @@ export const RunHead = {
     configuration() {
       return JSON.stringify(this.store.info?.config ?? {}, null, 2);
     },
+    unknown() {
+      if (!this.store.connected) return "Connecting";
+      if (this.store.notes.length) return "This run is not read yet, if it was recorded; it appears here by itself.";
+      return "Nothing is known of this run yet. If it was started, it appears here by itself.";
+    },
     title() {
       const share = this.run && shareDone(this.run);
       const done = share !== null && share < 1 ? `${Math.round(100 * share)} % · ` : "";
@@ -170,7 +175,7 @@ export const RunHead = {
         </details>
       </template>
       <div v-else class="empty small" aria-live="polite">
-        {{ store.connected ? "Nothing is known of this run yet. If it was started, it appears here by itself." : "Connecting" }}
+        {{ unknown }}
       </div>
     </section>
     <ErrorBox v-for="one in failed" :key="one.worker" :worker="one" />

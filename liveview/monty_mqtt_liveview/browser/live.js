@@ -21,6 +21,7 @@ export function connect(run, worker) {
     data: 0,
     state: 0,
     problems: [],
+    notes: [],
     delay_millis: null, // from a step to its leaving the server, of the newest step that came live
     clock_ahead_millis: 0, // what must be added to this browser's clock to get the server's
   });
@@ -45,6 +46,7 @@ export function connect(run, worker) {
     for (const name of ["logs", "events"]) if (said[name]) store[name] = said[name].count;
     for (const name of ["metrics", "data", "state"]) if (said[name]) store[name] = said[name].revision;
     if (said.problems) store.problems = said.problems;
+    if (said.notes) store.notes = said.notes;
     if (said.server_unix_millis) store.clock_ahead_millis = said.server_unix_millis - Date.now();
     Object.assign(store.bulk, said.bulk);
     takeEpisodes(said.episodes ?? []);
@@ -122,13 +124,14 @@ export function connect(run, worker) {
 
 /** All runs, live: `store.runs` by name. */
 export function connectRuns() {
-  const store = reactive({ connected: false, heard: false, runs: shallowReactive({}), problems: [] });
+  const store = reactive({ connected: false, heard: false, runs: shallowReactive({}), problems: [], notes: [] });
   const socket = listen(() => "/live_runs", {
     onMessage(said) {
       store.heard = true;
       for (const head of said.runs ?? []) store.runs[head.run] = head;
       for (const name of said.forgotten ?? []) delete store.runs[name];
       if (said.problems) store.problems = said.problems;
+      if (said.notes) store.notes = said.notes;
     },
     onConnected: (connected) => (store.connected = connected),
   });

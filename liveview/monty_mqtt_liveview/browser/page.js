@@ -20,7 +20,7 @@ export default {
     WorkersView: defineAsyncComponent(() => import("monty-liveview/workers_view.js")),
   },
   props: { view: String, run: String },
-  data: () => ({ store: reactive({ connected: false, heard: false, problems: [] }) }),
+  data: () => ({ store: reactive({ connected: false, heard: false, problems: [], notes: [] }) }),
   provide() {
     return {
       /** Let the shell show a connection's state: `store` of `connect` or `connectRuns`. */
@@ -28,7 +28,7 @@ export default {
     };
   },
   template: `
-    <Shell :view="view" :run="run" :problems="store.problems" :connected="store.connected" :heard="store.heard">
+    <Shell :view="view" :run="run" :problems="store.problems" :notes="store.notes" :connected="store.connected" :heard="store.heard">
       <RunsView v-if="view === 'runs'" />
       <Missing v-else-if="view === 'missing'" />
       <WorkersView v-else-if="view === 'workers'" :run="run" />

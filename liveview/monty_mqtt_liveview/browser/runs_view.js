@@ -151,7 +151,7 @@ export default {
         <p class="headline">Connecting</p><p>Asking the page's server for its runs.</p>
       </section>
       <section v-else-if="!all.length" class="panel empty">
-        <h2 class="headline">{{ store.problems.length ? 'No runs can be heard of' : 'No runs yet' }}</h2>
+        <h2 class="headline">{{ store.problems.length ? 'No runs can be heard of' : store.notes.length ? 'No run is read yet' : 'No runs yet' }}</h2>
         <p v-for="sentence in store.problems" :key="sentence" class="warn">{{ sentence }}</p>
         <p>An experiment appears here when it starts. Start any of Monty's, monitored:</p>
         <code class="code" tabindex="0">monty-mqtt run experiment=test/evidence_lm/evidence_mujoco</code>

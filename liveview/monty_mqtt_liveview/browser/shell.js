@@ -10,9 +10,9 @@ const LOGO = `
   </svg>`;
 const THEME_SIGNS = { system: "◐", light: "☀", dark: "☾" };
 
-/** Props: view, run, problems (sentences), connected (of the page's live connection; null before the first). */
+/** Props: view, run, problems and notes (sentences), connected (of the page's live connection; null before the first). */
 export default {
-  props: { view: String, run: String, problems: Array, connected: Boolean, heard: Boolean },
+  props: { view: String, run: String, problems: Array, notes: Array, connected: Boolean, heard: Boolean },
   computed: {
     choice: themeChoice,
     sign() {
@@ -56,6 +56,9 @@ export default {
     </header>
     <div v-if="sentences.length" class="banner" role="alert">
       <p v-for="sentence in sentences" :key="sentence">{{ sentence }}</p>
+    </div>
+    <div v-if="connected && notes?.length" class="banner calm" role="status" data-testid="notes">
+      <p v-for="sentence in notes" :key="sentence">{{ sentence }}</p>
     </div>
     <main id="main" class="page" tabindex="-1"><slot /></main>
   `,

@@ -1,0 +1,40 @@
+"""A recording of a run with very many steps, as a page wrote it that was there from the beginning."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import page_flood
+from bridge_fixtures import make
+
+from monty_mqtt import schema, topics
+from monty_mqtt.parts import Hypothesis, LearningModuleStep
+from monty_mqtt_stack.recording_file import Entry, RecordingWriter
+
+MIB = 1 << 20
+
+
+def write_long(folder: Path, run: str, steps: int) -> None:
+    """What a page recorded of a run that goes on: so many steps."""
+    now = time.time_ns()
+    told = [make(schema.Info, 0, run=run, time_unix_nanos=now - (steps + 2) * 40_000_000)]
+    told.append(make(schema.Status, 1, run=run, time_unix_nanos=now - (steps + 1) * 40_000_000))
+    place = folder / topics.escape(run)
+    place.mkdir(parents=True)
+    with RecordingWriter(place / "20261125T000000Z-0000.mcap", chunk_bytes=MIB) as writer:
+        for one in told:
+            writer.write(Entry(topics.of_message(one).topic, schema.encode(one), one.time_unix_nanos, one.seq))
+        for number in range(steps):
+            one = long_step(run, number, now - (steps - number) * 40_000_000)
+            writer.write(Entry(topics.of_message(one).topic, schema.encode(one), one.time_unix_nanos, one.seq))
+
+
+def long_step(run: str, number: int, time_unix_nanos: int) -> schema.Step:
+    evidence = {f"object_{at}": number * 0.01 + at for at in range(10)}
+    likely = Hypothesis(object="object_9", evidence=evidence["object_9"])
+    module = LearningModuleStep(evidence=evidence, most_likely=likely, target_object="object_9")
+    per_episode = page_flood.PER_EPISODE
+    place = {"episode": number // per_episode, "step": number % per_episode, "total_step": number}
+    modules = {f"LM_{at}": module for at in range(5)}
+    return make(schema.Step, number + 2, run=run, time_unix_nanos=time_unix_nanos, learning_modules=modules, **place)
