@@ -62,6 +62,33 @@ def test_a_click_and_the_arrow_keys_go_to_an_episode(demo, shown):
     assert view.get_attribute("aria-valuetext").startswith("eval episode 0 · capsule3DSolid · correct_mlh")
 
 
+@pytest.mark.parametrize("height", [400, 844])
+def test_a_click_brings_the_evidence_into_sight_and_keys_leave_the_page_where_it_is(demo, shown, height):
+    shown.page.set_viewport_size({"width": 390, "height": height})
+    page = shown.open(f"/run/{demo.recognising}")
+    view, evidence = page.get_by_test_id("timeline-view"), page.get_by_role("heading", name="Evidence and hypotheses")
+    expect(view).to_have_attribute("data-count", "12")
+    evidence.wait_for()
+    page.evaluate("scrollTo(0, document.querySelector('[data-testid=timeline]').offsetTop - innerHeight / 2)")
+    before = page.evaluate("scrollY")
+    view.evaluate("(view) => view.focus({ preventScroll: true })")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_test_id("scrub")).to_have_attribute("data-episode", "1")
+    assert page.evaluate("scrollY") == before
+    assert evidence.bounding_box()["y"] > height * 2 / 3
+    view.click(position={"x": 5, "y": 10})
+    expect(page.get_by_test_id("scrub")).to_have_attribute("data-episode", "0")
+    until(lambda: 0 < evidence.bounding_box()["y"] < height / 2)
+    expect(view).to_be_focused()
+    if height > 400:
+        expect(view).to_be_in_viewport()
+        before = page.evaluate("scrollY")
+        view.click(position={"x": 60, "y": 10})
+        expect(page.get_by_test_id("scrub")).not_to_have_attribute("data-episode", "0")
+        assert page.evaluate("scrollY") == before
+
+
 def test_the_table_has_the_failed_ones_alone_and_leads_there(demo, shown):
     page = shown.open(f"/run/{demo.recognising}")
     table = page.get_by_test_id("episode-table")

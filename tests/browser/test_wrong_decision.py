@@ -45,9 +45,9 @@ def page(watched, teller):
 
 
 def test_each_learning_module_has_its_own(page):
-    page.get_by_test_id("wrong-toggle").click()
     scrub = page.get_by_test_id("scrub")
     for name, (step, winner) in LOST.items():
+        page.get_by_test_id("wrong-toggle").click()
         line = page.get_by_test_id(f"wrong-{name}")
         expect(line).to_have_attribute("data-verdict", "lost")
         expect(line).to_contain_text(winner)
@@ -80,11 +80,24 @@ def test_whoever_jumps_from_below_sees_the_evidence(page):
     expect(evidence).to_be_in_viewport()
 
 
-def test_the_list_closes_when_somebody_clicks_elsewhere(page):
-    page.get_by_test_id("wrong-toggle").click()
-    expect(page.get_by_test_id("wrong-list")).to_be_visible()
+def test_the_list_closes_on_a_choice_on_escape_and_on_a_click_elsewhere(page):
+    toggle, found = page.get_by_test_id("wrong-toggle"), page.get_by_test_id("wrong-list")
+    for close in (
+        lambda: found.get_by_role("button", name="lost at step 4").press("Enter"),
+        lambda: page.keyboard.press("Escape"),
+        lambda: found.get_by_role("button", name="lost at step 4").press("Escape"),
+    ):
+        toggle.click()
+        expect(found).to_be_visible()
+        close()
+        expect(found).to_have_count(0)
+        expect(toggle).to_be_focused()
+    toggle.click()
+    page.get_by_test_id("first-wrong").click()
+    expect(found).to_have_count(0)
+    toggle.click()
     page.get_by_role("heading", name="winners").click()
-    expect(page.get_by_test_id("wrong-list")).to_have_count(0)
+    expect(found).to_have_count(0)
 
 
 def test_without_a_wrong_decision_the_button_says_so(page):

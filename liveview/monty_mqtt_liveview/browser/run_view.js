@@ -116,6 +116,10 @@ export default {
       if (!isWide) this.course.show("episode");
       this.moments.go(episode.first_row);
     },
+    goFromTimeline(episode) {
+      this.goEpisode(episode);
+      this.showEvidence(this.$refs.timeline.$el);
+    },
     goFromTable(episode) {
       this.goEpisode(episode);
       this.showEvidence();
@@ -124,10 +128,12 @@ export default {
       this.moments.go(row);
       this.showEvidence();
     },
-    /** Who goes somewhere from below wants to see what was believed there. */
-    showEvidence() {
+    /** Who goes somewhere wants to see what was believed there; and what stands above it and was clicked, if there is room. */
+    showEvidence(clicked = null) {
       const beliefs = this.$refs.beliefs?.$el;
-      if (beliefs && !isInSight(beliefs)) beliefs.scrollIntoView({ block: "start" });
+      if (!beliefs || isInSight(beliefs)) return;
+      const first = clicked && clicked.offsetHeight < innerHeight / 3 ? clicked : beliefs;
+      first.scrollIntoView({ block: "start" });
     },
   },
   template: `
@@ -137,7 +143,7 @@ export default {
       <template v-if="selection.worker !== ''">
         <div :key="live.worker" class="stack">
           <p v-if="failed" class="panel"><span class="empty small bad" role="alert" data-testid="not-found">{{ failed }}</span></p>
-          <Timeline :live="live" :selection="selection" :modules="modules" @select="goEpisode" />
+          <Timeline ref="timeline" :live="live" :selection="selection" :modules="modules" @select="goEpisode" @point="goFromTimeline" />
           <Beliefs v-if="modules.length" ref="beliefs" :live="live" :selection="selection" :course="course" :moments="moments" :modules="modules" />
           <section v-else class="panel"><p class="empty small" data-testid="no-steps">{{ store.rows ? "No learning module has spoken yet." : "No step of this worker has come yet." }}</p></section>
           <div class="senses">
@@ -154,8 +160,8 @@ export default {
   `,
 };
 
-/** Whether a good part of the window shows it. */
+/** Whether a good part of the window shows it, or all of it is seen. */
 function isInSight(element) {
-  const { top, bottom } = element.getBoundingClientRect();
-  return Math.min(bottom, innerHeight) - Math.max(top, 0) > innerHeight / 3;
+  const { top, bottom, height } = element.getBoundingClientRect();
+  return Math.min(bottom, innerHeight) - Math.max(top, 0) >= Math.min(height, innerHeight / 3);
 }

@@ -13,7 +13,7 @@ const MOST_PIXELS = 90;
 
 export default {
   props: { live: Object, selection: Object, modules: Array },
-  emits: ["select"],
+  emits: ["select", "point"],
   data: () => ({ width: 0, hovered: null }),
   computed: {
     episodes() {
@@ -158,7 +158,7 @@ export default {
     },
     onClick(event) {
       const i = this.at(event);
-      if (i !== null) this.$emit("select", this.episodes[i]);
+      if (i !== null) this.$emit("point", this.episodes[i]);
     },
     onKey(event) {
       const moves = { ArrowLeft: -1, ArrowRight: 1, Home: -this.episodes.length, End: this.episodes.length };

@@ -32,16 +32,26 @@ export default {
   },
   watch: { wish: { handler: "judge", immediate: true } },
   mounted() {
-    document.addEventListener("pointerdown", this.closeFromElsewhere);
+    document.addEventListener("pointerdown", this.onPointer);
+    document.addEventListener("keydown", this.onKey);
   },
   beforeUnmount() {
-    document.removeEventListener("pointerdown", this.closeFromElsewhere);
+    document.removeEventListener("pointerdown", this.onPointer);
+    document.removeEventListener("keydown", this.onKey);
   },
   methods: {
-    closeFromElsewhere(event) {
-      if (!this.$el.contains(event.target)) this.isOpen = false;
-    },
     colourOf,
+    onPointer(event) {
+      if (!this.$el.contains(event.target)) this.close();
+    },
+    onKey(event) {
+      if (event.key === "Escape") this.close();
+    },
+    /** The focus stays here, where it was in the list. */
+    close() {
+      if (this.$refs.list?.contains(document.activeElement)) this.$refs.toggle.focus({ preventScroll: true });
+      this.isOpen = false;
+    },
     wordsOf(verdict) {
       return verdict.verdict === "lost" ? `lost at step ${verdict.step}` : (WORDS[verdict.verdict] ?? verdict.verdict);
     },
@@ -70,17 +80,18 @@ export default {
       else this.isOpen = true;
     },
     go(row) {
+      this.close();
       this.$emit("go", row);
     },
   },
   template: `
-    <div class="wrong" @keydown.escape="isOpen = false">
+    <div class="wrong">
       <button type="button" class="btn small" data-testid="first-wrong" @click="goFirst"
         :title="first ? first[0] + ' lost its target at step ' + first[1].step : 'no learning module lost its target in this episode'">
         First wrong decision</button>
-      <button type="button" class="btn small ghost" data-testid="wrong-toggle" :aria-expanded="isOpen" aria-controls="wrong-list" @click="toggle"
+      <button ref="toggle" type="button" class="btn small ghost" data-testid="wrong-toggle" :aria-expanded="isOpen" aria-controls="wrong-list" @click="toggle"
         aria-label="per learning module">{{ isOpen ? "▾" : "▸" }}</button>
-      <div v-if="isOpen" id="wrong-list" class="wrong-list panel" data-testid="wrong-list">
+      <div v-if="isOpen" ref="list" id="wrong-list" class="wrong-list panel" data-testid="wrong-list">
         <p v-if="failed" class="bad">{{ failed }}</p>
         <p v-else-if="!verdicts || !Object.keys(verdicts).length" class="muted">No learning module has spoken in this episode.</p>
         <ul v-else>
