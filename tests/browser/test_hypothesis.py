@@ -8,7 +8,7 @@ from demo_on_screen import MODULES, at, demo, shown
 from playwright.sync_api import Locator, expect
 
 from monty_mqtt import schema
-from monty_mqtt.parts import Hypothesis, LearningModuleStep
+from monty_mqtt.parts import Hypothesis, LearningModuleInfo, LearningModuleStep
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -52,6 +52,25 @@ def test_the_gauge_names_montys_threshold_and_the_steps_left(demo, shown):
     expect(page.get_by_test_id("steps-left")).to_contain_text("of 30 steps left")
     matched = sum(one.terminal_state == "match" for one in published.learning_modules.values())
     expect(page.get_by_test_id("decided")).to_contain_text(f"{matched} of 5 have a match, 3 needed")
+
+
+def test_one_of_a_kind_is_no_plural(shown, teller):
+    voice = teller.voice("single", secs_ago=60)
+    thresholds = {"required_symmetry_evidence": 1}
+    module = LearningModuleInfo(learning_module="LM_0", class_name="EvidenceGraphLM", thresholds=thresholds)
+    voice.say(schema.Info, learning_modules=[module])
+    believed = LearningModuleStep(
+        evidence={"mug": 1.5},
+        most_likely=Hypothesis(object="mug", evidence=1.5),
+        evidence_threshold=1.0,
+        possible_matches=["mug"],
+        symmetry_evidence=1,
+    )
+    voice.say(schema.Step, episode=0, step=0, target_object="mug", learning_modules={"LM_0": believed})
+    teller.done()
+    card = shown.open("/run/single").get_by_test_id("hypothesis-LM_0")
+    expect(card.get_by_test_id("gauge-words")).to_contain_text("1 of 1 object possible")
+    expect(card.get_by_test_id("symmetry")).to_have_text("1 of 1 step")
 
 
 def test_what_a_module_lacks_is_left_out_and_hostile_names_are_text(shown, teller):

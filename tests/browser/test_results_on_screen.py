@@ -84,6 +84,27 @@ def test_results_per_object_and_their_courses(watched, teller):
         assert "from" in chart.get_attribute("aria-label")
 
 
+def test_a_run_that_is_over_expects_no_verdict_any_more(watched, teller):
+    voice = teller.voice("taught", secs_ago=60)
+    voice.say(schema.Status, status="running")
+    voice.say(schema.Step, episode=0, step=0)
+    teller.done()
+    page = watched.open("/run/taught")
+    panel, numbers = page.get_by_role("tabpanel"), page.locator(".numbers").first
+    expect(panel).to_contain_text("No results yet")
+    expect(numbers).to_contain_text("no episode judged yet")
+    voice.say(schema.EpisodeEnded, episode=0, steps=1)
+    voice.say(schema.Status, status="completed")
+    teller.done()
+    expect(panel).to_contain_text("No episode was judged")
+    expect(numbers).to_contain_text("no episode judged")
+    expect(numbers).not_to_contain_text("yet")
+    page.goto(watched.url)
+    taught = page.get_by_role("row", name="taught")
+    expect(taught).to_contain_text("none judged")
+    expect(taught).not_to_contain_text("yet")
+
+
 def pixel(chart) -> list[int]:
     """The colour of most of a chart's bars, as it is drawn."""
     return chart.locator("canvas").evaluate("""canvas => {

@@ -75,7 +75,7 @@ export function age(unixMillis, nowMillis) {
 }
 
 /** 1 worker, 2 workers */
-export const many = (value, noun) => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+export const many = (value, noun, nouns = `${noun}s`) => `${count(value)} ${value === 1 ? noun : nouns}`;
 
 /** yes, no */
 export const yesNo = (value) => (value === null || value === undefined ? NOTHING : value ? "yes" : "no");

@@ -1,7 +1,7 @@
 // How far a learning module is from deciding: every object on the scale of evidence, and Monty's threshold, above which an
 // object is still possible. It has decided when one object is left above it.
 import { colourOf, readableOn } from "monty-liveview/palette.js";
-import { short } from "monty-liveview/format.js";
+import { many, short } from "monty-liveview/format.js";
 
 export default {
   props: { belief: Object, percent: Number },
@@ -29,7 +29,7 @@ export default {
       const { threshold, possible, by_object } = this.belief;
       if (threshold === null) return "this learning module has no threshold";
       const rule = this.percent ? ` (best − ${short(this.percent)} %)` : "";
-      return `threshold ${short(threshold)}${rule}, ${possible ?? "?"} of ${by_object.length} objects possible`;
+      return `threshold ${short(threshold)}${rule}, ${possible ?? "?"} of ${many(by_object.length, "object")} possible`;
     },
   },
   methods: {

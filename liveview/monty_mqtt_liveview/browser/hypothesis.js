@@ -1,5 +1,5 @@
 // What one learning module believes at the selected step, against the target.
-import { degrees, short } from "monty-liveview/format.js";
+import { degrees, many, short } from "monty-liveview/format.js";
 import Gauge from "monty-liveview/gauge.js";
 import { colourOf } from "monty-liveview/palette.js";
 
@@ -31,7 +31,7 @@ export default {
     symmetry() {
       const { symmetry_evidence: seen } = this.belief;
       const needed = this.thresholds.required_symmetry_evidence;
-      return seen === null ? "–" : needed ? `${short(seen)} of ${short(needed)} steps` : `${short(seen)} steps`;
+      return seen === null ? "–" : needed ? `${short(seen)} of ${many(needed, "step")}` : many(seen, "step");
     },
     objectWords() {
       const { object } = this.belief;

@@ -27,7 +27,7 @@ function episodeOf(worker) {
 
 function accuracyOf(head) {
   return {
-    label: "Accuracy so far",
+    label: isLive(head) ? "Accuracy so far" : "Accuracy",
     value: head.judged ? percent(head.correct / head.judged) : text(null),
     under: head.judged
       ? `${count(head.correct)} of ${count(head.judged)}`

@@ -4,6 +4,7 @@ import { Chart } from "monty-liveview/chart.js";
 import { Confusion } from "monty-liveview/confusion.js";
 import { byName, count, degrees, percent, secs, short } from "monty-liveview/format.js";
 import { loading } from "monty-liveview/refresh.js";
+import { isLive } from "monty-liveview/run_progress.js";
 
 const PAUSE_MILLIS = 1000;
 const ALL = "all";
@@ -44,6 +45,11 @@ export const Results = {
   props: { live: Object, selection: Object },
   data: () => ({ results: null, module: ALL }),
   computed: {
+    isOver() {
+      const { run, workers } = this.live.store;
+      const head = workers[this.selection.worker] ?? run;
+      return Boolean(head) && !isLive(head);
+    },
     revision() {
       return `${this.live.store.run?.episodes_done} ${this.live.store.episodes_revision} ${this.selection.worker}`;
     },
@@ -107,7 +113,8 @@ export const Results = {
   template: `
     <p v-if="error" class="bad" role="alert">{{ error }}</p>
     <div v-if="!results || !(results.judged || results.targets.length)" class="empty small">
-      <p class="headline">No results yet</p><p>They appear when the first episode has ended.</p>
+      <template v-if="results && isOver"><p class="headline">No episode was judged</p><p>Only one that ends with an outcome is.</p></template>
+      <template v-else><p class="headline">No results yet</p><p>They appear when the first episode has ended.</p></template>
     </div>
     <div v-else class="stack">
       <dl class="numbers framed">

@@ -78,7 +78,7 @@ export const Accuracy = {
       return this.head.judged ? percent(this.head.correct / this.head.judged) : "–";
     },
     words() {
-      return this.head.judged ? `${count(this.head.correct)} of ${count(this.head.judged)}` : isLive(this.head) ? "none judged yet" : "none judged";
+      return this.head.judged ? `${count(this.head.correct)} of ${count(this.head.judged)}` : `none judged${isLive(this.head) ? " yet" : ""}`;
     },
   },
   template: `<div><div class="strong">{{ share }}</div><div class="muted small-text nowrap">{{ words }}</div></div>`,

@@ -2,7 +2,7 @@
 import { markRaw } from "vue";
 import { escaped, runAddress } from "monty-liveview/api.js";
 import { scaleBackground } from "monty-liveview/colour_scale.js";
-import { byName, count, many, short } from "monty-liveview/format.js";
+import { byName, many, short } from "monty-liveview/format.js";
 import { colourOf } from "monty-liveview/palette.js";
 import { whileSeen } from "monty-liveview/seen.js";
 import { fetchCloud, fetchModel, fetchPath, hypothesesOf, pathOnModel } from "monty-liveview/space_data.js";
@@ -61,7 +61,7 @@ export default {
       return this.model?.points ?? [];
     },
     modelWords() {
-      if (this.model) return `${count(this.points.length / 3)} points of the learned model of ${this.chosenObject}`;
+      if (this.model) return `${many(this.points.length / 3, "point")} of the learned model of ${this.chosenObject}`;
       if (!this.chosenObject) return "no object is believed in";
       if (this.model === undefined) return `looking for the learned model of ${this.chosenObject}`;
       return `no run on this page has learned ${this.chosenObject}: a run sends a model after each training episode`;
@@ -75,7 +75,7 @@ export default {
       const { step } = this.cloud;
       const of = this.chosenObject ? ` of ${this.chosenObject}` : "";
       const when = step === this.moment?.step ? "" : `, of step ${step} (before)`;
-      return `${count(this.shownHypotheses.count)} hypotheses${of}${when}`;
+      return `${many(this.shownHypotheses.count, "hypothesis", "hypotheses")}${of}${when}`;
     },
     othersWords() {
       const others = Object.keys(this.moment?.clouds ?? {}).sort(byName);
