@@ -164,6 +164,22 @@ def test_what_comes_while_a_run_is_restored_is_neither_lost_nor_counted_twice(to
     assert set(keeping.kept(run).values()) == {1}
 
 
+def test_images_and_clouds_that_never_came_are_counted_on_after_a_restart(told, tmp_path):
+    broker = told[0]
+    run = f"gaps {tmp_path.name}"
+
+    def clouds(*seqs):
+        return [make(schema.Hypotheses, seq, run=run, learning_module="LM", episode=0, step=0) for seq in seqs]
+
+    with Keeping(broker, tmp_path) as keeping:
+        publish(broker, step(0, run), *clouds(0, 3, 9))
+        until(lambda: keeping.run(run) and keeping.run(run).frames_missing == 7)
+    with Keeping(broker, tmp_path) as keeping:
+        assert keeping.run(run).frames_missing == 7
+        publish(broker, *clouds(12))
+        until(lambda: keeping.run(run).frames_missing == 9)
+
+
 def test_a_run_that_is_wanted_is_read_before_the_others(told, tmp_path):
     broker = told[0]
     for number in range(20):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from liveview_told import HOSTILE, Teller
 from playwright.sync_api import expect
 
-from monty_mqtt import schema
+from monty_mqtt import schema, topics
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -43,6 +44,22 @@ def test_every_status_is_a_word_and_can_be_filtered(watched, teller):
     expect(page.locator("tbody tr")).to_have_count(1)
     page.get_by_role("button", name="error 1").click()
     expect(page.locator("tbody tr")).to_have_count(2)
+
+
+def test_images_that_never_came_are_counted_and_explained(watched, teller):
+    tell(teller, "gaps", "completed")
+    head = {"run": "gaps", "worker": "main", "time_unix_nanos": time.time_ns()}
+    for seq in (0, 3):
+        cloud = schema.Hypotheses(**head, seq=seq, learning_module="LM_0", episode=0, step=seq)
+        teller.publish(topics.of_message(cloud).topic, schema.encode(cloud), retain=False)
+    teller.done()
+    page = watched.open("/")
+    why = re.compile("never reached this page.*steps until they arrive")
+    expect(row(page, "gaps").get_by_title(why)).to_have_text("2 images missing")
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.get_by_role("listitem").filter(has_text="gaps").get_by_title(why)).to_have_text("2 images missing")
+    page.get_by_role("link", name="gaps").click()
+    expect(page.locator(".numbers").first.get_by_title(why)).to_contain_text("Images missing2")
 
 
 def test_a_run_says_what_was_published_and_changes_by_itself(watched, teller):

@@ -150,7 +150,7 @@ export const RunHead = {
           <span class="muted">{{ worker.worker }}</span><StatusChip :head="worker" /><span v-if="why">{{ why }}</span>
         </div>
         <dl class="numbers">
-          <div v-for="number in numbers" :key="number.label">
+          <div v-for="number in numbers" :key="number.label" :title="number.title">
             <dt>{{ number.label }}</dt>
             <dd :class="{ bad: number.bad }">{{ number.value }}</dd>
             <dd class="under">{{ number.under || '\u00a0' }}</dd>

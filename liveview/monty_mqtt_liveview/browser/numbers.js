@@ -61,9 +61,14 @@ function lostOf(head) {
   };
 }
 
+/** What `frames_missing` means. */
+export const MISSING_WORDS =
+  "Images and hypothesis clouds that were published and never reached this page: they are sent once only, steps until they arrive.";
+
 function missingOf(run) {
   if (!run?.frames_missing) return [];
-  return [{ label: "Images missing", value: count(run.frames_missing), under: "and clouds: sent once only", bad: true }];
+  const under = "and clouds: sent once only";
+  return [{ label: "Images missing", value: count(run.frames_missing), under, title: MISSING_WORDS, bad: true }];
 }
 
 function maxEvidenceOf(worker, newest) {

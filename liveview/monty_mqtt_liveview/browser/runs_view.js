@@ -3,6 +3,7 @@ import { runAddress } from "monty-liveview/api.js";
 import { age, bytes, count, dateTime, many } from "monty-liveview/format.js";
 import { connectRuns } from "monty-liveview/live.js";
 import { now } from "monty-liveview/now.js";
+import { MISSING_WORDS } from "monty-liveview/numbers.js";
 import { STATUSES, statusColour } from "monty-liveview/palette.js";
 import { Accuracy, isLive, ProgressBar, shareDone, StatusChip } from "monty-liveview/run_progress.js";
 import { showInTab } from "monty-liveview/status_icon.js";
@@ -42,6 +43,7 @@ export default {
     page: 0,
     isNarrow: false,
     columns: COLUMNS,
+    MISSING_WORDS,
   }),
   created() {
     this.report(this.store);
@@ -177,6 +179,8 @@ export default {
           </div>
           <div v-if="run.lost || run.dropped"
             class="small-text bad">{{ count(run.lost) }} lost, {{ count(run.dropped) }} dropped</div>
+          <div v-if="run.frames_missing" class="small-text muted" :title="MISSING_WORDS">
+            {{ many(run.frames_missing, "image") }} missing</div>
         </li>
       </ul>
       <section v-else class="panel scroll" tabindex="0" aria-label="Runs">
@@ -199,7 +203,9 @@ export default {
               <td class="progress-cell"><ProgressBar :head="run" /></td>
               <td><Accuracy :head="run" /></td>
               <td class="num">{{ count(run.workers) }}</td>
-              <td class="num" :class="{ bad: run.lost || run.dropped }">{{ count(run.lost) }}, {{ count(run.dropped) }}</td>
+              <td class="num"><span :class="{ bad: run.lost || run.dropped }">{{ count(run.lost) }}, {{ count(run.dropped) }}</span>
+                <div v-if="run.frames_missing" class="muted small-text nowrap" :title="MISSING_WORDS">
+                  {{ many(run.frames_missing, "image") }} missing</div></td>
               <td class="num" :title="dateTime(run.started_unix_millis)">
                 {{ age(run.started_unix_millis, now) }}
                 <div class="muted small-text">{{ bytes(run.recorded_bytes) }}</div>
