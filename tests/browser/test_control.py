@@ -159,17 +159,42 @@ def test_logging_out_takes_the_right_away(controlled):
     expect(button(controlled, "Abort")).to_have_attribute("aria-disabled", "true")
 
 
-def test_many_workers_answer_in_one_line(watched, page_server, workers):
+@pytest.fixture
+def crowd(watched, page_server, workers):
+    """Twelve workers of a run on a telephone, by who may command."""
+    run = f"crowd-{next(_runs)}"
     for number in range(12):
-        workers("crowd", f"worker-{number}")
-    page_server.until_json("/api/runs", lambda runs: ("crowd", 12) in [(one["run"], one["workers"]) for one in runs])
-    page = watched.open("/run/crowd?worker=")
+        workers(run, f"worker-{number}")
+    page_server.until_json("/api/runs", lambda runs: (run, 12) in [(one["run"], one["workers"]) for one in runs])
+    watched.page.set_viewport_size({"width": 390, "height": 844})
+    page = watched.open(f"/run/{run}?worker=")
     log_in(page, page_server.password)
     expect(button(page, "Pause")).to_have_attribute("aria-disabled", "false")
-    button(page, "Pause").click()
-    expect(said(page)).to_have_text("12 workers obeyed")
-    button(page, "Abort").click()
-    dialog = page.get_by_role("dialog")
+    return page
+
+
+def test_many_workers_answer_in_one_line(crowd):
+    button(crowd, "Pause").click()
+    expect(said(crowd)).to_have_text("12 workers obeyed")
+    expect(said(crowd).get_by_title("worker-0, worker-1, worker-2, worker-3")).to_be_visible()
+    button(crowd, "Abort").click()
+    dialog = crowd.get_by_role("dialog")
     expect(dialog).to_contain_text("To all workers of crowd")
+    box = dialog.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
     dialog.get_by_role("button", name="Abort").click()
-    expect(page.get_by_role("region", name="Run", exact=True)).to_contain_text("aborted")
+    expect(said(crowd)).to_contain_text("12 workers obeyed")
+    expect(crowd.get_by_role("region", name="Run", exact=True)).to_contain_text("aborted")
+
+
+def test_of_many_workers_it_says_who_obeyed_and_why_the_others_did_not(crowd):
+    for worker in ("worker-10", "worker-2"):
+        control(crowd).get_by_label("To").select_option(worker)
+        button(crowd, "Pause").click()
+        expect(said(crowd)).to_contain_text(f"{worker} obeyed")
+    control(crowd).get_by_label("To").select_option("")
+    button(crowd, "Resume").click()
+    expect(said(crowd).get_by_text("worker-2, worker-10 obeyed")).to_be_visible()
+    expect(said(crowd).get_by_text("10 workers refused: it is not paused")).to_be_visible()
+    expect(said(crowd).get_by_role("paragraph")).to_have_count(2)

@@ -19,6 +19,7 @@ const ASKED_FIRST = {
   },
 };
 const MOST_LINES = 8;
+const MOST_NAMES = 3;
 const COMMANDS = [
   { command: "pause", label: "Pause", when: ["running"] },
   { command: "resume", label: "Resume", when: ["paused"] },
@@ -27,15 +28,22 @@ const COMMANDS = [
   { command: "abort", label: "Abort", when: ["running", "paused", "initializing"], danger: true },
 ];
 
-const lineOf = ({ worker, status, detail }) => ({ status, text: `${worker} ${status}${detail ? `: ${detail}` : ""}` });
-
-/** What workers answered, one line each; of many, one line for all that obeyed, and who did not. */
+/** What workers answered, one line each; of many, one line for all that said the same. */
 function linesOf(answers) {
-  if (answers.length <= MOST_LINES) return answers.map(lineOf);
-  const others = answers.filter(({ status }) => status !== "obeyed");
-  const obeyed = { status: "obeyed", text: `${many(answers.length - others.length, "worker")} obeyed` };
-  const more = { status: "", text: `and ${others.length - MOST_LINES} more that did not` };
-  return [obeyed, ...others.slice(0, MOST_LINES).map(lineOf), ...(others.length > MOST_LINES ? [more] : [])];
+  const isFew = answers.length <= MOST_LINES;
+  const found = new Map();
+  for (const { worker, status, detail } of answers) {
+    const why = detail && (isFew || status !== "obeyed") ? `: ${detail}` : ""; // many obey each at a step of its own
+    const key = isFew ? worker : status + why;
+    if (!found.has(key)) found.set(key, { status, words: status + why, workers: [] });
+    found.get(key).workers.push(worker);
+  }
+  const lines = [...found.values()].map(({ status, words, workers }) => {
+    const names = workers.sort(byName).join(", ");
+    return { status, names, text: `${workers.length > MOST_NAMES ? many(workers.length, "worker") : names} ${words}` };
+  });
+  const left = lines.length - MOST_LINES;
+  return left > 0 ? [...lines.slice(0, MOST_LINES), { status: "", text: `and ${many(left, "other answer")}` }] : lines;
 }
 
 /** Words of the server as a sentence. */
@@ -176,7 +184,7 @@ export const ControlBar = {
       <div class="control-said" role="status">
         <p v-if="whyNone" class="muted">{{ whyNone }}</p>
         <p v-if="pending">{{ pending }}: waiting for the answer of {{ whom }}</p>
-        <p v-for="line in lines" :key="line.text" :class="line.status === 'obeyed' ? 'good' : 'bad'">{{ line.text }}</p>
+        <p v-for="line in lines" :key="line.text" :title="line.names" :class="line.status === 'obeyed' ? 'good' : 'bad'">{{ line.text }}</p>
         <p v-if="refused" class="bad">{{ refused }}</p>
       </div>
       <Dialog :open="Boolean(asked)" :label="question?.title" @close="asked = null">
