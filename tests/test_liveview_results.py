@@ -126,6 +126,12 @@ def test_bins_of_steps_are_whole_and_round(steps, edges):
     assert sum(found["histograms"]["steps"]["counts"]) == len(steps)
 
 
+def test_a_time_at_an_edge_is_in_the_bin_that_begins_there():
+    found = results_of(*(ended(at, "mug", "correct", elapsed_secs=at / 10) for at in range(21)))
+    assert found["histograms"]["secs"]["edges"] == [at / 10 for at in range(22)]
+    assert found["histograms"]["secs"]["counts"] == [1] * 21
+
+
 @given(st.lists(st.floats(-1e8, 1e8), min_size=1, max_size=30))
 def test_every_time_is_in_one_of_few_round_bins(secs):
     found = results_of(*(ended(at, "mug", "correct", elapsed_secs=one) for at, one in enumerate(secs)))

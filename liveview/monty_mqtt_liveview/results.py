@@ -142,7 +142,7 @@ def _round_bins(values: Sequence[float]) -> tuple[Array, Array]:
     least = max((high - low) / _BINS, 1.0 if all(value == round(value) for value in values) else 1e-5)
     power = 10.0 ** np.floor(np.log10(least))
     width = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least * (1 - 1e-9))
-    places = np.floor(np.array(values) / width).astype(np.int64)
+    places = np.floor(np.array(values) / width + 1e-6).astype(np.int64)  # 0.3 / 0.1 is a little less than 3
     first, last = int(places.min()), int(places.max())
     return np.bincount(places - first), np.round(np.arange(first, last + 2) * width, 10)
 
