@@ -51,8 +51,9 @@ export function handlePlot(element, course, select) {
 
   function onDown(event) {
     if (event.button !== 0) return;
+    if (event.isPrimary) fingers.clear(); // the first finger: of one before it the end may have gone elsewhere
     if (event.pointerType === "touch") fingers.set(event.pointerId, event.clientX);
-    if (fingers.size === 2) {
+    if (fingers.size > 1) {
       drag = null;
       pinch = { pixels: apart(), rows: course.view.last - course.view.first };
       return;
