@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import io
+import re
+
 import pytest
 from demo_on_screen import at, demo, shown
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
 from stack_process import until
 
 pytestmark = pytest.mark.timeout(120)
@@ -118,6 +122,28 @@ def test_evidence_stands_out_and_most_where_it_is_most(demo, shown, scheme):
     weakest, middle, strongest = page.evaluate(CONTRASTS)
     assert 2.5 < weakest < middle < strongest
     assert strongest > 7
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_hypotheses_have_the_colours_of_their_legend(demo, shown, scheme):
+    shown.page.emulate_media(color_scheme=scheme)
+    page = at(shown, demo.recognising, 4, 12)
+    canvas = space(page).get_by_test_id("space-canvas")
+    bar = page.get_by_test_id("space-scale").locator(".scale-bar")
+    said = re.findall(r"rgb\(([^)]*)\)", bar.evaluate("(bar) => getComputedStyle(bar).backgroundImage"))
+    weakest, strongest = ([int(part) for part in said[place].split(",")] for place in (0, -1))
+    until(lambda: {"weakest", "strongest"} <= drawn_of(canvas, weakest=weakest, strongest=strongest))
+
+
+def drawn_of(canvas: Locator, **colours: list[int]) -> set[str]:
+    """Which of some colours are drawn, as good as exactly."""
+    found = Image.open(io.BytesIO(canvas.screenshot())).convert("RGB").getcolors(1 << 24)
+    drawn = [colour for count, colour in found if count > 3]
+    return {
+        name
+        for name, wished in colours.items()
+        if any(max(abs(one - other) for one, other in zip(colour, wished, strict=True)) <= 3 for colour in drawn)
+    }
 
 
 def test_without_webgl_it_says_so_and_the_rest_works(demo, shown):

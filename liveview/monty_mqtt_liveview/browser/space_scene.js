@@ -19,6 +19,14 @@ function disc() {
   return texture;
 }
 
+/**
+ * A part of a colour of CSS (sRGB) as the share of light that three.js reckons with: where it is left as it is, points
+ * are paler than their legend. Source: IEC 61966-2-1.
+ */
+function linear(part) {
+  return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+}
+
 /** The largest of 1, 2, 5 times a power of ten that is not greater. */
 function roundLength(length) {
   const power = 10 ** Math.floor(Math.log10(length));
@@ -99,10 +107,10 @@ export class SpaceScene {
     this.model.material.color.set(colour);
   }
 
-  /** Locations of hypotheses, and a colour (red, green, blue, 0 to 1) for each. */
+  /** Locations of hypotheses, and a colour (red, green, blue, 0 to 1, as in CSS) for each. */
   setHypotheses(positions, colours) {
     this.put(this.hypotheses, positions);
-    this.hypotheses.geometry.setAttribute("color", new THREE.Float32BufferAttribute(colours, 3));
+    this.hypotheses.geometry.setAttribute("color", new THREE.Float32BufferAttribute(colours.map(linear), 3));
   }
 
   /** The sensor's path, oldest first; the sensor is at its end. */
