@@ -95,4 +95,6 @@ def test_what_a_module_lacks_is_left_out_and_hostile_names_are_text(shown, telle
     expect(card.get_by_test_id("evidence")).to_have_text("1.5")
     expect(card.get_by_test_id("margin")).to_have_text(NOTHING)
     expect(page.get_by_test_id("hypothesis-silent").get_by_test_id("no-evidence")).to_be_visible()
+    expect(page.get_by_test_id("space-path")).to_have_text("no sensor location in this episode")
+    expect(page.get_by_test_id("space-most-likely")).to_have_count(0)
     assert page.evaluate("window.hacked") is None

@@ -103,7 +103,7 @@ export default {
             <tr v-for="one in rows" :key="one.mode + one.episode" :class="{ chosen: isSelected(one) }" :aria-current="isSelected(one) ? 'true' : undefined" @click="go(one)">
               <td><button type="button" class="btn small ghost" :disabled="one.first_row < 0" :data-testid="'episode-' + one.mode + '-' + one.episode" @click.stop="go(one)">{{ one.mode }} {{ one.episode }}</button></td>
               <td><span v-if="one.target" class="nowrap"><span class="dot" :style="{ backgroundColor: colourOf(one.target) }"></span> {{ one.target }}</span><span v-else class="muted">–</span></td>
-              <td><span v-if="one.outcome" class="chip" :style="onColour(outcomeColour(one.outcome))">{{ outcomeWords(one.outcome) }}</span><span v-else class="muted">{{ one.is_over ? "no outcome" : "going on" }}</span></td>
+              <td><span v-if="one.outcome" class="chip" :style="onColour(outcomeColour(one.outcome))">{{ outcomeWords(one.outcome) }}</span><span v-else class="muted nowrap">{{ one.is_over ? "no outcome" : "going on" }}</span></td>
               <td><span v-if="one.most_likely_object" class="nowrap"><span class="dot" :style="{ backgroundColor: colourOf(one.most_likely_object) }"></span> {{ one.most_likely_object }}</span><span v-else class="muted">–</span></td>
               <td class="num">{{ degrees(one.rotation_error_degs) }}</td>
               <td class="num">{{ count(one.steps) }}</td>

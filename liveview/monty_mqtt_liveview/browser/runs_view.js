@@ -114,6 +114,7 @@ export default {
     many,
     runAddress,
     statusColour,
+    joined: (...words) => words.filter(Boolean).join(" · "),
     sortBy(column) {
       this.descends = this.sort === column.name ? !this.descends : Boolean(column.descends);
       this.sort = column.name;
@@ -170,7 +171,7 @@ export default {
         <li v-for="run in shown" :key="run.run" class="panel card">
           <div class="row"><a class="strong grow" :href="runAddress(run.run)">{{ run.run }}</a><StatusChip
             :head="run" /></div>
-          <div class="muted small-text">{{ run.experiment }}<template v-if="run.mode"> · {{ run.mode }}</template></div>
+          <div class="muted small-text">{{ joined(run.experiment, run.mode) }}</div>
           <ProgressBar :head="run" />
           <div class="row small-text">
             <span class="grow">accuracy <Accuracy :head="run" class="inline" /></span>
@@ -195,8 +196,7 @@ export default {
             <tr v-for="run in shown" :key="run.run">
               <td class="run-cell">
                 <a class="strong" :href="runAddress(run.run)">{{ run.run }}</a>
-                <div class="muted small-text">{{ run.experiment }}<template
-                  v-if="run.host"> · {{ run.host }}</template></div>
+                <div class="muted small-text">{{ joined(run.experiment, run.host) }}</div>
               </td>
               <td><StatusChip :head="run" /></td>
               <td>{{ run.mode ?? "–" }}</td>

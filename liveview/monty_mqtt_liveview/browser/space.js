@@ -5,7 +5,7 @@ import { scaleBackground } from "monty-liveview/colour_scale.js";
 import { byName, many, short } from "monty-liveview/format.js";
 import { colourOf } from "monty-liveview/palette.js";
 import { whileSeen } from "monty-liveview/seen.js";
-import { fetchCloud, fetchModel, fetchPath, hypothesesOf, pathOnModel } from "monty-liveview/space_data.js";
+import { fetchCloud, fetchModel, fetchPath, hypothesesOf, isPlace, pathOnModel } from "monty-liveview/space_data.js";
 import { isDark, onTheme, theme } from "monty-liveview/theme.js";
 
 const KEYS = { ArrowLeft: [-10, 0], ArrowRight: [10, 0], ArrowUp: [0, 10], ArrowDown: [0, -10] };
@@ -34,6 +34,9 @@ export default {
     },
     hypothesis() {
       return this.moment?.learning_modules[this.chosenModule]?.most_likely ?? null;
+    },
+    likelyPlace() {
+      return isPlace(this.hypothesis?.location) ? this.hypothesis.location : null;
     },
     objects() {
       void this.live.store.rows;
@@ -185,8 +188,7 @@ export default {
       this.scene.setModel(this.points, faint);
       this.scene.setHypotheses(positions, colours);
       this.scene.setPath(this.placedPath.places.flat(), accent);
-      const isShown = this.hypothesis?.object === this.chosenObject && this.hypothesis?.location?.every(Number.isFinite);
-      this.scene.setMostLikely(isShown ? this.hypothesis.location : null, text);
+      this.scene.setMostLikely(this.hypothesis?.object === this.chosenObject ? this.likelyPlace : null, text);
       const view = `${this.chosenModule}/${this.chosenObject}/${Boolean(this.model)}/${this.moment?.mode}/${this.moment?.episode}`;
       if (this.fitted !== view && this.scene.fit()) this.fitted = view;
       this.axisMetres = this.scene.axisMetres;
@@ -228,7 +230,7 @@ export default {
           <li v-if="shownHypotheses.count" class="space-scale" data-testid="space-scale"><span>evidence {{ short(shownHypotheses.low) }}</span>
             <span class="scale-bar" :style="{ backgroundImage: scaleBackground }"></span><span>{{ short(shownHypotheses.high) }}</span></li>
           <li><span class="key-point path"></span><span data-testid="space-path" :data-count="path.length">{{ path.length ? many(path.length, "place") + " of " + sensor + (placedPath.isOnModel ? ", as the hypothesis places them" : ", as sensed (body frame)") : "no sensor location in this episode" }}</span></li>
-          <li v-if="hypothesis && hypothesis.location"><span class="key-point likely"></span><span data-testid="space-most-likely" :data-place="hypothesis.location.join(' ')">most likely: {{ hypothesis.object }} at ({{ placeWords(hypothesis.location) }}) m</span></li>
+          <li v-if="likelyPlace"><span class="key-point likely"></span><span data-testid="space-most-likely" :data-place="likelyPlace.join(' ')">most likely: {{ hypothesis.object }} at ({{ placeWords(likelyPlace) }}) m</span></li>
           <li v-if="axisMetres"><span class="key-point axes"></span><span data-testid="space-axes">lines in the corner: {{ short(axisMetres) }} m along x, y (up) and z</span></li>
           <li v-if="isSoftware" class="muted">drawn by the processor, without a graphics card: it turns slowly</li>
           <li v-if="failed" class="bad" role="status">{{ failed }}</li>

@@ -5,7 +5,8 @@ import { sliceOf } from "monty-liveview/rows.js";
 
 const MOST_PATH_POINTS = 500;
 
-const isPlace = (place) => Array.isArray(place) && place.length === 3 && place.every(Number.isFinite);
+/** Whether it is three numbers: what was not known comes without. */
+export const isPlace = (place) => Array.isArray(place) && place.length === 3 && place.every(Number.isFinite);
 
 /**
  * A learned model: {points (x y z after each other), source}; source says who sent it: {run, worker, is_certain}. Null
