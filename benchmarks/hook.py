@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -23,6 +24,7 @@ __all__ = ["rows"]
 Row = Dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
 MOST_SHARE_PERCENT = 0.5
+MOST_WITHOUT_A_BRIDGE_MILLIS = 50
 EXPERIMENT_SECS = 900
 
 
@@ -56,7 +58,19 @@ def rows(*, quick: bool = False) -> List[Row]:
             row("  p99", p99, "µs", None),
             row(f"  share of a step of {statistics.median(steps) / 1e6:.0f} ms", share, "%", MOST_SHARE_PERCENT),
         ]
-    return result
+    return result + without_a_bridge(5 if quick else 20)
+
+
+def without_a_bridge(runs: int) -> List[Row]:
+    """Return what a short run of Monty takes longer for its monitor where nobody listens."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # held, and not listened at
+        results, port = Path(folder) / "results.json", str(nobody.getsockname()[1])
+        in_process(folder, {}, "benchmarks.short_runs", str(runs), port, str(results))
+        secs = json.loads(results.read_text())
+    watched, plain = (1e3 * statistics.median(secs[kind]) for kind in ("watched", "plain"))
+    name = f"a short run of {plain:.0f} ms without a bridge takes longer, median of {runs}"
+    return [row(name, watched - plain, "ms", MOST_WITHOUT_A_BRIDGE_MILLIS)]
 
 
 def row(name: str, measured: float, unit: str, most: Optional[float]) -> Row:
@@ -76,9 +90,19 @@ def measure(case: Case) -> Dict[str, List[int]]:
         )
         with Bridge(config) as bridge:
             result = Path(folder) / "result.json"
-            environment = {**os.environ, "MONTY_MQTT_ZMQ_PORT": str(bridge.zmq_port), "WANDB_MODE": "disabled"}
-            for name in ("MONTY_LOGS", "MONTY_MODELS", "MONTY_DATA"):
-                environment[name] = folder
-            command = [sys.executable, "-m", "benchmarks.hook_probe", str(result), *case.overrides]
-            subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=EXPERIMENT_SECS, capture_output=True)
+            in_process(
+                folder,
+                {"MONTY_MQTT_ZMQ_PORT": str(bridge.zmq_port)},
+                "benchmarks.hook_probe",
+                str(result),
+                *case.overrides,
+            )
             return dict(json.loads(result.read_text()))
+
+
+def in_process(folder: str, environment: Dict[str, str], module: str, *arguments: str) -> None:
+    """Run a module of ours in a process of its own, with Monty's files in the folder."""
+    folders = dict.fromkeys(("MONTY_LOGS", "MONTY_MODELS", "MONTY_DATA"), folder)
+    environment = {**os.environ, "WANDB_MODE": "disabled", **folders, **environment}
+    command = [sys.executable, "-m", module, *arguments]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=EXPERIMENT_SECS, capture_output=True)
