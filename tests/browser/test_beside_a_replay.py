@@ -45,8 +45,8 @@ def test_a_replay_beside_a_live_run_is_neither_mixed_nor_recorded_twice(scene):
     scene.page_starts()
     expect(runs.get_by_role("alert")).to_have_count(0)
     expect(runs.locator("tbody tr")).to_have_count(5)
-    steps = {one["run"]: one["steps"] for one in scene.server.json("/api/runs")}
-    assert steps == {"live": count // STEP_EVERY, **{run: steps_of(run) for run in replays}}
+    expected = {"live": count // STEP_EVERY, **{run: steps_of(run) for run in replays}}
+    until(lambda: {one["run"]: one["steps"] for one in scene.server.json("/api/runs")} == expected)
 
 
 def restored_runs(scene) -> list[str]:
