@@ -180,22 +180,19 @@ def fill(path):
 
 
 def test_on_a_full_disk_nothing_is_acknowledged_that_is_not_there_and_it_heals(disk, caplog):
-    now = [0.0]
-    with Filled(disk / "bridge.sqlite", clock=lambda: now[0]) as filled:
+    with Filled(disk / "bridge.sqlite") as filled:
         journal = filled.journal
         filled.add(5)
         with pytest.raises(OSError, match="No space"):
             fill(disk / "ballast")
         while filled.add():
-            now[0] += 1.0
+            pass
         safe = filled.worker.safe
         assert safe == filled.worker.next - 1
-        assert "full" in journal.lacking
+        assert "its disk has no room" in journal.lacking
         filled.add(3)
         assert filled.worker.safe == safe
         (disk / "ballast").unlink()
-        assert not journal.commit(), "not before a second has passed"
-        now[0] += 1.0
         assert journal.commit()
         assert filled.worker.safe == filled.worker.next
         assert not journal.lacking
@@ -203,6 +200,63 @@ def test_on_a_full_disk_nothing_is_acknowledged_that_is_not_there_and_it_heals(d
         levels = [record.levelname for record in caplog.records]
         assert levels.count("ERROR") <= 2, caplog.messages
         assert levels[-1] == "WARNING"
+
+
+def test_what_sqlite_would_not_write_is_tried_again_each_second(path, caplog):
+    now = [0.0]
+    with Filled(path, clock=lambda: now[0]) as filled:
+        journal = filled.journal
+        filled.add(5)
+        limit = journal._store._connection.execute("PRAGMA max_page_count = 1").fetchone()[0]
+        while filled.add():
+            now[0] += 1.0
+        safe = filled.worker.safe
+        assert safe == filled.worker.next - 1
+        assert "full" in journal.lacking
+        journal._store._connection.execute(f"PRAGMA max_page_count = {limit + 10_000}")
+        assert not journal.commit(), "not before a second has passed"
+        now[0] += 1.0
+        assert journal.commit()
+        assert not journal.lacking
+        assert filled.ids() == list(range(1, filled.worker.next + 1))
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+
+@pytest.mark.parametrize("batches", [(700, 200, 700), (200, 400, 200, 100, 700), (400, 500, 50, 700), (790, 790, 790)])
+def test_much_at_once_on_a_disk_that_is_nearly_full_does_not_keep_rows_from_being_let_go(disk, batches):
+    """What went into SQLite's log, and then not from there into the file, held up even the removal of rows."""
+    with Filled(disk / "bridge.sqlite") as filled:
+        journal = filled.journal
+        for count in batches * 3:
+            if not journal.lacking:
+                for _ in range(count):
+                    journal.append(filled.worker, "data", bytes(10_000))
+                    filled.worker.next += 1
+                journal.commit()
+        assert "its disk" in journal.lacking
+        for _ in range(10):
+            journal.fed = journal.committed
+            journal.remove(journal.committed)
+            journal.commit()
+        assert not journal.pending
+        assert not journal.lacking
+        assert filled.worker.safe == filled.worker.next
+
+
+def test_what_there_was_no_room_for_is_safe_when_the_broker_has_had_it_for_long_enough(disk):
+    with Filled(disk / "bridge.sqlite") as filled:
+        journal = filled.journal
+        filled.add(5)
+        assert filled.add(size=13 << 20) == 0
+        assert "its disk has no room" in journal.lacking
+        assert filled.worker.safe == 5
+        journal.fed = journal.last
+        journal.remove(journal.last)
+        assert journal.commit()
+        assert filled.worker.safe == 6
+        assert not journal.lacking
+        filled.add()
+        assert filled.ids() == [7]
 
 
 def test_a_full_disk_keeps_no_bridge_from_what_is_in_its_journal(disk):

@@ -142,12 +142,11 @@ class Journal:
         """Write what changed; return whether everything that was taken is on disk."""
         if not self.changed:
             return True
-        removed = self._store.write(self._write)
-        if removed is None:
-            return False
-        self._committed(removed)
+        self._pass_over()
+        fits = self._store.attempt(lambda connection: self.room.fits(connection, self._pending_bytes))
+        done = self._write_all() if fits else self._make_room()
         self._look()
-        return True
+        return done
 
     def tidy(self) -> None:
         """See how much room there is, and give back to the disk what is not used; to be called about once a second."""
@@ -216,29 +215,56 @@ class Journal:
     def _look(self) -> None:
         self.rows -= self._store.attempt(lambda connection: self.room.look(connection, self.fed)) or 0
 
-    def _write(self, connection: sqlite3.Connection) -> int:
-        connection.executemany(_PUT_ROW, map(row_values, self.pending))
-        connection.executemany(_PUT_SENDER, map(sender_values, self.workers.changed))
-        connection.executemany(_PUT_RETAINED, self._retained.values())
-        fed = {} if self.fed == self._fed_written else {_FED: str(self.fed).encode()}
-        connection.executemany(_PUT_KEPT, {**self._kept, **fed}.items())
-        if self.first > self._remove_through:
-            return 0
-        until = min(self._remove_through, self.first + _REMOVED_ROWS)
-        return connection.execute("DELETE FROM messages WHERE id <= ?", (until,)).rowcount
+    def _pass_over(self) -> None:
+        """Leave out what could not be written so long that it is to be let go already."""
+        while self.pending and self.pending[0].id <= self._remove_through:
+            self._pending_bytes -= self.pending.popleft().size
 
-    def _committed(self, removed: int) -> None:
+    def _write_all(self) -> bool:
+        removed = self._store.write(self._write)
+        if removed is None:
+            return False
         for worker in self.workers.changed:
             worker.safe = worker.next
-        self.rows += len(self.pending) - removed
-        if self.first <= self._remove_through:
-            self.first = min(self._remove_through, self.first + _REMOVED_ROWS) + 1
+        self.rows += len(self.pending)
+        self._let_go(removed)
         self.committed, self._fed_written = self.last, self.fed
         self.pending.clear()
         self._pending_bytes = 0
         self.workers.changed.clear()
         self._retained.clear()
         self._kept.clear()
+        return True
+
+    def _make_room(self) -> bool:
+        """Write nothing but that rows are let go; return that not everything is on disk."""
+        removed = self._store.write(self._remove) if self.first <= self._remove_through else None
+        if removed is not None:
+            self._let_go(removed)
+        return False
+
+    def _write(self, connection: sqlite3.Connection) -> int:
+        removed = self._remove(connection)
+        connection.executemany(_PUT_ROW, map(row_values, self.pending))
+        connection.executemany(_PUT_SENDER, map(sender_values, self.workers.changed))
+        connection.executemany(_PUT_RETAINED, self._retained.values())
+        fed = {} if self.fed == self._fed_written else {_FED: str(self.fed).encode()}
+        connection.executemany(_PUT_KEPT, {**self._kept, **fed}.items())
+        return removed
+
+    def _remove(self, connection: sqlite3.Connection) -> int:
+        if self.first > self._remove_through:
+            return 0
+        return connection.execute("DELETE FROM messages WHERE id <= ?", (self._removed_through,)).rowcount
+
+    @property
+    def _removed_through(self) -> int:
+        return min(self._remove_through, self.first + _REMOVED_ROWS)
+
+    def _let_go(self, removed: int) -> None:
+        self.rows -= removed
+        if self.first <= self._remove_through:
+            self.first = self._removed_through + 1
 
     def _begin_anew(self) -> None:
         """Go on in a new file: what is in memory is written into it, where everybody is, and the last rows."""

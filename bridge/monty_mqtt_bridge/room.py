@@ -1,7 +1,8 @@
 """How much room the journal has: its own bound, and the disk's.
 
-Place in the flow: `journal` asks after each commit. At the bound the oldest frames and clouds give way first; when
-there are none left, or the disk is nearly full, nothing more is accepted, and experiments keep what they have.
+Place in the flow: `journal` asks before and after each commit. At the bound the oldest frames and clouds give way
+first; when there are none left, or the disk is nearly full, nothing more is accepted, and experiments keep what they
+have.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ logger = logging.getLogger(__name__)
 
 _RESERVE_BYTES = 8 << 20
 """Of a disk that others fill too, so much stays free: letting go of rows needs some room itself."""
+
+_MARGIN_BYTES = 1 << 20
+_PAGES_PER_BYTE = 1.1
+"""What is written takes so much more than it is long, for the parts of its pages that stay empty, and their lists."""
 
 _AGAIN, _MORE = 0.95, 1.25
 """There is room again when so much of the bound is used, or so much of the reserve is free."""
@@ -50,13 +55,29 @@ class Room:
     """
 
     def __init__(self, path: str, bound_bytes: int) -> None:
-        self._folder = Path(path).parent if path else None
+        self._file = Path(path) if path else None
         self.bound_bytes = bound_bytes
         self.used_bytes = 0
         self.lacking = ""
         self.evicted = 0
         self._evicting = False
         self._unused_bytes = 0
+        self._fits = True
+
+    def fits(self, connection: sqlite3.Connection, size_bytes: int) -> bool:
+        """Return whether so much can be written, and something more.
+
+        What is written goes to the end of the write-ahead log, and from there into the file. A file that the log does
+        not go into for want of room keeps the log from being used again: then not even rows can be let go any more.
+
+        Args:
+            connection: The journal.
+            size_bytes: How much; nothing fits always.
+        """
+        written = int(size_bytes * _PAGES_PER_BYTE)
+        ample = _RESERVE_BYTES + 2 * written
+        self._fits = not written or self._disk_free_bytes() >= ample or self._just_fits(connection, written)
+        return self._fits
 
     def look(self, connection: sqlite3.Connection, fed: int) -> int:
         """See how much room there is, and make some if need be; return how many rows gave way.
@@ -88,6 +109,14 @@ class Room:
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
+    def _just_fits(self, connection: sqlite3.Connection, written: int) -> bool:
+        """Return whether it fits into what the log and the file have already, and into what else the disk has."""
+        if not _checkpoint(connection):
+            return False
+        self._measure(connection)
+        into_log, into_file = max(0, written - self._log_bytes()), max(0, written - self._unused_bytes)
+        return self._disk_free_bytes() >= _MARGIN_BYTES + into_log + into_file
+
     def _measure(self, connection: sqlite3.Connection) -> int:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         (unused,) = connection.execute("PRAGMA freelist_count").fetchone()
@@ -100,16 +129,25 @@ class Room:
         lacks = bool(self.lacking)
         if self.used_bytes > self.bound_bytes * (_AGAIN if lacks else 1.0):
             return f"it has reached {self.bound_bytes / 2**20:g} MiB (journal_mib)"
-        if self._free_bytes() < _RESERVE_BYTES * (_MORE if lacks else 1.0):
+        if not self._fits:
+            return "its disk has no room for what was taken"
+        free = self._disk_free_bytes() + self._unused_bytes
+        if free < _RESERVE_BYTES * (_MORE if lacks else 1.0):
             return f"its disk has less than {_RESERVE_BYTES >> 20} MiB left"
         return ""
 
-    def _free_bytes(self) -> float:
+    def _disk_free_bytes(self) -> float:
         try:
-            disk = os.statvfs(self._folder) if self._folder else None
+            disk = os.statvfs(self._file.parent) if self._file else None
         except OSError:  # somebody removed the folder; the open file is still there
             disk = None
-        return disk.f_bavail * disk.f_frsize + self._unused_bytes if disk else float("inf")
+        return disk.f_bavail * disk.f_frsize if disk else float("inf")
+
+    def _log_bytes(self) -> int:
+        try:
+            return Path(f"{self._file}-wal").stat().st_size
+        except OSError:
+            return 0
 
     def _tell(self, lacking: str) -> None:
         if lacking and not self.lacking:
@@ -127,3 +165,12 @@ class Room:
         elif self._evicting and self.used_bytes < self.bound_bytes * _AGAIN:
             self._evicting = False
             logger.warning("the journal has room for frames and clouds again; %d were dropped", self.evicted)
+
+
+def _checkpoint(connection: sqlite3.Connection) -> bool:
+    """Have all of the write-ahead log in the file; return whether it is."""
+    try:
+        ((busy, in_log, in_file),) = connection.execute("PRAGMA wal_checkpoint").fetchall()
+    except sqlite3.OperationalError:  # no room for it
+        return False
+    return not busy and in_log == in_file
