@@ -104,6 +104,12 @@ def run(*arguments: str, env: Optional[dict[str, str]] = None, **options) -> sub
     )
 
 
+def summary_of(lines: list[str]) -> dict[str, str]:
+    """Return what the summary at the end of `run` says, by the word each line begins with."""
+    begins = max(at for at, line in enumerate(lines) if line.startswith("runs "))
+    return dict(line.split(None, 1) for line in lines[begins:])
+
+
 def processes_of(state: Path) -> list[psutil.Process]:
     """Return what runs with the state directory on its command line."""
     found = []

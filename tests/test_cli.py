@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from bridge_fixtures import config_for
 from paho.mqtt.enums import CallbackAPIVersion
+from python38 import python38_interpreter
 from stack_process import Process, run
 
 from monty_mqtt import cli, schema, topics
@@ -332,17 +332,10 @@ def test_doctor_names_what_is_missing(tmp_path, monkeypatch, capsys):
     assert "for looking only" in shown
 
 
-def python_38():
-    # pyenv's shims on PATH come last: they only work where 3.8 is the chosen version.
-    found = next(Path.home().glob(".pyenv/versions/3.8.*/bin/python3.8"), None) or shutil.which("python3.8")
-    assert found or os.environ.get("CI") != "true", "Python 3.8 is not installed"
-    return found or pytest.skip("Python 3.8 is not installed")
-
-
 def test_on_python_38_the_far_side_is_one_line(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent.parent), "HOME": str(tmp_path)}
     done = subprocess.run(
-        [python_38(), "-m", "monty_mqtt.cli", "up"],
+        [python38_interpreter(), "-m", "monty_mqtt.cli", "up"],
         capture_output=True, text=True, env=environment, timeout=30, check=False,
     )  # fmt: skip
     assert done.returncode == 1

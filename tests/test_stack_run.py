@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from stack_process import Process, processes_of, run, until
+from python38 import python38_interpreter
+from stack_process import Process, processes_of, run, summary_of, until
 
 from monty_mqtt_stack import far_side, secrets
 from monty_mqtt_stack.state import StateDir
@@ -62,7 +63,7 @@ def test_it_starts_what_it_needs_and_ends_with_a_summary(state, environment):
     lines = done.stdout.splitlines()
     watch = next(index for index, line in enumerate(lines) if "mosquitto_sub -h 127.0.0.1 -p" in line)
     assert watch < next(index for index, line in enumerate(lines) if "phase" in line)
-    told = dict(line.split(None, 1) for line in lines[-5:])
+    told = summary_of(lines)
     assert told["runs"].startswith("completes-2")
     assert told["runs"].endswith("(completed)")
     assert told["episodes"] == "3"
@@ -228,12 +229,10 @@ def test_in_a_terminal_it_draws_a_table(shared, environment):
 
 
 def test_on_python_38_the_experiment_runs_alone(environment, tmp_path, monkeypatch):
-    from test_cli import python_38  # noqa: PLC0415 - skips where there is none
-
     monkeypatch.chdir(tmp_path)
     environment.update(PYTHONPATH=str(HERE.parent), MONTY_MQTT_RUN="alone", MONTY_MQTT_ZMQ_HOST="127.0.0.1")
     environment["MONTY_MQTT_ZMQ_PORT"] = "1"
-    argv = (str(python_38()), "-m", "monty_mqtt.cli", "run", "experiment=completes")
+    argv = (python38_interpreter(), "-m", "monty_mqtt.cli", "run", "experiment=completes")
     with Process(argv=argv, env=environment) as process:
         assert process.wait() == 0, process.text
         assert "the experiment runs and sends to a bridge if one answers" in process.lines[0]

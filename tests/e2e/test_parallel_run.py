@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from stack_process import Process, run, until
+from stack_process import Process, run, summary_of, until
 
 from monty_mqtt_stack.state import StateDir
 
@@ -65,7 +65,7 @@ def test_a_parallel_run_is_paused_stepped_and_stopped_as_a_whole(tmp_path):
         until(lambda: list(terminal.words().values()).count("paused") == 3)
         assert all(": obeyed, stops" in line for line in terminal.says("stop", "mini_learn", "--reason", "seen"))
         assert process.wait(RUN_SECS) == 3, process.text
-    told = dict(line.split(None, 1) for line in process.lines[-5:])
+    told = summary_of(process.lines)
     assert told["runs"].endswith("seen)")
     assert "(aborted: stopped by command after " in told["runs"]
     assert (tmp_path / "MONTY_MODELS" / "my_trained_models" / "mini_learn" / "pretrained" / "model.pt").exists()
