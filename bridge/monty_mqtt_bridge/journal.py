@@ -136,7 +136,7 @@ class Journal:
     def changed(self) -> bool:
         """Whether a commit has something to write."""
         work = self.pending or self.workers.changed or self._retained or self._kept
-        return bool(work) or self.fed != self._fed_written or self.first <= self._remove_through
+        return bool(work) or self.fed != self._fed_written or self._has_to_remove
 
     def commit(self) -> bool:
         """Write what changed; return whether everything that was taken is on disk."""
@@ -238,7 +238,7 @@ class Journal:
 
     def _make_room(self) -> bool:
         """Write nothing but that rows are let go; return that not everything is on disk."""
-        removed = self._store.write(self._remove) if self.first <= self._remove_through else None
+        removed = self._store.write(self._remove) if self._has_to_remove else None
         if removed is not None:
             self._let_go(removed)
         return False
@@ -253,9 +253,13 @@ class Journal:
         return removed
 
     def _remove(self, connection: sqlite3.Connection) -> int:
-        if self.first > self._remove_through:
+        if not self._has_to_remove:
             return 0
         return connection.execute("DELETE FROM messages WHERE id <= ?", (self._removed_through,)).rowcount
+
+    @property
+    def _has_to_remove(self) -> bool:
+        return self.first <= self._remove_through
 
     @property
     def _removed_through(self) -> int:
@@ -263,7 +267,7 @@ class Journal:
 
     def _let_go(self, removed: int) -> None:
         self.rows -= removed
-        if self.first <= self._remove_through:
+        if self._has_to_remove:
             self.first = self._removed_through + 1
 
     def _begin_anew(self) -> None:

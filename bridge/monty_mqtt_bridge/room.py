@@ -21,6 +21,8 @@ _RESERVE_BYTES = 8 << 20
 """Of a disk that others fill too, so much stays free: letting go of rows needs some room itself."""
 
 _MARGIN_BYTES = 1 << 20
+"""So much is left when a commit is in log and file: for the removal of rows, and for what it has besides rows."""
+
 _PAGES_PER_BYTE = 1.1
 """What is written takes so much more than it is long, for the parts of its pages that stay empty, and their lists."""
 
