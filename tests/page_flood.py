@@ -27,7 +27,9 @@ STEPS, FRAMES, LOGS, METRICS = 25, 100, 5_000, 1_250
 NAMES = 10_000
 FRAME_BYTES = 240_000
 PER_EPISODE = 100
-MOST_UNSENT = 20_000
+MOST_UNSENT = 500
+"""Beyond it a step would wait here, in its sender, for longer than a page may take to show it."""
+
 SIDE = 480
 
 
