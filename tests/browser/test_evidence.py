@@ -18,6 +18,18 @@ pytestmark = pytest.mark.timeout(120)
 NEAR = 1e-4  # the page is told five digits, and keeps the newest as 32-bit numbers
 
 
+ASLEEP_IN_THE_NEXT_DRAWING = """async () => {
+  const { echarts } = await import("nicegui-echart");
+  const chart = echarts.getInstanceByDom(document.querySelector('[data-testid="evidence-canvas"]'));
+  const [draw, now] = [chart.setOption, performance.now.bind(performance)];
+  chart.setOption = (...given) => {
+    draw.apply(chart, given);
+    performance.now = () => now() + 3_600_000;
+    chart.setOption = draw;
+  };
+}"""
+
+
 def near(one: dict[str, float], other: dict[str, float]) -> bool:
     return one.keys() == other.keys() and all(abs(one[name] - other[name]) <= NEAR for name in one)
 
@@ -194,6 +206,20 @@ def test_two_browsers_that_came_at_different_times_show_the_same_live(chromium, 
         assert found.x == list(range(100, 400))  # it follows the newest 300
     assert chart(early, "LM_0").lines == chart(late, "LM_0").lines
     context.close()
+
+
+def test_a_browser_that_slept_for_an_hour_while_it_drew_draws_on(shown, teller):
+    voice = teller.voice("slept", secs_ago=600)
+    voice.say(schema.Status, status="running")
+    publish(voice, range(50))
+    teller.done()
+    page = shown.open("/run/slept")
+    drawn(page, "LM_0", lambda one: one.x[-1] == 49)
+    page.evaluate(ASLEEP_IN_THE_NEXT_DRAWING)
+    for newest in (50, 51):
+        publish(voice, range(newest, newest + 1))
+        teller.done()
+        drawn(page, "LM_0", lambda one, newest=newest: one.x[-1] == newest)
 
 
 def test_one_that_comes_after_the_end_sees_the_whole_run_and_every_step_of_it_zoomed_in(shown, teller):

@@ -6,6 +6,7 @@ import { whileSeen } from "monty-liveview/seen.js";
 import { onTheme, theme } from "monty-liveview/theme.js";
 
 const SLOW_SHARE = 3; // a chart that takes long to draw is drawn less often: this many times as long it rests
+const MOST_REST_MILLIS = 2000; // one that fell asleep with its laptop while it drew took hours by the clock
 
 export default {
   components: { PlotLines },
@@ -49,7 +50,7 @@ export default {
       const begun = performance.now();
       this.drawNow();
       const now = performance.now();
-      this.restUntil = now + SLOW_SHARE * (now - begun);
+      this.restUntil = now + Math.min(MOST_REST_MILLIS, SLOW_SHARE * (now - begun));
     },
     drawNow() {
       const rows = this.course.rows();
