@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
+from missing import is_missing
 
 from monty_mqtt_stack import programs
 
@@ -42,8 +42,7 @@ def resolver() -> Path:
     built = programs.cached("telegraf").parent.parent / f"compose_spec-{key}"
     if not built.exists():
         if not shutil.which("go"):
-            missing = "not run: Go, which builds Docker Compose's own library, is not installed here"
-            pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+            is_missing("not run: Go, which builds Docker Compose's own library, is not installed here")
         built.parent.mkdir(parents=True, exist_ok=True)
         staged = built.with_name(f".{built.name}.{os.getpid()}")
         command = ["go", "build", "-trimpath", "-o", str(staged), "."]

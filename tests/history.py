@@ -6,7 +6,6 @@ PYTEST_DONT_REWRITE: it is imported by name and loaded as a plugin.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import struct
 import urllib.request
@@ -16,6 +15,7 @@ from typing import Any, Self
 
 import pytest
 from line_parser import Point
+from missing import is_missing
 from stack_process import until
 
 from monty_mqtt_bridge.lines import FIELDS
@@ -38,8 +38,7 @@ def need(*names: str) -> None:
     """Skip without the programs; under CI fail."""
     missing = {name: found.why for name in names if (found := programs.find(name)).path is None}
     if missing:
-        told = f"not run: {'; '.join(f'{name}: {why}' for name, why in missing.items())}"
-        pytest.fail(told) if os.environ.get("CI") == "true" else pytest.skip(told)
+        is_missing(f"not run: {'; '.join(f'{name}: {why}' for name, why in missing.items())}")
 
 
 class Chain:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from missing import is_missing
 
 
 @contextmanager
@@ -18,7 +17,6 @@ def small_disk(where: Path, size_mib: int) -> Iterator[Path]:
     command = ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "tmpfs", str(where)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        assert os.environ.get("CI") != "true", done.stderr
-        pytest.skip(f"not run: no right to mount a small disk here ({done.stderr.strip()})")
+        is_missing(f"not run: no right to mount a small disk here ({done.stderr.strip()})")
     yield where
     subprocess.run(["umount", "--lazy", str(where)], check=True)

@@ -11,6 +11,7 @@ import sys
 
 import psutil
 import pytest
+from missing import is_missing
 from stack_process import Process, processes_of, run, until
 from subscriber import Subscriber
 
@@ -140,7 +141,7 @@ def test_beyond_loopback_it_refuses_in_one_line(state, host):
 @pytest.mark.parametrize(("host", "written"), [("::1", "[::1]"), ("localhost", "localhost")])
 def test_every_loopback_address_will_do(state, host, written):
     if host == "::1" and not ports.is_free("::1", 0):
-        pytest.skip("no IPv6 here")
+        is_missing("not run: no IPv6 here")
     with up(state, "--host", host) as process:
         process.wait_for("Ctrl+C stops everything")
         assert f"mqtt://{written}:" in process.wait_for("broker ")

@@ -39,10 +39,6 @@ _PUT_KEPT = "INSERT OR REPLACE INTO kept VALUES (?, ?)"
 _FED = "fed"
 
 
-def _nothing() -> None:
-    return None
-
-
 class Journal:
     """The journal, from opening to `close`. Lives in one thread.
 
@@ -77,7 +73,7 @@ class Journal:
         self._clock, self._wall = clock, wall
         self._store = Store(path, clock, self._begin_anew)
         self.room = Room(path, bound_bytes)
-        self.renewed: Callable[[], None] = _nothing
+        self.renewed: Callable[[], None] = lambda: None
         ((last_sender,),) = self._store.rows("SELECT coalesce(max(id), 0) FROM senders")
         self.workers = Workers(self._find, last_sender)
         self.fed = int(self.kept(_FED) or 0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from bridge_fixtures import bridge, broker  # noqa: F401 - fixtures
 from liveview_page import PageProcess
 from liveview_told import Teller
+from missing import is_missing
 from playwright.sync_api import Browser, expect, sync_playwright
 from watching import CHROMIUM, QUIET, Watched
 
@@ -18,8 +18,7 @@ expect.set_options(timeout=20_000)  # for a machine that does something else, to
 @pytest.fixture(scope="module")  # Playwright keeps an event loop in this thread, where other modules' tests have theirs
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
-        assert os.environ.get("CI") != "true", "Chromium is not installed"
-        pytest.skip("not run: Chromium is not installed (apt-get install chromium)")
+        is_missing("not run: Chromium is not installed (apt-get install chromium)")
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         yield running
