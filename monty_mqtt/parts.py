@@ -14,6 +14,7 @@ __all__ = [
     "LearningModuleEpisode",
     "LearningModuleInfo",
     "LearningModuleStep",
+    "ModeProgress",
     "SensorModuleInfo",
     "SensorModuleStep",
     "Target",
@@ -100,6 +101,8 @@ class LearningModuleEpisode(Part, frozen=True, kw_only=True):
         outcome: Monty's `primary_performance`: `correct`, `confused_mlh`, `no_match`, …
         stepwise_outcome: Monty's `stepwise_performance`.
         most_likely_object: Graph id with the highest evidence.
+        is_correct: Whether that graph stands for the target, by Monty's own `graph_id_to_target`.
+        most_likely_targets: Names of the objects that this graph was learned from, by the same.
         detected_object: What it settled on, if it did.
         highest_evidence: Evidence of the most likely hypothesis.
         rotation_error_degs: Angle between detected and true rotation, degrees, 0 to 180.
@@ -119,6 +122,8 @@ class LearningModuleEpisode(Part, frozen=True, kw_only=True):
     outcome: Optional[str] = None
     stepwise_outcome: Optional[str] = None
     most_likely_object: Optional[str] = None
+    is_correct: Optional[bool] = None
+    most_likely_targets: List[str] = []
     detected_object: Optional[str] = None
     highest_evidence: Optional[float] = None
     rotation_error_degs: Optional[float] = None
@@ -141,6 +146,9 @@ class LearningModuleStep(Part, frozen=True, kw_only=True):
     Attributes:
         evidence: Highest evidence of each object, Monty's `evidence_for_each_graph()`.
         most_likely: The most likely hypothesis.
+        is_correct: Whether its object stands for the target, by Monty's own `graph_id_to_target`; absent where Monty
+            does not say it: no target, or no belief yet. No viewer decides this by comparing names.
+        target_graphs: Graph ids of this module that stand for the target, by the same; absent where there are none.
         second_object: The object second in evidence.
         margin: Evidence of the most likely object minus that of the second.
         possible_matches: Objects still possible.
@@ -155,6 +163,8 @@ class LearningModuleStep(Part, frozen=True, kw_only=True):
 
     evidence: Optional[Dict[str, Optional[float]]] = None
     most_likely: Optional[Hypothesis] = None
+    is_correct: Optional[bool] = None
+    target_graphs: Optional[List[str]] = None
     second_object: Optional[str] = None
     margin: Optional[float] = None
     possible_matches: Optional[List[str]] = None
@@ -165,6 +175,24 @@ class LearningModuleStep(Part, frozen=True, kw_only=True):
     stepwise_target_object: Optional[str] = None
     rotation_error_degs: Optional[float] = None
     symmetry_evidence: Optional[float] = None
+
+
+class ModeProgress(Part, frozen=True, kw_only=True):
+    """What the finished episodes of one mode came to. Modes are never added up: Monty does not do it either.
+
+    Attributes:
+        episodes_done: Episodes finished.
+        episodes_expected: Episodes in all, where it is known.
+        steps: Steps so far, those of the running episode included.
+        outcomes: Finished episodes by outcome, Monty's words.
+        correct: Finished episodes whose outcome counts as correct.
+    """
+
+    episodes_done: int = 0
+    episodes_expected: Optional[int] = None
+    steps: int = 0
+    outcomes: Dict[str, int] = {}
+    correct: int = 0
 
 
 class SensorModuleStep(Part, frozen=True, kw_only=True):

@@ -67,6 +67,9 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
 
     `replayed`: this is no experiment but somebody who restores what one left in its spool, or what was recorded. What
     it sends is published as it is; it does not make the worker live again, and its going says nothing.
+
+    `token`: a random text that only the sender knows; it is never published. Who says hello for a worker that lives
+    must say the same token again.
     """
 
     schema_version: int
@@ -78,6 +81,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
     started_unix_nanos: int = 0
     replayed: bool = False
+    token: str = ""
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,12 +94,16 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True):
-    """The seqs `first` to `last`, both included, will never come."""
+    """The seqs `first` to `last`, both included, will never come.
+
+    `reason`: `memory` (neither memory nor spool had room) or `too_large` (the broker takes no such message).
+    """
 
     run: str
     worker: str
     first: int
     last: int
+    reason: str = "memory"
 
 
 class Welcome(msgspec.Struct, frozen=True, kw_only=True):

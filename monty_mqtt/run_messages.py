@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional
 
 import msgspec
 
-from monty_mqtt.parts import LearningModuleEpisode, LearningModuleInfo, SensorModuleInfo, Target
+from monty_mqtt.parts import LearningModuleEpisode, LearningModuleInfo, ModeProgress, SensorModuleInfo, Target
 
 __all__ = [
     "Command",
@@ -48,6 +48,8 @@ class Info(Message, frozen=True, kw_only=True, tag="info"):
         experiment: Name of the experiment (Hydra's choice, else the run name).
         experiment_class: Dotted name of the class the configuration names.
         run_name: Monty's `logging.run_name`.
+        group: What runs that belong together share, as the jobs of one Hydra sweep do.
+        overrides: What tells this run from the others of its group: value by configuration key.
         config: The resolved configuration as plain JSON, values of secret-looking keys masked.
         seed: Monty's seed.
         do_train: Whether it trains.
@@ -73,6 +75,8 @@ class Info(Message, frozen=True, kw_only=True, tag="info"):
     experiment: Optional[str] = None
     experiment_class: Optional[str] = None
     run_name: Optional[str] = None
+    group: Optional[str] = None
+    overrides: Dict[str, str] = {}
     config: Dict[str, Any] = {}
     seed: Optional[int] = None
     do_train: Optional[bool] = None
@@ -107,6 +111,9 @@ class Status(Message, frozen=True, kw_only=True, tag="status"):
         highest_seq: For `disconnected`: the last seq the bridge saw.
         lost: Messages the bridge knows it will never get.
         dropped: Messages and frames the sender dropped because its memory was full.
+        too_large: Messages the sender did not send because they are larger than the broker takes.
+        spooled: Messages that are still with the experiment, in its spool file.
+        bridge: Id of the bridge that answers for this worker; set by the bridge.
     """
 
     status: str
@@ -118,6 +125,9 @@ class Status(Message, frozen=True, kw_only=True, tag="status"):
     highest_seq: Optional[int] = None
     lost: int = 0
     dropped: int = 0
+    too_large: int = 0
+    spooled: int = 0
+    bridge: Optional[str] = None
 
 
 class Progress(Message, frozen=True, kw_only=True, tag="progress"):
@@ -128,6 +138,7 @@ class Progress(Message, frozen=True, kw_only=True, tag="progress"):
         epoch: Epoch of this mode, from 0.
         episode: Episode of this mode, from 0.
         step: Step within the episode, from 0.
+        modes: What came of the episodes of each mode, by its name; a mode without an episode is absent.
         episodes_done: Episodes finished in this run, both modes.
         episodes_expected: Episodes of this run in all, both modes, where it is known.
         total_train_steps: Training steps so far.
@@ -142,6 +153,7 @@ class Progress(Message, frozen=True, kw_only=True, tag="progress"):
     epoch: int = 0
     episode: int = 0
     step: int = 0
+    modes: Dict[str, ModeProgress] = {}
     episodes_done: int = 0
     episodes_expected: Optional[int] = None
     total_train_steps: int = 0
@@ -161,6 +173,8 @@ class EpisodeStarted(Message, frozen=True, kw_only=True, tag="episode_started"):
         episode: Episode of this mode, from 0.
         target: What is shown.
         episode_seed: Seed of the episode's random numbers.
+        graph_targets: Per learning module id, the names of the objects that a graph was learned from, by graph id;
+            only graphs whose id is not such a name, as in unsupervised learning (`new_object0`).
     """
 
     mode: str
@@ -168,6 +182,7 @@ class EpisodeStarted(Message, frozen=True, kw_only=True, tag="episode_started"):
     episode: int
     target: Optional[Target] = None
     episode_seed: Optional[int] = None
+    graph_targets: Dict[str, Dict[str, List[str]]] = {}
 
 
 class EpisodeEnded(Message, frozen=True, kw_only=True, tag="episode_ended"):
@@ -189,6 +204,7 @@ class EpisodeEnded(Message, frozen=True, kw_only=True, tag="episode_ended"):
         target: What was shown.
         learning_modules: Per learning module id.
         learned: Graph ids that were added or changed by this episode.
+        graph_targets: As in `episode_started`, after this episode.
     """
 
     mode: str
@@ -205,6 +221,7 @@ class EpisodeEnded(Message, frozen=True, kw_only=True, tag="episode_ended"):
     target: Optional[Target] = None
     learning_modules: Dict[str, LearningModuleEpisode] = {}
     learned: List[str] = []
+    graph_targets: Dict[str, Dict[str, List[str]]] = {}
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="command"):
@@ -246,6 +263,7 @@ class End(Message, frozen=True, kw_only=True, tag="end"):
     Attributes:
         status: The final status word.
         dropped: Messages that fitted neither memory nor the spool, and were never sent.
+        too_large: Messages that were not sent because they are larger than the broker takes.
         bulk_seq: Number of bulk messages made.
         bulk_dropped: Bulk messages that were not sent, because the bridge was away or slow.
         errors: Telemetry errors that were counted instead of raised.
@@ -255,6 +273,7 @@ class End(Message, frozen=True, kw_only=True, tag="end"):
 
     status: str
     dropped: int = 0
+    too_large: int = 0
     bulk_seq: int = 0
     bulk_dropped: int = 0
     errors: int = 0

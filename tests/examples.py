@@ -16,6 +16,7 @@ from monty_mqtt.parts import (
     LearningModuleEpisode,
     LearningModuleInfo,
     LearningModuleStep,
+    ModeProgress,
     SensorModuleInfo,
     SensorModuleStep,
     Target,
@@ -59,6 +60,8 @@ LEARNING_MODULE_EPISODE = LearningModuleEpisode(
     outcome="correct",
     stepwise_outcome="correct",
     most_likely_object="mug",
+    is_correct=True,
+    most_likely_targets=["mug"],
     detected_object="mug",
     highest_evidence=41.5,
     rotation_error_degs=3.25,
@@ -78,6 +81,8 @@ LEARNING_MODULE_EPISODE = LearningModuleEpisode(
 LEARNING_MODULE_STEP = LearningModuleStep(
     evidence={"mug": 12.25, "bowl": 7.5, "spoon": None},
     most_likely=HYPOTHESIS,
+    is_correct=True,
+    target_graphs=["mug"],
     second_object="bowl",
     margin=4.75,
     possible_matches=["mug", "bowl"],
@@ -97,6 +102,8 @@ SENSOR_MODULE_STEP = SensorModuleStep(
     features={"hsv": [0.1, 0.9, 0.5], "principal_curvatures_log": [1.5, None], "pose_fully_defined": True},
 )
 
+GRAPH_TARGETS = {"LM_0": {"new_object0": ["mug"], "new_object1": ["bowl", "spoon"]}}
+
 EPISODE: Dict[str, Any] = {"mode": "eval", "epoch": 1, "episode": 7}
 
 EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
@@ -106,6 +113,8 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
         experiment="randrot_10distinctobj",
         experiment_class="tbp.monty.frameworks.experiments.object_recognition_experiments.MontyObjectRecognitionExperiment",
         run_name="randrot_10distinctobj",
+        group="seeds-20261123T101455-77c1",
+        overrides={"experiment.config.seed": "42"},
         config={"seed": 42, "logging": {"run_name": "randrot_10distinctobj"}, "wandb_api_key": "***"},
         seed=42,
         do_train=True,
@@ -137,11 +146,22 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
         highest_seq=40,
         lost=2,
         dropped=3,
+        too_large=1,
+        spooled=7005,
+        bridge="lab-7",
     ),
     "progress": schema.Progress(
         **HEAD,
         **EPISODE,
         step=12,
+        modes={
+            "train": ModeProgress(
+                episodes_done=10, episodes_expected=20, steps=1200, outcomes={"correct": 9, "no_match": 1}, correct=9
+            ),
+            "eval": ModeProgress(
+                episodes_done=7, episodes_expected=30, steps=340, outcomes={"correct": 6, "time_out": 1}, correct=6
+            ),
+        },
         episodes_done=17,
         episodes_expected=50,
         total_train_steps=1200,
@@ -151,7 +171,9 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
         elapsed_secs=93.5,
         estimated_end_unix_nanos=1795429082000000000,
     ),
-    "episode_started": schema.EpisodeStarted(**HEAD, **EPISODE, target=TARGET, episode_seed=1337),
+    "episode_started": schema.EpisodeStarted(
+        **HEAD, **EPISODE, target=TARGET, episode_seed=1337, graph_targets=GRAPH_TARGETS
+    ),
     "episode_ended": schema.EpisodeEnded(
         **HEAD,
         **EPISODE,
@@ -166,6 +188,7 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
         target=TARGET,
         learning_modules={"LM_0": LEARNING_MODULE_EPISODE},
         learned=["mug"],
+        graph_targets=GRAPH_TARGETS,
     ),
     "step": schema.Step(
         **HEAD,
@@ -216,6 +239,7 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
         **HEAD,
         status="completed",
         dropped=3,
+        too_large=1,
         bulk_seq=120,
         bulk_dropped=5,
         errors=1,
