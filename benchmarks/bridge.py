@@ -210,7 +210,7 @@ def steady(broker: Mosquitto, journal: Path, secs: float) -> List[Row]:
     port = ports.any_free("127.0.0.1")
     with bridge_process(broker, port, journal), Listener(broker, "monty/bridge/v1/bench/health") as listener:
         window = []
-        with ZmqBroadcaster(run="steady", zmq_port=port) as broadcaster:
+        with ZmqBroadcaster(run_id="steady", zmq_port=port) as broadcaster:
             done = threading.Event()
 
             def watch() -> None:
@@ -296,7 +296,7 @@ def capture(broker: Mosquitto, port: int, shape: Shape, messages: int) -> List[A
     client.connect(broker.host, broker.port)
     client.loop_start()
     subscribed.wait(10)
-    broadcaster = ZmqBroadcaster(run="captured", zmq_port=port, window_bytes=1 << 30)
+    broadcaster = ZmqBroadcaster(run_id="captured", zmq_port=port, window_bytes=1 << 30)
     for number in range(messages):
         broadcaster.publish(shape.kind, **shape.fields(number))
     broadcaster.close()
@@ -410,7 +410,7 @@ def latency(broker: Mosquitto, journal: Optional[Path], secs: float) -> List[Row
     """From publish() in the experiment to a subscriber's callback, at 100 steps a second."""
     port, run = ports.any_free("127.0.0.1"), "latency" if journal else "latency-without"
     with bridge_process(broker, port, journal), Listener(broker, f"monty/v1/{run}/main/step") as listener:
-        with ZmqBroadcaster(run=run, zmq_port=port) as broadcaster:
+        with ZmqBroadcaster(run_id=run, zmq_port=port) as broadcaster:
             send_evenly(broadcaster, LATENCY_PER_SEC, secs)
             broadcaster.flush(10)
         millis = sorted((arrived - published) / 1e6 for published, arrived in listener.arrived.items())

@@ -157,7 +157,7 @@ def timed(chain: Chain, run: str, steps: int, send: Callable[[], None]) -> float
 
 def publish(chain: Chain, run: str, steps: int) -> None:
     """Publish as an experiment does."""
-    with ZmqBroadcaster(run=run, zmq_port=chain.services["bridge"].port) as broadcaster:
+    with ZmqBroadcaster(run_id=run, zmq_port=chain.services["bridge"].port) as broadcaster:
         for number in range(steps):
             broadcaster.publish(schema.Step, **example_step(number, MODULES))
         broadcaster.flush(PATIENCE_SECS)
@@ -248,7 +248,7 @@ def lags(
 
     asker = threading.Thread(target=ask)
     asker.start()
-    with ZmqBroadcaster(run=run, zmq_port=chain.services["bridge"].port) as broadcaster:
+    with ZmqBroadcaster(run_id=run, zmq_port=chain.services["bridge"].port) as broadcaster:
         began = time.monotonic()
         for number in range(int(per_sec * secs)):
             published.append(time.monotonic())

@@ -117,7 +117,7 @@ def live_rows(where: Path, browsers: List[Browser], cases: List[Any], secs: floa
         found.append(row("server, idle", page.cores(secs) * 100, "% of a core", "", met=None))
         for rate, clients in cases:
             run = f"live-{rate}-{clients}"
-            with ZmqBroadcaster(run=run, zmq_port=zmq_port) as broadcaster:
+            with ZmqBroadcaster(run_id=run, zmq_port=zmq_port) as broadcaster:
                 found += publish_to_pixel(page, broadcaster, browsers, rate=rate, clients=clients, secs=secs)
     return found
 

@@ -50,7 +50,7 @@ def away_and_back(broker: Mosquitto, journal: Path, spool: Path, messages: int) 
     nanos: Dict[str, List[int]] = {"with a bridge": [], "bridge killed": [], "bridge back, until it has all": []}
     here, away, back = nanos.values()
     memory = psutil.Process()
-    broadcaster = ZmqBroadcaster(run="away", zmq_port=port, spool_dir=str(spool))
+    broadcaster = ZmqBroadcaster(run_id="away", zmq_port=port, spool_dir=str(spool))
     with bridge_process(broker, port, journal) as bridge:
         evenly(broadcaster, here, lambda: len(here) < 2 * PER_SEC)
         bridge.kill()
@@ -107,7 +107,7 @@ def percentiles(phase: str, nanos: List[int]) -> List[Row]:
 def from_window(broker: Mosquitto, journal: Path, messages: int) -> Row:
     """Everything waits in the experiment's memory when the bridge starts."""
     port = ports.any_free("127.0.0.1")
-    broadcaster = ZmqBroadcaster(run="window", zmq_port=port, window_bytes=1 << 30, spool_mib=0)
+    broadcaster = ZmqBroadcaster(run_id="window", zmq_port=port, window_bytes=1 << 30, spool_mib=0)
     publish_all(broadcaster, messages)
     with Arrival(broker, "window") as arrival, bridge_process(broker, port, journal), clock() as secs:
         broadcaster.flush(PATIENCE_SECS)
@@ -119,7 +119,7 @@ def from_window(broker: Mosquitto, journal: Path, messages: int) -> Row:
 def from_spool(broker: Mosquitto, journal: Path, spool: Path, messages: int) -> Row:
     """The experiment is over; a replay sends what it left."""
     port = ports.any_free("127.0.0.1")
-    broadcaster = ZmqBroadcaster(run="spool", zmq_port=port, spool_dir=str(spool))
+    broadcaster = ZmqBroadcaster(run_id="spool", zmq_port=port, spool_dir=str(spool))
     publish_all(broadcaster, messages)
     broadcaster.close()
     (file,) = spool.rglob("*.spool")
@@ -134,7 +134,7 @@ def from_journal(broker: Mosquitto, journal: Path, messages: int) -> Row:
     port = ports.any_free("127.0.0.1")
     with bridge_process(broker, port, journal):
         broker.stop()
-        with ZmqBroadcaster(run="journal", zmq_port=port) as broadcaster:
+        with ZmqBroadcaster(run_id="journal", zmq_port=port) as broadcaster:
             publish_all(broadcaster, messages)
             broadcaster.flush(PATIENCE_SECS)
         broker.start()

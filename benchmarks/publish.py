@@ -153,7 +153,7 @@ def ours(run: str, *, with_frames: bool) -> Iterator[Publish]:
     with subprocess.Popen(router, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         port = int(process.stdout.readline())
-        b = ZmqBroadcaster(run=run, zmq_port=port, strict=True)
+        b = ZmqBroadcaster(run_id=run, zmq_port=port, strict=True)
         frames = sensor_frames() if with_frames else {}
 
         def publish(step: int, evidence: Evidence) -> None:
@@ -338,7 +338,7 @@ def without_a_bridge(runs: int) -> List[Row]:
         theirs = time.perf_counter()
         from monty_mqtt import ZmqBroadcaster, link
         ours = time.perf_counter()
-        with ZmqBroadcaster(run="x", zmq_port=port) as b:
+        with ZmqBroadcaster(run_id="x", zmq_port=port) as b:
             for number in range(50):
                 b.publish_metric("loss", number)
         print((time.perf_counter() - ours) * 1e3, (ours - theirs) * 1e3, (theirs - started) * 1e3)

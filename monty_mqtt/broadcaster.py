@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Type
 
 from monty_mqtt import about, calls, processes, schema
@@ -41,9 +40,11 @@ class ZmqBroadcaster:
     `completed`, `aborted` or `error` with the traceback.
 
     Args:
-        run: The run's id; all processes of a run use the same.
+        run: A name. Each start is a run of its own, `<name>-<UTC time>-<4 hex>`.
+        run_id: Instead of it the exact id, for processes that share a run on purpose.
         worker: This publisher within the run, each its own. A forked or spawned child becomes `<worker>-<pid>` by
-        itself. zmq_host: Where the bridge is; default MONTY_MQTT_ZMQ_HOST, else 127.0.0.1.
+        itself.
+        zmq_host: Where the bridge is; default MONTY_MQTT_ZMQ_HOST, else 127.0.0.1.
         zmq_port: Its port, 1 to 65535; default MONTY_MQTT_ZMQ_PORT, else 5555.
         enabled: False: every call does nothing at all.
         strict: Raise telemetry errors instead of counting them; for tests.
@@ -60,7 +61,8 @@ class ZmqBroadcaster:
     def __init__(  # noqa: PLR0913 - each is named by whoever gives it
         self,
         *,
-        run: str,
+        run: Optional[str] = None,
+        run_id: Optional[str] = None,
         worker: str = "main",
         zmq_host: Optional[str] = None,
         zmq_port: Optional[int] = None,
@@ -72,6 +74,7 @@ class ZmqBroadcaster:
     ) -> None:
         self._settings = Settings.checked(
             run=run,
+            run_id=run_id,
             worker=worker,
             zmq_host=zmq_host,
             zmq_port=zmq_port,
@@ -235,13 +238,12 @@ class ZmqBroadcaster:
 
     def __enter__(self) -> ZmqBroadcaster:  # noqa: PYI034 - Self needs Python 3.11; nobody derives from this
         if self.enabled:
-            self.publish(schema.Info, **about.this_process(self.run))
+            name = self._settings.run_name
+            self.publish(schema.Info, run_name=name, **about.this_process(name))
             self.publish(schema.Status, status="running")
         return self
 
-    def __exit__(
-        self, _type: Optional[Type[BaseException]], error: Optional[BaseException], _traceback: Optional[TracebackType]
-    ) -> None:
+    def __exit__(self, _type: object, error: Optional[BaseException], _traceback: object) -> None:
         if self.enabled:
             fields = about.outcome(error)
             self.publish(schema.Status, **fields)

@@ -155,7 +155,7 @@ class ParallelParent:
         expected = episodes_in_all(composed)
         self._flush_secs = config.flush_secs
         self._broadcaster = ZmqBroadcaster(
-            run=run, zmq_host=config.zmq_host, zmq_port=config.zmq_port, strict=config.strict
+            run_id=run, zmq_host=config.zmq_host, zmq_port=config.zmq_port, strict=config.strict
         )
         self._commands = _Commands(self._broadcaster)
         self._progress = ProgressTracker(time.perf_counter(), sum(expected.values()))

@@ -57,7 +57,7 @@ class Session:
                 run,
             )
         self.broadcaster = ZmqBroadcaster(
-            run=run,
+            run_id=run,
             worker=self.worker,
             zmq_host=config.zmq_host,
             zmq_port=config.zmq_port,

@@ -13,6 +13,7 @@ from typing import Any, Optional
 import msgspec
 
 from monty_mqtt.errors import ConfigError
+from monty_mqtt.run_ids import new_run_id
 
 __all__ = ["SPOOL_MIB", "WINDOW_BYTES", "Settings"]
 
@@ -31,9 +32,10 @@ _NO_HOST = frozenset(" \t\r\n/[]*;,")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """A broadcaster's settings; `ZmqBroadcaster` describes them."""
+    """A broadcaster's settings; `ZmqBroadcaster` describes them. `run` is the id, `run_name` what it was made of."""
 
     run: str
+    run_name: str
     worker: str
     zmq_host: str = _DEFAULT_HOST
     zmq_port: int = _DEFAULT_PORT
@@ -45,9 +47,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def checked(
-        cls, *, zmq_host: Optional[str], zmq_port: Optional[int], spool_dir: Optional[str], **others: Any
+        cls,
+        *,
+        run: Optional[str],
+        run_id: Optional[str],
+        zmq_host: Optional[str],
+        zmq_port: Optional[int],
+        spool_dir: Optional[str],
+        **others: Any,
     ) -> Settings:
-        """Return the settings; what is None comes from the environment.
+        """Return the settings; what is None comes from the environment, and the run's id from its name.
 
         Host and port: MONTY_MQTT_ZMQ_HOST and MONTY_MQTT_ZMQ_PORT. Spool directory: `spool` below MONTY_MQTT_STATE_DIR,
         else below ${XDG_STATE_HOME:-~/.local/state}/monty-mqtt.
@@ -59,13 +68,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         host = _host_from_environment(enabled) if zmq_host is None else zmq_host
         port = _port_from_environment(enabled) if zmq_port is None else zmq_port
         spool = _spool_from_environment(enabled) if spool_dir is None else _absolute(spool_dir)
-        settings = cls(zmq_host=host, zmq_port=port, spool_dir=spool, **others)
+        known = _known_id(run, run_id)
+        name = run if run is not None else known
+        settings = cls(run=known, run_name=name, zmq_host=host, zmq_port=port, spool_dir=spool, **others)
         settings.check()
         return settings
 
     def check(self) -> None:
         """Raise ConfigError for the first setting that is wrong."""
-        _check_name("run", self.run)
         _check_name("worker", self.worker)
         if self.worker == _EVERY_WORKER:
             raise ConfigError("worker", self.worker, f"another name: {_EVERY_WORKER!r} addresses every worker")
@@ -79,6 +89,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _check_whole("spool_mib", self.spool_mib, 0, _LARGEST_SPOOL_MIB)
         if not isinstance(self.spool_dir, str) or "\0" in self.spool_dir:
             raise ConfigError("spool_dir", self.spool_dir, "the path of a directory")
+
+
+def _known_id(run: Optional[str], run_id: Optional[str]) -> str:
+    if run_id is None:
+        _check_name("run", run)
+        return new_run_id(str(run))
+    if run is not None:
+        raise ConfigError("run_id", run_id, "left out where `run` gives a name: the id is made of it")
+    _check_name("run_id", run_id)
+    return run_id
 
 
 def _check_name(key: str, name: Any) -> None:

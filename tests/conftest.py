@@ -76,7 +76,7 @@ def live_run(far_side: FarSide) -> Iterator[ZmqBroadcaster]:
     done = threading.Event()
     # A name of its own: an abort also holds for whoever comes later under the same one.
     run = f"documented-run-{secrets.token_hex(4)}"
-    broadcaster = ZmqBroadcaster(run=run, zmq_port=far_side.bridge.port, strict=True)
+    broadcaster = ZmqBroadcaster(run_id=run, zmq_port=far_side.bridge.port, strict=True)
     commands = Commands(broadcaster)
 
     def publish() -> None:

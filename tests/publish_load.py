@@ -46,7 +46,7 @@ def run_tasks(b: ZmqBroadcaster, number: int, count: int, go: threading.Event) -
 
 def one_round(port: int, number: int, count: int) -> None:
     spawn, fork = multiprocessing.get_context("spawn"), multiprocessing.get_context("fork")
-    with ZmqBroadcaster(run=f"load-{number}", zmq_port=port, strict=True) as b:
+    with ZmqBroadcaster(run_id=f"load-{number}", zmq_port=port, strict=True) as b:
         go_threads = threading.Event()
         go_spawned, go_forked = spawn.Event(), fork.Event()
         workers = [spawn.Process(target=publish, args=(b, f"spawned-{i}", count, go_spawned)) for i in range(SPAWNED)]

@@ -31,7 +31,7 @@ def main() -> int:
         sys.exit("Traceback: this is what went wrong")
     environment = {name: os.environ[f"MONTY_MQTT_{name}"] for name in ("RUN", "ZMQ_HOST", "ZMQ_PORT")}
     broadcaster = ZmqBroadcaster(
-        run=environment["RUN"], zmq_host=environment["ZMQ_HOST"], zmq_port=int(environment["ZMQ_PORT"]), strict=True
+        run_id=environment["RUN"], zmq_host=environment["ZMQ_HOST"], zmq_port=int(environment["ZMQ_PORT"]), strict=True
     )
     broadcaster.publish(schema.Info, schema_version=schema.SCHEMA_VERSION, experiment=mode)
     broadcaster.publish(schema.Status, status="running")

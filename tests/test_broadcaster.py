@@ -24,20 +24,20 @@ def router():
 
 @pytest.fixture
 def b(router):
-    broadcaster = ZmqBroadcaster(run="x", zmq_port=router.port, strict=True)
+    broadcaster = ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True)
     yield broadcaster
     broadcaster.close(flush_secs=0)
 
 
 @pytest.fixture
 def lenient(router):
-    broadcaster = ZmqBroadcaster(run="x", zmq_port=router.port)
+    broadcaster = ZmqBroadcaster(run_id="x", zmq_port=router.port)
     yield broadcaster
     broadcaster.close(flush_secs=0)
 
 
 def test_a_with_block_tells_the_whole_story(router):
-    with ZmqBroadcaster(run="x", zmq_port=router.port, strict=True) as b:
+    with ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True) as b:
         b.publish_metric("loss", 0.5, epoch=1)
     info, running, metric, completed, end = router.messages("x")
     assert (info.experiment, info.schema_version) == ("x", schema.SCHEMA_VERSION)
@@ -65,7 +65,7 @@ def test_a_with_block_tells_the_whole_story(router):
     ids=repr,
 )
 def test_how_a_with_block_was_left(router, error, expected):
-    with pytest.raises(type(error)), ZmqBroadcaster(run="x", zmq_port=router.port, strict=True):
+    with pytest.raises(type(error)), ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True):
         raise error
     *_, status, end = router.messages("x")
     assert {name: getattr(status, name) for name in expected} == expected
@@ -217,7 +217,7 @@ def test_what_is_too_large_for_any_bridge_is_dropped_not_sent(router, lenient, c
 
 
 def test_beyond_the_window_the_oldest_leave_a_counted_tombstone(router):
-    b = ZmqBroadcaster(run="x", zmq_port=router.port, strict=True, window_bytes=128 << 10, spool_mib=0)
+    b = ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True, window_bytes=128 << 10, spool_mib=0)
     router.deaf = True
     for number in range(1000):
         b.publish_data("d", "x" * 1000)
@@ -236,7 +236,7 @@ def test_beyond_the_window_the_oldest_leave_a_counted_tombstone(router):
 
 def test_a_refusal_stops_sending_and_is_said_once(router, caplog):
     router.reject = "this bridge speaks schema 7"
-    b = ZmqBroadcaster(run="x", zmq_port=router.port, strict=True)
+    b = ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True)
     b.publish_metric("loss", 0.5)
     assert router.wait(lambda: bool(router.hellos))
     assert not b.flush(10)
@@ -299,7 +299,7 @@ def test_listening_wakes_up_when_the_bridge_speaks(router, b):
 
 
 def test_listening_to_nobody_is_bounded():
-    b = ZmqBroadcaster(run="x", zmq_port=1, strict=True)
+    b = ZmqBroadcaster(run_id="x", zmq_port=1, strict=True)
     assert b.listen(0.01) == 0.0
     b.publish_metric("a", 1)
     assert b.listen(0.01) == 0.0
@@ -309,7 +309,7 @@ def test_listening_to_nobody_is_bounded():
 
 def test_a_script_that_is_run_again_under_its_name_is_heard_again(router):
     for number in range(3):
-        with ZmqBroadcaster(run="x", zmq_port=router.port, strict=True) as b:
+        with ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True) as b:
             b.publish_metric("number", number)
         assert b.counts.acknowledged == 5
     assert [message.value for message in router.messages("x") if isinstance(message, schema.Metric)] == [0, 1, 2]
@@ -331,7 +331,7 @@ def test_after_close_messages_are_counted_only(router, b, caplog):
 
 
 def test_a_broadcaster_that_publishes_nothing_opens_nothing(router):
-    b = ZmqBroadcaster(run="x", zmq_port=router.port, strict=True)
+    b = ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True)
     b.pump()
     assert b.flush(1)
     b.close()
@@ -343,7 +343,7 @@ def test_disabled_does_nothing_at_all():
     code = """if True:
         import asyncio, sys, threading
         from monty_mqtt import ZmqBroadcaster, schema
-        with ZmqBroadcaster(run="x", enabled=False) as b:
+        with ZmqBroadcaster(run_id="x", enabled=False) as b:
             asyncio.run(b.publish_metric("loss", "x"))
             asyncio.run(b.publish_state(a=1))
             b.publish_data("d", 1)
@@ -368,7 +368,7 @@ def test_without_a_bridge_nothing_is_waited_for(caplog):
     costs = []
     for _ in range(20):
         started = time.perf_counter()
-        with ZmqBroadcaster(run="x", zmq_port=port, strict=True) as b:
+        with ZmqBroadcaster(run_id="x", zmq_port=port, strict=True) as b:
             for number in range(50):
                 b.publish_metric("loss", number)
         costs.append(time.perf_counter() - started)
@@ -384,7 +384,7 @@ def test_without_a_bridge_nothing_is_waited_for(caplog):
 def test_a_bridge_that_is_there_gets_all_of_a_very_short_process(router):
     code = f"""if True:
         from monty_mqtt import ZmqBroadcaster
-        ZmqBroadcaster(run="x", zmq_port={router.port}, strict=True).publish_metric("loss", 1)
+        ZmqBroadcaster(run_id="x", zmq_port={router.port}, strict=True).publish_metric("loss", 1)
     """
     for count in range(1, 6):
         subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -37,7 +37,7 @@ def test_a_bridge_that_is_restarted_twice_in_the_middle(broker, subscriber, tmp_
     for _ in range(3):
         with Bridge(config_for(broker, bridge_id="again", zmq_port=port, journal=journal)) as bridge:
             port = bridge.zmq_port
-            broadcaster = broadcaster or ZmqBroadcaster(run="restarts", zmq_port=port, strict=True)
+            broadcaster = broadcaster or ZmqBroadcaster(run_id="restarts", zmq_port=port, strict=True)
             for _ in range(300):
                 broadcaster.publish_metric("number", published)
                 published += 1
@@ -54,3 +54,32 @@ def test_a_bridge_that_is_restarted_twice_in_the_middle(broker, subscriber, tmp_
 
 def values_of(subscriber, run):
     return {message.value for message in subscriber.messages(schema.Metric) if message.run == run}
+
+
+CELL = """
+import sys
+from monty_mqtt import ZmqBroadcaster
+with ZmqBroadcaster(run="my-analysis", zmq_port=int(sys.argv[1]), strict=True) as broadcaster:
+    broadcaster.publish_metric("loss", 0.5)
+print(broadcaster.run)
+"""
+
+
+@pytest.mark.timeout(60)
+def test_each_start_under_a_name_is_a_run_of_its_own(bridge, subscriber):
+    """A notebook's cell that is run three times, and two programs at once: five curves, not one."""
+    runs = []
+    for _ in range(3):
+        with ZmqBroadcaster(run="my-analysis", zmq_port=bridge.zmq_port, strict=True) as broadcaster:
+            broadcaster.publish_metric("loss", 0.5)
+        runs.append(broadcaster.run)
+    command = [sys.executable, "-c", CELL, str(bridge.zmq_port)]
+    programs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    runs += [program.communicate(timeout=30)[0].strip() for program in programs]
+    subscriber.wait_for(lambda _: {end.run for end in subscriber.messages(schema.End)} >= set(runs), 20)
+    assert len(set(runs)) == 5
+    assert all(run.startswith("my-analysis-") for run in runs)
+    found = {key: seqs for key, seqs in subscriber.seqs().items() if key[0].startswith("my-analysis")}
+    assert found == {(run, "main"): [0, 1, 2, 3, 4] for run in runs}
+    infos = [info for info in subscriber.messages(schema.Info) if info.run in runs]
+    assert {(info.experiment, info.run_name) for info in infos} == {("my-analysis", "my-analysis")}

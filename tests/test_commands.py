@@ -30,7 +30,7 @@ def router():
 
 @pytest.fixture
 def run(router):
-    broadcaster = ZmqBroadcaster(run="r", zmq_port=router.port, strict=True)
+    broadcaster = ZmqBroadcaster(run_id="r", zmq_port=router.port, strict=True)
     broadcaster.publish_log("info", "hello")
     assert broadcaster.flush(10)
     yield Run(router, broadcaster)
@@ -280,7 +280,7 @@ def test_an_aborted_run_refuses_everything_else(run):
 @pytest.mark.parametrize("how", ["deaf", "gone"])
 def test_a_paused_run_resumes_and_says_so_where_its_bridge_is_gone(caplog, how):
     with Router() as router:
-        broadcaster = ZmqBroadcaster(run="r", zmq_port=router.port, strict=True)
+        broadcaster = ZmqBroadcaster(run_id="r", zmq_port=router.port, strict=True)
         broadcaster.publish_log("info", "hello")
         assert broadcaster.flush(10)
         run = Run(router, broadcaster, gone_secs=2.0)
@@ -330,7 +330,7 @@ import signal
 import sys
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.commands import Commands
-broadcaster = ZmqBroadcaster(run="r", zmq_port=int(sys.argv[1]), strict=True)
+broadcaster = ZmqBroadcaster(run_id="r", zmq_port=int(sys.argv[1]), strict=True)
 broadcaster.publish_log("info", "hello")
 commands = Commands(broadcaster)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background processes ignore it

@@ -27,7 +27,7 @@ class Worker:
     """An experiment's thread, one step at a time."""
 
     def __init__(self, run, port, name="main"):
-        self.broadcaster = ZmqBroadcaster(run=run, worker=name, zmq_port=port, strict=True)
+        self.broadcaster = ZmqBroadcaster(run_id=run, worker=name, zmq_port=port, strict=True)
         self.broadcaster.publish(schema.Status, status="running")
         self.commands = Commands(self.broadcaster)
         self.aborted = False

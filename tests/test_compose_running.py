@@ -26,7 +26,7 @@ STORED_SECS = 30
 STEPS = 12
 EXPERIMENT = f"""
 from monty_mqtt import ZmqBroadcaster
-with ZmqBroadcaster(run={RUN!r}, strict=True) as broadcaster:
+with ZmqBroadcaster(run_id={RUN!r}, strict=True) as broadcaster:
     for number in range(100):
         broadcaster.publish_metric("loss", number / 7)
 """

@@ -44,7 +44,7 @@ def router():
 
 @pytest.fixture
 def bench(router):
-    broadcaster = ZmqBroadcaster(run="r", zmq_port=router.port, strict=True)
+    broadcaster = ZmqBroadcaster(run_id="r", zmq_port=router.port, strict=True)
     commands = Commands(broadcaster)
     progress = ProgressTracker(0.0, 3)
     guard = Guard()

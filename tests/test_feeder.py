@@ -121,7 +121,7 @@ def test_the_broker_away_the_journal_full_nothing_acknowledged_is_lost_and_it_go
     place = request.getfixturevalue(where)
     settings = {"journal": str(place), "journal_mib": 3} if where == "path" else {"journal": str(place / "j.sqlite")}
     bridge = stack.enter_context(Bridge(config_for(own, **settings)))
-    broadcaster = stack.enter_context(ZmqBroadcaster(run="run", zmq_port=bridge.zmq_port, strict=True))
+    broadcaster = stack.enter_context(ZmqBroadcaster(run_id="run", zmq_port=bridge.zmq_port, strict=True))
     assert broadcaster.flush(10)
     own.kill()
     for _ in range(2500):

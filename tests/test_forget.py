@@ -27,12 +27,12 @@ WAIT_SECS = 40  # the journal lets go of a run 10 s after its end
 def over(far_side, tmp_path):
     """A run that is over, with a spool, the page's recording and a log in the state directory."""
     name = f"forget me {tmp_path.name}"
-    with ZmqBroadcaster(run=name, zmq_port=far_side.bridge.port, strict=True) as broadcaster:
+    with ZmqBroadcaster(run_id=name, zmq_port=far_side.bridge.port, strict=True) as broadcaster:
         broadcaster.publish_metric("loss", 1)
         assert broadcaster.flush(5)
     spools = str(far_side.state.path / "spool")
     with ZmqBroadcaster(
-        run=name, worker="lost", zmq_port=any_free("127.0.0.1"), spool_dir=spools, strict=True
+        run_id=name, worker="lost", zmq_port=any_free("127.0.0.1"), spool_dir=spools, strict=True
     ) as broadcaster:
         broadcaster.publish_metric("loss", 1)
     far_side.state.log_file(name).write_text("what Monty said")
@@ -126,7 +126,7 @@ def test_a_spool_that_is_written_is_left_alone(far_side, tmp_path):
     name = f"still writing {tmp_path.name}"
     spools = str(far_side.state.path / "spool")
     with ZmqBroadcaster(
-        run=name, worker="lost", zmq_port=any_free("127.0.0.1"), spool_dir=spools, strict=True
+        run_id=name, worker="lost", zmq_port=any_free("127.0.0.1"), spool_dir=spools, strict=True
     ) as broadcaster:
         for _ in range(200):
             broadcaster.publish_log("info", "x" * 100_000)
@@ -141,7 +141,7 @@ def test_amqtt_forgets_it_too(tmp_path):
     with Process("up", "--without", "mosquitto", "history", *ports, "--state-dir", str(tmp_path)) as up:
         up.wait_for("watch:")
         port = StateDir(tmp_path).read_far_side().services["bridge"].port
-        with ZmqBroadcaster(run="over", zmq_port=port, strict=True) as broadcaster:
+        with ZmqBroadcaster(run_id="over", zmq_port=port, strict=True) as broadcaster:
             broadcaster.publish_metric("loss", 1)
         done = run("forget", "over", "--yes", "--state-dir", str(tmp_path))
         shown = run("status", "--state-dir", str(tmp_path)).stdout

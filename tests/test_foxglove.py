@@ -30,7 +30,7 @@ def fresh(far_side, tmp_path):
     """A recording of a run that is over, made just now."""
     path, listening = tmp_path / "fresh.mcap", threading.Event()
     broker = Broker(far_side.broker.host, far_side.broker.port)
-    with ZmqBroadcaster(run="for foxglove", zmq_port=far_side.bridge.port, strict=True) as broadcaster:
+    with ZmqBroadcaster(run_id="for foxglove", zmq_port=far_side.bridge.port, strict=True) as broadcaster:
         assert broadcaster.flush(5)
         options = {"run": "for foxglove", "on_listening": listening.set}
         thread = threading.Thread(target=record, args=(broker, path), kwargs=options)

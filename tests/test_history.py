@@ -175,8 +175,8 @@ VALUES = [1, 2.5, True, -0.0, 10**30, "text", None, [1, {"two": 2}], {"a": 1.5},
 def test_ten_thousand_calls_with_changing_types_and_names_refuse_nothing(chain: Chain):
     before = chain.count("metric", "value")
     with ExitStack() as stack:
-        broadcaster = stack.enter_context(ZmqBroadcaster(run="types", zmq_port=chain.zmq_port))
-        others = stack.enter_context(ZmqBroadcaster(run="others", zmq_port=chain.zmq_port, strict=True))
+        broadcaster = stack.enter_context(ZmqBroadcaster(run_id="types", zmq_port=chain.zmq_port))
+        others = stack.enter_context(ZmqBroadcaster(run_id="others", zmq_port=chain.zmq_port, strict=True))
         for number in range(5_000):
             name, value = NAMES[number % 10], VALUES[number % 12]
             broadcaster.publish_metric(name, value, extra=VALUES[number % 11], **{f"key{number % 7}": value})
@@ -199,7 +199,7 @@ def steady(chain):
 
 def test_any_name_of_an_object_module_or_metric_is_read_back(chain: Chain):
     names = [name for name in NAMES if name]
-    with ZmqBroadcaster(run='run "x"', zmq_port=chain.zmq_port, strict=True) as broadcaster:
+    with ZmqBroadcaster(run_id='run "x"', zmq_port=chain.zmq_port, strict=True) as broadcaster:
         evidence = dict(zip(names, FLOATS))
         modules = {name: LearningModuleStep(evidence=evidence) for name in names}
         broadcaster.publish(schema.Step, mode="eval", epoch=0, episode=0, step=0, learning_modules=modules)

@@ -28,7 +28,7 @@ class Load:
     """Publishes points `value` = 0, 1, 2, … from a thread, some at a time."""
 
     def __init__(self, chain: Chain) -> None:
-        self._broadcaster = ZmqBroadcaster(run="load", zmq_port=chain.zmq_port, strict=True)
+        self._broadcaster = ZmqBroadcaster(run_id="load", zmq_port=chain.zmq_port, strict=True)
         self.sent = 0
 
     def __enter__(self):

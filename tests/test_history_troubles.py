@@ -75,7 +75,7 @@ class Load:
 
     def _send(self) -> None:
         port = self.services["bridge"].port
-        with ZmqBroadcaster(run="run", zmq_port=port, strict=True) as broadcaster:
+        with ZmqBroadcaster(run_id="run", zmq_port=port, strict=True) as broadcaster:
             while not self._over.is_set():
                 for _ in range(A_TIME):
                     broadcaster.publish_metric("number", float(self.sent))

@@ -71,7 +71,7 @@ def delete_bucket(state):
 def test_it_keeps_points_mends_what_is_refused_and_stops_in_order(up, state):
     assert list(services(state)) == ["broker", "liveview", "bridge", "influxdb", "telegraf"]
     up.wait_for("left out: grafana: not installed")
-    with ZmqBroadcaster(run="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
+    with ZmqBroadcaster(run_id="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
         publish(broadcaster, range(100))
         until(lambda: stored(state) == set(range(100)))
         (state.secrets / "influxdb_telegraf_token").write_text("wrong")
@@ -138,7 +138,7 @@ def disk(state):
 
 @pytest.mark.parametrize("count", [10_000, pytest.param(200_000, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
 def test_a_full_disk_is_told_and_loses_nothing(disk, up, state, count):
-    with ZmqBroadcaster(run="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
+    with ZmqBroadcaster(run_id="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
         publish(broadcaster, range(100))
         until(lambda: len(stored(state)) == 100)
         ballast = disk / "ballast"
@@ -166,7 +166,7 @@ def test_what_is_absent_is_named_in_one_line_each(state, tmp_path):
 
 @pytest.mark.usefixtures("up")
 def test_a_run_is_exported_and_forgotten(state, tmp_path):
-    with ZmqBroadcaster(run="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
+    with ZmqBroadcaster(run_id="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
         publish(broadcaster, range(3))
         until(lambda: len(stored(state)) == 3)
     words = ("export", "run", "--state-dir", str(state.path), "--of", "metrics")
@@ -179,7 +179,7 @@ def test_a_run_is_exported_and_forgotten(state, tmp_path):
     head, *rows = table.read_text().splitlines()
     assert head.split(",")[0] == "time_unix_nanos"
     assert [int(row.split(",")[0]) for row in rows] == [one["time_unix_nanos"] for one in lines]
-    with ZmqBroadcaster(run="run too", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
+    with ZmqBroadcaster(run_id="run too", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
         publish(broadcaster, range(10, 13))
         until(lambda: len(stored(state)) == 6)
     forgotten = run("forget", "run", "--yes", "--state-dir", str(state.path))
@@ -204,7 +204,7 @@ def test_an_influxdb_that_runs_already_is_used(state, tmp_path):
         words = ("up", "--state-dir", str(state.path), *ports, "--influxdb", url, "--influxdb-org", "lab")
         with Process(*words) as process:
             process.wait_for(f"left out: influxdb: that at {url} is used", 60)
-            with ZmqBroadcaster(run="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
+            with ZmqBroadcaster(run_id="run", zmq_port=services(state)["bridge"].port, strict=True) as broadcaster:
                 publish(broadcaster, range(3))
             export = ("export", "run", "--of", "metrics", "--state-dir", str(state.path))
             until(lambda: run(*export).stdout.count("\n") == 4, 60)

@@ -67,7 +67,7 @@ def process(port, tmp_path):
 
 @pytest.fixture
 def b(port):
-    broadcaster = ZmqBroadcaster(run="x", zmq_port=port, strict=True)
+    broadcaster = ZmqBroadcaster(run_id="x", zmq_port=port, strict=True)
     yield broadcaster
     broadcaster.close(flush_secs=0)
 
@@ -143,7 +143,7 @@ def test_what_a_bridge_took_along_in_a_silent_moment_is_sent_again(b, port):
 
 def test_a_bridge_that_does_not_answer_is_probed_less_and_less(port):
     with Router(port) as router:
-        b = ZmqBroadcaster(run="x", zmq_port=port, strict=True)
+        b = ZmqBroadcaster(run_id="x", zmq_port=port, strict=True)
         b.publish_metric("number", 0)
         assert b.flush(10)
         router.deaf = True
@@ -155,7 +155,7 @@ def test_a_bridge_that_does_not_answer_is_probed_less_and_less(port):
 
 def test_frames_lost_with_a_bridge_do_not_count_as_under_way_for_ever(port):
     head = {"sensor": "patch", "modality": "rgba", "episode": 0, "step": 0, "height": 512, "width": 512}
-    b = ZmqBroadcaster(run="x", zmq_port=port, strict=True)
+    b = ZmqBroadcaster(run_id="x", zmq_port=port, strict=True)
     with Router(port) as first:
         b.publish_metric("number", 0)
         assert b.flush(10)
@@ -207,7 +207,7 @@ def test_one_call_after_an_outage_sends_at_most_64(b, port):
 
 def test_a_sender_s_hello_says_where_it_is(port):
     with Router(port) as router:
-        b = ZmqBroadcaster(run="x", worker="w", zmq_port=port, strict=True)
+        b = ZmqBroadcaster(run_id="x", worker="w", zmq_port=port, strict=True)
         b.publish_metric("number", 0)
         assert b.flush(10)
         (hello,) = router.hellos
@@ -217,7 +217,7 @@ def test_a_sender_s_hello_says_where_it_is(port):
 
 
 def test_over_ipv6():
-    b = ZmqBroadcaster(run="x", zmq_host="::1", zmq_port=1, strict=True)
+    b = ZmqBroadcaster(run_id="x", zmq_host="::1", zmq_port=1, strict=True)
     b.publish_metric("number", 0)
     assert b._outbox.link.sender.endpoint == "tcp://[::1]:1"
     b.close()
@@ -225,7 +225,7 @@ def test_over_ipv6():
 
 @pytest.mark.parametrize("host", ["localhost", "no-such-host.invalid"])
 def test_a_host_by_name(host):
-    b = ZmqBroadcaster(run="x", zmq_host=host, zmq_port=1, strict=True)
+    b = ZmqBroadcaster(run_id="x", zmq_host=host, zmq_port=1, strict=True)
     b.publish_metric("number", 0)
     assert not b.flush(0)
     b.close()
@@ -235,7 +235,7 @@ def test_a_host_by_name(host):
 def test_zmq_does_not_push_the_experiment_off_its_core():
     tasks = Path("/proc/self/task")
     before = set(tasks.iterdir())
-    with Router() as router, ZmqBroadcaster(run="r", zmq_port=router.port, strict=True) as broadcaster:
+    with Router() as router, ZmqBroadcaster(run_id="r", zmq_port=router.port, strict=True) as broadcaster:
         broadcaster.publish_metric("x", 1)
         assert broadcaster.flush(10)  # so ZMQ's threads have begun, and set what they were told
         policies = [os.sched_getscheduler(int(task.name)) for task in set(tasks.iterdir()) - before]

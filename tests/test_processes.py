@@ -30,7 +30,7 @@ def router():
 
 @pytest.fixture
 def b(router):
-    broadcaster = ZmqBroadcaster(run="x", zmq_port=router.port, strict=True)
+    broadcaster = ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True)
     yield broadcaster
     broadcaster.close(flush_secs=0)
 
@@ -90,7 +90,7 @@ def test_the_same_calls_on_python_3_8(router):
             await asyncio.gather(b.publish_data("d", data), b.publish_log("info", "\\udc80"))
             await asyncio.wait_for(b.publish_state(phase="warm-up"), 1)
             await asyncio.create_task(b.publish_metric("nan", math.nan))
-        with ZmqBroadcaster(run="x", zmq_port={router.port}, strict=True) as b:
+        with ZmqBroadcaster(run_id="x", zmq_port={router.port}, strict=True) as b:
             asyncio.run(main(b))
             asyncio.run(b.publish_metric("last", 1))
             assert pickle.loads(pickle.dumps(b)) is b
@@ -182,7 +182,7 @@ def test_a_closed_broadcaster_stays_closed_in_a_child(router, b):
 
 
 def test_a_disabled_broadcaster_travels_too():
-    b = pickle.loads(pickle.dumps(ZmqBroadcaster(run="x", enabled=False)))
+    b = pickle.loads(pickle.dumps(ZmqBroadcaster(run_id="x", enabled=False)))
     assert (b.run, b.enabled) == ("x", False)
     b.publish_metric("loss", 0.5)
 
@@ -212,7 +212,7 @@ def test_in_its_own_process_a_copy_is_the_same(b):
 
 
 def test_a_broadcaster_nobody_refers_to_any_more_still_delivers(router):
-    ZmqBroadcaster(run="x", zmq_port=router.port, strict=True).publish_metric("loss", 1)
+    ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True).publish_metric("loss", 1)
     (held,) = processes._held.values()
     held.close()
     assert values_by_worker(router) == {"main": [1.0]}
@@ -231,7 +231,7 @@ def test_a_broadcaster_nobody_refers_to_any_more_still_delivers(router):
 def test_a_process_that_ends_without_close_hands_over_what_it_has(router, ending, code, status):
     script = f"""if True:
         from monty_mqtt import ZmqBroadcaster
-        b = ZmqBroadcaster(run="x", zmq_port={router.port}, strict=True)
+        b = ZmqBroadcaster(run_id="x", zmq_port={router.port}, strict=True)
         for number in range(100):
             b.publish_metric("number", number)
         {ending}
@@ -246,7 +246,7 @@ def test_a_killed_process_loses_nothing_it_had_handed_over(router):
     script = f"""if True:
         import os, signal
         from monty_mqtt import ZmqBroadcaster
-        b = ZmqBroadcaster(run="x", zmq_port={router.port}, strict=True)
+        b = ZmqBroadcaster(run_id="x", zmq_port={router.port}, strict=True)
         for number in range(100):
             b.publish_metric("number", number)
         b.flush(20)
@@ -254,3 +254,24 @@ def test_a_killed_process_loses_nothing_it_had_handed_over(router):
     """
     assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == -9
     assert values_by_worker(router) == {"main": list(range(100))}
+
+
+def named(broadcaster, pipe):
+    broadcaster.publish_metric("loss", 1)
+    broadcaster.close()
+    pipe.send((broadcaster.run, broadcaster.worker))
+    pipe.close()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_child_belongs_to_the_run_of_the_name_that_its_parent_was_given(router, method):
+    b = ZmqBroadcaster(run="analysis", zmq_port=router.port, strict=True)
+    mine, its = multiprocessing.Pipe()
+    child = multiprocessing.get_context(method).Process(target=named, args=(b, its))
+    child.start()
+    assert mine.poll(30)
+    run, worker = mine.recv()
+    child.join(30)
+    assert (run, worker) == (b.run, f"main-{child.pid}")
+    assert values_by_worker(router, b.run) == {worker: [1]}
+    b.close()

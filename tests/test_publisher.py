@@ -73,7 +73,7 @@ def test_killed_it_is_offline_by_its_last_will(broker):
 
 def test_killed_in_the_middle_again_and_again_it_loses_nothing(broker, tmp_path):
     port = any_free("127.0.0.1")
-    broadcaster = ZmqBroadcaster(run="survivor", zmq_port=port, strict=True)
+    broadcaster = ZmqBroadcaster(run_id="survivor", zmq_port=port, strict=True)
     published = 0
     with Subscriber(broker.host, broker.port) as subscriber:
         for _ in range(3):

@@ -19,7 +19,7 @@ WAIT_SECS = 20
 
 
 def publishing(far_side, name):
-    return ZmqBroadcaster(run=name, zmq_port=far_side.bridge.port, strict=True)
+    return ZmqBroadcaster(run_id=name, zmq_port=far_side.bridge.port, strict=True)
 
 
 def kinds_in(path):

@@ -99,7 +99,7 @@ def publish_run(run, zmq_port, *, end="completed", subscriber=None):
     """A run of two workers, with every kind of message."""
     others = set(schema.KINDS) - {"step", "frame", "hypotheses", "object_model", "end", "info", "status"}
     workers = [
-        ZmqBroadcaster(run=run, worker=worker, zmq_port=zmq_port, strict=True)
+        ZmqBroadcaster(run_id=run, worker=worker, zmq_port=zmq_port, strict=True)
         for worker in ("main", "parallel_eval_episode_1")
     ]
     for worker in workers:
@@ -378,7 +378,7 @@ def test_a_broker_that_is_killed_does_not_end_a_recording(tmp_path):
     with Mosquitto(tmp_path / "state") as broker, Bridge(config_for(broker)) as bridge:
         options = {"run": "gap", "on_listening": listening.set}
         thread = threading.Thread(target=lambda: results.append(record(at(broker), path, **options)))
-        with ZmqBroadcaster(run="gap", zmq_port=bridge.zmq_port, strict=True) as broadcaster:
+        with ZmqBroadcaster(run_id="gap", zmq_port=bridge.zmq_port, strict=True) as broadcaster:
             assert broadcaster.flush(5)
             thread.start()
             assert listening.wait(10)

@@ -27,7 +27,7 @@ def router():
 
 @pytest.fixture
 def attached(router):
-    broadcaster = ZmqBroadcaster(run="r", zmq_port=router.port, strict=True)
+    broadcaster = ZmqBroadcaster(run_id="r", zmq_port=router.port, strict=True)
     guard = Guard()
     cost = Cost()
     records = RecordHandler(broadcaster, guard, cost, level="info", per_sec=3)

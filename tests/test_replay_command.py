@@ -73,7 +73,7 @@ def test_the_demo_ten_times_as_fast_has_the_outcomes_counts_and_last_values_of_t
 def spool(tmp_path, monkeypatch):
     """What an experiment leaves that never saw a bridge."""
     monkeypatch.setenv("MONTY_MQTT_STATE_DIR", str(tmp_path / "node"))
-    with ZmqBroadcaster(run=f"spooled {tmp_path.name}", zmq_port=any_free("127.0.0.1"), strict=True) as broadcaster:
+    with ZmqBroadcaster(run_id=f"spooled {tmp_path.name}", zmq_port=any_free("127.0.0.1"), strict=True) as broadcaster:
         for step in range(100):
             broadcaster.publish_metric("loss", 1 / (step + 1))
     (path,) = (tmp_path / "node" / "spool").glob("*/*.spool")

@@ -181,7 +181,7 @@ def test_a_file_of_another_schema_is_not_sent(spooled):
 
 
 def test_a_file_that_is_still_written_is_refused(tmp_path, router):
-    b = ZmqBroadcaster(run="x", zmq_port=1, strict=True, spool_dir=str(tmp_path))
+    b = ZmqBroadcaster(run_id="x", zmq_port=1, strict=True, spool_dir=str(tmp_path))
     while not b.counts.spooled:
         b.publish_metric("n", 0)
     (path,) = tmp_path.glob("*/*.spool")
@@ -241,7 +241,7 @@ def test_recorded_messages_of_several_workers(router):
 EXPERIMENT = """
 import sys, time
 from monty_mqtt import ZmqBroadcaster
-b = ZmqBroadcaster(run="killed", zmq_port=int(sys.argv[1]), spool_dir=sys.argv[2])
+b = ZmqBroadcaster(run_id="killed", zmq_port=int(sys.argv[1]), spool_dir=sys.argv[2])
 while True:
     b.publish_metric("n", b.counts.published)
     print(b.counts.published, time.monotonic_ns(), flush=True)

@@ -142,7 +142,7 @@ def test_what_a_partial_recording_lacks_comes_with_the_fuller_one(tmp_path, part
 def test_a_run_that_lives_here_is_left_to_itself(far_side, tmp_path):
     _, bridge = far_side
     path = written(tmp_path / "some.mcap", [entry("metric", seq, run="live", name="a", value=1) for seq in range(9)])
-    with ZmqBroadcaster(run="live", zmq_port=bridge.zmq_port, strict=True) as broadcaster:
+    with ZmqBroadcaster(run_id="live", zmq_port=bridge.zmq_port, strict=True) as broadcaster:
         broadcaster.publish_metric("loss", 1)
         assert broadcaster.flush(5)
         with pytest.raises(ServiceError, match="live"):

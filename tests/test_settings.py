@@ -50,6 +50,20 @@ def test_wrong_settings(key, value):
     assert raised.value.key == key
 
 
+def wrong(**names):
+    with pytest.raises(ConfigError) as raised:
+        ZmqBroadcaster(**names)
+    return str(raised.value)
+
+
+def test_a_run_has_a_name_or_an_id():
+    assert wrong(run_id="").startswith("run_id: '' is not allowed; it must be a text")
+    assert wrong().startswith("run: None is not allowed; it must be a text")
+    assert wrong(run="x", run_id="y") == (
+        "run_id: 'y' is not allowed; it must be left out where `run` gives a name: the id is made of it"
+    )
+
+
 @pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "5555.0", "\u0665", " 5555"])
 def test_a_wrong_port_in_the_environment_is_named(monkeypatch, port):
     monkeypatch.setenv("MONTY_MQTT_ZMQ_PORT", port)
@@ -90,4 +104,5 @@ def test_a_disabled_broadcaster_does_not_look_at_the_environment(monkeypatch):
 
 @pytest.mark.parametrize("name", ["a/b", "+", "#", ".", "%", " ", "quote \" '", "line\nbreak", "🤖", "n" * 300])
 def test_any_other_name_will_do(name):
-    assert ZmqBroadcaster(run=name, worker=name).run == name
+    assert ZmqBroadcaster(run_id=name, worker=name).run == name
+    assert ZmqBroadcaster(run=name).run.startswith(f"{name}-")

@@ -24,7 +24,7 @@ EXPERIMENT = """
 import sys, time
 from monty_mqtt import ZmqBroadcaster
 port, spool, run, count = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-with ZmqBroadcaster(run=run, zmq_port=port, spool_dir=spool) as b:
+with ZmqBroadcaster(run_id=run, zmq_port=port, spool_dir=spool) as b:
     while not count or b.counts.published < count:
         b.publish_metric("n", b.counts.published)
         print(b.counts.published, time.monotonic_ns(), b.counts.acknowledged, flush=True)

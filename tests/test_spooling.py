@@ -39,7 +39,9 @@ def made(tmp_path):
     every = []
 
     def make(port, **settings):
-        every.append(ZmqBroadcaster(run="x", zmq_port=port, strict=True, spool_dir=str(tmp_path / "spool"), **settings))
+        every.append(
+            ZmqBroadcaster(run_id="x", zmq_port=port, strict=True, spool_dir=str(tmp_path / "spool"), **settings)
+        )
         return every[-1]
 
     yield make
@@ -246,7 +248,7 @@ def test_a_directory_that_cannot_be_used_is_said_once(port, tmp_path, what, capl
     else:
         place = tmp_path / "proc"
         place.symlink_to("/proc")
-    b = ZmqBroadcaster(run="x", zmq_port=port, strict=True, spool_dir=str(place))
+    b = ZmqBroadcaster(run_id="x", zmq_port=port, strict=True, spool_dir=str(place))
     for number in range(100):
         b.publish_metric("number", number)
     b.close()
@@ -334,7 +336,7 @@ def test_a_broadcaster_that_was_sent_to_another_process_has_a_file_of_its_own_th
 def test_on_python_3_8_it_is_the_same_file(port, tmp_path, files):
     code = f"""if True:
         from monty_mqtt import ZmqBroadcaster
-        b = ZmqBroadcaster(run="x", zmq_port={port}, strict=True, spool_dir={str(tmp_path / "spool")!r})
+        b = ZmqBroadcaster(run_id="x", zmq_port={port}, strict=True, spool_dir={str(tmp_path / "spool")!r})
         while b.counts.spooled < 1000:
             b.publish_metric("number", b.counts.published)
         b.publish_data("large", "x" * (3 << 20))
@@ -432,7 +434,7 @@ def interrupt(*_):
 sys.unraisablehook = lambda _: None  # an interrupt that falls into a callback of the garbage collector ends there
 signal.signal(signal.SIGALRM, interrupt)
 armed = False
-b = ZmqBroadcaster(run="x", zmq_port=int(sys.argv[1]), strict=True, spool_dir=sys.argv[2])
+b = ZmqBroadcaster(run_id="x", zmq_port=int(sys.argv[1]), strict=True, spool_dir=sys.argv[2])
 while not b.counts.spooled:
     b.publish_metric("number", -1)
 interrupted = 0

@@ -7,12 +7,12 @@ import pytest
 
 from monty_mqtt import parts, schema, topics
 from monty_mqtt.errors import ConfigError, ServiceError
+from monty_mqtt.run_ids import new_run_id
 from monty_mqtt_stack import acl
 from monty_mqtt_stack.experiment import experiment_name
 from monty_mqtt_stack.far_side import Address, parse_address
 from monty_mqtt_stack.progress import PlainDisplay, describe, overview
 from monty_mqtt_stack.readable import duration, outcomes_of, readable
-from monty_mqtt_stack.run_ids import new_run_id
 from monty_mqtt_stack.summary import summary
 from monty_mqtt_stack.watch import Runs, decode, pick_run
 

@@ -93,7 +93,7 @@ def test_what_was_torn_is_mended_before_the_next_call():
 
 def test_a_signal_handler_that_publishes_while_the_same_thread_publishes(alarm):
     with Router() as router:
-        b = ZmqBroadcaster(run="x", zmq_port=router.port, strict=True)
+        b = ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True)
         numbers = itertools.count()
 
         def publish_from_handler(*_):  # and a signal may come while it runs
@@ -114,7 +114,7 @@ def test_a_signal_handler_that_publishes_while_the_same_thread_publishes(alarm):
 
 def test_a_signal_handler_that_closes_in_the_middle_of_a_publish(alarm):
     with Router() as router:
-        b = ZmqBroadcaster(run="x", zmq_port=router.port, strict=True)
+        b = ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True)
         alarm(lambda *_: b.close("aborted") if b._turnstile.is_entered() else None)
         for number in range(100_000):
             b.publish_metric("loop", number)
@@ -133,7 +133,7 @@ def test_a_log_handler_that_publishes_does_not_meet_itself():
             b.publish_log(record.levelname, record.getMessage())
 
     with Router() as router:
-        b = ZmqBroadcaster(run="x", zmq_port=router.port)
+        b = ZmqBroadcaster(run_id="x", zmq_port=router.port)
         handler = Publishing()
         root = logging.getLogger()
         root.addHandler(handler)
@@ -174,7 +174,7 @@ def interrupt(*_):
 
 sys.unraisablehook = lambda _: None  # an interrupt that falls into a callback of the garbage collector ends there
 signal.signal(signal.SIGALRM, interrupt)
-b = ZmqBroadcaster(run="x", zmq_port=int(sys.argv[1]), strict=True)
+b = ZmqBroadcaster(run_id="x", zmq_port=int(sys.argv[1]), strict=True)
 b.publish_metric("number", -1)
 assert b.flush(20)
 interrupted = 0

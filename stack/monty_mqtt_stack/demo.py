@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Iterator, List, NamedTuple
 
 from monty_mqtt.errors import MontyMqttError, ServiceError
+from monty_mqtt.run_ids import new_ending, new_run_id
 from monty_mqtt_stack.demo_recording import replay_argv
 from monty_mqtt_stack.experiment import Watch, experiment_argv
 from monty_mqtt_stack.progress import make_display
-from monty_mqtt_stack.run_ids import new_ending, new_run_id
 from monty_mqtt_stack.services import Plan
 from monty_mqtt_stack.state import StateDir
 from monty_mqtt_stack.stopping import Stopped, StopSignals

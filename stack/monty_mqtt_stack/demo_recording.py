@@ -18,6 +18,7 @@ from pathlib import Path
 
 from monty_mqtt.conf_dir import conf_dir
 from monty_mqtt.errors import MontyMqttError, ServiceError
+from monty_mqtt.run_ids import new_run_id
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack.broker import Mosquitto
@@ -25,7 +26,6 @@ from monty_mqtt_stack.experiment import experiment_argv
 from monty_mqtt_stack.recording import Recorded, record
 from monty_mqtt_stack.recording_file import Reader, RecordingWriter
 from monty_mqtt_stack.recording_intake import Intake, Thinning
-from monty_mqtt_stack.run_ids import new_run_id
 from monty_mqtt_stack.scrubbing import scrubbed
 from monty_mqtt_stack.subscriber import Broker
 

@@ -16,10 +16,10 @@ import msgspec
 from monty_mqtt import topics
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import DecodeError, ServiceError
+from monty_mqtt.run_ids import new_ending
 from monty_mqtt.schema import CommandResult, End, Message, Progress, Status
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording_file import Entry
-from monty_mqtt_stack.run_ids import new_ending
 
 __all__ = ["Clock", "Position", "Replayed", "Stage"]
 
@@ -191,7 +191,7 @@ class Stage:
     def _new_broadcaster(self, key: tuple[str, str]) -> ZmqBroadcaster:
         run, worker = key
         new_run = self.runs.setdefault(run, self._new_run_id(run))
-        broadcaster = ZmqBroadcaster(run=new_run, worker=worker, zmq_host=self._zmq_host, zmq_port=self._zmq_port)
+        broadcaster = ZmqBroadcaster(run_id=new_run, worker=worker, zmq_host=self._zmq_host, zmq_port=self._zmq_port)
         self._open[key] = broadcaster
         return broadcaster
 

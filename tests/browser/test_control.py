@@ -37,7 +37,7 @@ def workers(bridge):
     started = []
 
     def start(run: str, worker: str) -> None:
-        broadcaster = ZmqBroadcaster(run=run, worker=worker, zmq_port=bridge.zmq_port, strict=True)
+        broadcaster = ZmqBroadcaster(run_id=run, worker=worker, zmq_port=bridge.zmq_port, strict=True)
         commands = Commands(broadcaster)
         thread = threading.Thread(target=work, args=(broadcaster, commands, done))
         started.append((commands, thread))

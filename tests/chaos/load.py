@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("worker")
     parser.add_argument("--pad", type=int, default=20)
     options = parser.parse_args()
-    broadcaster = ZmqBroadcaster(run=options.run, worker=options.worker, zmq_port=options.port, strict=True)
+    broadcaster = ZmqBroadcaster(run_id=options.run, worker=options.worker, zmq_port=options.port, strict=True)
     Load(broadcaster, "x" * options.pad).run()
 
 

@@ -10,7 +10,7 @@ from monty_mqtt import ZmqBroadcaster
 
 def main(port: int, run: str, count: int) -> None:
     for number in range(count):
-        with ZmqBroadcaster(run=run, worker=f"short_{number}", zmq_port=port, strict=True) as broadcaster:
+        with ZmqBroadcaster(run_id=run, worker=f"short_{number}", zmq_port=port, strict=True) as broadcaster:
             for step in range(5):
                 broadcaster.publish_metric("number", step)
         say(ended=number + 1)
