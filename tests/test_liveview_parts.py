@@ -140,7 +140,8 @@ def test_where_nothing_can_be_recorded_it_is_one_clear_line(tmp_path):
 def test_parts_that_begin_in_the_same_second_have_their_own_names(tmp_path):
     with Recordings(tmp_path) as first:
         part = first.of("run").begin(first.started)
-        part.path.write_bytes(b"")
+        with RecordingWriter(part.path) as writer:
+            writer.write(entry(0))
     with Recordings(tmp_path) as second:
         (old,) = second.find_old()
         assert [one.path for one in old.parts] == [part.path]

@@ -66,6 +66,11 @@ class Part:
         return self._size_bytes
 
     @property
+    def staged(self) -> Path:
+        """Where it is written anew, before it takes the place of what was never closed."""
+        return self.path.with_name(f".{self.path.name}")
+
+    @property
     def end(self) -> int:
         """Where the last known chunk ends."""
         return self._places[-_COLUMNS] + self._places[1 - _COLUMNS] if self._places else FIRST_RECORD
@@ -130,7 +135,7 @@ class Part:
         if not self.count:
             self.path.unlink(missing_ok=True)
             return None
-        staged = self.path.with_name(f".{self.path.name}")
+        staged = self.staged
         staged.unlink(missing_ok=True)
         try:
             with RecordingWriter(staged) as writer:

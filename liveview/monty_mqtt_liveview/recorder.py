@@ -148,6 +148,9 @@ class Recorder:
         except (OSError, ConfigError, ServiceError) as error:
             if part is not None:
                 recording.replace(part, None)
+            if part is not None and isinstance(
+                error, ServiceError
+            ):  # else it was not made, and what is there is not ours
                 with suppress(OSError):
                     part.path.unlink(missing_ok=True)
             self._complain(getattr(error, "strerror", None) or str(error))

@@ -1,14 +1,14 @@
 """The recordings of all runs: `<recordings>/<escaped run>/<start of the page, UTC>-<n>.mcap`.
 
 Place in the flow: `recorder` adds parts, `restoring` reads them at the next start, `service` looks up single payloads
-and removes what `limits` says.
+and removes what `limits` says. What does not bear the mark of `recording_mark` is somebody else's: it is not read, not
+counted and not removed.
 """
 
 from __future__ import annotations
 
 import fcntl
 import logging
-import shutil
 import threading
 import time
 from contextlib import suppress
@@ -21,6 +21,7 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt_liveview.limits import Kept
 from monty_mqtt_liveview.parts import Part
 from monty_mqtt_liveview.removed import Removed
+from monty_mqtt_stack.recording_mark import marked_parts
 from monty_mqtt_stack.recording_parts import directory_of, part_name
 
 __all__ = ["Recordings", "RunRecording", "kept_parts"]
@@ -136,7 +137,7 @@ class Recordings:
             ServiceError: They cannot be read.
         """
         try:
-            found = [_found(directory) for directory in self.path.iterdir() if directory.is_dir()]
+            found = [one for path in self.path.iterdir() if path.is_dir() and (one := _found(path)).parts]
         except OSError as error:
             raise ServiceError(f"recordings {self.path}: {error.strerror}") from None
         found.sort(key=_newest_unix_secs, reverse=True)
@@ -170,9 +171,13 @@ class Recordings:
         self._names = {run: directory for run, directory in self._names.items() if directory != name}
 
     def remove(self, recording: RunRecording) -> None:
-        """Forget a recording, and remove it from the disk."""
+        """Forget a recording, and remove its parts from the disk; the directory only where nothing else is in it."""
         self.forget(recording)
-        shutil.rmtree(recording.directory, ignore_errors=True)
+        for part in recording.parts:
+            with suppress(OSError):
+                part.path.unlink()
+        with suppress(OSError):
+            recording.directory.rmdir()
 
     def _lock(self, file: IO[bytes]) -> None:
         deadline = time.monotonic() + _LOCK_SECS
@@ -194,11 +199,14 @@ def _is_locked(file: IO[bytes]) -> bool:
 
 def _found(directory: Path) -> RunRecording:
     recording = RunRecording(directory)
-    recording.parts = [Part(file) for file in sorted(directory.glob("*.mcap")) if not file.name.startswith(".")]
     recording.was_read, recording.was_there = False, True
-    for staged in directory.glob(".*.mcap"):  # of a page that was killed while it closed a part
+    try:
+        recording.parts = [Part(file) for file in marked_parts(directory)]
+    except OSError as error:
+        logger.warning("recording %s cannot be read: %s", directory, error.strerror)
+    for part in recording.parts:  # a page that was killed while it closed it
         with suppress(OSError):
-            staged.unlink()
+            part.staged.unlink()
     return recording
 
 

@@ -19,8 +19,9 @@ from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.influxdb import InfluxDB, delete_run
 from monty_mqtt_stack.known_runs import known_runs
+from monty_mqtt_stack.recording_mark import marked_parts
 from monty_mqtt_stack.recording_parts import directory_of
-from monty_mqtt_stack.restore import writer_of
+from monty_mqtt_stack.restore import is_spool, writer_of
 from monty_mqtt_stack.services import TABLE
 from monty_mqtt_stack.state import StateDir
 from monty_mqtt_stack.subscriber import Broker, Subscriber
@@ -68,11 +69,15 @@ def command(options: argparse.Namespace) -> int:
 def files_of(state: StateDir, run: str) -> List[Path]:
     """Return what the state directory holds of a run: its spool, its recording, and the output of its experiment."""
     header = spool.Header(schema_version=schema.SCHEMA_VERSION, run=run, worker="", started_unix_nanos=0)
-    found = sorted(spool.path_of(state.path / "spool", header).parent.glob(f"*{_SPOOL}"))
-    found += sorted(directory_of(state.path / "recordings", run).glob("*.mcap"))
+    spools = spool.path_of(state.path / "spool", header).parent.glob(f"*{_SPOOL}")
+    found = sorted(path for path in spools if path.is_file() and is_spool(path))
+    recording = directory_of(state.path / "recordings", run)
+    found += marked_parts(recording) if recording.is_dir() else []
     log = state.log_file(run)
     is_its_own = log.parent == state.log_file("").parent and run not in TABLE
-    return [*found, log] if is_its_own and log.is_file() else found
+    with suppress(OSError):  # a name that is too long for a file
+        return [*found, log] if is_its_own and log.is_file() else found
+    return found
 
 
 def _influxdb(state: StateDir) -> Optional[InfluxDB]:

@@ -15,11 +15,13 @@ from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt_stack.heard import Heard
 from monty_mqtt_stack.recording_file import Entry, Reader
 
-__all__ = ["Recording", "directory_of", "joined", "part_name"]
+__all__ = ["PART_NAME", "Recording", "directory_of", "joined", "part_name"]
 
 _LONGEST_NAME_BYTES = 180
 _SUFFIX = ".mcap"
-_PART = re.compile(r"\d{8}T\d{6}Z-\d+\.mcap")
+PART_NAME = re.compile(r"\d{8}T\d{6}Z-\d+\.mcap")
+"""What `part_name` gives."""
+
 _MOST_NAMED = 10
 
 
@@ -42,7 +44,7 @@ def joined(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
     """Return what to read as one: parts of one directory together, everything else by itself."""
     found: dict[Path, list[Path]] = {}
     for path in paths:
-        is_part = _PART.fullmatch(path.name) is not None and path.is_file()
+        is_part = PART_NAME.fullmatch(path.name) is not None and path.is_file()
         found.setdefault(path.parent.absolute() if is_part else path, []).append(path)
     return [tuple(dict.fromkeys(one)) for one in found.values()]
 

@@ -98,7 +98,7 @@ def restore(
             restored.was_stopped = True
             return restored
         restored.unreadable_bytes = os.fstat(file.fd).st_size - end
-    restored.removed = not restored.unreadable_bytes and _remove(path)
+    restored.removed = not restored.unreadable_bytes and _remove(path.absolute(), header)
     return restored
 
 
@@ -256,11 +256,12 @@ def _writer_of(path: Path, header: spool.Header) -> int:
     return 0
 
 
-def _remove(path: Path) -> bool:
+def _remove(path: Path, header: spool.Header) -> bool:
     """Remove the file, and the run's directory where it was the last one in it; return whether the file is gone."""
     with suppress(OSError):
         path.unlink()
-        path.parent.rmdir()
+        if path.parent.name == spool.path_of(path, header).parent.name:  # else somebody else made the directory
+            path.parent.rmdir()
     return not path.exists()
 
 
