@@ -13,6 +13,7 @@ from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.clouds import points
 from monty_mqtt.commands import Commands
 from monty_mqtt.config import LiveViewConfig
+from monty_mqtt.ground_truth import graph_targets
 from monty_mqtt.guard import Guard
 from monty_mqtt.observe import mode_of
 from monty_mqtt.outcomes import (
@@ -79,6 +80,7 @@ class EpisodeLogger:
                 **position._asdict(),
                 target=target_of(logger_args.get("target")),
                 episode_seed=_whole(logger_args.get("episode_seed")),
+                graph_targets=graph_targets(model),
             )
         with self._guard:
             self._progress.paused(self._commands.obey(None, self._progress.position.episode))
@@ -117,6 +119,7 @@ class EpisodeLogger:
                 steps=int(steps),
                 elapsed_secs=self._progress.episode_secs(now),
                 learned=sorted({graph for _, graph, _ in new}),
+                graph_targets=graph_targets(model),
             )
             if self._config.object_models:
                 self._publish_models(model, new, fields["episode"])

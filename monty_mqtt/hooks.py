@@ -88,6 +88,7 @@ class StepPublisher:
         self._reader: Optional[ModelReader] = None
         self._action_names: Dict[type, str] = {}
         self._last_began: Optional[int] = None
+        self._last_step = -1
         self._frames_due = 0
         self._cloud_due = 0
         self._cloud_turn = 0
@@ -120,6 +121,9 @@ class StepPublisher:
         reader = self._reader
         if reader is None or not reader.of(monty):
             reader = self._reader = ModelReader(monty)
+        if step <= self._last_step:
+            reader.begin_episode()
+        self._last_step = step
         seen = reader.read()
         micros = self._cost.take_micros()
         target = getattr(monty, "primary_target", None)

@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 
 import msgspec
 
+from monty_mqtt.ground_truth import GroundTruth
 from monty_mqtt.parts import LearningModuleStep, SensorModuleStep
 from monty_mqtt.pose import PoseReader
 from monty_mqtt.sensors import read_sensor_module
@@ -50,8 +51,10 @@ class ModelReader:
 
     def __init__(self, monty: Any) -> None:
         self._monty = monty
+        self._truths = [GroundTruth(lm) for lm in monty.learning_modules]
         self._learning_modules: List[Tuple[str, _LearningModuleReader]] = [
-            (_id_of(lm, index), _learning_module_reader(lm)) for index, lm in enumerate(monty.learning_modules)
+            (_id_of(lm, index), _learning_module_reader(lm, truth))
+            for index, (lm, truth) in enumerate(zip(monty.learning_modules, self._truths))
         ]
         self._sensor_modules: List[Tuple[str, Any]] = [
             (str(getattr(sm, "sensor_module_id", index)), sm) for index, sm in enumerate(monty.sensor_modules)
@@ -60,6 +63,11 @@ class ModelReader:
     def of(self, monty: Any) -> bool:
         """Return whether this is the model that the reader was made for."""
         return monty is self._monty
+
+    def begin_episode(self) -> None:
+        """Take in that Monty may have learned since the last step."""
+        for truth in self._truths:
+            truth.begin_episode()
 
     def read(self) -> ModelStep:
         """Return what every learning module and sensor module has now."""
@@ -115,27 +123,31 @@ def _id_of(lm: Any, index: int) -> str:
     return str(getattr(lm, "learning_module_id", None) or f"learning_module_{index}")
 
 
-def _learning_module_reader(lm: Any) -> _LearningModuleReader:
+def _learning_module_reader(lm: Any, truth: GroundTruth) -> _LearningModuleReader:
     possible_matches = getattr(lm, "get_possible_matches", list)
     if not has_evidence(lm):
-        return lambda: (LearningModuleStep(**_common(lm, possible_matches)), 0.0)
+        return lambda: (LearningModuleStep(**_common(lm, truth, possible_matches)), 0.0)
     evidence = _evidence_reader(lm)
-    pose = PoseReader(lm)
+    pose = PoseReader(lm, truth)
     percent = float(getattr(lm, "x_percent_threshold", 0.0))
 
     def read() -> Tuple[LearningModuleStep, float]:
         by_object, counts = evidence()
         best, error = pose.read()
+        belief = truth.of(best.object)
         top, second, margin = _top_two(by_object, best.object)
         step = LearningModuleStep(
             evidence=by_object,
             most_likely=best,
+            is_correct=belief.is_correct,
+            is_new=belief.is_new,
+            most_likely_targets=belief.targets if belief.targets != [best.object] else [],
             second_object=second,
             margin=margin,
             evidence_threshold=None if top is None else max(top - top / 100 * percent, 0.0),
             hypothesis_counts=counts,
             rotation_error_degs=error,
-            **_common(lm, possible_matches),
+            **_common(lm, truth, possible_matches),
         )
         numbers: Any = (by_object.values(), best.location, best.rotation, (best.evidence,))
         return step, sum(map(sum, numbers))
@@ -143,10 +155,11 @@ def _learning_module_reader(lm: Any) -> _LearningModuleReader:
     return read
 
 
-def _common(lm: Any, possible_matches: Callable[[], Any]) -> Dict[str, Any]:
+def _common(lm: Any, truth: GroundTruth, possible_matches: Callable[[], Any]) -> Dict[str, Any]:
     symmetry = getattr(lm, "symmetry_evidence", None)
     return {
         "possible_matches": list(possible_matches()),
+        "target_graphs": truth.target_graphs(),
         "terminal_state": getattr(lm, "terminal_state", None),
         "target_object": getattr(lm, "primary_target", None),
         "stepwise_target_object": getattr(lm, "stepwise_target_object", None),

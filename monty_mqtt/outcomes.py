@@ -15,6 +15,7 @@ import math
 import warnings
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from monty_mqtt.ground_truth import GroundTruth, is_correct
 from monty_mqtt.parts import LearningModuleEpisode, Target
 from monty_mqtt.pose import quaternion_of_target
 
@@ -81,7 +82,7 @@ def episode_stats(model: Any, target: Any, seed: Any) -> Dict[str, LearningModul
         warnings.simplefilter("ignore", RuntimeWarning)  # numpy's "mean of empty slice", where nothing is learned yet
         stats = logging_utils.get_stats_per_lm(_ModelView(model), target, seed)
     return {
-        str(getattr(lm, "learning_module_id", f"LM_{index}")): _part(stats[f"LM_{index}"])
+        str(getattr(lm, "learning_module_id", f"LM_{index}")): _part(lm, stats[f"LM_{index}"])
         for index, lm in enumerate(model.learning_modules)
     }
 
@@ -147,17 +148,22 @@ class _BufferView:
         return len(self._buffer)
 
 
-def _part(stats: Mapping[str, Any]) -> LearningModuleEpisode:
+def _part(lm: Any, stats: Mapping[str, Any]) -> LearningModuleEpisode:
+    truth = GroundTruth(lm)
     steps = _number(stats.get("num_steps"))
     individual = _number(stats.get("individual_ts_reached_at_step"))
     matches = _number(stats.get("num_possible_matches"))
     attempted, achieved = _number(stats.get("goal_states_attempted")), _number(stats.get("goal_state_achieved"))
-    result = stats.get("result")
+    result, likely = stats.get("result"), stats.get("most_likely_object")
+    detected = result if isinstance(result, str) else None
     return LearningModuleEpisode(
         outcome=stats.get("primary_performance"),
         stepwise_outcome=stats.get("stepwise_performance"),
-        most_likely_object=stats.get("most_likely_object"),
-        detected_object=result if isinstance(result, str) else None,
+        most_likely_object=likely,
+        detected_object=detected,
+        is_correct=is_correct(stats.get("primary_performance")),
+        is_new=truth.of(detected or likely or "").is_new,
+        most_likely_targets=truth.of(likely or detected or "").targets,
         highest_evidence=_number(stats.get("highest_evidence")),
         rotation_error_degs=_number(stats.get("rotation_error")),
         most_likely_rotation_euler_degs=_floats(stats.get("most_likely_rotation")),

@@ -101,9 +101,11 @@ class LearningModuleEpisode(Part, frozen=True, kw_only=True):
         outcome: Monty's `primary_performance`: `correct`, `confused_mlh`, `no_match`, …
         stepwise_outcome: Monty's `stepwise_performance`.
         most_likely_object: Graph id with the highest evidence.
-        is_correct: Whether that graph stands for the target, by Monty's own `graph_id_to_target`.
-        most_likely_targets: Names of the objects that this graph was learned from, by the same.
-        detected_object: What it settled on, if it did.
+        detected_object: What it settled on, if it did; after `no_match` Monty's name for the new object.
+        is_correct: Whether it took the target for what it is, as its outcome says; absent where that says neither.
+        is_new: Whether it took the target for an object that it does not know.
+        most_likely_targets: Names of the objects that the graph of `most_likely_object`, where there is none that of
+            `detected_object`, was learned from, by Monty's own `graph_id_to_target`.
         highest_evidence: Evidence of the most likely hypothesis.
         rotation_error_degs: Angle between detected and true rotation, degrees, 0 to 180.
         most_likely_rotation_euler_degs: Euler angles "xyz" in degrees.
@@ -122,9 +124,10 @@ class LearningModuleEpisode(Part, frozen=True, kw_only=True):
     outcome: Optional[str] = None
     stepwise_outcome: Optional[str] = None
     most_likely_object: Optional[str] = None
-    is_correct: Optional[bool] = None
-    most_likely_targets: List[str] = []
     detected_object: Optional[str] = None
+    is_correct: Optional[bool] = None
+    is_new: bool = False
+    most_likely_targets: List[str] = []
     highest_evidence: Optional[float] = None
     rotation_error_degs: Optional[float] = None
     most_likely_rotation_euler_degs: Optional[List[Optional[float]]] = None
@@ -147,7 +150,9 @@ class LearningModuleStep(Part, frozen=True, kw_only=True):
         evidence: Highest evidence of each object, Monty's `evidence_for_each_graph()`.
         most_likely: The most likely hypothesis.
         is_correct: Whether its object stands for the target, by Monty's own `graph_id_to_target`; absent where Monty
-            does not say it: no target, or no belief yet. No viewer decides this by comparing names.
+            does not say it: no target, no belief yet, or a new object. No viewer decides it by comparing names.
+        is_new: Whether its object is no learned graph, but Monty's name for an object that it does not know.
+        most_likely_targets: Names of the objects that its graph was learned from, where its id is not such a name.
         target_graphs: Graph ids of this module that stand for the target, by the same; absent where there are none.
         second_object: The object second in evidence.
         margin: Evidence of the most likely object minus that of the second.
@@ -164,6 +169,8 @@ class LearningModuleStep(Part, frozen=True, kw_only=True):
     evidence: Optional[Dict[str, Optional[float]]] = None
     most_likely: Optional[Hypothesis] = None
     is_correct: Optional[bool] = None
+    is_new: bool = False
+    most_likely_targets: List[str] = []
     target_graphs: Optional[List[str]] = None
     second_object: Optional[str] = None
     margin: Optional[float] = None

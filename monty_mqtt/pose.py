@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any, List, Optional, Tuple
 
+from monty_mqtt.ground_truth import GroundTruth
 from monty_mqtt.parts import Hypothesis
 from monty_mqtt.rotations import Quaternion, angle_degs, from_matrix, from_scalar_first, product
 
@@ -23,10 +24,12 @@ class PoseReader:
 
     Args:
         lm: An evidence learning module.
+        truth: What its graphs stand for.
     """
 
-    def __init__(self, lm: Any) -> None:
+    def __init__(self, lm: Any, truth: GroundTruth) -> None:
         self._lm = lm
+        self._truth = truth
         self._matrix: Optional[bytes] = None
         self._rotation: List[Optional[float]] = []
         self._montys_target: Any = None
@@ -53,8 +56,7 @@ class PoseReader:
             rotation=self._rotation,
             scale=None if scale is None else float(scale),
         )
-        is_right = getattr(lm, "primary_target", None) in lm.graph_id_to_target.get(graph, ())
-        return best, self._error_degs if is_right else None
+        return best, self._error_degs if self._truth.of(graph).is_correct else None
 
     def _turn(self, rotation: Any, pose: Any) -> None:
         """Make `_rotation` and `_error_degs` those of a rotation; `pose` is its matrix, where it is known."""

@@ -221,3 +221,15 @@ def test_pause_counts_as_no_time_of_the_step_of_the_run_and_of_the_monitor(route
     assert second.monitor_micros == 0.0
     assert run.progress.fields(3600.08, 0)["elapsed_secs"] == pytest.approx(0.08)
     assert run.progress.episode_secs(3600.08) == pytest.approx(0.08)
+
+
+def test_what_was_learned_between_two_episodes_counts_in_the_second(bench, router):
+    lm = evidence_lm({"new_object0": [1.0]})
+    lm.graph_id_to_target = {"new_object0": {"mug"}}
+    monty, one = model(lm), bench()
+    one.step(0, monty)
+    one.step(1, monty)
+    lm.graph_id_to_target["new_object0"].add("bowl")
+    one.step(0, monty)
+    steps = one.received(router, schema.Step)
+    assert [step.learning_modules["learning_module_0"].is_correct for step in steps] == [False, False, True]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from monty_parts import evidence_lm, turn
 
+from monty_mqtt.ground_truth import GroundTruth
 from monty_mqtt.pose import PoseReader, quaternion_of_target
 
 
@@ -19,7 +20,7 @@ def written(lm):
 
 def test_every_move_of_the_most_likely_hypothesis_is_followed():
     lm = evidence_lm({"bowl": np.arange(5.0), "mug": np.zeros(5)})
-    reader = PoseReader(lm)
+    reader = PoseReader(lm, GroundTruth(lm))
     rng = np.random.RandomState(0)
     for _ in range(50):
         for space in lm._hypotheses.values():
@@ -47,11 +48,12 @@ def test_matrix_that_is_not_orthonormal_becomes_the_rotation_monty_makes_of_it()
     lm._hypotheses["bowl"].poses[0] += 1e-3
     lm.current_mlh = lm._calculate_most_likely_hypothesis()
     w, x, y, z = lm.current_mlh["rotation"].as_quat()
-    assert PoseReader(lm).read()[0].rotation == [x, y, z, w]
+    assert PoseReader(lm, GroundTruth(lm)).read()[0].rotation == [x, y, z, w]
 
 
 def test_sentinel_before_the_first_observation():
-    best, error = PoseReader(evidence_lm()).read()
+    lm = evidence_lm()
+    best, error = PoseReader(lm, GroundTruth(lm)).read()
     assert (best.object, best.evidence, best.location) == ("no_observations_yet", 0.0, [0.0, 0.0, 0.0])
     assert best.rotation == [0.0, 0.0, 0.0, 1.0]
     assert error is None
