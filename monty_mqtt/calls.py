@@ -6,7 +6,7 @@ becomes a message that everybody can read. Each function returns the kind, its f
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple, Type
+from typing import Any, Dict, Iterable, Tuple, Type
 
 from monty_mqtt import schema
 from monty_mqtt.values import plain
@@ -17,7 +17,7 @@ Call = Tuple[Type[schema.Message], Dict[str, Any], int]
 
 
 def metric(name: Any, value: Any, metadata: Dict[str, Any]) -> Call:
-    """Return a `metric`; arrays of one number count as that number.
+    """Return a `metric`; arrays of one number count as that number, and of one that is not finite its name is said.
 
     Raises:
         TypeError: `value` is no number.
@@ -30,7 +30,10 @@ def metric(name: Any, value: Any, metadata: Dict[str, Any]) -> Call:
     elif number is not None:
         raise TypeError(f"publish_metric({name!r:.100}): {number!r:.100} is no number")
     kept, more = plain(metadata) if metadata else ({}, 0)
-    return schema.Metric, {"name": _text(name), "value": number, "metadata": kept}, non_finite + more
+    fields = {"name": _text(name), "value": number, "metadata": kept}
+    if non_finite:
+        fields["not_finite"] = _not_finite(value)
+    return schema.Metric, fields, non_finite + more
 
 
 def data(stream: Any, value: Any) -> Call:
@@ -50,6 +53,14 @@ def state(whole: Dict[str, Any], changes: Dict[str, Any]) -> Call:
     kept, non_finite = plain(changes)
     whole.update(kept)
     return schema.State, {"state": whole}, non_finite
+
+
+def _not_finite(value: Any) -> str:
+    """Return `nan`, `inf` or `-inf`."""
+    number = value.tolist() if hasattr(value, "tolist") else value
+    while isinstance(number, Iterable):  # of one
+        number = next(iter(number))
+    return str(float(number))
 
 
 def _text(value: Any) -> str:

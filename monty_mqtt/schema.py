@@ -6,9 +6,10 @@ Place in the flow: `observe` and the user's `publish_*` calls make these, `broad
 the bridge decodes them and fans them out to MQTT topics.
 
 A message is one JSON object tagged by `kind`. Evolution rules: a new field has a default, a field's type never
-changes, an unknown field is skipped. `None` means "this Monty has no such thing" and is left out of the JSON; a
-number that was NaN or infinite is `null` inside a mapping or list. Pixels and points do not travel in the JSON but as
-raw buffers beside it (see `Frame`, `Hypotheses`, `ObjectModel`).
+changes, an unknown field is skipped. `None` means "this Monty has no such thing" and is left out of the JSON. A
+number that was NaN or infinite is `null` inside a mapping or list, and as the value of a metric; as another field of
+its own it is left out. Pixels and points do not travel in the JSON but as raw buffers beside it (see `Frame`,
+`Hypotheses`, `ObjectModel`).
 
 Rotations are unit quaternions (x, y, z, w), locations metres in Monty's body reference frame, times integer nanoseconds
 since 1970-01-01 UTC.

@@ -87,13 +87,15 @@ class Metric(Message, frozen=True, kw_only=True, tag="metric"):
 
     Attributes:
         name: Its name, the user's choice.
-        value: The number; absent where it was not finite.
+        value: The number; null where it was not finite.
         metadata: What the user passed beside it (`epoch`, `step`, …).
+        not_finite: `nan`, `inf` or `-inf` where the number was that.
     """
 
     name: str
-    value: Optional[float] = None
+    value: Optional[float]
     metadata: Dict[str, Any] = {}
+    not_finite: Optional[str] = None
 
 
 class Data(Message, frozen=True, kw_only=True, tag="data"):

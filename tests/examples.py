@@ -208,7 +208,7 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
     "hypotheses": schema.Hypotheses(
         **HEAD, learning_module="LM_0", episode=7, step=12, objects=["mug", "bowl"], count=2, total=2100
     ),
-    "metric": schema.Metric(**HEAD, name="loss", value=0.5, metadata={"epoch": 1, "phase": "eval"}),
+    "metric": schema.Metric(**HEAD, name="loss", value=None, metadata={"epoch": 1, "phase": "eval"}, not_finite="inf"),
     "data": schema.Data(
         **HEAD, stream="sensor_data", data={"value": 123, "type": "mine", "run": None, "seq": [1, "two"]}
     ),

@@ -1,6 +1,7 @@
 """The user's calls become kinds and fields."""
 
 import math
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -25,6 +26,20 @@ def test_what_is_not_finite_is_counted_in_value_and_metadata():
     _, fields, non_finite = calls.metric("loss", math.nan, {"low": -math.inf, "epoch": 1})
     assert (fields["value"], fields["metadata"], non_finite) == (None, {"low": None, "epoch": 1}, 2)
     assert calls.metric("loss", None, {})[1]["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf"), (np.float32("nan"), "nan"), ([math.inf], "inf"),
+        (np.array([[-math.inf]]), "-inf"), (Decimal("inf"), "inf"), ({math.nan}, "nan"), (None, None), (1.0, None),
+    ],
+)  # fmt: skip
+def test_a_metric_says_what_it_was_where_it_was_not_finite(value, name):
+    kind, fields, _ = calls.metric("loss", value, {})
+    said = schema.encode(kind(run="r", worker="w", seq=0, time_unix_nanos=1, **fields))
+    assert fields.get("not_finite") == name
+    assert (b'"value":null' in said) == (value != 1.0), "absent values have no place in a number of its own"
 
 
 @pytest.mark.parametrize(

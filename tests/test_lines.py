@@ -76,6 +76,8 @@ def test_a_metric_that_was_not_finite_has_no_value():
     assert points_of(make(schema.Metric, 0, value=None)) == []
     (point,) = points_of(make(schema.Metric, 0, value=None, metadata={"a": 1}))
     assert list(point.fields) == ["metadata"]
+    (point,) = points_of(make(schema.Metric, 0, value=None, not_finite="-inf"))
+    assert point.fields == {"not_finite": "-inf"}
 
 
 def test_progress_has_the_accuracy_ready():

@@ -130,10 +130,11 @@ def test_what_the_user_publishes_is_there_as_it_is(page, recognising, place):
 def test_a_metric_by_any_name(page, worker):
     name = "a/b <c>&d=%2F"
     worker.send(schema.Metric, 1, name=name, value=0.25)
-    worker.send(schema.Metric, 2, name=name, value=math.inf)
+    worker.send(schema.Metric, 2, name=name, value=None, not_finite="inf")
     query = f"worker=main&name={quote(topics.escape(name), safe='')}"
-    said = page.until_json(f"/api/run/{worker.run}/metric?{query}", lambda found: len(found["values"]) == 2)
-    assert said["values"] == [0.25, None]
+    said = page.until_json(f"/api/run/{worker.run}/metric?{query}", lambda found: found["not_finite"])
+    assert said["values"] == [0.25]
+    assert [(one["kind"], one["count"]) for one in said["not_finite"]] == [("inf", 1)]
     assert page.get(f"/api/run/{worker.run}/metric?worker=main&name=other").status_code == 404
 
 

@@ -1,10 +1,9 @@
 """Metrics, data streams and state as they were published."""
 
 from liveview_state import START, head, of
-from msgspec import json
 
 from monty_mqtt import schema
-from monty_mqtt_liveview.views import data, metric, metrics, state
+from monty_mqtt_liveview.views import data, metrics, state
 
 
 def value(at, number, name="loss", worker="main", **more):
@@ -23,7 +22,9 @@ def test_the_latest_of_each_metric():
         "worker": "main",
         "name": "loss",
         "count": 2,
+        "not_finite": {},
         "latest": 0.5,
+        "latest_not_finite": None,
         "latest_unix_millis": START // 1_000_000 + 1000,
     }
     assert (second["worker"], second["name"], second["count"]) == ("other", "Reward", 1)
@@ -35,16 +36,6 @@ def test_metrics_by_worker_name_and_number():
     assert [one["worker"] for one in metrics(run, worker="other")["metrics"]] == ["other"]
     page = metrics(run, first=1, most=1)
     assert (page["count"], [one["name"] for one in page["metrics"]]) == (3, ["Reward"])
-
-
-def test_the_course_of_a_metric():
-    run = run_of(value(0, 1.5), value(1, None), value(2, 2.5, metadata={"epoch": 1, "name": "<b>"}))
-    found = json.decode(json.encode(metric(run, "main", "loss")))
-    assert found["values"] == [1.5, None, 2.5]
-    assert [time - START // 1_000_000 for time in found["times_unix_millis"]] == [0, 1000, 2000]
-    assert found["metadata"] == {"epoch": 1, "name": "<b>"}
-    assert metric(run, "main", "other") is None
-    assert metric(run, "other", "loss") is None
 
 
 def test_data_streams_as_they_are():

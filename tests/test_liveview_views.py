@@ -11,6 +11,7 @@ from liveview_state import demo
 
 from monty_mqtt import schema
 from monty_mqtt_liveview import views
+from monty_mqtt_liveview.metric_stretch import MetricStretch
 from monty_mqtt_liveview.run import Run
 
 
@@ -36,7 +37,7 @@ def every_view(run):
     yield views.metrics(run)
     yield views.data(run)
     yield views.state(run)
-    yield from (views.metric(run, *key) for key in run.metrics)
+    yield from (MetricStretch.of(course).told() for course in run.metrics.values())
     yield views.changed_workers(run)
     yield views.episode_rows(run)
     for name, worker in run.workers.items():

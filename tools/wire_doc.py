@@ -36,7 +36,7 @@ mosquitto_sub -h 127.0.0.1 -p "${MQTT_PORT:-1883}" -v -t 'monty/v1/#' -C 1 -W 10
 - `run`, `worker`, `seq` and `time_unix_nanos` are in every message. `seq` counts per worker from 0 without a gap;
   a duplicate (MQTT is at-least-once here) has the same `seq`. `frame` and `hypotheses` have a sequence of their own.
 - A field that this kind of learning module or sensor does not have is absent. A number that was NaN or infinite is
-  `null`.
+  `null` in a list, in a mapping and as a metric's `value`; as another field of its own it is absent.
 - Rotations are unit quaternions x, y, z, w; locations metres; times nanoseconds since 1970-01-01 UTC.
 - Names become topic levels through one reversible escape: `%`, `+`, `#`, `/`, `.`, space and all that Unicode calls
   not printable are percent-encoded (UTF-8), an empty name is `%`. `monty_mqtt.topics.parse` reads a topic back.

@@ -39,7 +39,7 @@ FIELDS: dict[str, dict[str, type]] = {
         "possible_matches": int, "individual_outcome": str, "individual_step": int, "symmetry_evidence": float,
         "prediction_error": float, "goals_attempted": int, "goals_achieved": int, "tfnp": str,
     },
-    "metric": {"value": float, "metadata": str},
+    "metric": {"value": float, "metadata": str, "not_finite": str},
     "log": {"message": str, "logger": str, "metadata": str, "suppressed": int},
     "event": {"level": str, "source": str, "fields": str},
     "progress": {
@@ -210,7 +210,8 @@ def _episode_of_module(
 
 
 def _metric(metric: schema.Metric, experiment: str | None, misfits: Misfits) -> list[str | None]:
-    fields = [("value", metric.value), ("metadata", _json_text(metric.metadata))]
+    metadata = _json_text(metric.metadata)
+    fields = [("value", metric.value), ("metadata", metadata), ("not_finite", metric.not_finite)]
     prefix = _worker_series("metric", metric, experiment, name=metric.name)
     return [point(FIELDS["metric"], prefix, fields, metric.time_unix_nanos, misfits)]
 

@@ -13,8 +13,11 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query, Response
 
+from monty_mqtt import topics
 from monty_mqtt_liveview import series, views
 from monty_mqtt_liveview.answers import find_run, find_worker, json_answer, name_of, not_found
+from monty_mqtt_liveview.metric_stretch import MetricStretch
+from monty_mqtt_liveview.metrics import MOST_OF_ONE
 from monty_mqtt_liveview.run import Run
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_liveview.worker import Worker
@@ -25,6 +28,7 @@ _MOST_POINTS, _MOST_LINES = 20_000, 5000
 
 Points = Annotated[int, Query(ge=1, le=_MOST_POINTS)]
 Row = Annotated[int, Query(ge=0)]
+Millis = Annotated[float | None, Query(ge=0, le=9e12)]
 Lines = Annotated[int, Query(ge=1, le=_MOST_LINES)]
 
 
@@ -107,14 +111,20 @@ class _Runs:
         wanted = (search or None, first, most)
         return self._of(run, lambda found: views.metrics(found, _named(found, worker), *wanted))
 
-    def metric(self, run: str, worker: str, name: str) -> Response:
-        def cut(found: Run) -> Any:
-            course = views.metric(found, name_of(worker), name_of(name))
+    def metric(
+        self, run: str, worker: str, name: str, first: Millis = None, last: Millis = None, points: Points = MOST_OF_ONE
+    ) -> Response:
+        with self._service.lock:
+            course = find_run(self._service, run).metrics.get((name_of(worker), name_of(name)))
             if course is None:
                 raise not_found(f"worker {name_of(worker)!r} has no metric {name_of(name)!r}")
-            return course
-
-        return self._of(run, cut)
+            known = MetricStretch.of(course)
+        if first is not None and last is not None:
+            known = known.between(first, last)
+            if not known.is_whole:
+                topic = topics.build(name_of(run), name_of(worker), "metric", name_of(name))
+                known = known.completed(self._service.published(name_of(run), topic, *known.span))
+        return json_answer({**known.thinned(points).told(), "metadata": course.metadata})
 
     def data(self, run: str, worker: str = "") -> Response:
         return self._of(run, lambda found: views.data(found, _named(found, worker)))

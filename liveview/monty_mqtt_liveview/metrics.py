@@ -2,18 +2,19 @@
 
 Place in the flow: `run` adds each `metric`; `values` makes views of them.
 
-Where a course becomes too long every second point of it goes, and from then on every second one is kept.
+Where a course becomes too long, of each stretch of it the least and the greatest value stay; where a number was NaN or
+infinite, a mark.
 """
 
 from __future__ import annotations
 
-from array import array
 from typing import Any
 
 from monty_mqtt import schema
+from monty_mqtt_liveview.extremes import Extremes, Marks
 from monty_mqtt_liveview.journal import bounded
 
-__all__ = ["Course", "Metrics"]
+__all__ = ["MOST_OF_ONE", "NO_NUMBER", "Course", "Metrics"]
 
 MOST_POINTS = 1_000_000
 """Of all metrics of a run together."""
@@ -21,7 +22,11 @@ MOST_POINTS = 1_000_000
 MOST_OF_ONE, LEAST_OF_ONE = 4096, 64
 MOST_NAMES = 20_000
 _MOST_NAME_CHARACTERS = 4_000_000
-_NAN = float("nan")
+
+NO_NUMBER = "none"
+"""What a value that is null is called where nobody says what it was: the user published None."""
+
+_KINDS = frozenset({"nan", "inf", "-inf"})
 
 
 class Course:
@@ -31,6 +36,8 @@ class Course:
         latest: The newest message.
         count: How many there were in all.
         revision: That of the run at the latest one.
+        numbers: The finite ones.
+        marks: Where others were: `nan`, `inf`, `-inf`, `none`.
     """
 
     def __init__(self, latest: schema.Metric) -> None:
@@ -38,31 +45,23 @@ class Course:
         self.metadata: dict[str, Any] = {}
         self.count = 0
         self.revision = 0
-        self._times, self._values = array("q"), array("d")
-        self._every = 1
+        self.numbers = Extremes()
+        self.marks: dict[str, Marks] = {}
 
     def __len__(self) -> int:
-        return len(self._times)
+        return len(self.numbers)
 
     def add(self, said: schema.Metric, most: int, revision: int) -> None:
-        """Keep a value; of more than `most` every second one is kept."""
+        """Keep a value, of all of them about `most` points."""
         if said.time_unix_nanos >= self.latest.time_unix_nanos:
             self.latest, self.metadata = said, bounded(said.metadata)
-        if self.count % self._every == 0:
-            self._times.append(said.time_unix_nanos)
-            self._values.append(_NAN if said.value is None else said.value)
+        if said.value is None:
+            kind = said.not_finite if said.not_finite in _KINDS else NO_NUMBER
+            self.marks.setdefault(kind or NO_NUMBER, Marks()).add(said.time_unix_nanos)
+        else:
+            self.numbers.add(said.time_unix_nanos, said.value, most)
         self.count += 1
         self.revision = revision
-        while len(self._times) > most:
-            self._times, self._values = self._times[::2], self._values[::2]
-            self._every *= 2
-
-    def points(self) -> tuple[list[int], list[float]]:
-        """Return times in nanoseconds, in order, and values; the newest is always there."""
-        points = dict(zip(self._times, self._values, strict=True))
-        points[self.latest.time_unix_nanos] = _NAN if self.latest.value is None else self.latest.value
-        times = sorted(points)
-        return times, [points[time] for time in times]
 
 
 class Metrics(dict[tuple[str, str], Course]):

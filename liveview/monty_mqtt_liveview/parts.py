@@ -102,16 +102,26 @@ class Part:
         except OSError as error:
             self._warn(error.strerror or type(error).__name__)
 
-    def find(self, topic: str, time_unix_nanos: int) -> bytes | None:
-        """Return the payload that was published on a topic at a time, None where there is none."""
+    def chunks_between(self, first_unix_nanos: int, last_unix_nanos: int) -> list[int]:
+        """Return the numbers of the chunks that may hold something of a time."""
         # A copy: of an array that numpy looks at, the recorder could not make a longer one.
         places = np.frombuffer(self._places[:], np.int64).reshape(-1, _COLUMNS)
-        hits = np.flatnonzero((places[:, 2] <= time_unix_nanos) & (places[:, 3] >= time_unix_nanos))
-        if not len(hits):
+        hits = np.flatnonzero((places[:, 2] <= last_unix_nanos) & (places[:, 3] >= first_unix_nanos))
+        return [int(number) for number in hits]
+
+    def published(self, topic: str, numbers: list[int]) -> Iterator[bytes]:
+        """Yield what was published on a topic, as the file has it, of chunks by number."""
+        for number in numbers:
+            yield from (one.data for one in self.entries(number, number + 1) if one.topic == topic)
+
+    def find(self, topic: str, time_unix_nanos: int) -> bytes | None:
+        """Return the payload that was published on a topic at a time, None where there is none."""
+        hits = self.chunks_between(time_unix_nanos, time_unix_nanos)
+        if not hits:
             return None
         try:
             with self.path.open("rb") as file:
-                found = (one for number in hits for one in self._read(file, int(number)))
+                found = (one for number in hits for one in self._read(file, number))
                 wanted = (topic, time_unix_nanos)
                 data = next((one.data for one in found if (one.topic, one.time_unix_nanos) == wanted), None)
             return None if data is None else unwrapped(topic, data)

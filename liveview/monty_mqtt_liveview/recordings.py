@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 _LOCK = ".lock"
 _REMOVED = ".removed"
+_MOST_CHUNKS_AT_ONCE = 1000
+"""A quarter of a GiB, a few seconds."""
+
 _LOCK_SECS, _LOCK_POLL_SECS = 10.0, 0.1
 
 
@@ -80,6 +83,13 @@ class RunRecording:
         """Return the payload that was published on a topic at a time, None where it is not recorded."""
         found = (part.find(topic, time_unix_nanos) for part in reversed(self.parts))
         return next((payload for payload in found if payload is not None), None)
+
+    def published(self, topic: str, first_unix_nanos: int, last_unix_nanos: int) -> list[bytes] | None:
+        """Return what was published on a topic in a time and around it, None where too much would have to be read."""
+        chunks = [(part, part.chunks_between(first_unix_nanos, last_unix_nanos)) for part in self.parts]
+        if sum(len(numbers) for _, numbers in chunks) > _MOST_CHUNKS_AT_ONCE:
+            return None
+        return [payload for part, numbers in chunks for payload in part.published(topic, numbers)]
 
 
 class Recordings:

@@ -111,6 +111,10 @@ class Service:
         """Return what was published on a topic of a run at a time, None where it is not kept; may read from disk."""
         return self._store.payload(run, topic, time_unix_nanos)
 
+    def published(self, run: str, topic: str, first_unix_nanos: int, last_unix_nanos: int) -> list[bytes]:
+        """Return what was published on a topic of a run in a time and around it; nothing where it is too much."""
+        return self._store.published(run, topic, first_unix_nanos, last_unix_nanos)
+
     def recorded_bytes(self, run: str) -> int:
         """Return the size of a run's recording."""
         return self._store.recorded_bytes(run)

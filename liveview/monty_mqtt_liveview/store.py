@@ -27,6 +27,7 @@ from monty_mqtt_liveview.reading import Reading, steps_of
 from monty_mqtt_liveview.recorder import Recorder
 from monty_mqtt_liveview.recordings import Recordings, RunRecording, kept_parts
 from monty_mqtt_liveview.run import Run, Runs
+from monty_mqtt_stack.recording_file import Entry
 
 __all__ = ["Store"]
 
@@ -162,14 +163,21 @@ class Store:
             return None
         payload = recording.find(*key)
         if payload is None:
-            with self._keeping:
-                self._recorder.flush()
-                unwritten = self._recorder.unwritten(recording)
+            unwritten = self._unwritten(recording)
             found = (one.payload for one in unwritten if (one.topic, one.time_unix_nanos) == key)
             payload = recording.find(*key) or next(found, None)
         if payload is not None:
             self._cache.put(key, payload)
         return payload
+
+    def published(self, run: str, topic: str, first_unix_nanos: int, last_unix_nanos: int) -> list[bytes]:
+        """Return what was published on a topic in a time and around it; nothing where it would be too much to read."""
+        recording = self.recordings.find(run)
+        if recording is None:
+            return []
+        unwritten = [one.payload for one in self._unwritten(recording) if one.topic == topic]
+        found = recording.published(topic, first_unix_nanos, last_unix_nanos)
+        return [] if found is None else found + unwritten
 
     def recorded_bytes(self, run: str) -> int:
         """Return the size of a run's recording."""
@@ -242,6 +250,11 @@ class Store:
                 self.recordings.remove(recordings[path])
             else:
                 self._remove_part(recordings[path.parent], path, why)
+
+    def _unwritten(self, recording: RunRecording) -> list[Entry]:
+        with self._keeping:
+            self._recorder.flush()
+            return self._recorder.unwritten(recording)
 
     def _load(self, run: Run) -> None:
         recording = self.recordings.of(run.name)

@@ -10,7 +10,7 @@ from typing import Any
 from monty_mqtt_liveview.plain import Json, millis
 from monty_mqtt_liveview.run import Run
 
-__all__ = ["data", "metric", "metrics", "state"]
+__all__ = ["data", "metrics", "state"]
 
 
 def metrics(run: Run, worker: str | None = None, search: str | None = None, first: int = 0, most: int = 1000) -> Json:
@@ -31,21 +31,14 @@ def metrics(run: Run, worker: str | None = None, search: str | None = None, firs
             "worker": of,
             "name": name,
             "count": course.count,
+            "not_finite": {kind: marks.count for kind, marks in course.marks.items()},
             "latest": course.latest.value,
+            "latest_not_finite": course.latest.not_finite,
             "latest_unix_millis": millis(course.latest.time_unix_nanos),
         }
         for (of, name), course in shown
     ]
     return {"count": len(wanted), "metrics": said}
-
-
-def metric(run: Run, worker: str, name: str) -> Json | None:
-    """Return the course of a metric; None where there is none of that name."""
-    course = run.metrics.get((worker, name))
-    if course is None:
-        return None
-    times, values = course.points()
-    return {"times_unix_millis": [millis(time) for time in times], "values": values, "metadata": course.metadata}
 
 
 def data(run: Run, worker: str | None = None) -> list[Json]:

@@ -14,7 +14,7 @@ from monty_mqtt_liveview.moments import bulk, bulk_at, bulk_latest, find_row, mo
 from monty_mqtt_liveview.redo import redo
 from monty_mqtt_liveview.results import results
 from monty_mqtt_liveview.rows import course, newest_rows, rows
-from monty_mqtt_liveview.values import data, metric, metrics, state
+from monty_mqtt_liveview.values import data, metrics, state
 from monty_mqtt_liveview.verdicts import wrong
 from monty_mqtt_liveview.words import events, logs
 
@@ -30,7 +30,6 @@ __all__ = [
     "find_row",
     "info",
     "logs",
-    "metric",
     "metrics",
     "moment",
     "newest_rows",

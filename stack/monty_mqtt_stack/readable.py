@@ -104,7 +104,7 @@ def _belief(name: str, module: schema.LearningModuleStep) -> Optional[str]:
 
 
 def _metric(message: schema.Metric) -> str:
-    return f"{message.name} = {message.value}{_extra(message.metadata)}"
+    return f"{message.name} = {message.not_finite or message.value}{_extra(message.metadata)}"
 
 
 def _data(message: schema.Data) -> str:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import pytest
 from liveview_told import HOSTILE
 from playwright.sync_api import expect
+from stack_process import until
 
 from monty_mqtt import schema
 
 pytestmark = pytest.mark.timeout(120)
+
+
+DRAWN = """async (place) => {
+  const { echarts } = await import("nicegui-echart");
+  const option = place && echarts.getInstanceByDom(place)?.getOption();
+  return option && Object.fromEntries(option.series.map(({ id, data }) => [id, data.map((one) => one.value ?? one)]));
+}"""
 
 
 def metric(page, name: str):
@@ -33,6 +41,82 @@ def test_a_metric_shows_its_latest_value_and_its_course(watched, teller):
     teller.done()
     expect(loss).to_contain_text("0.25")
     expect(loss).to_contain_text("21 values")
+
+
+def drawn(card, condition) -> dict[str, list]:
+    """Return what the chart has drawn, by series, as soon as it is as wanted."""
+    found = {}
+
+    def is_so() -> bool:
+        found.update(card.page.evaluate(DRAWN, card.get_by_test_id("metric-canvas").element_handle()) or {})
+        return bool(found) and condition(found)
+
+    until(is_so)
+    return found
+
+
+def test_a_spike_among_twenty_thousand_values_is_seen_and_zooming_brings_every_value_back(watched, teller, page_server):
+    voice = teller.voice("spike", secs_ago=60)
+    voice.say(schema.Status, status="running")
+    for number in range(20_001):
+        voice.say(schema.Metric, after_secs=0.001, name="loss", value=1000.0 if number == 7003 else 1.0)
+    teller.done()
+    metrics = "/api/run/spike/metrics"
+    page_server.until_json(metrics, lambda found: any(one["count"] == 20_001 for one in found["metrics"]))
+    said = page_server.json("/api/run/spike/metric?worker=main&name=loss")
+    assert (max(said["values"]), said["is_whole"]) == (1000, False)
+    assert len(said["values"]) < 5000
+    spike = said["times_unix_millis"][said["values"].index(1000)]
+
+    page = watched.open("/run/spike?tab=metrics")
+    card = metric(page, "loss")
+    card.scroll_into_view_if_needed()
+    values = drawn(card, lambda found: len(found["values"]) == len(said["values"]))["values"]
+    assert [value for _, value in values if value != 1] == [1000]
+    expect(card.get_by_test_id("shown")).to_contain_text("least and greatest of each stretch")
+
+    plot = card.get_by_role("group")
+    plot.focus()
+    for _ in range(5):
+        page.keyboard.press("+")
+    expect(card.get_by_test_id("shown")).to_contain_text("every value")
+    values = drawn(card, lambda found: 600 < len(found["values"]) < 700)["values"]
+    times = [time for time, _ in values]
+    assert all(0.9 < later - time < 1.1 for time, later in zip(times[1:-2], times[2:-1], strict=True)), (
+        "none is missing"
+    )
+
+    found = page_server.json(f"/api/run/spike/metric?worker=main&name=loss&first={spike - 2.5}&last={spike + 2.5}")
+    inside = [
+        value
+        for time, value in zip(found["times_unix_millis"], found["values"], strict=True)
+        if abs(time - spike) < 2.6
+    ]
+    assert (inside, found["is_whole"]) == ([1, 1, 1000, 1, 1], True)
+
+    card.get_by_role("button", name="Show all").click()
+    drawn(card, lambda found: len(found["values"]) == len(said["values"]))
+
+
+def test_numbers_among_many_that_are_not_finite_are_drawn_and_these_are_marked(watched, teller):
+    voice = teller.voice("undefined", secs_ago=60)
+    voice.say(schema.Status, status="running")
+    for number in range(60):
+        is_good = number % 5 == 0
+        kind = "inf" if number == 7 else "-inf" if number == 8 else "nan"
+        value = float(number) if is_good else None
+        voice.say(schema.Metric, after_secs=0.5, name="loss", value=value, not_finite=None if is_good else kind)
+    teller.done()
+    page = watched.open("/run/undefined?tab=metrics")
+    card = metric(page, "loss")
+    card.scroll_into_view_if_needed()
+    expect(card.get_by_test_id("not-finite")).to_have_text("46 NaN, 1 ∞, 1 \N{MINUS SIGN}∞")
+    expect(card).to_contain_text("60 values")
+    expect(card.locator(".metric-value")).to_have_text("NaN")
+    found = drawn(card, lambda one: len(one["not_finite"]) == 48)
+    assert [value for _, value in found["dots"]] == list(range(0, 60, 5)), "each stands alone, and is seen"
+    assert [value for _, value in found["values"] if value is not None] == list(range(0, 60, 5))
+    assert sum(value is None for _, value in found["values"]) == 11, "no line is drawn where nothing was"
 
 
 def test_ten_thousand_metrics_do_not_freeze_the_page(watched, teller):

@@ -1,96 +1,11 @@
 // Every metric the user publishes, as a small chart: searched by the server, a page of charts at a time.
 import { api, escaped, runPath } from "monty-liveview/api.js";
-import { Chart } from "monty-liveview/chart.js";
-import { age, many, short } from "monty-liveview/format.js";
-import { now } from "monty-liveview/now.js";
-import { loading, makeRefresher } from "monty-liveview/refresh.js";
-import { whileSeen } from "monty-liveview/seen.js";
+import { many } from "monty-liveview/format.js";
+import { MetricCard } from "monty-liveview/metric_card.js";
+import { loading } from "monty-liveview/refresh.js";
 
 const PAUSE_MILLIS = 1000;
-const CHART_PAUSE_MILLIS = 2000;
 const PER_PAGE = 12;
-
-function optionOf({ times_unix_millis: times, values }) {
-  return {
-    grid: { left: 4, right: 12, top: 8, bottom: 2, containLabel: true },
-    tooltip: { trigger: "axis", confine: true, valueFormatter: (value) => short(value, 6) },
-    xAxis: { type: "time", axisLabel: { hideOverlap: true }, splitNumber: 3 },
-    yAxis: { type: "value", scale: true, splitNumber: 3, axisLabel: { formatter: (value) => short(value) } },
-    series: [
-      {
-        id: "values",
-        type: "line",
-        showSymbol: times.length < 30,
-        symbolSize: 4,
-        lineStyle: { width: 1.5 },
-        data: times.map((time, i) => [time, values[i]]),
-      },
-    ],
-  };
-}
-
-const MetricCard = {
-  components: { Chart },
-  props: { run: String, metric: Object, showsWorker: Boolean },
-  data: () => ({ option: null, metadata: {}, error: "" }),
-  created() {
-    this.refresher = makeRefresher(this.load, CHART_PAUSE_MILLIS);
-  },
-  mounted() {
-    this.sight = whileSeen(this.$el, this.refresher.request);
-    this.sight.ask();
-  },
-  beforeUnmount() {
-    this.sight.close();
-    this.refresher.stop();
-  },
-  computed: {
-    label() {
-      const { name, count: n, latest } = this.metric;
-      return `${name}: ${many(n, "value")}, the latest ${short(latest, 6)}`;
-    },
-    metadataText() {
-      const parts = Object.entries(this.metadata).map(
-        ([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`,
-      );
-      return parts.join(" · ").slice(0, 300);
-    },
-    now: () => now.value,
-  },
-  watch: {
-    "metric.count"() {
-      this.sight.ask();
-    },
-  },
-  methods: {
-    age,
-    many,
-    short,
-    async load() {
-      const { worker, name } = this.metric;
-      try {
-        const said = await api(runPath(this.run, "metric", { worker: escaped(worker), name }));
-        this.option = optionOf(said);
-        this.metadata = said.metadata ?? {};
-        this.error = "";
-      } catch (error) {
-        this.error = error.message;
-      }
-    },
-  },
-  template: `
-    <article class="panel metric">
-      <h3 class="metric-name" :title="metric.name">{{ metric.name }}</h3>
-      <div class="row"><span class="metric-value">{{ short(metric.latest, 6) }}</span>
-        <span
-          class="muted small-text grow">{{ many(metric.count, "value") }} · {{ age(metric.latest_unix_millis, now) }}</span></div>
-      <p v-if="showsWorker" class="muted small-text clip">{{ metric.worker }}</p>
-      <p v-if="metadataText" class="muted small-text clip" :title="metadataText">{{ metadataText }}</p>
-      <p v-if="error" class="bad">{{ error }}</p>
-      <Chart v-if="option" :option="option" :label="label" height="130px" />
-    </article>
-  `,
-};
 
 export const Metrics = {
   components: { MetricCard },

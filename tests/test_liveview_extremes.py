@@ -1,0 +1,55 @@
+"""Of a long series the least and the greatest of each stretch stay."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monty_mqtt_liveview.extremes import Extremes, Marks
+
+
+def series_of(values, most):
+    found = Extremes()
+    for time, value in enumerate(values):
+        found.add(time, value, most)
+    return found
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=300), st.integers(4, 64))
+def test_the_least_the_greatest_the_first_and_the_latest_are_always_there(values, most):
+    found = series_of(values, most)
+    points = found.points()
+    kept = [value for _, value in points]
+    assert (min(kept), max(kept), kept[0], kept[-1]) == (min(values), max(values), values[0], values[-1])
+    assert all(values[time] == value for time, value in points), "they are real ones"
+    assert points == sorted(points)
+    assert len(found) <= most + 2
+    if found.is_whole:
+        assert kept == values
+
+
+@given(st.integers(5, 400), st.integers(4, 32))
+def test_every_stretch_keeps_its_own_extremes(count, most):
+    values = [(-1.0) ** time * time for time in range(count)]
+    points = series_of(values, most).points()
+    longest = max(later[0] - earlier[0] for earlier, later in zip(points, points[1:], strict=False))
+    assert longest <= max(8 * count / most, 2), "none is left out, the old ones no more than the new"
+
+
+@given(st.lists(st.integers(4, 64), min_size=1, max_size=400))
+def test_a_bound_that_changes_loses_no_extreme(bounds):
+    found = Extremes()
+    for time, most in enumerate(bounds):
+        found.add(time, float((time * 7919) % 1009), most)
+    values = [float((time * 7919) % 1009) for time in range(len(bounds))]
+    kept = [value for _, value in found.points()]
+    assert (min(kept), max(kept)) == (min(values), max(values))
+
+
+@given(st.integers(0, 3000))
+def test_marks_are_few_and_count_everything(count):
+    marks = Marks()
+    for time in range(count):
+        marks.add(time)
+    found = marks.all()
+    assert sum(n for _, n in found) == marks.count == count
+    assert len(found) <= 512
+    assert [time for time, _ in found[:1]] == [0][:count]
