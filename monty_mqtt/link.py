@@ -66,7 +66,7 @@ class Link:
         wanted: The seq that the last WELCOME asked for; None before the first.
         closed: Whether it is over.
         can_send_more: Whether the last call stopped only because it had sent as many as one call may.
-        refused: Why the bridge takes nothing from us, if it said so.
+        refused: Why the bridge takes nothing from us, if it said so; it may take it later.
         acknowledged: Messages the bridge has taken over.
         errors: Answers that were none.
         heard_at: When the bridge last said something, monotonic seconds; 0 before.
@@ -76,10 +76,8 @@ class Link:
     """
 
     def __init__(self, sender: Sender, window: Window) -> None:
-        self.seen = False
+        self.seen = self.closed = self.can_send_more = False
         self.wanted: Optional[int] = None
-        self.closed = False
-        self.can_send_more = False
         self.refused: Optional[str] = None
         self.acknowledged = 0
         self.errors = 0
@@ -93,15 +91,12 @@ class Link:
         self._bulk_bytes = 0
         self._bulk_probed = 0
         self._limit = min(_UNWELCOMED_BYTES, window.bound_bytes // 2)
-        self._welcomed = False
-        self._paused = False
-        self._asking = False
+        self._welcomed = self._paused = self._asking = self._turned_away = False
         self._read_at = 0.0
         self._repeat_at = 0.0
         self._repeat_secs = _REPEAT_SECS
         self._hello_at = 0.0
-        self._hello_next = 0
-        self._hello_bulk = 0
+        self._hello_next = self._hello_bulk = 0
         self._hear: Dict[Type[object], Callable[..., None]] = {
             protocol.Welcome: self._hear_welcome,
             protocol.Ack: self._hear_ack,
@@ -225,7 +220,7 @@ class Link:
                 self._hear[type(answer)](answer, now)
 
     def _repeat(self, now: float) -> None:
-        if self.refused is not None:
+        if self.refused is not None and not self._turned_away:
             return
         if not self._welcomed:
             self._say_hello(now)
@@ -256,7 +251,8 @@ class Link:
         self.seen = True
         self.wanted = welcome.next
         self._welcomed = True
-        self._paused = False
+        self._paused = self._turned_away = False
+        self.refused = None
         self._limit = min(_UNDER_WAY_BYTES, self._window.bound_bytes // 2)
         self.acknowledged += self._window.acknowledge(welcome.next)
         # What was sent behind that HELLO on the same pipe is on its way; anything else is sent again: twice does no
@@ -278,6 +274,8 @@ class Link:
     def _hear_sync(self, _sync: protocol.Sync, now: float) -> None:
         """Greet again: the bridge may not know us any more. WELCOME will say where to go on; send nothing before."""
         self.seen = True
+        if self.refused is not None:  # it is of what was sent before that was said
+            return
         self._paused = True
         self._repeat_secs = _REPEAT_SECS
         if self._welcomed or now - self._hello_at >= _SYNC_GAP_SECS:
@@ -287,6 +285,7 @@ class Link:
     def _hear_reject(self, reject: protocol.Reject, _now: float) -> None:
         self.seen = True
         self.refused = reject.reason
+        self._turned_away, self._welcomed = reject.again, False
 
     def _hear_command(self, command: Command, _now: float) -> None:
         self.seen = True

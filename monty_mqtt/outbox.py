@@ -6,6 +6,7 @@ Place in the flow: `broadcaster` calls this under its lock; `window` and `link` 
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import suppress
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Type, Union
@@ -28,6 +29,7 @@ Buffer = Union[bytes, bytearray, memoryview]
 """Raw pixels or points; anything else that `bytes()` takes does, too."""
 
 _END_BYTES = 4096
+_TOKEN_BYTES = 16
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +65,10 @@ class Outbox:
         self._on_open = on_open
         self._afterwards = afterwards
         self._run = settings.run
-        self._sender = Sender(settings.run, worker, self.stamps.take(), settings.zmq_host, settings.zmq_port)
+        self._sender = Sender(
+            *(settings.run, worker, self.stamps.take(), settings.zmq_host, settings.zmq_port),
+            token=os.urandom(_TOKEN_BYTES).hex(),
+        )
         self.spooling = Spooling(
             settings.spool_dir,
             self._sender.header(),

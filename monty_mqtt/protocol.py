@@ -14,7 +14,8 @@ Down, one frame: ``v1 <word>``, a space, JSON.
 - ``welcome`` {next, bulk_next}: the next seq I want
 - ``ack``     {next, bulk_next}: every seq below `next` is safe; every bulk seq below `bulk_next` has been seen
 - ``sync``    {next}: I miss `next`; send it and everything after it again
-- ``reject``  {reason}: stop sending: it is another schema, or a worker to be restored that is connected
+- ``reject``  {reason, again}: stop sending: it is another schema, a worker to be restored that is connected, or
+  (`again`: say hello again now and then) one whose name another process has
 - ``command`` a `schema.Command`
 
 The bridge takes a worker's messages strictly in order: `seq` == next is kept, a lower one is a duplicate (ACK again),
@@ -68,8 +69,10 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     `replayed`: this is no experiment but somebody who restores what one left in its spool, or what was recorded. What
     it sends is published as it is; it does not make the worker live again, and its going says nothing.
 
-    `token`: a random text that only the sender knows; it is never published. Who says hello for a worker that lives
-    must say the same token again.
+    `token`: a random text that only the sender knows; it is never published, and the bridge keeps only its digest. A
+    worker that lives is taken over only by who says the same token again; others are rejected until it is over. A
+    replay says the token that is in the spool file. `started_unix_nanos` is 0 only in the replay of a recording, which
+    does not know it, and has no token.
     """
 
     schema_version: int
@@ -127,9 +130,10 @@ class Sync(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
-    """The bridge cannot take this sender; `reason` is one line for a person."""
+    """The bridge cannot take this sender; `reason` is one line for a person. `again`: ask again in a moment."""
 
     reason: str
+    again: bool = False
 
 
 Up = Union[Hello, Probe, Dropped]

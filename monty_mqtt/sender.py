@@ -23,8 +23,8 @@ host that does not answer to what it does not like."""
 class Sender(NamedTuple):
     """One worker in one process.
 
-    `started_unix_nanos` tells apart two that use the same names one after the other. `replayed`: what it sends does not
-    happen now, somebody restores it.
+    `started_unix_nanos` tells apart two that use the same names one after the other, `token` proves to the bridge that
+    a hello is from the same one. `replayed`: what it sends does not happen now, somebody restores it.
     """
 
     run: str
@@ -33,6 +33,10 @@ class Sender(NamedTuple):
     host: str
     port: int
     replayed: bool = False
+    token: str = ""
+
+    def __repr__(self) -> str:  # without the token: a secret is in no log
+        return f"Sender({self.run!r}, {self.worker!r}, {self.started_unix_nanos}, {self.endpoint!r})"
 
     @property
     def endpoint(self) -> str:
@@ -48,6 +52,7 @@ class Sender(NamedTuple):
             started_unix_nanos=self.started_unix_nanos,
             pid=os.getpid(),
             host=socket.gethostname(),
+            token=self.token,
         )
 
     def hello(self, base: int, bulk_base: int) -> List[bytes]:
@@ -62,6 +67,7 @@ class Sender(NamedTuple):
             host=socket.gethostname(),
             started_unix_nanos=self.started_unix_nanos,
             replayed=self.replayed,
+            token=self.token,
         )
         return protocol.encode_up(hello)
 

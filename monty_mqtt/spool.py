@@ -19,8 +19,10 @@ import struct
 import zlib
 from bisect import bisect_right
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from urllib.parse import quote
 
 import msgspec
 
@@ -52,8 +54,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         run: The run's id.
         worker: The worker within it.
         started_unix_nanos: When it started; tells it from others of its name.
-        pid: Its process.
-        host: The machine of that process.
+        pid, host: Its process, and the machine of that.
+        token: Proves to the bridge that this is sent by its writer, or by who may read its files.
     """
 
     schema_version: int
@@ -62,6 +64,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     started_unix_nanos: int
     pid: int = 0
     host: str = ""
+    token: str = ""
 
 
 class Record(NamedTuple):
@@ -290,11 +293,7 @@ def _parse(chunk: bytes, offset: int) -> List[Record]:
 
 def _file_name(name: str) -> str:
     """Return the name as a URL has it, without dots; of a long one the beginning and a digest."""
-    from urllib.parse import quote  # noqa: PLC0415 - who has a bridge writes no file
-
     escaped = quote(name, safe="").replace(".", "%2E")
     if len(escaped) <= _LONGEST_NAME_BYTES:
         return escaped
-    from hashlib import sha256  # noqa: PLC0415 - as above
-
     return f"{escaped[:_LONGEST_NAME_BYTES]}-{sha256(escaped.encode()).hexdigest()[:16]}"

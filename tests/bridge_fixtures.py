@@ -28,8 +28,10 @@ FIRST_STAMP = 1_795_000_000_000_000_000
 class Dealer:
     """An experiment's end of the ZMQ hop, one step at a time. It keeps nothing and repeats nothing by itself."""
 
-    def __init__(self, port: int, run: str = "run", worker: str = "main", started_unix_nanos: int = 1) -> None:
-        self.run, self.worker, self.started = run, worker, started_unix_nanos
+    def __init__(
+        self, port: int, run: str = "run", worker: str = "main", started_unix_nanos: int = 1, token: str = "its own"
+    ) -> None:
+        self.run, self.worker, self.started, self.token = run, worker, started_unix_nanos, token
         self._context = zmq.Context()
         self.socket = self._context.socket(zmq.DEALER)
         self.socket.set(zmq.SNDHWM, 0)
@@ -46,9 +48,14 @@ class Dealer:
 
     def hello(self, base: int = 0, **fields: Any) -> Any:
         """Say hello and return the answer."""
-        fields = {"schema_version": schema.SCHEMA_VERSION, "started_unix_nanos": self.started, **fields}
+        fields = {
+            "schema_version": schema.SCHEMA_VERSION,
+            "started_unix_nanos": self.started,
+            "token": self.token,
+            **fields,
+        }
         self.up(protocol.Hello(run=self.run, worker=self.worker, base=base, **fields))
-        return self.wait_for(protocol.Reject if fields["schema_version"] != schema.SCHEMA_VERSION else protocol.Welcome)
+        return self.wait_for((protocol.Reject, protocol.Welcome))
 
     def up(self, message: protocol.Up) -> None:
         self.socket.send_multipart(protocol.encode_up(message))
@@ -72,7 +79,9 @@ class Dealer:
         self.answers.append(protocol.decode_down(self.socket.recv()))
         return self.answers[-1]
 
-    def wait_for(self, kind: type, condition: Callable[[Any], bool] = lambda _: True, secs: float = 10) -> Any:
+    def wait_for(
+        self, kind: type | tuple[type, ...], condition: Callable[[Any], bool] = lambda _: True, secs: float = 10
+    ) -> Any:
         """Return the next answer of a kind that fulfils the condition."""
         deadline = time.monotonic() + secs
         while True:

@@ -52,6 +52,25 @@ def test_a_bridge_that_is_restarted_twice_in_the_middle(broker, subscriber, tmp_
     assert broadcaster.counts.dropped == 0
 
 
+@pytest.mark.timeout(60)
+def test_what_proves_whose_a_worker_is_is_told_to_nobody(broker, subscriber, tmp_path, caplog):
+    caplog.set_level(0)
+    journal = tmp_path / "journal"
+    with Bridge(config_for(broker, bridge_id="discreet", journal=str(journal))) as bridge:
+        with ZmqBroadcaster(run="secret", zmq_port=bridge.zmq_port, strict=True) as broadcaster:
+            link = broadcaster._outbox.link
+            token = link.sender.token
+            broadcaster.publish_metric("number", 1)
+        subscriber.wait_for(lambda _: any(end.run == broadcaster.run for end in subscriber.messages(schema.End)))
+        assert len(token) == 32
+        kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        assert broadcaster.run.encode() in kept
+        assert token.encode() not in kept
+    assert token not in caplog.text
+    assert token not in repr(link.sender)
+    assert not [one for one in subscriber.received if token.encode() in one.payload or token in one.topic]
+
+
 def values_of(subscriber, run):
     return {message.value for message in subscriber.messages(schema.Metric) if message.run == run}
 

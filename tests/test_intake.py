@@ -33,6 +33,9 @@ class Told:
         assert isinstance(answer, protocol.Ack)
         self.acks.append(answer)
 
+    def began(self, worker) -> None:
+        """A life begins."""
+
     def accepted(self, worker, kind, message, payload, raw) -> None:  # noqa: ARG002
         worker.safe = worker.next
 

@@ -54,6 +54,29 @@ def test_a_worker_that_vanishes_without_end_is_disconnected_within_ten_seconds_a
     assert story.liveness.lives[story.worker.key].live
 
 
+def test_a_worker_gets_its_name_back_from_who_had_it_meanwhile():
+    story, other = Story().runs(), worker(started=FIRST_STAMP + 5)
+    story.liveness.left(story.worker, 2.0)
+    assert [status.status for status in story.tick(20.0)] == ["disconnected"]
+    story.liveness.joined(other, NOW_NANOS)
+    story.liveness.left(other, 21.0)
+    assert [status.status for status in story.tick(40.0)] == ["disconnected"]
+    (status,) = story.liveness.returned(story.worker, NOW_NANOS)
+    assert (status.status, status.seq) == ("running", 0)
+    assert story.liveness.lives[story.worker.key].worker is story.worker
+
+
+def test_of_those_that_are_gone_a_few_thousand_are_at_hand():
+    liveness = Liveness(0.0)
+    for number in range(6000):
+        one = Worker(Hello(schema_version=1, run="run", worker=f"w{number}", base=0, started_unix_nanos=1))
+        liveness.joined(one, NOW_NANOS)
+        liveness.left(one, 1.0 + number / 1000)
+    liveness.tick(20.0, NOW_NANOS, 0)
+    assert liveness.forget(21.0) == [("run", f"w{number}") for number in range(1000)]
+    assert len(liveness.lives) == 5000
+
+
 def test_a_short_break_is_nothing_to_say():
     story = Story().runs()
     story.liveness.left(story.worker, 2.0)

@@ -126,9 +126,11 @@ class Feeder:
 
     def joined(self, worker: Worker, *, begins: bool) -> None:
         """Take a hello."""
-        if begins:
-            self._queue(self._journal.append(worker, HELLO))
         self._target.joined(worker, begins=begins)
+
+    def began(self, worker: Worker) -> None:
+        """Write down that a life begins."""
+        self._queue(self._journal.append(worker, HELLO))
 
     def left(self, worker: Worker) -> None:
         """Pass on that a connection is gone."""

@@ -6,7 +6,6 @@ Place in the flow: `receiver` gives it what came on a worker's connection. What 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -20,8 +19,6 @@ from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.workers import Worker, Workers, label
 
 __all__ = ["GREATEST_SEQ", "SYNC_EVERY_SECS", "Intake", "Sink"]
-
-logger = logging.getLogger(__name__)
 
 GREATEST_SEQ = 2**62
 """Far beyond any run, and what is counted from it still fits InfluxDB's 64 bits."""
@@ -49,7 +46,10 @@ class Sink(Protocol):
         """Note that these seqs will never come."""
 
     def joined(self, worker: Worker, *, begins: bool) -> None:
-        """Note that a worker said hello; `begins`: for the first time."""
+        """Note that a worker said hello; `begins`: nothing of it was accepted yet."""
+
+    def began(self, worker: Worker) -> None:
+        """Note that the first message of a worker, or what stands for it, comes next."""
 
     def left(self, worker: Worker) -> None:
         """Note that a worker's connection is gone."""
@@ -104,9 +104,9 @@ class Intake:
         worker, begins = self.workers.of(hello)
         worker.begin_again(hello)
         if hello.base > worker.next:
-            wanted, missing = worker.next, worker.skip_to(hello.base)
-            logger.error("%s: %d messages are lost, from seq %d on", label(*worker.key), missing, wanted)
-            worker.lost += missing
+            wanted, missing = worker.next, worker.lose_to(hello.base)
+            text = "%s: %d messages are lost, from seq %d on"
+            self._complaints.error("lost", text, label(*worker.key), missing, wanted)
             self._counts.lost += missing
             self._touch(worker)
         worker.safe = max(worker.safe, hello.base)  # what is below it, the sender does not have
@@ -144,6 +144,7 @@ class Intake:
         if kind in schema.BULK_KINDS:
             self._bulk(worker, kind, message, payload, raw)
         elif self._is_next(worker, message.seq):
+            self._begin(worker)
             self._counts.accepted += 1
             worker.ended = kind == "end"
             worker.next += 1
@@ -202,7 +203,14 @@ class Intake:
         if self.full:
             self._counts.unsent += 1
         else:
+            self._begin(worker)
             self._sink.accepted(worker, kind, message, payload, raw)
+
+    def _begin(self, worker: Worker) -> None:
+        if worker.begins:
+            worker.begins = False
+            self.workers.add(worker)
+            self._sink.began(worker)
 
     def _tombstone(self, worker: Worker, dropped: protocol.Dropped) -> None:
         if dropped.last > GREATEST_SEQ:
@@ -212,6 +220,7 @@ class Intake:
         elif dropped.last < worker.next:
             self._repeat_ack(worker)
         else:
+            self._begin(worker)
             count = worker.skip_to(dropped.last + 1)
             worker.dropped += count
             self._counts.dropped += count
@@ -228,8 +237,7 @@ class Intake:
         is_next = (envelope.run, envelope.worker, envelope.seq) == (*worker.key, worker.next)
         if not is_next or kind in schema.BULK_KINDS or self.full:
             return False
-        worker.lost += worker.skip_to(worker.next + 1)
-        self._counts.lost += 1
+        self._counts.lost += worker.lose_to(worker.next + 1)
         self._touch(worker)
         return True
 

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from monty_mqtt import schema
-from monty_mqtt.protocol import Hello
 from monty_mqtt_bridge.room import Room
 from monty_mqtt_bridge.rows import Kept, Row, buffers_of, row_values, sender_values, worker_of
 from monty_mqtt_bridge.store import Store
@@ -26,13 +25,16 @@ _READ_ROWS = 256
 _READ_BYTES = 4 << 20
 _MOST_PENDING_BYTES = 8 << 20
 _REMOVED_ROWS = 2000
+_OF_ONE_NAME = 100
+"""So many senders of a name are looked through, the newest first."""
 
 _PUT_ROW = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_SENDER = """
-INSERT INTO senders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO senders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET next = excluded.next, bulk_next = excluded.bulk_next, lost = excluded.lost,
 dropped = excluded.dropped, ended = excluded.ended, real = excluded.real, fed_seq = excluded.fed_seq,
-last_row = excluded.last_row, heard_unix_nanos = excluded.heard_unix_nanos, first = excluded.first, gap = excluded.gap
+last_row = excluded.last_row, heard_unix_nanos = excluded.heard_unix_nanos, first = excluded.first, gap = excluded.gap,
+whole_from = excluded.whole_from
 """
 _PUT_RETAINED = "INSERT OR REPLACE INTO retained VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PUT_KEPT = "INSERT OR REPLACE INTO kept VALUES (?, ?)"
@@ -274,14 +276,10 @@ class Journal:
         self.workers.changed.update(self.workers.by_id.values())
         self.renewed()
 
-    def _find(self, hello: Hello) -> Worker | None:
-        started = hello.started_unix_nanos
-        if not started and not hello.replayed:  # it does not say which sender of the name it is: a new one
-            return None
-        # A recording does not know when its workers started, and means whoever had their names.
-        query = "SELECT * FROM senders WHERE run = ? AND worker = ? AND ? IN (0, started_unix_nanos) ORDER BY id DESC"
-        found = self._store.rows(f"{query} LIMIT 1", hello.run, hello.worker, started)
-        return worker_of(found[0]) if found else None
+    def _find(self, key: Key) -> list[Worker]:
+        query = "SELECT * FROM senders WHERE run = ? AND worker = ? ORDER BY id DESC LIMIT ?"
+        rows = self._store.rows(query, *key, _OF_ONE_NAME)
+        return [worker_of(found) for found in rows if found[0] not in self.workers.by_id]
 
     def _worker(self, number: int) -> Worker | None:
         if number not in self.workers.by_id:

@@ -19,7 +19,7 @@ __all__ = ["is_damage", "move_aside", "open_file"]
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 2
+_VERSION = 3
 _LOCK_WAIT_SECS = 2.0
 """A bridge that was just told to end may still hold the file."""
 
@@ -62,7 +62,9 @@ CREATE TABLE senders (
     last_row INTEGER NOT NULL,
     heard_unix_nanos INTEGER NOT NULL,
     first INTEGER NOT NULL DEFAULT 0,
-    gap INTEGER
+    gap INTEGER,
+    proof BLOB NOT NULL DEFAULT x'',
+    whole_from INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX sender_names ON senders (run, worker);
 CREATE TABLE retained (
@@ -76,17 +78,26 @@ CREATE TABLE retained (
 );
 CREATE INDEX retained_names ON retained (run, worker);
 CREATE TABLE kept (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 COMMIT;
 """
 
-_FROM_VERSION_1 = """
+_FROM_VERSION = {
+    1: """
 BEGIN;
 ALTER TABLE senders ADD COLUMN first INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE senders ADD COLUMN gap INTEGER;
 PRAGMA user_version = 2;
 COMMIT;
-"""
+""",
+    2: """
+BEGIN;
+ALTER TABLE senders ADD COLUMN proof BLOB NOT NULL DEFAULT x'';
+ALTER TABLE senders ADD COLUMN whole_from INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 3;
+COMMIT;
+""",
+}
 
 
 def open_file(path: str) -> sqlite3.Connection:
@@ -133,8 +144,10 @@ def _open(path: str) -> sqlite3.Connection:
         version = _version(connection, path)
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-        if version < _VERSION:
-            connection.executescript(_FROM_VERSION_1 if version else _TABLES)
+        if not version:
+            connection.executescript(_TABLES)
+        for older in range(version or _VERSION, _VERSION):
+            connection.executescript(_FROM_VERSION[older])
         _check(connection)
     except BaseException:
         connection.close()

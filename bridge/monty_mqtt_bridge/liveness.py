@@ -23,6 +23,9 @@ _STALL_SECS = 30.0
 _STALL_MEDIANS = 20
 _INTERVALS = 101
 _FORGET_OVER_SECS = 600.0
+_MOST_GONE = 5000
+"""So many that are over are at hand at most: whoever comes back is found in the journal."""
+
 _FORGET_DISCONNECTED_SECS = 86_400.0
 REMEMBERED_NANOS = int(_FORGET_DISCONNECTED_SECS * 1e9)
 """A worker that was not heard for so long need not be at hand after a restart."""
@@ -131,13 +134,20 @@ class Liveness:
         life = self.lives.get(worker.key)
         if life is None:
             life = self.lives[worker.key] = Life(worker.key, worker)
-        elif _is_history(life, worker):  # another sender of the name, or its first hello waits in the journal
-            return []
+        elif _is_history(life, worker):
+            return self._given_back(life, worker, now_unix_nanos)
         life.worker = worker
         life.gone_at = worker.gone_at
         if not life.disconnected:
             return []
         life.disconnected = False
+        return [_said(life, now_unix_nanos)]
+
+    def _given_back(self, life: Life, worker: Worker, now_unix_nanos: int) -> list[schema.Status]:
+        """A worker returned whose name another one had in the meantime; return what to publish."""
+        if worker.ended or life.worker is None or worker.fed_seq < worker.first:
+            return []  # it is over, or its own beginning still waits in the journal
+        self.lives[worker.key] = life = Life(worker.key, worker)
         return [_said(life, now_unix_nanos)]
 
     def left(self, worker: Worker, now: float) -> None:
@@ -187,10 +197,13 @@ class Liveness:
 
     def forget(self, now: float) -> list[Key]:
         """Drop, and return, the workers that are long over."""
+        gone = [(life.gone_at, life) for life in self.lives.values() if not life.live and life.gone_at is not None]
+        gone.sort(key=lambda one: one[0])
+        surplus = len(gone) - _MOST_GONE
         over = [
-            key
-            for key, life in self.lives.items()
-            if not life.live and life.gone_at is not None and now - life.gone_at > _forget_after_secs(life)
+            life.key
+            for number, (gone_at, life) in enumerate(gone)
+            if number < surplus or now - gone_at > _forget_after_secs(life)
         ]
         for key in over:
             del self.lives[key]

@@ -134,8 +134,7 @@ class Pipeline:
 
     def left(self, worker: Worker) -> None:
         """Note that a worker's connection is gone."""
-        worker.gone_at = self._clock()
-        self._liveness.left(worker, worker.gone_at)
+        self._liveness.left(worker, self._clock())
 
     # Owner of the publisher
 

@@ -18,8 +18,9 @@ from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.intake import GREATEST_SEQ, SYNC_EVERY_SECS, Intake, Sink
+from monty_mqtt_bridge.intake import SYNC_EVERY_SECS, Intake, Sink
 from monty_mqtt_bridge.monitor import Monitor
+from monty_mqtt_bridge.names import HelloError, Names, check
 from monty_mqtt_bridge.workers import Worker, Workers, label
 
 __all__ = ["Receiver"]
@@ -63,6 +64,7 @@ class Receiver:
     ) -> None:
         self._sink, self._counts, self._clock = sink, counts, clock
         self._complaints = Complaints(logger, clock)
+        self._names = Names(workers, clock)
         self.intake = Intake(sink, workers, counts, self._complaints, clock, self.say)
         self._routes: dict[bytes, Worker] = {}
         self._descriptors: dict[int, bytes] = {}
@@ -103,6 +105,8 @@ class Receiver:
             try:
                 self._take(first, frames)
             except DecodeError as error:
+                if isinstance(error, HelloError):
+                    self._turn_away(first.bytes, error.answer)
                 self._counts.refused += 1
                 self._complaints.say("malformed", "refused a ZMQ message: %s", error)
 
@@ -127,35 +131,40 @@ class Receiver:
             raise DecodeError(f"{len(frames)} frames where a head and a body belong")
         kind = protocol.kind_of(frames[0])
         route = first.bytes
-        worker = self._routes.get(route)
-        if kind in schema.KINDS:
-            if worker is None:
-                self._stranger(route)
-            else:
-                self.intake.message(worker, kind, frames[1], frames[2:])
-            return
-        said = protocol.decode_up(kind, frames[1])
+        said = None if kind in schema.KINDS else protocol.decode_up(kind, frames[1])
         if isinstance(said, protocol.Hello):
             self._hello(route, _descriptor(first), said)
-        elif worker is None:
+            return
+        worker = self._routes.get(route)
+        if worker is None:
             self._stranger(route)
+            return
+        self._known(route, worker)
+        if said is None:
+            self.intake.message(worker, kind, frames[1], frames[2:])
         else:
             self.intake.control(worker, said)
 
+    def _known(self, route: bytes, worker: Worker) -> None:
+        """Take note that a worker speaks on this connection.
+
+        Raises:
+            HelloError: Before its first message another one took its name.
+        """
+        self._names.admit_first_message(worker)
+        if worker.route is None:  # a second connection of it came, and went again
+            worker.route, worker.gone_at = route, None
+            self._sink.joined(worker, begins=worker.begins)
+
     def _hello(self, route: bytes, descriptor: int, hello: protocol.Hello) -> None:
-        if hello.schema_version != schema.SCHEMA_VERSION:
-            reason = f"this bridge speaks schema {schema.SCHEMA_VERSION}, you {hello.schema_version}: update the older"
-            self._send(route, protocol.Reject(reason=reason))
-            raise DecodeError(f"hello of {label(hello.run, hello.worker)}: {reason}")
-        if not 0 <= min(hello.base, hello.bulk_base) <= max(hello.base, hello.bulk_base) <= GREATEST_SEQ:
-            raise DecodeError(f"hello: base is not between 0 and {GREATEST_SEQ}")
-        if abs(hello.started_unix_nanos) > GREATEST_SEQ:
-            raise DecodeError(f"hello: started_unix_nanos is greater than {GREATEST_SEQ}")
+        check(hello)
         # Descriptors are used again: what happened to this number before must be known before it gets a new owner.
         self.watch()
-        self._refuse_to_restore(route, hello)
-        worker, begins = self.intake.identify(hello)
         self._strangers.discard(descriptor)
+        holder = self._names.admit(hello, self._leaving)
+        worker, begins = self.intake.identify(hello)
+        if holder is not None and holder is not worker:
+            self._give_back(worker, holder)
         self._forsaken(route, worker)
         self._routes[route] = worker
         self._descriptors[descriptor] = route
@@ -166,26 +175,23 @@ class Receiver:
         self.say(worker, protocol.Welcome(next=worker.acked, bulk_next=worker.bulk_next))
         self._sink.joined(worker, begins=begins)
 
-    def _refuse_to_restore(self, route: bytes, hello: protocol.Hello) -> None:
-        """Turn away who would restore what a connected experiment sends itself.
+    def _give_back(self, worker: Worker, holder: Worker) -> None:
+        """Let a worker that was away have its name again: whoever took it in the meantime has to wait."""
+        if holder.route is not None and not (worker.begins or worker.restoring or worker.ended):
+            reason = f"{label(*worker.key)} is back, whose name it is"
+            self._turn_away(holder.route, protocol.Reject(reason=reason, again=True))
 
-        Raises:
-            DecodeError: It is so.
-        """
-        worker = self.intake.workers.newest.get((hello.run, hello.worker))
-        if hello.replayed and worker is not None and worker.route is not None and worker.is_again(hello):
-            if worker.restoring or worker.route in self._leaving:
-                return
-            reason = "it is connected, and sends what it has itself; restore it when it has ended"
-            self._send(route, protocol.Reject(reason=reason))
-            raise DecodeError(f"restoring {label(*worker.key)}: {reason}")
+    def _turn_away(self, route: bytes, answer: protocol.Reject) -> None:
+        worker = self._routes.pop(route, None)
+        if worker is not None and worker.route == route:
+            self._part(worker)
+        self._send(route, answer)
 
     def _forsaken(self, route: bytes, worker: Worker) -> None:
         """Let go of who spoke on this connection before, under another name: nobody else would notice that it left."""
         before = self._routes.get(route)
         if before is not None and before is not worker and before.route == route:
-            before.route = None
-            self._sink.left(before)
+            self._part(before)
 
     def _stranger(self, route: bytes) -> None:
         """Data without a hello: this bridge was started later than that connection. SYNC makes it say hello."""
@@ -216,11 +222,16 @@ class Receiver:
             worker = self._routes.pop(route, None)
             if worker is None or worker.route != route:
                 continue
-            worker.route = None
             if not worker.ended and not worker.restoring:
                 text = "%s: connection closed without an end: the process is gone or frozen, or sent more than %d MiB"
                 self._complaints.say("closed", text, label(*worker.key), _LARGEST_FRAME_BYTES >> 20)
-            self._sink.left(worker)
+            self._part(worker)
+
+    def _part(self, worker: Worker) -> None:
+        worker.route, worker.gone_at = None, self._clock()
+        self._sink.left(worker)
+        if worker.begins:  # nobody needs to know of who only said hello
+            self.intake.workers.forget(worker)
 
     def _stranger_gone(self, descriptor: int) -> None:
         self._strangers.discard(descriptor)

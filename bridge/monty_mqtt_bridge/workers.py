@@ -6,7 +6,9 @@ brings back who is not at hand.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from hmac import compare_digest
 
 from monty_mqtt.protocol import Hello
 
@@ -29,10 +31,12 @@ class Worker:
     Attributes:
         key: Run and worker.
         started_unix_nanos: What its hello said; tells senders of one name apart.
+        proof: Digest of the token that its hello said: who says that again is itself. The token is not kept.
         id: Its number in the journal.
         route: ZMQ's name of its newest connection; None while it has none.
         gone_at: When its connection went, monotonic seconds; None while it has one.
         first: The first seq that was asked of it.
+        whole_from: The seq from which on nothing was lost on the way.
         gap: The first seq after it that is missing; None while none is.
         next: The next seq wanted.
         safe: The seq below which everything is in the journal.
@@ -49,6 +53,7 @@ class Worker:
         ended: Its `end` was accepted.
         real: An experiment said hello for it, not only somebody who restores what it left.
         restoring: Who speaks for it now only restores.
+        begins: It said hello, and nothing of it was accepted yet.
         fed_seq: The last seq that went on from the journal.
         last_row: The last row of the journal that is its.
         heard_unix_nanos: When something was last accepted of it, the bridge's clock.
@@ -57,10 +62,11 @@ class Worker:
     def __init__(self, hello: Hello) -> None:
         self.key: Key = (hello.run, hello.worker)
         self.started_unix_nanos = hello.started_unix_nanos
+        self.proof = _proof(hello)
         self.id = 0
         self.route: bytes | None = None
         self.gone_at: float | None = None
-        self.first = self.next = self.safe = hello.base
+        self.first = self.whole_from = self.next = self.safe = hello.base
         self.gap: int | None = None
         self.bulk_next = hello.bulk_base
         self.acked = self.bulk_acked = -1
@@ -74,13 +80,20 @@ class Worker:
         self.ended = False
         self.real = not hello.replayed
         self.restoring = hello.replayed
+        self.begins = False
         self.fed_seq = hello.base - 1
         self.last_row = 0
         self.heard_unix_nanos = 0
 
     def is_again(self, hello: Hello) -> bool:
-        """Return whether this hello is from the same experiment object, not from a new one of the same name."""
-        return hello.started_unix_nanos in (0, self.started_unix_nanos)
+        """Return whether this hello is from the same experiment object: nobody else knows its token."""
+        return hello.started_unix_nanos == self.started_unix_nanos and compare_digest(_proof(hello), self.proof)
+
+    def lives(self, now: float, grace_secs: float) -> bool:
+        """Return whether its name is its own: it is connected, or was so a moment ago, and has something to lose."""
+        if self.ended or self.begins:
+            return False
+        return self.route is not None or self.gone_at is None or now - self.gone_at < grace_secs
 
     def skip_to(self, seq: int) -> int:
         """Go on with this seq; return how many before it will be missing."""
@@ -90,33 +103,52 @@ class Worker:
         self.next = seq
         return missing
 
+    def lose_to(self, seq: int) -> int:
+        """Go on with this seq, although its sender may still have what is before it; return how many that are."""
+        missing = self.skip_to(seq)
+        self.lost += missing
+        self.whole_from = seq
+        return missing
+
+    def has_all_from(self, seq: int) -> bool:
+        """Return whether everything from this seq on was taken, as far as it came."""
+        return seq >= self.whole_from
+
     def begin_again(self, hello: Hello) -> None:
-        """Take from a recording, which says hello, what those before it lacked; what they had behind that, once more.
+        """Take from a file, which says hello, what those before it lacked; what they had behind that, once more.
 
         Recordings of a run may begin in its middle and have gaps, each its own. What an experiment said itself is not
         taken a second time.
         """
-        if self.real or not hello.replayed or hello.started_unix_nanos:
+        if self.real or not hello.replayed:
             return
-        if hello.base < self.first:
-            self.first = begin = hello.base
-        elif self.gap is not None and hello.base <= self.gap:
-            begin = self.gap
-        else:
-            return
-        self.next = self.safe = begin
-        self.gap, self.lost, self.dropped, self.bulk_next = None, 0, 0, hello.bulk_base
+        begin = self._again_from(hello)
+        if begin is not None:
+            self.first = min(self.first, hello.base)
+            self.next = self.safe = self.whole_from = begin
+            self.gap, self.lost, self.dropped, self.bulk_next = None, 0, 0, hello.bulk_base
+
+    def _again_from(self, hello: Hello) -> int | None:
+        """Return from which seq on this file has to be taken once more, None where it may go on."""
+        if hello.base < self.first or not self.has_all_from(hello.base):
+            return hello.base
+        is_recording = not hello.started_unix_nanos
+        return self.gap if is_recording and self.gap is not None and hello.base <= self.gap else None
 
 
-def _nobody(_hello: Hello) -> Worker | None:
-    return None
+def _proof(hello: Hello) -> bytes:
+    return sha256(hello.token.encode()).digest() if hello.token else b""
+
+
+def _nothing(_key: Key) -> list[Worker]:
+    return []
 
 
 class Workers:
     """All workers at hand.
 
     Args:
-        find: Looks for a worker that is not, and may be the one that says hello.
+        find: Looks for the workers of a name, newest first, that are not at hand.
         last_id: Greatest number that was ever given.
 
     Attributes:
@@ -125,35 +157,56 @@ class Workers:
         changed: Those that the journal has to write.
     """
 
-    def __init__(self, find: Callable[[Hello], Worker | None] = _nobody, last_id: int = 0) -> None:
+    def __init__(self, find: Callable[[Key], list[Worker]] = _nothing, last_id: int = 0) -> None:
         self._find = find
         self._last_id = last_id
+        self._named: dict[Key, list[Worker]] = {}
         self.newest: dict[Key, Worker] = {}
         self.by_id: dict[int, Worker] = {}
         self.changed: set[Worker] = set()
 
     def of(self, hello: Hello) -> tuple[Worker, bool]:
-        """Return the worker that says hello, and whether its life begins with it."""
-        worker = self._at_hand(hello) or self._find(hello)
-        begins = not hello.replayed and not (worker and worker.real)
+        """Return the worker that says hello, and whether its life begins with it.
+
+        A new one is written by nobody before something of it was accepted: hellos alone must not fill memory or disk.
+        """
+        key = (hello.run, hello.worker)
+        candidates = [*self._named.get(key, ()), *self._find(key)]
+        worker = _restored(hello, candidates) if hello.replayed else _itself(hello, candidates)
+        is_new = worker is None
         if worker is None:
-            worker = Worker(hello)
+            worker = _begun(hello, candidates)
             self._last_id = worker.id = self._last_id + 1
+        else:
+            self.changed.add(worker)
+        begins = not hello.replayed and (worker.begins or is_new or not worker.real)
         worker.real = worker.real or not hello.replayed
+        worker.begins = begins
         worker.restoring = hello.replayed
         self.add(worker)
-        self.changed.add(worker)
         return worker, begins
+
+    def is_known(self, hello: Hello) -> bool:
+        """Return whether the one that says hello did so before, and was taken for an experiment."""
+        key = (hello.run, hello.worker)
+        candidates = [*self._named.get(key, ()), *self._find(key)]
+        return any(one.real and not one.begins and one.is_again(hello) for one in candidates)
 
     def add(self, worker: Worker) -> None:
         """Have a worker at hand."""
-        self.by_id[worker.id] = worker
+        if worker.id not in self.by_id:
+            self.by_id[worker.id] = worker
+            self._named.setdefault(worker.key, []).insert(0, worker)
         if worker.real and not worker.restoring:
             self.newest[worker.key] = worker
 
     def forget(self, worker: Worker) -> None:
-        """Let go of a worker; the journal still has it."""
-        self.by_id.pop(worker.id, None)
+        """Let go of a worker; the journal still has it, if anything of it was accepted."""
+        if self.by_id.pop(worker.id, None) is None:
+            return
+        self._named[worker.key].remove(worker)
+        if not self._named[worker.key]:
+            del self._named[worker.key]
         if self.newest.get(worker.key) is worker:
             del self.newest[worker.key]
 
@@ -163,9 +216,31 @@ class Workers:
             self.forget(worker)
             self.changed.discard(worker)
 
-    def _at_hand(self, hello: Hello) -> Worker | None:
-        newest = self.newest.get((hello.run, hello.worker))
-        if newest is not None and newest.is_again(hello):
-            return newest
-        key = (hello.run, hello.worker)
-        return next((one for one in self.by_id.values() if one.key == key and one.is_again(hello)), None)
+
+def _itself(hello: Hello, candidates: Iterable[Worker]) -> Worker | None:
+    """Return the sender that says hello once more; one of which only a replay was known, is an experiment after all."""
+    same = [one for one in candidates if one.is_again(hello)]
+    return next((one for one in same if one.real), same[0] if same else None)
+
+
+def _restored(hello: Hello, candidates: Iterable[Worker]) -> Worker | None:
+    """Return whose messages are restored.
+
+    Who knows the token continues the sender itself, if that lacks nothing of the file. Everybody else continues only
+    what was restored before: a recording, or somebody who calls himself one, changes no experiment's position.
+    """
+    is_recording = not hello.started_unix_nanos
+    same = [one for one in candidates if one.is_again(hello) or (is_recording and not one.real)]
+    continued = [one for one in same if one.real and one.has_all_from(hello.base)]
+    return next(iter([*continued, *(one for one in same if not one.real)]), None)
+
+
+def _begun(hello: Hello, candidates: Iterable[Worker]) -> Worker:
+    """Return a new sender. A recording has no token: what it has, the last experiment of its name has sent."""
+    worker = Worker(hello)
+    last = next((one for one in candidates if one.real), None)
+    if last is not None and hello.replayed and not hello.started_unix_nanos and hello.base >= last.whole_from:
+        worker.next = worker.safe = max(last.next, hello.base)
+        worker.bulk_next = max(last.bulk_next, hello.bulk_base)
+        worker.fed_seq = worker.next - 1
+    return worker

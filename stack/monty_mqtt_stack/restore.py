@@ -90,7 +90,11 @@ def restore(
             raise ConfigError("file", str(path), allowed)
         _refuse_while_it_is_written(path, header)
         restored = Restored(run=header.run, worker=header.worker)
-        sender = Sender(header.run, header.worker, header.started_unix_nanos, zmq_host, zmq_port, replayed=True)
+        sender = Sender(
+            *(header.run, header.worker, header.started_unix_nanos, zmq_host, zmq_port),
+            replayed=True,
+            token=header.token,
+        )
         connect = partial(Restoring, sender, patience_secs=patience_secs, stop=stop or threading.Event())
         try:
             end = _send(file, connect, restored, on_progress)

@@ -8,6 +8,7 @@ from typing import Callable
 
 from stack_process import until
 
+from chaos import hostile
 from chaos.stage import Stage, freeze, thaw
 
 Fault = Callable[[Stage], None]
@@ -36,6 +37,18 @@ def freeze_bridge(stage: Stage, secs: float) -> None:
     freeze(stage.bridge)
     threading.Event().wait(secs)
     thaw(stage.bridge)
+
+
+def attack(stage: Stage) -> None:
+    """Somebody says hello for each of the experiments, in every way there is."""
+    for key in stage.loads:
+        hostile.attack(stage.bridge.port, *key.split("/"), started_unix_nanos=stage.began_unix_nanos)
+
+
+def attack_first(stage: Stage) -> None:
+    """The same, as soon as a killed bridge is back: before the experiments have found it again, or while they do."""
+    kill_bridge(stage)
+    attack(stage)
 
 
 def freeze_listener(stage: Stage, secs: float) -> None:
@@ -82,4 +95,6 @@ def all_of(frozen_secs: float) -> list[Fault]:
         kill_both,
         partial(freeze_listener, secs=frozen_secs),
         empty_broker,
+        attack,
+        attack_first,
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -77,6 +78,7 @@ class Stage:
         self.seed = int(os.environ.get("CHAOS_SEED") or random.randrange(1_000_000))
         self.random = random.Random(self.seed)
         self.broker = Mosquitto(where / "state")
+        self.began_unix_nanos = time.time_ns()
         self.loads: dict[str, Program] = {}
         self._name = name
         self._settings = bridge

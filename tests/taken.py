@@ -1,0 +1,99 @@
+"""The bridge's receiver in a thread of its own, and what it accepts: for tests that need no broker."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import zmq
+
+from monty_mqtt_bridge.config import BridgeConfig
+from monty_mqtt_bridge.counts import Counts
+from monty_mqtt_bridge.receiver import Receiver
+from monty_mqtt_bridge.workers import Workers
+
+
+class Taken:
+    """A receiver in a thread; what it accepts stays here. Nothing is safe while `hold` is set."""
+
+    def __init__(self) -> None:
+        self.messages: list[Any] = []
+        self.raw: list[Any] = []
+        self.joins: list[Any] = []
+        self.begun = 0
+        self.leaves: list[Any] = []
+        self.tombstones: list[Any] = []
+        self.hold = False
+        self.counts = Counts()
+        self.workers = Workers()
+        self.receiver = Receiver(BridgeConfig(zmq_port=0), self, self.workers, self.counts)
+        self.port = self.receiver.port
+        self.changed = threading.Condition()
+        self._jobs: list[Any] = []
+        self._stop = False
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop = True
+        self._thread.join()
+        self.receiver.close()
+        self.receiver.close()
+
+    def accepted(self, worker, kind, message, payload, raw):  # noqa: ARG002
+        with self.changed:
+            self.messages.append(message)
+            self.raw.append(raw)
+            self.changed.notify_all()
+
+    def dropped(self, worker, dropped):
+        self.tombstones.append((worker.key, dropped.first, dropped.last))
+
+    def began(self, worker):
+        """A life begins."""
+
+    def joined(self, worker, *, begins):
+        self.joins.append(worker)
+        self.begun += begins
+
+    def left(self, worker):
+        with self.changed:
+            self.leaves.append(worker)
+            self.changed.notify_all()
+
+    def do(self, job) -> None:
+        """Run something in the receiver's thread."""
+        done = threading.Event()
+        self._jobs.append(lambda: (job(), done.set()))
+        assert done.wait(10)
+
+    def seqs(self, worker: str = "main") -> list[int]:
+        return [one.seq for one in self.messages if one.worker == worker and one.__struct_config__.tag == "step"]
+
+    def wait_until(self, condition, secs: float = 10) -> None:
+        deadline = time.monotonic() + secs
+        with self.changed:
+            while not condition():
+                assert self.changed.wait(deadline - time.monotonic()) or condition(), "not in time"
+
+    def _run(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self.receiver.socket, zmq.POLLIN)
+        poller.register(self.receiver.monitor.socket, zmq.POLLIN)
+        while not self._stop:
+            poller.poll(10)
+            self.receiver.watch()
+            self.receiver.receive(100)
+            while self._jobs:
+                self._jobs.pop(0)()
+            if not self.hold:
+                for worker in self.workers.changed:
+                    worker.safe = worker.next
+                self.workers.changed.clear()
+            self.receiver.intake.acknowledge()
+            with self.changed:
+                self.changed.notify_all()
