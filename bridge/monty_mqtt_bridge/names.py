@@ -21,12 +21,13 @@ class HelloError(DecodeError):
     """A hello that is not taken, and is told so.
 
     Args:
+        key: Run and worker that it names.
         reason: Why, for who said it and for the log.
         again: Whether it may be taken later.
     """
 
-    def __init__(self, reason: str, *, again: bool = False) -> None:
-        super().__init__(f"hello: {reason}")
+    def __init__(self, key: Key, reason: str, *, again: bool = False) -> None:
+        super().__init__(f"hello of {label(*key)}: {reason}")
         self.answer = protocol.Reject(reason=reason, again=again)
 
 
@@ -37,17 +38,16 @@ def check(hello: protocol.Hello) -> None:
         HelloError: It is of another schema, or names no start.
         DecodeError: No sender has such numbers.
     """
+    key = (hello.run, hello.worker)
     if hello.schema_version != schema.SCHEMA_VERSION:
-        raise HelloError(
-            f"this bridge speaks schema {schema.SCHEMA_VERSION}, {label(hello.run, hello.worker)} "
-            f"{hello.schema_version}: update the older"
-        )
+        speaks = f"this bridge speaks schema {schema.SCHEMA_VERSION}, you {hello.schema_version}"
+        raise HelloError(key, f"{speaks}: update the older")
     if not 0 <= min(hello.base, hello.bulk_base) <= max(hello.base, hello.bulk_base) <= GREATEST_SEQ:
         raise DecodeError(f"hello: base is not between 0 and {GREATEST_SEQ}")
     if abs(hello.started_unix_nanos) > GREATEST_SEQ:
         raise DecodeError(f"hello: started_unix_nanos is greater than {GREATEST_SEQ}")
     if not (hello.started_unix_nanos or hello.replayed):
-        raise HelloError("started_unix_nanos is 0, which only the replay of a recording may say")
+        raise HelloError(key, "started_unix_nanos is 0, which only the replay of a recording may say")
 
 
 class Names:
@@ -96,8 +96,8 @@ class Names:
         if holder.route is None or holder.restoring or holder.route in leaving:
             return
         if not hello.started_unix_nanos or holder.is_again(hello):
-            who = label(*holder.key)
-            raise HelloError(f"{who} is connected, and sends what it has itself; restore it when it has ended")
+            reason = "it is connected, and sends what it has itself; restore it when it has ended"
+            raise HelloError(holder.key, reason)
 
     def _lives(self, worker: Worker) -> bool:
         return worker.lives(self._clock(), liveness.GRACE_SECS)
@@ -105,4 +105,4 @@ class Names:
 
 def _taken(key: Key) -> HelloError:
     reason = f"another process publishes as {label(*key)}; this one has to wait until that one is over"
-    return HelloError(reason, again=True)
+    return HelloError(key, reason, again=True)

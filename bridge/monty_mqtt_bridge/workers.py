@@ -124,8 +124,8 @@ class Worker:
             return
         begin = self._again_from(hello)
         if begin is not None:
-            self.first = min(self.first, hello.base)
-            self.next = self.safe = self.whole_from = begin
+            self.first, self.whole_from = min(self.first, hello.base), min(self.whole_from, begin)
+            self.next = self.safe = begin
             self.gap, self.lost, self.dropped, self.bulk_next = None, 0, 0, hello.bulk_base
 
     def _again_from(self, hello: Hello) -> int | None:
