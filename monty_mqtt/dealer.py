@@ -5,6 +5,7 @@ Place in the flow: `link` makes one in the process that uses it. The bridge's ha
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - else the first name of a host that is looked up imports it, see `outbox`
 import os
 import sys
 

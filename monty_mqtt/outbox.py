@@ -65,6 +65,12 @@ class Outbox:
         self._on_open = on_open
         self._afterwards = afterwards
         self._run = settings.run
+        if settings.enabled:
+            # Now and not with the first message: a child that is forked in the middle of an import waits for ever for
+            # its end. zmq takes 40 ms, which who disabled us needs not.
+            from monty_mqtt.link import Link  # noqa: PLC0415
+
+            self._make_link = Link
         self._sender = Sender(
             *(settings.run, worker, self.stamps.take(), settings.zmq_host, settings.zmq_port),
             token=os.urandom(_TOKEN_BYTES).hex(),
@@ -185,9 +191,7 @@ class Outbox:
             self._afterwards(_log.warning, text, link.sender.endpoint, self._run, link.refused)
 
     def _open(self) -> Link:
-        from monty_mqtt.link import Link  # noqa: PLC0415 - zmq takes 40 ms; who disabled us needs none
-
-        self.link = Link(self._sender, self.window)
+        self.link = self._make_link(self._sender, self.window)
         self._on_open()
         return self.link
 

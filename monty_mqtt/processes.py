@@ -75,13 +75,12 @@ def _after_fork_in_child() -> None:
 
 def _close_with_process() -> None:
     """Children of multiprocessing skip atexit and run its finalizers instead, of which each starts with none."""
-    process = sys.modules.get("multiprocessing.process")
-    if process is None or process.parent_process() is None or _finalizing.get("pid") == os.getpid():
+    process, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
+    if process is None or util is None:  # no import here: a child of it has both, and another thread may be importing
         return
-    from multiprocessing.util import Finalize  # noqa: PLC0415 - costs 10 ms, and only children of it need it
-
-    _finalizing["pid"] = os.getpid()
-    Finalize(None, _close_all, exitpriority=100)
+    if process.parent_process() is not None and _finalizing.get("pid") != os.getpid():
+        _finalizing["pid"] = os.getpid()
+        util.Finalize(None, _close_all, exitpriority=100)
 
 
 _finalizing: Dict[str, int] = {}

@@ -101,6 +101,92 @@ def test_the_same_calls_on_python_3_8(router):
     assert (data.data, log.message, state.state) == ({"type": [1, 2], "run": 1e30}, "\\udc80", {"phase": "warm-up"})
 
 
+IMPORTS = """
+import logging, math, os, sys
+from monty_mqtt import ZmqBroadcaster, schema
+
+logging.disable()
+port, spool_dir = int(sys.argv[1]), sys.argv[2]
+b = ZmqBroadcaster(run_id="imports", zmq_port=port, spool_dir=spool_dir)
+before = set(sys.modules)
+frame = {"sensor": "s", "modality": "rgba", "episode": 0, "step": 0, "height": 1, "width": 1}
+
+def live(b):
+    b.publish_metric("n", 1)
+    b.publish_metric("nan", math.nan)
+    b.publish_metric("bad", "no number")
+    b.publish_data("d", {"set": {1, 2}, "large": 10**30, "object": object()})
+    b.publish_log("info", "text", more=object())
+    b.publish_state(a=1)
+    b.publish(schema.Frame, [bytes(4)], **frame)
+    b.take_commands()
+    b.listen(0.01)
+    b.flush(0.7)
+    b.publish_data("large", "x" * (9 << 20))
+
+try:
+    with b:
+        live(b)
+        child = os.fork()
+        if not child:
+            live(b)
+            b.close()
+            print("child:", sorted(set(sys.modules) - before), flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
+        raise ValueError("error")
+except ValueError:
+    print("parent:", sorted(set(sys.modules) - before))
+"""
+
+
+@pytest.mark.parametrize("bridge", [True, False], ids=["with a bridge", "without one"])
+def test_nothing_is_imported_after_the_constructor(router, tmp_path, bridge):
+    arguments = ("-c", IMPORTS, str(router.port if bridge else 1), str(tmp_path / "spool"))
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "child: []\nparent: []\n"
+    assert python38().run(*arguments) == done.stdout
+
+
+FORKED_IN_AN_IMPORT = """
+import os, signal, sys, threading
+from monty_mqtt import ZmqBroadcaster
+
+b = ZmqBroadcaster(run_id="x", zmq_port=int(sys.argv[1]))
+importing, forked = threading.Event(), threading.Event()
+
+class Slow:
+    def find_spec(self, *_):
+        importing.set()
+        forked.wait(20)
+
+sys.meta_path.insert(0, Slow())
+first = threading.Thread(target=b.publish_metric, args=("first", 1))
+first.start()
+while first.is_alive() and not importing.is_set():
+    first.join(0.01)
+child = os.fork()
+if not child:
+    signal.alarm(10)
+    b.publish_metric("child", 1)
+    b.close()
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+forked.set()
+first.join()
+b.close()
+sys.exit(status)
+"""
+
+
+def test_a_child_that_is_forked_while_another_thread_makes_the_first_publish(router):
+    command = [sys.executable, "-c", FORKED_IN_AN_IMPORT, str(router.port)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    (child,) = (worker for _, worker in router.taken if worker != "main")
+    assert values_by_worker(router) == {"main": [1.0], child: [1.0]}
+
+
 def test_forked_while_other_threads_publish(router, b):
     over = threading.Event()
 
