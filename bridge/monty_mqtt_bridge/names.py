@@ -95,7 +95,7 @@ class Names:
         """Turn away who would restore what a connected experiment sends itself."""
         if holder.route is None or holder.restoring or holder.route in leaving:
             return
-        if not hello.started_unix_nanos or holder.is_again(hello):
+        if hello.started_unix_nanos in (0, holder.started_unix_nanos):
             reason = "it is connected, and sends what it has itself; restore it when it has ended"
             raise HelloError(holder.key, reason)
 
