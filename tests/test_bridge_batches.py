@@ -60,6 +60,15 @@ def test_an_older_message_is_sent_but_not_retained():
     assert [one.payload for one in topics.latest(KEY)] == [b"new", b"other"]
 
 
+def test_what_the_bridge_said_last_is_not_replaced_by_what_it_said_it_of():
+    """It speaks with the last seq it saw. After a reconnect the worker's own message of that seq is sent once more."""
+    topics = RetainedTopics()
+    topics.pass_through(KEY, Stamp(50, FIRST_STAMP), said(b"running"))
+    assert topics.pass_through(KEY, Stamp(50, FIRST_STAMP - 9), said(b"disconnected"), by_bridge=True).retain
+    assert not topics.pass_through(KEY, Stamp(50, FIRST_STAMP), said(b"running")).retain
+    assert [one.payload for one in topics.latest(KEY)] == [b"disconnected"]
+
+
 def test_a_new_sender_of_the_name_replaces_what_was_retained_before_it():
     topics = RetainedTopics()
     topics.seen(KEY, "t", Stamp(50, FIRST_STAMP))

@@ -101,6 +101,19 @@ def test_an_end_without_its_status_is_completed_by_the_bridge():
     assert Story().runs().hears(schema.End, 1.0, status="no word of ours") == []
 
 
+def test_whoever_says_its_end_is_not_gone_without_a_word_whatever_was_thought_of_it():
+    story = Story().runs()
+    story.liveness.left(story.worker, 2.0)
+    assert [status.status for status in story.tick(100.0)] == ["disconnected"]
+    assert story.hears(schema.Status, 101.0, status="completed") == []
+    assert story.liveness.lives[story.worker.key].word == "completed"
+    assert story.hears(schema.End, 101.0, status="completed") == story.tick(200.0) == []
+    story = Story().runs()
+    story.liveness.left(story.worker, 2.0)
+    story.tick(100.0)
+    assert [status.status for status in story.hears(schema.End, 101.0, status="aborted")] == ["aborted"]
+
+
 def test_an_end_with_its_status_says_nothing_more():
     story = Story().runs()
     story.hears(schema.Status, 1.0, status="completed")

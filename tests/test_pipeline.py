@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import signal
 import time
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from subscriber import Subscriber
 
 from monty_mqtt import protocol, schema, topics
 from monty_mqtt_bridge import liveness
+from monty_mqtt_bridge.outlet import Outlet
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack.broker import Mosquitto
 
@@ -298,3 +300,82 @@ def test_a_hello_and_its_run_forgotten_by_a_new_journal_begin_at_the_base(own, p
         again.steps([41, 42])
         again.acked(43)
     assert "monty/v1/unknown/main/status" not in retained(own, bridge.zmq_port), "it would stay `running` for ever"
+
+
+@pytest.fixture
+def slow_feed(monkeypatch):
+    """A bridge that passes nothing on before it has looked at who lives three times."""
+    looks = []
+    look, has_room = liveness.Liveness.tick, Outlet.has_room
+    monkeypatch.setattr(liveness.Liveness, "tick", lambda *args: looks.append(args) or look(*args))
+    monkeypatch.setattr(Outlet, "has_room", lambda outlet: len(looks) >= 3 and has_room(outlet))
+    return looks
+
+
+def words(subscriber, run):
+    """Return the status words of a run in the order in which they were said."""
+    return [one.status for one in statuses(subscriber, run)]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("broker_too", [False, True], ids=["bridge", "everything"])
+def test_what_ended_while_the_broker_was_away_is_not_disconnected_by_a_bridge_that_starts_behind(
+    own, path, stack, slow_feed, broker_too
+):
+    slow_feed.extend(range(3))  # the first one is as fast as ever
+    with Bridge(config_for(own, journal=path, drain_secs=0)) as bridge:
+        live = stack.enter_context(Dealer(bridge.zmq_port, run="live", started_unix_nanos=STARTED))
+        live.hello()
+        live.send(schema.Status, 0)
+        with Dealer(bridge.zmq_port, run="over", started_unix_nanos=STARTED) as over:
+            over.hello()
+            over.send(schema.Status, 0)
+            retained(own, bridge.zmq_port)
+            own.stop()
+            over.steps(range(1, 1000))
+            over.send(schema.Status, 1000, status="completed")
+            over.send(schema.End, 1001)
+            over.acked(1002)
+    if broker_too:
+        own.start()
+        own.kill()
+    own.start()
+    slow_feed.clear()
+    subscriber = stack.enter_context(Subscriber(own.host, own.port))
+    with Bridge(config_for(own, journal=path)) as bridge:
+        subscriber.wait_for(lambda _: "completed" in words(subscriber, "over"), 20)
+        count = len(slow_feed)
+        subscriber.wait_for(lambda _: len(slow_feed) > count + 2, 20)
+        assert retained(own, bridge.zmq_port)["monty/v1/over/main/status"].status == "completed"
+    assert (words(subscriber, "over")[-1], set(words(subscriber, "over"))) == ("completed", {"running", "completed"})
+    assert words(subscriber, "live")[-1] == "disconnected", "and who really is gone, is found"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_a_broker_has_forgotten_of_an_end_that_the_journal_knows_is_said_again(own, path, stack, slow_feed):
+    """Both are killed; the broker comes back as it was a moment before the run ended."""
+    slow_feed.extend(range(3))
+    before = own.state.path / "before"
+    with Bridge(config_for(own, journal=path, drain_secs=0)) as bridge, Dealer(bridge.zmq_port) as over:
+        over.hello()
+        over.send(schema.Status, 0)
+        over.acked(1)
+        retained(own, bridge.zmq_port)
+        own.stop()
+        shutil.copytree(own.state.mosquitto, before)
+        own.start()
+        over.send(schema.Status, 1, status="completed")
+        over.send(schema.End, 2)
+        over.acked(3)
+        with Subscriber(own.host, own.port) as subscriber:
+            subscriber.wait_for(last(subscriber, "run", "completed"), 20)
+        own.kill()
+    shutil.rmtree(own.state.mosquitto)
+    before.rename(own.state.mosquitto)
+    own.start()
+    slow_feed.clear()
+    subscriber = stack.enter_context(Subscriber(own.host, own.port))
+    with Bridge(config_for(own, journal=path)) as bridge:
+        subscriber.wait_for(lambda _: len(slow_feed) > 5, 20)
+        assert retained(own, bridge.zmq_port)["monty/v1/run/main/status"].status == "completed"
+    assert (words(subscriber, "run")[-1], set(words(subscriber, "run"))) == ("completed", {"running", "completed"})

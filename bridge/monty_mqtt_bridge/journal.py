@@ -15,9 +15,10 @@ from collections.abc import Callable, Sequence
 
 from monty_mqtt import schema
 from monty_mqtt_bridge.room import Room
-from monty_mqtt_bridge.rows import Kept, Row, buffers_of, row_values, sender_values, worker_of
+from monty_mqtt_bridge.rows import Kept, Row, buffers_of, row_values, sender_values
+from monty_mqtt_bridge.senders import Senders
 from monty_mqtt_bridge.store import Store
-from monty_mqtt_bridge.workers import Key, Worker, Workers
+from monty_mqtt_bridge.workers import Key, Worker
 
 __all__ = ["Journal"]
 
@@ -25,8 +26,6 @@ _READ_ROWS = 256
 _READ_BYTES = 4 << 20
 _MOST_PENDING_BYTES = 8 << 20
 _REMOVED_ROWS = 2000
-_OF_ONE_NAME = 100
-"""So many senders of a name are looked through, the newest first."""
 
 _PUT_ROW = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_SENDER = """
@@ -54,7 +53,8 @@ class Journal:
         ConfigError: It cannot be opened, another bridge has it, or a newer version wrote it.
 
     Attributes:
-        workers: The senders.
+        senders: Those that are in the file.
+        workers: Those of them that are at hand.
         fed: The last row that was passed on.
         last: The last row there is.
         committed: The last row that is on disk.
@@ -76,8 +76,8 @@ class Journal:
         self._store = Store(path, clock, self._begin_anew)
         self.room = Room(path, bound_bytes)
         self.renewed: Callable[[], None] = lambda: None
-        ((last_sender,),) = self._store.rows("SELECT coalesce(max(id), 0) FROM senders")
-        self.workers = Workers(self._find, last_sender)
+        self.senders = Senders(self._store, clock)
+        self.workers = self.senders.workers
         self.fed = int(self.kept(_FED) or 0)
         ((self.rows, first, last),) = self._store.rows("SELECT count(*), min(id), max(id) FROM messages")
         self.last = self.committed = max(last or 0, self.fed)
@@ -164,7 +164,7 @@ class Journal:
         size = 0
         query = "SELECT id, sender, kind, payload, buffers, received_unix_nanos, restored FROM messages WHERE id > ?"
         for one in connection.execute(f"{query} ORDER BY id LIMIT {_READ_ROWS}", (after,)):
-            worker = self._worker(one[1])
+            worker = self.senders.of(one[1])
             if worker is None:  # then nobody can say whose it is
                 continue
             rows.append(Row(one[0], worker, one[2], one[3], buffers_of(one[4]), one[5], bool(one[6])))
@@ -176,13 +176,6 @@ class Journal:
     def retained_of(self, key: Key) -> list[Kept]:
         """Return what is retained of the workers of this name."""
         return [Kept(*one) for one in self._store.rows("SELECT * FROM retained WHERE run = ? AND worker = ?", *key)]
-
-    def unfinished(self, since_unix_nanos: int) -> list[Worker]:
-        """Return the newest sender of each name if it has not ended and was heard since, and have them at hand."""
-        newest = "SELECT max(id) FROM senders WHERE real GROUP BY run, worker"
-        query = f"SELECT id FROM senders WHERE id IN ({newest}) AND NOT ended AND heard_unix_nanos > ?"  # noqa: S608
-        workers = [self._worker(one) for (one,) in self._store.rows(query, since_unix_nanos)]
-        return [worker for worker in workers if worker is not None]
 
     def age_secs(self, after: int) -> float:
         """Return how long ago the first row behind this one was accepted; 0 if there is none."""
@@ -275,19 +268,6 @@ class Journal:
         self._fed_written = -1
         self.workers.changed.update(self.workers.by_id.values())
         self.renewed()
-
-    def _find(self, key: Key) -> list[Worker]:
-        query = "SELECT * FROM senders WHERE run = ? AND worker = ? ORDER BY id DESC LIMIT ?"
-        rows = self._store.rows(query, *key, _OF_ONE_NAME)
-        return [worker_of(found) for found in rows if found[0] not in self.workers.by_id]
-
-    def _worker(self, number: int) -> Worker | None:
-        if number not in self.workers.by_id:
-            for found in self._store.rows("SELECT * FROM senders WHERE id = ?", number):
-                worker = worker_of(found)
-                worker.gone_at = self._clock()
-                self.workers.add(worker)
-        return self.workers.by_id.get(number)
 
 
 def _delete(connection: sqlite3.Connection, run: str) -> bool:

@@ -114,6 +114,7 @@ class Liveness:
             return
         life = self.lives[key] = Life(key, worker)
         life.gone_at = self._started
+        life.ended = worker is not None and worker.ended
         life.disconnected = status.status == "disconnected"
         # What it was before it was gone is not known any more; it runs, if it comes back.
         life.status = msgspec.structs.replace(status, status="running") if life.disconnected else status
@@ -170,6 +171,7 @@ class Liveness:
             if life.word == "paused" and life.last_step is not None:
                 life.last_step = now  # it was not silent all the time, it was told to wait
             life.status, life.stalled, life.dropped = message, False, message.dropped
+            life.disconnected = life.disconnected and message.status in LIVE_STATUSES
         elif isinstance(message, schema.End):
             return self._ended(life, message, now_unix_nanos)
         return []
@@ -228,7 +230,8 @@ class Liveness:
 
     @staticmethod
     def _ended(life: Life, end: schema.End, now_unix_nanos: int) -> list[schema.Status]:
-        life.ended, life.stalled, life.dropped = True, False, end.dropped
+        # Whoever said its end is not gone without a word, whatever was thought of it.
+        life.ended, life.disconnected, life.stalled, life.dropped = True, False, False, end.dropped
         if life.word == end.status or end.status not in schema.STATUS_CODES:
             return []
         # Its last word must not be `running` because the status before it was dropped.

@@ -108,7 +108,8 @@ class Outlet:
         """Publish a status of the bridge's own making."""
         topic, qos, retain = topics.of_message(status)
         worker = self._journal.workers.newest.get((status.run, status.worker))
-        self._put(self._retain(status, Outgoing(topic, schema.encode(status), qos, retain), worker), None)
+        outgoing = Outgoing(topic, schema.encode(status), qos, retain)
+        self._put(self._retain(status, outgoing, worker, by_bridge=True), None)
         self._put_lines(status, None, by_bridge=True)
 
     def answer(self, result: schema.CommandResult) -> None:
@@ -119,7 +120,11 @@ class Outlet:
     def put_again(self, key: Key) -> None:
         """Publish what is retained of the workers of a name, to a broker that may have forgotten it."""
         for outgoing in self.retained.latest(key):
-            self.publisher.put(outgoing, (Receipt(0),))  # if that fails, the next connection begins anew
+            self.put_back(outgoing)
+
+    def put_back(self, outgoing: Outgoing) -> None:
+        """Publish what was retained once more; if that fails, the next connection begins anew."""
+        self.publisher.put(outgoing, (Receipt(0),))
 
     def put_lines(self, run: str, made: list[str], receipt: Receipt | None = None) -> None:
         """Have lines published, in a batch."""
@@ -163,14 +168,20 @@ class Outlet:
         self._page.forget(key)
 
     def _retain(
-        self, message: schema.Message, outgoing: Outgoing, worker: Worker | None, *, restored: bool = False
+        self,
+        message: schema.Message,
+        outgoing: Outgoing,
+        worker: Worker | None,
+        *,
+        restored: bool = False,
+        by_bridge: bool = False,
     ) -> Outgoing:
         """Return a retained message as it is to be sent, and have the journal keep it if it stays retained."""
         if restored and isinstance(message, schema.Status) and message.status in LIVE_STATUSES:
             return outgoing._replace(retain=False)  # it was so once; nobody would ever take it back
         started = worker.started_unix_nanos if worker else 0
         stamp = Stamp(message.seq, message.time_unix_nanos, started)
-        outgoing = self.retained.pass_through((message.run, message.worker), stamp, outgoing)
+        outgoing = self.retained.pass_through((message.run, message.worker), stamp, outgoing, by_bridge=by_bridge)
         if outgoing.retain:
             payload = outgoing.payload if outgoing.qos else None
             self._journal.retain(Kept(outgoing.topic, message.run, message.worker, *stamp, payload))

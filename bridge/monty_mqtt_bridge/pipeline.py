@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from monty_mqtt import schema, topics
-from monty_mqtt.errors import DecodeError
 from monty_mqtt_bridge import health, lines
 from monty_mqtt_bridge.clearing import Cleared, Clearing
 from monty_mqtt_bridge.commands import FORGET, Commands
@@ -24,9 +23,9 @@ from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.fanout import Outgoing
 from monty_mqtt_bridge.feeder import Feeder, Receipt
 from monty_mqtt_bridge.journal import Journal
-from monty_mqtt_bridge.liveness import REMEMBERED_NANOS, Life, Liveness
+from monty_mqtt_bridge.liveness import Life, Liveness
 from monty_mqtt_bridge.outlet import Outlet
-from monty_mqtt_bridge.retained import Stamp
+from monty_mqtt_bridge.recall import Recall
 from monty_mqtt_bridge.rows import HELLO, Row
 from monty_mqtt_bridge.session import Incoming
 from monty_mqtt_bridge.workers import Key, Worker, label
@@ -79,11 +78,10 @@ class Pipeline:
         self._liveness = Liveness(now)
         self._commands = Commands(self._liveness.lives)
         self._clearing = Clearing(config.bridge_id, config.keep_retained_days, clock, wall)
-        self._recalled: set[Key] = set()
+        self._recall = Recall(journal, self.outlet, self._liveness)
         self._commands.load(journal.kept(_COMMANDS))
         journal.renewed = self._keep_again
-        for worker in journal.unfinished(wall() - REMEMBERED_NANOS):
-            self._recall(worker)
+        self._recall.unfinished(wall())
 
     # Target of the feeder
 
@@ -98,13 +96,12 @@ class Pipeline:
     def feed(self, row: Row, receipt: Receipt, *, again: bool) -> None:
         """Publish a row of the journal; `again`: it was before, and nothing is derived from it."""
         worker, message = row.worker, row.message
-        if worker.key not in self._recalled:
-            self._recall(worker)
+        self._recall.of(worker)
         if message is not None:
             self.outlet.publish(row, message, receipt)
         if isinstance(message, schema.CommandResult):
             self._commands.answered(message)
-        if again and isinstance(message, schema.End):
+        if again and isinstance(message, (schema.Status, schema.End)):
             self.outlet.put_again(worker.key)  # its last status may be our own, and in no row
         if not (again or row.restored):
             self._derive(row, worker, message)
@@ -125,8 +122,7 @@ class Pipeline:
         if worker.restoring:
             return
         if not begins:
-            if worker.key not in self._recalled:
-                self._recall(worker)
+            self._recall.of(worker)
             for status in self._liveness.returned(worker, self._stamp()):
                 self.outlet.say(status)
         for standing in self._commands.standing(worker.key[0]):
@@ -145,7 +141,7 @@ class Pipeline:
         if incoming.topic.endswith("/command"):
             self._command(incoming)
         elif incoming.retain and not self.publisher.ready:
-            self._seen(incoming)
+            self._recall.retained(incoming)
 
     def connected(self) -> None:
         """Tell a broker that may have forgotten everything what is retained of the workers that live."""
@@ -178,8 +174,9 @@ class Pipeline:
             self._liveness.excuse(now)
         if not online:
             return
-        self._recalled.update(self._liveness.forget(now))
-        self._forget(self._recalled - self._liveness.lives.keys())
+        recalled = self._recall.recalled
+        recalled.update(self._liveness.forget(now))
+        self._forget(recalled - self._liveness.lives.keys())
         for status in self._liveness.tick(now, self._stamp(), self.journal.fed):
             who = label(status.run, status.worker)
             logger.warning("%s: %s%s", who, status.status, " (stalled)" * status.stalled)
@@ -223,7 +220,7 @@ class Pipeline:
             if worker.key not in busy:
                 self.journal.workers.forget(worker)
         for key in keys - busy:
-            self._recalled.discard(key)
+            self._recall.recalled.discard(key)
             self.outlet.forget(key)
 
     def _cleared(self, cleared: Cleared) -> None:
@@ -265,33 +262,6 @@ class Pipeline:
     def _keep_commands(self) -> None:
         if self._commands.changed:
             self.journal.keep(_COMMANDS, self._commands.save())
-
-    def _recall(self, worker: Worker) -> None:
-        """Have at hand what the journal knows of the workers of a name."""
-        self._recalled.add(worker.key)
-        for kept in self.journal.retained_of(worker.key):
-            latest = None if kept.payload is None else Outgoing(kept.topic, kept.payload, 1, True)  # noqa: FBT003
-            stamp = Stamp(kept.seq, kept.time_unix_nanos, kept.started_unix_nanos)
-            self.outlet.retained.seen(worker.key, kept.topic, stamp, latest)
-            self._remember(kept.payload or b"", worker if worker.real else None)
-
-    def _seen(self, incoming: Incoming) -> None:
-        """Take in what the broker has retained."""
-        message = self._remember(incoming.payload, None)
-        if message is not None:
-            stamp = Stamp(message.seq, message.time_unix_nanos)
-            self.outlet.retained.seen((message.run, message.worker), incoming.topic, stamp)
-
-    def _remember(self, payload: bytes, worker: Worker | None) -> schema.Message | None:
-        try:
-            message: schema.Message = schema.decode(payload)
-        except DecodeError:  # a model, or nothing any more
-            return None
-        if isinstance(message, schema.Info):
-            self.outlet.learn(message)
-        elif isinstance(message, schema.Status):
-            self._liveness.remember(message, worker)
-        return message
 
     def _stamp(self) -> int:
         """Return the wall clock's time, later than the last one."""

@@ -20,10 +20,14 @@ class Stamp(NamedTuple):
     time_unix_nanos: int
     started_unix_nanos: int = 0
 
-    def is_older(self, other: Stamp) -> bool:
-        """Return whether the other one replaces this one. Each sender of a name counts its own seqs."""
-        started = (self.started_unix_nanos, other.started_unix_nanos)
-        return started[0] < started[1] if all(started) and started[0] != started[1] else self.seq < other.seq
+    def is_older(self, retained: Stamp) -> bool:
+        """Return whether what is retained replaces this one. Each sender of a name counts its own seqs."""
+        started = (self.started_unix_nanos, retained.started_unix_nanos)
+        return started[0] < started[1] if all(started) and started[0] != started[1] else self.seq < retained.seq
+
+    def is_spoken_over(self, retained: Stamp) -> bool:
+        """Return whether the bridge has said something else since: it does so with the last seq that it saw."""
+        return self.seq == retained.seq and self.time_unix_nanos != retained.time_unix_nanos
 
 
 class RetainedTopics:
@@ -33,15 +37,21 @@ class RetainedTopics:
         self._stamps: dict[Key, dict[str, Stamp]] = {}
         self._latest: dict[Key, dict[str, Outgoing]] = {}
 
-    def seen(self, key: Key, topic: str, stamp: Stamp, latest: Outgoing | None = None) -> None:
-        """Note what was retained before the bridge started, by the journal or the broker; the newer one is right."""
+    def seen(self, key: Key, topic: str, stamp: Stamp, latest: Outgoing | None = None) -> Outgoing | None:
+        """Note what was retained before the bridge started, by the journal or the broker; the newer one is right.
+
+        Returns:
+            What is right, where this is not it and it is known.
+        """
         known = self._stamps.setdefault(key, {})
         if topic in known and known[topic].time_unix_nanos >= stamp.time_unix_nanos:
-            return
+            is_older = known[topic].time_unix_nanos > stamp.time_unix_nanos
+            return self._latest.get(key, {}).get(topic) if is_older else None
         known[topic] = stamp
         self._latest.get(key, {}).pop(topic, None)
         if latest is not None:
             self._latest.setdefault(key, {})[topic] = latest
+        return None
 
     def forget_before(self, key: Key, started_unix_nanos: int) -> None:
         """A new sender has this name, and counts from its own start: what was retained before it, is history."""
@@ -50,10 +60,18 @@ class RetainedTopics:
             del stamps[topic]
             self._latest.get(key, {}).pop(topic, None)
 
-    def pass_through(self, key: Key, stamp: Stamp, outgoing: Outgoing) -> Outgoing:
-        """Return the message as it is to be sent: one that is older than what is retained is sent, but not retained."""
+    def pass_through(self, key: Key, stamp: Stamp, outgoing: Outgoing, *, by_bridge: bool = False) -> Outgoing:
+        """Return the message as it is to be sent: one that is older than what is retained is sent, but not retained.
+
+        Args:
+            key: Run and worker.
+            stamp: Which message it is.
+            outgoing: As it would be sent.
+            by_bridge: The bridge says it, and not the worker.
+        """
         stamps = self._stamps.setdefault(key, {})
-        if stamp.is_older(stamps.get(outgoing.topic, stamp)):
+        retained = stamps.get(outgoing.topic, stamp)
+        if stamp.is_older(retained) or (not by_bridge and stamp.is_spoken_over(retained)):
             return outgoing._replace(retain=False)
         stamps[outgoing.topic] = stamp
         self._latest.setdefault(key, {})[outgoing.topic] = outgoing

@@ -1,0 +1,80 @@
+"""This module remembers what was before this process: what the journal knows of workers, and what the broker retains.
+
+Place in the flow: `pipeline` asks it for each worker that comes back, and hands it what the broker has retained.
+"""
+
+from __future__ import annotations
+
+from monty_mqtt import schema
+from monty_mqtt.errors import DecodeError
+from monty_mqtt_bridge.fanout import Outgoing
+from monty_mqtt_bridge.journal import Journal
+from monty_mqtt_bridge.liveness import REMEMBERED_NANOS, Liveness
+from monty_mqtt_bridge.outlet import Outlet
+from monty_mqtt_bridge.retained import Stamp
+from monty_mqtt_bridge.session import Incoming
+from monty_mqtt_bridge.workers import Key, Worker
+
+__all__ = ["Recall"]
+
+
+class Recall:
+    """What was before. Lives in one thread.
+
+    Args:
+        journal: What the last process wrote down.
+        outlet: Is told what is retained.
+        liveness: Is told who may live.
+
+    Attributes:
+        recalled: Workers of whom the journal was asked.
+    """
+
+    def __init__(self, journal: Journal, outlet: Outlet, liveness: Liveness) -> None:
+        self._journal, self._outlet, self._liveness = journal, outlet, liveness
+        self.recalled: set[Key] = set()
+
+    def unfinished(self, now_unix_nanos: int) -> None:
+        """Have at hand everybody of whom more may come."""
+        journal = self._journal
+        for worker in journal.senders.unfinished(now_unix_nanos - REMEMBERED_NANOS, journal.fed):
+            self.of(worker)
+
+    def of(self, worker: Worker) -> None:
+        """Have at hand what the journal knows of the workers of a name."""
+        if worker.key in self.recalled:
+            return
+        self.recalled.add(worker.key)
+        for kept in self._journal.retained_of(worker.key):
+            latest = None if kept.payload is None else Outgoing(kept.topic, kept.payload, 1, True)  # noqa: FBT003
+            stamp = Stamp(kept.seq, kept.time_unix_nanos, kept.started_unix_nanos)
+            self._outlet.retained.seen(worker.key, kept.topic, stamp, latest)
+            self._remember(_decoded(kept.payload or b""), worker if worker.real else None)
+
+    def retained(self, incoming: Incoming) -> None:
+        """Take in what the broker has retained. It may have forgotten the last of it: the journal has not."""
+        message = _decoded(incoming.payload)
+        if message is None:
+            return
+        key = (message.run, message.worker)
+        worker = self._journal.senders.newest(key)
+        if worker is not None:
+            self.of(worker)
+        self._remember(message, worker)
+        newer = self._outlet.retained.seen(key, incoming.topic, Stamp(message.seq, message.time_unix_nanos))
+        if newer is not None:
+            self._outlet.put_back(newer)
+
+    def _remember(self, message: schema.Message | None, worker: Worker | None) -> None:
+        if isinstance(message, schema.Info):
+            self._outlet.learn(message)
+        elif isinstance(message, schema.Status):
+            self._liveness.remember(message, worker)
+
+
+def _decoded(payload: bytes) -> schema.Message | None:
+    try:
+        message: schema.Message = schema.decode(payload)
+    except DecodeError:  # a model, or nothing any more
+        return None
+    return message
