@@ -14,6 +14,7 @@ from typing import Any, Dict, Optional
 from monty_mqtt import __version__
 from monty_mqtt.errors import AbortRequested
 from monty_mqtt.schema import SCHEMA_VERSION
+from monty_mqtt.secret_texts import masked_forms
 from monty_mqtt.values import plain
 
 __all__ = ["outcome", "this_process"]
@@ -33,7 +34,10 @@ def this_process(run: str) -> Dict[str, Any]:
 
 
 def outcome(error: Optional[BaseException]) -> Dict[str, Any]:
-    """Return the fields of the `status` message at the end of a block that `error` left (None: nothing did)."""
+    """Return the fields of the `status` message at the end of a block that `error` left (None: nothing did).
+
+    What is a secret by its form (a password in an address) is masked in the error's text, too.
+    """
     if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return {"status": "completed"}
     if isinstance(error, (KeyboardInterrupt, AbortRequested)):
@@ -42,6 +46,6 @@ def outcome(error: Optional[BaseException]) -> Dict[str, Any]:
     return {
         "status": "error",
         "error_type": f"{type(error).__module__}.{type(error).__qualname__}",
-        "error_message": plain(str(error))[0],
-        "error_traceback": plain("".join(lines))[0],
+        "error_message": masked_forms(plain(str(error))[0]),
+        "error_traceback": masked_forms(plain("".join(lines))[0]),
     }

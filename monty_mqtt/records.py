@@ -15,6 +15,7 @@ from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.cost import Cost
 from monty_mqtt.guard import Guard
 from monty_mqtt.schema import Event, Log
+from monty_mqtt.secret_texts import masked_forms
 from monty_mqtt.values import plain
 
 __all__ = ["Allowance", "Attachment", "RecordHandler", "TelemetryHandler"]
@@ -76,7 +77,7 @@ class RecordHandler(logging.Handler):
             level = record.levelname.lower()
             suppressed = self._allowance.take(record.name, level)
             if suppressed >= 0:
-                text = str(plain(record.getMessage())[0])
+                text = masked_forms(str(plain(record.getMessage())[0]))
                 self._broadcaster.publish(Log, level=level, message=text, logger=record.name, suppressed=suppressed)
         self._cost.add(time.perf_counter_ns() - began)
 
@@ -101,7 +102,7 @@ class TelemetryHandler(logging.Handler):
         began = time.perf_counter_ns()
         with self._guard:
             dump = getattr(record.msg, "model_dump", None)
-            fields = plain(dump())[0] if dump is not None else {"message": record.getMessage()}
+            fields = plain(dump())[0] if dump is not None else {"message": masked_forms(record.getMessage())}
             kind = str(fields.pop("kind", "") or type(record.msg).__name__)
             source = record.name[len(_TELEMETRY) :]
             self._broadcaster.publish(Event, event=kind, level=record.levelname.lower(), source=source, fields=fields)

@@ -5,35 +5,25 @@ Place in the flow: `experiment` publishes it once, when a run begins.
 
 from __future__ import annotations
 
-import re
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Optional
 
 from monty_mqtt.about import this_process
 from monty_mqtt.config import LiveViewConfig
+from monty_mqtt.masking import masked, masked_arguments
 from monty_mqtt.parts import LearningModuleInfo, SensorModuleInfo
-from monty_mqtt.values import plain
 
 __all__ = [
     "config_fields",
     "episodes_expected",
     "git_commit",
     "info_fields",
-    "masked",
-    "masked_argument",
     "process_fields",
     "versions",
 ]
 
-MASK = "***"
-
-_SECRET = re.compile(
-    r"(?:^|[^a-z])(?:pass(?:word|wd|phrase)?|pwd|tokens?|secrets?|keys?|api_?key|credentials?)(?:$|[^a-z])",
-    re.IGNORECASE,
-)
-_USER_INFO = re.compile(r"(\w+://[^/\s:@]*):[^/\s@]+@")
 _DISTRIBUTIONS = ("tbp-monty", "torch", "numpy", "scipy", "mujoco", "habitat-sim", "pyzmq", "msgspec")
 _LIMITS = ("min_train_steps", "min_eval_steps", "max_train_steps", "max_eval_steps", "max_total_steps", "fixed_amount")
 _THRESHOLDS = (
@@ -66,8 +56,8 @@ def info_fields(experiment: Any, config: LiveViewConfig, run: str) -> Dict[str, 
             SensorModuleInfo(sensor_module=str(getattr(sm, "sensor_module_id", "")), class_name=_class_name(type(sm)))
             for sm in experiment.model.sensor_modules
         ],
-        "model_path": None if path is None else str(path),
-        "output_dir": str(experiment.output_dir),
+        "model_path": None if path is None else masked(str(path)),
+        "output_dir": masked(str(experiment.output_dir)),
         "show_sensor_output": bool(getattr(experiment, "show_sensor_output", False)),
         "episodes_expected": episodes_expected(experiment),
     }
@@ -81,37 +71,20 @@ def process_fields(run: str) -> Dict[str, Any]:
         **process,
         "versions": {**process["versions"], **versions()},
         "git_commit": git_commit(Path.cwd()),
-        "command_line": [masked_argument(argument) for argument in sys.argv],
+        "command_line": masked_arguments(sys.argv),
     }
 
 
 def config_fields(config: Any) -> Dict[str, Any]:
     """Return those fields of Info that follow from `experiment.config` alone."""
     return {
-        "config": plain(masked(_as_plain(config)))[0],
+        "config": masked(_as_plain(config)),
         "seed": _whole(config.get("seed")),
         "do_train": bool(config.get("do_train")),
         "do_eval": bool(config.get("do_eval")),
         "n_train_epochs": _whole(config.get("n_train_epochs")),
         "n_eval_epochs": _whole(config.get("n_eval_epochs")),
     }
-
-
-def masked(value: Any) -> Any:
-    """Return a configuration with the values of secret-looking keys replaced, and passwords in addresses."""
-    if isinstance(value, Mapping):
-        return {key: MASK if _SECRET.search(str(key)) and inner else masked(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [masked(inner) for inner in value]
-    if isinstance(value, str):
-        return _USER_INFO.sub(rf"\1:{MASK}@", value)
-    return _class_name(value) if isinstance(value, type) else value
-
-
-def masked_argument(argument: str) -> str:
-    """Return a command line argument without the secret it may hold: `--password=x`, `a.b.api_key=x`."""
-    name, sign, _ = argument.partition("=")
-    return f"{name}={MASK}" if sign and _SECRET.search(name) else str(masked(argument))
 
 
 def versions() -> Dict[str, str]:

@@ -49,8 +49,8 @@ class Info(Message, frozen=True, kw_only=True, tag="info"):
         experiment_class: Dotted name of the class the configuration names.
         run_name: Monty's `logging.run_name`.
         group: What runs that belong together share, as the jobs of one Hydra sweep do.
-        overrides: What tells this run from the others of its group: value by configuration key.
-        config: The resolved configuration as plain JSON, values of secret-looking keys masked.
+        overrides: What tells this run from the others of its group: value by configuration key; secrets are `***`.
+        config: The resolved configuration as plain JSON; secrets are `***` (docs/monty.md, What is masked).
         seed: Monty's seed.
         do_train: Whether it trains.
         do_eval: Whether it evaluates.
@@ -64,7 +64,7 @@ class Info(Message, frozen=True, kw_only=True, tag="info"):
         pid: Process id.
         environment: Name of the conda or virtual environment.
         git_commit: Commit of the working directory, if it is a checkout.
-        command_line: How the process was started, secret-looking values masked.
+        command_line: How the process was started; secrets are `***`.
         model_path: Where the model was loaded from.
         output_dir: Where Monty writes its results.
         show_sensor_output: Monty's own live plot.

@@ -53,3 +53,13 @@ def test_an_error_comes_with_its_traceback():
     assert fields["error_type"] == "builtins.ValueError"
     assert fields["error_traceback"].endswith("ValueError: no object\n")
     assert "test_about.py" in fields["error_traceback"]
+
+
+def test_a_password_in_an_errors_text_is_masked():
+    with pytest.raises(OSError, match="refused") as raised:
+        raise OSError("refused: https://me:hunter2@host/x?token=abc")
+    fields = about.outcome(raised.value)
+    assert fields["error_message"] == "refused: https://me:***@host/x?token=***"
+    # The line of code that raised it is in the traceback, too.
+    assert "hunter2" not in fields["error_traceback"]
+    assert "token=abc" not in fields["error_traceback"]

@@ -55,6 +55,13 @@ def test_records_arrive_with_level_and_logger(router, attached):
     assert (log.level, log.message, log.logger) == ("info", "ran 3 steps", "tbp.monty.frameworks.run")
 
 
+def test_a_record_shows_no_password(router, attached):
+    _, broadcaster, _ = attached
+    MONTY.info("loads %s, missing key: %s", "https://me:hunter2@host/graphs.pt", "mug")
+    (log,) = received(router, broadcaster, schema.Log)
+    assert log.message == "loads https://me:***@host/graphs.pt, missing key: mug"
+
+
 def test_flood_of_one_level_leaves_room_for_another(router, attached):
     _, broadcaster, _ = attached
     for number in range(10):

@@ -1,58 +1,13 @@
-"""What Info says of a run, and what it keeps to itself."""
+"""What Info says of a run."""
 
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from monty_mqtt.run_info import episodes_expected, git_commit, masked, masked_argument, versions
-
-
-def test_secrets_in_a_configuration_are_masked():
-    config = {
-        "wandb": {"api_key": "abc", "entity": "me"},
-        "PASSWORD": "x",
-        "github-token": "y",
-        "client.secret": ["a", "b"],
-        "empty_password": "",
-        "nested": [{"pass": 1}, {"keys": {"a": 1}}],
-        "url": "mqtt://user:hidden@host:1883/x",
-    }
-    assert masked(config) == {
-        "wandb": {"api_key": "***", "entity": "me"},
-        "PASSWORD": "***",
-        "github-token": "***",
-        "client.secret": "***",
-        "empty_password": "",
-        "nested": [{"pass": "***"}, {"keys": "***"}],
-        "url": "mqtt://user:***@host:1883/x",
-    }
-
-
-@pytest.mark.parametrize("key", ["monkey", "keyboard_layout", "passing", "tokenizer", "compass", "n_train_epochs"])
-def test_keys_that_only_sound_like_secrets_are_shown(key):
-    assert masked({key: "shown"}) == {key: "shown"}
-
-
-def test_classes_are_named():
-    assert masked({"kind": Path}) == {"kind": "pathlib.Path"}
-
-
-@pytest.mark.parametrize(
-    ("argument", "shown"),
-    [
-        ("--password=x", "--password=***"),
-        ("a.b.api_key=abc=d", "a.b.api_key=***"),
-        ("experiment=mug", "experiment=mug"),
-        ("http://u:p@h/", "http://u:***@h/"),
-        ("--token", "--token"),
-    ],
-)
-def test_secrets_in_a_command_line_are_masked(argument, shown):
-    assert masked_argument(argument) == shown
+from monty_mqtt.run_info import episodes_expected, git_commit, versions
 
 
 def test_versions_of_what_is_installed():

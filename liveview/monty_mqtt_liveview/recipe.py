@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from monty_mqtt import schema
-from monty_mqtt.run_info import MASK
+from monty_mqtt.masking import MASK
 
 __all__ = ["command_line", "for_shell", "ranges"]
 
