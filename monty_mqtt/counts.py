@@ -18,6 +18,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         acknowledged: Messages the bridge has taken over.
         unacknowledged: Messages still held here.
         dropped: Messages that fitted neither memory nor the spool, or came after the end.
+        too_large: Messages, frames and clouds that are larger than the broker takes, and were not sent.
         spooled: Messages that were written into the spool file, for want of a bridge.
         bulk_published: Frames and clouds that were sent.
         bulk_dropped: Frames and clouds that were not, because the bridge was away or slow.
@@ -30,6 +31,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged: int = 0
     unacknowledged: int = 0
     dropped: int = 0
+    too_large: int = 0
     spooled: int = 0
     bulk_published: int = 0
     bulk_dropped: int = 0

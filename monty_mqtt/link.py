@@ -147,8 +147,6 @@ class Link:
     def send_bulk(self, frames: Sequence[bytes]) -> None:
         """Send a frame or cloud that carries `bulk_next`; it is not kept."""
         size = sum(map(len, frames))
-        if size > protocol.LARGEST_FRAME_BYTES:
-            raise ValueError(f"{size} bytes are more than the {protocol.LARGEST_FRAME_BYTES} a bridge takes")
         if not self._bulk:
             self._repeat_at = max(self._repeat_at, time.monotonic() + _REPEAT_SECS)
         self._send(frames)
@@ -202,7 +200,7 @@ class Link:
             entry = window.peek()
             if window.sent_bytes and window.sent_bytes + entry.size > self._limit:
                 return
-            self._send(entry.frames or self.sender.tombstone(entry.first, entry.last))
+            self._send(entry.frames or self.sender.tombstone(entry.first, entry.last, entry.reason))
             window.mark_sent(entry)
         self.can_send_more = True
 
@@ -254,6 +252,7 @@ class Link:
         self._paused = self._turned_away = False
         self.refused = None
         self._limit = min(_UNDER_WAY_BYTES, self._window.bound_bytes // 2)
+        self._window.largest_bytes = welcome.largest_message_bytes or self._window.largest_bytes
         self.acknowledged += self._window.acknowledge(welcome.next)
         # What was sent behind that HELLO on the same pipe is on its way; anything else is sent again: twice does no
         # harm.

@@ -30,6 +30,8 @@ Buffer = Union[bytes, bytearray, memoryview]
 
 _END_BYTES = 4096
 _TOKEN_BYTES = 16
+_LARGEST_BUFFERS_BYTES = protocol.LARGEST_FRAME_BYTES - (1 << 20)
+"""What is left is for the JSON of a frame or cloud."""
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +87,8 @@ class Outbox:
         self.window = Window(settings.window_bytes, self.spooling.spool)
         self._bulk_published = 0
         self._too_late = 0
-        self._said_refused = False
+        self._bulk_too_large = 0
+        self._said_refused = self._said_too_large = False
 
     def take(self, kind: Type[schema.Message], buffers: Sequence[Buffer], fields: Dict[str, Any]) -> None:
         """Number a message, keep it and send what can be sent."""
@@ -127,6 +130,7 @@ class Outbox:
             fields = {
                 "status": status,
                 "dropped": counts.dropped,
+                "too_large": counts.too_large,
                 "bulk_seq": self.link.bulk_next,
                 "bulk_dropped": counts.bulk_dropped,
                 "errors": counts.errors,
@@ -169,8 +173,9 @@ class Outbox:
         return Counts(
             published=window.next_seq,
             acknowledged=acknowledged,
-            unacknowledged=window.next_seq - window.dropped - acknowledged,
+            unacknowledged=window.next_seq - window.dropped - window.too_large - acknowledged,
             dropped=window.dropped + self._too_late,
+            too_large=window.too_large + self._bulk_too_large,
             bulk_published=self._bulk_published,
             bulk_dropped=link.bulk_dropped if link else 0,
             errors=errors + self.spooling.errors + (link.errors if link else 0),
@@ -185,6 +190,8 @@ class Outbox:
             self.spooling.step(window)
         if window.held_bytes > window.bound_bytes:
             window.make_room()
+        if window.too_large:
+            self._say_too_large(window.largest_bytes)
         if link.refused is not None and not self._said_refused:
             self._said_refused = True
             text = "the bridge at %s refuses run %r: %s"
@@ -198,9 +205,18 @@ class Outbox:
     def _take_bulk(
         self, link: Link, head: bytes, kind: Type[schema.Message], buffers: Sequence[Buffer], fields: Dict[str, Any]
     ) -> None:
-        if link.bulk_has_room():
+        if sum(map(len, buffers)) > _LARGEST_BUFFERS_BYTES:
+            self._bulk_too_large += 1
+            self._say_too_large(_LARGEST_BUFFERS_BYTES)
+        elif link.bulk_has_room():
             link.send_bulk([head, self._encoded(kind, link.bulk_next, fields), *map(bytes, buffers)])
             self._bulk_published += 1
+
+    def _say_too_large(self, most_bytes: int) -> None:
+        if not self._said_too_large:
+            self._said_too_large = True
+            text = "run %r: messages of more than %d bytes are larger than the bridge can publish; counted, not sent"
+            self._afterwards(_log.error, text, self._run, most_bytes)
 
     def _encoded(self, kind: Type[schema.Message], seq: int, fields: Dict[str, Any]) -> bytes:
         stamp = self.stamps.take()

@@ -7,11 +7,12 @@ Up, multipart: ``v1 <kind>``, JSON, then the raw buffers of the message. Besides
   WELCOME.
 - ``probe``   nothing was acknowledged for 0.5 s although something is under way: `next` = last sent + 1.
   Answered by ACK or SYNC.
-- ``dropped`` stands in the place of the seqs `first` … `last`, which fitted neither the sender's memory nor its spool.
+- ``dropped`` stands in the place of the seqs `first` … `last`, which fitted neither the sender's memory nor its spool,
+  or are larger than the broker takes.
 
 Down, one frame: ``v1 <word>``, a space, JSON.
 
-- ``welcome`` {next, bulk_next}: the next seq I want
+- ``welcome`` {next, bulk_next, largest_message_bytes}: the next seq I want, and what is too large to be published
 - ``ack``     {next, bulk_next}: every seq below `next` is safe; every bulk seq below `bulk_next` has been seen
 - ``sync``    {next}: I miss `next`; send it and everything after it again
 - ``reject``  {reason, again}: stop sending: it is another schema, a worker to be restored that is connected, or
@@ -34,6 +35,7 @@ from monty_mqtt.schema import Command
 
 __all__ = [
     "LARGEST_FRAME_BYTES",
+    "LARGEST_MESSAGE_BYTES",
     "Ack",
     "Down",
     "Dropped",
@@ -53,6 +55,9 @@ __all__ = [
 
 LARGEST_FRAME_BYTES = 64 << 20
 """A bridge ends the connection of whoever sends a larger one."""
+
+LARGEST_MESSAGE_BYTES = 9_900_000
+"""The largest message that is sent before a bridge said what its broker takes: a little less than Mosquitto is told."""
 
 _PREFIX = b"v1 "
 _LONGEST_HEAD = 64
@@ -110,10 +115,14 @@ class Dropped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Welcome(msgspec.Struct, frozen=True, kw_only=True):
-    """`next`: the next seq wanted; `bulk_next`: the next bulk seq expected."""
+    """`next`: the next seq wanted; `bulk_next`: the next bulk seq expected.
+
+    `largest_message_bytes`: head, JSON and buffers together; of what is larger, DROPPED is sent. 0: it does not say.
+    """
 
     next: int
     bulk_next: int = 0
+    largest_message_bytes: int = 0
 
 
 class Ack(msgspec.Struct, frozen=True, kw_only=True):

@@ -75,9 +75,10 @@ class Sender(NamedTuple):
         """Return the frames of a PROBE."""
         return protocol.encode_up(protocol.Probe(run=self.run, worker=self.worker, next=next_seq, bulk_next=bulk_next))
 
-    def tombstone(self, first: int, last: int) -> List[bytes]:
+    def tombstone(self, first: int, last: int, reason: str) -> List[bytes]:
         """Return the frames of a DROPPED."""
-        return protocol.encode_up(protocol.Dropped(run=self.run, worker=self.worker, first=first, last=last))
+        dropped = protocol.Dropped(run=self.run, worker=self.worker, first=first, last=last, reason=reason)
+        return protocol.encode_up(dropped)
 
     def somebody_listens(self) -> bool:
         """Return whether a plain TCP connection to the bridge's port is taken."""

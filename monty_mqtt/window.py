@@ -15,7 +15,7 @@ from typing import Dict, Iterable, List, Optional, Protocol, Sequence, Tuple
 
 import msgspec
 
-from monty_mqtt.protocol import LARGEST_FRAME_BYTES
+from monty_mqtt.protocol import LARGEST_MESSAGE_BYTES
 from monty_mqtt.ranges import Ranges
 
 __all__ = ["Entry", "Numbered", "Store", "Window"]
@@ -44,12 +44,13 @@ class Store(Protocol):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """The seqs `first` to `last`: one message, or with `frames` None a tombstone."""
+    """The seqs `first` to `last`: one message, or with `frames` None a tombstone, which says why."""
 
     first: int
     last: int
     frames: Optional[Sequence[bytes]]
     size: int
+    reason: str = "memory"
 
 
 class _NoStore:
@@ -69,25 +70,27 @@ class Window:
 
     Attributes:
         bound_bytes: As given.
-        largest_bytes: A message that is larger becomes a tombstone at once: the bridge would not take it.
+        largest_bytes: A message that is larger becomes a tombstone: the broker would not take it.
         base: Oldest seq that can still be sent, or is a tombstone.
         next_unsent: The seq after the last one sent.
         next_seq: Seq of the next message.
         sent_bytes: Bytes of the messages that were sent and are not acknowledged.
         held_bytes: Bytes of all messages in memory.
-        dropped: Messages that became tombstones.
+        dropped: Messages that became tombstones for want of room.
+        too_large: Messages that became tombstones because they are larger than `largest_bytes`.
     """
 
     def __init__(self, bound_bytes: int, store: Optional[Store] = None, first_seq: int = 0) -> None:
         self.bound_bytes = bound_bytes
-        self.largest_bytes = min(bound_bytes, LARGEST_FRAME_BYTES)
+        self.largest_bytes = LARGEST_MESSAGE_BYTES
         self.base = self.next_unsent = self.next_seq = first_seq
         self.sent_bytes = 0
         self.held_bytes = 0
-        self.dropped = 0
+        self.dropped = self.too_large = 0
         self._store = store or _NoStore()
         self._messages: Dict[int, Tuple[Sequence[bytes], int]] = {}
         self._lost = Ranges()
+        self._too_large = Ranges()
         self._kept_from = first_seq
 
     def __len__(self) -> int:
@@ -108,12 +111,13 @@ class Window:
         """Give the next seq to a message and keep it. `make_room` keeps the bound."""
         size = _size(frames)
         seq = self.next_seq
-        if size > self.largest_bytes:
-            self.next_seq = seq + 1
+        self.next_seq = seq + 1
+        if size - _ENTRY_BYTES > self.largest_bytes:
+            self._refuse(seq)
+        elif size > self.bound_bytes:
             self._lose(seq, seq)
         else:
             self._messages[seq] = (frames, size)
-            self.next_seq = seq + 1
             self.held_bytes += size
 
     def skip_to(self, seq: int) -> None:
@@ -137,15 +141,17 @@ class Window:
         """Return what is to be sent next. There must be something unsent."""
         seq = self.next_unsent
         held = self._messages.get(seq)
-        if held is not None:
-            return Entry(seq, seq, *held)
-        last = self._lost.last_of(seq)
-        if last is None:
+        if held is None and self._lost.last_of(seq) is None:
             found = self._store.first_from(seq)
             if found is not None and found[0] == seq:
-                return Entry(seq, seq, found[1], _size(found[1]))
-            last = self._give_up(seq, found[0] if found else self.next_seq)
-        return Entry(seq, last, None, 0)
+                held = (found[1], _size(found[1]))
+            else:
+                self._give_up(seq, found[0] if found else self.next_seq)
+        if held is not None and held[1] - _ENTRY_BYTES <= self.largest_bytes:
+            return Entry(seq, seq, *held)
+        if held is not None:  # it was taken before this bridge said what it takes
+            self._refuse(seq)
+        return self._tombstone(seq)
 
     def mark_sent(self, entry: Entry) -> None:
         """Note that what `peek` returned went out."""
@@ -171,6 +177,7 @@ class Window:
                 self.held_bytes -= held[1]
                 if seq < sent_end:
                     self.sent_bytes -= held[1]
+        self._too_large.forget_below(end)
         return end - first - self._lost.forget_below(end)
 
     def rewind(self, next_wanted: int) -> None:
@@ -215,12 +222,24 @@ class Window:
     def _lose(self, first: int, last: int) -> None:
         self.dropped += self._lost.add(first, last)
 
-    def _give_up(self, seq: int, end: int) -> int:
-        """Lose what is neither in memory nor in the spool any more, from `seq` on; return the last such seq."""
+    def _refuse(self, seq: int) -> None:
+        held = self._messages.pop(seq, None)
+        if held is not None:
+            self.held_bytes -= held[1]
+        self.too_large += self._lost.add(seq, seq)
+        self._too_large.add(seq, seq)
+
+    def _tombstone(self, seq: int) -> Entry:
+        last = self._lost.last_of(seq) or seq
+        too_large = self._too_large.last_of(seq)
+        if too_large is not None:
+            return Entry(seq, min(last, too_large), None, 0, "too_large")
+        return Entry(seq, min(last, (self._too_large.first_after(seq) or last + 1) - 1), None, 0)
+
+    def _give_up(self, seq: int, end: int) -> None:
+        """Lose what is neither in memory nor in the spool any more, from `seq` on."""
         held = min((kept for kept in self._messages if kept > seq), default=end)
-        last = min(end, held, self._lost.first_after(seq) or end) - 1
-        self._lose(seq, last)
-        return last
+        self._lose(seq, min(end, held, self._lost.first_after(seq) or end) - 1)
 
 
 def _size(frames: Sequence[bytes]) -> int:

@@ -55,7 +55,11 @@ class Dealer:
             **fields,
         }
         self.up(protocol.Hello(run=self.run, worker=self.worker, base=base, **fields))
-        return self.wait_for((protocol.Reject, protocol.Welcome))
+        answer = self.wait_for((protocol.Reject, protocol.Welcome))
+        self.largest_message_bytes = getattr(answer, "largest_message_bytes", 0)
+        return (
+            answer if isinstance(answer, protocol.Reject) else msgspec.structs.replace(answer, largest_message_bytes=0)
+        )
 
     def up(self, message: protocol.Up) -> None:
         self.socket.send_multipart(protocol.encode_up(message))

@@ -41,6 +41,8 @@ class Router:
     def __init__(self, port: int = 0, on_taken: Optional[Callable[[Key, Taken], None]] = None) -> None:
         self.reject: Optional[str] = None
         self.deaf = False
+        self.largest_message_bytes = 0
+        self.reasons: List[str] = []
         self.hellos: List[protocol.Hello] = []
         self.probes: List[protocol.Probe] = []
         self.taken: Dict[Key, List[Taken]] = defaultdict(list)
@@ -149,7 +151,8 @@ class Router:
         worker.bulk_next = max(worker.bulk_next, hello.bulk_base)
         self._routes[key] = route
         if not self.deaf:
-            welcome = protocol.Welcome(next=worker.next, bulk_next=worker.bulk_next)
+            largest = self.largest_message_bytes
+            welcome = protocol.Welcome(next=worker.next, bulk_next=worker.bulk_next, largest_message_bytes=largest)
             socket.send_multipart([route, protocol.encode_down(welcome)])
 
     def _answer_probe(self, socket: zmq.Socket[bytes], route: bytes, worker: Worker, probe: protocol.Probe) -> None:
@@ -165,6 +168,7 @@ class Router:
             self._sync(socket, route, worker)
         elif gone.last >= worker.next:
             self.dropped[gone.run, gone.worker].append((worker.next, gone.last))
+            self.reasons.append(gone.reason)
             worker.next = gone.last + 1
 
     def _take(self, socket: zmq.Socket[bytes], route: bytes, worker: Worker, taken: Taken) -> None:

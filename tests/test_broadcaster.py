@@ -205,15 +205,44 @@ def test_frames_are_dropped_and_counted_while_the_bridge_does_not_take_them(rout
     assert (end.bulk_seq, end.bulk_dropped, end.dropped) == (21, 12, 0)
 
 
-def test_what_is_too_large_for_any_bridge_is_dropped_not_sent(router, lenient, caplog):
-    lenient.publish_data("huge", "x" * (65 << 20))
-    lenient.publish(schema.Frame, [bytes(65 << 20)], sensor="s", modality="rgba", episode=0, step=0, height=1, width=1)
-    lenient.publish_metric("loss", 0.5)
-    assert lenient.flush(10)
-    assert [message.seq for message in router.messages("x")] == [1]
-    assert router.dropped["x", "main"] == [(0, 0)]
-    assert (lenient.counts.dropped, lenient.counts.errors) == (1, 1)
-    assert "more than the 67108864 a bridge takes" in caplog.text
+def test_what_is_too_large_for_any_bridge_is_counted_not_sent_and_said_once(router, b, caplog):
+    for _ in range(2):
+        b.publish_data("huge", "x" * (65 << 20))
+    b.publish(schema.Frame, [bytes(65 << 20)], sensor="s", modality="rgba", episode=0, step=0, height=1, width=1)
+    b.publish_metric("loss", 0.5)
+    assert b.flush(10)
+    assert [message.seq for message in router.messages("x")] == [2]
+    assert set(router.reasons) == {"too_large"}
+    assert router.dropped["x", "main"] == [(0, 0), (1, 1)]
+    assert (b.counts.too_large, b.counts.dropped, b.counts.bulk_dropped, b.counts.errors) == (3, 0, 0, 0)
+    assert b.counts.acknowledged == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "run 'x': messages of more than 9900000 bytes are larger than the bridge can publish; counted, not sent"
+    ]
+    b.close()
+    end = router.messages("x")[-1]
+    assert (end.too_large, end.dropped, end.seq) == (3, 0, 3)
+
+
+def test_what_is_too_large_says_the_bridge_also_of_what_was_taken_before_it_came(tmp_path):
+    with Router() as router:
+        port = router.port
+    b = ZmqBroadcaster(run_id="x", zmq_port=port, strict=True, spool_dir=str(tmp_path))
+    sizes = [100, 2_000_000, 100, 9_000_000, 2_000_000, 100]
+    for size in sizes:
+        b.publish_data("d", "x" * size)
+    while not b.counts.spooled:
+        b.pump()
+    router = Router(port)
+    router.largest_message_bytes = 1_500_000
+    with router:
+        assert b.flush(20)
+        b.publish_data("d", "x" * 2_000_000)
+        b.close()
+    assert [message.seq for message in router.messages("x")] == [0, 2, 5, 7]
+    assert router.dropped["x", "main"] == [(seq, seq) for seq in (1, 3, 4, 6)]
+    assert set(router.reasons) == {"too_large"}
+    assert b.counts.too_large == 4
 
 
 def test_beyond_the_window_the_oldest_leave_a_counted_tombstone(router):

@@ -369,7 +369,8 @@ def test_damage_that_shows_later_costs_what_only_the_file_held(path, caplog):
 
 
 @pytest.mark.parametrize(
-    ("version", "lacks"), [(1, ("first", "gap", "proof", "whole_from")), (2, ("proof", "whole_from"))]
+    ("version", "lacks"),
+    [(1, ("first", "gap", "proof", "whole_from", "too_large")), (2, ("proof", "whole_from", "too_large"))],
 )
 def test_a_file_of_an_earlier_version_is_taken_over(path, version, lacks):
     with Filled(path) as filled:

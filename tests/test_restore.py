@@ -92,6 +92,21 @@ def test_what_the_experiment_dropped_becomes_a_tombstone(router, spooled):
     assert (restored.sent, restored.missing) == (21, 15)
 
 
+def test_what_the_bridge_does_not_take_stays_in_the_file(router, tmp_path):
+    router.largest_message_bytes = 200
+    header = Header(schema_version=schema.SCHEMA_VERSION, run="x", worker="main", started_unix_nanos=BEGAN)
+    one = Spool(tmp_path, header)
+    large = schema.Data(run="x", worker="main", seq=3, time_unix_nanos=BEGAN, stream="s", data="x" * 500)
+    one.write([(seq, frames_of(metric(seq))) for seq in range(3)])
+    one.write([(3, frames_of(large)), (4, frames_of(metric(4)))])
+    one.close()
+    restored = restore(one.path, zmq_port=router.port)
+    assert (restored.sent, restored.too_large, restored.removed) == (4, 1, False)
+    assert router.dropped["x", "main"] == [(3, 3)]
+    assert one.path.exists()
+    assert "4 messages sent, 1 are larger than the broker takes" in as_lines(restored)[0]
+
+
 def test_a_tail_that_was_cut_stays_in_the_file(router, spooled):
     path = spooled(*range(10))
     with path.open("ab") as file:

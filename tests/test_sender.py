@@ -34,7 +34,8 @@ def test_its_words():
     assert (header.run, header.worker, header.started_unix_nanos) == ("a/b", "w", 5)
     assert (header.schema_version, header.pid, header.host) == (hello.schema_version, hello.pid, hello.host)
     assert decoded(SENDER.probe(7, 8)) == protocol.Probe(run="a/b", worker="w", next=7, bulk_next=8)
-    assert decoded(SENDER.tombstone(1, 2)) == protocol.Dropped(run="a/b", worker="w", first=1, last=2)
+    dropped = protocol.Dropped(run="a/b", worker="w", first=1, last=2, reason="too_large")
+    assert decoded(SENDER.tombstone(1, 2, "too_large")) == dropped
 
 
 def test_somebody_listens():

@@ -253,3 +253,34 @@ def test_no_seq_is_ever_missing_and_the_bound_holds(bound_bytes, has_store, step
         range(window.base, window.next_seq)
     )
     assert acknowledged + window.acknowledge(window.next_seq) + window.dropped == window.next_seq
+
+
+def test_what_is_too_large_and_what_found_no_room_are_told_apart():
+    window = Window(10 * KIB)
+    window.largest_bytes = 4 * KIB
+    publish(window, 2, 5 * KIB)
+    publish(window, 20)
+    publish(window, 1, 5 * KIB)
+    gone = []
+    while window.next_unsent < window.next_seq:
+        entry = window.peek()
+        window.mark_sent(entry)
+        if entry.frames is None:
+            gone.append((entry.first, entry.last, entry.reason))
+    assert gone == [(0, 1, "too_large"), (2, 1 + window.dropped, "memory"), (22, 22, "too_large")]
+    assert (window.too_large, window.waiting) == (3, 20 - window.dropped)
+    assert window.acknowledge(23) == 20 - window.dropped
+
+
+def test_a_bridge_that_takes_less_than_what_waits_gets_tombstones_for_it():
+    store = Kept()
+    window = window_with(4, store=store)
+    store.copy(window)
+    window.unload(2 * KIB)
+    window.largest_bytes = 100
+    entries = []
+    while window.next_unsent < window.next_seq:
+        entries.append(window.peek())
+        window.mark_sent(entries[-1])
+    assert {(entry.frames, entry.reason) for entry in entries} == {(None, "too_large")}
+    assert (window.held_bytes, window.too_large, window.dropped) == (0, 4, 0)

@@ -14,6 +14,7 @@ import msgspec
 
 from monty_mqtt import service_config, topics
 from monty_mqtt.errors import ConfigError
+from monty_mqtt.protocol import LARGEST_FRAME_BYTES
 
 __all__ = ["ENVIRONMENT_PREFIX", "BridgeConfig", "Options", "build", "load", "read_password"]
 
@@ -59,6 +60,11 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     liveview_url: str = "http://127.0.0.1:8000"
     container: bool = False
     log_level: str = "info"
+
+    @property
+    def largest_message_bytes(self) -> int:
+        """What experiments may send as one message: what the broker takes, less a topic of usual length."""
+        return min(self.mqtt_max_packet_bytes * 99 // 100, LARGEST_FRAME_BYTES)
 
     @property
     def mqtt_url(self) -> str:

@@ -20,6 +20,7 @@ class Counts(msgspec.Struct, kw_only=True):
         foreign: Connections that were not a sender of this schema.
         lost: Messages that will never come although their sender once had them.
         dropped: Messages that senders dropped because their memory was full.
+        too_large: Messages, frames and clouds that are larger than the broker takes.
         bulk_lost: Frames and clouds that did not arrive.
         images_dropped: Frames that were not encoded, because newer ones came first.
         unsent: Frames and clouds not published, because the broker was away.
@@ -38,6 +39,7 @@ class Counts(msgspec.Struct, kw_only=True):
     foreign: int = 0
     lost: int = 0
     dropped: int = 0
+    too_large: int = 0
     bulk_lost: int = 0
     images_dropped: int = 0
     unsent: int = 0

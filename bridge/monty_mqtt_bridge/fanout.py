@@ -15,7 +15,7 @@ import numpy as np
 from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
 
-__all__ = ["Evidence", "Outgoing", "check", "fan_out", "is_too_long", "object_model_ply"]
+__all__ = ["Evidence", "Outgoing", "TooLargeError", "check", "fan_out", "is_too_long", "object_model_ply"]
 
 _LONGEST_TOPIC_BYTES = 65_535
 """MQTT 3.1.1, section 1.5.3."""
@@ -23,6 +23,10 @@ _LONGEST_TOPIC_BYTES = 65_535
 _METRE_DIGITS = 6
 _PACKET_HEAD_BYTES = 16
 _EVIDENCE_DIGITS = 4
+
+
+class TooLargeError(DecodeError):
+    """A message is larger than the broker takes."""
 
 
 class Outgoing(NamedTuple):
@@ -71,7 +75,8 @@ def fan_out(message: schema.Message, payload: bytes, raw: Sequence[bytes], *, mo
         most_bytes: Largest packet the broker takes.
 
     Raises:
-        DecodeError: Names too long for a topic, or more bytes than the broker takes.
+        TooLargeError: It has more bytes than the broker takes.
+        DecodeError: Names too long for a topic, or what it holds does not fit together.
     """
     if isinstance(message, schema.Frame):
         return []
@@ -147,11 +152,12 @@ def check(outgoing: Outgoing, most_bytes: int) -> None:
     """Do nothing if the broker can take a message.
 
     Raises:
-        DecodeError: It cannot.
+        TooLargeError: It cannot.
+        DecodeError: There is no such topic.
     """
     if is_too_long(outgoing.topic):
         topic_bytes = len(outgoing.topic.encode())
         raise DecodeError(f"its names make a topic of {topic_bytes} bytes; MQTT takes {_LONGEST_TOPIC_BYTES}")
     size = 4 * len(outgoing.topic) + len(outgoing.payload) + _PACKET_HEAD_BYTES
     if size > most_bytes:
-        raise DecodeError(f"{size} bytes on {outgoing.topic[:80]}; the broker takes {most_bytes}")
+        raise TooLargeError(f"{size} bytes on {outgoing.topic[:80]}; the broker takes {most_bytes}")

@@ -222,11 +222,20 @@ class Intake:
         else:
             self._begin(worker)
             count = worker.skip_to(dropped.last + 1)
-            worker.dropped += count
-            self._counts.dropped += count
-            self._complaints.error("dropped", "%s dropped %d messages: its memory was full", label(*worker.key), count)
+            self._count_dropped(worker, count, dropped.reason)
             self._touch(worker)
             self._sink.dropped(worker, dropped)
+
+    def _count_dropped(self, worker: Worker, count: int, reason: str) -> None:
+        who = label(*worker.key)
+        if reason == "too_large":
+            worker.too_large += count
+            self._counts.too_large += count
+            self._complaints.error("too large", "%s: %d messages are larger than the broker takes", who, count)
+        else:
+            worker.dropped += count
+            self._counts.dropped += count
+            self._complaints.error("dropped", "%s dropped %d messages: its memory was full", who, count)
 
     def _skip(self, worker: Worker, kind: str, payload: bytes) -> bool:
         """Go on behind a message that is no good but next in order: it would be no better the second time."""

@@ -29,11 +29,11 @@ _REMOVED_ROWS = 2000
 
 _PUT_ROW = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_SENDER = """
-INSERT INTO senders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO senders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET next = excluded.next, bulk_next = excluded.bulk_next, lost = excluded.lost,
 dropped = excluded.dropped, ended = excluded.ended, real = excluded.real, fed_seq = excluded.fed_seq,
 last_row = excluded.last_row, heard_unix_nanos = excluded.heard_unix_nanos, first = excluded.first, gap = excluded.gap,
-whole_from = excluded.whole_from
+whole_from = excluded.whole_from, too_large = excluded.too_large
 """
 _PUT_RETAINED = "INSERT OR REPLACE INTO retained VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PUT_KEPT = "INSERT OR REPLACE INTO kept VALUES (?, ?)"

@@ -64,7 +64,8 @@ CREATE TABLE senders (
     first INTEGER NOT NULL DEFAULT 0,
     gap INTEGER,
     proof BLOB NOT NULL DEFAULT x'',
-    whole_from INTEGER NOT NULL DEFAULT 0
+    whole_from INTEGER NOT NULL DEFAULT 0,
+    too_large INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX sender_names ON senders (run, worker);
 CREATE TABLE retained (
@@ -94,6 +95,7 @@ COMMIT;
 BEGIN;
 ALTER TABLE senders ADD COLUMN proof BLOB NOT NULL DEFAULT x'';
 ALTER TABLE senders ADD COLUMN whole_from INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE senders ADD COLUMN too_large INTEGER NOT NULL DEFAULT 0;
 PRAGMA user_version = 3;
 COMMIT;
 """,

@@ -50,19 +50,20 @@ FIELDS: dict[str, dict[str, type]] = {
     },
     "status": {
         "status": str, "status_code": int, "stalled": int, "reason": str, "error_type": str, "error_message": str,
-        "error_traceback": str, "highest_seq": int, "lost": int, "dropped": int, "page_url": str,
+        "error_traceback": str, "highest_seq": int, "lost": int, "dropped": int, "too_large": int,
+        "page_url": str,
     },
     "frame": {"rgba_url": str, "depth_url": str, "episode": int, "step": int},
     "run_health": {
         "status_code": int, "stalled": int, "running_secs": float, "secs_since_step": float, "lost": int,
-        "dropped": int,
+        "dropped": int, "too_large": int,
     },
     "bridge_health": {
         "uptime_secs": float, "received_per_sec": float, "published_per_sec": float, "points_per_sec": float,
         "delay_secs": float,
         "workers": int, "queued": int, "in_flight": int, "pending_bytes": int, "received": int, "accepted": int,
         "duplicates": int, "gaps": int, "refused": int, "deferred": int, "foreign": int, "lost": int, "dropped": int,
-        "bulk_lost": int,
+        "too_large": int, "bulk_lost": int,
         "images_dropped": int, "unsent": int, "published": int, "points": int, "misfits": int, "mqtt_connects": int,
         "journal_rows": int, "journal_waiting": int, "journal_bytes": int, "journal_oldest_secs": float,
         "journal_full": int, "journal_evicted": int, "journal_bound_bytes": int,

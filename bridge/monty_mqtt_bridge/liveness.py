@@ -30,6 +30,8 @@ _FORGET_DISCONNECTED_SECS = 86_400.0
 REMEMBERED_NANOS = int(_FORGET_DISCONNECTED_SECS * 1e9)
 """A worker that was not heard for so long need not be at hand after a restart."""
 
+_MISSING = ("lost", "dropped", "too_large")
+
 LIVE_STATUSES = frozenset({"initializing", "running", "paused", "aborting"})
 
 
@@ -79,6 +81,12 @@ class Life:
         """The last seq that was published of it."""
         seen = self.status.seq if self.status else 0
         return max(seen, self.worker.fed_seq) if self.worker else seen
+
+    def lacks_more(self) -> bool:
+        """Return whether the bridge knows of more messages that will not come than the last status says."""
+        if self.worker is None or self.status is None:
+            return False
+        return any(getattr(self.worker, name) > getattr(self.status, name) for name in _MISSING)
 
     def stepped(self, now: float) -> None:
         """Note a step."""
@@ -195,6 +203,9 @@ class Liveness:
             elif life.live and not life.stalled and self._stalls(life, now):
                 life.stalled = True
                 said.append(_said(life, now_unix_nanos))
+            elif life.lacks_more():
+                life.status = _said(life, now_unix_nanos)
+                said.append(life.status)
         return said
 
     def forget(self, now: float) -> list[Key]:
@@ -272,4 +283,5 @@ def _said(life: Life, now_unix_nanos: int) -> schema.Status:
         highest_seq=life.highest_seq if life.disconnected else None,
         lost=life.worker.lost if life.worker else base.lost,
         dropped=max(life.dropped, life.worker.dropped if life.worker else base.dropped),
+        too_large=max(base.too_large, life.worker.too_large if life.worker else 0),
     )

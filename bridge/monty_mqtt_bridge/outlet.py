@@ -17,7 +17,7 @@ from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.encoder import ENCODED_AT_ONCE, Encoder
-from monty_mqtt_bridge.fanout import Outgoing, check, fan_out
+from monty_mqtt_bridge.fanout import Outgoing, TooLargeError, check, fan_out
 from monty_mqtt_bridge.feeder import Receipt
 from monty_mqtt_bridge.journal import Journal
 from monty_mqtt_bridge.line_protocol import Misfits
@@ -84,16 +84,16 @@ class Outlet:
         """Return whether a frame that was waiting would be published, and not give way to the next one."""
         return self.encoder.waiting() < ENCODED_AT_ONCE
 
-    def publish(self, row: Row, message: schema.Message, receipt: Receipt) -> None:
-        """Publish a message of a worker; the receipt counts what it became."""
+    def publish(self, row: Row, message: schema.Message, receipt: Receipt, *, again: bool) -> None:
+        """Publish a message of a worker; the receipt counts what it became. `again`: it was before."""
         if isinstance(message, schema.Frame):
             self.encoder.submit(message, row.buffers[0])
             return
         try:
             outgoing = fan_out(message, row.payload, row.buffers, most_bytes=self._config.mqtt_max_packet_bytes)
         except DecodeError as error:
-            self._counts.refused += 1
-            self._complain(message, error)
+            if not again or row.bulk:
+                self._refuse(message, row.worker, error)
             return
         if isinstance(message, schema.Info):
             self.learn(message)
@@ -135,13 +135,12 @@ class Outlet:
     def tick(self, now: float) -> None:
         """Publish the images that are ready, and the lines that have waited long enough."""
         for frame, outgoing in self.encoder.take():
+            worker = self._journal.workers.newest.get((frame.run, frame.worker))
             try:
                 check(outgoing, self._config.mqtt_max_packet_bytes)
             except DecodeError as error:
-                self._counts.images_dropped += 1
-                self._complain(frame, error)
+                self._refuse(frame, worker, error)
                 continue
-            worker = self._journal.workers.newest.get((frame.run, frame.worker))
             self._put(self._retain(frame, outgoing, worker), None)
             self._link(frame, now)
         for batch in self._batches.due(now):
@@ -224,5 +223,13 @@ class Outlet:
     def _put_batch(self, batch: Batch) -> None:
         self.publisher.put(batch.outgoing, batch.receipts)
 
-    def _complain(self, message: schema.Message, error: DecodeError) -> None:
-        self._complaints.say("unpublishable", "%s: %s", label(message.run, message.worker), error)
+    def _refuse(self, message: schema.Message, worker: Worker | None, error: DecodeError) -> None:
+        """Count what cannot be published."""
+        if not isinstance(error, TooLargeError):
+            self._counts.refused += 1
+        else:
+            self._counts.too_large += 1
+            if worker is not None:
+                worker.too_large += 1
+                self._journal.workers.changed.add(worker)
+        self._complaints.error("unpublishable", "%s: %s", label(message.run, message.worker), error)

@@ -98,7 +98,7 @@ class Pipeline:
         worker, message = row.worker, row.message
         self._recall.of(worker)
         if message is not None:
-            self.outlet.publish(row, message, receipt)
+            self.outlet.publish(row, message, receipt, again=again)
         if isinstance(message, schema.CommandResult):
             self._commands.answered(message)
         if again and isinstance(message, (schema.Status, schema.End)):

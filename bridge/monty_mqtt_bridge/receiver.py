@@ -27,9 +27,6 @@ __all__ = ["Receiver"]
 
 logger = logging.getLogger(__name__)
 
-_LARGEST_FRAME_BYTES = 64 << 20
-"""ZMQ itself ends the connection of whoever sends more."""
-
 _LINGER_MILLIS = 200
 _HEAD_AND_BODY = 2
 
@@ -64,6 +61,7 @@ class Receiver:
     ) -> None:
         self._sink, self._counts, self._clock = sink, counts, clock
         self._complaints = Complaints(logger, clock)
+        self._largest_message_bytes = config.largest_message_bytes
         self._names = Names(workers, clock)
         self.intake = Intake(sink, workers, counts, self._complaints, clock, self.say)
         self._routes: dict[bytes, Worker] = {}
@@ -172,7 +170,9 @@ class Receiver:
         # What is accepted but not yet in the journal would die with this process, so the sender must keep it: `next`
         # is what is safe. What it repeats of the rest is a duplicate here.
         worker.acked, worker.bulk_acked = worker.safe, worker.bulk_next
-        self.say(worker, protocol.Welcome(next=worker.acked, bulk_next=worker.bulk_next))
+        largest = self._largest_message_bytes
+        welcome = protocol.Welcome(next=worker.acked, bulk_next=worker.bulk_next, largest_message_bytes=largest)
+        self.say(worker, welcome)
         self._sink.joined(worker, begins=begins)
 
     def _give_back(self, worker: Worker, holder: Worker) -> None:
@@ -224,7 +224,7 @@ class Receiver:
                 continue
             if not worker.ended and not worker.restoring:
                 text = "%s: connection closed without an end: the process is gone or frozen, or sent more than %d MiB"
-                self._complaints.say("closed", text, label(*worker.key), _LARGEST_FRAME_BYTES >> 20)
+                self._complaints.say("closed", text, label(*worker.key), protocol.LARGEST_FRAME_BYTES >> 20)
             self._part(worker)
 
     def _part(self, worker: Worker) -> None:
@@ -240,7 +240,7 @@ class Receiver:
             return
         self._counts.foreign += 1
         text = "a connection on the ZMQ port closed without a hello: no sender of this schema, or more than %d MiB"
-        self._complaints.say("stranger", text, _LARGEST_FRAME_BYTES >> 20)
+        self._complaints.say("stranger", text, protocol.LARGEST_FRAME_BYTES >> 20)
 
 
 def _descriptor(first: zmq.Frame) -> int:
@@ -258,7 +258,7 @@ def _bind(router: zmq.Socket[bytes], config: BridgeConfig) -> int:
         (zmq.HEARTBEAT_IVL, 1000),
         (zmq.HEARTBEAT_TIMEOUT, 3000),
         (zmq.ROUTER_MANDATORY, 1),
-        (zmq.MAXMSGSIZE, _LARGEST_FRAME_BYTES),
+        (zmq.MAXMSGSIZE, protocol.LARGEST_FRAME_BYTES),
         (zmq.IPV6, int(":" in host)),
     ):
         router.set(option, value)

@@ -87,7 +87,7 @@ def sender_values(worker: Worker) -> tuple[object, ...]:
         *(worker.id, *worker.key, worker.started_unix_nanos, worker.next, worker.bulk_next),
         *(worker.lost, worker.dropped, worker.ended, worker.real),
         *(worker.fed_seq, worker.last_row, worker.heard_unix_nanos, worker.first, worker.gap),
-        *(worker.proof, worker.whole_from),
+        *(worker.proof, worker.whole_from, worker.too_large),
     )
 
 
@@ -106,5 +106,5 @@ def worker_of(found: Sequence[Any]) -> Worker:
     worker.id = number
     worker.lost, worker.dropped, worker.ended, worker.real = found[6], found[7], bool(found[8]), bool(found[9])
     worker.fed_seq, worker.last_row, worker.heard_unix_nanos, worker.first, worker.gap = found[10:15]
-    worker.proof, worker.whole_from = bytes(found[15]), found[16]
+    worker.proof, worker.whole_from, worker.too_large = bytes(found[15]), found[16], found[17]
     return worker

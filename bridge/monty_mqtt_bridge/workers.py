@@ -49,7 +49,8 @@ class Worker:
         refused: A message was not taken for want of room; SYNC when there is.
         sync_after: Monotonic seconds before which no other SYNC is sent.
         lost: Messages that will never come.
-        dropped: Messages the sender dropped.
+        dropped: Messages the sender dropped because its memory was full.
+        too_large: Messages that are larger than the broker takes.
         ended: Its `end` was accepted.
         real: An experiment said hello for it, not only somebody who restores what it left.
         restoring: Who speaks for it now only restores.
@@ -76,7 +77,7 @@ class Worker:
         self.refused = False
         self.sync_after = 0.0
         self.lost = 0
-        self.dropped = 0
+        self.dropped = self.too_large = 0
         self.ended = False
         self.real = not hello.replayed
         self.restoring = hello.replayed
@@ -126,7 +127,8 @@ class Worker:
         if begin is not None:
             self.first, self.whole_from = min(self.first, hello.base), min(self.whole_from, begin)
             self.next = self.safe = begin
-            self.gap, self.lost, self.dropped, self.bulk_next = None, 0, 0, hello.bulk_base
+            self.gap, self.bulk_next = None, hello.bulk_base
+            self.lost = self.dropped = self.too_large = 0
 
     def _again_from(self, hello: Hello) -> int | None:
         """Return from which seq on this file has to be taken once more, None where it may go on."""

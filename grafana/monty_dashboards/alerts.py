@@ -62,8 +62,9 @@ RULES = (
          f"{_WHO} vanished: killed, or cut off from the bridge.", ("runs", "Disconnected")),
     Rule("monty_run_completed", "Run completed", _runs(_is("completed"), MAIN, by='"run"'), 300, "OK", "info",
          "Run {{ $labels.run }} is complete.", ("runs", "Completed")),
-    Rule("monty_messages_dropped", "Messages lost or dropped", _runs('("dropped" > 0 OR "lost" > 0)'), 60, "OK",
-         "warning", f"{_WHO} has messages that never arrived: its record has holes.", ("runs", "Lost and dropped")),
+    Rule("monty_messages_dropped", "Messages lost or dropped",
+         _runs('("dropped" > 0 OR "lost" > 0 OR "too_large" > 0)'), 60, "OK", "warning",
+         f"{_WHO} has messages that never arrived: its record has holes.", ("runs", "Lost and dropped")),
     Rule("monty_bridge_offline", "Bridge offline", f'SELECT count("uptime_secs") FROM "bridge_health" {where()}', 15,
          "Alerting", "critical", "No bridge has stored a sign of life for 15 s.", ("health", "Bridge up for")),
 )  # fmt: skip

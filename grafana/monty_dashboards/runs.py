@@ -54,6 +54,9 @@ def _count(title: str, field: str, condition: str, question: str, colour: str) -
     return number(title, question, query, none="0", thresholds=steps((None, "text"), (1, colour)))
 
 
+_LOSSES = ("lost", "dropped", "too large")
+
+
 def _table() -> object:
     so_far = (
         'SELECT last("episodes_done") AS "episodes", "episodes_expected" AS "expected", "done_ratio" AS "progress", '
@@ -63,14 +66,14 @@ def _table() -> object:
     status = f'SELECT last("status_code") AS "status", "page_url" AS "page" FROM "status" {where(MAIN)} GROUP BY "run"'
     started = f'SELECT first("status_code") AS "first" FROM "status" {where(MAIN)} GROUP BY "run"'
     of_worker = (
-        'SELECT last("lost") AS "lost", last("dropped") AS "dropped" FROM "run_health" '
-        + where()
-        + ' GROUP BY "run", "worker"'
+        'SELECT last("lost") AS "lost", last("dropped") AS "dropped", last("too_large") AS "too large" '
+        'FROM "run_health" ' + where() + ' GROUP BY "run", "worker"'
     )
     # the bridge's word each second; a status tells them only when it changes
-    losses = f'SELECT sum("lost") AS "lost", sum("dropped") AS "dropped" FROM ({of_worker}) GROUP BY "run"'
+    sums = ", ".join(f'sum("{loss}") AS "{loss}"' for loss in _LOSSES)
+    losses = f'SELECT {sums} FROM ({of_worker}) GROUP BY "run"'
     columns = ("run", "status", "episodes", "expected", "progress", "accuracy", "per hour", "left", "estimated end",
-               "lost", "dropped", "started", "seen", "page")  # fmt: skip
+               *_LOSSES, "started", "seen", "page")  # fmt: skip
     panel = grid(
         "Runs",
         "Which runs are there, how far and how accurate is each, when will it end, and is its record whole? "
@@ -104,7 +107,7 @@ def _table() -> object:
     override(panel, "estimated end", unit="dateTimeAsLocal")
     override(panel, "run", custom__width=380)
     conceal(panel, "page")
-    for loss in ("lost", "dropped"):
+    for loss in _LOSSES:
         limits = {"mode": "absolute", "steps": [{"value": None, "color": "text"}, {"value": 1, "color": palette.BAD}]}
         override(panel, loss, thresholds=limits, custom__cellOptions={"type": "color-text"},
                  color={"mode": "thresholds"})  # fmt: skip
@@ -117,7 +120,8 @@ def _charts() -> list[object]:
         return Query(f'SELECT last("{field}") FROM "progress" {clause}', alias="$tag_run")
 
     lost = (
-        f'SELECT max("lost") + max("dropped") FROM "run_health" {where()} GROUP BY time($__interval), "run" fill(none)'
+        'SELECT max("lost") + max("dropped") + max("too_large") FROM "run_health" '
+        f'{where()} GROUP BY time($__interval), "run" fill(none)'
     )
     return [
         over_time(
@@ -131,7 +135,8 @@ def _charts() -> list[object]:
         over_time("Episodes done", "How far is each run, and does it still move?", [by_run("episodes_done")], (8, 8)),
         over_time(
             "Lost and dropped",
-            "Is anything missing from the record of a run? The most of any of its workers; 0 is right.",
+            "Is anything missing from the record of a run, lost, dropped or too large for the broker? "
+            "The most of any of its workers; 0 is right.",
             [Query(lost, alias="$tag_run")],
             (8, 8),
             unit="short",

@@ -129,7 +129,8 @@ def _command_result(message: schema.CommandResult) -> str:
 
 
 def _end(message: schema.End) -> str:
-    return f"{message.status}, {message.seq + 1} messages, {message.dropped + message.bulk_dropped} dropped"
+    too_large = f", {message.too_large} too large" if message.too_large else ""
+    return f"{message.status}, {message.seq + 1} messages, {message.dropped + message.bulk_dropped} dropped{too_large}"
 
 
 def _tell_rest(message: schema.Message) -> str:

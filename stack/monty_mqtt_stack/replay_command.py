@@ -98,7 +98,7 @@ def _restore(paths: Sequence[Path], bridge: Address, stop: threading.Event, *, i
     for restored in found:
         for line in as_lines(restored, is_recording=not is_spool):
             _say(line)
-    return not any(restored.missing or restored.unreadable_bytes for restored in found)
+    return not any(restored.missing or restored.unreadable_bytes or restored.too_large for restored in found)
 
 
 class _Shown:

@@ -102,7 +102,8 @@ def restore(
             restored.was_stopped = True
             return restored
         restored.unreadable_bytes = os.fstat(file.fd).st_size - end
-    restored.removed = not restored.unreadable_bytes and _remove(path.absolute(), header)
+    whole = not (restored.unreadable_bytes or restored.too_large)
+    restored.removed = whole and _remove(path.absolute(), header)
     return restored
 
 

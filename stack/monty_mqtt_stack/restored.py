@@ -25,6 +25,7 @@ class Restored(msgspec.Struct, kw_only=True):
         sent: Messages that were sent now, frames and clouds not among them.
         already: Messages that the bridge had before.
         missing: Messages between the first and the last that nobody has.
+        too_large: Messages that the bridge does not take, because they are larger than its broker allows.
         first_unix_nanos: Time of the first message; 0 where there is none.
         last_unix_nanos: Time of the last one.
         ended: Whether the worker's `end` is among them.
@@ -38,6 +39,7 @@ class Restored(msgspec.Struct, kw_only=True):
     sent: int = 0
     already: int = 0
     missing: int = 0
+    too_large: int = 0
     first_unix_nanos: int = 0
     last_unix_nanos: int = 0
     ended: bool = False
@@ -62,12 +64,7 @@ _stamps = msgspec.json.Decoder(_Stamp)
 
 def as_lines(restored: Restored, *, is_recording: bool = False) -> list[str]:
     """Return it as a person reads it; `is_recording`: it is from a recording, not from a spool."""
-    counts = f"{restored.sent:,} messages sent"
-    if restored.already:
-        counts += f", {restored.already:,} the bridge had already"
-    if restored.missing:
-        counts += f", {restored.missing:,} between them are lost"
-    lines = [f"{restored.run}, {restored.worker}: {counts}"]
+    lines = [f"{restored.run}, {restored.worker}: {_counts(restored)}"]
     if restored.last_unix_nanos:
         lines.append(f"  from {_local(restored.first_unix_nanos)} to {_local(restored.last_unix_nanos)}")
     if restored.was_stopped:
@@ -80,9 +77,21 @@ def as_lines(restored: Restored, *, is_recording: bool = False) -> list[str]:
         )
     if restored.unreadable_bytes:
         lines.append(f"  the last {restored.unreadable_bytes:,} bytes are no whole message; the file stays")
+    if restored.too_large and not is_recording:
+        lines.append("  the file stays: not all of it could be sent")
     if restored.removed:
         lines.append("  the bridge has all of it; the file is removed")
     return lines
+
+
+def _counts(restored: Restored) -> str:
+    counts = {
+        "the bridge had already": restored.already,
+        "between them are lost": restored.missing,
+        "are larger than the broker takes": restored.too_large,
+    }
+    more = (f", {count:,} {what}" for what, count in counts.items() if count)
+    return f"{restored.sent:,} messages sent{''.join(more)}"
 
 
 def _local(unix_nanos: int) -> str:

@@ -115,6 +115,8 @@ class Restoring:
             Stopped: Somebody asked to.
         """
         self._wait_while(lambda: len(self._window) > 0 or self._link.bulk_bytes > 0)
+        self._restored.too_large = self._window.too_large
+        self._restored.sent -= self._window.too_large
 
     def _wait_while(self, condition: Callable[[], bool]) -> None:
         link = self._link

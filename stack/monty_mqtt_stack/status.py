@@ -30,6 +30,7 @@ _HEALTH = {
     "queued": "waiting {}",
     "lost": "lost {}",
     "dropped": "dropped {}",
+    "too_large": "too large {}",
 }
 _HEALTH_SECS = 2.0
 _MEGA = 1e6
@@ -122,7 +123,7 @@ def _journal(health: Any) -> List[str]:
 def _runs(status: Dict[str, Any]) -> List[str]:
     if not status["runs"]:
         return ["no runs"]
-    rows = [["run", "worker", "status", "episodes", "outcomes", "lost", "dropped"]]
+    rows = [["run", "worker", "status", "episodes", "outcomes", "lost", "dropped", "too large"]]
     for run, workers in status["runs"].items():
         rows += [[run, name, *_cells(one)] for name, one in workers.items()]
     shown = [f"{count:,} {name}" for name, count in status["totals"].items() if count or name in ("runs", "workers")]
@@ -141,6 +142,7 @@ def _totals(runs: Dict[str, Dict[str, Dict[str, Any]]]) -> Dict[str, int]:
         "disconnected": words["disconnected"],
         "lost": sum(one["lost"] for one in workers),
         "dropped": sum(one["dropped"] for one in workers),
+        "too large": sum(one["too_large"] for one in workers),
     }
 
 
@@ -180,6 +182,7 @@ def _worker(one: Worker) -> Dict[str, Any]:
         "outcomes": one.outcomes,
         "lost": one.lost,
         "dropped": one.dropped,
+        "too_large": one.too_large,
         "estimated_end_unix_nanos": progress.estimated_end_unix_nanos if progress else None,
     }
 
@@ -187,7 +190,8 @@ def _worker(one: Worker) -> Dict[str, Any]:
 def _cells(one: Dict[str, Any]) -> List[str]:
     of = "" if one["episodes_expected"] is None else f" of {one['episodes_expected']}"
     word = f"{one['status']}{', stalled' if one['stalled'] else ''}"
-    return [word, f"{one['episodes_done']}{of}", counted(one["outcomes"]), str(one["lost"]), str(one["dropped"])]
+    missing = (str(one[name]) for name in ("lost", "dropped", "too_large"))
+    return [word, f"{one['episodes_done']}{of}", counted(one["outcomes"]), *missing]
 
 
 def _plain(payload: bytes) -> Any:

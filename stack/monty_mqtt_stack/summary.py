@@ -6,7 +6,7 @@ Place in the flow: `run` and the demo print it at the end, from the views of `wa
 from __future__ import annotations
 
 from collections import Counter
-from typing import List, Optional
+from typing import Dict, List, Optional
 
 from monty_mqtt_stack.readable import outcomes_of
 from monty_mqtt_stack.watch import Worker
@@ -15,17 +15,24 @@ __all__ = ["micros_per_step", "summary"]
 
 
 def summary(workers: List[Worker]) -> List[str]:
-    """Return episodes, outcomes, messages sent, lost and dropped, and our cost per step, over all workers."""
+    """Return episodes, outcomes, messages sent, lost, dropped and too large, and our cost per step, of all workers."""
     if not workers:
         return ["nothing was published"]
-    counts = {name: sum(getattr(worker, name) for worker in workers) for name in ("sent", "lost", "dropped")}
+    counts = {
+        name: sum(getattr(worker, name) for worker in workers) for name in ("sent", "lost", "dropped", "too_large")
+    }
     lines = [
         *_runs(workers),
         *_episodes([worker for worker in workers if not worker.is_parent]),
-        f"messages   {', '.join(f'{count} {name}' for name, count in counts.items())}",
+        f"messages   {', '.join(_counted(counts))}",
         *_cost(workers),
     ]
     return lines + [line for worker in workers for line in _errors(worker)]
+
+
+def _counted(counts: Dict[str, int]) -> List[str]:
+    """Return the counts as words; what is too large is rare, and named only where there is something."""
+    return [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count or name != "too_large"]
 
 
 def _runs(workers: List[Worker]) -> List[str]:

@@ -83,6 +83,11 @@ class Worker:
         return max(ended, self.status.dropped if self.status else 0)
 
     @property
+    def too_large(self) -> int:
+        """Messages that the broker does not take, because they are larger than it allows."""
+        return max(self.end.too_large if self.end else 0, self.status.too_large if self.status else 0)
+
+    @property
     def micros_per_step(self) -> Optional[float]:
         """What the monitor costs a step on the experiment's thread: as the worker sums it up, else as we saw it."""
         if self.end and self.end.monitor_micros_per_step is not None:

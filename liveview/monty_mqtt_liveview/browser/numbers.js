@@ -52,12 +52,24 @@ function costOf(head, stepSecs) {
   };
 }
 
+/** What did not arrive of a run or worker, in words: "3 lost, 0 dropped", and "2 too large" where there are any. */
+export function missingWords(head) {
+  const tooLarge = head.too_large ? [`${count(head.too_large)} too large`] : [];
+  return [`${count(head.lost ?? 0)} lost`, `${count(head.dropped ?? 0)} dropped`, ...tooLarge].join(", ");
+}
+
+/** Whether anything did not arrive. */
+export function isMissing(head) {
+  return Boolean(head.lost || head.dropped || head.too_large);
+}
+
 function lostOf(head) {
+  const tooLarge = head.too_large ? [head.too_large] : [];
   return {
-    label: "Lost, dropped",
-    value: `${count(head.lost ?? 0)}, ${count(head.dropped ?? 0)}`,
+    label: head.too_large ? "Lost, dropped, too large" : "Lost, dropped",
+    value: [head.lost ?? 0, head.dropped ?? 0, ...tooLarge].map(count).join(", "),
     under: or(head.highest_seq, null) === null ? "messages" : `of ${many(head.highest_seq + 1, "message")}`,
-    bad: Boolean(head.lost || head.dropped),
+    bad: isMissing(head),
   };
 }
 

@@ -3,7 +3,7 @@ import { runAddress } from "monty-liveview/api.js";
 import { age, bytes, count, dateTime, many } from "monty-liveview/format.js";
 import { connectRuns } from "monty-liveview/live.js";
 import { now } from "monty-liveview/now.js";
-import { MISSING_WORDS } from "monty-liveview/numbers.js";
+import { isMissing, MISSING_WORDS, missingWords } from "monty-liveview/numbers.js";
 import { STATUSES, statusColour } from "monty-liveview/palette.js";
 import { Accuracy, isLive, ProgressBar, shareDone, StatusChip } from "monty-liveview/run_progress.js";
 import { showInTab } from "monty-liveview/status_icon.js";
@@ -19,7 +19,7 @@ const COLUMNS = [
   {
     name: "lost",
     label: "Lost, dropped",
-    value: (run) => (run.lost ?? 0) + (run.dropped ?? 0),
+    value: (run) => (run.lost ?? 0) + (run.dropped ?? 0) + (run.too_large ?? 0),
     descends: true,
     number: true,
   },
@@ -114,6 +114,8 @@ export default {
     many,
     runAddress,
     statusColour,
+    isMissing,
+    missingWords,
     joined: (...words) => words.filter(Boolean).join(" · "),
     sortBy(column) {
       this.descends = this.sort === column.name ? !this.descends : Boolean(column.descends);
@@ -178,8 +180,7 @@ export default {
             <span class="muted">{{ many(run.workers, "worker") }}</span>
             <span class="muted" :title="dateTime(run.started_unix_millis)">{{ age(run.started_unix_millis, now) }}</span>
           </div>
-          <div v-if="run.lost || run.dropped"
-            class="small-text bad">{{ count(run.lost) }} lost, {{ count(run.dropped) }} dropped</div>
+          <div v-if="isMissing(run)" class="small-text bad">{{ missingWords(run) }}</div>
           <div v-if="run.frames_missing" class="small-text muted" :title="MISSING_WORDS">
             {{ many(run.frames_missing, "image") }} missing</div>
         </li>
@@ -203,7 +204,8 @@ export default {
               <td class="progress-cell"><ProgressBar :head="run" /></td>
               <td><Accuracy :head="run" /></td>
               <td class="num">{{ count(run.workers) }}</td>
-              <td class="num"><span :class="{ bad: run.lost || run.dropped }">{{ count(run.lost) }}, {{ count(run.dropped) }}</span>
+              <td class="num"><span :class="{ bad: isMissing(run) }">{{ count(run.lost) }}, {{ count(run.dropped) }}</span>
+                <div v-if="run.too_large" class="bad small-text nowrap">{{ count(run.too_large) }} too large</div>
                 <div v-if="run.frames_missing" class="muted small-text nowrap" :title="MISSING_WORDS">
                   {{ many(run.frames_missing, "image") }} missing</div></td>
               <td class="num" :title="dateTime(run.started_unix_millis)">

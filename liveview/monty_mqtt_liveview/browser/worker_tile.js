@@ -1,6 +1,7 @@
 // One worker in the grid: its object, step, status, rate and last outcome.
 import { runAddress } from "monty-liveview/api.js";
 import { count, duration, rate, text } from "monty-liveview/format.js";
+import { isMissing, missingWords } from "monty-liveview/numbers.js";
 import { onColour, outcomeColour, outcomeWords, statusColour } from "monty-liveview/palette.js";
 import { isLive } from "monty-liveview/run_progress.js";
 
@@ -23,7 +24,7 @@ export const WorkerTile = {
       return isLive(this.head);
     },
   },
-  methods: { count, duration, outcomeWords, rate, text },
+  methods: { count, duration, isMissing, missingWords, outcomeWords, rate, text },
   template: `
     <li class="tile" :style="edge">
       <div class="row tight nowrap-row"><a class="strong grow clip" :href="address" :title="head.worker">{{ name }}</a>
@@ -35,8 +36,7 @@ export const WorkerTile = {
         <span v-if="head.outcome" class="mark" :style="outcomeStyle">{{ outcomeWords(head.outcome) }}</span>
         <span v-if="head.stalled" class="mark warn-mark">stalled</span>
         <span v-if="isLate" class="mark warn-mark">straggler</span>
-        <span v-if="head.lost || head.dropped"
-          class="mark bad-mark">{{ count(head.lost) }} lost, {{ count(head.dropped) }} dropped</span>
+        <span v-if="isMissing(head)" class="mark bad-mark">{{ missingWords(head) }}</span>
       </div>
     </li>
   `,
