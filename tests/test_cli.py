@@ -75,7 +75,7 @@ def test_status_shows_services_runs_and_counts(broker):
     assert "tcp://gone   bridge, does not answer\n" in done.stdout
     assert "left out: page: --without page" in done.stdout
     line = next(line for line in done.stdout.splitlines() if line.startswith("live-1"))
-    assert line.split() == ["live-1", "main", "running", "3", "of", "9", "3", "correct", "2", "0"]
+    assert line.split() == ["live-1", "main", "running", "3", "of", "9", "3", "correct", "2", "0", "0"]
     assert "it's 50% #+/. odd" in done.stdout
     assert done.stdout.splitlines()[-1] == "4 runs, 4 workers, 1 live, 2 lost"
 

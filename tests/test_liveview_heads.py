@@ -66,13 +66,13 @@ def test_a_paused_worker_has_no_rate():
 def test_every_field_of_the_contract_is_there():
     (run, _) = demo()
     names = """run experiment mode status stalled started_unix_millis newest_unix_millis ended_unix_millis elapsed_secs
-    episodes_done episodes_expected judged correct accuracy outcomes estimated_end_unix_millis lost dropped
+    episodes_done episodes_expected judged correct accuracy outcomes estimated_end_unix_millis lost dropped too_large
     frames_missing left_out workers worker_statuses host recorded_bytes steps monitor_micros_per_step"""
     assert run_head(run, 7).keys() == set(names.split())
     assert run_head(run, 7)["recorded_bytes"] == 7
     names = """worker status stalled reason error mode object epoch episode step steps_per_sec episodes_done
     episodes_expected judged correct outcomes estimated_end_unix_millis started_unix_millis elapsed_secs
-    newest_unix_millis lost dropped highest_seq rows generation total_train_steps total_eval_steps
+    newest_unix_millis lost dropped too_large highest_seq rows generation total_train_steps total_eval_steps
     monitor_micros_per_step outcome is_parent"""
     assert worker_head(run.workers["main"]).keys() == set(names.split())
     assert json.encode(run_head(run))
