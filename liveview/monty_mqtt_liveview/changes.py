@@ -15,6 +15,7 @@ import msgspec
 
 from monty_mqtt_liveview import views
 from monty_mqtt_liveview.metrics import Metrics
+from monty_mqtt_liveview.plain import millis
 from monty_mqtt_liveview.run import Run
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_liveview.streams import Streams
@@ -38,15 +39,17 @@ class Told(NamedTuple):
     Attributes:
         problems: What is wrong, in sentences.
         notes: What it is busy with, in sentences.
+        silent_since_unix_millis: When it heard its broker last; None while it does.
     """
 
     problems: tuple[str, ...]
     notes: tuple[str, ...]
+    silent_since_unix_millis: int | None
 
     @classmethod
     def of(cls, service: Service) -> Self:
         """Return what is to be said now."""
-        return cls(tuple(service.problems()), tuple(service.notes()))
+        return cls(tuple(service.problems()), tuple(service.notes()), millis(service.silent_since_unix_nanos()))
 
 
 class Have(NamedTuple):
@@ -93,7 +96,7 @@ class Changes:
             return None, have
         if run is not None and "run" in said:
             said["run"]["recorded_bytes"] = self._service.recorded_bytes(run.name)
-        said["server_unix_millis"] = time.time_ns() // _NANOS_PER_MILLI
+        said["server_unix_millis"] = _now_unix_millis()
         return _encoder.encode(said).decode(), have
 
     def _of(self, run: Run, have: Have) -> dict[str, Any]:
@@ -114,6 +117,10 @@ class Changes:
         if worker is None:
             return have._replace(revision=run.revision)
         return have._replace(revision=run.revision, rows=worker.steps.count, generation=_START + worker.generation)
+
+
+def _now_unix_millis() -> int:
+    return time.time_ns() // _NANOS_PER_MILLI
 
 
 def _words(run: Run, seen: int) -> dict[str, Any]:
@@ -152,7 +159,7 @@ class RunsChanges:
             return None, known
         for head in heads:
             head["recorded_bytes"] = self._service.recorded_bytes(head["run"])
-        said = {"runs": heads, "forgotten": forgotten, **told._asdict()}
+        said = {"runs": heads, "forgotten": forgotten, **told._asdict(), "server_unix_millis": _now_unix_millis()}
         return _encoder.encode(said).decode(), _Heads(now, told)
 
     def _heads(self, known: Mapping[str, int]) -> tuple[list[dict[str, Any]], dict[str, int]]:

@@ -32,7 +32,7 @@ def _word(subscription: Subscription) -> str:
     if subscription.is_taken:
         return "its session is taken by another client"
     if subscription.is_connected:
-        return "ok"
+        return "no answer from the broker" if subscription.is_silent else "ok"
     return "refused by the broker" if subscription.refused else "no broker"
 
 

@@ -4,6 +4,8 @@ Place in the flow: browsers open `/live` and `/live_runs`. All that look at the 
 asks, ten times a second and only while somebody is there, what is new since what each of them has; nearly always
 that is the same for all. Who comes, comes back or was slow has something else, and gets a piece of its own. Nothing
 is queued for a browser: while one is busy with the last piece it is passed over, and what it missed is in its next.
+Where nothing is new, each is sent a sign of life once a second, so that it can tell a quiet run from a connection
+that passes nothing; a browser gives its own by answering the server's WebSocket pings.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from monty_mqtt_liveview.service import Service
 __all__ = ["Live"]
 
 _TICK_SECS, _RUNS_TICK_SECS = 0.1, 0.5
+_SIGN_SECS = 1.0
+_SIGN_OF_LIFE = "{}"
 _SEND_SECS = 60.0
 _KEEP_SECS = 10.0
 _THREADS = 4
@@ -50,17 +54,22 @@ class _Viewer:
         self.have = have
         self._socket = socket
         self._sending: asyncio.Task[None] | None = None
+        self._sent_at = 0.0
 
     @property
     def is_ready(self) -> bool:
         """Whether it took the last piece."""
         return self._sending is None or self._sending.done()
 
-    def send(self, piece: Piece) -> None:
-        """Begin to send."""
+    def send(self, piece: Piece, now: float) -> None:
+        """Begin to send; a sign of life where nothing is new and nothing was sent for a while."""
         self.have = piece.have
-        if piece.text is not None:
-            self._sending = asyncio.create_task(self._send(piece.text))
+        text = piece.text
+        if text is None and now - self._sent_at >= _SIGN_SECS:
+            text = _SIGN_OF_LIFE
+        if text is not None:
+            self._sent_at = now
+            self._sending = asyncio.create_task(self._send(text))
 
     def close(self) -> None:
         """Give up what is being sent."""
@@ -108,7 +117,7 @@ class _Room:
             wanted = {viewer.have for viewer in ready}
             pieces = await loop.run_in_executor(self._threads, self._pieces, wanted)
             for viewer in ready:
-                viewer.send(pieces[viewer.have])
+                viewer.send(pieces[viewer.have], begun)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._came.wait(), max(self._tick_secs - (loop.time() - begun), 0.01))
 

@@ -94,6 +94,10 @@ class Service:
         own = "" if works else "the page takes in nothing any more: its log says why; start it again"
         return [problem for problem in (self.subscription.problem, self._store.problem, own) if problem]
 
+    def silent_since_unix_nanos(self) -> int | None:
+        """Return when the broker was heard last, None while it is heard."""
+        return self.subscription.heard_unix_nanos if self.subscription.is_silent else None
+
     def notes(self) -> list[str]:
         """Return what the page is busy with, each in one line."""
         reading = self._restoring.progress
@@ -121,6 +125,7 @@ class Service:
 
     def _take_in(self) -> None:
         while not self._stop.is_set():
+            self.subscription.ask_for_sign()
             arrived = self.subscription.inbox.take(_POLL_SECS)
             for first in range(0, len(arrived), _MOST_UNACKNOWLEDGED):
                 some = arrived[first : first + _MOST_UNACKNOWLEDGED]

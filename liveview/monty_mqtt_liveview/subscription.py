@@ -1,7 +1,8 @@
 """The page's own ear at the broker: a persistent session that acknowledges what is kept, and not before.
 
 Place in the flow: the first stage. paho's thread puts every message into the inbox; `service` takes it from there and
-acknowledges it when it is recorded. What was not acknowledged when the page was killed, the broker sends again.
+acknowledges it when it is recorded. What was not acknowledged when the page was killed, the broker sends again. Once a
+second the broker is asked for a sign of life: MQTT's own would take a minute to find a connection that passes nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ FILTERS = (*(f"{topics.JSON_PREFIX}/+/+/{path}" for path in _JSON_PATHS), f"{top
 
 _KEEPALIVE_SECS = 30
 _RECONNECT_SECS = (1, 5)
+_SIGN_SECS, _SILENT_SECS = 1.0, 3.5
+"""How often a sign of life is asked for, and how long after that the broker counts as silent."""
+
+_NO_FILTER = "monty/nobody"
+"""What is unsubscribed from and was never subscribed to: every broker answers this, and it changes nothing."""
+
 _SHORT_SECS, _MANY = 5.0, 3
 """As many connections in a row that ended so soon: somebody else has our client id, and each puts the other out."""
 
@@ -48,6 +55,7 @@ class Subscription:
         inbox: What arrived.
         is_connected: Whether the broker answers now.
         refused: Why it does not let us in, empty if it does.
+        heard_unix_nanos: When it said something last; at first, when we began to listen.
         connection: The how manieth connection this is.
     """
 
@@ -57,6 +65,10 @@ class Subscription:
         self.is_connected = False
         self.refused = ""
         self.connection = 0
+        self.heard_unix_nanos = time.time_ns()
+        self._asked_at: float | None = time.monotonic()
+        self._sign_at = 0.0
+        self._is_taking = False
         self._client_id = client_id
         self._connected_at, self._short_connections = 0.0, 0
         self._is_leaving = False
@@ -69,6 +81,7 @@ class Subscription:
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
+        self._client.on_unsubscribe = self._hear
 
     def __enter__(self) -> Self:
         self._client.connect_async(self.broker.host, self.broker.port, _KEEPALIVE_SECS)
@@ -91,7 +104,7 @@ class Subscription:
                 "give one of the two another --mqtt-client-id"
             )
         if self.is_connected:
-            return ""
+            return f"broker {self.broker} does not answer" if self.is_silent else ""
         return f"broker {self.broker}: {self.refused}" if self.refused else f"no broker at {self.broker}"
 
     @property
@@ -99,6 +112,19 @@ class Subscription:
         """Whether another client takes our session again and again."""
         lasts = self.is_connected and time.monotonic() - self._connected_at >= _SHORT_SECS
         return self._short_connections >= _MANY and not lasts
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was heard since a sign of life was asked for, seconds ago; also where there is no broker."""
+        asked_at = self._asked_at
+        return asked_at is not None and not self._is_taking and time.monotonic() - asked_at > _SILENT_SECS
+
+    def ask_for_sign(self) -> None:
+        """Ask the broker for a sign of life, where it is due."""
+        now = time.monotonic()
+        if self.is_connected and self._asked_at is None and now >= self._sign_at:
+            self._asked_at, self._sign_at = now, now + _SIGN_SECS
+            self._client.unsubscribe(_NO_FILTER)
 
     def acknowledge(self, many: Iterable[Receipt]) -> None:
         """Tell the broker that it need not keep these any longer.
@@ -135,6 +161,7 @@ class Subscription:
         logger.info("broker %s is there", self.broker)
         self.refused = ""
         self.connection += 1
+        self._hear()
         self._connected_at = time.monotonic()
         self.is_connected = True
         self.ask_again()
@@ -144,7 +171,12 @@ class Subscription:
             is_short = time.monotonic() - self._connected_at < _SHORT_SECS
             self._short_connections = self._short_connections + 1 if is_short else 0
             logger.warning("%s", self.problem if self.is_taken else f"broker {self.broker} has gone")
+        self._asked_at = self._asked_at or time.monotonic()
         self.is_connected = False
+
+    def _hear(self, *_: Any) -> None:
+        self.heard_unix_nanos = time.time_ns()
+        self._asked_at = None
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         try:
@@ -153,4 +185,7 @@ class Subscription:
             topic = ""  # nobody's; it is acknowledged like any other
         payload = bytes(message.payload)  # which copies nothing: it is bytes
         receipt = Receipt(message.mid, self.connection) if message.qos else None
+        self._is_taking = True  # it may have to wait for room: then it is we who do not listen
         self.inbox.put(Arrived(topic, payload, message.retain, receipt))
+        self._hear()
+        self._is_taking = False

@@ -54,9 +54,12 @@ export class Refused extends Error {
   }
 }
 
+const ANSWER_MILLIS = 75000; // longer than a run takes to be read back; a connection may stay open and pass nothing
+
 /** The JSON at an address. Throws `Refused`, or TypeError where no server answers. */
 export async function api(path, options = {}) {
-  const response = await fetch(path, { headers: { Accept: "application/json" }, ...options });
+  const signal = AbortSignal.timeout(ANSWER_MILLIS);
+  const response = await fetch(path, { headers: { Accept: "application/json" }, signal, ...options });
   const said = await response.json().catch(() => null);
   if (!response.ok) throw new Refused(response.status, wordsOf(said) ?? `${response.status} ${response.statusText}`);
   return said;

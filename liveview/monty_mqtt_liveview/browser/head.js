@@ -4,7 +4,7 @@ import { factsOf } from "monty-liveview/facts.js";
 import { byName, many } from "monty-liveview/format.js";
 import { numbersOfRun, numbersOfWorker } from "monty-liveview/numbers.js";
 import { now } from "monty-liveview/now.js";
-import { OutcomeBar, ProgressBar, shareDone, StatusChip } from "monty-liveview/run_progress.js";
+import { asOf, OutcomeBar, ProgressBar, shareDone, StatusChip } from "monty-liveview/run_progress.js";
 import { showInTab } from "monty-liveview/status_icon.js";
 
 /** The newest row's strongest belief over all learning modules, and how long the step took. */
@@ -78,6 +78,9 @@ export const RunHead = {
         now: now.value,
       });
     },
+    asOf() {
+      return asOf(this.head);
+    },
     facts() {
       return factsOf(this.store.info, this.run, this.worker ? [this.worker] : this.acting);
     },
@@ -149,8 +152,8 @@ export const RunHead = {
         <div v-if="worker && (workers.length > 1 || why)" class="row body worker-line">
           <span class="muted">{{ worker.worker }}</span><StatusChip :head="worker" /><span v-if="why">{{ why }}</span>
         </div>
-        <dl class="numbers">
-          <div v-for="number in numbers" :key="number.label" :title="number.title">
+        <dl class="numbers" :class="{ old: asOf }" :title="asOf">
+          <div v-for="number in numbers" :key="number.label" :title="number.title ?? asOf">
             <dt>{{ number.label }}</dt>
             <dd :class="{ bad: number.bad }">{{ number.value }}</dd>
             <dd class="under">{{ number.under || '\u00a0' }}</dd>

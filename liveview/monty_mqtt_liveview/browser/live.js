@@ -1,6 +1,7 @@
 // The live connection of a run's page, and all that came through it. Small things are reactive; steps are not.
 import { reactive, shallowReactive } from "vue";
 import { api, escaped, queryText, workerPath } from "monty-liveview/api.js";
+import { noteBeyond } from "monty-liveview/silence.js";
 import { listen } from "monty-liveview/socket.js";
 import { StepColumns } from "monty-liveview/step_columns.js";
 
@@ -47,6 +48,7 @@ export function connect(run, worker) {
     for (const name of ["metrics", "data", "state"]) if (said[name]) store[name] = said[name].revision;
     if (said.problems) store.problems = said.problems;
     if (said.notes) store.notes = said.notes;
+    noteBeyond(said);
     if (said.server_unix_millis) store.clock_ahead_millis = said.server_unix_millis - Date.now();
     Object.assign(store.bulk, said.bulk);
     takeEpisodes(said.episodes ?? []);
@@ -132,6 +134,7 @@ export function connectRuns() {
       for (const name of said.forgotten ?? []) delete store.runs[name];
       if (said.problems) store.problems = said.problems;
       if (said.notes) store.notes = said.notes;
+      noteBeyond(said);
     },
     onConnected: (connected) => (store.connected = connected),
   });

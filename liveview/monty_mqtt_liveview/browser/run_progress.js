@@ -1,10 +1,16 @@
 // Small pieces that say how a run or a worker is: the same on every page.
-import { count, dateTime, duration, many, percent } from "monty-liveview/format.js";
+import { clock, count, dateTime, duration, many, percent } from "monty-liveview/format.js";
 import { now } from "monty-liveview/now.js";
 import { LIVE_STATUSES, outcomeColour, outcomeWords, statusColour } from "monty-liveview/palette.js";
+import { silentSince } from "monty-liveview/silence.js";
 
 /** Whether a run or worker goes on. */
 export const isLive = (head) => LIVE_STATUSES.includes(head.status);
+
+/** "as of 14:03:21" of what may have changed since nothing is heard any more; empty while it is heard, or over. */
+export function asOf(head) {
+  return silentSince.value !== null && isLive(head) ? `as of ${clock(silentSince.value)}` : "";
+}
 
 /** When it will have ended, in words; empty where nobody knows. */
 export function endWords(head) {
@@ -18,7 +24,7 @@ export function shareDone(head) {
   return head.episodes_expected ? Math.min(1, head.episodes_done / head.episodes_expected) : null;
 }
 
-/** Status word with its colour; *stalled* beside it. */
+/** Status word with its colour; *stalled* beside it, and as of when it is where nothing is heard. */
 export const StatusChip = {
   props: { head: Object },
   computed: {
@@ -26,15 +32,19 @@ export const StatusChip = {
       return statusColour(this.head.status);
     },
     isMoving() {
-      return this.head.status === "running" && !this.head.stalled;
+      return this.head.status === "running" && !this.head.stalled && !this.asOf;
+    },
+    asOf() {
+      return asOf(this.head);
     },
   },
   template: `
     <span class="row tight">
-      <span class="chip">
+      <span class="chip" :class="{ old: asOf }">
         <span class="dot" :class="{ live: isMoving }" :style="{ background: colour }"
           aria-hidden="true"></span>{{ head.status }}
       </span>
+      <span v-if="asOf" class="muted small-text nowrap">{{ asOf }}</span>
       <span v-if="head.stalled" class="chip warn" title="No step for much longer than a step usually takes">stalled</span>
     </span>
   `,

@@ -1,6 +1,7 @@
 // The time line of a worker: which step is looked at, and how to get to another one; or back to the newest.
 import { clock, count } from "monty-liveview/format.js";
 import Redo from "monty-liveview/redo.js";
+import { asOf, isLive } from "monty-liveview/run_progress.js";
 import Wrong from "monty-liveview/wrong.js";
 
 // Where arrow keys mean something else: what is typed into, slides or scrolls.
@@ -26,8 +27,17 @@ export default {
       if (!known) return [0, Math.max(row, this.live.store.rows - 1)];
       return [Math.min(known.first_row, row), Math.max(known.last_row, row)];
     },
+    head() {
+      return this.live.store.workers[this.live.worker] ?? {};
+    },
     isLive() {
-      return ["initializing", "running", "paused", "aborting"].includes(this.live.store.workers[this.live.worker]?.status);
+      return isLive(this.head);
+    },
+    asOf() {
+      return asOf(this.head);
+    },
+    isMoving() {
+      return this.selection.followed && this.isLive && !this.asOf;
     },
     words() {
       const { mode, episode, step, row } = this.selection;
@@ -76,7 +86,8 @@ export default {
   template: `
     <div class="scrub panel" role="group" aria-label="Time line" data-testid="scrub" :data-row="selection.row ?? ''" :data-episode="selection.episode ?? ''" :data-step="selection.step ?? ''">
       <button type="button" class="btn small" data-testid="live" :aria-pressed="selection.followed" @click="moments.follow()"
-        :title="selection.followed ? 'the newest step is shown' : 'back to the newest step'"><span class="dot" :class="{ live: selection.followed && isLive }" :style="{ backgroundColor: selection.followed && isLive ? 'var(--good)' : 'transparent' }"></span>{{ isLive ? "Live" : "Newest" }}</button>
+        :title="selection.followed ? 'the newest step is shown' : 'back to the newest step'"><span class="dot" :class="{ live: isMoving }" :style="{ backgroundColor: isMoving ? 'var(--good)' : 'transparent' }"></span>{{ isLive && !asOf ? "Live" : "Newest" }}</button>
+      <span v-if="asOf" class="muted small-text nowrap" data-testid="live-as-of">{{ asOf }}</span>
       <div class="row tight scrub-steps">
         <button type="button" class="btn small" aria-label="previous episode" title="previous episode (Shift+←)" data-testid="previous-episode" :disabled="place <= 0" @click="goEpisode(-1)">«</button>
         <button type="button" class="btn small" aria-label="previous step" title="previous step (←)" :disabled="!selection.row" @click="move(-1)">‹</button>

@@ -1,5 +1,7 @@
 // What every page has around it: the bar with the way back, the theme's switch, and what is wrong with the page itself.
 import { runAddress } from "monty-liveview/api.js";
+import { clock } from "monty-liveview/format.js";
+import { silentSince } from "monty-liveview/silence.js";
 import { nextTheme, themeChoice } from "monty-liveview/theme.js";
 
 const LOGO = `
@@ -20,6 +22,13 @@ export default {
     },
     address() {
       return runAddress(this.run);
+    },
+    word() {
+      if (this.isSilent) return `nothing heard since ${clock(silentSince.value)}`;
+      return this.connected ? "connected" : "connecting";
+    },
+    isSilent() {
+      return silentSince.value !== null;
     },
     sentences() {
       const away = this.heard && !this.connected ? ["The page's server does not answer. Trying again."] : [];
@@ -46,9 +55,9 @@ export default {
           <li v-if="view === 'workers'"><span aria-current="page">Workers</span></li>
         </ol>
       </nav>
-      <span v-if="view !== 'missing'" class="chip connection" role="status" :title="connected ? 'connected' : 'connecting'">
-        <span class="dot" :style="{ background: connected ? '#009E73' : '#E69F00' }" aria-hidden="true"></span>
-        <span class="word">{{ connected ? 'connected' : 'connecting' }}</span>
+      <span v-if="view !== 'missing'" class="chip connection" :class="{ silent: isSilent }" role="status" :title="word">
+        <span class="dot" :style="{ background: connected && !isSilent ? '#009E73' : '#E69F00' }" aria-hidden="true"></span>
+        <span class="word">{{ word }}</span>
       </span>
       <button class="btn ghost" type="button" @click="nextTheme" :title="'Colours: ' + choice">
         <span aria-hidden="true">{{ sign }}</span><span class="visually-hidden">Colours: {{ choice }}. Change</span>

@@ -1,6 +1,14 @@
-// A WebSocket that opens again by itself: after a restart of the server, a sleep of the machine, a change of network.
+// A WebSocket that opens again by itself: after a restart of the server, a sleep of the machine, a change of network,
+// and where a connection stays open that passes nothing.
+import { noteHere, SILENT_MILLIS } from "monty-liveview/silence.js";
+
 const RETRY_MILLIS = [250, 500, 1000, 2000];
-const SILENT_MILLIS = 15000; // after this much silence, a page that comes to the front does not trust its socket
+const CHECK_MILLIS = 500;
+const GIVE_UP_MILLIS = 10000; // after this much silence another connection is tried, as often
+const WAKE_MILLIS = 5000; // after this much, a page that comes to the front does not wait
+const BUSY_MILLIS = 100; // so long, what came while this page was busy is waited for
+
+let heardAt = performance.now(); // by any connection: who opens another one heard nothing meanwhile
 
 /**
  * Listen at an address until `close()`.
@@ -13,20 +21,29 @@ export function listen(address, { onMessage, onConnected }) {
   let retry = null;
   let failures = 0;
   let isClosed = false;
-  let heardAt = performance.now();
+  let triedAt = performance.now();
+  let checkedAt = triedAt;
+
+  function hear() {
+    heardAt = performance.now();
+    noteHere(null);
+  }
 
   function open() {
     clearTimeout(retry);
+    triedAt = performance.now();
     const opened = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${address()}`);
     socket = opened;
     opened.onopen = () => {
+      if (opened !== socket) return;
       failures = 0;
-      heardAt = performance.now();
+      hear();
       onConnected(true);
     };
     opened.onmessage = (event) => {
-      heardAt = performance.now();
-      if (opened === socket) onMessage(JSON.parse(event.data));
+      if (opened !== socket) return;
+      hear();
+      onMessage(JSON.parse(event.data));
     };
     opened.onclose = () => {
       if (opened !== socket || isClosed) return;
@@ -39,23 +56,39 @@ export function listen(address, { onMessage, onConnected }) {
     const stale = socket;
     socket = null;
     stale?.close();
+    onConnected(false);
     open();
+  }
+
+  function check() {
+    const wasBusy = performance.now() - checkedAt > 2 * CHECK_MILLIS; // then it may be this page that did not listen
+    checkedAt = performance.now();
+    if (wasBusy) setTimeout(judge, BUSY_MILLIS);
+    else judge();
+  }
+
+  function judge() {
+    const now = performance.now();
+    if (isClosed) return;
+    if (now - heardAt > SILENT_MILLIS) noteHere(Date.now() - (now - heardAt));
+    if (now - Math.max(heardAt, triedAt) > GIVE_UP_MILLIS) reopen();
   }
 
   function wake() {
     if (document.visibilityState !== "visible") return;
     const isOpen = socket?.readyState === WebSocket.OPEN;
-    if (!isOpen || performance.now() - heardAt > SILENT_MILLIS) reopen();
+    if (!isOpen || performance.now() - heardAt > WAKE_MILLIS) reopen();
   }
 
   document.addEventListener("visibilitychange", wake);
   addEventListener("online", wake);
+  const checking = setInterval(check, CHECK_MILLIS);
   open();
   return {
-    reopen,
     close() {
       isClosed = true;
       clearTimeout(retry);
+      clearInterval(checking);
       document.removeEventListener("visibilitychange", wake);
       removeEventListener("online", wake);
       socket?.close();

@@ -3,7 +3,7 @@ import { runAddress } from "monty-liveview/api.js";
 import { count, duration, rate, text } from "monty-liveview/format.js";
 import { isMissing, missingWords } from "monty-liveview/numbers.js";
 import { onColour, outcomeColour, outcomeWords, statusColour } from "monty-liveview/palette.js";
-import { isLive } from "monty-liveview/run_progress.js";
+import { asOf, isLive } from "monty-liveview/run_progress.js";
 
 export const WorkerTile = {
   props: { run: String, head: Object, isLate: Boolean },
@@ -20,15 +20,18 @@ export const WorkerTile = {
     outcomeStyle() {
       return onColour(outcomeColour(this.head.outcome));
     },
+    asOf() {
+      return asOf(this.head);
+    },
     isMoving() {
       return isLive(this.head);
     },
   },
   methods: { count, duration, isMissing, missingWords, outcomeWords, rate, text },
   template: `
-    <li class="tile" :style="edge">
+    <li class="tile" :class="{ old: asOf }" :style="edge">
       <div class="row tight nowrap-row"><a class="strong grow clip" :href="address" :title="head.worker">{{ name }}</a>
-        <span class="small-text">{{ head.status }}</span></div>
+        <span class="small-text">{{ head.status }} {{ asOf }}</span></div>
       <div class="tile-object clip" :title="head.object ?? ''">{{ text(head.object) }}</div>
       <div class="row tight small-text muted"><span
         class="grow">step {{ count(head.step) }}</span><span>{{ isMoving ? rate(head.steps_per_sec) : duration(head.elapsed_secs) }}</span></div>

@@ -1,0 +1,65 @@
+"""A TCP proxy that can stay open and pass nothing, as a tunnel does whose other end has gone."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import Self
+
+_CHUNK_BYTES = 65_536
+
+
+class TcpProxy:
+    """Passes everything between who connects to `port` and a port of this machine, until it is told to hold it back.
+
+    What was held back is passed on `resume`, in order; connections are taken meanwhile, too.
+    """
+
+    def __init__(self, target_port: int) -> None:
+        self._target = ("127.0.0.1", target_port)
+        self._up, self._down = threading.Event(), threading.Event()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._open: set[socket.socket] = {self._listening}
+        self.port = self._listening.getsockname()[1]
+        self.resume()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in list(self._open):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        self.resume()
+
+    def hang(self, *, up: bool = True, down: bool = True) -> None:
+        """Pass nothing any more to the target (`up`), or from it (`down`)."""
+        if up:
+            self._up.clear()
+        if down:
+            self._down.clear()
+
+    def resume(self) -> None:
+        self._up.set()
+        self._down.set()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                ours, _ = self._listening.accept()
+                theirs = socket.create_connection(self._target)
+                self._open |= {ours, theirs}
+                for source, sink, gate in ((ours, theirs, self._up), (theirs, ours, self._down)):
+                    threading.Thread(target=self._pass, args=(source, sink, gate), daemon=True).start()
+
+    def _pass(self, source: socket.socket, sink: socket.socket, gate: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while some := source.recv(_CHUNK_BYTES):
+                gate.wait()
+                sink.sendall(some)
+        gate.wait()
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
