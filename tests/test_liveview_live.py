@@ -124,7 +124,7 @@ def test_of_very_many_rows_who_comes_gets_the_newest_400_and_who_comes_back_2000
 
 def test_a_run_is_told_of_as_soon_as_there_is_one(page, bridge):
     with Browser(page, "later") as browser, Dealer(bridge.zmq_port, "later") as worker:
-        assert browser.hear().keys() <= {"problems", "notes", "server_unix_millis"}
+        assert browser.hear().keys() <= {"problems", "notes", "silent_since_unix_millis", "server_unix_millis"}
         worker.hello()
         worker.send(schema.Status, 0)
         assert browser.until(lambda said: "run" in said)["run"]["run"] == "later"
