@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from liveview_state import demo, demo_messages, head, of
-from msgspec import json
+from msgspec import json, structs
 
 from monty_mqtt import schema
+from monty_mqtt.object_names import recognised
 from monty_mqtt.parts import LearningModuleEpisode, Target
 from monty_mqtt_liveview.results import most_likely
 from monty_mqtt_liveview.views import results
@@ -62,13 +63,13 @@ def test_the_demo_counted_by_hand():
 
 def test_the_modules_that_decided_say_what_it_was_taken_for():
     said = [("bowl", "confused_mlh", 9.0), ("bowl", "confused_mlh", 9.0), ("mug", "correct", 1.0)]
-    assert most_likely(ended(0, "mug", "correct", said)) == "mug"
-    assert most_likely(ended(0, "mug", "confused_mlh", said)) == "bowl"
+    assert recognised(most_likely(ended(0, "mug", "correct", said))) == "mug"
+    assert recognised(most_likely(ended(0, "mug", "confused_mlh", said))) == "bowl"
 
 
 def test_of_objects_named_as_often_the_one_with_more_evidence():
     said = [("bowl", "confused", 1.0), ("cup", "confused", 2.0)]
-    assert most_likely(ended(0, "mug", "confused", said)) == "cup"
+    assert recognised(most_likely(ended(0, "mug", "confused", said))) == "cup"
     assert most_likely(ended(0, "mug", "confused")) is None
 
 
@@ -87,6 +88,37 @@ def test_graphs_with_other_names_come_after_the_targets():
     )
     assert found["targets"] == ["bowl", "mug"]
     assert found["predicted"] == ["bowl", "mug", "new_object0"]
+
+
+def unsupervised(at, target, outcome, graph, targets, **more):
+    """An episode of one learning module, whose graphs have names of their own."""
+    is_correct = {"correct": True, "confused": False}.get(outcome)
+    told = {"most_likely_object": graph, "most_likely_targets": targets, "is_correct": is_correct, **more}
+    said = {"LM_0": LearningModuleEpisode(outcome=outcome, highest_evidence=1.0, **told)}
+    return structs.replace(ended(at, target, outcome), learning_modules=said)
+
+
+def test_what_is_right_is_the_diagonal_whatever_it_is_called():
+    found = results_of(
+        unsupervised(0, "mug", "correct", "new_object1", ["mug"]),
+        unsupervised(1, "mug", "correct", "new_object2", ["cup", "mug"]),
+        unsupervised(2, "bowl", "correct", "new_object0", ["bowl"]),
+        unsupervised(3, "bowl", "confused", "bowl", ["mug"]),
+        unsupervised(4, "can", "no_match", "new_object0", ["bowl"], detected_object="new_object3", is_new=True),
+    )
+    mug, both, bowl = "new_object1 = mug", "new_object2 = cup + mug", "new_object0 = bowl"
+    assert found["targets"] == ["bowl", "can", "mug"]
+    assert found["predicted"] == [bowl, "can", mug, both, "a new object", "bowl = mug"]
+    assert found["confusion"]["all"] == found["confusion"]["LM_0"] == [
+        [1, 0, 0, 0, 0, 1], [0, 0, 0, 0, 1, 0], [0, 0, 1, 1, 0, 0],
+    ]  # fmt: skip
+    assert found["right"]["all"] == [[1, 0, 0, 0, 0, 0], [0] * 6, [0, 0, 1, 1, 0, 0]]
+    assert found["wrong"]["all"] == [[0, 0, 0, 0, 0, 1], [0] * 6, [0] * 6]
+
+
+def test_a_recording_of_before_is_counted_and_not_judged():
+    found = results_of(ended(0, "mug", "correct", [("mug", "correct", 1)]))
+    assert (found["confusion"]["all"], found["right"]["all"], found["wrong"]["all"]) == ([[1]], [[0]], [[0]])
 
 
 def test_episodes_that_were_not_judged_do_not_count():

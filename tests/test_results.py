@@ -78,6 +78,17 @@ def test_the_matrix_counts_what_each_learning_module_took_the_object_for():
     ]
 
 
+def test_a_graph_is_named_by_what_it_was_learned_from_too_and_a_new_object_as_such():
+    modules = {
+        "LM_0": LearningModuleEpisode(most_likely_object="new_object0", most_likely_targets=["mug"]),
+        "LM_1": LearningModuleEpisode(
+            most_likely_object="bowl", most_likely_targets=["bowl"], detected_object="new_object2", is_new=True
+        ),
+    }
+    found = points(episode(target=Target(object="mug"), learning_modules=modules))["confusion"]
+    assert [one.fields for one in found] == [{"new_object0 = mug": 1.0}, {"a new object": 1.0}]
+
+
 def test_an_objects_name_is_the_same_in_rows_and_columns():
     modules = {"LM_0": LearningModuleEpisode(detected_object=HOSTILE)}
     (point,) = points(episode(target=Target(object=HOSTILE), learning_modules=modules))["confusion"]

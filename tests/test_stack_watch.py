@@ -132,6 +132,14 @@ def test_what_learning_modules_believe(objects, text):
     assert dict(describe(worker)).get("most likely") == text
 
 
+def test_the_progress_names_a_graph_by_what_it_was_learned_from_too():
+    said = schema.LearningModuleStep(
+        most_likely=schema.Hypothesis(object="new_object1"), most_likely_targets=["cup", "mug"]
+    )
+    worker = view(message(schema.Step, 3, mode="eval", epoch=0, episode=0, step=0, learning_modules={"LM": said}))
+    assert dict(describe(worker))["most likely"] == "new_object1 = cup + mug"
+
+
 def test_the_summary_names_the_error():
     error = {"error_type": "ValueError", "error_message": "no such object"}
     assert summary([view(message(schema.Status, 3, status="error", **error))])[-1] == (
@@ -191,6 +199,22 @@ def test_an_ambiguous_or_unknown_run_names_what_there_is():
                 },
             ),
             "step: eval 2.3  LM_0 mug 3.14 (+1.50)",
+        ),
+        (
+            message(
+                schema.Step, mode="eval", epoch=0, episode=2, step=3,
+                learning_modules={
+                    "LM_0": schema.LearningModuleStep(
+                        most_likely=schema.Hypothesis(object="new_object0"), most_likely_targets=["mug"],
+                        is_correct=True,
+                    ),
+                    "LM_1": schema.LearningModuleStep(
+                        most_likely=schema.Hypothesis(object="mug"), is_correct=False
+                    ),
+                    "LM_2": schema.LearningModuleStep(most_likely=schema.Hypothesis(object="new_object0"), is_new=True),
+                },
+            ),
+            "step: eval 2.3  LM_0 new_object0 = mug right  LM_1 mug wrong  LM_2 a new object",
         ),
     ],
 )  # fmt: skip

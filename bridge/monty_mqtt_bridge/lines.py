@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from monty_mqtt import schema
+from monty_mqtt.object_names import believed, recognised
 from monty_mqtt_bridge import results
 from monty_mqtt_bridge.line_protocol import Misfits, floats, point, series
 
@@ -27,7 +28,8 @@ FIELDS: dict[str, dict[str, type]] = {
         "epoch": int, "episode": int, "step": int, "total_step": int, "step_type": str, "is_motor_only": int,
         "step_secs": float, "monitor_micros": float, "actions": str, "target_object": str, "non_finite": int,
         # of one learning module
-        "most_likely_object": str, "evidence": float, "second_object": str, "margin": float, "possible_matches": int,
+        "most_likely_object": str, "most_likely_name": str, "is_correct": int, "evidence": float,
+        "second_object": str, "margin": float, "possible_matches": int,
         "evidence_threshold": float, "terminal_state": str, "hypotheses": int, "stepwise_target_object": str,
         "rotation_error_degs": float, "symmetry_evidence": float, "scale": float,
     },
@@ -35,7 +37,8 @@ FIELDS: dict[str, dict[str, type]] = {
         "epoch": int, "episode": int, "steps": int, "elapsed_secs": float, "outcome": str, "correct": int,
         "used_mlh": int, "rotation_error_degs": float, "matching_steps": int, "episode_seed": int, "target_object": str,
         "learned": str,
-        "stepwise_outcome": str, "most_likely_object": str, "detected_object": str, "highest_evidence": float,
+        "stepwise_outcome": str, "most_likely_object": str, "detected_object": str, "recognised": str,
+        "highest_evidence": float,
         "possible_matches": int, "individual_outcome": str, "individual_step": int, "symmetry_evidence": float,
         "prediction_error": float, "goals_attempted": int, "goals_achieved": int, "tfnp": str,
     },
@@ -162,7 +165,8 @@ def _step_of_module(step: schema.Step, module: schema.LearningModuleStep) -> lis
     likely, matches, counts = module.most_likely, module.possible_matches, module.hypothesis_counts
     return [
         ("episode", step.episode), ("step", step.step),
-        ("most_likely_object", likely and likely.object), ("evidence", likely and likely.evidence),
+        ("most_likely_object", likely and likely.object), ("most_likely_name", believed(module)),
+        ("is_correct", module.is_correct), ("evidence", likely and likely.evidence),
         ("scale", likely and likely.scale),
         ("second_object", module.second_object), ("margin", module.margin),
         ("possible_matches", None if matches is None else len(matches)),
@@ -204,6 +208,7 @@ def _episode_of_module(
         ("episode", ended.episode),
         ("target_object", target),
         ("outcome", outcome),
+        ("recognised", recognised(module)),
         ("correct", None if outcome is None else int(outcome in CORRECT_OUTCOMES)),
         ("used_mlh", None if outcome is None else int(outcome.endswith("_mlh"))),
         *((name, getattr(module, name)) for name in same_names),

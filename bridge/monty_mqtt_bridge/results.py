@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from monty_mqtt import schema
+from monty_mqtt.object_names import recognised
 from monty_mqtt.parts import LearningModuleEpisode
 from monty_mqtt_bridge.line_protocol import Misfits, floats, point, series
 
@@ -83,10 +84,10 @@ def _confusion(
     module: LearningModuleEpisode,
     misfits: Misfits,
 ) -> str | None:
-    recognised = module.detected_object or module.most_likely_object or module.outcome or _NO_OUTCOME
+    taken_for = recognised(module) or module.outcome or _NO_OUTCOME
     prefix = series(
         "confusion",
         *("experiment", experiment, "learning_module", learning_module, "mode", ended.mode, "name", target),
         *("run", ended.run, "worker", ended.worker),
     )
-    return floats(prefix, {recognised: 1.0}, ended.time_unix_nanos, misfits)
+    return floats(prefix, {taken_for: 1.0}, ended.time_unix_nanos, misfits)

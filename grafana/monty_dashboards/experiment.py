@@ -142,7 +142,8 @@ def _modules() -> list[object]:
         f'SELECT last("target_object") FROM "step" {where(_RUN, _WORKER, NO_MODULE)} {_EACH}', alias="target"
     )
     now = Query(
-        'SELECT last("episode") AS "episode", "target_object" AS "target", "most_likely_object" AS "most likely", '
+        'SELECT last("episode") AS "episode", "target_object" AS "target", "most_likely_name" AS "most likely", '
+        '"is_correct" AS "is it right", '
         '"evidence", "second_object" AS "second", "margin", "possible_matches" AS "possible", '
         '"rotation_error_degs" AS "rotation error", "hypotheses", "terminal_state" AS "state" '
         f'FROM "step" {_OF_MODULES} GROUP BY "learning_module"',
@@ -151,13 +152,16 @@ def _modules() -> list[object]:
     panel = grid("What each learning module believes", "What is shown, what does each learning module take it for, by "
                  "which margin over the second, and how far off is the rotation?", [now], (24, 7),
                  transformations=[("organize", {"excludeByName": {"Time": True}})])  # fmt: skip
+    override(panel, "is it right", mappings=[palette.verdicts()], custom__cellOptions={"type": "color-text"})
     override(panel, "rotation error", unit="degree", decimals=1)
     for column in ("evidence", "margin"):
         override(panel, column, decimals=2)
     return [
         panel,
         states("Target and most likely object", "What is shown, what does each learning module take it for, and since "
-               "when?", [target, by_module("most_likely_object")], (24, 7)),
+               "when?", [target, by_module("most_likely_name")], (24, 7)),
+        states("Right or wrong", "Does what each learning module believes in stand for the target, as Monty says it?",
+               [by_module("is_correct")], (24, 5), mappings=[palette.verdicts()]),
         over_time("Margin", "By how much does the evidence of the winner exceed that of the second?",
                   [by_module("margin")], (8, 8), decimals=2),
         over_time("Possible matches", "How many objects are still possible?", [by_module("possible_matches")], (8, 8),

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models import dashboard
 from monty_mqtt.schema import STATUS_CODES
 from monty_mqtt_bridge.results import UNDER_WAY
 
-__all__ = ["BAD", "GOOD", "NEUTRAL", "OUTCOMES", "STATUSES", "WARNING", "mapping", "status_codes"]
+__all__ = ["BAD", "GOOD", "NEUTRAL", "OUTCOMES", "STATUSES", "WARNING", "mapping", "status_codes", "verdicts"]
 
 GOOD = "#009E73"  # bluish green
 WARNING = "#E69F00"  # orange
@@ -67,4 +67,12 @@ def status_codes() -> dashboard.ValueMap:
             str(code): dashboard.ValueMappingResult(text=word, color=STATUSES[word], index=code)
             for word, code in STATUS_CODES.items()
         }
+    )
+
+
+def verdicts() -> dashboard.ValueMap:
+    """Return the value mapping of `is_correct`: word and colour."""
+    words = {"1": ("right", GOOD), "0": ("wrong", BAD)}
+    return dashboard.ValueMap(
+        {code: dashboard.ValueMappingResult(text=word, color=colour) for code, (word, colour) in words.items()}
     )

@@ -1,7 +1,7 @@
 """What came of the episodes: who was taken for whom, how often, how far off, how long it took. Pure.
 
 Place in the flow: a part of `views`, which is what everybody imports. Whether an episode is correct is not decided
-here: `monty_mqtt.outcomes` did, by Monty's rule.
+here, nor whether a learning module is right: the source did, by Monty's rule.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from monty_mqtt import schema
+from monty_mqtt.object_names import recognised
 from monty_mqtt_liveview.columns import Array
 from monty_mqtt_liveview.plain import Json, rounded, short
 from monty_mqtt_liveview.run import Run
@@ -42,49 +43,80 @@ def results(run: Run, worker_name: str | None = None, mode: str | None = None) -
     return {**_confusion(ended), "per_object": _per_object(ended), "histograms": _histograms(ended), **_means(ended)}
 
 
-def most_likely(ended: schema.EpisodeEnded) -> str | None:
-    """Return what the model took the target for: the object most often named by the modules that decided the outcome.
+def most_likely(ended: schema.EpisodeEnded) -> schema.LearningModuleEpisode | None:
+    """Return the learning module that says what the model took the target for; None where none names an object.
 
-    Those are the ones whose outcome is that of the whole; of objects named as often, the one with more evidence.
+    It is one of those that name the object which is named most often by the modules that decided the outcome, which are
+    the ones whose outcome is that of the whole; of objects named as often, the one with more evidence.
     """
     modules = ended.learning_modules.values()
     deciding = [one for one in modules if one.outcome == ended.outcome] or modules
-    votes: dict[str, tuple[int, float]] = {}
-    for one in deciding:
-        if one.most_likely_object is not None:
-            count, highest = votes.get(one.most_likely_object, (0, -np.inf))
-            votes[one.most_likely_object] = count + 1, max(highest, one.highest_evidence or 0.0)
-    return max(votes, key=lambda name: votes[name], default=None)
+    naming = [(name, one) for one in deciding if (name := recognised(one)) is not None]
+    counts = Counter(name for name, _ in naming)
+
+    def weight(naming: tuple[str, schema.LearningModuleEpisode]) -> tuple[int, float]:
+        return counts[naming[0]], naming[1].highest_evidence or 0.0
+
+    return max(naming, key=weight)[1] if naming else None
+
+
+class _Cells:
+    """How often what was shown was taken for what, and how often Monty called that right or wrong."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.right: Counter[tuple[str, str]] = Counter()
+        self.wrong: Counter[tuple[str, str]] = Counter()
+
+    def add(self, shown: str, taken_for: str, *, is_correct: bool | None) -> None:
+        cell = shown, taken_for
+        self.counts[cell] += 1
+        self.right[cell] += is_correct is True
+        self.wrong[cell] += is_correct is False
 
 
 def _confusion(ended: Sequence[schema.EpisodeEnded]) -> Json:
-    counts = _counted(ended)
-    cells = [cell for table in counts.values() for cell in table]
-    targets = sorted({target for target, _ in cells})
-    # The targets first and in the same order: what was recognised is the diagonal.
-    predicted = [*targets, *sorted({name for _, name in cells}.difference(targets))]
+    tables = _counted(ended)
+    targets = sorted({target for table in tables.values() for target, _ in table.counts})
+    predicted = _columns(targets, tables.values())
+
+    def rows(counter: Counter[tuple[str, str]]) -> list[list[int]]:
+        return [[counter[target, taken_for] for taken_for in predicted] for target in targets]
+
     return {
         "targets": targets,
         "predicted": predicted,
-        "confusion": {
-            name: [[table[target, taken_for] for taken_for in predicted] for target in targets]
-            for name, table in counts.items()
-        },
+        "confusion": {name: rows(table.counts) for name, table in tables.items()},
+        "right": {name: rows(table.right) for name, table in tables.items()},
+        "wrong": {name: rows(table.wrong) for name, table in tables.items()},
     }
 
 
-def _counted(ended: Sequence[schema.EpisodeEnded]) -> dict[str, Counter[tuple[str, str]]]:
-    """Return how often what was shown was taken for what, by the whole model and by each learning module."""
-    counts: dict[str, Counter[tuple[str, str]]] = {_ALL: Counter()}
+def _columns(targets: Sequence[str], tables: Iterable[_Cells]) -> list[str]:
+    """Return the names to compare with, those that are right for a target in the order of targets: the diagonal."""
+    cells = list(tables)
+    named = {name for table in cells for _, name in table.counts}
+    right = {cell for table in cells for cell, count in table.right.items() if count}
+    found: dict[str, None] = {}
+    for target in targets:
+        found.update(dict.fromkeys(sorted(name for shown, name in right if shown == target) or [target]))
+    return list(found | dict.fromkeys(sorted(named)))
+
+
+def _counted(ended: Sequence[schema.EpisodeEnded]) -> dict[str, _Cells]:
+    """Return the cells of the whole model and of each learning module."""
+    tables = {_ALL: _Cells()}
     for one in ended:
         if one.target is None:
             continue
         shown = one.target.object
-        counts[_ALL][shown, most_likely(one) or _nothing(one.outcome)] += 1
+        deciding = most_likely(one)
+        taken_for = (deciding and recognised(deciding)) or _nothing(one.outcome)
+        tables[_ALL].add(shown, taken_for, is_correct=deciding.is_correct if deciding else None)
         for name, module in one.learning_modules.items():
-            taken_for = module.most_likely_object or _nothing(module.outcome)
-            counts.setdefault(name, Counter())[shown, taken_for] += 1
-    return counts
+            taken_for = recognised(module) or _nothing(module.outcome)
+            tables.setdefault(name, _Cells()).add(shown, taken_for, is_correct=module.is_correct)
+    return tables
 
 
 def _nothing(outcome: str | None) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Callable, Dict, List, Optional, Type
 
 from monty_mqtt import schema
+from monty_mqtt.object_names import believed
 from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.watch import is_of_a_parent
 
@@ -17,6 +18,7 @@ __all__ = ["clock", "counted", "duration", "outcomes_of", "readable", "table"]
 
 _LONGEST_VALUE = 100
 _WIDEST_COLUMN = 80
+_VERDICTS = {True: " right", False: " wrong", None: ""}
 
 
 def readable(message: schema.Message) -> str:
@@ -100,7 +102,7 @@ def _belief(name: str, module: schema.LearningModuleStep) -> Optional[str]:
         return None
     evidence = "" if likely.evidence is None else f" {likely.evidence:.2f}"
     margin = "" if module.margin is None else f" ({module.margin:+.2f})"
-    return f"{name} {likely.object}{evidence}{margin}"
+    return f"{name} {believed(module)}{evidence}{margin}{_VERDICTS[module.is_correct]}"
 
 
 def _metric(message: schema.Metric) -> str:

@@ -18,7 +18,9 @@ LM_0, LM_1 = "learning_module_0", "learning_module_1"
 def end(voice, number: int, shown: str, said: tuple[str, str], *, correct: int, error: float, secs: float) -> None:
     """An episode that ended; `said`: what each learning module took it for."""
     modules = {
-        module: LearningModuleEpisode(most_likely_object=name, outcome="correct" if name == shown else "confused")
+        module: LearningModuleEpisode(
+            most_likely_object=name, outcome="correct" if name == shown else "confused", is_correct=name == shown
+        )
         for module, name in zip((LM_0, LM_1), said, strict=True)
     }
     target = Target(object=shown, rotation_euler_degs=[0.0, 90.0, 0.0])

@@ -58,8 +58,10 @@ export const Results = {
         .filter((id) => id !== ALL)
         .sort(byName);
     },
-    counts() {
-      return this.results.confusion[this.module] ?? this.results.confusion[ALL] ?? [];
+    tables() {
+      const chosen = this.module in this.results.confusion ? this.module : ALL;
+      const { confusion, right, wrong } = this.results;
+      return { counts: confusion[chosen], right: right[chosen], wrong: wrong[chosen] };
     },
     summary() {
       const { judged, correct, used_mlh: used, rotation_error_degs: error, steps, secs: time } = this.results;
@@ -127,7 +129,7 @@ export const Results = {
             <label class="labelled">Learning module
               <select class="field small" v-model="module"><option value="all">whole model</option>
                 <option v-for="id in modules" :key="id" :value="id">{{ id }}</option></select></label></div>
-          <Confusion :targets="results.targets" :predicted="results.predicted" :counts="counts" />
+          <Confusion :targets="results.targets" :predicted="results.predicted" v-bind="tables" />
         </section>
         <section class="stack-tight">
           <h3>Per object</h3>
