@@ -9,6 +9,7 @@ import time
 
 from bridge_fixtures import Dealer
 from history import Chain
+from told_modes import ended_so
 
 from monty_mqtt import protocol, schema
 from monty_mqtt.parts import Hypothesis, LearningModuleEpisode, LearningModuleStep, Target
@@ -70,11 +71,13 @@ class Story:
         dealer.acked(5)
 
     def _parallel(self) -> None:
-        expected = {"episodes_done": 1, "episodes_expected": 2, "elapsed_secs": 60.0, "correct": 1,
-                    "total_eval_steps": 120, "estimated_end_unix_nanos": _now() + 60 * 10**9}  # fmt: skip
+        expected = {"episodes_done": 1, "episodes_expected": 2, "elapsed_secs": 60.0,
+                    "modes": {"eval": ended_so({"correct": 1}, steps=120)},
+                    "estimated_end_unix_nanos": _now() + 60 * 10**9}  # fmt: skip
         self._say("parallel", "main", [(schema.Status, {"status": "running"}), (schema.Progress, expected)])
         for number, worker in enumerate(WORKERS):
-            progress = {"episode": number, "step": 7, "elapsed_secs": 10.0 + number, "total_eval_steps": 100}
+            progress = {"episode": number, "step": 7, "elapsed_secs": 10.0 + number,
+                        "modes": {"eval": ended_so({"correct": 1}, steps=100)}}  # fmt: skip
             outcome = {"outcome": "correct", "correct": 1, "elapsed_secs": 1.0, "target": Target(object="mug")}
             ended = (schema.EpisodeEnded, {"mode": "eval", "epoch": 0, "episode": number, **outcome})
             first = [(schema.Status, {"status": "running"}), (schema.Progress, progress), (schema.Step, {})]
@@ -91,7 +94,8 @@ class Story:
         ended = {"mode": "eval", "epoch": 0, "episode": 0, "outcome": "confused", "correct": 0, "used_mlh": 0,
                  "steps": 9, "elapsed_secs": 0.5, "rotation_error_degs": 12.0, "target": Target(object=MUG),
                  "learning_modules": {HOSTILE: verdict}}  # fmt: skip
-        progress = {"episodes_done": 1, "episodes_expected": 2, "elapsed_secs": 10.0, "total_eval_steps": 9,
+        progress = {"episodes_done": 1, "episodes_expected": 2, "elapsed_secs": 10.0,
+                    "modes": {"eval": ended_so({"confused": 1}, steps=9)},
                     "estimated_end_unix_nanos": _now() + 10**10}  # fmt: skip
         self._say(
             HOSTILE,

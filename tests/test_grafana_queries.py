@@ -80,7 +80,8 @@ def test_runs_are_counted_and_told(viewer):
     progress = {one["run"]: one for one in viewer.table("runs", "Runs", {})}
     recognised = progress[viewer.story.demo[1]]
     assert (recognised["episodes"], recognised["expected"], recognised["progress"]) == (12, 12, 1.0)
-    assert 0 < recognised["accuracy"] < 1
+    assert 0 < recognised["eval accuracy"] < 1
+    assert recognised["train accuracy"] is None
     assert recognised["per hour"] > 0
     assert recognised["left"] == 0
     lost = {one["run"]: one for one in viewer.table("runs", "Runs", {}, "D")}
@@ -121,7 +122,7 @@ def test_names_that_are_hostile_are_shown_as_they_are(viewer):
     assert (log["message"], log["level"], log["logger"]) == (text, "warning", text)
     (event,) = viewer.table("experiment", "Events", viewer.hostile)
     assert event["event"] == ENCODED
-    (cell,) = (one for one in viewer.table("results", "Confusion matrix: $run", viewer.hostile))
+    (cell,) = (one for one in viewer.table("results", "Confusion matrix: $run, $mode", viewer.hostile))
     assert {name: value for name, value in cell.items() if value == 1} == {f"sum_{BOWL}": 1.0}
     assert cell["name"] == ENCODED
 
@@ -153,18 +154,22 @@ def test_an_experiment_shows_the_latest_image_of_each_sensor(viewer):
 
 
 def test_results_agree_with_the_episodes(viewer):
-    table = {one["run"]: one for one in viewer.table("results", "Runs side by side", viewer.both)}
-    learned, recognised = (table[run] for run in viewer.story.demo)
-    assert (learned["episodes"], recognised["episodes"]) == (8, 12)
+    table = {one["run"]: one for one in viewer.table("results", "Runs side by side: $mode", viewer.both)}
+    learned, recognised = viewer.story.demo
+    assert set(table) == {recognised}, "the other was training alone"
+    (taught,) = viewer.table("results", "Runs side by side: $mode", {**viewer.both, "mode": "train"})
+    assert (taught["run"], taught["episodes"], taught["accuracy"]) == (learned, 8, None), "Monty was told what it sees"
+    recognised = table[recognised]
+    assert recognised["episodes"] == 12
     episodes = viewer.table("experiment", "Finished episodes", viewer.demo)
     correct = [one["outcome"] in ("correct", "correct_mlh") for one in episodes]
     assert recognised["accuracy"] == pytest.approx(sum(correct) / 12)
-    of_objects = viewer.table("results", "Accuracy per object", viewer.demo)
+    of_objects = viewer.table("results", "Accuracy per object: $mode", viewer.demo)
     assert {one["name"] for one in of_objects} == {one["target"] for one in episodes}
     assert sum(one["value"] for one in of_objects) / len(of_objects) == pytest.approx(recognised["accuracy"])
-    counted = viewer.table("results", "Outcomes", viewer.demo)
+    counted = viewer.table("results", "Outcomes: $mode", viewer.demo)
     assert sum(one["episodes"] for one in counted) == 12
-    matrix = viewer.table("results", "Confusion matrix: $run", viewer.demo)
+    matrix = viewer.table("results", "Confusion matrix: $run, $mode", viewer.demo)
     cells = [value for row in matrix for name, value in row.items() if name.startswith("sum_")]
     assert sum(cells) == 12 * len(viewer.demo["learning_module"])
 
@@ -186,30 +191,31 @@ def test_a_parallel_run_is_counted_by_its_workers(viewer):
 @pytest.mark.timeout(400)
 def test_grafanas_own_transformations_make_the_tables(viewer):
     (runs,) = looked_at(viewer, "runs", "Runs", {})
-    assert list(runs) == ["run", "status", "episodes", "expected", "progress", "accuracy", "per hour", "left",
+    assert list(runs) == ["run", "status", "episodes", "expected", "progress", "eval accuracy", "per hour", "left",
                           "estimated end", "lost", "dropped", "started", "seen"]  # fmt: skip
     assert len(set(runs["run"])) == len(runs["run"])
     at = runs["run"].index(viewer.story.demo[1])
     assert (runs["status"][at], runs["episodes"][at], runs["lost"][at]) == (4, 12, 0)
     assert 0 < runs["started"][at] <= runs["seen"][at]
     (workers,) = looked_at(viewer, "parallel", "Workers", viewer.parallel)
-    assert list(workers) == ["worker", "status", "done", "episode", "step", "steps/s", "running for", "accuracy"]
+    assert list(workers) == ["worker", "status", "done", "episode", "step", "steps/s", "running for", "accuracy",
+                             "mode"]  # fmt: skip
     assert sorted(zip(workers["worker"], workers["status"])) == list(zip(WORKERS, (4, 1, 6)))
 
 
 @pytest.mark.timeout(400)
 def test_grafanas_own_transformations_make_the_matrices(viewer):
-    (cells,) = looked_at(viewer, "results", "Confusion matrix: $run", viewer.demo)
+    (cells,) = looked_at(viewer, "results", "Confusion matrix: $run, $mode", viewer.demo)
     objects = {"capsule3DSolid", "cubeSolid", "cylinderSolid", "coneSolid"}
     assert next(iter(cells)) == "object"
     assert set(cells["object"]) == objects
     assert set(cells) - {"object"} <= objects, "nothing of other runs, which a wildcard finds too"
     assert sum(count or 0 for name, counts in cells.items() if name != "object" for count in counts) == 60
-    (accuracy,) = looked_at(viewer, "results", "Accuracy per object", viewer.both)
+    (accuracy,) = looked_at(viewer, "results", "Accuracy per object: $mode", viewer.both)
     names, *of_runs = accuracy.items()
     assert set(names[1]) >= objects
-    assert {run for run, _ in of_runs} == set(viewer.story.demo)
-    (outcomes,) = looked_at(viewer, "results", "Outcomes", viewer.both)
+    assert {run for run, _ in of_runs} == {viewer.story.demo[1]}
+    (outcomes,) = looked_at(viewer, "results", "Outcomes: $mode", viewer.both)
     assert {"correct_mlh", "confused", "no_match"} & set(outcomes)
 
 

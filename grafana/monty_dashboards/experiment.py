@@ -13,6 +13,7 @@ from monty_dashboards.panels import (
     link,
     log_lines,
     number,
+    numbers,
     over_time,
     override,
     states,
@@ -65,6 +66,7 @@ def _last(measurement: str, field: str, name: str | None = None) -> Query:
 def _now() -> list[object]:
     stalled = steps((None, palette.GOOD), (1, palette.WARNING))
     accuracy = steps((None, palette.BAD), (0.5, palette.WARNING), (0.8, palette.GOOD))
+    of_modes = Query(f'SELECT last("accuracy") FROM "mode_progress" {_WHOLE} GROUP BY "mode"', alias="$tag_mode")
     slow = steps((None, "text"), (10, palette.WARNING), (30, palette.BAD))
     status = f'SELECT last("status_code") AS "status_code", "page_url" AS "page" FROM "status" {_WHOLE}'
     return [
@@ -78,8 +80,8 @@ def _now() -> list[object]:
         number("Episodes done", "How many episodes are over?", _last("progress", "episodes_done"), (3, 4)),
         number("Progress", "Which share of the episodes is done, where it is known how many there are?",
                _last("progress", "done_ratio"), (3, 4), unit="percentunit"),
-        number("Accuracy so far", "Which share of the finished episodes is correct?", _last("progress", "accuracy"),
-               (3, 4), unit="percentunit", decimals=1, thresholds=accuracy),
+        numbers("Accuracy so far", "Which share of the finished episodes is correct, in evaluation and in training?",
+               of_modes, (3, 4), unit="percentunit", decimals=1, thresholds=accuracy),
         number("Episodes per hour", "How fast is it, pauses left out?", _last("progress", "episodes_per_hour"), (3, 4),
                decimals=1),
         number("Time left", "How long will it take at the mean episode's pace?", _last("progress", "remaining_secs"),
@@ -106,14 +108,15 @@ def _camera() -> object:
 
 def _episodes() -> list[object]:
     timeline = Query(f'SELECT "state" FROM "timeline" {_WHOLE} GROUP BY "worker"', alias="$tag_worker")
-    length = Query(f'SELECT "steps" FROM "episode" {where(_RUN, _WORKER, NO_MODULE)}', alias="steps")
+    length = Query(f'SELECT "steps" FROM "episode" {where(_RUN, _WORKER, NO_MODULE)} GROUP BY "mode"',
+                   alias="steps, $tag_mode")  # fmt: skip
     pace = Query(
         f'SELECT mean("step_secs") AS "step", mean("monitor_micros") / 1000000 AS "of it monitor" FROM "step" '
         f"{where(_RUN, _WORKER, NO_MODULE)} {_EACH}",
         alias="$col",
     )
     episode_list = Query(
-        'SELECT "episode", "target_object" AS "target", "outcome", "steps", "elapsed_secs" AS "took", '
+        'SELECT "mode", "episode", "target_object" AS "target", "outcome", "steps", "elapsed_secs" AS "took", '
         f'"rotation_error_degs" AS "rotation error" FROM "episode" {where(_RUN, _WORKER, NO_MODULE)} '
         "ORDER BY time DESC LIMIT 200",
         table=True,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from grafana_foundation_sdk.cog import builder, variants
 from grafana_foundation_sdk.models import common
 
-__all__ = ["DATA_SOURCE", "LOGS", "MAIN", "NO_MODULE", "TIME", "Query", "is_selected", "source", "where"]
+__all__ = ["A_MODULE", "DATA_SOURCE", "LOGS", "MAIN", "NO_MODULE", "TIME", "Query", "is_selected", "source", "where"]
 
 DATA_SOURCE = "monty_influxdb"
 LOGS = '"monty_logs"."autogen"."log"'
@@ -20,6 +20,8 @@ MAIN = "\"worker\" = 'main'"
 """The worker that speaks for the run: the only one, or the parent of a parallel run."""
 NO_MODULE = "\"learning_module\" = ''"
 """The points of the whole experiment, beside those of each learning module."""
+A_MODULE = "\"learning_module\" != ''"
+"""The points of the learning modules."""
 
 
 def source() -> common.DataSourceRef:

@@ -24,7 +24,7 @@ This page is written by `grafana/build.py` from the dashboards, and a test fails
 - **Refresh** is 1 s. Grafana switches a shorter refresh than it allows off without a word, so three settings agree:
   each dashboard's `refresh`, its time picker's intervals, and `min_refresh_interval` in `grafana/grafana.ini`.
 - **Queries** are InfluxQL over POST, which InfluxDB 1, 2 and 3 understand. What a panel would have to compute
-  (accuracy, rates, the estimated end, the cells of the confusion matrix) the bridge has computed, once.
+  (accuracy of each mode, rates, the estimated end, the cells of the confusion matrix) the bridge has computed, once.
 - **Names** (runs, workers, modules, metrics) reach a query only as `=~ /^${name:regex}$/`, which escapes whatever they
   are. In tags and field names InfluxDB has backslashes and control characters percent-encoded, and so are they shown.
 - **Colours** of statuses and outcomes are Okabe and Ito's and greys, which colour-blind eyes tell apart; the words are

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models import dashboard
 from monty_dashboards import palette
 from monty_dashboards.board import PAGE, Row, board, url, variable
 from monty_dashboards.influxql import MAIN, TIME, Query, is_selected, where
-from monty_dashboards.panels import conceal, grid, link, number, over_time, override, states, steps
+from monty_dashboards.panels import conceal, grid, link, number, numbers, over_time, override, states, steps
 
 __all__ = ["parallel"]
 
@@ -48,6 +48,7 @@ def _whole() -> list[object]:
     def last(field: str) -> Query:
         return Query(f'SELECT last("{field}") AS "{field}" FROM "progress" {_WHOLE}')
 
+    of_modes = Query(f'SELECT last("accuracy") FROM "mode_progress" {_WHOLE} GROUP BY "mode"', alias="$tag_mode")
     bad = steps((None, palette.GOOD), (1, palette.BAD))
     return [
         number("Workers running", "How many workers live now?", _count('"code" < 4'), (3, 4), none="0"),
@@ -55,8 +56,8 @@ def _whole() -> list[object]:
         number("Workers failed", "How many workers were aborted, failed or vanished?", _count('"code" > 4'), (3, 4),
                none="0", thresholds=bad),
         number("Progress", "Which share of all episodes is done?", last("done_ratio"), (3, 4), unit="percentunit"),
-        number("Accuracy so far", "Which share of all finished episodes is correct?", last("accuracy"), (3, 4),
-               unit="percentunit", decimals=1),
+        numbers("Accuracy so far", "Which share of all finished episodes is correct, in evaluation or in training?",
+               of_modes, (3, 4), unit="percentunit", decimals=1),
         number("Episodes per hour", "How fast are all workers together?", last("episodes_per_hour"), (3, 4),
                decimals=1),
         number("Time left", "How long will the whole take?", last("remaining_secs"), (3, 4), unit="s"),
@@ -68,23 +69,27 @@ def _whole() -> list[object]:
 def _table() -> object:
     progress = (
         'SELECT last("episodes_done") AS "done", "episode", "step", "steps_per_sec" AS "steps/s", '
-        f'"elapsed_secs" AS "running for", "accuracy" FROM "progress" {where(_RUN, _WORKERS)} GROUP BY "worker"'
+        f'"elapsed_secs" AS "running for" FROM "progress" {where(_RUN, _WORKERS)} GROUP BY "worker"'
+    )
+    accuracy = (
+        f'SELECT last("accuracy") AS "accuracy", "mode" FROM "mode_progress" {where(_RUN, _WORKERS)} GROUP BY "worker"'
     )
     status = (
         'SELECT last("status_code") AS "status", "page_url" AS "page" FROM "status" '
         f'{where(_RUN, _WORKERS)} GROUP BY "worker"'
     )
-    columns = ("worker", "status", "done", "episode", "step", "steps/s", "running for", "accuracy", "page")
+    columns = ("worker", "status", "done", "episode", "step", "steps/s", "running for", "accuracy", "mode", "page")
     panel = grid(
         "Workers",
         "Where is each worker, how fast is it, and how did it end? Click one to look into it.",
-        [Query(progress, table=True), Query(status, table=True)],
+        [Query(text, table=True) for text in (progress, status, accuracy)],
         (16, 14),
         sort="running for",
         links=[_LOOK, link("All workers on the page", f"{PAGE}/workers")],
         transformations=[
             ("organize", {"of": "A", "excludeByName": {"Time": True}}),
             ("organize", {"of": "B", "excludeByName": {"Time": True}}),
+            ("organize", {"of": "C", "excludeByName": {"Time": True}}),
             ("joinByField", {"byField": "worker", "mode": "outer"}),
             ("organize", {"indexByName": {name: at for at, name in enumerate(columns)}}),
         ],
@@ -122,9 +127,9 @@ def _stragglers() -> object:
 def _over_time() -> list[object]:
     timeline = Query(f'SELECT "state" FROM "timeline" {where(_RUN, _WORKERS)} GROUP BY "worker"', alias="$tag_worker")
     done = Query(
-        f'SELECT last("episodes_done") AS "done", last("correct") AS "correct" FROM "progress" {_WHOLE} '
-        "GROUP BY time($__interval) fill(none)",
-        alias="$col",
+        f'SELECT last("episodes_done") AS "done", last("correct") AS "correct" FROM "mode_progress" {_WHOLE} '
+        'GROUP BY time($__interval), "mode" fill(none)',
+        alias="$col, $tag_mode",
     )
     of_worker = (
         f'SELECT last("steps_per_sec") AS "rate" FROM "progress" {where(_RUN, _WORKERS)} '

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models import dashboard
 
 from monty_dashboards import palette
 from monty_dashboards.board import Row, board, url, variable
-from monty_dashboards.influxql import NO_MODULE, Query, is_selected, where
+from monty_dashboards.influxql import A_MODULE, NO_MODULE, Query, is_selected, where
 from monty_dashboards.panels import bars, distribution, gauges, grid, hide, link, named, override, steps
 
 __all__ = ["results"]
@@ -27,7 +27,7 @@ def results() -> dashboard.Dashboard:
             variable("run", "Runs", 'SHOW TAG VALUES FROM "episode" WITH KEY = "run"', "Which runs are compared.",
                      several=True),
             variable("mode", "Mode", f'SHOW TAG VALUES FROM "episode" WITH KEY = "mode" WHERE {_RUN}',
-                     "Training or evaluation.", several=True, all_of_them=True),
+                     "Evaluation or training: one of them, as they are never added up.", first="eval"),
             variable("learning_module", "Learning module",
                      f'SHOW TAG VALUES FROM "confusion" WITH KEY = "learning_module" WHERE {_RUN}',
                      "Whose confusions are counted.", several=True, all_of_them=True),
@@ -47,21 +47,32 @@ def results() -> dashboard.Dashboard:
     )  # fmt: skip
 
 
+_ACCURACY = 'sum("correct") / count("episode")'
+"""Monty's `percent_correct`: an episode without an outcome is one that was not correct."""
+
+
 def _table() -> object:
-    query = Query(
-        'SELECT count("episode") AS "episodes", mean("correct") AS "accuracy", mean("used_mlh") AS "after time-out", '
-        'mean("rotation_error_degs") AS "rotation error", mean("steps") AS "mean steps", '
-        'median("steps") AS "median steps", mean("elapsed_secs") AS "mean time", sum("elapsed_secs") AS "time in all" '
-        f'FROM "episode" {_EPISODES} GROUP BY "run"',
-        table=True,
+    of_episodes = (
+        f'SELECT count("episode") AS "episodes", {_ACCURACY} AS "accuracy", mean("used_mlh") AS "after time-out", '
+        'mean("steps") AS "mean steps", mean("matching_steps") AS "matching steps", median("steps") AS "median steps", '
+        'mean("elapsed_secs") AS "mean time", sum("elapsed_secs") AS "time in all" '
+        f'FROM "episode" {_EPISODES} GROUP BY "run"'
     )
-    panel = grid("Runs side by side", "Which run is better: how accurate, how often only by its most likely hypothesis "
-                 "after a time-out, how precise and how quick?", [query], (24, 6), sort="accuracy",
-                 transformations=[("organize", {"excludeByName": {"Time": True}})], links=[_LOOK])  # fmt: skip
+    # Monty's mean is one over all learning modules that have an error, not over the means of the episodes.
+    errors = (
+        f'SELECT mean("rotation_error_degs") AS "rotation error" FROM "episode" {where(_RUN, _MODE, A_MODULE)} '
+        'GROUP BY "run"'
+    )
+    panel = grid("Runs side by side: $mode", "Which run is better: how accurate, how often only by its most likely "
+                 "hypothesis after a time-out, how precise and how quick? By Monty's own rules, of one mode.",
+                 [Query(of_episodes, table=True), Query(errors, table=True)], (24, 6), sort="accuracy",
+                 transformations=[("organize", {"of": "A", "excludeByName": {"Time": True}}),
+                                  ("organize", {"of": "B", "excludeByName": {"Time": True}}),
+                                  ("joinByField", {"byField": "run", "mode": "outer"})], links=[_LOOK])  # fmt: skip
     for share in ("accuracy", "after time-out"):
         override(panel, share, unit="percentunit", decimals=1)
     override(panel, "rotation error", unit="degree", decimals=1)
-    for count in ("mean steps", "median steps"):
+    for count in ("mean steps", "matching steps", "median steps"):
         override(panel, count, decimals=1)
     for time in ("mean time", "time in all"):
         override(panel, time, unit="s")
@@ -69,16 +80,17 @@ def _table() -> object:
 
 
 def _accuracy() -> object:
-    query = Query(f'SELECT mean("correct") FROM "episode" {_EPISODES} GROUP BY "run"', alias="$tag_run")
+    query = Query(f'SELECT {_ACCURACY} FROM "episode" {_EPISODES} GROUP BY "run"', alias="$tag_run")
     limits = steps((None, palette.BAD), (0.5, palette.WARNING), (0.8, palette.GOOD))
-    return gauges("Accuracy", "Which share of the episodes of each run is correct?", query, (12, 8),
+    return gauges("Accuracy: $mode", "Which share of the episodes of each run is correct?", query, (12, 8),
                   unit="percentunit", limits=(0, 1), decimals=1, thresholds=limits)  # fmt: skip
 
 
 def _outcomes() -> object:
     query = Query(f'SELECT count("episode") AS "episodes" FROM "outcome" {_OBJECTS} GROUP BY "run", "name"', table=True)
-    panel = bars("Outcomes", "How did the episodes of each run end, in Monty's words?", [query], (12, 8), stacked=True,
-                 transformations=_matrix_of("episodes", row="run", column="name"), decimals=0)  # fmt: skip
+    panel = bars("Outcomes: $mode", "How did the episodes of each run end, in Monty's words?", [query], (12, 8),
+                 stacked=True, decimals=0,
+                 transformations=_matrix_of("episodes", row="run", column="name"))  # fmt: skip
     return named(panel, palette.OUTCOMES)
 
 
@@ -100,7 +112,7 @@ def _matrix() -> object:
     where_cells = where(_RUN, _MODE, is_selected("learning_module"))
     query = Query(f'SELECT sum(*) FROM "confusion" {where_cells} GROUP BY "name"', table=True)
     panel = grid(
-        "Confusion matrix: $run",
+        "Confusion matrix: $run, $mode",
         "What was each object (row) taken for (column), and how often? Counted over the chosen learning modules; an "
         "episode without a recognised object is counted under Monty's word for its outcome.",
         [query],
@@ -124,9 +136,11 @@ def _cells(options: dict[str, str]) -> list[dashboard.DynamicConfigValue]:
 
 
 def _of_objects(title: str, field: str, question: str, unit: str) -> object:
-    query = Query(f'SELECT mean("{field}") AS "value" FROM "object" {_OBJECTS} GROUP BY "run", "name"', table=True)
-    return bars(title, question, [query], (8, 10), unit=unit, limits=(0, 1 if unit == "percentunit" else None),
-                decimals=1 if unit != "percentunit" else 0,
+    shown = _ACCURACY if field == "correct" else f'mean("{field}")'
+    query = Query(f'SELECT {shown} AS "value" FROM "object" {_OBJECTS} GROUP BY "run", "name"', table=True)
+    is_share = unit == "percentunit"
+    return bars(f"{title}: $mode", question, [query], (8, 10), unit=unit, limits=(0, 1 if is_share else None),
+                decimals=0 if is_share else 1,
                 transformations=_matrix_of("value", row="name", column="run"))  # fmt: skip
 
 
@@ -137,4 +151,4 @@ def _distribution(title: str, field: str, unit: str) -> object:
         "elapsed_secs": "How is the time per episode distributed?",
         "rotation_error_degs": "How are the rotation errors distributed: small ones, or symmetries (90, 180 degrees)?",
     }[field]
-    return distribution(f"{title} per episode", question, query, (8, 9), unit=unit)
+    return distribution(f"{title} per episode: $mode", question, query, (8, 9), unit=unit)

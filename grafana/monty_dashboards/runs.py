@@ -60,7 +60,8 @@ _LOSSES = ("lost", "dropped", "too large")
 def _table() -> object:
     so_far = (
         'SELECT last("episodes_done") AS "episodes", "episodes_expected" AS "expected", "done_ratio" AS "progress", '
-        '"accuracy", "episodes_per_hour" AS "per hour", "remaining_secs" AS "left", '
+        '"eval_accuracy" AS "eval accuracy", "train_accuracy" AS "train accuracy", '
+        '"episodes_per_hour" AS "per hour", "remaining_secs" AS "left", '
         '"estimated_end_unix_millis" AS "estimated end" FROM "progress" ' + where(MAIN) + ' GROUP BY "run"'
     )
     status = f'SELECT last("status_code") AS "status", "page_url" AS "page" FROM "status" {where(MAIN)} GROUP BY "run"'
@@ -72,8 +73,8 @@ def _table() -> object:
     # the bridge's word each second; a status tells them only when it changes
     sums = ", ".join(f'sum("{loss}") AS "{loss}"' for loss in _LOSSES)
     losses = f'SELECT {sums} FROM ({of_worker}) GROUP BY "run"'
-    columns = ("run", "status", "episodes", "expected", "progress", "accuracy", "per hour", "left", "estimated end",
-               *_LOSSES, "started", "seen", "page")  # fmt: skip
+    columns = ("run", "status", "episodes", "expected", "progress", "eval accuracy", "train accuracy", "per hour",
+               "left", "estimated end", *_LOSSES, "started", "seen", "page")  # fmt: skip
     panel = grid(
         "Runs",
         "Which runs are there, how far and how accurate is each, when will it end, and is its record whole? "
@@ -101,7 +102,8 @@ def _table() -> object:
     gauge = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
     fixed = {"mode": "fixed", "fixedColor": palette.STATUSES["running"]}
     override(panel, "progress", unit="percentunit", min=0, max=1, custom__cellOptions=gauge, color=fixed)
-    override(panel, "accuracy", unit="percentunit", decimals=1)
+    for mode in ("eval", "train"):
+        override(panel, f"{mode} accuracy", unit="percentunit", decimals=1)
     override(panel, "per hour", decimals=1)
     override(panel, "left", unit="s")
     override(panel, "estimated end", unit="dateTimeAsLocal")
@@ -119,6 +121,8 @@ def _charts() -> list[object]:
         clause = f'{where(MAIN)} GROUP BY time($__interval), "run" fill(none)'
         return Query(f'SELECT last("{field}") FROM "progress" {clause}', alias="$tag_run")
 
+    clause = f'{where(MAIN)} GROUP BY time($__interval), "run", "mode" fill(none)'
+    accuracy = f'SELECT last("accuracy") FROM "mode_progress" {clause}'
     lost = (
         'SELECT max("lost") + max("dropped") + max("too_large") FROM "run_health" '
         f'{where()} GROUP BY time($__interval), "run" fill(none)'
@@ -126,8 +130,8 @@ def _charts() -> list[object]:
     return [
         over_time(
             "Accuracy so far",
-            "How does the share of correct episodes of each run develop?",
-            [by_run("accuracy")],
+            "How does the share of correct episodes of each run develop, in training and in evaluation?",
+            [Query(accuracy, alias="$tag_run, $tag_mode")],
             (8, 8),
             unit="percentunit",
             limits=(0, 1),

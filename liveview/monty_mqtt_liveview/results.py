@@ -12,9 +12,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from monty_mqtt import schema
+from monty_mqtt.mode_sum import ModeSum, finished
 from monty_mqtt.object_names import recognised
 from monty_mqtt_liveview.columns import Array
-from monty_mqtt_liveview.plain import Json, rounded, short
+from monty_mqtt_liveview.heads import mode_head
+from monty_mqtt_liveview.plain import Json, rounded
 from monty_mqtt_liveview.run import Run
 
 __all__ = ["most_likely", "results"]
@@ -25,22 +27,25 @@ _ROTATION_EDGES = np.arange(0.0, 181.0, 10.0)
 _MOST_BELIEVABLE = 1e9
 
 
-def results(run: Run, worker_name: str | None = None, mode: str | None = None) -> Json:
-    """Return tables and histograms of all judged episodes.
+def results(run: Run, worker_name: str | None = None) -> dict[str, Json]:
+    """Return tables and histograms of the judged episodes of each mode, `eval` first.
 
     Args:
         run: The run.
         worker_name: Of which worker; None is all.
-        mode: `train` or `eval`; None is both.
     """
     ended = [
         one
         for worker in run.workers.values()
-        if worker.is_judged and worker_name in (None, worker.name)
+        if worker_name in (None, worker.name)
         for one in worker.known.episodes.values()
-        if one.correct is not None and (mode is None or one.mode == mode)
     ]
-    return {**_confusion(ended), "per_object": _per_object(ended), "histograms": _histograms(ended), **_means(ended)}
+    by_mode = {mode: [one for one in ended if one.mode == mode] for mode in sorted({one.mode for one in ended})}
+    return {mode: _of_mode(ended) for mode, ended in by_mode.items() if any(one.outcome for one in ended)}
+
+
+def _of_mode(ended: Sequence[schema.EpisodeEnded]) -> Json:
+    return {**_confusion(ended), "per_object": _per_object(ended), "histograms": _histograms(ended), **_sums(ended)}
 
 
 def most_likely(ended: schema.EpisodeEnded) -> schema.LearningModuleEpisode | None:
@@ -128,25 +133,14 @@ def _per_object(ended: Sequence[schema.EpisodeEnded]) -> list[Json]:
     for one in ended:
         if one.target is not None:
             by_object.setdefault(one.target.object, []).append(one)
-    found = []
-    for name in sorted(by_object):
-        means = _means(by_object[name])
-        del means["used_mlh"]
-        found.append({"object": name, "episodes": means.pop("judged"), **means})
-    return found
+    return [{"object": name, **_sums(by_object[name])} for name in sorted(by_object)]
 
 
-def _means(ended: Sequence[schema.EpisodeEnded]) -> Json:
-    judged, correct = len(ended), sum(one.correct or 0 for one in ended)
-    return {
-        "judged": judged,
-        "correct": correct,
-        "accuracy": short(correct / judged) if judged else None,
-        "used_mlh": sum(one.used_mlh or 0 for one in ended),
-        "rotation_error_degs": _mean(one.rotation_error_degs for one in ended),
-        "steps": _mean(one.steps for one in ended),
-        "secs": _mean(one.elapsed_secs for one in ended),
-    }
+def _sums(ended: Sequence[schema.EpisodeEnded]) -> Json:
+    added = ModeSum()
+    for one in ended:
+        added.add(finished(one))
+    return mode_head(added.progress(sum(one.steps for one in ended)))
 
 
 def _histograms(ended: Sequence[schema.EpisodeEnded]) -> Json:
@@ -177,8 +171,3 @@ def _round_bins(values: Sequence[float]) -> tuple[Array, Array]:
     places = np.floor(np.array(values) / width + 1e-6).astype(np.int64)  # 0.3 / 0.1 is a little less than 3
     first, last = int(places.min()), int(places.max())
     return np.bincount(places - first), np.round(np.arange(first, last + 2) * width, 10)
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return short(sum(known) / len(known)) if known else None

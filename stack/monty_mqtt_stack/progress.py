@@ -19,7 +19,7 @@ from rich.text import Text
 from monty_mqtt import schema
 from monty_mqtt.object_names import believed
 from monty_mqtt.terminal import abandon_stdout, one_line
-from monty_mqtt_stack.readable import clock, duration, outcomes_of
+from monty_mqtt_stack.readable import clock, duration, modes_in_words
 from monty_mqtt_stack.watch import Worker
 
 __all__ = ["Display", "LiveDisplay", "PlainDisplay", "describe", "make_display", "overview"]
@@ -74,7 +74,7 @@ def describe(worker: Worker) -> List[Tuple[str, str]]:
     likely = _most_likely(worker)
     if likely:
         rows.append(("most likely", likely))
-    rows.append(("outcomes", outcomes_of(worker.outcomes, worker.episodes_done)))
+    rows.append(("outcomes", modes_in_words(worker.modes)))
     end = worker.progress and worker.progress.estimated_end_unix_nanos
     if end and worker.is_live and worker.word != "paused":
         rows.append(("estimated end", _estimated_end(end)))

@@ -5,7 +5,7 @@ import { byName, many } from "monty-liveview/format.js";
 import { numbersOfRun, numbersOfWorker } from "monty-liveview/numbers.js";
 import { now } from "monty-liveview/now.js";
 import { nameOf } from "monty-liveview/object_names.js";
-import { asOf, OutcomeBar, ProgressBar, shareDone, StatusChip } from "monty-liveview/run_progress.js";
+import { asOf, OutcomeBars, ProgressBar, shareDone, StatusChip } from "monty-liveview/run_progress.js";
 import { showInTab } from "monty-liveview/status_icon.js";
 
 /** The newest row's strongest belief over all learning modules, and how long the step took. */
@@ -40,7 +40,7 @@ const ErrorBox = {
 };
 
 export const RunHead = {
-  components: { ErrorBox, OutcomeBar, ProgressBar, StatusChip },
+  components: { ErrorBox, OutcomeBars, ProgressBar, StatusChip },
   props: { live: Object, selection: Object },
   computed: {
     store() {
@@ -142,7 +142,7 @@ export const RunHead = {
       <template v-if="run">
         <div class="body run-line">
           <div class="grow"><ProgressBar :head="head" /></div>
-          <OutcomeBar class="grow" :outcomes="head.outcomes" legend />
+          <OutcomeBars class="grow" :head="head" legend />
           <label class="labelled">Worker
             <select class="field" :value="selection.worker ?? ''" @change="choose">
               <option value="">whole run</option>
