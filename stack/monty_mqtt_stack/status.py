@@ -19,7 +19,7 @@ from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import Address, accepts, broker_of
 from monty_mqtt_stack.readable import duration, modes_in_words, table
 from monty_mqtt_stack.state import Endpoint, FarSide, StateDir
-from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber
+from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber, retained
 from monty_mqtt_stack.watch import FINAL, Runs, Worker, decode
 
 __all__ = ["as_json", "as_lines", "collect", "command"]
@@ -63,8 +63,8 @@ def collect(broker: Broker, far_side: Optional[FarSide]) -> Dict[str, Any]:
     filters = [f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in _KINDS]
     runs = Runs()
     bridges: Dict[str, Dict[str, Any]] = {}
-    with Subscriber(broker, [*filters, f"{topics.BRIDGE_PREFIX}/+/status", f"{topics.BRIDGE_PREFIX}/+/health"]) as one:
-        for kept in one.retained():
+    with Subscriber(broker, [f"{topics.BRIDGE_PREFIX}/+/health"]) as one:
+        for kept in retained(broker, [*filters, f"{topics.BRIDGE_PREFIX}/+/status"]):
             if kept.topic.startswith(topics.BRIDGE_PREFIX):
                 _note_bridge(bridges, kept)
             elif (message := decode(kept.topic, kept.payload)) is not None:
