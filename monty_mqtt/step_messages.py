@@ -165,6 +165,9 @@ class Frame(Message, frozen=True, kw_only=True, tag="frame"):
         total_step: Step within the run.
         height: Rows.
         width: Columns.
+        near_metres: Of depth: a twentieth of the pixels are no farther. The bridge says it, and the next two.
+        foreground_min_metres: The least depth.
+        foreground_max_metres: The greatest one up to ten times `near_metres`; what is beyond is background.
     """
 
     sensor: str
@@ -174,6 +177,9 @@ class Frame(Message, frozen=True, kw_only=True, tag="frame"):
     height: int
     width: int
     total_step: int = 0
+    near_metres: Optional[float] = None
+    foreground_min_metres: Optional[float] = None
+    foreground_max_metres: Optional[float] = None
 
 
 class ObjectModel(Message, frozen=True, kw_only=True, tag="object_model"):

@@ -9,6 +9,7 @@ from typing import Any, Self
 from mqtt_client import Client
 
 from monty_mqtt import schema, topics
+from monty_mqtt_bridge.images import encode_frame
 from monty_mqtt_stack.broker import Mosquitto
 
 HOSTILE = "../../x</script><img src=x onerror=alert(1)>"
@@ -27,7 +28,7 @@ class Voice:
 
     def __init__(self, teller: Teller, run: str, worker: str, secs_ago: float) -> None:
         self._teller, self._run, self._worker = teller, run, worker
-        self._seqs = itertools.count()
+        self._seqs, self._frame_seqs = itertools.count(), itertools.count()
         self._time_unix_nanos = time.time_ns() - int(secs_ago * 1e9)
 
     def say(self, kind: type[schema.Message], *, after_secs: float = 0, **fields: Any) -> None:
@@ -37,6 +38,13 @@ class Voice:
         message = kind(**head, time_unix_nanos=self._time_unix_nanos, **{**_NEEDED.get(kind, {}), **fields})
         topic = topics.of_message(message)
         self._teller.publish(topic.topic, schema.encode(message), retain=topic.retain)
+
+    def see(self, kind: type[schema.Frame], pixels: bytes, **fields: Any) -> None:
+        """Publish a frame at the time of what was said last, as the bridge would."""
+        self._time_unix_nanos += 1
+        head = {"run": self._run, "worker": self._worker, "seq": next(self._frame_seqs)}
+        sent = encode_frame(kind(**head, time_unix_nanos=self._time_unix_nanos, **fields), pixels)
+        self._teller.publish(sent.topic, sent.payload, retain=sent.retain)
 
 
 class Teller:

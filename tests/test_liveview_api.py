@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from bridge_fixtures import config_for, make
 from liveview_page import PageProcess, replay
+from liveview_told import Teller
 from PIL import Image
 
 from monty_mqtt import schema, topics
@@ -31,7 +32,7 @@ RUN_HEAD = {
         "newest_unix_millis",
         "ended_unix_millis",
     ),
-    *("elapsed_secs", "episodes_done", "episodes_expected", "modes"),
+    *("elapsed_secs", "episodes_done", "episodes_expected", "judged", "correct", "accuracy", "outcomes"),
     *("estimated_end_unix_millis", "lost", "dropped", "workers", "worker_statuses", "host", "recorded_bytes", "steps"),
     "monitor_micros_per_step",
 }
@@ -80,10 +81,8 @@ def test_episodes_and_results(page, recognising):
     episodes = page.json(f"{recognising}/episodes")
     assert [one["episode"] for one in episodes] == list(range(12))
     assert episodes == page.json(f"{recognising}/episodes?worker=main")
-    found = page.json(f"{recognising}/results")
-    assert list(found) == ["eval"]
-    results = found["eval"]
-    assert results["episodes_done"] == 12
+    results = page.json(f"{recognising}/results")
+    assert results["judged"] == 12
     assert results["correct"] == sum(one["correct"] for one in episodes)
     assert sum(map(sum, results["confusion"]["all"])) == 12
 
@@ -204,6 +203,28 @@ def published(broker, topic: str, payload: bytes) -> None:
     bridge = Broker(broker.host, broker.port, "bridge", broker.password_file("bridge"))
     with Subscriber(bridge, [f"{topics.BRIDGE_PREFIX}/+/status"]) as client:
         assert client.publish(topic, payload, 10)
+
+
+def test_the_depth_scale_is_that_of_all_frames_whoever_looks_at_which(page, broker):
+    what = {"sensor": "eye", "modality": "depth", "episode": 0, "width": 2, "height": 1}
+    with Teller(broker) as teller:
+        voice = teller.voice("far-in-the-middle", secs_ago=60)
+        voice.say(schema.Status, status="running")
+        for number in range(20):
+            voice.say(schema.Step, after_secs=1, episode=0, step=number)
+            voice.see(schema.Frame, np.array([0.1, 0.5 if number == 12 else 0.2], "<f4").tobytes(), step=number, **what)
+        teller.done()
+        place = "/api/run/far-in-the-middle/worker/main"
+        page.until_json(f"{place}/moment?row=19", lambda said: said["frames"] and said["frames"][0]["step"] == 19)
+        frame = f"{place}/frame?sensor=eye&modality=depth"
+        ranges = [page.get(f"{frame}&row={row}").headers["x-monty-depth-range"] for row in (3, 12, 3)]
+        scale = page.json(f"{place}/depth_scale?sensor=eye")
+        assert ranges == ["0.1:0.5"] * 3
+        assert (scale["min_metres"], scale["max_metres"], scale["is_final"]) == (0.1, 0.5, False)
+        voice.say(schema.End, status="completed")
+        teller.done()
+        scale = page.until_json(f"{place}/depth_scale?sensor=eye", lambda said: said["is_final"])
+        assert (scale["min_metres"], scale["max_metres"]) == (0.1, 0.5)
 
 
 def test_the_depth_scale_can_be_set(broker, worker, tmp_path):

@@ -28,7 +28,7 @@ def depth_payload(metres: np.ndarray) -> bytes:
     return encode_frame(frame, metres.astype("<f4").tobytes()).payload
 
 
-def of(*values: float) -> images.Depth:
+def of(*values: float) -> images.Metres:
     return images.read_depth(depth_payload(np.array([values])))
 
 
@@ -43,7 +43,7 @@ def rgb(colour: str) -> tuple[int, ...]:
 
 
 def test_the_same_depth_has_the_same_colour_in_every_frame():
-    scale = images.scale_of([of(0.1, 0.2), of(0.12, 0.4)])
+    scale = images.scale_between(0.1, 0.4)
     assert scale == Scale(0.1, 0.4)
     shown = [colours(images.coloured(of(*values), scale)[0]) for values in ((0.2, 0.3, 0.4), (0.1, 0.2, 0.25))]
     assert shown[0][0] == shown[1][1]
@@ -59,34 +59,19 @@ def test_what_is_outside_of_the_scale_is_shown_as_such_and_counted():
     assert outside == 2
 
 
-def test_background_does_not_stretch_the_scale():
-    # The demo's view finder: an object at a hand's breadth, and what MuJoCo calls the horizon behind it.
-    scale = images.scale_of([of(*np.linspace(0.08, 0.14, 60), *[836.0] * 40)])
-    assert scale.max_metres < 1
-    assert images.widened(scale, of(836.0, 836.0, 835.0)) == scale
-
-
-def test_the_scale_stays_until_much_is_outside_and_then_only_grows():
-    scale = images.scale_of([of(0.1, 0.2)])
-    assert images.widened(scale, of(*[0.15] * 30, 0.25)) == scale
-    wider = images.widened(scale, of(*[0.15] * 3, 0.3, 0.32))
-    assert wider.min_metres <= scale.min_metres
-    assert wider.max_metres >= 0.32
-    assert images.widened(wider, of(0.1, 0.2)) == wider
-
-
 @given(st.lists(st.floats(0, 1e6, width=32), min_size=1, max_size=20))
 def test_any_depths_give_a_scale_with_round_ends(values):
-    depth = of(*values)
-    scale = images.widened(images.scale_of([depth]), depth)
+    low, high = min(values), max(values)
+    scale = images.scale_between(low, high)
     assert scale.min_metres < scale.max_metres
-    assert scale.min_metres <= depth.near_metres + (scale.max_metres - scale.min_metres) / 100
-    images.coloured(depth, scale)
+    assert scale.min_metres <= low + (scale.max_metres - scale.min_metres) / 100
+    assert scale.max_metres >= high - (scale.max_metres - scale.min_metres) / 100
+    images.coloured(of(*values), scale)
 
 
 @pytest.mark.parametrize("metres", [0.0, 0.1, 800.0])
 def test_a_depth_that_is_the_same_everywhere_has_a_scale_too(metres):
-    scale = images.scale_of([of(metres, metres)])
+    scale = images.scale_between(metres, metres)
     assert scale.min_metres < scale.max_metres
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, PngImagePlugin
 
 from monty_mqtt import topics
 from monty_mqtt.schema import Frame
 from monty_mqtt_bridge.fanout import Outgoing
 
-__all__ = ["PNG_TEXT_KEY", "encode_frame", "header"]
+__all__ = ["PNG_TEXT_KEY", "depth_range", "encode_frame", "header"]
 
 PNG_TEXT_KEY = "monty_mqtt"
 _JPEG_QUALITY = 85
@@ -25,6 +26,8 @@ _LONGEST_COMMENT_BYTES = 65_533
 """A JPEG segment's length has 16 bits, and counts its own two bytes."""
 
 _DEPTH_STEPS = 65_535
+_NEAR_SHARE = 0.05
+_BACKGROUND_TIMES = 10.0
 _FAST_COMPRESSION = 1
 
 
@@ -33,6 +36,21 @@ def encode_frame(frame: Frame, pixels: bytes) -> Outgoing:
     encoded = _jpeg(frame, pixels) if frame.modality == "rgba" else _png(frame, pixels)
     topic, qos, retain = topics.of_message(frame)
     return Outgoing(topic, encoded, qos, retain)
+
+
+def depth_range(metres: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Return the fields of `Frame` that say how far away what it shows is; none where nothing has a depth."""
+    known = metres[np.isfinite(metres) & (metres > 0)]
+    if not known.size:
+        return {}
+    place = int((known.size - 1) * _NEAR_SHARE)
+    near = float(np.partition(known, place)[place])
+    foreground = known[known <= near * _BACKGROUND_TIMES]
+    return {
+        "near_metres": near,
+        "foreground_min_metres": float(foreground.min()),
+        "foreground_max_metres": float(foreground.max()),
+    }
 
 
 def header(frame: Frame, **more: Any) -> bytes:
@@ -62,6 +80,7 @@ def _png(frame: Frame, pixels: bytes) -> bytes:
         depth_min_metres=low,
         depth_max_metres=high,
         non_finite=int(depth.size - finite.sum()),
+        **depth_range(depth),
     )
     chunk = PngImagePlugin.PngInfo()
     chunk.add_text(PNG_TEXT_KEY, text.decode())

@@ -5,10 +5,15 @@ Place in the flow: the intake and `restoring` read with these; both take the sam
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
+
+import msgspec
 
 from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt_bridge.images import depth_range
+from monty_mqtt_liveview.images import read_depth
 from monty_mqtt_stack.heard import is_possible
 from monty_mqtt_stack.payloads import message_without_buffers
 
@@ -35,6 +40,15 @@ def message_of(parsed: topics.Parsed, payload: bytes) -> schema.Message:
         DecodeError: The payload is no message that belongs on this topic.
     """
     message = message_without_buffers(parsed, payload)
+    if isinstance(message, schema.Frame) and message.modality == "depth" and message.near_metres is None:
+        message = _with_range(message, payload)
     if not is_possible(message.seq, message.time_unix_nanos):
         raise DecodeError(f"a message with seq {message.seq} and time {message.time_unix_nanos}")
     return message
+
+
+def _with_range(frame: schema.Frame, payload: bytes) -> schema.Frame:
+    """Return a depth frame of a recording from before the bridge said how far away what it shows is."""
+    with suppress(DecodeError):
+        return msgspec.structs.replace(frame, **depth_range(read_depth(payload)))
+    return frame

@@ -16,6 +16,9 @@ from monty_mqtt_liveview.steps import MODES, StepTable
 __all__ = ["Episode", "EpisodeKey", "Episodes"]
 
 _NO_ROW = -1
+_NANOS = 1e9
+
+_Said = schema.Step | schema.EpisodeStarted | schema.EpisodeEnded
 
 
 class EpisodeKey(NamedTuple):
@@ -35,6 +38,7 @@ class Episode(msgspec.Struct, kw_only=True):
         last_row: Row of its last step so far.
         first_unix_nanos: Time of the first message about it.
         newest_unix_nanos: Time of the newest.
+        paused_nanos: Of the time between these two, the pauses.
         steps: How many steps were heard.
         started: Its `episode_started`.
         ended: Its `episode_ended`.
@@ -47,10 +51,19 @@ class Episode(msgspec.Struct, kw_only=True):
     last_row: int = _NO_ROW
     first_unix_nanos: int = 0
     newest_unix_nanos: int = 0
+    paused_nanos: int = 0
+    paused_before_nanos: int = 0
     steps: int = 0
     started: schema.EpisodeStarted | None = None
     ended: schema.EpisodeEnded | None = None
     revision: int = 0
+
+    @property
+    def elapsed_secs(self) -> float:
+        """How long it took, or takes so far, without pauses."""
+        if self.ended:
+            return self.ended.elapsed_secs
+        return (self.newest_unix_nanos - self.first_unix_nanos - self.paused_nanos) / _NANOS
 
     @property
     def target(self) -> schema.Target | None:
@@ -62,14 +75,17 @@ class Episode(msgspec.Struct, kw_only=True):
 class Episodes(dict[EpisodeKey, Episode]):
     """The episodes of a worker, in the order in which they were first heard of."""
 
-    def note(self, said: schema.Step | schema.EpisodeStarted | schema.EpisodeEnded, revision: int) -> Episode:
-        """Take in that something was said of an episode; return it."""
+    def note(self, said: _Said, revision: int, paused_nanos: int = 0) -> Episode:
+        """Take in that something was said of an episode, and how long its worker was paused so far; return it."""
         key = EpisodeKey(said.mode, said.episode)
         episode = self.get(key)
         if episode is None:
             episode = self[key] = Episode(key=key, epoch=said.epoch, first_unix_nanos=said.time_unix_nanos)
+            episode.paused_before_nanos = paused_nanos
         episode.first_unix_nanos = min(episode.first_unix_nanos, said.time_unix_nanos)
-        episode.newest_unix_nanos = max(episode.newest_unix_nanos, said.time_unix_nanos)
+        if said.time_unix_nanos > episode.newest_unix_nanos:
+            episode.newest_unix_nanos = said.time_unix_nanos
+            episode.paused_nanos = paused_nanos - episode.paused_before_nanos
         episode.revision = revision
         return episode
 

@@ -9,17 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import msgspec
-
 from monty_mqtt import schema
-from monty_mqtt.mode_sum import merged
 from monty_mqtt_liveview.plain import Json, millis, short
 from monty_mqtt_liveview.run import Run
 from monty_mqtt_liveview.worker import Worker
+from monty_mqtt_stack import watch
 
-__all__ = ["changed_workers", "info", "mode_head", "run_head", "worker_head"]
+__all__ = ["changed_workers", "info", "run_head", "worker_head"]
 
-_NANOS = 1e9
 _MOST_ALIVE = ("running", "aborting", "paused", "initializing", "error", "disconnected", "aborted", "completed")
 """Where each worker speaks for itself: the word that stands for all; what is alive first, then what is worst."""
 
@@ -41,15 +38,15 @@ def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
     workers = list(run.workers.values())
     heads = [worker_head(worker) for worker in workers]
     speaking = [worker_head(worker) for worker in _speaking(run)]
-    acting = [worker for worker in workers if not worker.known.is_parent]
-    who = [worker_head(worker) for worker in acting or workers]
+    acting = [head for head in heads if not head["is_parent"]]
+    who = acting or heads
     about = info(run) or schema.Info(run=run.name, worker="", seq=0, time_unix_nanos=0, schema_version=0)
     return {
         "run": run.name,
         "experiment": about.experiment,
         "mode": _newest(who, "mode"),
         **_life(run, heads, speaking),
-        **_episodes(_speaking(run), acting),
+        **_episodes(speaking, acting),
         "estimated_end_unix_millis": _greatest(speaking, "estimated_end_unix_millis"),
         "lost": _sum(heads, "lost"),
         "dropped": _sum(heads, "dropped"),
@@ -107,7 +104,7 @@ def _worker_head(worker: Worker) -> Json:
         **counts,
         "estimated_end_unix_millis": millis(progress.estimated_end_unix_nanos) if progress and expects_end else None,
         "started_unix_millis": millis(worker.started_unix_nanos),
-        "elapsed_secs": _elapsed_of(worker),
+        "elapsed_secs": short(worker.elapsed_secs),
         "newest_unix_millis": millis(worker.newest_unix_nanos),
         "lost": worker.known.lost,
         "dropped": worker.known.dropped,
@@ -115,7 +112,7 @@ def _worker_head(worker: Worker) -> Json:
         "highest_seq": end.seq if end else status.highest_seq if status else None,
         "rows": worker.rows,
         "generation": worker.generation,
-        "modes": {name: mode_head(mode) for name, mode in merged([_modes(worker)]).items()},
+        **_total_steps(worker),
         "monitor_micros_per_step": short(micros),
         "is_parent": worker.known.is_parent,
     }
@@ -142,41 +139,56 @@ def _position(worker: Worker) -> Json:
         "epoch": latest.epoch if latest else None,
         "episode": latest.episode if latest else None,
         "step": getattr(latest, "step", 0) if latest else None,
+        "episode_steps": _steps_of(known, latest) if latest else None,
     }
 
 
+def _steps_of(known: watch.Worker, latest: schema.Progress | schema.EpisodeStarted | schema.Step) -> int:
+    """Return how many steps the latest episode has had: the number of the last one counts from 0."""
+    ended = known.episodes.get((latest.mode, latest.epoch, latest.episode))
+    if ended is not None:
+        return ended.steps
+    return 0 if isinstance(latest, schema.EpisodeStarted) else latest.step + 1
+
+
 def _counts(worker: Worker) -> Json:
-    known = worker.known
+    known, progress = worker.known, worker.known.progress
+    judged, correct = _judged(worker)
+    expected = progress.episodes_expected if progress else None
+    if expected is None and known.info and known.info.episodes_expected:
+        expected = sum(known.info.episodes_expected.values())
     last = max(known.episodes.values(), key=lambda one: one.seq, default=None)
     return {
         "episodes_done": known.episodes_done,
-        "episodes_expected": _expected(worker),
+        "episodes_expected": expected,
+        "judged": judged,
+        "correct": correct,
+        "outcomes": known.outcomes,
         "outcome": last.outcome if last else None,
     }
 
 
-def mode_head(mode: schema.ModeProgress) -> Json:
-    """Return what is shown of what the episodes of a mode came to."""
-    told: Json = msgspec.structs.asdict(mode)
-    return {name: short(value) if isinstance(value, float) else value for name, value in told.items()}
-
-
-def _modes(worker: Worker) -> dict[str, schema.ModeProgress]:
-    """Return what each mode came to, and the steps since the latest progress with it."""
-    modes, step = dict(worker.known.modes), worker.known.step
-    if step is not None:
-        known = modes.get(step.mode, schema.ModeProgress())
-        since = step.total_step + 1 - sum(mode.steps for mode in modes.values())
-        modes[step.mode] = msgspec.structs.replace(known, steps=known.steps + max(since, 0))
-    return modes
-
-
-def _elapsed_of(worker: Worker) -> float | None:
+def _judged(worker: Worker) -> tuple[int, int]:
+    """Return how many episodes were judged, and how many of them correct."""
+    if not worker.is_judged:
+        return 0, 0
     progress = worker.known.progress
-    if progress is None:
-        return short((worker.newest_unix_nanos - worker.started_unix_nanos) / _NANOS)
-    since = (worker.newest_unix_nanos - progress.time_unix_nanos) / _NANOS if worker.word == "running" else 0.0
-    return short(progress.elapsed_secs + max(since, 0.0))
+    verdicts = [one.correct for one in worker.known.episodes.values() if one.correct is not None]
+    if progress and sum(progress.outcomes.values()) > len(verdicts):
+        return sum(progress.outcomes.values()), progress.correct
+    return len(verdicts), sum(verdicts)
+
+
+def _total_steps(worker: Worker) -> Json:
+    progress, step = worker.known.progress, worker.known.step
+    counts = {
+        "total_train_steps": progress.total_train_steps if progress else 0,
+        "total_eval_steps": progress.total_eval_steps if progress else 0,
+    }
+    if step is not None:
+        since = step.total_step + 1 - sum(counts.values())
+        counts[f"total_{'train' if step.mode == 'train' else 'eval'}_steps"] += max(since, 0)
+    return counts
 
 
 def _speaking(run: Run) -> list[Worker]:
@@ -189,24 +201,23 @@ def _word(words: Iterable[str]) -> str:
     return next((word for word in _MOST_ALIVE if word in found), next(iter(found), "initializing"))
 
 
-def _episodes(speaking: Sequence[Worker], acting: Sequence[Worker]) -> Json:
+def _episodes(speaking: Sequence[Json], acting: Sequence[Json]) -> Json:
     """Return the totals as those who speak for the run tell them, or as its workers do where they are further."""
-    done, who = max(
-        ((sum(one.known.episodes_done for one in some), some) for some in (speaking, acting)), key=lambda told: told[0]
-    )
-    expected = [one for one in map(_expected, speaking) if one is not None]
+    told, seen = ({name: _sum(heads, name) for name in _TOTALS} for heads in (speaking, acting))
+    totals = max(told, seen, key=lambda total: total["episodes_done"])
+    outcomes: Counter[str] = Counter()
+    for head in speaking if totals is told else acting:
+        outcomes.update(head["outcomes"])
+    expected = [head["episodes_expected"] for head in speaking if head["episodes_expected"] is not None]
     return {
-        "episodes_done": done,
+        **totals,
         "episodes_expected": sum(expected) if expected else None,
-        "modes": {name: mode_head(mode) for name, mode in merged(map(_modes, who)).items()},
+        "accuracy": short(totals["correct"] / totals["judged"]) if totals["judged"] else None,
+        "outcomes": dict(outcomes.most_common()),
     }
 
 
-def _expected(worker: Worker) -> int | None:
-    progress, about = worker.known.progress, worker.known.info
-    if progress and progress.episodes_expected is not None:
-        return progress.episodes_expected
-    return sum(about.episodes_expected.values()) if about and about.episodes_expected else None
+_TOTALS = ("episodes_done", "judged", "correct")
 
 
 def _elapsed(speaking: Sequence[Json]) -> float | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import math
 import struct
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,13 +24,12 @@ __all__ = [
     "FARTHER",
     "NEARER",
     "VIRIDIS",
-    "Depth",
+    "Metres",
     "Scale",
     "checked_jpeg",
     "coloured",
     "read_depth",
-    "scale_of",
-    "widened",
+    "scale_between",
 ]
 
 VIRIDIS = [
@@ -48,8 +46,6 @@ _MOST_PIXELS = 4096 * 4096
 _LEVELS = 65_535
 _SHADES = 254
 _NEARER_PLACE, _FARTHER_PLACE = 254, 255
-_BACKGROUND_TIMES = 10.0
-_TOLERATED_SHARE = 0.1
 _FEWEST_METRES = 1e-4
 _HARDLY = 1e-3
 """What rounding to 16 bits, or to float32, may add: no reason for another step."""
@@ -68,13 +64,6 @@ class Scale(NamedTuple):
     max_metres: float
 
 
-class Depth(NamedTuple):
-    """A depth frame. `near_metres`: the nearest twentieth of its pixels is no farther."""
-
-    metres: Metres
-    near_metres: float
-
-
 class _Range(msgspec.Struct):
     depth_min_metres: float
     depth_max_metres: float
@@ -90,7 +79,7 @@ def checked_jpeg(payload: bytes) -> bytes:
     return payload
 
 
-def read_depth(payload: bytes) -> Depth:
+def read_depth(payload: bytes) -> Metres:
     """Return the depths of a depth frame.
 
     Raises:
@@ -105,36 +94,27 @@ def read_depth(payload: bytes) -> Depth:
     low, high = span.depth_min_metres, span.depth_max_metres
     if levels.ndim != 2 or not levels.size or not (math.isfinite(low) and math.isfinite(high) and low <= high):  # noqa: PLR2004
         raise DecodeError("it is no depth image: one 16-bit channel and a finite range are needed")
-    metres = low + levels * ((high - low) / _LEVELS)
-    return Depth(metres, float(np.percentile(metres, 5)))
+    metres: Metres = low + levels * ((high - low) / _LEVELS)
+    return metres
 
 
-def scale_of(depths: Iterable[Depth]) -> Scale:
-    """Return the scale of a sensor whose first frames these are.
+def scale_between(low: float, high: float) -> Scale:
+    """Return a scale that holds both.
 
-    What is more than ten times as far as the nearest twentieth of all pixels is background, and does not count. The
-    ends are rounded outwards, to a fifth of the span or thereabouts: 1, 2 or 5 times a power of ten.
+    Its ends are rounded outwards, to a fifth of the span or thereabouts: 1, 2 or 5 times a power of ten.
     """
-    known = list(depths)
-    near = min(depth.near_metres for depth in known)
-    lows, highs = zip(*(_foreground(depth, near) for depth in known if depth.near_metres <= near * _BACKGROUND_TIMES))
-    return _rounded(min(lows), max(highs))
+    span = max(high - low, abs(high) / 10, _FEWEST_METRES)
+    exact = span / 5
+    power = 10.0 ** math.floor(math.log10(exact))
+    unit = power * next(step for step in (1, 2, 5, 10) if exact <= step * power * (1 + 1e-9))
+    least, greatest = math.floor(low / unit + _HARDLY), math.ceil(high / unit - _HARDLY)
+    # In whole units, so that no rounding error shows.
+    return Scale(_tidy(least * unit), _tidy(max(greatest, least + 1) * unit))
 
 
-def widened(scale: Scale, depth: Depth) -> Scale:
-    """Return the scale for a further frame: the same, unless more than a tenth of the foreground is outside of it."""
-    if depth.near_metres > scale.max_metres * _BACKGROUND_TIMES:
-        return scale
-    metres = depth.metres[depth.metres <= max(depth.near_metres, scale.min_metres) * _BACKGROUND_TIMES]
-    outside = np.count_nonzero((metres < scale.min_metres) | (metres > scale.max_metres))
-    if outside <= _TOLERATED_SHARE * metres.size:
-        return scale
-    return _rounded(min(scale.min_metres, float(metres.min())), max(scale.max_metres, float(metres.max())))
-
-
-def coloured(depth: Depth, scale: Scale) -> tuple[bytes, int]:
+def coloured(metres: Metres, scale: Scale) -> tuple[bytes, int]:
     """Return a depth frame as a PNG of 8 bits, and how many of its pixels are outside of the scale."""
-    share = (depth.metres - scale.min_metres) / (scale.max_metres - scale.min_metres)
+    share = (metres - scale.min_metres) / (scale.max_metres - scale.min_metres)
     places = np.clip(share * (_SHADES - 1), 0, _SHADES - 1).round().astype(np.uint8)
     nearer, farther = share < -_HALF_A_SHADE, share > 1 + _HALF_A_SHADE
     places[nearer], places[farther] = _NEARER_PLACE, _FARTHER_PLACE
@@ -153,21 +133,6 @@ def _open(payload: bytes, kind: str) -> Image.Image:
     if image.width * image.height > _MOST_PIXELS:
         raise DecodeError(f"{image.width} x {image.height} pixels are more than this page shows")
     return image
-
-
-def _foreground(depth: Depth, near_metres: float) -> tuple[float, float]:
-    metres = depth.metres[depth.metres <= near_metres * _BACKGROUND_TIMES]
-    return (float(metres.min()), float(metres.max())) if metres.size else (depth.near_metres, depth.near_metres)
-
-
-def _rounded(low: float, high: float) -> Scale:
-    span = max(high - low, abs(high) / 10, _FEWEST_METRES)
-    exact = span / 5
-    power = 10.0 ** math.floor(math.log10(exact))
-    unit = power * next(step for step in (1, 2, 5, 10) if exact <= step * power * (1 + 1e-9))
-    least, greatest = math.floor(low / unit + _HARDLY), math.ceil(high / unit - _HARDLY)
-    # In whole units, so that no rounding error shows.
-    return Scale(_tidy(least * unit), _tidy(max(greatest, least + 1) * unit))
 
 
 def _tidy(number: float) -> float:

@@ -6,7 +6,6 @@ memory or from the recording, `images` makes it fit for a browser. FastAPI runs 
 
 from __future__ import annotations
 
-import threading
 from typing import NamedTuple
 
 import msgspec
@@ -16,7 +15,7 @@ from monty_mqtt import topics
 from monty_mqtt.errors import DecodeError
 from monty_mqtt_liveview import images, views
 from monty_mqtt_liveview.answers import find_run, find_worker, json_answer, name_of, not_found
-from monty_mqtt_liveview.images import Depth, Scale
+from monty_mqtt_liveview.images import Metres, Scale
 from monty_mqtt_liveview.model_sources import model_source
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_liveview.worker import Worker
@@ -24,10 +23,9 @@ from monty_mqtt_stack.payloads import Cloud, message_of
 
 __all__ = ["Pictures"]
 
-_FIRST_FRAMES = 8
-_MOST_SCALES = 10_000
 _TYPES = {"rgba": "image/jpeg", "depth": "image/png"}
-_NOTE = "the same for all frames of the sensor; widened when a tenth of the foreground is outside; grey is farther away"
+_NOTE = "one scale for all frames of the sensor in this run, without what is far behind them; grey is farther away"
+_SO_FAR = "; it grows as long as the run goes on and comes nearer or sees farther"
 
 _clouds = msgspec.json.Decoder(Cloud)
 
@@ -41,7 +39,7 @@ class _Found(NamedTuple):
 
 
 class Pictures:
-    """Routes, and the depth scale of each run's sensors.
+    """Routes.
 
     Args:
         service: The state, and what was published.
@@ -51,8 +49,6 @@ class Pictures:
     def __init__(self, service: Service, depth_range: tuple[float, float] | None) -> None:
         self._service = service
         self._fixed = Scale(*depth_range) if depth_range else None
-        self._scales: dict[tuple[str, str], Scale] = {}
-        self._lock = threading.Lock()
 
     def routes(self) -> APIRouter:
         """Return the routes."""
@@ -65,7 +61,7 @@ class Pictures:
     def frame(self, run: str, worker: str, sensor: str, modality: str, row: int | None = None) -> Response:
         """Answer with a sensor's image at a row, the one before it where the row has none; without a row the latest."""
         key = ("frame", name_of(sensor), name_of(modality))
-        return self._image(name_of(run), name_of(worker), key, self._find(run, worker, key, row))
+        return self._image(name_of(run), key, self._find(run, worker, key, row))
 
     def latest(self, run: str, sensor: str, modality: str, worker: str | None = None) -> Response:
         """Answer with a sensor's latest image, of this worker or of whichever has it."""
@@ -78,15 +74,16 @@ class Pictures:
         if newest is None:
             raise not_found(f"run {name_of(run)!r} has published no {key[2]} of sensor {key[1]!r}")
         found = self._find(run, topics.escape(newest.name), key, None)
-        return self._image(name_of(run), newest.name, key, found)
+        return self._image(name_of(run), key, found)
 
     def depth_scale(self, run: str, worker: str, sensor: str) -> Response:
-        """Answer with the scale of a sensor's depth images."""
+        """Answer with the scale of a sensor's depth images, and whether it is the last word."""
         key = ("frame", name_of(sensor), "depth")
         latest = _depth(self._find(run, worker, key, None))
-        scale = self._scale(name_of(run), name_of(worker), key, latest)
+        scale, is_final = self._scale(name_of(run), key[1], latest)
         colours = {"colours": images.VIRIDIS, "nearer_colour": images.NEARER, "farther_colour": images.FARTHER}
-        return json_answer({**scale._asdict(), **colours, "note": _NOTE})
+        note = _NOTE if is_final else _NOTE + _SO_FAR
+        return json_answer({**scale._asdict(), **colours, "is_final": is_final, "note": note})
 
     def cloud(self, run: str, worker: str, learning_module: str, row: int | None = None) -> Response:
         """Answer with a learning module's hypotheses at a row, or the latest."""
@@ -129,14 +126,14 @@ class Pictures:
             raise not_found(f"{' '.join(key)} at step {step} of episode {episode} was not kept")
         return _Found(episode, step, payload)
 
-    def _image(self, run: str, worker: str, key: tuple[str, ...], found: _Found) -> Response:
+    def _image(self, run: str, key: tuple[str, ...], found: _Found) -> Response:
         headers = {"X-Monty-Episode": str(found.episode), "X-Monty-Step": str(found.step), "Cache-Control": "no-store"}
         try:
             if key[2] == "rgba":
                 content = images.checked_jpeg(found.payload)
             else:
                 depth = _depth(found)
-                scale = self._scale(run, worker, key, depth)
+                scale, _ = self._scale(run, key[1], depth)
                 content, outside = images.coloured(depth, scale)
                 headers["X-Monty-Depth-Range"] = f"{scale.min_metres:g}:{scale.max_metres:g}"
                 headers["X-Monty-Depth-Outside"] = str(outside)
@@ -144,23 +141,15 @@ class Pictures:
             raise not_found(f"{key[2]} of sensor {key[1]!r} cannot be shown: {error}") from None
         return Response(content, media_type=_TYPES.get(key[2], "image/png"), headers=headers)
 
-    def _scale(self, run: str, worker: str, key: tuple[str, ...], depth: Depth) -> Scale:
+    def _scale(self, run: str, sensor: str, depth: Metres) -> tuple[Scale, bool]:
+        """Return the scale of a sensor, and whether it stays: of this frame alone where nobody knows of others."""
         if self._fixed:
-            return self._fixed
-        place = (run, key[1])
-        known = self._scales.get(place) or images.scale_of([*self._first_depths(run, worker, key), depth])
-        with self._lock:
-            scale = self._scales[place] = images.widened(self._scales.get(place, known), depth)
-            if len(self._scales) > _MOST_SCALES:
-                del self._scales[next(iter(self._scales))]
-        return scale
-
-    def _first_depths(self, run: str, worker: str, key: tuple[str, ...]) -> list[Depth]:
+            return self._fixed, True
         with self._service.lock:
-            known = self._service.runs.by_name[run].workers[worker]
-            times = known.bulk[key].times[:_FIRST_FRAMES].tolist()
-        payloads = (self._service.payload(run, _topic(run, worker, key), time) for time in times)
-        return [depth for payload in payloads if payload and (depth := _depth_or_none(payload)) is not None]
+            known = self._service.runs.by_name.get(run)
+            span = known.depths.span(sensor) if known else None
+            is_final = known is None or not known.is_live
+        return images.scale_between(*(span or (float(depth.min()), float(depth.max())))), is_final
 
 
 def _entry(worker: Worker, key: tuple[str, ...], row: int | None) -> tuple[int, int, int]:
@@ -175,18 +164,11 @@ def _entry(worker: Worker, key: tuple[str, ...], row: int | None) -> tuple[int, 
     return found
 
 
-def _depth(found: _Found) -> Depth:
+def _depth(found: _Found) -> Metres:
     try:
         return images.read_depth(found.payload)
     except DecodeError as error:
         raise not_found(str(error)) from None
-
-
-def _depth_or_none(payload: bytes) -> Depth | None:
-    try:
-        return images.read_depth(payload)
-    except DecodeError:
-        return None
 
 
 def _topic(run: str, worker: str, key: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ higher one is new to it.
 from __future__ import annotations
 
 from monty_mqtt import schema
+from monty_mqtt_liveview.depth_ranges import DepthRanges
 from monty_mqtt_liveview.journal import Journal
 from monty_mqtt_liveview.metrics import Metrics
 from monty_mqtt_liveview.streams import Streams
@@ -28,6 +29,7 @@ class Run:
         logs, events: The newest of each.
         metrics: The course of each.
         data, states: The latest of each.
+        depths: How far away what its sensors see is.
         is_released: Whether the steps were dropped.
         frames_missing: How many frames and clouds were published and never came.
     """
@@ -41,6 +43,7 @@ class Run:
         self.logs, self.events = Journal(), Journal()
         self.metrics = Metrics()
         self.data, self.states = Streams(), Streams()
+        self.depths = DepthRanges()
         self.is_released = False
         self.frames_missing = 0
 
@@ -48,6 +51,11 @@ class Run:
     def nbytes(self) -> int:
         """Memory the steps take."""
         return sum(worker.nbytes for worker in self.workers.values())
+
+    @property
+    def is_live(self) -> bool:
+        """Whether something may still come."""
+        return any(worker.is_live for worker in self.workers.values())
 
     @property
     def parent(self) -> Worker | None:
@@ -68,6 +76,8 @@ class Run:
             self.logs.add(message, self.revision)
         elif isinstance(message, schema.Event):
             self.events.add(message, self.revision)
+        elif isinstance(message, schema.Frame):
+            self.depths.add(message)
         elif isinstance(message, schema.Metric):
             self.metrics.add(message, self.revision)
         elif isinstance(message, schema.Data):

@@ -210,7 +210,7 @@ class Store:
     def close_idle(self) -> None:
         """Close the recordings of runs that are over."""
         with self.lock:
-            ended = [name for name, run in self.runs.by_name.items() if not _is_live(run)]
+            ended = [name for name, run in self.runs.by_name.items() if not run.is_live]
         with self._keeping:
             self._recorder.close_idle({self.recordings.of(name) for name in ended})
 
@@ -223,7 +223,7 @@ class Store:
             over = [
                 run
                 for run in runs
-                if not run.is_released and not _is_live(run) and self._used_at.get(run.name, recent) <= recent
+                if not run.is_released and not run.is_live and self._used_at.get(run.name, recent) <= recent
             ]
             over.sort(key=lambda run: (self._used_at.get(run.name, 0.0), run.newest_unix_nanos))
             for run in over:
@@ -235,7 +235,7 @@ class Store:
     def limit(self, limits: Limits) -> None:
         """Remove what must not be kept any longer."""
         with self.lock:
-            live = {self.recordings.of(run.name).directory for run in self.runs.by_name.values() if _is_live(run)}
+            live = {self.recordings.of(run.name).directory for run in self.runs.by_name.values() if run.is_live}
             names = {self.recordings.of(name).directory: name for name in self.runs.by_name}
         recordings = {one.directory: one for one in self.recordings.all()}
         kept = [
@@ -285,10 +285,6 @@ class Store:
             recording.replace(part, None)
             with suppress(OSError):
                 path.unlink()
-
-
-def _is_live(run: Run) -> bool:
-    return any(worker.is_live for worker in run.workers.values())
 
 
 def _apply(apply: Callable[[schema.Message], object], message: schema.Message) -> bool:

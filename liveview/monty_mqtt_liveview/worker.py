@@ -12,6 +12,7 @@ from typing import Any
 from monty_mqtt import schema
 from monty_mqtt_liveview.bulk import Bulk
 from monty_mqtt_liveview.episodes import Episode, Episodes
+from monty_mqtt_liveview.pauses import Pauses
 from monty_mqtt_liveview.steps import StepTable
 from monty_mqtt_stack import watch
 
@@ -50,6 +51,8 @@ class Worker:
         self._episodes = Episodes()
         self._generation = 0
         self._keeps_steps = True
+        self._pauses = Pauses()
+        self._paused_before_told = 0
         self._times: deque[int] = deque(maxlen=_TIMES_OF_RATE)
 
     @property
@@ -93,12 +96,27 @@ class Worker:
         return self.word not in watch.FINAL
 
     @property
+    def is_judged(self) -> bool:
+        """Whether outcomes say how well it does: in supervised pretraining Monty is told what it sees."""
+        info = self.known.info
+        return not (info and "Pretraining" in (info.experiment_class or "").rpartition(".")[2])
+
+    @property
     def steps_per_sec(self) -> float | None:
         """Rate of its latest steps; None where there is none."""
         if len(self._times) < 2 or not self.is_live or self.word == "paused":  # noqa: PLR2004 - a rate takes two
             return None
         secs = (max(self._times) - min(self._times)) / _NANOS
         return (len(self._times) - 1) / secs if secs > 0 else None
+
+    @property
+    def elapsed_secs(self) -> float:
+        """How long it has been running, without pauses."""
+        progress, newest = self.known.progress, self.newest_unix_nanos
+        if progress is None:
+            return (newest - self.started_unix_nanos - self._pauses.nanos) / _NANOS
+        since = newest - progress.time_unix_nanos - (self._pauses.nanos - self._paused_before_told)
+        return progress.elapsed_secs + (max(since, 0) / _NANOS if self.word == "running" else 0.0)
 
     @property
     def nbytes(self) -> int:
@@ -123,7 +141,7 @@ class Worker:
     def apply_again(self, message: schema.Message, revision: int) -> None:
         """Take in a step that was heard before, and released since."""
         if isinstance(message, schema.Step):
-            self._keep(message, self._episodes.note(message, revision))
+            self._keep(message, self._episodes.note(message, revision, self._pauses.nanos))
             self.revision = revision
 
     def release(self) -> None:
@@ -139,16 +157,20 @@ class Worker:
     def _tell(self, message: schema.Message, revision: int) -> None:
         if isinstance(message, (schema.Info, schema.Progress, schema.EpisodeEnded)):
             self.told_revision = revision
+        if isinstance(message, schema.Status):
+            self._pauses.note(message)
+        elif isinstance(message, schema.Progress):
+            self._paused_before_told = self._pauses.nanos
         if isinstance(message, schema.EpisodeStarted):
-            self._episodes.note(message, revision).started = message
+            self._episodes.note(message, revision, self._pauses.nanos).started = message
         elif isinstance(message, schema.EpisodeEnded):
-            self._episodes.note(message, revision).ended = message
+            self._episodes.note(message, revision, self._pauses.nanos).ended = message
             self._steps.put_waiting()
 
     def _step(self, message: schema.Step, revision: int) -> None:
         self.steps_heard += 1
         self._times.append(message.time_unix_nanos)
-        episode = self._episodes.note(message, revision)
+        episode = self._episodes.note(message, revision, self._pauses.nanos)
         episode.steps += 1
         if self._keeps_steps:
             self._keep(message, episode)

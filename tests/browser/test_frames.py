@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
 from demo_on_screen import at, demo, shown
 from liveview_state import demo_messages
@@ -116,6 +117,29 @@ def test_an_image_on_another_scale_than_the_one_before_is_shown(demo, shown):
     expect(page.get_by_test_id("depth-scale-view_finder")).to_contain_text("7 m")
     page.wait_for_load_state("networkidle")
     assert pixels(page, "view_finder", "depth").width > 0
+
+
+def test_a_depth_scale_that_still_grows_says_so_and_old_images_follow_it(shown, teller):
+    voice = teller.voice("growing", secs_ago=60)
+    voice.say(schema.Status, status="running")
+
+    def step(number: int, farthest: float) -> None:
+        voice.say(schema.Step, after_secs=1, episode=0, step=number)
+        voice.see(schema.Frame, np.array([0.1, farthest], "<f4").tobytes(), sensor="eye", modality="depth",
+                  episode=0, step=number, width=2, height=1)  # fmt: skip
+
+    step(0, 0.2)
+    step(1, 0.2)
+    teller.done()
+    page = shown.open("/run/growing?mode=eval&episode=0&step=0")
+    bar = page.get_by_test_id("depth-scale-eye")
+    expect(bar).to_contain_text("0.2 m")
+    expect(bar.get_by_test_id("so-far")).to_be_visible()
+    step(2, 0.5)
+    voice.say(schema.End, status="completed")
+    teller.done()
+    expect(bar).to_contain_text("0.5 m")
+    expect(bar.get_by_test_id("so-far")).to_be_hidden()
 
 
 def _on_another_scale(route: Route) -> None:

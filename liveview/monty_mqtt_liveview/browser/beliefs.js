@@ -7,7 +7,7 @@ import { evidencedPlaces } from "monty-liveview/evidence_option.js";
 import EvidenceChart from "monty-liveview/evidence_chart.js";
 import Hypothesis from "monty-liveview/hypothesis.js";
 import { byName, count } from "monty-liveview/format.js";
-import { nameOf } from "monty-liveview/object_names.js";
+import { whyNoEvidence } from "monty-liveview/no_evidence.js";
 import { colourOf } from "monty-liveview/palette.js";
 import { whileSeen } from "monty-liveview/seen.js";
 
@@ -30,22 +30,21 @@ export default {
     },
     beliefs() {
       void this.drawn;
-      return beliefsFor(this.row, this.moment, this.course.rows(), this.live);
+      return beliefsFor(this.row, this.moment, this.course.rows());
     },
     selectedBeliefs() {
-      return this.row === this.seen.row ? this.beliefs : beliefsFor(this.seen.row, this.moment, this.course.rows(), this.live);
+      return this.row === this.seen.row ? this.beliefs : beliefsFor(this.seen.row, this.moment, this.course.rows());
     },
     objects() {
       void this.drawn;
       const modules = Object.values(this.course.rows()?.learning_modules ?? {});
       return [...new Set(modules.flatMap((module) => evidencedPlaces(module).map((place) => module.objects[place])))].sort(byName);
     },
-    /** Ids of the graphs that stand for the target at the shown step. */
-    targetGraphs() {
-      return new Set(Object.values(this.beliefs ?? {}).flatMap((one) => one.target_graphs));
-    },
     target() {
       return Object.values(this.beliefs ?? {}).find((one) => one.target !== null)?.target ?? null;
+    },
+    why() {
+      return whyNoEvidence(this.live.store.info);
     },
     where() {
       void this.drawn;
@@ -71,11 +70,6 @@ export default {
   methods: {
     colourOf,
     count,
-    /** As each learning module that knows the graph calls it. */
-    nameOf(graph) {
-      const names = Object.values(this.beliefs ?? {}).map((one) => nameOf(graph, one.targets));
-      return names.length ? [...new Set(names)].join(" / ") : graph;
-    },
     ask() {
       this.sight.ask();
     },
@@ -108,13 +102,12 @@ export default {
       <div class="body">
         <div v-if="!hasEvidence" class="empty small" data-testid="no-evidence-at-all">
           <p class="headline">These steps have no evidence</p>
-          <p>Learning modules of this kind give none: in supervised pretraining they are told the object and learn it.
-            <template v-if="target">The object is <strong>{{ target }}</strong>.</template> Sensors, models and paths are shown below.</p>
+          <p>{{ why }} <template v-if="target">The object is <strong>{{ target }}</strong>.</template> Sensors, models and paths are shown below.</p>
         </div>
         <div v-show="hasEvidence">
           <Convergence :moment="moment" :beliefs="selectedBeliefs" :info="live.store.info" />
           <ul class="row tight object-legend" aria-label="Objects">
-            <li v-for="name in objects.slice(0, ${MOST_NAMES})" :key="name" class="legend-item"><span class="key-line" :style="{ backgroundColor: colourOf(name) }"></span>{{ nameOf(name) }}<span v-if="targetGraphs.has(name)" class="chip small">target</span></li>
+            <li v-for="name in objects.slice(0, ${MOST_NAMES})" :key="name" class="legend-item"><span class="key-line" :style="{ backgroundColor: colourOf(name) }"></span>{{ name }}<span v-if="name === target" class="chip small">target</span></li>
             <li v-if="objects.length > ${MOST_NAMES}" class="muted">and {{ objects.length - ${MOST_NAMES} }} more</li>
             <li class="legend-item muted"><span class="key-line halo"></span>target of the episode</li>
             <li class="legend-item muted"><span class="key-line dashed"></span>Monty's threshold</li>

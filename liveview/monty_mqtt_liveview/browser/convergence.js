@@ -35,7 +35,7 @@ export default {
       </div>
       <div v-if="needed !== null && all" class="convergence-part">
         <div class="pips" aria-hidden="true"><span v-for="i in all" :key="i" :class="{ on: i <= decided, needed: i <= needed }"></span></div>
-        <span data-testid="decided"><strong>{{ decided }}</strong> of {{ all }} have a match, {{ count(needed) }} needed <span class="muted mono">min_lms_match</span></span>
+        <span data-testid="decided"><strong>{{ decided }}</strong> of {{ all }} {{ all === 1 ? "has" : "have" }} a match, {{ count(needed) }} needed <span class="muted mono">min_lms_match</span></span>
       </div>
     </div>
   `,

@@ -55,5 +55,10 @@ export function frameStore(run, worker) {
     for (const key of kept.keys()) if (key !== mine && key.startsWith(start)) drop(key);
   }
 
-  return { bring, forgetOthers, close: () => [...kept.keys()].forEach(drop) };
+  /** Ask again for an image. */
+  function forget(frame) {
+    if (kept.has(keyOf(frame))) drop(keyOf(frame));
+  }
+
+  return { bring, forget, forgetOthers, close: () => [...kept.keys()].forEach(drop) };
 }

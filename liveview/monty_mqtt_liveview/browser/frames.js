@@ -2,6 +2,7 @@
 import { api, escaped, workerPath } from "monty-liveview/api.js";
 import { byName, short } from "monty-liveview/format.js";
 import { frameStore } from "monty-liveview/frame_store.js";
+import { isLive } from "monty-liveview/run_progress.js";
 import { whileSeen } from "monty-liveview/seen.js";
 
 const differ = (range, other) => Boolean(range && other && (range[0] !== other[0] || range[1] !== other[1]));
@@ -11,6 +12,9 @@ export default {
   props: { live: Object, selection: Object, moment: Object, moments: Object },
   data: () => ({ shown: {}, scales: {}, failed: {} }),
   computed: {
+    isOver() {
+      return Boolean(this.live.store.run) && !isLive(this.live.store.run);
+    },
     /** By sensor: {modality: frame}, in order. */
     sensors() {
       const found = new Map();
@@ -24,6 +28,10 @@ export default {
   watch: {
     moment() {
       this.sight?.ask();
+    },
+    /** While a run goes on its scale may grow, also for who looks at an old step; when it is over it is said once more. */
+    isOver() {
+      this.bringScales();
     },
   },
   mounted() {
@@ -59,8 +67,10 @@ export default {
       const { row } = this.moment;
       try {
         const found = await this.store.bring(frame, row);
-        if (differ(found.range, this.shown[key]?.range)) this.store.forgetOthers(frame);
+        const isOtherScale = differ(found.range, this.shown[key]?.range);
+        if (isOtherScale) this.store.forgetOthers(frame);
         this.shown[key] = { ...found, row };
+        if (isOtherScale && frame.sensor in this.scales) this.bringScale(frame.sensor);
         delete this.failed[key];
       } catch (error) {
         this.failed[key] = error.message;
@@ -69,10 +79,22 @@ export default {
       if (this.moment && this.moment.row !== row) this.sight.ask();
     },
     async bringScale(sensor) {
-      this.scales[sensor] = null;
+      this.scales[sensor] ??= null;
       const scale = await api(workerPath(this.live.run, this.live.worker, "depth_scale", { sensor: escaped(sensor) })).catch(() => null);
       if (scale) this.scales[sensor] = scale;
       else delete this.scales[sensor];
+      const shown = this.shown[`${sensor}/depth`];
+      if (scale && shown && differ(shown.range, [scale.min_metres, scale.max_metres])) this.redraw(sensor);
+    },
+    bringScales() {
+      for (const sensor of Object.keys(this.scales)) this.bringScale(sensor);
+    },
+    /** What is shown was coloured before the scale grew: ask for it again. */
+    redraw(sensor) {
+      const frame = this.moment?.frames.find((one) => one.sensor === sensor && one.modality === "depth");
+      if (!frame) return;
+      this.store.forget(frame);
+      this.sight.ask();
     },
     /** Which step the image is of, and whether that is an older one. */
     labelOf(frame) {
@@ -115,7 +137,7 @@ export default {
                 <figcaption :class="{ older: labelOf(frames[modality]).isOlder }">{{ words(modality) }} · {{ labelOf(frames[modality]).text }}<template v-if="labelOf(frames[modality]).isOlder"> (before)</template></figcaption>
                 <div v-if="modality === 'depth' && scales[sensor]" class="depth-scale" :data-testid="'depth-scale-' + sensor" :title="scales[sensor].note">
                   <div class="depth-bar" :style="barStyle(scales[sensor])"></div>
-                  <div class="depth-ends"><span>{{ short(rangeOf(frames[modality])[0]) }} m</span><span v-if="scales[sensor].farther_colour" class="depth-farther"><span class="key-square" :style="{ backgroundColor: scales[sensor].farther_colour }"></span>farther</span><span>{{ short(rangeOf(frames[modality])[1]) }} m</span></div>
+                  <div class="depth-ends"><span>{{ short(rangeOf(frames[modality])[0]) }} m</span><span v-if="scales[sensor].farther_colour" class="depth-farther"><span class="key-square" :style="{ backgroundColor: scales[sensor].farther_colour }"></span>farther</span><span v-if="!scales[sensor].is_final" class="depth-growing" data-testid="so-far">so far</span><span>{{ short(rangeOf(frames[modality])[1]) }} m</span></div>
                 </div>
               </figure>
             </div>

@@ -2,7 +2,6 @@
 // object is still possible. It has decided when one object is left above it.
 import { colourOf, readableOn } from "monty-liveview/palette.js";
 import { many, short } from "monty-liveview/format.js";
-import { nameOf } from "monty-liveview/object_names.js";
 
 export default {
   props: { belief: Object, percent: Number },
@@ -19,18 +18,23 @@ export default {
       return [...this.belief.by_object].reverse().map(([name, value]) => ({
         name,
         left: this.placeOf(value),
-        text: `${nameOf(name, this.belief.targets)}: evidence ${short(value)}`,
-        isTarget: this.belief.target_graphs.includes(name),
+        text: `${name}: evidence ${short(value)}`,
+        isTarget: name === this.belief.target,
       }));
     },
     limit() {
       return this.belief.threshold === null ? null : this.placeOf(this.belief.threshold);
     },
-    words() {
+    /** What may stand on lines of their own, and is not broken itself. */
+    parts() {
       const { threshold, possible, by_object } = this.belief;
-      if (threshold === null) return "this learning module has no threshold";
-      const rule = this.percent ? ` (best − ${short(this.percent)} %)` : "";
-      return `threshold ${short(threshold)}${rule}, ${possible ?? "?"} of ${many(by_object.length, "object")} possible`;
+      if (threshold === null) return ["this learning module has no threshold"];
+      const rule = this.percent ? [`(best − ${short(this.percent)} %),`] : [];
+      const limit = `threshold ${short(threshold)}${rule.length ? "" : ","}`;
+      return [limit, ...rule, `${possible ?? "?"} of ${many(by_object.length, "object")} possible`];
+    },
+    words() {
+      return this.parts.join(" ");
     },
   },
   methods: {
@@ -50,7 +54,7 @@ export default {
         <span v-for="mark in marks" :key="mark.name" class="gauge-mark" :class="{ target: mark.isTarget }" :title="mark.text"
           :style="{ left: mark.left, backgroundColor: colourOf(mark.name) }"></span>
       </div>
-      <div class="gauge-ends"><span>{{ short(span[0]) }}</span><span data-testid="gauge-words">{{ words }}</span><span>{{ short(span[1]) }}</span></div>
+      <div class="gauge-ends"><span>{{ short(span[0]) }}</span><span data-testid="gauge-words"><template v-for="(part, i) in parts" :key="i">{{ i ? " " : "" }}<span class="nowrap">{{ part }}</span></template></span><span>{{ short(span[1]) }}</span></div>
     </div>
   `,
 };

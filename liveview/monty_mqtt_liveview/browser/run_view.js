@@ -35,6 +35,12 @@ export default {
     moment() {
       return this.moments.state.moment;
     },
+    /** Whether it is known to be a program without Monty: there are no steps then, and what it publishes itself comes first. */
+    isPlain() {
+      const { heard, info, run, rows, bulk, episodes_revision: episodes } = this.store;
+      if (!heard || !run || !info || info.experiment_class || info.learning_modules?.length) return false;
+      return !(rows || run.steps || run.episodes_done || episodes || Object.keys(bulk).length);
+    },
     worker() {
       return this.store?.workers[this.selection.worker] ?? null;
     },
@@ -138,9 +144,10 @@ export default {
   },
   template: `
     <div class="stack run-view">
-      <RunHead :live="live" :selection="selection" />
+      <RunHead :live="live" :selection="selection" :is-plain="isPlain" />
       <ControlBar :live="live" :selection="selection" />
-      <template v-if="selection.worker !== ''">
+      <template v-if="isPlain"></template>
+      <template v-else-if="selection.worker !== ''">
         <div :key="live.worker" class="stack">
           <p v-if="failed" class="panel"><span class="empty small bad" role="alert" data-testid="not-found">{{ failed }}</span></p>
           <Timeline ref="timeline" :live="live" :selection="selection" :modules="modules" @select="goEpisode" @point="goFromTimeline" />
@@ -154,8 +161,8 @@ export default {
         </div>
       </template>
       <section v-else class="panel"><p class="empty small" data-testid="no-worker">Choose a worker above to see what it senses and believes, step by step.</p></section>
-      <LowerTabs :live="live" :selection="selection" />
-      <Scrub v-if="selection.worker !== ''" :key="live.worker" :live="live" :selection="selection" :moments="moments" :moment="moment" @episode="goEpisode" @decision="goDecision" />
+      <LowerTabs :live="live" :selection="selection" :is-plain="isPlain" />
+      <Scrub v-if="!isPlain && selection.worker !== ''" :key="live.worker" :live="live" :selection="selection" :moments="moments" :moment="moment" @episode="goEpisode" @decision="goDecision" />
     </div>
   `,
 };

@@ -12,14 +12,24 @@ const TABS = [
   { name: "metrics", label: "Metrics", part: "Metrics" },
   { name: "data", label: "Data and state", part: "DataView" },
 ];
+// Without Monty there are no results, and no events of its.
+const PLAIN_TABS = ["metrics", "data", "logs"].map((name) => TABS.find((tab) => tab.name === name));
 
 export const LowerTabs = {
   components: { DataView, Events, Logs, Metrics, Results },
-  props: { live: Object, selection: Object },
-  data: () => ({ tabs: TABS }),
+  props: { live: Object, selection: Object, isPlain: Boolean },
   computed: {
+    tabs() {
+      return this.isPlain ? PLAIN_TABS : TABS;
+    },
     chosen() {
-      return TABS.find(({ name }) => name === this.selection.tab) ?? TABS[0];
+      return this.tabs.find(({ name }) => name === this.selection.tab) ?? this.first;
+    },
+    /** Of a program without Monty: the first in which there is something. */
+    first() {
+      const { store } = this.live;
+      const isFilled = { metrics: store.metrics, data: store.data || store.state, logs: store.logs };
+      return (this.isPlain && this.tabs.find(({ name }) => isFilled[name])) || this.tabs[0];
     },
   },
   methods: {
@@ -31,9 +41,10 @@ export const LowerTabs = {
       this.selection.tab = tab.name;
     },
     move(by) {
-      const at = (TABS.indexOf(this.chosen) + by + TABS.length) % TABS.length;
-      this.choose(TABS[at]);
-      document.getElementById(`tab-${TABS[at].name}`).focus();
+      const { tabs } = this;
+      const at = (tabs.indexOf(this.chosen) + by + tabs.length) % tabs.length;
+      this.choose(tabs[at]);
+      document.getElementById(`tab-${tabs[at].name}`).focus();
     },
   },
   template: `
