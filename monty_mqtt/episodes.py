@@ -15,6 +15,7 @@ from monty_mqtt.commands import Commands
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.ground_truth import graph_targets
 from monty_mqtt.guard import Guard
+from monty_mqtt.mode_sum import Finished
 from monty_mqtt.observe import mode_of
 from monty_mqtt.outcomes import (
     PERFORMANCE_ORDER,
@@ -23,12 +24,13 @@ from monty_mqtt.outcomes import (
     learned,
     models_of,
     target_of,
+    unjudged,
     verdict,
 )
 from monty_mqtt.parts import LearningModuleEpisode
 from monty_mqtt.progress import Position, ProgressTracker
 from monty_mqtt.schema import EpisodeEnded, EpisodeStarted, ObjectModel, Progress
-from monty_mqtt.tally import Finished, Tally
+from monty_mqtt.tally import Tally
 
 __all__ = ["EpisodeLogger"]
 
@@ -45,6 +47,7 @@ class EpisodeLogger:
         commands: What was asked of the run.
         guard: Takes what goes wrong here.
         order: Monty's order of outcomes, the strongest last.
+        is_supervised: Whether Monty is told what it sees: then nothing is matched, and no episode has an outcome.
     """
 
     def __init__(
@@ -55,6 +58,8 @@ class EpisodeLogger:
         commands: Commands,
         guard: Guard,
         order: Optional[List[str]] = None,
+        *,
+        is_supervised: bool = False,
     ) -> None:
         self._broadcaster = broadcaster
         self._config = config
@@ -62,6 +67,7 @@ class EpisodeLogger:
         self._commands = commands
         self._guard = guard
         self._order = order or PERFORMANCE_ORDER
+        self._is_supervised = is_supervised
         self._ended: Optional[Dict[str, Any]] = None
         self._graphs: _Graphs = {}
 
@@ -112,22 +118,19 @@ class EpisodeLogger:
             if fields is None:  # an experiment class that does not call Monty's loggers
                 fields = self._progress.position._asdict()
             now = time.perf_counter()
+            secs = self._progress.episode_secs(now)
             new = learned(self._graphs, models_of(model)) if fields["mode"] == "train" else []
             self._broadcaster.publish(
                 EpisodeEnded,
                 **fields,
                 steps=int(steps),
-                elapsed_secs=self._progress.episode_secs(now),
+                elapsed_secs=secs,
                 learned=sorted({graph for _, graph, _ in new}),
                 graph_targets=graph_targets(model),
             )
             if self._config.object_models:
                 self._publish_models(model, new, fields["episode"])
-            self._progress.episode_ended(fields.get("outcome"), fields.get("correct"), now)
-            if self._config.tally:
-                finished = Finished(fields["mode"], int(steps), fields.get("outcome"), fields.get("correct"))
-                Tally(self._config.tally).add(finished)
-            self._broadcaster.publish(Progress, **self._progress.fields(now, time.time_ns()))
+            self._count(_finished(fields, int(steps), secs), now)
         self._graphs = {}
 
     def pre_epoch(self, **_: Any) -> None:
@@ -135,11 +138,19 @@ class EpisodeLogger:
 
     post_epoch = pre_train = post_train = pre_eval = post_eval = close = pre_epoch
 
+    def _count(self, one: Finished, now: float) -> None:
+        self._progress.episode_ended(one, now)
+        if self._config.tally:
+            Tally(self._config.tally).add(one)
+        self._broadcaster.publish(Progress, **self._progress.fields(now, time.time_ns()))
+
     def _outcome(self, logger_args: Mapping[str, Any], model: Any) -> Dict[str, Any]:
         stats: Dict[str, LearningModuleEpisode] = {}
         if logger_args.get("target") is not None and hasattr(model, "learning_modules"):
             with self._guard:
                 stats = episode_stats(model, logger_args["target"], logger_args.get("episode_seed"))
+        if self._is_supervised:
+            stats = {name: unjudged(part) for name, part in stats.items()}
         outcome = episode_outcome([part.outcome for part in stats.values()], self._order)
         correct, used_mlh = verdict(outcome)
         errors = [part.rotation_error_degs for part in stats.values() if part.rotation_error_degs is not None]
@@ -173,6 +184,20 @@ class EpisodeLogger:
 def _position(logger_args: Mapping[str, Any], model: Any) -> Position:
     mode = mode_of(model)
     return Position(mode, int(logger_args.get(f"{mode}_epochs", 0)), int(logger_args.get(f"{mode}_episodes", 0)))
+
+
+def _finished(fields: Mapping[str, Any], steps: int, secs: float) -> Finished:
+    errors = [part.rotation_error_degs for part in fields.get("learning_modules", {}).values()]
+    return Finished(
+        fields["mode"],
+        steps,
+        fields.get("outcome"),
+        fields.get("correct"),
+        fields.get("used_mlh"),
+        fields.get("matching_steps"),
+        [error for error in errors if error is not None],
+        secs,
+    )
 
 
 def _whole(value: Any) -> Optional[int]:

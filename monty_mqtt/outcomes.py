@@ -15,11 +15,22 @@ import math
 import warnings
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+import msgspec
+
 from monty_mqtt.ground_truth import GroundTruth, is_correct
 from monty_mqtt.parts import LearningModuleEpisode, Target
 from monty_mqtt.pose import quaternion_of_target
 
-__all__ = ["PERFORMANCE_ORDER", "episode_outcome", "episode_stats", "learned", "models_of", "target_of", "verdict"]
+__all__ = [
+    "PERFORMANCE_ORDER",
+    "episode_outcome",
+    "episode_stats",
+    "learned",
+    "models_of",
+    "target_of",
+    "unjudged",
+    "verdict",
+]
 
 PERFORMANCE_ORDER = (
     "patch_off_object",
@@ -85,6 +96,15 @@ def episode_stats(model: Any, target: Any, seed: Any) -> Dict[str, LearningModul
         str(getattr(lm, "learning_module_id", f"LM_{index}")): _part(lm, stats[f"LM_{index}"])
         for index, lm in enumerate(model.learning_modules)
     }
+
+
+def unjudged(part: LearningModuleEpisode) -> LearningModuleEpisode:
+    """Return what is said of a learning module that was told what it sees, without what Monty calls its performance.
+
+    In supervised pretraining nothing is matched, and yet Monty writes `no_match` for the first episode of each object,
+    because its memory holds nothing of it by then; for the others it writes nothing.
+    """
+    return msgspec.structs.replace(part, outcome=None, stepwise_outcome=None, individual_outcome=None)
 
 
 def models_of(model: Any) -> Dict[Tuple[str, str, str], Any]:

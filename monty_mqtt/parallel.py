@@ -158,7 +158,7 @@ class ParallelParent:
             run_id=run, zmq_host=config.zmq_host, zmq_port=config.zmq_port, strict=config.strict
         )
         self._commands = _Commands(self._broadcaster)
-        self._progress = ProgressTracker(time.perf_counter(), sum(expected.values()))
+        self._progress = ProgressTracker(time.perf_counter(), expected)
         self._tally = Tally.begin()
         os.environ[TALLY] = self._tally.path
         runner = import_module(_RUNNER)
@@ -202,7 +202,7 @@ class ParallelParent:
         now = time.perf_counter()
         for one in news:
             self._progress.add(Position(one.mode, 0, self._progress.episodes_done), one.steps)
-            self._progress.episode_ended(one.outcome, one.correct, now)
+            self._progress.episode_ended(one, now)
         if news:
             self._publish_progress()
 

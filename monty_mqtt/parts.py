@@ -193,6 +193,14 @@ class ModeProgress(Part, frozen=True, kw_only=True):
         steps: Steps so far, those of the running episode included.
         outcomes: Finished episodes by outcome, Monty's words.
         correct: Finished episodes whose outcome counts as correct.
+        accuracy: Their share of all finished episodes, 0 to 1: Monty's `percent_correct`; absent before the first
+            outcome.
+        used_mlh: Finished episodes decided by the most likely hypothesis after a time-out.
+        rotation_errors: How many learning modules had a rotation error, over all finished episodes.
+        rotation_error_degs: Mean of these, degrees: Monty's `avg_rotation_error`.
+        mean_steps: Steps per finished episode: Monty's `avg_num_monty_steps`.
+        mean_matching_steps: Monty's `avg_num_monty_matching_steps`.
+        mean_secs: Time per finished episode, pauses left out.
     """
 
     episodes_done: int = 0
@@ -200,6 +208,13 @@ class ModeProgress(Part, frozen=True, kw_only=True):
     steps: int = 0
     outcomes: Dict[str, int] = {}
     correct: int = 0
+    accuracy: Optional[float] = None
+    used_mlh: int = 0
+    rotation_errors: int = 0
+    rotation_error_degs: Optional[float] = None
+    mean_steps: Optional[float] = None
+    mean_matching_steps: Optional[float] = None
+    mean_secs: Optional[float] = None
 
 
 class SensorModuleStep(Part, frozen=True, kw_only=True):

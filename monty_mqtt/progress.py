@@ -5,9 +5,10 @@ Place in the flow: the hook and `episodes` report steps and episodes, and publis
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any, Dict, NamedTuple, Optional
-from typing import Counter as CounterOf
+from typing import Any, Dict, Mapping, NamedTuple, Optional
+
+from monty_mqtt.mode_sum import Finished, ModeSum
+from monty_mqtt.parts import ModeProgress
 
 __all__ = ["Position", "ProgressTracker"]
 
@@ -24,30 +25,29 @@ class Position(NamedTuple):
 
 
 class ProgressTracker:
-    """Counts steps, episodes and outcomes of one worker.
+    """Counts steps and adds up episodes of one worker, by mode.
 
     Args:
         now_secs: A clock that is never set, at the start of the run.
-        episodes_expected: Episodes of this worker in all, where it is known.
+        expected: Episodes of this worker by mode, where it is known.
 
     Attributes:
         position: The running episode.
         total_step: Number of the next step within the run, from 0.
-        episodes_expected: As given.
-        episodes_done: Episodes that are over.
-        episode_secs: Since the running episode began.
+        episodes_expected: Of all modes, None where it is not known.
+        episodes_done: Episodes that are over, of all modes.
     """
 
-    def __init__(self, now_secs: float, episodes_expected: Optional[int]) -> None:
+    def __init__(self, now_secs: float, expected: Mapping[str, int]) -> None:
         self.position = Position()
         self.total_step = 0
-        self.outcomes: CounterOf[str] = Counter()
-        self.episodes_expected = episodes_expected
+        self.episodes_expected = sum(expected.values()) if expected else None
         self.episodes_done = 0
+        self._expected = dict(expected)
         self._began = self._episode_began = self._last_ended = now_secs
         self._last = -_LEAST_SECS + now_secs
-        self._steps = {"train": 0, "eval": 0}
-        self._correct = 0
+        self._steps: Dict[str, int] = {}
+        self._sums: Dict[str, ModeSum] = {}
         self._step = 0
 
     def episode_began(self, position: Position, now_secs: float) -> None:
@@ -71,13 +71,11 @@ class ProgressTracker:
         self.total_step += steps
         self._steps[position.mode] = self._steps.get(position.mode, 0) + steps
 
-    def episode_ended(self, outcome: Optional[str], correct: Optional[int], now_secs: float) -> None:
+    def episode_ended(self, one: Finished, now_secs: float) -> None:
         """Note that the running episode is over."""
         self.episodes_done += 1
         self._last_ended = now_secs
-        self._correct += correct or 0
-        if outcome is not None:
-            self.outcomes[outcome] += 1
+        self._sums.setdefault(one.mode, ModeSum()).add(one)
 
     def episode_secs(self, now_secs: float) -> float:
         """Return how long the running episode has taken."""
@@ -103,15 +101,16 @@ class ProgressTracker:
             "epoch": self.position.epoch,
             "episode": self.position.episode,
             "step": self._step,
+            "modes": {mode: self._mode(mode) for mode in sorted({*self._sums, *self._steps})},
             "episodes_done": self.episodes_done,
             "episodes_expected": self.episodes_expected,
-            "total_train_steps": self._steps["train"],
-            "total_eval_steps": self._steps["eval"],
-            "outcomes": dict(self.outcomes),
-            "correct": self._correct,
             "elapsed_secs": now_secs - self._began,
             "estimated_end_unix_nanos": self._estimated_end(now_secs, now_unix_nanos),
         }
+
+    def _mode(self, mode: str) -> ModeProgress:
+        added = self._sums.get(mode) or ModeSum()
+        return added.progress(self._steps.get(mode, 0), self._expected.get(mode))
 
     def _estimated_end(self, now_secs: float, now_unix_nanos: int) -> Optional[int]:
         if not self.episodes_done or self.episodes_expected is None:

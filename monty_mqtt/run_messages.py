@@ -138,13 +138,9 @@ class Progress(Message, frozen=True, kw_only=True, tag="progress"):
         epoch: Epoch of this mode, from 0.
         episode: Episode of this mode, from 0.
         step: Step within the episode, from 0.
-        modes: What came of the episodes of each mode, by its name; a mode without an episode is absent.
+        modes: What the episodes of each mode came to, by its name; a mode that has not begun is absent.
         episodes_done: Episodes finished in this run, both modes.
         episodes_expected: Episodes of this run in all, both modes, where it is known.
-        total_train_steps: Training steps so far.
-        total_eval_steps: Evaluation steps so far.
-        outcomes: Finished episodes by outcome, Monty's words.
-        correct: Finished episodes whose outcome counts as correct.
         elapsed_secs: Since the run started, without pauses.
         estimated_end_unix_nanos: From the mean episode so far; absent before the first.
     """
@@ -156,10 +152,6 @@ class Progress(Message, frozen=True, kw_only=True, tag="progress"):
     modes: Dict[str, ModeProgress] = {}
     episodes_done: int = 0
     episodes_expected: Optional[int] = None
-    total_train_steps: int = 0
-    total_eval_steps: int = 0
-    outcomes: Dict[str, int] = {}
-    correct: int = 0
     elapsed_secs: float = 0.0
     estimated_end_unix_nanos: Optional[int] = None
 
@@ -195,10 +187,11 @@ class EpisodeEnded(Message, frozen=True, kw_only=True, tag="episode_ended"):
         steps: Steps taken, motor-only ones included.
         elapsed_secs: From its start to its end, without pauses.
         outcome: For the whole model, in Monty's words and by Monty's rule: the last word of its order
-            `patch_off_object … correct` that any learning module reached.
+            `patch_off_object … correct` that any learning module reached; absent in supervised pretraining, where
+            Monty is told what it sees.
         correct: 1 if the outcome counts as correct (`correct`, `correct_mlh`), else 0.
         used_mlh: 1 if it was decided by the most likely hypothesis after a time-out, else 0.
-        rotation_error_degs: Mean over the learning modules that have one, degrees.
+        rotation_error_degs: Mean over the learning modules that have one, degrees: Monty's `episode/rotation_error`.
         matching_steps: Monty's `monty_matching_steps`.
         episode_seed: Seed of the episode's random numbers.
         target: What was shown.

@@ -98,8 +98,7 @@ class Session:
         """Publish Info and Status, and attach to Monty. What fails here is counted, not raised."""
         with self._guard:
             info = info_fields(experiment, self.config, self.broadcaster.run)
-            expected = info["episodes_expected"]
-            progress = ProgressTracker(time.perf_counter(), sum(expected.values()) if expected else None)
+            progress = ProgressTracker(time.perf_counter(), info["episodes_expected"])
             self._progress = progress
             self.broadcaster.publish(Info, **info)
             self.broadcaster.publish(Status, status="running")
@@ -157,7 +156,7 @@ class Session:
     def _attach(self, experiment: Any, hook: LiveViewStepHook, progress: ProgressTracker) -> None:
         parts = (self.broadcaster, self.config, progress, self._commands, self._guard)
         order = getattr(getattr(experiment, "monty_logger", None), "performance_options", None)
-        self._episodes = EpisodeLogger(*parts, order)
+        self._episodes = EpisodeLogger(*parts, order, is_supervised=_is_supervised(experiment))
         self._loggers = getattr(experiment, "logger_handler", None)
         if self._loggers is not None:
             # A new list: the old one may be the configuration's, which Monty pickles.
@@ -176,3 +175,8 @@ class Session:
             self._attachment.detach()
         if self._loggers is not None:
             self._loggers.loggers = [logger for logger in self._loggers.loggers if logger is not self._episodes]
+
+
+def _is_supervised(experiment: Any) -> bool:
+    """Return whether Monty is told what it sees before it learns it."""
+    return "MontySupervisedObjectPretrainingExperiment" in [kind.__name__ for kind in type(experiment).__mro__]

@@ -12,25 +12,11 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import List, Optional
 
-__all__ = ["Finished", "Tally"]
+from monty_mqtt.mode_sum import Finished
 
-
-class Finished(NamedTuple):
-    """One finished episode.
-
-    Attributes:
-        mode: `train` or `eval`.
-        steps: Steps taken.
-        outcome: Monty's word, where there is one.
-        correct: 1 if it counts as correct, 0 if not, None in training.
-    """
-
-    mode: str
-    steps: int
-    outcome: Optional[str]
-    correct: Optional[int]
+__all__ = ["Tally"]
 
 
 class Tally:

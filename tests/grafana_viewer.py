@@ -34,7 +34,7 @@ class Viewer:
         self.chain, self.story = chain, story
         learned, recognised = story.demo
         modules = [f"learning_module_{number}" for number in range(5)]
-        every = {"mode": ["train", "eval"], "learning_module": modules, "metric": [ENCODED], "bridge": self._bridges()}
+        every = {"mode": "eval", "learning_module": modules, "metric": [ENCODED], "bridge": self._bridges()}
         self.demo = {**every, "run": recognised, "worker": "main"}
         self.both = {**self.demo, "run": [learned, recognised]}
         self.parallel = {**every, "run": "parallel", "worker": WORKERS[0]}

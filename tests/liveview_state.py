@@ -42,11 +42,12 @@ def head(at, worker="main"):
 
 
 def belief(evidence, target="mug", **more):
-    """What a learning module says that has this evidence; the first of the greatest is most likely."""
+    """What a supervised learning module says that has this evidence; the first of the greatest is most likely."""
     known = {name: value for name, value in evidence.items() if value is not None and value == value}  # noqa: PLR0124
     winner = max(known, key=known.get, default=None)
     likely = Hypothesis(object=winner, evidence=known[winner]) if winner else None
-    return LearningModuleStep(evidence=evidence, most_likely=likely, target_object=target, **more)
+    told = {"target_graphs": [target] if target in evidence else None, "is_correct": winner and winner == target}
+    return LearningModuleStep(evidence=evidence, most_likely=likely, target_object=target, **{**told, **more})
 
 
 def step(at, *, episode=0, number=None, mode="eval", worker="main", modules=None, **more):

@@ -38,8 +38,9 @@ def main() -> int:
     for episode in range(EPISODES):
         for step in range(STEPS):
             broadcaster.publish(schema.Step, mode="eval", epoch=0, episode=episode, step=step, total_step=step)
-        ended = {"mode": "eval", "epoch": 0, "episode": episode, "steps": STEPS}
-        broadcaster.publish(schema.EpisodeEnded, **ended, outcome="time_out" if episode == 1 else "correct")
+        outcome, correct = ("time_out", 0) if episode == 1 else ("correct", 1)
+        ended = {"mode": "eval", "epoch": 0, "episode": episode, "steps": STEPS, "outcome": outcome}
+        broadcaster.publish(schema.EpisodeEnded, **ended, correct=correct)
     (marks / "started").touch()
     while mode in ("waits", "stubborn") and not interrupted.wait(0.02):
         for command in broadcaster.take_commands():

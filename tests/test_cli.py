@@ -17,6 +17,7 @@ from bridge_fixtures import config_for
 from paho.mqtt.enums import CallbackAPIVersion
 from python38 import python38_interpreter
 from stack_process import Process, run
+from told_modes import evaluated
 
 from monty_mqtt import cli, schema, topics
 from monty_mqtt_bridge.service import Bridge
@@ -40,7 +41,13 @@ def broker(tmp_path_factory):
             message(schema.Info, 0, "live-1", schema_version=1, experiment="demo"),
             message(schema.Status, 1, "live-1", status="running", lost=2),
             message(
-                schema.Progress, 2, "live-1", mode="eval", episodes_done=3, outcomes={"correct": 3}, episodes_expected=9
+                schema.Progress,
+                2,
+                "live-1",
+                mode="eval",
+                episodes_done=3,
+                modes=evaluated(correct=3),
+                episodes_expected=9,
             ),
             message(schema.Status, 1, "over-1", status="completed"),
             message(schema.Status, 1, "over-2", status="aborted"),
@@ -75,7 +82,7 @@ def test_status_shows_services_runs_and_counts(broker):
     assert "tcp://gone   bridge, does not answer\n" in done.stdout
     assert "left out: page: --without page" in done.stdout
     line = next(line for line in done.stdout.splitlines() if line.startswith("live-1"))
-    assert line.split() == ["live-1", "main", "running", "3", "of", "9", "3", "correct", "2", "0", "0"]
+    assert line.split() == ["live-1", "main", "running", "3", "of", "9", "eval:", "3", "correct", "2", "0", "0"]
     assert "it's 50% #+/. odd" in done.stdout
     assert done.stdout.splitlines()[-1] == "4 runs, 4 workers, 1 live, 2 lost"
 
@@ -151,7 +158,7 @@ def test_tail_shows_readable_lines_and_ends_after_its_count(broker):
     done = command(broker, "tail", "live", "--count", "3")
     assert done.returncode == 0
     told = [line.partition(" main ")[2] for line in done.stdout.splitlines()]
-    assert sorted(told)[1:] == ["progress: eval, 3 of 9 episodes done, step 0, 3 correct", "status: running"]
+    assert sorted(told)[1:] == ["progress: eval, 3 of 9 episodes done, step 0; eval: 3 correct", "status: running"]
 
 
 def test_tail_of_an_ended_run_ends_with_what_was_kept(broker):

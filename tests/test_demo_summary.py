@@ -22,7 +22,7 @@ def test_the_summary_is_of_the_demo_alone(far_side, live_run):
         demo.signal(signal.SIGINT)
         assert demo.wait(60) == 130
     lines = demo.text[demo.text.index("\nruns ") :].splitlines()
-    runs = [line for line in lines if re.search(r" \(\w+", line) and not line.startswith(("episodes", "outcomes"))]
+    runs = [line for line in lines if re.search(r" \(\w+", line) and not line.startswith(("eval", "train", "episodes"))]
     assert len(runs) == 1
     assert runs[0].startswith("runs       monty_mqtt_demo_learn-")
     assert live_run.run not in demo.text

@@ -46,7 +46,7 @@ def router():
 def bench(router):
     broadcaster = ZmqBroadcaster(run_id="r", zmq_port=router.port, strict=True)
     commands = Commands(broadcaster)
-    progress = ProgressTracker(0.0, 3)
+    progress = ProgressTracker(0.0, {"eval": 3})
     guard = Guard()
     logger = EpisodeLogger(broadcaster, LiveViewConfig(), progress, commands, guard)
     yield SimpleNamespace(logger=logger, broadcaster=broadcaster, commands=commands, progress=progress, guard=guard)
@@ -82,7 +82,10 @@ def test_begin_and_end_of_an_episode(router, bench):
     assert ended.learning_modules["learning_module_0"].prediction_error == 0.5
     assert ended.elapsed_secs > 0
     (progress,) = received(router, bench, schema.Progress)
-    assert (progress.episodes_done, progress.outcomes, progress.correct) == (1, {"correct": 1}, 1)
+    assert (progress.episodes_done, list(progress.modes)) == (1, ["eval"])
+    told = progress.modes["eval"]
+    assert (told.outcomes, told.correct, told.accuracy, told.episodes_expected) == ({"correct": 1}, 1, 1.0, 3)
+    assert (told.mean_steps, told.mean_matching_steps, told.rotation_errors) == (5.0, 2.0, 1)
 
 
 def test_outcome_of_several_modules_is_the_strongest(router, bench):

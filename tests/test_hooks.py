@@ -53,7 +53,7 @@ class Bench:
     def __init__(self, port, **settings):
         self.now = 0
         self.broadcaster = ZmqBroadcaster(run_id="r", zmq_port=port, strict=True)
-        self.progress = ProgressTracker(0.0, 3)
+        self.progress = ProgressTracker(0.0, {"eval": 3})
         self.guard = Guard(strict=settings.pop("strict", True))
         self.commands = Commands(self.broadcaster)
         self.publisher = StepPublisher(

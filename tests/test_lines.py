@@ -80,15 +80,17 @@ def test_a_metric_that_was_not_finite_has_no_value():
     assert point.fields == {"not_finite": "-inf"}
 
 
-def test_progress_has_the_accuracy_ready():
-    (point,) = points_of(make(schema.Progress, 0, episodes_done=8, correct=6, outcomes={"correct": 6, "time_out": 2}))
-    assert point.fields["accuracy"] == 0.75
-    assert "accuracy" not in points_of(make(schema.Progress, 0))[0].fields
+def test_progress_has_the_accuracy_of_each_mode_ready():
+    modes = {"eval": schema.ModeProgress(episodes_done=8, accuracy=0.75), "train": schema.ModeProgress(accuracy=0.0)}
+    whole, *_ = points_of(make(schema.Progress, 0, episodes_done=8, modes=modes))
+    assert (whole.fields["eval_accuracy"], whole.fields["train_accuracy"]) == (0.75, 0.0)
+    (nothing,) = points_of(make(schema.Progress, 0))
+    assert not {"accuracy", "eval_accuracy", "train_accuracy"} & nothing.fields.keys()
 
 
 def test_progress_has_its_rates_and_its_end_ready():
     secs, end = 1_795_000_000, 1_795_000_060_000_000_000
-    (point,) = points_of(
+    point, *_ = points_of(
         make(
             schema.Progress,
             0,
@@ -96,8 +98,7 @@ def test_progress_has_its_rates_and_its_end_ready():
             episodes_done=5,
             episodes_expected=20,
             elapsed_secs=100.0,
-            total_train_steps=200,
-            total_eval_steps=300,
+            modes={"train": schema.ModeProgress(steps=200), "eval": schema.ModeProgress(steps=300)},
             estimated_end_unix_nanos=end,
         )
     )

@@ -32,7 +32,7 @@ RUN_HEAD = {
         "newest_unix_millis",
         "ended_unix_millis",
     ),
-    *("elapsed_secs", "episodes_done", "episodes_expected", "judged", "correct", "accuracy", "outcomes"),
+    *("elapsed_secs", "episodes_done", "episodes_expected", "modes"),
     *("estimated_end_unix_millis", "lost", "dropped", "workers", "worker_statuses", "host", "recorded_bytes", "steps"),
     "monitor_micros_per_step",
 }
@@ -81,8 +81,10 @@ def test_episodes_and_results(page, recognising):
     episodes = page.json(f"{recognising}/episodes")
     assert [one["episode"] for one in episodes] == list(range(12))
     assert episodes == page.json(f"{recognising}/episodes?worker=main")
-    results = page.json(f"{recognising}/results")
-    assert results["judged"] == 12
+    found = page.json(f"{recognising}/results")
+    assert list(found) == ["eval"]
+    results = found["eval"]
+    assert results["episodes_done"] == 12
     assert results["correct"] == sum(one["correct"] for one in episodes)
     assert sum(map(sum, results["confusion"]["all"])) == 12
 

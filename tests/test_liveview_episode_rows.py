@@ -50,8 +50,8 @@ def test_the_demo():
 
 def test_every_field_of_the_contract_is_there():
     names = """worker mode epoch episode target target_rotation_euler_degs started_unix_millis elapsed_secs steps
-    first_row last_row outcome correct used_mlh most_likely_object rotation_error_degs matching_steps episode_seed
-    learned learning_modules is_over"""
+    first_row last_row outcome correct used_mlh most_likely_object most_likely_name rotation_error_degs matching_steps
+    episode_seed learned learning_modules is_over graph_targets"""
     (row,) = rows_of(started(0, 3))
     assert row.keys() == set(names.split())
 
@@ -99,6 +99,19 @@ def test_what_is_believed_now_says_nothing_of_an_episode_before():
         started(0, 0), started(5, 1), step(6, episode=1, modules={"LM": belief({"bowl": 2})}), step(7, episode=1)
     )
     assert (first["most_likely_object"], second["most_likely_object"]) == (None, None)
+
+
+def test_objects_are_named_by_what_they_were_learned_from_as_it_was_when_the_episode_began():
+    begun, learned = {"LM": {"new_object0": ["mug"]}}, {"LM": {"new_object0": ["bowl", "mug"]}}
+    said = LearningModuleEpisode(outcome="correct", most_likely_object="new_object0", most_likely_targets=["mug"])
+    told = {"outcome": "correct", "learning_modules": {"LM": said}, "graph_targets": learned}
+    begins = schema.EpisodeStarted(**head(0), mode="eval", epoch=0, episode=0, graph_targets=begun)
+    (row,) = rows_of(begins, ended(9, 0, **told))
+    assert (row["most_likely_object"], row["most_likely_name"]) == ("new_object0", "new_object0 = mug")
+    assert row["graph_targets"] == begun
+    believed = belief({"new_object0": 1}, most_likely_targets=["mug"])
+    (row,) = rows_of(begins, step(1, modules={"LM": believed}))
+    assert row["most_likely_name"] == "new_object0 = mug"
 
 
 def test_an_episode_that_is_over():

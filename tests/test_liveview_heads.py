@@ -24,10 +24,17 @@ def progress(at, done, worker="main", **more):
     return schema.Progress(**head(at, worker), mode=more.pop("mode", "eval"), episodes_done=done, **more)
 
 
-def ended(at, outcome, worker="main", episode=0):
+def evaluated(done, outcomes):
+    """What the episodes of an evaluation came to."""
+    correct = outcomes.get("correct", 0)
+    told = schema.ModeProgress(episodes_done=done, outcomes=outcomes, correct=correct, accuracy=correct / done)
+    return {"eval": told}
+
+
+def ended(at, outcome, worker="main", episode=0, mode="eval"):
     correct = int(outcome.startswith("correct"))
     return schema.EpisodeEnded(
-        **head(at, worker), mode="eval", epoch=0, episode=episode, outcome=outcome, correct=correct
+        **head(at, worker), mode=mode, epoch=0, episode=episode, outcome=outcome, correct=correct
     )
 
 
@@ -39,20 +46,19 @@ def head_of(*messages):
 def test_the_demo():
     learning, recognising = map(run_head, demo())
     assert learning["mode"] == "train"
-    assert (learning["episodes_done"], learning["judged"], learning["accuracy"]) == (8, 0, None), (
+    (trained,) = learning["modes"].values()
+    assert (trained["episodes_done"], trained["outcomes"], trained["accuracy"]) == (8, {}, None), (
         "it is told what it sees"
     )
-    assert {
-        name: recognising[name] for name in ("status", "episodes_done", "judged", "correct", "accuracy", "steps")
-    } == {
+    assert {name: recognising[name] for name in ("status", "episodes_done", "steps")} == {
         "status": "completed",
         "episodes_done": 12,
-        "judged": 12,
-        "correct": 11,
-        "accuracy": 0.91667,
         "steps": 261,
     }
-    assert recognising["outcomes"] == {"correct_mlh": 6, "correct": 5, "confused": 1}
+    assert list(recognising["modes"]) == ["eval"]
+    told = recognising["modes"]["eval"]
+    assert (told["episodes_done"], told["correct"], told["accuracy"], told["steps"]) == (12, 11, 0.91667, 261)
+    assert told["outcomes"] == {"correct_mlh": 6, "correct": 5, "confused": 1}
     assert recognising["worker_statuses"] == {"completed": 1}
     assert recognising["ended_unix_millis"] == recognising["newest_unix_millis"]
 
@@ -89,24 +95,23 @@ def test_a_paused_worker_has_no_rate():
 def test_every_field_of_the_contract_is_there():
     (run, _) = demo()
     names = """run experiment mode status stalled started_unix_millis newest_unix_millis ended_unix_millis elapsed_secs
-    episodes_done episodes_expected judged correct accuracy outcomes estimated_end_unix_millis lost dropped too_large
+    episodes_done episodes_expected modes estimated_end_unix_millis lost dropped too_large
     frames_missing left_out workers worker_statuses host recorded_bytes steps monitor_micros_per_step"""
     assert run_head(run, 7).keys() == set(names.split())
     assert run_head(run, 7)["recorded_bytes"] == 7
     names = """worker status stalled reason error mode object epoch episode step episode_steps steps_per_sec
-    episodes_done episodes_expected judged correct outcomes estimated_end_unix_millis started_unix_millis elapsed_secs
-    newest_unix_millis lost dropped too_large highest_seq rows generation total_train_steps total_eval_steps
-    monitor_micros_per_step outcome is_parent"""
+    episodes_done episodes_expected modes estimated_end_unix_millis started_unix_millis elapsed_secs
+    newest_unix_millis lost dropped too_large highest_seq rows generation monitor_micros_per_step outcome is_parent"""
     assert worker_head(run.workers["main"]).keys() == set(names.split())
     assert json.encode(run_head(run))
 
 
 def test_of_a_run_that_said_nothing_yet():
     found = head_of(schema.Log(**head(0), level="info", message="x"))
-    assert (found["status"], found["mode"], found["accuracy"], found["episodes_expected"]) == (
+    assert (found["status"], found["mode"], found["modes"], found["episodes_expected"]) == (
         "initializing",
         None,
-        None,
+        {},
         None,
     )
 
@@ -127,9 +132,9 @@ def test_where_a_worker_is():
 
 
 def test_the_newest_step_counts_before_progress_tells_it():
-    worker = only_worker([progress(1, 0, total_train_steps=10, total_eval_steps=5), step(20)])
-    found = worker_head(worker)
-    assert (found["total_train_steps"], found["total_eval_steps"]) == (10, 11)
+    modes = {"train": schema.ModeProgress(steps=10), "eval": schema.ModeProgress(steps=5)}
+    found = worker_head(only_worker([progress(1, 0, modes=modes), step(20)]))
+    assert {name: mode["steps"] for name, mode in found["modes"].items()} == {"eval": 11, "train": 10}
 
 
 def test_an_error_is_told_whole():
@@ -162,14 +167,15 @@ def test_the_parent_of_a_parallel_run_speaks_for_it():
     found = head_of(
         about(0, parent=True),
         status(1, "running"),
-        progress(2, 3, episodes_expected=231, outcomes={"correct": 2, "confused": 1}, correct=2),
+        progress(2, 3, episodes_expected=231, modes=evaluated(3, {"correct": 2, "confused": 1})),
         status(3, "completed", "parallel_eval_episode_0"),
         status(3, "error", "parallel_eval_episode_1"),
         ended(4, "correct", "parallel_eval_episode_0"),
         progress(4, 1, "parallel_eval_episode_0", episodes_expected=1),
     )
     assert (found["status"], found["episodes_done"], found["episodes_expected"]) == ("running", 3, 231)
-    assert (found["judged"], found["correct"], found["outcomes"]) == (3, 2, {"correct": 2, "confused": 1})
+    told = found["modes"]["eval"]
+    assert (told["episodes_done"], told["correct"], told["outcomes"]) == (3, 2, {"correct": 2, "confused": 1})
     assert (found["workers"], found["worker_statuses"]) == (2, {"completed": 1, "error": 1})
     assert found["ended_unix_millis"] is None
 
@@ -178,11 +184,20 @@ def test_workers_that_are_further_than_their_parent_are_believed():
     workers = [f"parallel_eval_episode_{number}" for number in range(4)]
     found = head_of(
         about(0, parent=True),
-        progress(1, 1, episodes_expected=4, outcomes={"correct": 1}, correct=1),
+        progress(1, 1, episodes_expected=4, modes=evaluated(1, {"correct": 1})),
         *(ended(2, "confused" if number else "correct", name) for number, name in enumerate(workers)),
     )
-    assert (found["episodes_done"], found["correct"], found["episodes_expected"]) == (4, 1, 4)
-    assert found["outcomes"] == {"confused": 3, "correct": 1}
+    assert (found["episodes_done"], found["episodes_expected"]) == (4, 4)
+    told = found["modes"]["eval"]
+    assert (told["accuracy"], told["outcomes"]) == (0.25, {"confused": 3, "correct": 1})
+
+
+def test_workers_of_several_modes_are_kept_apart():
+    found = head_of(
+        ended(1, "correct", "a"), ended(2, "confused", "b"), ended(3, "no_match", "a", mode="train", episode=1)
+    )
+    assert {name: mode["accuracy"] for name, mode in found["modes"].items()} == {"eval": 0.5, "train": 0.0}
+    assert found["episodes_done"] == 3
 
 
 def test_the_parents_final_word_decides():

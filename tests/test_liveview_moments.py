@@ -46,6 +46,9 @@ def test_what_is_absent_is_null():
     found = json.decode(json.encode(moment(worker, 0)))
     assert found["learning_modules"]["LM"] == {
         "most_likely": None,
+        "is_correct": None,
+        "is_new": False,
+        "target_graphs": None,
         "second_object": None,
         "margin": None,
         "threshold": None,

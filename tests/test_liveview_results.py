@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from liveview_state import demo, demo_messages, head, of
-from msgspec import json
+from msgspec import json, structs
 
 from monty_mqtt import schema
+from monty_mqtt.object_names import recognised
 from monty_mqtt.parts import LearningModuleEpisode, Target
 from monty_mqtt_liveview.results import most_likely
 from monty_mqtt_liveview.views import results
@@ -32,27 +33,28 @@ def ended(at, target, outcome, modules=(), **more):
     )
 
 
-def results_of(*messages, **more):
+def results_of(*messages, mode="eval", **more):
     (run,) = of(messages)
     found = results(run, **more)
     assert json.encode(found)
-    return found
+    return found[mode]
 
 
 def test_the_demo_counted_by_hand():
-    found = results(demo()[1])
+    assert results(demo()[0]) == {}, "in supervised pretraining Monty is told what it sees"
+    found = results(demo()[1])["eval"]
     told = [one for one in demo_messages() if isinstance(one, schema.EpisodeEnded) and one.mode == "eval"]
     names = ["capsule3DSolid", "coneSolid", "cubeSolid", "cylinderSolid"]
     assert (found["targets"], found["predicted"]) == (names, names)
-    assert (found["judged"], found["correct"], found["used_mlh"]) == (12, 11, 6)
+    assert (found["episodes_done"], found["correct"], found["used_mlh"]) == (12, 11, 6)
     assert found["confusion"].keys() == {"all", *told[0].learning_modules}
     for name in told[0].learning_modules:
         cells = [(one.target.object, one.learning_modules[name].most_likely_object) for one in told]
         assert found["confusion"][name] == [[cells.count((shown, seen)) for seen in names] for shown in names]
     assert found["confusion"]["all"] == [[3, 0, 0, 0], [0, 3, 0, 0], [0, 1, 2, 0], [0, 0, 0, 3]]
     cube = next(one for one in found["per_object"] if one["object"] == "cubeSolid")
-    assert (cube["episodes"], cube["correct"], cube["accuracy"]) == (3, 2, 0.66667)
-    assert cube["steps"] == pytest.approx(
+    assert (cube["episodes_done"], cube["correct"], cube["accuracy"]) == (3, 2, 0.66667)
+    assert cube["mean_steps"] == pytest.approx(
         sum(one.steps for one in told if one.target.object == "cubeSolid") / 3, abs=1e-4
     )
     for name, field in (("steps", "steps"), ("secs", "elapsed_secs"), ("rotation_error_degs", "rotation_error_degs")):
@@ -62,13 +64,13 @@ def test_the_demo_counted_by_hand():
 
 def test_the_modules_that_decided_say_what_it_was_taken_for():
     said = [("bowl", "confused_mlh", 9.0), ("bowl", "confused_mlh", 9.0), ("mug", "correct", 1.0)]
-    assert most_likely(ended(0, "mug", "correct", said)) == "mug"
-    assert most_likely(ended(0, "mug", "confused_mlh", said)) == "bowl"
+    assert recognised(most_likely(ended(0, "mug", "correct", said))) == "mug"
+    assert recognised(most_likely(ended(0, "mug", "confused_mlh", said))) == "bowl"
 
 
 def test_of_objects_named_as_often_the_one_with_more_evidence():
     said = [("bowl", "confused", 1.0), ("cup", "confused", 2.0)]
-    assert most_likely(ended(0, "mug", "confused", said)) == "cup"
+    assert recognised(most_likely(ended(0, "mug", "confused", said))) == "cup"
     assert most_likely(ended(0, "mug", "confused")) is None
 
 
@@ -89,26 +91,77 @@ def test_graphs_with_other_names_come_after_the_targets():
     assert found["predicted"] == ["bowl", "mug", "new_object0"]
 
 
-def test_episodes_that_were_not_judged_do_not_count():
+def unsupervised(at, target, outcome, graph, targets, **more):
+    """An episode of one learning module, whose graphs have names of their own."""
+    is_correct = {"correct": True, "confused": False}.get(outcome)
+    told = {"most_likely_object": graph, "most_likely_targets": targets, "is_correct": is_correct, **more}
+    said = {"LM_0": LearningModuleEpisode(outcome=outcome, highest_evidence=1.0, **told)}
+    return structs.replace(ended(at, target, outcome), learning_modules=said)
+
+
+def test_what_is_right_is_the_diagonal_whatever_it_is_called():
+    found = results_of(
+        unsupervised(0, "mug", "correct", "new_object1", ["mug"]),
+        unsupervised(1, "mug", "correct", "new_object2", ["cup", "mug"]),
+        unsupervised(2, "bowl", "correct", "new_object0", ["bowl"]),
+        unsupervised(3, "bowl", "confused", "bowl", ["mug"]),
+        unsupervised(4, "can", "no_match", "new_object0", ["bowl"], detected_object="new_object3", is_new=True),
+    )
+    mug, both, bowl = "new_object1 = mug", "new_object2 = cup + mug", "new_object0 = bowl"
+    assert found["targets"] == ["bowl", "can", "mug"]
+    assert found["predicted"] == [bowl, "can", mug, both, "a new object", "bowl = mug"]
+    assert found["confusion"]["all"] == found["confusion"]["LM_0"] == [
+        [1, 0, 0, 0, 0, 1], [0, 0, 0, 0, 1, 0], [0, 0, 1, 1, 0, 0],
+    ]  # fmt: skip
+    assert found["right"]["all"] == [[1, 0, 0, 0, 0, 0], [0] * 6, [0, 0, 1, 1, 0, 0]]
+    assert found["wrong"]["all"] == [[0, 0, 0, 0, 0, 1], [0] * 6, [0] * 6]
+
+
+def test_a_recording_of_before_is_counted_and_not_judged():
+    found = results_of(ended(0, "mug", "correct", [("mug", "correct", 1)]))
+    assert (found["confusion"]["all"], found["right"]["all"], found["wrong"]["all"]) == ([[1]], [[0]], [[0]])
+
+
+def test_an_episode_without_an_outcome_is_one_that_was_not_correct():
+    """As in Monty's `percent_correct`, which divides by all episodes."""
     found = results_of(ended(0, "mug", None), ended(1, "mug", "correct", [("mug", "correct", 1)]))
-    assert (found["judged"], found["accuracy"]) == (1, 1.0)
+    assert (found["episodes_done"], found["accuracy"]) == (2, 0.5)
 
 
-def test_one_worker_or_one_mode():
+def test_a_mode_of_which_no_episode_has_an_outcome_is_left_out():
+    (run,) = of([ended(0, "mug", None, mode="train"), ended(1, "mug", "correct")])
+    assert list(results(run)) == ["eval"]
+
+
+def test_modes_are_never_added_up():
+    """Two objects seen for the first time, and one of two evaluations correct: Monty says 50 %, not 25 %."""
+    (run,) = of(
+        [
+            *(ended(at, "mug", "no_match", mode="train", steps=90) for at in range(2)),
+            ended(2, "mug", "correct", [("mug", "correct", 1)], steps=10),
+            ended(3, "mug", "confused", [("bowl", "confused", 1)], steps=20),
+        ]
+    )
+    found = results(run)
+    assert list(found) == ["eval", "train"]
+    assert [(one["accuracy"], one["mean_steps"]) for one in found.values()] == [(0.5, 15.0), (0.0, 90.0)]
+    assert [one["confusion"]["all"] for one in found.values()] == [[[1, 1]], [[0, 2]]]
+    assert [one["episodes_done"] for mode in found.values() for one in mode["per_object"]] == [2, 2]
+    assert [sum(one["histograms"]["steps"]["counts"]) for one in found.values()] == [2, 2]
+
+
+def test_one_worker():
     messages = [
         ended(0, "mug", "correct", worker="a"),
         ended(1, "mug", "confused", worker="b"),
-        ended(2, "mug", "confused", worker="b", mode="train"),
     ]
-    assert results_of(*messages)["judged"] == 3
-    assert results_of(*messages, worker_name="b")["judged"] == 2
-    assert results_of(*messages, mode="train")["judged"] == 1
+    assert results_of(*messages)["episodes_done"] == 2
+    assert results_of(*messages, worker_name="b")["episodes_done"] == 1
 
 
 def test_no_episodes_no_results():
-    found = results_of(schema.Log(**head(0), level="info", message=""))
-    assert (found["targets"], found["confusion"], found["accuracy"]) == ([], {"all": []}, None)
-    assert set(found["histograms"]["steps"]["counts"]) == {0}
+    (run,) = of([schema.Log(**head(0), level="info", message="")])
+    assert results(run) == {}
 
 
 @pytest.mark.parametrize(
@@ -153,4 +206,4 @@ def test_numbers_that_hardly_differ():
 
 def test_an_episode_without_a_target_is_judged_and_in_no_table():
     found = results_of(ended(0, None, "confused", [("mug", "confused", 1)]))
-    assert (found["judged"], found["per_object"], found["targets"]) == (1, [], [])
+    assert (found["episodes_done"], found["per_object"], found["targets"]) == (1, [], [])

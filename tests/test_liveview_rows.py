@@ -34,6 +34,8 @@ def test_every_row_is_what_was_published():
     assert module["objects"] == ["mug", "bowl"]
     assert module["evidence"] == [[1.0, None, 1.0], [None, None, 2.0]]
     assert (module["winner"], module["target"]) == ([0, -1, 1], [0, -1, 0])
+    assert (module["is_correct"], module["is_new"]) == ([1, -1, 0], [0, 0, 0])
+    assert (module["target_sets"], module["target_graphs"]) == ([["mug"]], [0, -1, 0])
     assert (module["terminal"], module["possible"]) == ([None, None, "match"], [None, None, 1])
     assert module["location"][0] == [None, None, None]
     assert found["sensors"]["patch"] == {"location": [[1, 2, 3], [None] * 3, [None] * 3], "on_object": [1, -1, -1]}

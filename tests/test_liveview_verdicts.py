@@ -3,18 +3,22 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from liveview_state import belief, demo, head, only_worker, step
+from liveview_state import demo, head, only_worker, step
 
 from monty_mqtt import schema
 from monty_mqtt.parts import Hypothesis, LearningModuleStep
 from monty_mqtt_liveview.views import wrong
 
-NAN = float("nan")
+WORDS_FOR_NO_OBJECT = {None, "no_observations_yet", "patch_off_object", "new_object0"}
+NO_TARGET = {None, "no_label"}
 
 
-def winner_is(name, target="mug", error=None, **more):
+def winner_is(name, target="mug", **more):
+    """What a supervised learning module says that believes in this."""
     likely = None if name is None else Hypothesis(object=name, evidence=1.0)
-    return LearningModuleStep(most_likely=likely, target_object=target, rotation_error_degs=error, **more)
+    is_judged = name not in WORDS_FOR_NO_OBJECT and target not in NO_TARGET
+    told = {"is_correct": name == target if is_judged else None, "is_new": name == "new_object0"}
+    return LearningModuleStep(most_likely=likely, target_object=target, **{**told, **more})
 
 
 def verdict(*said, target="mug"):
@@ -60,34 +64,20 @@ def test_a_step_after_which_nobody_leads_decides_nothing(nobody):
     assert course(nobody, nobody)["verdict"] == "no_evidence"
 
 
-def test_a_learned_object_called_new_object0_decides():
-    said = belief({"new_object0": 2.0, "new_object1": 1.0})
-    assert verdict(said)["winner"] == "new_object0"
+def test_names_decide_nothing():
+    def unsupervised(name, *, is_correct):
+        return winner_is(name, is_correct=is_correct, is_new=False)
+
+    right, wrong = unsupervised("new_object0", is_correct=True), unsupervised("mug", is_correct=False)
+    found = verdict(right, right, wrong, wrong)
+    assert (found["verdict"], found["step"], found["winner"]) == ("lost", 2, "mug")
+    assert verdict(wrong, right)["verdict"] == "kept"
+    assert verdict(wrong, wrong)["verdict"] == "never_led"
 
 
-def test_without_a_most_likely_hypothesis_the_highest_evidence_leads():
-    def evidence(**values):
-        return LearningModuleStep(evidence=values, target_object="mug")
-
-    assert verdict(evidence(mug=2, bowl=1), evidence(mug=1, bowl=2))["step"] == 1
-    assert verdict(evidence(mug=NAN, bowl=1))["verdict"] == "never_led"
-    assert verdict(evidence(mug=1, bowl=None))["verdict"] == "kept"
-    assert verdict(evidence(bowl=1, mug=1))["verdict"] == "kept"
-    assert verdict(evidence(bowl=NAN, mug=None))["verdict"] == "no_evidence"
-
-
-def test_of_equal_evidence_montys_own_decision_counts():
-    said = LearningModuleStep(
-        evidence={"bowl": 1.0, "mug": 1.0}, most_likely=Hypothesis(object="bowl"), target_object="mug"
-    )
-    assert verdict(said)["verdict"] == "never_led"
-
-
-def test_where_graphs_have_other_names_a_rotation_error_says_who_is_right():
-    right = winner_is("new_object3", error=12.0)
-    found = verdict(right, right, winner_is("new_object7"), winner_is("new_object3"))
-    assert (found["verdict"], found["step"], found["winner"]) == ("lost", 2, "new_object7")
-    assert verdict(winner_is("new_object7"), right)["verdict"] == "kept"
+def test_recording_of_before_that_does_not_say_what_is_right_gets_no_verdict():
+    found = course("mug", "bowl", is_correct=None)
+    assert found == {"verdict": "not_told", "row": None, "step": None, "winner": None, "target": "mug"}
 
 
 def test_the_target_may_be_told_by_step_or_episode_alone():
@@ -140,33 +130,21 @@ def test_an_episode_without_steps_has_no_verdict():
         wrong(worker, "eval", 2)
 
 
-def naive(evidence):
-    """The definition word by word, of steps with evidence alone: names by evidence, step by step."""
-    leads = []
-    for at, values in enumerate(evidence):
-        known = {name: value for name, value in values.items() if value is not None}
-        if known:
-            highest = max(known.values())
-            leads.append((at, known.get("mug") == highest))
-    if not leads:
-        return "no_evidence", None
-    if not any(is_target for _, is_target in leads):
+def naive(said):
+    """The definition word by word, step by step."""
+    decided = [(at, is_correct) for at, is_correct in enumerate(said) if is_correct is not None]
+    if not decided:
+        return "not_told", None
+    if not any(is_correct for _, is_correct in decided):
         return "never_led", None
-    if leads[-1][1]:
+    if decided[-1][1]:
         return "kept", None
-    last = max(place for place, (_, is_target) in enumerate(leads) if is_target)
-    return "lost", leads[last + 1][0]
-
-
-VALUES = st.one_of(st.none(), st.integers(-2, 2))
+    last = max(place for place, (_, is_correct) in enumerate(decided) if is_correct)
+    return "lost", decided[last + 1][0]
 
 
 @settings(deadline=None)
-@given(
-    st.lists(
-        st.fixed_dictionaries({}, optional={"cup": VALUES, "mug": VALUES, "bowl": VALUES}), min_size=1, max_size=30
-    )
-)
-def test_as_the_definition_says(evidence):
-    found = verdict(*(LearningModuleStep(evidence=values, target_object="mug") for values in evidence))
-    assert (found["verdict"], found["step"]) == naive(evidence)
+@given(st.lists(st.sampled_from([None, True, False]), min_size=1, max_size=30))
+def test_as_the_definition_says(said):
+    found = verdict(*(winner_is("cup", is_correct=is_correct) for is_correct in said))
+    assert (found["verdict"], found["step"]) == naive(said)

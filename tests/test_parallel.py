@@ -20,8 +20,9 @@ from router import Router
 from tbp.monty.frameworks import run_parallel
 
 from monty_mqtt import schema
+from monty_mqtt.mode_sum import Finished
 from monty_mqtt.parallel import ParallelCallback, ParallelParent, episodes_in_all
-from monty_mqtt.tally import Finished, Tally
+from monty_mqtt.tally import Tally
 
 SAMPLER = {
     "_target_": "tbp.monty.frameworks.environments.object_init_samplers.Predefined",
@@ -94,13 +95,16 @@ def test_parent_is_the_worker_main_of_the_run(router):
 def test_parent_tells_what_its_workers_finished(router):
     with parent_of(composed("eval", router.port)):
         tally = Tally(os.environ["MONTY_MQTT_TALLY"])
-        tally.add(Finished("eval", 20, "correct", 1))
-        tally.add(Finished("eval", 30, "time_out", 0))
+        tally.add(Finished("eval", 20, "correct", 1, 0, 10, [1.0, 2.0]))
+        tally.add(Finished("eval", 30, "time_out", 0, 0, 12, [9.0]))
     assert not Path(tally.path).exists()
     assert "MONTY_MQTT_TALLY" not in os.environ
     last = [m for m in router.messages("r-1") if isinstance(m, schema.Progress)][-1]
     assert (last.mode, last.episode, last.episodes_done, last.episodes_expected) == ("eval", 1, 2, 6)
-    assert (last.outcomes, last.correct, last.total_eval_steps) == ({"correct": 1, "time_out": 1}, 1, 50)
+    (told,) = last.modes.values()
+    assert (told.outcomes, told.correct, told.accuracy) == ({"correct": 1, "time_out": 1}, 1, 0.5)
+    assert (told.steps, told.episodes_expected, told.mean_steps) == (50, 6, 25.0)
+    assert (told.rotation_errors, told.rotation_error_degs) == (3, 4.0), "over the learning modules, not the episodes"
     assert last.estimated_end_unix_nanos > last.time_unix_nanos - 10**9
 
 

@@ -9,8 +9,9 @@ import signal
 import pytest
 
 from monty_mqtt.errors import MontyMqttError
+from monty_mqtt.mode_sum import Finished
 from monty_mqtt.pool import Spawning
-from monty_mqtt.tally import Finished, Tally
+from monty_mqtt.tally import Tally
 
 
 @pytest.fixture

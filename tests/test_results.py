@@ -9,7 +9,7 @@ from line_parser import Point, parse
 from monty_mqtt import schema
 from monty_mqtt.parts import LearningModuleEpisode, Target
 from monty_mqtt_bridge.line_protocol import Misfits
-from monty_mqtt_bridge.results import UNDER_WAY, lines_of_results
+from monty_mqtt_bridge.results import UNDER_WAY, lines_of_modes, lines_of_results
 
 HOSTILE = 'a,b=c "d"\\\n'
 
@@ -20,7 +20,10 @@ def episode(**fields) -> schema.EpisodeEnded:
 
 
 def points(ended: schema.EpisodeEnded, misfits: Misfits | None = None) -> dict[str, list[Point]]:
-    lines = lines_of_results(ended, "exp", misfits or Misfits())
+    return read(lines_of_results(ended, "exp", misfits or Misfits()))
+
+
+def read(lines: list[str | None]) -> dict[str, list[Point]]:
     found: dict[str, list[Point]] = {}
     for point in parse("".join(f"{line}\n" for line in lines if line).encode()):
         found.setdefault(point.measurement, []).append(point)
@@ -43,12 +46,17 @@ def test_an_episode_without_length_or_outcome_is_on_the_timeline_all_the_same():
 
 
 def test_an_episodes_point_is_tagged_by_its_object():
-    ended = episode(target=Target(object="mug"), steps=12, used_mlh=0, rotation_error_degs=3.5)
-    (point,) = points(ended)["object"]
+    modules = {"LM_0": LearningModuleEpisode(rotation_error_degs=3.5), "LM_1": LearningModuleEpisode()}
+    ended = episode(
+        target=Target(object="mug"), steps=12, used_mlh=0, rotation_error_degs=3.5, learning_modules=modules
+    )
+    point, of_module = points(ended)["object"]
     assert point.tags == {"experiment": "exp", "mode": "eval", "name": "mug", "run": "run", "worker": "main"}
     assert point.fields == {
-        "episode": 3, "correct": 1, "used_mlh": 0, "steps": 12, "elapsed_secs": 2.0, "rotation_error_degs": 3.5,
+        "episode": 3, "correct": 1, "used_mlh": 0, "steps": 12, "elapsed_secs": 2.0,
     }  # fmt: skip
+    assert of_module.tags == {**point.tags, "learning_module": "LM_0"}
+    assert of_module.fields == {"rotation_error_degs": 3.5}, "Monty's mean is one over learning modules"
 
 
 def test_without_a_target_there_is_nothing_to_compare():
@@ -78,6 +86,17 @@ def test_the_matrix_counts_what_each_learning_module_took_the_object_for():
     ]
 
 
+def test_a_graph_is_named_by_what_it_was_learned_from_too_and_a_new_object_as_such():
+    modules = {
+        "LM_0": LearningModuleEpisode(most_likely_object="new_object0", most_likely_targets=["mug"]),
+        "LM_1": LearningModuleEpisode(
+            most_likely_object="bowl", most_likely_targets=["bowl"], detected_object="new_object2", is_new=True
+        ),
+    }
+    found = points(episode(target=Target(object="mug"), learning_modules=modules))["confusion"]
+    assert [one.fields for one in found] == [{"new_object0 = mug": 1.0}, {"a new object": 1.0}]
+
+
 def test_an_objects_name_is_the_same_in_rows_and_columns():
     modules = {"LM_0": LearningModuleEpisode(detected_object=HOSTILE)}
     (point,) = points(episode(target=Target(object=HOSTILE), learning_modules=modules))["confusion"]
@@ -95,3 +114,12 @@ def test_series_and_time_of_all_points_differ():
     found = [one for some in points(EXAMPLES["episode_ended"]).values() for one in some]
     assert len({(one.measurement, tuple(one.tags.items()), one.time) for one in found}) == len(found)
     assert all(one.time <= EXAMPLES["episode_ended"].time_unix_nanos for one in found)
+
+
+def test_what_each_mode_came_to_is_a_point_of_its_own():
+    told = read(lines_of_modes(EXAMPLES["progress"], "exp", Misfits()))["mode_progress"]
+    assert [one.tags["mode"] for one in told] == ["eval", "train"]
+    first = told[0].fields
+    assert (first["accuracy"], first["rotation_error_degs"], first["mean_steps"]) == (0.75, 4.5, 42.5)
+    assert first["outcomes"] == '{"correct":5,"correct_mlh":1,"time_out":2}'
+    assert isinstance(first["episodes_done"], int)

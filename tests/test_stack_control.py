@@ -70,3 +70,14 @@ def test_a_run_that_ends_instead_of_answering_is_told(running, commander):
         running.send(schema.Status, 1, status="completed")
         with pytest.raises(ServiceError, match="ended before it answered"):
             asked.result(20)
+
+
+def test_a_program_that_names_the_beginning_of_a_run_reaches_no_run(bridge, commander):
+    with Dealer(bridge.zmq_port, "lab-2") as other:
+        other.hello()
+        other.send(schema.Status, 0)
+        other.acked(1)
+        with pytest.raises(ServiceError, match=r"no run 'lab' at this broker; known are: .*lab-2"):
+            ask(commander, "lab", "abort", timeout_secs=2.0)
+        other.send(schema.Status, 1, status="completed")
+        other.acked(2)

@@ -66,8 +66,7 @@ def test_it_starts_what_it_needs_and_ends_with_a_summary(state, environment):
     told = summary_of(lines)
     assert told["runs"].startswith("completes-2")
     assert told["runs"].endswith("(completed)")
-    assert told["episodes"] == "3"
-    assert told["outcomes"] == "2 correct, 1 time_out"
+    assert told["eval"] == "3 episodes, 66.7 % correct: 2 correct, 1 time_out"
     assert told["messages"] == "22 sent, 0 lost, 0 dropped"
     assert "`monty-mqtt up` shows these runs again" in told["page"]
     assert processes_of(state.path) == []
@@ -113,7 +112,7 @@ def test_ctrl_c_lets_the_experiment_save_and_leaves_nothing(state, environment, 
         process.until((tmp_path / "started").exists)
         process.signal(signal.SIGINT)
         assert process.wait() == 130
-        assert "outcomes   2 correct, 1 time_out" in process.lines
+        assert "eval       3 episodes, 66.7 % correct: 2 correct, 1 time_out" in process.lines
     assert (tmp_path / "saved").exists()
     assert processes_of(state.path) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from told_modes import evaluated
 
 from monty_mqtt import parts, schema, topics
 from monty_mqtt.errors import ConfigError, ServiceError
@@ -12,7 +13,7 @@ from monty_mqtt_stack import acl
 from monty_mqtt_stack.experiment import experiment_name
 from monty_mqtt_stack.far_side import Address, parse_address
 from monty_mqtt_stack.progress import PlainDisplay, describe, overview
-from monty_mqtt_stack.readable import duration, outcomes_of, readable
+from monty_mqtt_stack.readable import duration, mode_in_words, readable
 from monty_mqtt_stack.summary import summary
 from monty_mqtt_stack.watch import Runs, decode, pick_run
 
@@ -37,8 +38,10 @@ def view(*messages):
     return runs.of_run("run")[0]
 
 
-def ended(seq, episode, outcome):
-    return message(schema.EpisodeEnded, seq, mode="eval", epoch=0, episode=episode, outcome=outcome, steps=7)
+def ended(seq, episode, outcome, mode="eval"):
+    correct = int(outcome == "correct")
+    fields = {"mode": mode, "epoch": 0, "episode": episode, "outcome": outcome, "correct": correct, "steps": 7}
+    return message(schema.EpisodeEnded, seq, **fields)
 
 
 def test_the_highest_seq_wins_and_repeats_do_not_count():
@@ -52,15 +55,15 @@ def test_the_highest_seq_wins_and_repeats_do_not_count():
     )
     assert worker.word == "completed"
     assert not worker.is_live
-    assert worker.outcomes == {"correct": 1, "time_out": 1}
+    assert worker.modes["eval"].outcomes == {"correct": 1, "time_out": 1}
     assert worker.episodes_done == 2
 
 
 def test_outcomes_come_from_progress_where_the_episodes_were_before_us():
     worker = view(
-        message(schema.Progress, 9, mode="eval", episodes_done=3, outcomes={"correct": 3}), ended(8, 2, "correct")
+        message(schema.Progress, 9, mode="eval", episodes_done=3, modes=evaluated(correct=3)), ended(8, 2, "correct")
     )
-    assert worker.outcomes == {"correct": 3}
+    assert worker.modes == evaluated(correct=3)
     assert worker.episodes_done == 3
 
 
@@ -73,11 +76,15 @@ def test_the_summary_adds_up_workers():
         runs.apply(message(schema.Step, 9, worker=worker, **step, **cost))
         end = {"status": "completed", "bulk_seq": 5, "bulk_dropped": 2, "monitor_micros_per_step": 40.0}
         runs.apply(message(schema.End, 11, worker=worker, **end))
-        runs.apply(message(schema.EpisodeEnded, 7, worker=worker, mode="eval", epoch=0, episode=0, outcome="correct"))
+        runs.apply(
+            message(
+                schema.EpisodeEnded, 7, worker=worker, mode="eval", epoch=0, episode=0, outcome="correct", correct=1
+            )
+        )
     assert summary(runs.of_run("run")) == [
         "runs       run (completed)",
-        "episodes   2",
-        "outcomes   2 correct",
+        "eval       2 episodes, 100.0 % correct: 2 correct",
+        "           mean 0.0 steps",
         "messages   30 sent, 4 lost, 4 dropped",
         "our cost   40 µs per step, 0.2 % of its time",
     ]
@@ -90,9 +97,34 @@ def test_the_summary_has_a_line_for_each_run():
 
 
 def test_episodes_without_an_outcome_are_counted():
-    assert outcomes_of({"no_match": 1}, 8) == "1 no_match, 7 without one"
-    assert outcomes_of({"correct": 2}, 2) == "2 correct"
-    assert outcomes_of({}, 0) == "none yet"
+    def words(done, **outcomes):
+        return mode_in_words(schema.ModeProgress(episodes_done=done, outcomes=outcomes))
+
+    assert words(8, no_match=1) == "1 no_match, 7 without an outcome"
+    assert words(2, correct=2) == "2 correct"
+    assert words(0) == "none yet"
+
+
+def test_modes_are_named_and_never_added_up():
+    worker = view(*(ended(at, at, "no_match", mode="train") for at in range(2)), ended(2, 0, "correct"))
+    worker.apply(ended(3, 1, "confused_mlh"))
+    assert summary([worker])[1:5] == [
+        "eval       2 episodes, 50.0 % correct: 1 correct, 1 confused_mlh",
+        "           mean 7.0 steps",
+        "train      2 episodes, 0.0 % correct: 2 no_match",
+        "           mean 7.0 steps",
+    ]
+    assert dict(describe(worker))["outcomes"] == "eval: 1 correct, 1 confused_mlh; train: 2 no_match"
+    told = message(schema.Progress, 5, mode="eval", episodes_done=4, step=3, modes=worker.modes)
+    assert readable(told).endswith("step 3; eval: 1 correct, 1 confused_mlh; train: 2 no_match")
+
+
+def test_means_are_those_of_monty():
+    mode = msgspec.structs.replace(
+        evaluated(correct=2)["eval"], rotation_error_degs=3.256, rotation_errors=2, mean_matching_steps=8.5
+    )
+    worker = view(message(schema.Progress, 1, mode="eval", episodes_done=2, modes={"eval": mode}))
+    assert "           mean rotation error 3.26°, 10.0 steps, 8.5 of them matching" in summary([worker])
 
 
 def test_between_two_episodes_the_new_one_has_no_step_yet():
@@ -130,6 +162,14 @@ def test_what_learning_modules_believe(objects, text):
     where = {"mode": "eval", "epoch": 0, "episode": 0, "step": 0}
     worker = view(message(schema.Step, 3, **where, learning_modules=modules))
     assert dict(describe(worker)).get("most likely") == text
+
+
+def test_the_progress_names_a_graph_by_what_it_was_learned_from_too():
+    said = schema.LearningModuleStep(
+        most_likely=schema.Hypothesis(object="new_object1"), most_likely_targets=["cup", "mug"]
+    )
+    worker = view(message(schema.Step, 3, mode="eval", epoch=0, episode=0, step=0, learning_modules={"LM": said}))
+    assert dict(describe(worker))["most likely"] == "new_object1 = cup + mug"
 
 
 def test_the_summary_names_the_error():
@@ -192,6 +232,22 @@ def test_an_ambiguous_or_unknown_run_names_what_there_is():
             ),
             "step: eval 2.3  LM_0 mug 3.14 (+1.50)",
         ),
+        (
+            message(
+                schema.Step, mode="eval", epoch=0, episode=2, step=3,
+                learning_modules={
+                    "LM_0": schema.LearningModuleStep(
+                        most_likely=schema.Hypothesis(object="new_object0"), most_likely_targets=["mug"],
+                        is_correct=True,
+                    ),
+                    "LM_1": schema.LearningModuleStep(
+                        most_likely=schema.Hypothesis(object="mug"), is_correct=False
+                    ),
+                    "LM_2": schema.LearningModuleStep(most_likely=schema.Hypothesis(object="new_object0"), is_new=True),
+                },
+            ),
+            "step: eval 2.3  LM_0 new_object0 = mug right  LM_1 mug wrong  LM_2 a new object",
+        ),
     ],
 )  # fmt: skip
 def test_a_message_is_one_readable_line(one, line):
@@ -229,15 +285,15 @@ def test_progress_shows_phase_episode_step_outcomes_and_end(capsys):
         message(schema.EpisodeStarted, 2, mode="eval", epoch=0, episode=1, target=target),
         message(schema.Step, 3, mode="eval", epoch=0, episode=1, step=4, total_step=24),
         message(
-            schema.Progress, 4, mode="eval", episode=1, episodes_done=1, episodes_expected=9, outcomes={"correct": 1},
-            estimated_end_unix_nanos=NOW * 2,
+            schema.Progress, 4, mode="eval", episode=1, episodes_done=1, episodes_expected=9,
+            modes=evaluated(correct=1), estimated_end_unix_nanos=NOW * 2,
         ),
     )  # fmt: skip
     rows = dict(describe(worker))
     assert rows["phase"] == "recognising (eval), running"
     assert rows["episode"] == "1 of 9 done, target mug"
     assert rows["steps"] == "5 of this episode, 25 in all"
-    assert rows["outcomes"] == "1 correct"
+    assert rows["outcomes"] == "eval: 1 correct"
     assert "in " in rows["estimated end"]
     display = PlainDisplay(every_secs=1000)
     display.update("demo", [worker])
@@ -250,7 +306,7 @@ def parallel(status="running", reason=None, workers=2):
     runs = Runs()
     runs.apply(PARENT)
     runs.apply(message(schema.Status, 1, status=status, reason=reason))
-    done = {"episodes_done": 10, "episodes_expected": 20, "outcomes": {"correct": 10}}
+    done = {"episodes_done": 10, "episodes_expected": 20, "modes": evaluated(correct=10)}
     runs.apply(message(schema.Progress, 2, mode="eval", **done))
     for number in range(workers):
         where = {"worker": f"parallel_eval_episode_{number}", "mode": "eval", "epoch": 0, "episode": number}
@@ -265,7 +321,7 @@ def test_a_parallel_run_is_shown_as_a_whole_and_each_worker_in_a_line(capsys):
     assert overview(parallel()) == [
         ("phase", "recognising (eval), running"),
         ("episode", "10 of 20 done"),
-        ("outcomes", "10 correct"),
+        ("outcomes", "eval: 10 correct"),
         ("parallel_eval_episode_0", "running, step 5, target mug"),
         ("parallel_eval_episode_1", "running, step 5, target mug"),
     ]
@@ -284,12 +340,11 @@ def test_the_summary_of_a_parallel_run_counts_no_episode_twice():
     for number in range(10):
         worker = Runs()
         fields = {"worker": f"parallel_eval_episode_{number}", "mode": "eval", "epoch": 0, "episode": number}
-        workers.append(worker.apply(message(schema.EpisodeEnded, 1, **fields, outcome="correct")))
+        workers.append(worker.apply(message(schema.EpisodeEnded, 1, **fields, outcome="correct", correct=1)))
         worker.apply(message(schema.Status, 2, worker=fields["worker"], status="completed"))
-    assert summary(workers)[:3] == [
+    assert summary(workers)[:2] == [
         "runs       run (aborted: stopped by command after 10 episodes)",
-        "episodes   10",
-        "outcomes   10 correct",
+        "eval       10 episodes, 100.0 % correct: 10 correct",
     ]
 
 

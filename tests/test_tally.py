@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from monty_mqtt.tally import Finished, Tally
+from monty_mqtt.mode_sum import Finished
+from monty_mqtt.tally import Tally
 
 EPISODE = Finished("eval", 20, "correct", 1)
 

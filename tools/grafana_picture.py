@@ -136,7 +136,7 @@ def over_time(axes: plt.Axes, demo: Demo, title: str, panel: str) -> None:
 def matrix(axes: plt.Axes, demo: Demo) -> None:
     """Draw the confusion matrix."""
     rows = {one.tags["name"]: dict(zip(one.columns[1:], one.rows[0][1:])) for one in demo.ask(
-        "results", "Confusion matrix: $run")}  # fmt: skip
+        "results", "Confusion matrix: $run, $mode")}  # fmt: skip
     columns = sorted({name for cells in rows.values() for name, count in cells.items() if count})
     counts = [[cells.get(name) or 0 for name in columns] for cells in rows.values()]
     axes.imshow(counts, cmap="Blues", vmax=4, aspect="auto")

@@ -16,10 +16,12 @@ from typing import Any
 import msgspec
 
 from monty_mqtt import schema
+from monty_mqtt.object_names import believed, recognised
+from monty_mqtt.outcomes import verdict
 from monty_mqtt_bridge import results
 from monty_mqtt_bridge.line_protocol import Misfits, floats, point, series
 
-__all__ = ["CORRECT_OUTCOMES", "FIELDS", "bridge_health", "frame", "lines_of", "run_health"]
+__all__ = ["FIELDS", "bridge_health", "frame", "lines_of", "run_health"]
 
 FIELDS: dict[str, dict[str, type]] = {
     "step": {
@@ -27,7 +29,8 @@ FIELDS: dict[str, dict[str, type]] = {
         "epoch": int, "episode": int, "step": int, "total_step": int, "step_type": str, "is_motor_only": int,
         "step_secs": float, "monitor_micros": float, "actions": str, "target_object": str, "non_finite": int,
         # of one learning module
-        "most_likely_object": str, "evidence": float, "second_object": str, "margin": float, "possible_matches": int,
+        "most_likely_object": str, "most_likely_name": str, "is_correct": int, "evidence": float,
+        "second_object": str, "margin": float, "possible_matches": int,
         "evidence_threshold": float, "terminal_state": str, "hypotheses": int, "stepwise_target_object": str,
         "rotation_error_degs": float, "symmetry_evidence": float, "scale": float,
     },
@@ -35,7 +38,8 @@ FIELDS: dict[str, dict[str, type]] = {
         "epoch": int, "episode": int, "steps": int, "elapsed_secs": float, "outcome": str, "correct": int,
         "used_mlh": int, "rotation_error_degs": float, "matching_steps": int, "episode_seed": int, "target_object": str,
         "learned": str,
-        "stepwise_outcome": str, "most_likely_object": str, "detected_object": str, "highest_evidence": float,
+        "stepwise_outcome": str, "most_likely_object": str, "detected_object": str, "recognised": str,
+        "highest_evidence": float,
         "possible_matches": int, "individual_outcome": str, "individual_step": int, "symmetry_evidence": float,
         "prediction_error": float, "goals_attempted": int, "goals_achieved": int, "tfnp": str,
     },
@@ -44,7 +48,7 @@ FIELDS: dict[str, dict[str, type]] = {
     "event": {"level": str, "source": str, "fields": str},
     "progress": {
         "epoch": int, "episode": int, "step": int, "episodes_done": int, "episodes_expected": int,
-        "total_train_steps": int, "total_eval_steps": int, "outcomes": str, "correct": int, "accuracy": float,
+        "eval_accuracy": float, "train_accuracy": float,
         "elapsed_secs": float, "estimated_end_unix_nanos": int, "estimated_end_unix_millis": int,
         "remaining_secs": float, "done_ratio": float, "episodes_per_hour": float, "steps_per_sec": float,
     },
@@ -71,9 +75,6 @@ FIELDS: dict[str, dict[str, type]] = {
     **results.FIELDS,
 }  # fmt: skip
 """Type of every field of every measurement but `evidence` and `confusion`, whose fields are object names and floats."""
-
-CORRECT_OUTCOMES = frozenset({"correct", "correct_mlh"})
-"""Monty's words for an episode whose object was recognised; `correct_mlh` after a time-out."""
 
 _json = msgspec.json.Encoder()
 
@@ -162,7 +163,8 @@ def _step_of_module(step: schema.Step, module: schema.LearningModuleStep) -> lis
     likely, matches, counts = module.most_likely, module.possible_matches, module.hypothesis_counts
     return [
         ("episode", step.episode), ("step", step.step),
-        ("most_likely_object", likely and likely.object), ("evidence", likely and likely.evidence),
+        ("most_likely_object", likely and likely.object), ("most_likely_name", believed(module)),
+        ("is_correct", module.is_correct), ("evidence", likely and likely.evidence),
         ("scale", likely and likely.scale),
         ("second_object", module.second_object), ("margin", module.margin),
         ("possible_matches", None if matches is None else len(matches)),
@@ -193,7 +195,7 @@ def _episode(ended: schema.EpisodeEnded, experiment: str | None, misfits: Misfit
 def _episode_of_module(
     ended: schema.EpisodeEnded, module: schema.LearningModuleEpisode, target: str | None
 ) -> list[tuple[str, object]]:
-    outcome = module.outcome
+    correct, used_mlh = verdict(module.outcome)
     same_names = (
         "steps", "stepwise_outcome", "most_likely_object", "detected_object", "highest_evidence",
         "rotation_error_degs", "possible_matches", "individual_outcome", "individual_step", "symmetry_evidence",
@@ -203,9 +205,10 @@ def _episode_of_module(
         ("epoch", ended.epoch),
         ("episode", ended.episode),
         ("target_object", target),
-        ("outcome", outcome),
-        ("correct", None if outcome is None else int(outcome in CORRECT_OUTCOMES)),
-        ("used_mlh", None if outcome is None else int(outcome.endswith("_mlh"))),
+        ("outcome", module.outcome),
+        ("recognised", recognised(module)),
+        ("correct", correct),
+        ("used_mlh", used_mlh),
         *((name, getattr(module, name)) for name in same_names),
     ]
 
@@ -236,20 +239,22 @@ def _progress(progress: schema.Progress, experiment: str | None, misfits: Misfit
     told = schema.Progress.__struct_fields__
     values = {
         **{name: getattr(progress, name) for name in FIELDS["progress"] if name in told},
-        "outcomes": _json_text(progress.outcomes),
         **_shares_and_rates(progress),
     }
     prefix = _worker_series("progress", progress, experiment, mode=progress.mode)
-    return [point(FIELDS["progress"], prefix, values.items(), progress.time_unix_nanos, misfits)]
+    whole = point(FIELDS["progress"], prefix, values.items(), progress.time_unix_nanos, misfits)
+    return [whole, *results.lines_of_modes(progress, experiment, misfits)]
 
 
 def _shares_and_rates(progress: schema.Progress) -> dict[str, object]:
     """Return what a viewer would else have to compute; None where it is not known yet."""
     done, expected, secs = progress.episodes_done, progress.episodes_expected, progress.elapsed_secs
     end = progress.estimated_end_unix_nanos
-    steps = progress.total_train_steps + progress.total_eval_steps
+    steps = sum(mode.steps for mode in progress.modes.values())
+    accuracies = {name: mode.accuracy for name, mode in progress.modes.items()}
     return {
-        "accuracy": progress.correct / done if done > 0 else None,
+        "eval_accuracy": accuracies.get("eval"),
+        "train_accuracy": accuracies.get("train"),
         "done_ratio": done / expected if expected else None,
         "episodes_per_hour": done * 3600 / secs if secs > 0 and done > 0 else None,
         "steps_per_sec": steps / secs if secs > 0 else None,

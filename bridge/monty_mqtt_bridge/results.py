@@ -1,23 +1,32 @@
-"""What an episode came to, as points that can be compared without computing. Pure: no I/O, no clock.
+"""What episodes came to, each and by mode, as points that can be compared without computing. Pure: no I/O, no clock.
 
-Place in the flow: `lines` adds these to the points of each episode that ended. InfluxQL cannot group by a field, so
-what is compared by outcome or object has it as tag `name`, and what a cell of a matrix counts has it as field.
+Place in the flow: `lines` adds these to the points of each episode that ended, and of each progress. InfluxQL cannot
+group by a field, so what is compared by outcome or object has it as tag `name`, and what a cell of a matrix counts has
+it as field.
 """
 
 from __future__ import annotations
 
 import math
 
+import msgspec
+
 from monty_mqtt import schema
+from monty_mqtt.object_names import recognised
 from monty_mqtt.parts import LearningModuleEpisode
 from monty_mqtt_bridge.line_protocol import Misfits, floats, point, series
 
-__all__ = ["FIELDS", "UNDER_WAY", "lines_of_results"]
+__all__ = ["FIELDS", "UNDER_WAY", "lines_of_modes", "lines_of_results"]
 
 FIELDS: dict[str, dict[str, type]] = {
     "object": {
         "episode": int, "correct": int, "used_mlh": int, "steps": int, "elapsed_secs": float,
         "rotation_error_degs": float,
+    },
+    "mode_progress": {
+        "episodes_done": int, "episodes_expected": int, "steps": int, "outcomes": str, "correct": int,
+        "accuracy": float, "used_mlh": int, "rotation_errors": int, "rotation_error_degs": float, "mean_steps": float,
+        "mean_matching_steps": float, "mean_secs": float,
     },
     "outcome": {"episode": int, "steps": int, "elapsed_secs": float},
     "timeline": {"state": str, "episode": int, "target_object": str},
@@ -27,6 +36,7 @@ FIELDS: dict[str, dict[str, type]] = {
 UNDER_WAY = "under_way"
 """State of the timeline from the end of an episode until the next one's outcome is known."""
 
+_json = msgspec.json.Encoder()
 _NO_OUTCOME = "no_outcome"
 """State and recognised object of an episode that has neither, as in supervised pretraining."""
 
@@ -44,11 +54,29 @@ def lines_of_results(ended: schema.EpisodeEnded, experiment: str | None, misfits
     lines.append(_named("outcome", ended.outcome or _NO_OUTCOME, ended, experiment, misfits))
     if target is not None:
         lines.append(_named("object", target, ended, experiment, misfits))
+        lines += _rotation_errors(ended, experiment, target, misfits)
         lines += [
             _confusion(ended, experiment, target, name, module, misfits)
             for name, module in ended.learning_modules.items()
         ]
     return lines
+
+
+def lines_of_modes(progress: schema.Progress, experiment: str | None, misfits: Misfits) -> list[str | None]:
+    """Return a point for each mode: what its episodes came to so far."""
+    return [_mode(progress, name, mode, experiment, misfits) for name, mode in progress.modes.items()]
+
+
+def _mode(
+    progress: schema.Progress, name: str, mode: schema.ModeProgress, experiment: str | None, misfits: Misfits
+) -> str | None:
+    types = FIELDS["mode_progress"]
+    outcomes = _json.encode(mode.outcomes).decode() if mode.outcomes else None
+    values = {**{field: getattr(mode, field) for field in types}, "outcomes": outcomes}
+    prefix = series(
+        "mode_progress", "experiment", experiment, "mode", name, "run", progress.run, "worker", progress.worker
+    )
+    return point(types, prefix, values.items(), progress.time_unix_nanos, misfits)
 
 
 def _timeline(
@@ -71,8 +99,25 @@ def _named(
 ) -> str | None:
     types = FIELDS[measurement]
     tags = ("experiment", experiment, "mode", ended.mode, "name", name, "run", ended.run, "worker", ended.worker)
-    fields = [(field, getattr(ended, field)) for field in types]
+    fields = [(field, getattr(ended, field)) for field in types if field != "rotation_error_degs"]
     return point(types, series(measurement, *tags), fields, ended.time_unix_nanos, misfits)
+
+
+def _rotation_errors(
+    ended: schema.EpisodeEnded, experiment: str | None, target: str, misfits: Misfits
+) -> list[str | None]:
+    """Return a point for each learning module that has a rotation error: Monty's mean is one over these."""
+    of_modules = {name: module.rotation_error_degs for name, module in ended.learning_modules.items()}
+    lines = []
+    for name, error in of_modules.items():
+        prefix = series(
+            "object",
+            *("experiment", experiment, "learning_module", name, "mode", ended.mode, "name", target),
+            *("run", ended.run, "worker", ended.worker),
+        )
+        field = "rotation_error_degs"
+        lines.append(point(FIELDS["object"], prefix, [(field, error)], ended.time_unix_nanos, misfits))
+    return lines
 
 
 def _confusion(
@@ -83,10 +128,10 @@ def _confusion(
     module: LearningModuleEpisode,
     misfits: Misfits,
 ) -> str | None:
-    recognised = module.detected_object or module.most_likely_object or module.outcome or _NO_OUTCOME
+    taken_for = recognised(module) or module.outcome or _NO_OUTCOME
     prefix = series(
         "confusion",
         *("experiment", experiment, "learning_module", learning_module, "mode", ended.mode, "name", target),
         *("run", ended.run, "worker", ended.worker),
     )
-    return floats(prefix, {recognised: 1.0}, ended.time_unix_nanos, misfits)
+    return floats(prefix, {taken_for: 1.0}, ended.time_unix_nanos, misfits)

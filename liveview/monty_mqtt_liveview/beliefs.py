@@ -39,6 +39,10 @@ class LearningModuleSteps(Table):
         hypotheses: Number of hypotheses, likewise; -1 absent.
         possible: Whether the object was a possible match (1, 0; -1 unknown), likewise.
         winner, second, target, stepwise_target: Places in `objects`, -1 absent.
+        is_correct: Whether Monty says that the winner stands for the target (1, 0; -1 it does not say).
+        is_new: Whether the winner is Monty's name for an object that it does not know.
+        target_sets: Ids of the graphs that stand for a target, as there were.
+        target_graphs: Place in `target_sets`, -1 absent.
         terminal: Place in `terminals`, -1 absent.
         possible_count: Number of possible matches, -1 absent.
         numbers: Column by name: `winner_evidence`, `margin`, `threshold`, `rotation_error_degs`, `symmetry_evidence`,
@@ -48,7 +52,9 @@ class LearningModuleSteps(Table):
     """
 
     def __init__(self) -> None:
-        self.objects, self.terminals = Names(), Names()
+        self.objects, self.terminals = Names[str](), Names[str]()
+        self.target_sets = Names[tuple[str, ...]]()
+        self.is_correct, self.is_new, self.target_graphs = Column(np.int8, -1), Column(np.int8, 0), Column(np.int16, -1)
         self.evidence = Column(np.float32, _NAN, 1)
         self.hypotheses = Column(np.int32, -1, 1)
         self.possible = Column(np.int8, -1, 1)
@@ -68,6 +74,7 @@ class LearningModuleSteps(Table):
         """Keep what it said in some steps."""
         self._put_evidence(rows, said)
         self._put_possible(rows, said)
+        self._put_truth(rows, said)
         for column, names, attribute in (
             (self.second, self.objects, "second_object"),
             (self.target, self.objects, "target_object"),
@@ -106,6 +113,12 @@ class LearningModuleSteps(Table):
             kept = _kept(places)
             flags = np.array(list(flag_of.values()), np.int8)
             self.possible.put_at(rows[chosen], places[kept], flags[kept])
+
+    def _put_truth(self, rows: Array, said: Sequence[LearningModuleStep]) -> None:
+        self.is_correct.put(rows, wholes([-1 if one.is_correct is None else one.is_correct for one in said], np.int8))
+        self.is_new.put(rows, wholes([one.is_new for one in said], np.int8))
+        told = [one.target_graphs for one in said]
+        self.target_graphs.put(rows, self.target_sets.places([None if one is None else tuple(one) for one in told]))
 
     def _put_winner(self, rows: Array, winners: Sequence[Hypothesis]) -> None:
         self.winner.put(rows, self.objects.places([one.object if one is not _NOTHING else None for one in winners]))

@@ -6,7 +6,7 @@ Place in the flow: `steps` and `beliefs` keep one row per step in these, views c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import numpy.typing as npt
 __all__ = ["Array", "Column", "Names", "Table", "by_keys", "numbers", "vectors", "wholes"]
 
 Array = npt.NDArray[Any]
+T = TypeVar("T")
 
 _FIRST_ROWS = 16
 _GROWTH = 1.25
@@ -107,17 +108,17 @@ class Table:
                     yield from part.columns()
 
 
-class Names:
+class Names(Generic[T]):
     """Names as small numbers, in the order in which they were first seen; -1 is no name, or one too many."""
 
     def __init__(self) -> None:
-        self.names: list[str] = []
-        self._places: dict[str | None, int] = {None: -1}
+        self.names: list[T] = []
+        self._places: dict[T | None, int] = {None: -1}
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def place(self, name: str | None) -> int:
+    def place(self, name: T | None) -> int:
         """Return the number of a name, a new one if it was never seen."""
         found = self._places.get(name)
         if found is None:
@@ -127,7 +128,7 @@ class Names:
             self.names.append(name)
         return found
 
-    def places(self, names: Iterable[str | None]) -> Array:
+    def places(self, names: Iterable[T | None]) -> Array:
         """Return the numbers of names."""
         known = self._places
         try:
@@ -136,11 +137,11 @@ class Names:
             found = [self.place(name) for name in names]
         return np.array(found, np.int16)
 
-    def find(self, name: str | None) -> int:
+    def find(self, name: T | None) -> int:
         """Return the number of a name, -1 if it was never seen."""
         return self._places.get(name, -1)
 
-    def name(self, place: int) -> str | None:
+    def name(self, place: int) -> T | None:
         """Return the name of a number."""
         return self.names[place] if 0 <= place < len(self.names) else None
 

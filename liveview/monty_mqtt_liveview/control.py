@@ -24,7 +24,7 @@ from monty_mqtt_liveview.access import Login
 from monty_mqtt_liveview.answers import find_run, json_answer
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_stack import control
-from monty_mqtt_stack.subscriber import Broker, Subscriber
+from monty_mqtt_stack.subscriber import Broker, retained
 from monty_mqtt_stack.watch import FINAL
 
 __all__ = ["Control", "control_routes"]
@@ -148,9 +148,8 @@ def _checked(asked: Asked) -> Asked:
 def _without_bridge(broker: Broker) -> str:
     """Return why no bridge would pass a command on, empty if one is there."""
     try:
-        with Subscriber(broker, [f"{topics.BRIDGE_PREFIX}/+/status"]) as subscriber:
-            if any(b"online" in one.payload for one in subscriber.retained()):
-                return ""
+        if any(b"online" in one.payload for one in retained(broker, [f"{topics.BRIDGE_PREFIX}/+/status"])):
+            return ""
     except ServiceError as error:
         return str(error)
     return f"no bridge is connected to the broker at {broker}, so no command reaches the run"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from monty_mqtt import schema
+from monty_mqtt.object_names import believed, graph_of, recognised
 from monty_mqtt_liveview.episodes import Episode
 from monty_mqtt_liveview.plain import Json, millis, short
 from monty_mqtt_liveview.results import most_likely
@@ -53,6 +54,7 @@ def _row(worker: Worker, episode: Episode) -> Json:
         "last_row": episode.last_row,
         "episode_seed": _seed(episode),
         "is_over": ended is not None,
+        "graph_targets": episode.started.graph_targets if episode.started else {},
         **_outcome(worker, episode),
     }
 
@@ -64,7 +66,7 @@ def _outcome(worker: Worker, episode: Episode) -> Json:
         "outcome": ended.outcome if ended else None,
         "correct": ended.correct if ended else None,
         "used_mlh": ended.used_mlh if ended else None,
-        "most_likely_object": most_likely(ended) if ended else _believed(worker, episode),
+        **(_taken_for(ended) if ended else _believed(worker, episode)),
         "rotation_error_degs": short(ended.rotation_error_degs) if ended else None,
         "matching_steps": ended.matching_steps if ended else None,
         "learned": ended.learned if ended else [],
@@ -72,18 +74,30 @@ def _outcome(worker: Worker, episode: Episode) -> Json:
     }
 
 
-def _believed(worker: Worker, episode: Episode) -> str | None:
+def _taken_for(ended: schema.EpisodeEnded) -> Json:
+    module = most_likely(ended)
+    return _likely(graph_of(module), recognised(module)) if module else _likely(None, None)
+
+
+def _believed(worker: Worker, episode: Episode) -> Json:
     step = worker.known.step
     if step is None or (step.mode, step.episode) != episode.key:
-        return None
-    likely = [one.most_likely for one in step.learning_modules.values() if one.most_likely]
-    return max(likely, key=lambda one: one.evidence or 0.0).object if likely else None
+        return _likely(None, None)
+    likely = [(one.most_likely, one) for one in step.learning_modules.values() if one.most_likely]
+    if not likely:
+        return _likely(None, None)
+    hypothesis, module = max(likely, key=lambda one: one[0].evidence or 0.0)
+    return _likely(hypothesis.object, believed(module))
+
+
+def _likely(graph: str | None, name: str | None) -> Json:
+    return {"most_likely_object": graph, "most_likely_name": name}
 
 
 def _module(said: schema.LearningModuleEpisode) -> Json:
     found: dict[str, Any] = {
         "outcome": said.outcome,
-        "most_likely_object": said.most_likely_object,
+        "most_likely_object": graph_of(said),
         "rotation_error_degs": short(said.rotation_error_degs),
         "steps": said.steps,
         "highest_evidence": short(said.highest_evidence),

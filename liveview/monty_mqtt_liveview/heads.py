@@ -9,13 +9,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from monty_mqtt import schema
+from monty_mqtt.mode_sum import merged
 from monty_mqtt_liveview.plain import Json, millis, short
 from monty_mqtt_liveview.run import Run
 from monty_mqtt_liveview.worker import Worker
 from monty_mqtt_stack import watch
 
-__all__ = ["changed_workers", "info", "run_head", "worker_head"]
+__all__ = ["changed_workers", "info", "mode_head", "run_head", "worker_head"]
 
 _MOST_ALIVE = ("running", "aborting", "paused", "initializing", "error", "disconnected", "aborted", "completed")
 """Where each worker speaks for itself: the word that stands for all; what is alive first, then what is worst."""
@@ -38,15 +41,15 @@ def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
     workers = list(run.workers.values())
     heads = [worker_head(worker) for worker in workers]
     speaking = [worker_head(worker) for worker in _speaking(run)]
-    acting = [head for head in heads if not head["is_parent"]]
-    who = acting or heads
+    acting = [worker for worker in workers if not worker.known.is_parent]
+    who = [worker_head(worker) for worker in acting or workers]
     about = info(run) or schema.Info(run=run.name, worker="", seq=0, time_unix_nanos=0, schema_version=0)
     return {
         "run": run.name,
         "experiment": about.experiment,
         "mode": _newest(who, "mode"),
         **_life(run, heads, speaking),
-        **_episodes(speaking, acting),
+        **_episodes(_speaking(run), acting),
         "estimated_end_unix_millis": _greatest(speaking, "estimated_end_unix_millis"),
         "lost": _sum(heads, "lost"),
         "dropped": _sum(heads, "dropped"),
@@ -112,7 +115,7 @@ def _worker_head(worker: Worker) -> Json:
         "highest_seq": end.seq if end else status.highest_seq if status else None,
         "rows": worker.rows,
         "generation": worker.generation,
-        **_total_steps(worker),
+        "modes": {name: mode_head(mode) for name, mode in merged([_modes(worker)]).items()},
         "monitor_micros_per_step": short(micros),
         "is_parent": worker.known.is_parent,
     }
@@ -152,43 +155,29 @@ def _steps_of(known: watch.Worker, latest: schema.Progress | schema.EpisodeStart
 
 
 def _counts(worker: Worker) -> Json:
-    known, progress = worker.known, worker.known.progress
-    judged, correct = _judged(worker)
-    expected = progress.episodes_expected if progress else None
-    if expected is None and known.info and known.info.episodes_expected:
-        expected = sum(known.info.episodes_expected.values())
+    known = worker.known
     last = max(known.episodes.values(), key=lambda one: one.seq, default=None)
     return {
         "episodes_done": known.episodes_done,
-        "episodes_expected": expected,
-        "judged": judged,
-        "correct": correct,
-        "outcomes": known.outcomes,
+        "episodes_expected": _expected(worker),
         "outcome": last.outcome if last else None,
     }
 
 
-def _judged(worker: Worker) -> tuple[int, int]:
-    """Return how many episodes were judged, and how many of them correct."""
-    if not worker.is_judged:
-        return 0, 0
-    progress = worker.known.progress
-    verdicts = [one.correct for one in worker.known.episodes.values() if one.correct is not None]
-    if progress and sum(progress.outcomes.values()) > len(verdicts):
-        return sum(progress.outcomes.values()), progress.correct
-    return len(verdicts), sum(verdicts)
+def mode_head(mode: schema.ModeProgress) -> Json:
+    """Return what is shown of what the episodes of a mode came to."""
+    told: Json = msgspec.structs.asdict(mode)
+    return {name: short(value) if isinstance(value, float) else value for name, value in told.items()}
 
 
-def _total_steps(worker: Worker) -> Json:
-    progress, step = worker.known.progress, worker.known.step
-    counts = {
-        "total_train_steps": progress.total_train_steps if progress else 0,
-        "total_eval_steps": progress.total_eval_steps if progress else 0,
-    }
+def _modes(worker: Worker) -> dict[str, schema.ModeProgress]:
+    """Return what each mode came to, and the steps since the latest progress with it."""
+    modes, step = dict(worker.known.modes), worker.known.step
     if step is not None:
-        since = step.total_step + 1 - sum(counts.values())
-        counts[f"total_{'train' if step.mode == 'train' else 'eval'}_steps"] += max(since, 0)
-    return counts
+        known = modes.get(step.mode, schema.ModeProgress())
+        since = step.total_step + 1 - sum(mode.steps for mode in modes.values())
+        modes[step.mode] = msgspec.structs.replace(known, steps=known.steps + max(since, 0))
+    return modes
 
 
 def _speaking(run: Run) -> list[Worker]:
@@ -201,23 +190,24 @@ def _word(words: Iterable[str]) -> str:
     return next((word for word in _MOST_ALIVE if word in found), next(iter(found), "initializing"))
 
 
-def _episodes(speaking: Sequence[Json], acting: Sequence[Json]) -> Json:
+def _episodes(speaking: Sequence[Worker], acting: Sequence[Worker]) -> Json:
     """Return the totals as those who speak for the run tell them, or as its workers do where they are further."""
-    told, seen = ({name: _sum(heads, name) for name in _TOTALS} for heads in (speaking, acting))
-    totals = max(told, seen, key=lambda total: total["episodes_done"])
-    outcomes: Counter[str] = Counter()
-    for head in speaking if totals is told else acting:
-        outcomes.update(head["outcomes"])
-    expected = [head["episodes_expected"] for head in speaking if head["episodes_expected"] is not None]
+    done, who = max(
+        ((sum(one.known.episodes_done for one in some), some) for some in (speaking, acting)), key=lambda told: told[0]
+    )
+    expected = [one for one in map(_expected, speaking) if one is not None]
     return {
-        **totals,
+        "episodes_done": done,
         "episodes_expected": sum(expected) if expected else None,
-        "accuracy": short(totals["correct"] / totals["judged"]) if totals["judged"] else None,
-        "outcomes": dict(outcomes.most_common()),
+        "modes": {name: mode_head(mode) for name, mode in merged(map(_modes, who)).items()},
     }
 
 
-_TOTALS = ("episodes_done", "judged", "correct")
+def _expected(worker: Worker) -> int | None:
+    progress, about = worker.known.progress, worker.known.info
+    if progress and progress.episodes_expected is not None:
+        return progress.episodes_expected
+    return sum(about.episodes_expected.values()) if about and about.episodes_expected else None
 
 
 def _elapsed(speaking: Sequence[Json]) -> float | None:

@@ -121,8 +121,12 @@ def _module(module: LearningModuleSteps, at: Array) -> Json:
         "rotation": rounded(module.rotation.take(at)[0]),
         "scale": numbers.pop("scale"),
     }
+    is_correct = int(module.is_correct.take(at)[0])
     return {
         "most_likely": most_likely if most_likely["object"] is not None else None,
+        "is_correct": None if is_correct < 0 else bool(is_correct),
+        "is_new": bool(module.is_new.take(at)[0]),
+        "target_graphs": module.target_sets.name(int(module.target_graphs.take(at)[0])),
         "second_object": module.objects.name(int(module.second.take(at)[0])),
         **numbers,
         "possible_matches": [name for name, flag in zip(names, possible, strict=True) if flag == 1],

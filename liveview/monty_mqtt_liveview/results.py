@@ -1,7 +1,7 @@
 """What came of the episodes: who was taken for whom, how often, how far off, how long it took. Pure.
 
 Place in the flow: a part of `views`, which is what everybody imports. Whether an episode is correct is not decided
-here: `monty_mqtt.outcomes` did, by Monty's rule.
+here, nor whether a learning module is right: the source did, by Monty's rule.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from monty_mqtt import schema
+from monty_mqtt.mode_sum import ModeSum, finished
+from monty_mqtt.object_names import recognised
 from monty_mqtt_liveview.columns import Array
-from monty_mqtt_liveview.plain import Json, rounded, short
+from monty_mqtt_liveview.heads import mode_head
+from monty_mqtt_liveview.plain import Json, rounded
 from monty_mqtt_liveview.run import Run
 
 __all__ = ["most_likely", "results"]
@@ -24,67 +27,101 @@ _ROTATION_EDGES = np.arange(0.0, 181.0, 10.0)
 _MOST_BELIEVABLE = 1e9
 
 
-def results(run: Run, worker_name: str | None = None, mode: str | None = None) -> Json:
-    """Return tables and histograms of all judged episodes.
+def results(run: Run, worker_name: str | None = None) -> dict[str, Json]:
+    """Return tables and histograms of the judged episodes of each mode, `eval` first.
 
     Args:
         run: The run.
         worker_name: Of which worker; None is all.
-        mode: `train` or `eval`; None is both.
     """
     ended = [
         one
         for worker in run.workers.values()
-        if worker.is_judged and worker_name in (None, worker.name)
+        if worker_name in (None, worker.name)
         for one in worker.known.episodes.values()
-        if one.correct is not None and (mode is None or one.mode == mode)
     ]
-    return {**_confusion(ended), "per_object": _per_object(ended), "histograms": _histograms(ended), **_means(ended)}
+    by_mode = {mode: [one for one in ended if one.mode == mode] for mode in sorted({one.mode for one in ended})}
+    return {mode: _of_mode(ended) for mode, ended in by_mode.items() if any(one.outcome for one in ended)}
 
 
-def most_likely(ended: schema.EpisodeEnded) -> str | None:
-    """Return what the model took the target for: the object most often named by the modules that decided the outcome.
+def _of_mode(ended: Sequence[schema.EpisodeEnded]) -> Json:
+    return {**_confusion(ended), "per_object": _per_object(ended), "histograms": _histograms(ended), **_sums(ended)}
 
-    Those are the ones whose outcome is that of the whole; of objects named as often, the one with more evidence.
+
+def most_likely(ended: schema.EpisodeEnded) -> schema.LearningModuleEpisode | None:
+    """Return the learning module that says what the model took the target for; None where none names an object.
+
+    It is one of those that name the object which is named most often by the modules that decided the outcome, which are
+    the ones whose outcome is that of the whole; of objects named as often, the one with more evidence.
     """
     modules = ended.learning_modules.values()
     deciding = [one for one in modules if one.outcome == ended.outcome] or modules
-    votes: dict[str, tuple[int, float]] = {}
-    for one in deciding:
-        if one.most_likely_object is not None:
-            count, highest = votes.get(one.most_likely_object, (0, -np.inf))
-            votes[one.most_likely_object] = count + 1, max(highest, one.highest_evidence or 0.0)
-    return max(votes, key=lambda name: votes[name], default=None)
+    naming = [(name, one) for one in deciding if (name := recognised(one)) is not None]
+    counts = Counter(name for name, _ in naming)
+
+    def weight(naming: tuple[str, schema.LearningModuleEpisode]) -> tuple[int, float]:
+        return counts[naming[0]], naming[1].highest_evidence or 0.0
+
+    return max(naming, key=weight)[1] if naming else None
+
+
+class _Cells:
+    """How often what was shown was taken for what, and how often Monty called that right or wrong."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.right: Counter[tuple[str, str]] = Counter()
+        self.wrong: Counter[tuple[str, str]] = Counter()
+
+    def add(self, shown: str, taken_for: str, *, is_correct: bool | None) -> None:
+        cell = shown, taken_for
+        self.counts[cell] += 1
+        self.right[cell] += is_correct is True
+        self.wrong[cell] += is_correct is False
 
 
 def _confusion(ended: Sequence[schema.EpisodeEnded]) -> Json:
-    counts = _counted(ended)
-    cells = [cell for table in counts.values() for cell in table]
-    targets = sorted({target for target, _ in cells})
-    # The targets first and in the same order: what was recognised is the diagonal.
-    predicted = [*targets, *sorted({name for _, name in cells}.difference(targets))]
+    tables = _counted(ended)
+    targets = sorted({target for table in tables.values() for target, _ in table.counts})
+    predicted = _columns(targets, tables.values())
+
+    def rows(counter: Counter[tuple[str, str]]) -> list[list[int]]:
+        return [[counter[target, taken_for] for taken_for in predicted] for target in targets]
+
     return {
         "targets": targets,
         "predicted": predicted,
-        "confusion": {
-            name: [[table[target, taken_for] for taken_for in predicted] for target in targets]
-            for name, table in counts.items()
-        },
+        "confusion": {name: rows(table.counts) for name, table in tables.items()},
+        "right": {name: rows(table.right) for name, table in tables.items()},
+        "wrong": {name: rows(table.wrong) for name, table in tables.items()},
     }
 
 
-def _counted(ended: Sequence[schema.EpisodeEnded]) -> dict[str, Counter[tuple[str, str]]]:
-    """Return how often what was shown was taken for what, by the whole model and by each learning module."""
-    counts: dict[str, Counter[tuple[str, str]]] = {_ALL: Counter()}
+def _columns(targets: Sequence[str], tables: Iterable[_Cells]) -> list[str]:
+    """Return the names to compare with, those that are right for a target in the order of targets: the diagonal."""
+    cells = list(tables)
+    named = {name for table in cells for _, name in table.counts}
+    right = {cell for table in cells for cell, count in table.right.items() if count}
+    found: dict[str, None] = {}
+    for target in targets:
+        found.update(dict.fromkeys(sorted(name for shown, name in right if shown == target) or [target]))
+    return list(found | dict.fromkeys(sorted(named)))
+
+
+def _counted(ended: Sequence[schema.EpisodeEnded]) -> dict[str, _Cells]:
+    """Return the cells of the whole model and of each learning module."""
+    tables = {_ALL: _Cells()}
     for one in ended:
         if one.target is None:
             continue
         shown = one.target.object
-        counts[_ALL][shown, most_likely(one) or _nothing(one.outcome)] += 1
+        deciding = most_likely(one)
+        taken_for = (deciding and recognised(deciding)) or _nothing(one.outcome)
+        tables[_ALL].add(shown, taken_for, is_correct=deciding.is_correct if deciding else None)
         for name, module in one.learning_modules.items():
-            taken_for = module.most_likely_object or _nothing(module.outcome)
-            counts.setdefault(name, Counter())[shown, taken_for] += 1
-    return counts
+            taken_for = recognised(module) or _nothing(module.outcome)
+            tables.setdefault(name, _Cells()).add(shown, taken_for, is_correct=module.is_correct)
+    return tables
 
 
 def _nothing(outcome: str | None) -> str:
@@ -96,25 +133,14 @@ def _per_object(ended: Sequence[schema.EpisodeEnded]) -> list[Json]:
     for one in ended:
         if one.target is not None:
             by_object.setdefault(one.target.object, []).append(one)
-    found = []
-    for name in sorted(by_object):
-        means = _means(by_object[name])
-        del means["used_mlh"]
-        found.append({"object": name, "episodes": means.pop("judged"), **means})
-    return found
+    return [{"object": name, **_sums(by_object[name])} for name in sorted(by_object)]
 
 
-def _means(ended: Sequence[schema.EpisodeEnded]) -> Json:
-    judged, correct = len(ended), sum(one.correct or 0 for one in ended)
-    return {
-        "judged": judged,
-        "correct": correct,
-        "accuracy": short(correct / judged) if judged else None,
-        "used_mlh": sum(one.used_mlh or 0 for one in ended),
-        "rotation_error_degs": _mean(one.rotation_error_degs for one in ended),
-        "steps": _mean(one.steps for one in ended),
-        "secs": _mean(one.elapsed_secs for one in ended),
-    }
+def _sums(ended: Sequence[schema.EpisodeEnded]) -> Json:
+    added = ModeSum()
+    for one in ended:
+        added.add(finished(one))
+    return mode_head(added.progress(sum(one.steps for one in ended)))
 
 
 def _histograms(ended: Sequence[schema.EpisodeEnded]) -> Json:
@@ -145,8 +171,3 @@ def _round_bins(values: Sequence[float]) -> tuple[Array, Array]:
     places = np.floor(np.array(values) / width + 1e-6).astype(np.int64)  # 0.3 / 0.1 is a little less than 3
     first, last = int(places.min()), int(places.max())
     return np.bincount(places - first), np.round(np.arange(first, last + 2) * width, 10)
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return short(sum(known) / len(known)) if known else None

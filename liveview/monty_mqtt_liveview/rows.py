@@ -56,6 +56,7 @@ def course(worker: Worker, first: int = 0, last: int | None = None, points: int 
 
 
 _WHOLES = ("epoch", "episode", "step", "total_step", "motor_only")
+_TRUTHS = ("is_correct", "is_new", "target_graphs")
 
 
 def _module(module: LearningModuleSteps, chosen: Array) -> Json:
@@ -63,7 +64,9 @@ def _module(module: LearningModuleSteps, chosen: Array) -> Json:
     return {
         "objects": list(module.objects.names),
         "evidence": rounded(module.evidence.take(chosen, module.known).T),
+        "target_sets": list(module.target_sets.names),
         "winner": module.winner.take(chosen).tolist(),
+        **{name: getattr(module, name).take(chosen).tolist() for name in _TRUTHS},
         "second": module.second.take(chosen).tolist(),
         "target": module.target.take(chosen).tolist(),
         "stepwise_target": module.stepwise_target.take(chosen).tolist(),
@@ -81,5 +84,5 @@ def _sensor(sensor: SensorSteps, chosen: Array) -> Json:
     }
 
 
-def _words(names: Names, places: Array) -> list[str | None]:
+def _words(names: Names[str], places: Array) -> list[str | None]:
     return [names.name(place) for place in places.tolist()]

@@ -47,7 +47,7 @@ class StepTable(Table):
 
     def __init__(self) -> None:
         self.count = 0
-        self.targets = Names()
+        self.targets = Names[str]()
         self.time_unix_nanos = Column(np.int64, 0)
         self.mode, self.motor_only, self.exploring = Column(np.int8, -1), Column(np.int8, 0), Column(np.int8, 0)
         self.epoch, self.episode, self.step, self.total_step = (Column(np.int32, -1) for _ in range(4))

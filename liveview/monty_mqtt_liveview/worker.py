@@ -96,12 +96,6 @@ class Worker:
         return self.word not in watch.FINAL
 
     @property
-    def is_judged(self) -> bool:
-        """Whether outcomes say how well it does: in supervised pretraining Monty is told what it sees."""
-        info = self.known.info
-        return not (info and "Pretraining" in (info.experiment_class or "").rpartition(".")[2])
-
-    @property
     def steps_per_sec(self) -> float | None:
         """Rate of its latest steps; None where there is none."""
         if len(self._times) < 2 or not self.is_live or self.word == "paused":  # noqa: PLR2004 - a rate takes two

@@ -16,7 +16,8 @@ from monty_mqtt import schema, topics
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import broker_of
-from monty_mqtt_stack.subscriber import Broker, Subscriber
+from monty_mqtt_stack.known_runs import known_runs
+from monty_mqtt_stack.subscriber import Broker, Subscriber, retained
 from monty_mqtt_stack.watch import FINAL, Runs, decode, pick_run
 
 __all__ = ["Answer", "ask", "command"]
@@ -35,9 +36,10 @@ class Answer:
 
 def command(options: argparse.Namespace) -> int:
     """Run `monty-mqtt abort`, `pause`, `resume`, `step` or `stop`; return the exit code."""
+    broker = broker_of(options, user="control")
     answers = ask(
-        broker_of(options, user="control"),
-        options.run,
+        broker,
+        pick_run(options.run, known_runs(broker)),  # a person may give its beginning
         options.word,
         steps=options.steps,
         worker=options.worker,
@@ -66,7 +68,7 @@ def ask(
 
     Args:
         broker: Where, as a user who may write commands.
-        run: Its id, or the beginning of it.
+        run: Its id, exactly: who means `lab` must not stop `lab-2`.
         word: `abort`, `pause`, `resume`, `step` or `stop`.
         steps: How many steps, only with `step`.
         worker: One worker; default all.
@@ -77,19 +79,18 @@ def ask(
         ServiceError: No such run or worker, it has ended, the broker refuses the command, or no answer came in time.
     """
     filters = [f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in _KINDS]
-    with Subscriber(broker, [*filters, f"{topics.BRIDGE_PREFIX}/+/status"]) as subscriber:
+    with Subscriber(broker, filters) as subscriber:
         runs, bridge = Runs(), b""
-        for one in subscriber.retained():
+        for one in retained(broker, [*filters, f"{topics.BRIDGE_PREFIX}/+/status"]):
             if one.topic.startswith(topics.BRIDGE_PREFIX):
                 bridge = one.payload
             elif (message := decode(one.topic, one.payload)) is not None:
                 runs.apply(message)
-        name = pick_run(run, runs)
-        asked = _live_workers(runs, name, worker)
+        asked = _live_workers(runs, run, worker)
         asking = schema.Command(
             id=secrets.token_hex(8), command=word, steps=steps, reason=reason, issued_unix_nanos=time.time_ns()
         )
-        topic = topics.build(name, worker or topics.ALL_WORKERS, "command")
+        topic = topics.build(run, worker or topics.ALL_WORKERS, "command")
         if not subscriber.publish(topic, schema.encode(asking), timeout_secs):
             raise ServiceError(f"broker {broker} did not acknowledge the command within {timeout_secs:g} s")
         return _Answers(subscriber, topic, asking.id, asked).wait(timeout_secs, bridge)
@@ -97,6 +98,8 @@ def ask(
 
 def _live_workers(runs: Runs, run: str, worker: Optional[str]) -> List[str]:
     known = {one.worker: one for one in runs.of_run(run)}
+    if not known:
+        raise ServiceError(f"no run {run!r} at this broker; known are: {', '.join(runs.names()) or 'none'}")
     if worker is not None and worker not in known:
         raise ServiceError(f"run {run} has no worker {worker!r}; it has {', '.join(known)}")
     words = {name: one.word for name, one in known.items() if worker in (None, name)}

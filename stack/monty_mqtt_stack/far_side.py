@@ -14,7 +14,7 @@ from monty_mqtt import topics
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt_stack import ports, services
 from monty_mqtt_stack.state import Endpoint, FarSide, StateDir
-from monty_mqtt_stack.subscriber import Broker, Subscriber
+from monty_mqtt_stack.subscriber import Broker, retained
 
 __all__ = [
     "Address",
@@ -141,10 +141,10 @@ def address_of(far_side: FarSide) -> Optional[FarSideAddress]:
 def is_ours(broker: Broker, state: StateDir) -> bool:
     """Return whether a broker takes our password, and has a bridge that is online."""
     try:
-        with Subscriber(as_user(broker, state, "liveview"), [f"{topics.BRIDGE_PREFIX}/+/status"]) as subscriber:
-            return any(b"online" in one.payload for one in subscriber.retained())
+        kept = retained(as_user(broker, state, "liveview"), [f"{topics.BRIDGE_PREFIX}/+/status"])
     except ServiceError:
         return False
+    return any(b"online" in one.payload for one in kept)
 
 
 def accepts(address: Address) -> bool:

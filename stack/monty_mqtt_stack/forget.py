@@ -24,7 +24,7 @@ from monty_mqtt_stack.recording_parts import directory_of
 from monty_mqtt_stack.restore import is_spool, writer_of
 from monty_mqtt_stack.services import TABLE
 from monty_mqtt_stack.state import StateDir
-from monty_mqtt_stack.subscriber import Broker, Subscriber
+from monty_mqtt_stack.subscriber import Broker, Subscriber, retained
 from monty_mqtt_stack.watch import decode, pick_run
 
 __all__ = ["ask", "command", "files_of"]
@@ -97,9 +97,10 @@ def ask(broker: Broker, run: str, timeout_secs: float = _ANSWER_SECS) -> str:
     topic = topics.build(run, topics.ALL_WORKERS, "command")
     result = topics.build(run, topics.ALL_WORKERS, "command_result")
     asked = schema.Command(id=secrets.token_hex(8), command="forget", issued_unix_nanos=time.time_ns())
-    with Subscriber(broker, [topic, result, f"{topics.BRIDGE_PREFIX}/+/status"]) as subscriber:
+    with Subscriber(broker, [topic, result]) as subscriber:
         # By their topics: amqtt says what it retains more than once.
-        bridges = {one.topic for one in subscriber.retained() if b"online" in one.payload}
+        kept = retained(broker, [f"{topics.BRIDGE_PREFIX}/+/status"])
+        bridges = {one.topic for one in kept if b"online" in one.payload}
         if not bridges:
             raise ServiceError(f"no bridge is connected to the broker {broker}, and only a bridge can clear a run")
         if not subscriber.publish(topic, schema.encode(asked), timeout_secs):

@@ -6,7 +6,7 @@ Place in the flow: commands that name a run ask here first; `watch` folds the me
 from __future__ import annotations
 
 from monty_mqtt import topics
-from monty_mqtt_stack.subscriber import Broker, Subscriber
+from monty_mqtt_stack.subscriber import Broker, retained
 from monty_mqtt_stack.watch import Runs, decode
 
 __all__ = ["known_runs"]
@@ -18,9 +18,8 @@ def known_runs(broker: Broker) -> Runs:
     Raises:
         ServiceError: The broker does not answer.
     """
-    with Subscriber(broker, [f"{topics.JSON_PREFIX}/+/+/status"]) as subscriber:
-        runs = Runs()
-        for one in subscriber.retained():
-            if (message := decode(one.topic, one.payload)) is not None:
-                runs.apply(message)
+    runs = Runs()
+    for one in retained(broker, [f"{topics.JSON_PREFIX}/+/+/status"]):
+        if (message := decode(one.topic, one.payload)) is not None:
+            runs.apply(message)
     return runs

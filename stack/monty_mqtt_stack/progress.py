@@ -17,8 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from monty_mqtt import schema
+from monty_mqtt.object_names import believed
 from monty_mqtt.terminal import abandon_stdout, one_line
-from monty_mqtt_stack.readable import clock, duration, outcomes_of
+from monty_mqtt_stack.readable import clock, duration, modes_in_words
 from monty_mqtt_stack.watch import Worker
 
 __all__ = ["Display", "LiveDisplay", "PlainDisplay", "describe", "make_display", "overview"]
@@ -73,7 +74,7 @@ def describe(worker: Worker) -> List[Tuple[str, str]]:
     likely = _most_likely(worker)
     if likely:
         rows.append(("most likely", likely))
-    rows.append(("outcomes", outcomes_of(worker.outcomes, worker.episodes_done)))
+    rows.append(("outcomes", modes_in_words(worker.modes)))
     end = worker.progress and worker.progress.estimated_end_unix_nanos
     if end and worker.is_live and worker.word != "paused":
         rows.append(("estimated end", _estimated_end(end)))
@@ -134,9 +135,9 @@ def _episode(worker: Worker) -> str:
 def _most_likely(worker: Worker) -> Optional[str]:
     if worker.step is None:
         return None
-    likely = [module.most_likely for module in worker.step.learning_modules.values() if module.most_likely]
     modules = len(worker.step.learning_modules)
-    names = Counter(one.object for one in likely).most_common()
+    beliefs = [believed(module) for module in worker.step.learning_modules.values()]
+    names = Counter(name for name in beliefs if name is not None).most_common()
     if modules == 1:
         return "".join(name for name, _ in names) or None
     return ", ".join(f"{name} ({count} of {modules} learning modules)" for name, count in names) or None

@@ -10,13 +10,15 @@ from datetime import datetime
 from typing import Callable, Dict, List, Optional, Type
 
 from monty_mqtt import schema
+from monty_mqtt.object_names import believed
 from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.watch import is_of_a_parent
 
-__all__ = ["clock", "counted", "duration", "outcomes_of", "readable", "table"]
+__all__ = ["clock", "counted", "duration", "mode_in_words", "modes_in_words", "readable", "table"]
 
 _LONGEST_VALUE = 100
 _WIDEST_COLUMN = 80
+_VERDICTS = {True: " right", False: " wrong", None: ""}
 
 
 def readable(message: schema.Message) -> str:
@@ -50,10 +52,15 @@ def counted(counts: Dict[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none yet"
 
 
-def outcomes_of(counts: Dict[str, int], episodes: int) -> str:
-    """Return outcomes of finished episodes, and how many had none, as in supervised learning."""
-    without = episodes - sum(counts.values())
-    return counted({**counts, "without one": without} if without > 0 else counts)
+def modes_in_words(modes: Dict[str, schema.ModeProgress]) -> str:
+    """Return how the episodes of each mode ended: `eval: 7 correct; train: 2 no_match`."""
+    return "; ".join(f"{name}: {mode_in_words(mode)}" for name, mode in modes.items()) or "none yet"
+
+
+def mode_in_words(mode: schema.ModeProgress) -> str:
+    """Return how the episodes of a mode ended, and how many had no outcome, as in supervised learning."""
+    without = mode.episodes_done - sum(mode.outcomes.values())
+    return counted({**mode.outcomes, "without an outcome": without} if without > 0 else mode.outcomes)
 
 
 def _info(message: schema.Info) -> str:
@@ -75,9 +82,8 @@ def _status(message: schema.Status) -> str:
 
 def _progress(message: schema.Progress) -> str:
     of = f" of {message.episodes_expected}" if message.episodes_expected is not None else ""
-    return (
-        f"{message.mode}, {message.episodes_done}{of} episodes done, step {message.step}, {counted(message.outcomes)}"
-    )
+    done = f"{message.episodes_done}{of} episodes done"
+    return f"{message.mode}, {done}, step {message.step}; {modes_in_words(message.modes)}"
 
 
 def _episode_started(message: schema.EpisodeStarted) -> str:
@@ -100,7 +106,7 @@ def _belief(name: str, module: schema.LearningModuleStep) -> Optional[str]:
         return None
     evidence = "" if likely.evidence is None else f" {likely.evidence:.2f}"
     margin = "" if module.margin is None else f" ({module.margin:+.2f})"
-    return f"{name} {likely.object}{evidence}{margin}"
+    return f"{name} {believed(module)}{evidence}{margin}{_VERDICTS[module.is_correct]}"
 
 
 def _metric(message: schema.Metric) -> str:

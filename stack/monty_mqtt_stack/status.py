@@ -11,13 +11,15 @@ import time
 from collections import Counter
 from typing import Any, Dict, List, Optional
 
+import msgspec
+
 from monty_mqtt import schema, topics
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import Address, accepts, broker_of
-from monty_mqtt_stack.readable import counted, duration, table
+from monty_mqtt_stack.readable import duration, modes_in_words, table
 from monty_mqtt_stack.state import Endpoint, FarSide, StateDir
-from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber
+from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber, retained
 from monty_mqtt_stack.watch import FINAL, Runs, Worker, decode
 
 __all__ = ["as_json", "as_lines", "collect", "command"]
@@ -61,8 +63,8 @@ def collect(broker: Broker, far_side: Optional[FarSide]) -> Dict[str, Any]:
     filters = [f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in _KINDS]
     runs = Runs()
     bridges: Dict[str, Dict[str, Any]] = {}
-    with Subscriber(broker, [*filters, f"{topics.BRIDGE_PREFIX}/+/status", f"{topics.BRIDGE_PREFIX}/+/health"]) as one:
-        for kept in one.retained():
+    with Subscriber(broker, [f"{topics.BRIDGE_PREFIX}/+/health"]) as one:
+        for kept in retained(broker, [*filters, f"{topics.BRIDGE_PREFIX}/+/status"]):
             if kept.topic.startswith(topics.BRIDGE_PREFIX):
                 _note_bridge(bridges, kept)
             elif (message := decode(kept.topic, kept.payload)) is not None:
@@ -179,7 +181,7 @@ def _worker(one: Worker) -> Dict[str, Any]:
         "experiment": one.info.experiment if one.info else None,
         "episodes_done": one.episodes_done,
         "episodes_expected": progress.episodes_expected if progress else None,
-        "outcomes": one.outcomes,
+        "modes": {name: msgspec.structs.asdict(mode) for name, mode in one.modes.items()},
         "lost": one.lost,
         "dropped": one.dropped,
         "too_large": one.too_large,
@@ -191,7 +193,11 @@ def _cells(one: Dict[str, Any]) -> List[str]:
     of = "" if one["episodes_expected"] is None else f" of {one['episodes_expected']}"
     word = f"{one['status']}{', stalled' if one['stalled'] else ''}"
     missing = (str(one[name]) for name in ("lost", "dropped", "too_large"))
-    return [word, f"{one['episodes_done']}{of}", counted(one["outcomes"]), *missing]
+    return [word, f"{one['episodes_done']}{of}", _outcomes(one["modes"]), *missing]
+
+
+def _outcomes(modes: Dict[str, Dict[str, Any]]) -> str:
+    return modes_in_words({name: schema.ModeProgress(**mode) for name, mode in modes.items()})
 
 
 def _plain(payload: bytes) -> Any:

@@ -18,11 +18,15 @@ from paho.mqtt.enums import CallbackAPIVersion
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import ports
 
-__all__ = ["Arrived", "Broker", "Subscriber"]
+__all__ = ["Arrived", "Broker", "Subscriber", "retained"]
 
 _CONNECT_SECS = 5.0
+_RETAINED_SECS = 10.0
 _QUIET_SECS = 0.15
-_NOTHING = "monty/nothing"
+"""How long nothing may have come behind the end marker: not every broker keeps the order."""
+
+_MARKER = "monty/nothing"
+"""A topic that nobody publishes on."""
 
 
 class Arrived(NamedTuple):
@@ -55,17 +59,19 @@ class Subscriber:
 
     Args:
         broker: Where, and as whom.
-        filters: Topic filters, subscribed with QoS 1.
+        filters: Topic filters.
+        qos: With what QoS they are subscribed.
 
     Raises:
         ServiceError: On entering: the broker does not answer, or refuses us.
     """
 
-    def __init__(self, broker: Broker, filters: Sequence[str]) -> None:
+    def __init__(self, broker: Broker, filters: Sequence[str], *, qos: int = 1) -> None:
         self._broker = broker
-        self._filters = [(one, 1) for one in filters]
+        self._filters = [(one, qos) for one in filters]
         self._arrived: queue.SimpleQueue[Arrived] = queue.SimpleQueue()
         self._subscribed = threading.Event()
+        self._marks_answers = False
         self._refused: Optional[str] = None
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
         if broker.username:
@@ -107,21 +113,24 @@ class Subscriber:
             here.append(self._arrived.get())
         return here
 
-    def retained(self, timeout_secs: float = 3.0) -> List[Arrived]:
-        """Return what the broker had kept: all that comes until a quiet moment, at most for `timeout_secs`."""
-        deadline = time.monotonic() + timeout_secs
-        # The broker answers in order: this SUBACK comes behind the first of what it had kept.
-        self._subscribed.clear()
-        self._client.subscribe(_NOTHING, 1)
-        self._subscribed.wait(timeout_secs)
-        kept: List[Arrived] = []
-        while time.monotonic() < deadline:
-            one = self.get(_QUIET_SECS)
+    def until_answered(self, timeout_secs: float) -> List[Arrived]:
+        """Ask for one more subscription; return all that the broker sends before its answer to that.
+
+        Raises:
+            ServiceError: For `timeout_secs` nothing came, and no answer.
+        """
+        self._marks_answers = True
+        _, asked = self._client.subscribe(_MARKER, 0)
+        came: List[Arrived] = []
+        while (one := self.get(timeout_secs)) != Arrived(_MARKER, str(asked).encode(), False):  # noqa: FBT003
             if one is None:
-                break
-            if one.retain:
-                kept.append(one)
-        return kept
+                raise ServiceError(f"broker {self._broker}: it did not say within {timeout_secs:g} s what it retains")
+            came.append(one)
+        quiet_at = time.monotonic() + _QUIET_SECS
+        while (late := self.get(quiet_at - time.monotonic())) is not None:
+            came.append(late)
+            quiet_at = time.monotonic() + _QUIET_SECS if late.retain else quiet_at
+        return came
 
     def publish(self, topic: str, payload: bytes, timeout_secs: float) -> bool:
         """Publish with QoS 1, not retained; return whether the broker acknowledged it in time."""
@@ -137,8 +146,23 @@ class Subscriber:
         else:
             client.subscribe(self._filters)
 
-    def _on_subscribe(self, *_: Any) -> None:
+    def _on_subscribe(self, _client: mqtt.Client, _data: Any, answered: int, *_: Any) -> None:
+        if self._marks_answers:  # in line with the messages, which paho hands over in order, too
+            self._arrived.put(Arrived(_MARKER, str(answered).encode(), False))  # noqa: FBT003
         self._subscribed.set()
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         self._arrived.put(Arrived(message.topic, bytes(message.payload), message.retain))
+
+
+def retained(broker: Broker, filters: Sequence[str], timeout_secs: float = _RETAINED_SECS) -> List[Arrived]:
+    """Return everything that a broker retains on some topics, however much it is.
+
+    MQTT has no end of what is retained. A broker answers in order, so what it retains has all come when its answer to
+    another subscription does. With QoS 0: of QoS 1 it sends no more than its window at a time, and answers in between.
+
+    Raises:
+        ServiceError: The broker does not answer, or refuses us.
+    """
+    with Subscriber(broker, filters, qos=0) as look:
+        return [one for one in look.until_answered(timeout_secs) if one.retain]

@@ -5,17 +5,18 @@ Place in the flow: `run` and the demo print it at the end, from the views of `wa
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Dict, List, Optional
 
-from monty_mqtt_stack.readable import outcomes_of
+from monty_mqtt import schema
+from monty_mqtt.mode_sum import merged
+from monty_mqtt_stack.readable import mode_in_words
 from monty_mqtt_stack.watch import Worker
 
 __all__ = ["micros_per_step", "summary"]
 
 
 def summary(workers: List[Worker]) -> List[str]:
-    """Return episodes, outcomes, messages sent, lost, dropped and too large, and our cost per step, of all workers."""
+    """Return what each mode came to, messages sent, lost, dropped and too large, our cost per step, of all workers."""
     if not workers:
         return ["nothing was published"]
     counts = {
@@ -49,11 +50,24 @@ def _ended(worker: Worker) -> str:
 
 
 def _episodes(workers: List[Worker]) -> List[str]:
-    outcomes: Counter[str] = Counter()
-    for worker in workers:
-        outcomes.update(worker.outcomes)
-    episodes = sum(worker.episodes_done for worker in workers)
-    return [f"episodes   {episodes}", f"outcomes   {outcomes_of(dict(outcomes.most_common()), episodes)}"]
+    modes = merged(worker.modes for worker in workers)
+    if not modes:
+        return ["episodes   0"]
+    return [line for name, mode in modes.items() for line in _mode(name, mode)]
+
+
+def _mode(name: str, mode: schema.ModeProgress) -> List[str]:
+    """Return a line on how the episodes of a mode ended, and one on how good and how long they were."""
+    accuracy = "" if mode.accuracy is None else f", {100 * mode.accuracy:.1f} % correct"
+    lines = [f"{name:<10} {mode.episodes_done} episodes{accuracy}: {mode_in_words(mode)}"]
+    means = []
+    if mode.rotation_error_degs is not None:
+        means.append(f"rotation error {mode.rotation_error_degs:.2f}°")
+    if mode.mean_steps is not None:
+        means.append(f"{mode.mean_steps:.1f} steps")
+    if mode.mean_matching_steps is not None:
+        means.append(f"{mode.mean_matching_steps:.1f} of them matching")
+    return [*lines, f"{'':<10} mean {', '.join(means)}"] if means else lines
 
 
 def _cost(workers: List[Worker]) -> List[str]:

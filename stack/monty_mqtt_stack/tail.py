@@ -15,7 +15,7 @@ from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.known_runs import known_runs
 from monty_mqtt_stack.readable import readable
 from monty_mqtt_stack.stopping import StopSignals
-from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber
+from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber, retained
 from monty_mqtt_stack.watch import Runs, decode, pick_run
 
 __all__ = ["command", "tail"]
@@ -45,10 +45,11 @@ def tail(broker: Broker, say: Callable[[str], None], *, run: Optional[str] = Non
     chosen = pick_run(run, known) if run else None
     over = set() if chosen else _over(known)
     level = topics.escape(chosen) if chosen else "+"
-    with StopSignals() as stop, Subscriber(broker, [f"{topics.JSON_PREFIX}/{level}/#"]) as subscriber:
+    filters = [f"{topics.JSON_PREFIX}/{level}/#"]
+    with StopSignals() as stop, Subscriber(broker, filters) as subscriber:
         ended = bool(chosen) and not any(worker.is_live for worker in known.of_run(str(chosen)))
         # Of an ended run nothing else will come than what was kept.
-        received = subscriber.retained() if ended else _until_stopped(subscriber, stop)
+        received = retained(broker, filters) if ended else _until_stopped(subscriber, stop)
         for message in islice(_messages(received, over), count):
             say(readable(message) if chosen else f"{one_line(message.run)} {readable(message)}")
         return stop.exit_code if stop.number else 0

@@ -5,12 +5,12 @@ Place in the flow: `status`, `abort` and the progress display fold what `subscri
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Tuple
 
 from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError, ServiceError
+from monty_mqtt.mode_sum import ModeSum, finished
 
 __all__ = ["FINAL", "Runs", "Worker", "decode", "is_of_a_parent", "pick_run"]
 
@@ -33,6 +33,7 @@ class Worker:
     step: Optional[schema.Step] = None
     end: Optional[schema.End] = None
     episodes: Dict[Tuple[str, int, int], schema.EpisodeEnded] = field(default_factory=dict)
+    sums: Dict[str, ModeSum] = field(default_factory=dict)
     steps_seen: int = 0
     micros_seen: float = 0.0
     secs_seen: float = 0.0
@@ -53,11 +54,10 @@ class Worker:
         return self.info is not None and is_of_a_parent(self.info)
 
     @property
-    def outcomes(self) -> Dict[str, int]:
-        """Finished episodes by outcome, most frequent first."""
-        seen = Counter(one.outcome for one in self.episodes.values() if one.outcome)
-        told = self.progress.outcomes if self.progress else {}
-        return dict(Counter(told if sum(told.values()) > sum(seen.values()) else seen).most_common())
+    def modes(self) -> Dict[str, schema.ModeProgress]:
+        """What each mode came to, `eval` first: as its progress says, or the episodes we saw where they are more."""
+        told = self.progress.modes if self.progress else {}
+        return {mode: self._mode(mode, told.get(mode)) for mode in sorted({*told, *self.sums})}
 
     @property
     def episodes_done(self) -> int:
@@ -97,7 +97,7 @@ class Worker:
     def apply(self, message: schema.Message) -> None:
         """Take a message into account. Messages may come twice and late: the highest seq of a kind wins."""
         if isinstance(message, schema.EpisodeEnded):
-            self.episodes[message.mode, message.epoch, message.episode] = message
+            self._end(message)
             return
         if isinstance(message, schema.Step) and message.monitor_micros is not None:
             self.steps_seen += 1
@@ -109,6 +109,20 @@ class Worker:
         known = getattr(self, name)
         if known is None or message.seq >= known.seq:
             setattr(self, name, message)
+
+    def _end(self, ended: schema.EpisodeEnded) -> None:
+        key = ended.mode, ended.epoch, ended.episode
+        if key not in self.episodes:
+            self.sums.setdefault(ended.mode, ModeSum()).add(finished(ended))
+        self.episodes[key] = ended
+
+    def _mode(self, mode: str, told: Optional[schema.ModeProgress]) -> schema.ModeProgress:
+        seen = self.sums.get(mode)
+        if told and (seen is None or told.episodes_done >= seen.episodes):
+            return told
+        steps = sum(one.steps for one in self.episodes.values() if one.mode == mode)
+        expected, known_steps = (told.episodes_expected, told.steps) if told else (None, 0)
+        return (seen or ModeSum()).progress(max(steps, known_steps), expected)
 
 
 _FIELDS = {

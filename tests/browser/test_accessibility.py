@@ -9,6 +9,7 @@ from liveview_page import replay
 from liveview_told import HOSTILE
 from node import node_modules
 from playwright.sync_api import expect
+from told_modes import evaluated
 
 from monty_mqtt import schema
 
@@ -60,9 +61,7 @@ def test_the_list_of_runs(watched, teller, axe, width, scheme):
         voice = teller.voice(f"a-{status}", secs_ago=60)
         voice.say(schema.Info, experiment="x", episodes_expected={"eval": 10})
         voice.say(schema.Status, status=status, stalled=status == "running", lost=1)
-        voice.say(
-            schema.Progress, episodes_done=4, episodes_expected=10, correct=3, outcomes={"correct": 3, "confused": 1}
-        )
+        voice.say(schema.Progress, episodes_done=4, episodes_expected=10, modes=evaluated(correct=3, confused=1))
     teller.done()
     page = show(watched, "/", width, scheme)
     page.get_by_role("link", name="a-running").wait_for()

@@ -9,6 +9,7 @@ from liveview_page import PageProcess
 from long_recording import write_long
 from playwright.sync_api import expect
 from stack_process import until
+from told_modes import evaluated
 
 from monty_mqtt import schema
 from monty_mqtt.parts import Hypothesis, LearningModuleStep
@@ -84,7 +85,7 @@ def test_two_browsers_opened_at_different_times_show_the_same(chromium, watched,
     expect(evidence(early)).to_contain_text("20 points")
     for number in range(20, 40):
         step(voice, number)
-    voice.say(schema.Progress, episodes_done=1, episodes_expected=4, correct=1, outcomes={"correct": 1})
+    voice.say(schema.Progress, episodes_done=1, episodes_expected=4, modes=evaluated(correct=1))
     teller.done()
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     late = context.new_page()

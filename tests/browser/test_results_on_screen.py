@@ -6,6 +6,7 @@ import pytest
 from liveview_told import HOSTILE
 from playwright.sync_api import expect
 from stack_process import until
+from told_modes import evaluated
 
 from monty_mqtt import schema
 from monty_mqtt.parts import LearningModuleEpisode, LearningModuleInfo, Target
@@ -15,17 +16,33 @@ pytestmark = pytest.mark.timeout(120)
 LM_0, LM_1 = "learning_module_0", "learning_module_1"
 
 
-def end(voice, number: int, shown: str, said: tuple[str, str], *, correct: int, error: float, secs: float) -> None:
+def end(
+    voice,
+    number: int,
+    shown: str,
+    said: tuple[str, str],
+    *,
+    correct: int,
+    error: float | None,
+    secs: float,
+    mode: str = "eval",
+) -> None:
     """An episode that ended; `said`: what each learning module took it for."""
     modules = {
-        module: LearningModuleEpisode(most_likely_object=name, outcome="correct" if name == shown else "confused")
+        module: LearningModuleEpisode(
+            most_likely_object=name,
+            outcome="correct" if name == shown else "confused",
+            is_correct=name == shown,
+            rotation_error_degs=error,
+        )
         for module, name in zip((LM_0, LM_1), said, strict=True)
     }
     target = Target(object=shown, rotation_euler_degs=[0.0, 90.0, 0.0])
-    voice.say(schema.EpisodeStarted, episode=number, target=target)
+    voice.say(schema.EpisodeStarted, mode=mode, episode=number, target=target)
     voice.say(
         schema.EpisodeEnded,
         after_secs=secs,
+        mode=mode,
         episode=number,
         steps=10 * (number + 1),
         elapsed_secs=secs,
@@ -59,7 +76,7 @@ def test_the_matrix_counts_what_was_shown_and_recognised(watched, teller):
     page.get_by_role("tabpanel").get_by_label("Learning module").select_option(LM_1)
     expect(cell(page, "mug", "mug")).to_have_text("2")
     end(voice, 2, HOSTILE, (HOSTILE, "bowl"), correct=1, error=20.0, secs=6)
-    voice.say(schema.Progress, episodes_done=3, correct=2, outcomes={"correct": 2, "confused": 1})
+    voice.say(schema.Progress, episodes_done=3, modes=evaluated(correct=2, confused=1))
     teller.done()
     expect(cell(page, HOSTILE, "bowl")).to_have_text("1")
 
@@ -76,12 +93,50 @@ def test_results_per_object_and_their_courses(watched, teller):
     mug = table.get_by_role("row").filter(has_text="mug")
     for words in ("3", "66.7 %", "20.0°", "4 s"):
         expect(mug).to_contain_text(words)
+    expect(page.get_by_test_id("results-mode")).to_have_text("4 eval episodes (evaluation)")
     expect(page.get_by_text("3 of 4; 95 % interval 30.1 % to 95.4 %")).to_be_visible()
     for title in ("Steps per episode", "Time per episode", "Rotation error"):
         chart = page.get_by_role("img", name=title)
         chart.scroll_into_view_if_needed()
         expect(chart.locator("canvas")).to_be_visible()
         assert "from" in chart.get_attribute("aria-label")
+
+
+def number(page, label: str):
+    """A number above the results, and what stands under it."""
+    numbers = page.get_by_role("tabpanel").locator(".numbers > div")
+    return numbers.filter(has=page.locator("dt").get_by_text(label, exact=True))
+
+
+def test_training_and_evaluation_are_never_one_number(watched, teller):
+    """Two first sights and two evaluations, one correct: Monty says 50 % in evaluation, not 25 %."""
+    voice = teller.voice("both", secs_ago=300)
+    voice.say(schema.Status, status="running")
+    for at in range(2):
+        end(voice, at, "mug", ("new", "new"), correct=0, error=None, secs=4.0, mode="train")
+    end(voice, 0, "mug", ("mug", "mug"), correct=1, error=10.0, secs=2.0)
+    end(voice, 1, "mug", ("bowl", "bowl"), correct=0, error=None, secs=2.0)
+    teller.done()
+    page = watched.open("/run/both")
+    head = page.locator(".run-head .numbers")
+    expect(head.locator("div").filter(has_text="Accuracy so far, eval")).to_contain_text("50.0 %")
+    expect(head.locator("div").filter(has_text="Accuracy so far, train")).to_contain_text("0.0 %")
+    assert [bar.get_attribute("data-mode") for bar in page.locator(".run-head [data-mode]").all()] == ["eval", "train"]
+    choice = page.get_by_test_id("results-mode").get_by_role("button")
+    expect(choice).to_have_text(["eval (evaluation)", "train (training)"])
+    expect(choice.first).to_have_attribute("aria-pressed", "true")
+    expect(number(page, "Accuracy")).to_contain_text("50.0 %")
+    expect(number(page, "Mean steps")).to_contain_text("15")
+    expect(cell(page, "mug", "bowl")).to_have_text("1")
+    choice.last.click()
+    expect(number(page, "Accuracy")).to_contain_text("0 of 2")
+    expect(number(page, "Mean rotation error")).to_contain_text("of 0 learning modules' results")
+    expect(cell(page, "mug", "new")).to_have_text("2")
+    expect(page.get_by_role("heading", name="Per object, train")).to_be_visible()
+    page.goto(watched.url)
+    row = page.get_by_role("row", name="both")
+    expect(row).to_contain_text("1 of 2 in evaluation")
+    expect(row).to_contain_text("0 of 2 in training")
 
 
 def test_a_run_that_is_over_expects_no_verdict_any_more(watched, teller):
@@ -158,7 +213,8 @@ def test_the_head_has_what_the_first_version_showed(watched, teller):
         config={"logging": {"output_dir": "/results"}},
     )
     voice.say(schema.Status, status="running", lost=2, dropped=1)
-    voice.say(schema.Progress, epoch=4, episode=46, step=12, total_eval_steps=1234, episodes_done=46, correct=40)
+    modes = {"eval": schema.ModeProgress(steps=1234, episodes_done=46), "train": schema.ModeProgress(steps=56)}
+    voice.say(schema.Progress, epoch=4, episode=46, step=12, modes=modes, episodes_done=46)
     teller.done()
     page = watched.open("/run/head")
     page.get_by_text("Configuration and machine").click()
@@ -180,7 +236,10 @@ def test_the_head_has_what_the_first_version_showed(watched, teller):
         "Max total steps": "6,000",
         "Train epochs": "3",
         "Eval epochs": "14",
+        "Train steps": "56",
         "Eval steps": "1,234",
+        "Train episodes": "0",
+        "Eval episodes": "46",
         "Current epoch": "5",
     }
     for label, value in expected.items():

@@ -8,6 +8,7 @@ import time
 import pytest
 from liveview_told import HOSTILE, Teller
 from playwright.sync_api import expect
+from told_modes import evaluated
 
 from monty_mqtt import schema, topics
 
@@ -67,7 +68,7 @@ def test_a_run_says_what_was_published_and_changes_by_itself(watched, teller):
     voice = teller.voice("told", secs_ago=30)
     voice.say(schema.Info, experiment="ten_objects", host="lab", episodes_expected={"eval": 10})
     voice.say(schema.Status, status="running", lost=7, dropped=3)
-    voice.say(schema.Progress, episodes_expected=10, episodes_done=4, correct=3, outcomes={"correct": 3, "confused": 1})
+    voice.say(schema.Progress, episodes_expected=10, episodes_done=4, modes=evaluated(correct=3, confused=1))
     teller.done()
     page = watched.open("/")
     told = row(page, "told")
@@ -83,9 +84,7 @@ def test_a_run_says_what_was_published_and_changes_by_itself(watched, teller):
     ):
         expect(told).to_contain_text(words)
     assert told.get_by_role("progressbar").get_attribute("aria-valuenow") == "40"
-    voice.say(
-        schema.Progress, episodes_expected=10, episodes_done=10, correct=9, outcomes={"correct": 9, "confused": 1}
-    )
+    voice.say(schema.Progress, episodes_expected=10, episodes_done=10, modes=evaluated(correct=9, confused=1))
     voice.say(schema.Status, status="completed")
     teller.done()
     expect(told).to_contain_text("completed")
@@ -95,8 +94,8 @@ def test_a_run_says_what_was_published_and_changes_by_itself(watched, teller):
 
 
 def test_search_and_sort_find_a_run(watched, teller):
-    tell(teller, "apple", correct=4, outcomes={"correct": 4})
-    tell(teller, "banana", correct=1, outcomes={"correct": 1, "confused": 3})
+    tell(teller, "apple", modes=evaluated(correct=4))
+    tell(teller, "banana", modes=evaluated(correct=1, confused=3))
     teller.done()
     page = watched.open("/")
     page.get_by_role("searchbox").fill("apple EXP")

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
+from told_modes import evaluated
 
 from monty_mqtt import schema, topics
 from monty_mqtt.parts import SensorModuleInfo, Target
@@ -33,7 +34,7 @@ def tell_worker(teller, run: str, number: int) -> None:
     voice.say(schema.Status, status="running")
     voice.say(schema.EpisodeStarted, episode=number, target=Target(object=f"object_{number % 10}"))
     if number == LATE:
-        progress = {"episodes_done": 0, "step": 400, "total_eval_steps": 401}
+        progress = {"episodes_done": 0, "step": 400, "modes": {"eval": schema.ModeProgress(steps=401)}}
         voice.say(schema.Progress, after_secs=90, elapsed_secs=90.0, episode=number, **progress)
         return
     outcome, correct = ("confused", 0) if number == CONFUSED else ("correct", 1)
@@ -46,7 +47,7 @@ def tell_worker(teller, run: str, number: int) -> None:
         outcome=outcome,
         correct=correct,
     )
-    done = {"episodes_done": 1, "correct": correct, "outcomes": {outcome: 1}, "elapsed_secs": 20.0}
+    done = {"episodes_done": 1, "modes": evaluated(**{outcome: 1}), "elapsed_secs": 20.0}
     voice.say(schema.Progress, episode=number, step=36, **done)
     if number == BROKEN:
         voice.say(schema.Status, status="error", error_type="ValueError", error_message="no such object")
@@ -73,8 +74,7 @@ def grid(watched, teller, run):
         after_secs=99,
         episodes_done=WORKERS - 1,
         episodes_expected=WORKERS,
-        correct=WORKERS - 2,
-        outcomes={"correct": WORKERS - 2, "confused": 1},
+        modes=evaluated(correct=WORKERS - 2, confused=1),
         estimated_end_unix_nanos=4_000_000_000_000_000_000,
     )
     teller.done()

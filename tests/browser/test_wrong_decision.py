@@ -25,7 +25,8 @@ LOST = {"LM_0": (4, "bowl"), "LM_3": (1, "can"), "LM_4": (7, "can")}
 def belief(leader: str, step: int) -> LearningModuleStep:
     evidence = {name: 10.0 + step if name == leader else 5.0 for name in ("mug", "bowl", "can")}
     likely = Hypothesis(object=leader, evidence=evidence[leader])
-    return LearningModuleStep(evidence=evidence, most_likely=likely, target_object="mug")
+    is_correct = leader == "mug"
+    return LearningModuleStep(evidence=evidence, most_likely=likely, target_object="mug", is_correct=is_correct)
 
 
 @pytest.fixture

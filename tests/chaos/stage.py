@@ -22,7 +22,7 @@ from monty_mqtt_stack.launch import Launch, Running
 from monty_mqtt_stack.services import TABLE as SERVICES
 from monty_mqtt_stack.services import Plan
 from monty_mqtt_stack.state import Endpoint
-from monty_mqtt_stack.subscriber import Broker, Subscriber
+from monty_mqtt_stack.subscriber import Broker, retained
 
 BRIDGE_MOST_MIB = 250
 EXPERIMENT_MOST_MIB = 64 + 8 + 24
@@ -152,8 +152,7 @@ class Stage:
 
     def retained(self, topic_filter: str) -> dict[str, bytes]:
         """Return what somebody who comes now is told, by topic."""
-        with Subscriber(Broker(self.broker.host, self.broker.port), [topic_filter]) as late:
-            return {one.topic: one.payload for one in late.retained()}
+        return {one.topic: one.payload for one in retained(Broker(self.broker.host, self.broker.port), [topic_filter])}
 
     def journal_mib(self) -> float:
         """Return how large the bridge's journal is on disk, with its write-ahead log."""

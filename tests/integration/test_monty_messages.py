@@ -189,15 +189,34 @@ def test_live_rotation_error_ends_where_the_episodes_does(watched):
 def test_confused_episode_shows_in_the_progress(watched):
     outcomes = Counter(e.outcome for e in messages_of(watched.router, "recognise", schema.EpisodeEnded))
     last = messages_of(watched.router, "recognise", schema.Progress)[-1]
-    assert last.outcomes == dict(outcomes)
-    assert (last.episodes_done, last.episodes_expected, last.correct) == (4, 4, outcomes["correct"])
-    assert last.total_eval_steps == sum(e.steps for e in messages_of(watched.router, "recognise", schema.EpisodeEnded))
+    (told,) = last.modes.values()
+    assert (told.outcomes, told.correct) == (dict(outcomes), outcomes["correct"])
+    assert (last.episodes_done, last.episodes_expected, told.episodes_expected) == (4, 4, 4)
+    assert told.steps == sum(e.steps for e in messages_of(watched.router, "recognise", schema.EpisodeEnded))
+
+
+def test_each_mode_comes_to_what_montys_overall_statistics_say(watched):
+    lines = (watched.process.results("user_five") / "handler.txt").read_text().splitlines()[:-1]
+    montys = {line["mode"]: line for line in map(json.loads, lines)}
+    told = messages_of(watched.router, "user_five", schema.Progress)[-1].modes
+    assert list(told) == sorted(montys) == ["eval", "train"]
+    for mode, line in montys.items():
+        ours = told[mode]
+        assert 100 * ours.accuracy == pytest.approx(line["overall/percent_correct"])
+        assert ours.episodes_done == line["overall/num_episodes"]
+        assert ours.mean_steps == pytest.approx(line["overall/avg_num_monty_steps"])
+        assert ours.mean_matching_steps == pytest.approx(line["overall/avg_num_monty_matching_steps"])
+        error = line["overall/avg_rotation_error"]
+        assert ours.rotation_error_degs == (None if math.isnan(error) else pytest.approx(error))
 
 
 def test_pretraining_tells_what_was_learned(watched):
     ended = messages_of(watched.router, "mini_learn", schema.EpisodeEnded)
     assert [episode.learned for episode in ended] == [["capsule3DSolid"], ["cubeSolid"]]
-    assert [episode.outcome for episode in ended][1] is None, "supervised: Monty judges nothing"
+    assert [episode.outcome for episode in ended] == [None, None], "it is told what it sees: nothing is matched"
+    assert {part.outcome for episode in ended for part in episode.learning_modules.values()} == {None}
+    (told,) = messages_of(watched.router, "mini_learn", schema.Progress)[-1].modes.values()
+    assert (told.episodes_done, told.outcomes, told.accuracy) == (2, {}, None)
     graphs = model_of(watched.process.model("mini_learn") / "model.pt")["lm_dict"][0]["graph_memory"]
     taken = [
         t

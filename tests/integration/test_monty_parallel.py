@@ -110,7 +110,12 @@ def test_twenty_episodes_are_one_run_whose_results_are_those_of_montys_own_runne
         progress = of_kind(router, run, "main", schema.Progress)
         assert progress[0].episodes_done == 0
         assert (progress[-1].episodes_done, progress[-1].episodes_expected) == (20, 20)
-        assert progress[-1].outcomes == Counter(episode.outcome for (episode,) in ended)
+        (told,) = progress[-1].modes.values()
+        assert told.outcomes == Counter(episode.outcome for (episode,) in ended)
+        assert 100 * told.accuracy == 100 * sum(episode.correct for (episode,) in ended) / 20
+        errors = [float(row["rotation_error"]) for row in ours if row["rotation_error"]]
+        assert told.rotation_error_degs == pytest.approx(sum(errors) / len(errors))
+        assert told.mean_matching_steps == sum(int(row["monty_matching_steps"]) for row in ours) / 20
         assert all(one.estimated_end_unix_nanos for one in progress[1:])
         assert statuses(router, run, "main") == ["running", "completed"]
     assert run_montys_own(home, 1, "mini_recognise", epochs) == 0

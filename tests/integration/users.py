@@ -19,6 +19,15 @@ OF_THE_WHOLE_MODEL = {
 }
 """What Monty says of an episode as a whole; it is in no file but W&B's."""
 
+OVERALL = [
+    f"overall/{name}"
+    for name in (
+        *("num_episodes", "percent_correct", "avg_rotation_error", "avg_num_monty_steps"),
+        "avg_num_monty_matching_steps",
+    )
+]
+"""What Monty says of all episodes of a mode so far."""
+
 
 class DigestHook:
     """Writes one line per step: a digest of everything the learning modules hold; can also end the run in bad ways."""
@@ -58,6 +67,7 @@ class CountingHandler(MontyHandler):
     def report_episode(self, data: Any, _output_dir: Any, episode: int, mode: Any = None, **_: Any) -> None:
         overall = data["BASIC"][f"{mode}_overall_stats"][episode]
         of_model = {key: int(value) for key, value in overall.items() if key in OF_THE_WHOLE_MODEL}
+        of_model |= {key: float(overall[key]) for key in OVERALL}
         with Path(self._path).open("a") as lines:
             lines.write(json.dumps({"mode": str(mode), "episode": episode, **of_model}) + "\n")
 

@@ -1,5 +1,5 @@
 // One strip for all learning modules: what each believes in after each step, and where it disagrees with most of them.
-import { beliefsFor, majority } from "monty-liveview/belief.js";
+import { believedAt, beliefsFor, majority } from "monty-liveview/belief.js";
 import { many } from "monty-liveview/format.js";
 import { colourOf } from "monty-liveview/palette.js";
 import { LEFT, RIGHT, PlotLines, handlePlot } from "monty-liveview/plot.js";
@@ -10,16 +10,18 @@ import { onTheme, theme } from "monty-liveview/theme.js";
 const ROW_PIXELS = 14;
 const GAP_PIXELS = 3;
 
-/** By learning module, per entry: the object it believes in or null, and whether most others believe in another. */
-export function agreementOf(rows) {
-  const modules = Object.entries(rows.learning_modules);
-  const found = modules.map(([id]) => ({ id, objects: [], dissents: [] }));
+/**
+ * By learning module, per entry: the object it believes in or null, and whether most others believe in another. Each
+ * learning module has graph ids of its own: they agree where their graphs stand for the same.
+ */
+export function agreementOf(rows, live) {
+  const found = Object.keys(rows.learning_modules).map((id) => ({ id, objects: [], dissents: [] }));
   rows.row.forEach((_, i) => {
-    const believed = modules.map(([, module]) => (module.winner[i] >= 0 ? module.objects[module.winner[i]] : null));
-    const most = majority(believed);
-    believed.forEach((object, k) => {
-      found[k].objects.push(object);
-      found[k].dissents.push(object !== null && (most.tied || (most.object !== null && object !== most.object)));
+    const believed = found.map(({ id }) => believedAt(rows, id, i, live));
+    const most = majority(believed.map((one) => one.meaning));
+    believed.forEach(({ object, meaning }, k) => {
+      found[k].objects.push(meaning === null ? null : object);
+      found[k].dissents.push(meaning !== null && (most.tied || (most.object !== null && meaning !== most.object)));
     });
   });
   return found;
@@ -37,13 +39,14 @@ export default {
     said() {
       void this.drawn;
       const row = this.course.view.hover ?? this.selection.row;
-      const beliefs = beliefsFor(row, this.moment, this.course.rows());
+      const beliefs = beliefsFor(row, this.moment, this.course.rows(), this.live);
       if (!beliefs) return null;
-      const names = Object.values(beliefs).map((one) => one.object);
-      const most = majority(names);
-      const others = Object.entries(beliefs).filter(([, one]) => one.object !== null && one.object !== most.object);
-      const silent = names.filter((name) => name === null).length;
-      return { row, most, silent, others: most.tied ? [] : others.map(([id, one]) => ({ id, object: one.object })) };
+      const all = Object.entries(beliefs);
+      const most = majority(all.map(([, one]) => one.meaning));
+      const others = all.filter(([, one]) => one.meaning !== null && one.meaning !== most.object);
+      const first = all.find(([, one]) => one.meaning === most.object)?.[1] ?? null;
+      const silent = all.filter(([, one]) => one.meaning === null).length;
+      return { row, most, first, silent, others: most.tied ? [] : others.map(([id, one]) => ({ id, ...one })) };
     },
   },
   mounted() {
@@ -84,7 +87,7 @@ export default {
       const place = (i) => ((this.course.x(i) - from) / (to - from)) * width;
       const count = rows.row.length;
       const half = count > 1 ? (place(count - 1) - place(0)) / (count - 1) / 2 : width / 2;
-      agreementOf(rows).forEach(({ id, objects, dissents }) => {
+      agreementOf(rows, this.live).forEach(({ id, objects, dissents }) => {
         const top = this.modules.indexOf(id) * (ROW_PIXELS + GAP_PIXELS);
         for (const [first, last] of stretches(objects, dissents, rows, half > 1)) {
           if (objects[first] === null) continue;
@@ -112,10 +115,10 @@ export default {
       </div>
       <p class="agreement-words" data-testid="agreement-words" aria-live="off">
         <template v-if="said && said.most.object">
-          <span class="dot" :style="{ backgroundColor: colourOf(said.most.object) }"></span>
-          {{ said.most.of === 1 ? modules[0] + " believes" : said.most.votes + " of " + said.most.of + " believe" }} in <strong>{{ said.most.object }}</strong><template v-if="said.others.length">;
+          <span class="dot" :style="{ backgroundColor: colourOf(said.first.object) }"></span>
+          {{ said.most.of === 1 ? modules[0] + " believes" : said.most.votes + " of " + said.most.of + " believe" }} in <strong>{{ said.first.name }}</strong><template v-if="said.others.length">;
           <template v-for="(other, i) in said.others" :key="other.id">{{ i ? ", " : "" }}{{ other.id }} in
-            <span class="dot" :style="{ backgroundColor: colourOf(other.object) }"></span> {{ other.object }}</template></template><template v-else-if="said.silent">; {{ many(said.silent, "other believes", "others believe") }} in nothing yet</template><template v-else-if="said.most.of > 1">: they agree</template>
+            <span class="dot" :style="{ backgroundColor: colourOf(other.object) }"></span> {{ other.name }}</template></template><template v-else-if="said.silent">; {{ many(said.silent, "other believes", "others believe") }} in nothing yet</template><template v-else-if="said.most.of > 1">: they agree</template>
         </template>
         <template v-else-if="said && said.most.tied">no majority: {{ said.most.votes }} votes each for the strongest</template>
         <template v-else>no learning module believes in an object at this step</template>

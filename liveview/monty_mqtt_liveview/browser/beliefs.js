@@ -8,6 +8,7 @@ import EvidenceChart from "monty-liveview/evidence_chart.js";
 import Hypothesis from "monty-liveview/hypothesis.js";
 import { byName, count } from "monty-liveview/format.js";
 import { whyNoEvidence } from "monty-liveview/no_evidence.js";
+import { nameOf } from "monty-liveview/object_names.js";
 import { colourOf } from "monty-liveview/palette.js";
 import { whileSeen } from "monty-liveview/seen.js";
 
@@ -30,15 +31,19 @@ export default {
     },
     beliefs() {
       void this.drawn;
-      return beliefsFor(this.row, this.moment, this.course.rows());
+      return beliefsFor(this.row, this.moment, this.course.rows(), this.live);
     },
     selectedBeliefs() {
-      return this.row === this.seen.row ? this.beliefs : beliefsFor(this.seen.row, this.moment, this.course.rows());
+      return this.row === this.seen.row ? this.beliefs : beliefsFor(this.seen.row, this.moment, this.course.rows(), this.live);
     },
     objects() {
       void this.drawn;
       const modules = Object.values(this.course.rows()?.learning_modules ?? {});
       return [...new Set(modules.flatMap((module) => evidencedPlaces(module).map((place) => module.objects[place])))].sort(byName);
+    },
+    /** Ids of the graphs that stand for the target at the shown step. */
+    targetGraphs() {
+      return new Set(Object.values(this.beliefs ?? {}).flatMap((one) => one.target_graphs));
     },
     target() {
       return Object.values(this.beliefs ?? {}).find((one) => one.target !== null)?.target ?? null;
@@ -70,6 +75,11 @@ export default {
   methods: {
     colourOf,
     count,
+    /** As each learning module that knows the graph calls it. */
+    nameOf(graph) {
+      const names = Object.values(this.beliefs ?? {}).map((one) => nameOf(graph, one.targets));
+      return names.length ? [...new Set(names)].join(" / ") : graph;
+    },
     ask() {
       this.sight.ask();
     },
@@ -107,7 +117,7 @@ export default {
         <div v-show="hasEvidence">
           <Convergence :moment="moment" :beliefs="selectedBeliefs" :info="live.store.info" />
           <ul class="row tight object-legend" aria-label="Objects">
-            <li v-for="name in objects.slice(0, ${MOST_NAMES})" :key="name" class="legend-item"><span class="key-line" :style="{ backgroundColor: colourOf(name) }"></span>{{ name }}<span v-if="name === target" class="chip small">target</span></li>
+            <li v-for="name in objects.slice(0, ${MOST_NAMES})" :key="name" class="legend-item"><span class="key-line" :style="{ backgroundColor: colourOf(name) }"></span>{{ nameOf(name) }}<span v-if="targetGraphs.has(name)" class="chip small">target</span></li>
             <li v-if="objects.length > ${MOST_NAMES}" class="muted">and {{ objects.length - ${MOST_NAMES} }} more</li>
             <li class="legend-item muted"><span class="key-line halo"></span>target of the episode</li>
             <li class="legend-item muted"><span class="key-line dashed"></span>Monty's threshold</li>

@@ -4,8 +4,16 @@ import { OUTCOMES } from "monty-liveview/palette.js";
 
 const STRONGEST_PERCENT = 50; // of colour in a cell: text stays readable on it
 
+const COLOURS = { right: OUTCOMES.correct, wrong: OUTCOMES.confused, "": "var(--faint)" };
+
+/** What Monty called most of a cell's episodes: `right` or `wrong`; empty where it said neither. */
+function verdictOf(right = 0, wrong = 0) {
+  if (!right && !wrong) return "";
+  return right >= wrong ? "right" : "wrong";
+}
+
 export const Confusion = {
-  props: { targets: Array, predicted: Array, counts: Array },
+  props: { targets: Array, predicted: Array, counts: Array, right: Array, wrong: Array },
   computed: {
     rows() {
       return this.targets.map((target, at) => {
@@ -14,20 +22,23 @@ export const Confusion = {
         return {
           target,
           total,
-          cells: this.predicted.map((name, to) => this.cell(target, name, counts[to] ?? 0, total)),
+          cells: this.predicted.map((name, to) =>
+            this.cell(target, name, counts[to] ?? 0, total, verdictOf(this.right[at]?.[to], this.wrong[at]?.[to])),
+          ),
         };
       });
     },
   },
   methods: {
-    cell(target, name, n, total) {
+    cell(target, name, n, total, verdict) {
       const share = total ? n / total : 0;
-      const colour = name === target ? OUTCOMES.correct : OUTCOMES.confused;
+      const colour = COLOURS[verdict];
       const strength = Math.round(STRONGEST_PERCENT * share);
       return {
         name,
         n,
-        title: `${target} shown, ${name} recognised: ${n} of ${total} (${percent(share)})`,
+        verdict,
+        title: `${target} shown, ${name} recognised${verdict && `, ${verdict}`}: ${n} of ${total} (${percent(share)})`,
         style: n ? { background: `color-mix(in srgb, ${colour} ${strength + 8}%, var(--surface))` } : {},
       };
     },
@@ -43,7 +54,7 @@ export const Confusion = {
         <tbody>
           <tr v-for="row in rows" :key="row.target">
             <th scope="row" :title="row.target">{{ row.target }}</th>
-            <td v-for="cell in row.cells" :key="cell.name" :title="cell.title" :style="cell.style">{{ cell.n || "" }}</td>
+            <td v-for="cell in row.cells" :key="cell.name" :title="cell.title" :data-verdict="cell.verdict" :style="cell.style">{{ cell.n || "" }}</td>
             <td class="muted">{{ row.total }}</td>
           </tr>
         </tbody>

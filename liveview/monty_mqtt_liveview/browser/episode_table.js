@@ -104,7 +104,7 @@ export default {
               <td><button type="button" class="btn small ghost" :disabled="one.first_row < 0" :data-testid="'episode-' + one.mode + '-' + one.episode" @click.stop="go(one)">{{ one.mode }} {{ one.episode }}</button></td>
               <td><span v-if="one.target" class="nowrap"><span class="dot" :style="{ backgroundColor: colourOf(one.target) }"></span> {{ one.target }}</span><span v-else class="muted">–</span></td>
               <td><span v-if="one.outcome" class="chip" :style="onColour(outcomeColour(one.outcome))">{{ outcomeWords(one.outcome) }}</span><span v-else class="muted nowrap">{{ one.is_over ? "no outcome" : "going on" }}</span></td>
-              <td><span v-if="one.most_likely_object" class="nowrap"><span class="dot" :style="{ backgroundColor: colourOf(one.most_likely_object) }"></span> {{ one.most_likely_object }}</span><span v-else class="muted">–</span></td>
+              <td><span v-if="one.most_likely_object" class="nowrap"><span class="dot" :style="{ backgroundColor: colourOf(one.most_likely_object) }"></span> {{ one.most_likely_name }}</span><span v-else class="muted">–</span></td>
               <td class="num">{{ degrees(one.rotation_error_degs) }}</td>
               <td class="num">{{ count(one.steps) }}</td>
               <td class="num">{{ secs(one.elapsed_secs) }}</td>

@@ -1,5 +1,5 @@
-// Rows -> what ECharts draws of one learning module: a line per object, the target's as a broad band below them, Monty's
-// threshold, and a tinted band per episode. Pure.
+// Rows -> what ECharts draws of one learning module: a line per object, a broad band below the best one that stands for the
+// target, Monty's threshold, and a tinted band per episode. Pure.
 import { beginsEpisode, episodesIn } from "monty-liveview/rows.js";
 import { clock, count, short } from "monty-liveview/format.js";
 import { colourOf, dashOf, outcomeColour, outcomeWords } from "monty-liveview/palette.js";
@@ -16,6 +16,7 @@ const LABEL_PIXELS = 64;
 export function columnsOf(module, places, rows, x) {
   const breaks = episodesIn(rows).length * ROWS_PER_EPISODE <= rows.row.length;
   const columns = { x: [], threshold: [], target: [] };
+  const right = module.target_sets.map((set) => set.map((name) => module.objects.indexOf(name)));
   const lines = places.map((place) => [(columns[`o${place}`] = []), module.evidence[place]]);
   for (let i = 0; i < rows.row.length; i++) {
     if (breaks && i > 0 && beginsEpisode(rows, i)) {
@@ -23,11 +24,16 @@ export function columnsOf(module, places, rows, x) {
     }
     columns.x.push(x(i));
     columns.threshold.push(module.threshold[i] ?? NaN);
-    const target = module.target[i];
-    columns.target.push(target >= 0 ? (module.evidence[target]?.[i] ?? NaN) : NaN);
+    columns.target.push(greatestOf(module, right[module.target_graphs[i]] ?? [], i));
     for (const [column, evidence] of lines) column.push(evidence[i] ?? NaN);
   }
   return columns;
+}
+
+/** The greatest evidence of some places at an entry; NaN where none has any. */
+function greatestOf(module, places, i) {
+  const values = places.map((place) => module.evidence[place]?.[i]).filter(Number.isFinite);
+  return values.length ? Math.max(...values) : NaN;
 }
 
 /** Places of the objects that have evidence; others are known as targets only, or are Monty's words for none. */

@@ -13,8 +13,8 @@ function modules(list, idField) {
   return ids.length ? { value: count(ids.length), under: ids.join(", ") } : { value: DASH };
 }
 
-function total(workers, field) {
-  return workers.reduce((sum, worker) => sum + (worker[field] ?? 0), 0);
+function stepsIn(mode, workers) {
+  return workers.reduce((sum, worker) => sum + (worker.modes?.[mode]?.steps ?? 0), 0);
 }
 
 /** Groups of [label, value, under, title], for the whole run: `workers` are the heads it is made of. */
@@ -63,9 +63,10 @@ export function factsOf(info, run, workers) {
     {
       title: "So far",
       facts: [
-        ["Train steps", count(total(workers, "total_train_steps"))],
-        ["Eval steps", count(total(workers, "total_eval_steps"))],
-        ["Episodes", count(run?.episodes_done)],
+        ["Train steps", count(stepsIn("train", workers))],
+        ["Eval steps", count(stepsIn("eval", workers))],
+        ["Train episodes", count(run?.modes?.train?.episodes_done ?? 0)],
+        ["Eval episodes", count(run?.modes?.eval?.episodes_done ?? 0)],
         [
           "Current epoch",
           newest && newest.epoch !== null && newest.epoch !== undefined ? count(newest.epoch + 1) : DASH,

@@ -2,6 +2,7 @@
 // object is still possible. It has decided when one object is left above it.
 import { colourOf, readableOn } from "monty-liveview/palette.js";
 import { many, short } from "monty-liveview/format.js";
+import { nameOf } from "monty-liveview/object_names.js";
 
 export default {
   props: { belief: Object, percent: Number },
@@ -18,8 +19,8 @@ export default {
       return [...this.belief.by_object].reverse().map(([name, value]) => ({
         name,
         left: this.placeOf(value),
-        text: `${name}: evidence ${short(value)}`,
-        isTarget: name === this.belief.target,
+        text: `${nameOf(name, this.belief.targets)}: evidence ${short(value)}`,
+        isTarget: this.belief.target_graphs.includes(name),
       }));
     },
     limit() {

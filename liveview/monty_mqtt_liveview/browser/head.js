@@ -4,18 +4,21 @@ import { factsOf } from "monty-liveview/facts.js";
 import { byName, many } from "monty-liveview/format.js";
 import { numbersOfProgram, numbersOfRun, numbersOfWorker } from "monty-liveview/numbers.js";
 import { now } from "monty-liveview/now.js";
-import { asOf, OutcomeBar, ProgressBar, shareDone, StatusChip } from "monty-liveview/run_progress.js";
+import { nameOf } from "monty-liveview/object_names.js";
+import { asOf, OutcomeBars, ProgressBar, shareDone, StatusChip } from "monty-liveview/run_progress.js";
 import { showInTab } from "monty-liveview/status_icon.js";
 
 /** The newest row's strongest belief over all learning modules, and how long the step took. */
-function newestOf(steps) {
+function newestOf({ steps, graphTargets }) {
   if (!steps.count) return null;
   const at = steps.count - 1;
   let found = { evidence: null, object: null };
-  for (const module of Object.values(steps.learning_modules)) {
-    const evidence = module.columns.winner_evidence.values[at];
-    if (evidence > (found.evidence ?? -Infinity))
-      found = { evidence, object: module.objects[module.columns.winner.values[at]] };
+  const [mode, episode] = [steps.columns.mode.values[at], steps.columns.episode.values[at]];
+  for (const [id, { columns, objects }] of Object.entries(steps.learning_modules)) {
+    const evidence = columns.winner_evidence.values[at];
+    if (!(evidence > (found.evidence ?? -Infinity))) continue;
+    const object = objects[columns.winner.values[at]] ?? null;
+    found = { evidence, object: nameOf(object, graphTargets(mode, episode, id), columns.is_new.values[at] === 1) };
   }
   const stepSecs = steps.columns.step_secs.values[at];
   return { ...found, step_secs: Number.isFinite(stepSecs) ? stepSecs : null };
@@ -37,7 +40,7 @@ const ErrorBox = {
 };
 
 export const RunHead = {
-  components: { ErrorBox, OutcomeBar, ProgressBar, StatusChip },
+  components: { ErrorBox, OutcomeBars, ProgressBar, StatusChip },
   props: { live: Object, selection: Object, isPlain: Boolean },
   computed: {
     store() {
@@ -59,7 +62,7 @@ export const RunHead = {
       return this.worker ?? this.run;
     },
     newest() {
-      return this.store.rows ? newestOf(this.live.steps) : null;
+      return this.store.rows ? newestOf(this.live) : null;
     },
     images() {
       const frames = Object.entries(this.store.bulk).filter(([key]) => key.startsWith("frame/"));
@@ -140,7 +143,7 @@ export const RunHead = {
       <template v-if="run">
         <div class="body run-line">
           <div class="grow"><ProgressBar v-if="!isPlain" :head="head" /><span v-else class="muted small-text">a program without Monty</span></div>
-          <OutcomeBar v-if="!isPlain" class="grow" :outcomes="head.outcomes" legend />
+          <OutcomeBars v-if="!isPlain" class="grow" :head="head" legend />
           <label class="labelled">Worker
             <select class="field" :value="selection.worker ?? ''" @change="choose">
               <option value="">whole run</option>

@@ -116,6 +116,11 @@ export function connect(run, worker) {
     onReset: (listener) => add("reset", listener),
     /** Rows between `first` and `last`, at most `points` of them; without bounds the whole course. */
     fetchSteps: (query = {}) => api(workerPath(run, worker, "steps", query)),
+    /** Names of the objects that a learning module's graphs were learned from when an episode began, by graph id. */
+    graphTargets(mode, episode, module) {
+      const told = episodes.get(`${mode}/${episode}`)?.graph_targets ?? {};
+      return Object.hasOwn(told, module) ? told[module] : {};
+    },
     fetchMoment: (row) => api(workerPath(run, worker, "moment", { row })),
     close() {
       cancelAnimationFrame(frame);

@@ -12,6 +12,7 @@ import {
   short,
   text,
 } from "monty-liveview/format.js";
+import { endedModesOf, modeWords } from "monty-liveview/modes.js";
 import { endWords, isLive } from "monty-liveview/run_progress.js";
 
 const or = (value, other) => (value === null || value === undefined ? other : value);
@@ -25,14 +26,17 @@ function episodeOf(worker) {
   };
 }
 
-function accuracyOf(head) {
-  return {
-    label: isLive(head) ? "Accuracy so far" : "Accuracy",
-    value: head.judged ? percent(head.correct / head.judged) : text(null),
-    under: head.judged
-      ? `${count(head.correct)} of ${count(head.judged)}`
-      : `no episode judged${isLive(head) ? " yet" : ""}`,
-  };
+/** Accuracy of each mode: Monty counts them apart. */
+function accuraciesOf(head) {
+  const so = isLive(head) ? " so far" : "";
+  const judged = endedModesOf(head).filter(([, { accuracy }]) => accuracy !== null);
+  if (!judged.length)
+    return [{ label: `Accuracy${so}`, value: text(null), under: `no episode judged${isLive(head) ? " yet" : ""}` }];
+  return judged.map(([name, { accuracy, correct, episodes_done: done }]) => ({
+    label: `Accuracy${so}, ${name}`,
+    value: percent(accuracy),
+    under: `${count(correct)} of ${count(done)} in ${modeWords(name)}`,
+  }));
 }
 
 function elapsedOf(head, now) {
@@ -91,7 +95,7 @@ function maxEvidenceOf(worker, newest) {
 /** Numbers of the whole run; `acting`: its workers, without a parent that only watches them. */
 export function numbersOfRun(run, acting, now) {
   return [
-    accuracyOf(run),
+    ...accuraciesOf(run),
     { label: "Workers", value: count(acting.length), under: statusWords(acting) },
     { label: "Steps", value: count(run.steps), under: run.mode ?? "" },
     elapsedOf(run, now),
@@ -122,7 +126,7 @@ export function numbersOfWorker(worker, run, { newest, images, delay, now }) {
     { label: "Object", value: text(worker.object), under: "shown now" },
     episodeOf(worker),
     ...paceOf(worker, newest, delay),
-    accuracyOf(worker),
+    ...accuraciesOf(worker),
     maxEvidenceOf(worker, newest),
     elapsedOf(worker, now),
     { label: "Newest image", value: images ? `step ${count(images.step)}` : text(null), under: images?.sensor ?? "" },

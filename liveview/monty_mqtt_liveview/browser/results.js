@@ -3,6 +3,7 @@ import { api, escaped, runPath } from "monty-liveview/api.js";
 import { Chart } from "monty-liveview/chart.js";
 import { Confusion } from "monty-liveview/confusion.js";
 import { byName, count, degrees, percent, secs, short } from "monty-liveview/format.js";
+import { modesOf, modeWords } from "monty-liveview/modes.js";
 import { loading } from "monty-liveview/refresh.js";
 import { isLive } from "monty-liveview/run_progress.js";
 
@@ -43,7 +44,7 @@ export const Results = {
   components: { Chart, Confusion },
   mixins: [loading(PAUSE_MILLIS)],
   props: { live: Object, selection: Object },
-  data: () => ({ results: null, module: ALL }),
+  data: () => ({ byMode: null, chosen: null, module: ALL }),
   computed: {
     isOver() {
       const { run, workers } = this.live.store;
@@ -53,32 +54,47 @@ export const Results = {
     revision() {
       return `${this.live.store.run?.episodes_done} ${this.live.store.episodes_revision} ${this.selection.worker}`;
     },
+    modes() {
+      return modesOf({ modes: this.byMode }).map(([name]) => name);
+    },
+    /** The mode that is shown: the chosen one where there is anything of it, else evaluation where there is any. */
+    mode() {
+      return this.modes.includes(this.chosen) ? this.chosen : this.modes[0];
+    },
+    results() {
+      return this.byMode?.[this.mode] ?? null;
+    },
     modules() {
       return Object.keys(this.results?.confusion ?? {})
         .filter((id) => id !== ALL)
         .sort(byName);
     },
-    counts() {
-      return this.results.confusion[this.module] ?? this.results.confusion[ALL] ?? [];
+    tables() {
+      const chosen = this.module in this.results.confusion ? this.module : ALL;
+      const { confusion, right, wrong } = this.results;
+      return { counts: confusion[chosen], right: right[chosen], wrong: wrong[chosen] };
     },
     summary() {
-      const { judged, correct, used_mlh: used, rotation_error_degs: error, steps, secs: time } = this.results;
-      const [low, high] = judged ? interval(correct, judged) : [null, null];
+      const {
+        episodes_done: done,
+        correct,
+        used_mlh: used,
+        rotation_errors: errors,
+        rotation_error_degs: error,
+        mean_steps: steps,
+        mean_matching_steps: matching,
+        mean_secs: time,
+      } = this.results;
+      const [low, high] = interval(correct, done);
       return [
         [
           "Accuracy",
-          judged ? percent(correct / judged) : "–",
-          judged
-            ? `${count(correct)} of ${count(judged)}; 95 % interval ${percent(low)} to ${percent(high)}`
-            : "none judged",
+          percent(correct / done),
+          `${count(correct)} of ${count(done)}; 95 % interval ${percent(low)} to ${percent(high)}`,
         ],
-        [
-          "Used most likely hypothesis",
-          judged ? percent(used / judged) : "–",
-          `${count(used)} of ${count(judged)}, after a time-out`,
-        ],
-        ["Mean rotation error", degrees(error), "of episodes that have one"],
-        ["Mean steps", short(steps), "per episode"],
+        ["Used most likely hypothesis", percent(used / done), `${count(used)} of ${count(done)}, after a time-out`],
+        ["Mean rotation error", degrees(error), `of ${count(errors)} learning modules' results that have one`],
+        ["Mean steps", short(steps), matching === null ? "per episode" : `per episode, ${short(matching)} of them matching`],
         ["Mean time", secs(time), "per episode"],
       ];
     },
@@ -96,6 +112,7 @@ export const Results = {
   methods: {
     count,
     degrees,
+    modeWords,
     percent,
     secs,
     short,
@@ -103,51 +120,57 @@ export const Results = {
       const parts = said.counts.map((n, i) =>
         n ? `${n} from ${short(said.edges[i])} to ${short(said.edges[i + 1])} ${unit}` : "",
       );
-      return `${title}: ${parts.filter(Boolean).join("; ")}`;
+      return `${title}, ${this.mode}: ${parts.filter(Boolean).join("; ")}`;
     },
     async load() {
       const worker = this.selection.worker ? escaped(this.selection.worker) : null;
-      this.results = await api(runPath(this.live.run, "results", { worker }));
+      this.byMode = await api(runPath(this.live.run, "results", { worker }));
     },
   },
   template: `
     <p v-if="error" class="bad" role="alert">{{ error }}</p>
-    <div v-if="!results || !(results.judged || results.targets.length)" class="empty small">
-      <template v-if="results && isOver"><p class="headline">No episode was judged</p><p>Only one that ends with an outcome is.</p></template>
+    <div v-if="!results" class="empty small">
+      <template v-if="byMode && isOver"><p class="headline">No episode was judged</p><p>Only one that ends with an outcome is.</p></template>
       <template v-else><p class="headline">No results yet</p><p>They appear when the first episode has ended.</p></template>
     </div>
     <div v-else class="stack">
+      <div class="row tight" data-testid="results-mode">
+        <span v-if="modes.length === 1">{{ count(results.episodes_done) }} {{ mode }} episodes ({{ modeWords(mode) }})</span>
+        <template v-else><span role="group" aria-label="Mode" class="row tight"><button v-for="name in modes" :key="name"
+          type="button" class="btn small" :aria-pressed="name === mode" @click="chosen = name">{{ name }} ({{ modeWords(name) }})</button></span>
+          <span class="muted">{{ count(results.episodes_done) }} {{ mode }} episodes; modes are never added up</span></template>
+      </div>
       <dl class="numbers framed">
         <div v-for="[label, value, under] in summary" :key="label"><dt>{{ label }}</dt><dd>{{ value }}</dd><dd
           class="under">{{ under }}</dd></div>
       </dl>
       <div v-if="results.targets.length" class="results-grid" :class="{ many: results.predicted.length > 14 }">
         <section class="stack-tight">
-          <div class="row"><h3 class="grow">Shown against recognised, episodes</h3>
+          <div class="row"><h3 class="grow">Shown against recognised, {{ mode }} episodes</h3>
             <label class="labelled">Learning module
               <select class="field small" v-model="module"><option value="all">whole model</option>
                 <option v-for="id in modules" :key="id" :value="id">{{ id }}</option></select></label></div>
-          <Confusion :targets="results.targets" :predicted="results.predicted" :counts="counts" />
+          <Confusion :targets="results.targets" :predicted="results.predicted" v-bind="tables" />
         </section>
         <section class="stack-tight">
-          <h3>Per object</h3>
+          <h3>Per object, {{ mode }}</h3>
           <div class="scroll" tabindex="0" role="group" aria-label="Results per object">
             <table class="table per-object"><thead><tr><th scope="col">Object</th><th scope="col" class="num">Episodes</th>
               <th scope="col">Accuracy</th><th scope="col" class="num">Rotation error</th><th scope="col"
                 class="num">Steps</th>
               <th scope="col" class="num">Time</th></tr></thead>
               <tbody><tr v-for="one in results.per_object" :key="one.object">
-                <th scope="row">{{ one.object }}</th><td class="num">{{ count(one.episodes) }}</td>
+                <th scope="row">{{ one.object }}</th><td class="num">{{ count(one.episodes_done) }}</td>
                 <td><div class="row tight"><span class="progress accuracy-bar" aria-hidden="true"><span
                   :style="{ width: 100 * (one.accuracy ?? 0) + '%' }"></span></span>
                   {{ percent(one.accuracy) }}</div></td>
-                <td class="num">{{ degrees(one.rotation_error_degs) }}</td><td class="num">{{ short(one.steps) }}</td>
-                <td class="num">{{ secs(one.secs) }}</td></tr></tbody></table>
+                <td class="num">{{ degrees(one.rotation_error_degs) }}</td><td class="num">{{ short(one.mean_steps) }}</td>
+                <td class="num">{{ secs(one.mean_secs) }}</td></tr></tbody></table>
           </div>
         </section>
       </div>
       <div class="grid-3">
-        <section v-for="one in histograms" :key="one.name" class="stack-tight"><h3>{{ one.title }}</h3>
+        <section v-for="one in histograms" :key="one.name" class="stack-tight"><h3>{{ one.title }}, {{ mode }}</h3>
           <Chart :option="one.option" :label="one.label" height="180px" /></section>
       </div>
     </div>

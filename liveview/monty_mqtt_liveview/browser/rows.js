@@ -18,6 +18,7 @@ export function sliceOf(steps, first, last) {
     ...cut(steps.columns),
     learning_modules: mapped(steps.learning_modules, (module) => ({
       objects: module.objects,
+      target_sets: module.target_sets,
       evidence: module.evidence.map((column) => cutOut(column, from, to)),
       ...cut(module.columns),
     })),
@@ -60,8 +61,8 @@ export function joined(before, after) {
   return {
     ...columns(before, after),
     learning_modules: parts(before.learning_modules, after.learning_modules, (a, b) => {
-      const objects = (b ?? a).objects; // the later one knows all of the earlier one's, in the same places
-      return { ...columns(a, b), objects, evidence: objects.map((_, i) => both(a?.evidence[i], b?.evidence[i])) };
+      const { objects, target_sets } = b ?? a; // the later one knows all of the earlier one's, in the same places
+      return { ...columns(a, b), objects, target_sets, evidence: objects.map((_, i) => both(a?.evidence[i], b?.evidence[i])) };
     }),
     sensors: parts(before.sensors, after.sensors, columns),
   };
@@ -69,7 +70,7 @@ export function joined(before, after) {
 
 function columnNames(...ones) {
   const names = new Set(ones.flatMap((one) => Object.keys(one ?? {})));
-  for (const name of ["objects", "evidence", "learning_modules", "sensors"]) names.delete(name);
+  for (const name of ["objects", "target_sets", "evidence", "learning_modules", "sensors"]) names.delete(name);
   return [...names];
 }
 

@@ -1,5 +1,6 @@
 // Small pieces that say how a run or a worker is: the same on every page.
 import { clock, count, dateTime, duration, many, percent } from "monty-liveview/format.js";
+import { endedModesOf, modeWords } from "monty-liveview/modes.js";
 import { now } from "monty-liveview/now.js";
 import { LIVE_STATUSES, outcomeColour, outcomeWords, statusColour } from "monty-liveview/palette.js";
 import { silentSince } from "monty-liveview/silence.js";
@@ -80,43 +81,63 @@ export const ProgressBar = {
   `,
 };
 
-/** Accuracy so far: share, and x of y. */
+/** Accuracy so far of each mode: share, and x of y. */
 export const Accuracy = {
   props: { head: Object },
   computed: {
-    share() {
-      return this.head.judged ? percent(this.head.correct / this.head.judged) : "–";
+    modes() {
+      return endedModesOf(this.head)
+        .filter(([, { accuracy }]) => accuracy !== null)
+        .map(([name, { accuracy, correct, episodes_done: done }]) => ({
+          name,
+          share: percent(accuracy),
+          words: `${count(correct)} of ${count(done)} in ${modeWords(name)}`,
+        }));
     },
-    words() {
-      return this.head.judged ? `${count(this.head.correct)} of ${count(this.head.judged)}` : `none judged${isLive(this.head) ? " yet" : ""}`;
-    },
-  },
-  template: `<div><div class="strong">{{ share }}</div><div class="muted small-text nowrap">{{ words }}</div></div>`,
-};
-
-/** Outcomes as a bar of shares, in Monty's words and colours. */
-export const OutcomeBar = {
-  props: { outcomes: Object, legend: Boolean },
-  computed: {
-    parts() {
-      return Object.entries(this.outcomes ?? {})
-        .filter(([, n]) => n > 0)
-        .map(([word, n]) => ({ word: outcomeWords(word), n, colour: outcomeColour(word) }));
-    },
-    label() {
-      return this.parts.map(({ word, n }) => `${n} ${word}`).join(", ");
+    none() {
+      return `none judged${isLive(this.head) ? " yet" : ""}`;
     },
   },
   template: `
-    <div v-if="parts.length">
-      <div class="shares" role="img" :aria-label="label" :title="label">
-        <span v-for="part in parts" :key="part.word" :style="{ flex: part.n, background: part.colour }"></span>
+    <div>
+      <div v-for="one in modes" :key="one.name" :data-mode="one.name"><div class="strong">{{ one.share }}</div>
+        <div class="muted small-text nowrap">{{ one.words }}</div></div>
+      <template v-if="!modes.length"><div class="strong">–</div><div class="muted small-text nowrap">{{ none }}</div></template>
+    </div>
+  `,
+};
+
+/** Outcomes of each mode as a bar of shares, in Monty's words and colours. */
+export const OutcomeBars = {
+  props: { head: Object, legend: Boolean },
+  computed: {
+    bars() {
+      return endedModesOf(this.head)
+        .map(([name, { outcomes }]) => ({ name, words: modeWords(name), parts: this.partsOf(outcomes) }))
+        .filter(({ parts }) => parts.length)
+        .map((bar) => ({ ...bar, label: `${bar.words}: ${bar.parts.map(({ word, n }) => `${n} ${word}`).join(", ")}` }));
+    },
+  },
+  methods: {
+    partsOf: (outcomes) =>
+      Object.entries(outcomes)
+        .filter(([, n]) => n > 0)
+        .sort(([, one], [, other]) => other - one)
+        .map(([word, n]) => ({ word: outcomeWords(word), n, colour: outcomeColour(word) })),
+  },
+  template: `
+    <div v-if="bars.length" class="stack-tight">
+      <div v-for="bar in bars" :key="bar.name" :data-mode="bar.name">
+        <div class="shares" role="img" :aria-label="bar.label" :title="bar.label">
+          <span v-for="part in bar.parts" :key="part.word" :style="{ flex: part.n, background: part.colour }"></span>
+        </div>
+        <ul v-if="legend" class="row tight legend">
+          <li class="muted small-text">{{ bar.words }}</li>
+          <li v-for="part in bar.parts" :key="part.word" class="row tight small-text">
+            <span class="dot" :style="{ background: part.colour }" aria-hidden="true"></span>{{ part.word }} {{ part.n }}
+          </li>
+        </ul>
       </div>
-      <ul v-if="legend" class="row tight legend">
-        <li v-for="part in parts" :key="part.word" class="row tight small-text">
-          <span class="dot" :style="{ background: part.colour }" aria-hidden="true"></span>{{ part.word }} {{ part.n }}
-        </li>
-      </ul>
     </div>
   `,
 };

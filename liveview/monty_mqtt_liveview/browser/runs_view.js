@@ -2,6 +2,7 @@
 import { runAddress } from "monty-liveview/api.js";
 import { age, bytes, count, dateTime, many } from "monty-liveview/format.js";
 import { connectRuns } from "monty-liveview/live.js";
+import { endedModesOf } from "monty-liveview/modes.js";
 import { now } from "monty-liveview/now.js";
 import { isMissing, MISSING_WORDS, missingWords } from "monty-liveview/numbers.js";
 import { STATUSES, statusColour } from "monty-liveview/palette.js";
@@ -14,7 +15,7 @@ const COLUMNS = [
   { name: "status", label: "Status", value: (run) => Object.keys(STATUSES).indexOf(run.status) },
   { name: "mode", label: "Mode", value: (run) => run.mode ?? "" },
   { name: "progress", label: "Progress", value: (run) => shareDone(run) ?? -1, descends: true },
-  { name: "accuracy", label: "Accuracy", value: (run) => run.accuracy ?? -1, descends: true },
+  { name: "accuracy", label: "Accuracy", value: accuracyOf, descends: true },
   { name: "workers", label: "Workers", value: (run) => run.workers ?? 0, descends: true, number: true },
   {
     name: "lost",
@@ -26,6 +27,12 @@ const COLUMNS = [
   { name: "started", label: "Started", value: (run) => run.started_unix_millis ?? 0, descends: true, number: true },
 ];
 const STALLED = "stalled";
+
+/** What runs are sorted by: the accuracy in evaluation, of runs without one in training. */
+function accuracyOf(run) {
+  const [first] = endedModesOf(run).filter(([, { accuracy }]) => accuracy !== null);
+  return first?.[1].accuracy ?? -1;
+}
 
 function compare(one, other) {
   return typeof one === "string" ? one.localeCompare(other, "en", { numeric: true }) : one - other;

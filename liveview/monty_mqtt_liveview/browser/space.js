@@ -3,6 +3,7 @@ import { markRaw } from "vue";
 import { escaped, runAddress } from "monty-liveview/api.js";
 import { scaleBackground } from "monty-liveview/colour_scale.js";
 import { byName, many, short } from "monty-liveview/format.js";
+import { nameOf } from "monty-liveview/object_names.js";
 import { colourOf } from "monty-liveview/palette.js";
 import { whileSeen } from "monty-liveview/seen.js";
 import { fetchCloud, fetchModel, fetchPath, hypothesesOf, isPlace, pathOnModel } from "monty-liveview/space_data.js";
@@ -46,7 +47,11 @@ export default {
     },
     chosenObject() {
       if (this.object !== FOLLOWED) return this.object;
-      return this.hypothesis?.object ?? this.moment?.target_object ?? null;
+      const [graph] = this.moment?.learning_modules[this.chosenModule]?.target_graphs ?? [];
+      return this.hypothesis?.object ?? graph ?? this.moment?.target_object ?? null;
+    },
+    chosenName() {
+      return this.nameOf(this.chosenObject);
     },
     shownHypotheses() {
       return hypothesesOf(this.cloud, this.chosenObject, isDark());
@@ -64,10 +69,10 @@ export default {
       return this.model?.points ?? [];
     },
     modelWords() {
-      if (this.model) return `${many(this.points.length / 3, "point")} of the learned model of ${this.chosenObject}`;
+      if (this.model) return `${many(this.points.length / 3, "point")} of the learned model of ${this.chosenName}`;
       if (!this.chosenObject) return "no object is believed in";
-      if (this.model === undefined) return `looking for the learned model of ${this.chosenObject}`;
-      return `no run on this page has learned ${this.chosenObject}: a run sends a model after each training episode`;
+      if (this.model === undefined) return `looking for the learned model of ${this.chosenName}`;
+      return `no run on this page has learned ${this.chosenName}: a run sends a model after each training episode`;
     },
     /** The run that the model is of, if that is another one. */
     learnedBy() {
@@ -77,7 +82,7 @@ export default {
       if (!this.chosenModule) return "no learning module has spoken yet";
       if (!this.cloud) return `no hypotheses of ${this.chosenModule} were sent in this episode up to this step${this.othersWords}`;
       const { step } = this.cloud;
-      const of = this.chosenObject ? ` of ${this.chosenObject}` : "";
+      const of = this.chosenObject ? ` of ${this.chosenName}` : "";
       const when = step === this.moment?.step ? "" : `, of step ${step} (before)`;
       return `${many(this.shownHypotheses.count, "hypothesis", "hypotheses")}${of}${when}`;
     },
@@ -121,6 +126,12 @@ export default {
     short,
     many,
     runAddress,
+    /** In the episode of the shown step. */
+    nameOf(graph) {
+      const { mode, episode, learning_modules: said } = this.moment ?? {};
+      const isNew = said?.[this.chosenModule]?.is_new && graph === this.hypothesis?.object;
+      return nameOf(graph, this.live.graphTargets(mode, episode, this.chosenModule), isNew);
+    },
     /** The 3D library is large: it is loaded when this comes into sight for the first time. */
     async begin() {
       const { SpaceScene, whyNot3d } = await import("monty-liveview/space_scene.js");
@@ -216,7 +227,7 @@ export default {
           <option v-for="name in modules" :key="name" :value="name">{{ name }}</option></select></label>
         <label class="labelled">object <select v-model="object" class="field small" data-testid="space-object" aria-label="object">
           <option value="${FOLLOWED}">the most likely</option>
-          <option v-for="name in objects" :key="name" :value="name">{{ name }}</option></select></label>
+          <option v-for="name in objects" :key="name" :value="name">{{ nameOf(name) }}</option></select></label>
         <label class="labelled">path <select v-model="frameOf" class="field small" data-testid="space-frame" aria-label="frame of reference of the path">
           <option value="model">as the hypothesis places it</option>
           <option value="body">as sensed</option></select></label>
@@ -224,14 +235,14 @@ export default {
       <div class="body">
         <p v-if="why" class="empty small" data-testid="space-why">{{ why }}</p>
         <div v-else class="space-view" ref="view" tabindex="0" role="img" @keydown="onKey" @dblclick="fit"
-          :aria-label="'3D view of ' + (chosenObject ?? 'no object') + '. Arrow keys turn it, plus and minus come nearer and go away.'"></div>
+          :aria-label="'3D view of ' + (chosenName ?? 'no object') + '. Arrow keys turn it, plus and minus come nearer and go away.'"></div>
         <ul class="space-legend">
           <li><span class="key-point faint"></span><span data-testid="space-model" :data-count="points.length / 3">{{ modelWords }}<template v-if="learnedBy">, as <a :href="runAddress(learnedBy.run)">{{ learnedBy.run }}</a> learned it{{ learnedBy.is_certain ? "" : " (the newest before; this run may use another)" }}</template></span></li>
           <li><span class="key-point scale" :style="{ backgroundImage: scaleBackground }"></span><span data-testid="space-hypotheses" :data-count="shownHypotheses.count">{{ cloudWords }}</span></li>
           <li v-if="shownHypotheses.count" class="space-scale" data-testid="space-scale"><span>evidence {{ short(shownHypotheses.low) }}</span>
             <span class="scale-bar" :style="{ backgroundImage: scaleBackground }"></span><span>{{ short(shownHypotheses.high) }}</span></li>
           <li><span class="key-point path"></span><span data-testid="space-path" :data-count="path.length">{{ path.length ? many(path.length, "place") + " of " + sensor + (placedPath.isOnModel ? ", as the hypothesis places them" : ", as sensed (body frame)") : "no sensor location in this episode" }}</span></li>
-          <li v-if="likelyPlace"><span class="key-point likely"></span><span data-testid="space-most-likely" :data-place="likelyPlace.join(' ')">most likely: {{ hypothesis.object }} at ({{ placeWords(likelyPlace) }}) m</span></li>
+          <li v-if="likelyPlace"><span class="key-point likely"></span><span data-testid="space-most-likely" :data-place="likelyPlace.join(' ')">most likely: {{ nameOf(hypothesis.object) }} at ({{ placeWords(likelyPlace) }}) m</span></li>
           <li v-if="axisMetres"><span class="key-point axes"></span><span data-testid="space-axes">lines in the corner: {{ short(axisMetres) }} m along x, y (up) and z</span></li>
           <li v-if="isSoftware" class="muted">drawn by the processor, without a graphics card: it turns slowly</li>
           <li v-if="failed" class="bad" role="status">{{ failed }}</li>

@@ -16,7 +16,8 @@ const OF_STEP = [
   ...numbers("step_secs", "monitor_micros"),
 ];
 const OF_MODULE = [
-  ...places("winner", "second", "target", "stepwise_target"),
+  ...places("winner", "second", "target", "stepwise_target", "target_graphs", "is_correct"),
+  ["is_new", Int8Array, 0],
   ["terminal", Array, null],
   ["possible", Int32Array, -1],
   ...numbers("winner_evidence", "margin", "threshold", "rotation_error_degs", "symmetry_evidence"),
@@ -61,7 +62,7 @@ function columnsOf(kinds) {
 /**
  * Rows `first` to `next` - 1. Row r stands at place r - `first` of every column's `values`.
  *
- * `columns.<name>.values`, `learning_modules[id].{objects, columns.<name>.values, evidence[object].values}`,
+ * `columns.<name>.values`, `learning_modules[id].{objects, target_sets, columns.<name>.values, evidence[object].values}`,
  * `sensors[id].columns.<name>.values`. Do not keep `values`: it is another array once it has grown.
  */
 export class StepColumns {
@@ -104,8 +105,9 @@ export class StepColumns {
   }
 
   #putModule(id, said, at, i) {
-    const module = (this.learning_modules[id] ??= { objects: [], columns: columnsOf(OF_MODULE), evidence: [] });
+    const module = (this.learning_modules[id] ??= { objects: [], target_sets: [], columns: columnsOf(OF_MODULE), evidence: [] });
     module.objects = said.objects;
+    module.target_sets = said.target_sets;
     while (module.evidence.length < said.objects.length) module.evidence.push(new Column(Float32Array, NaN));
     said.evidence.forEach((values, object) => module.evidence[object].put(at, values[i], this.capacity));
     this.#putColumns(module.columns, said, at, i);

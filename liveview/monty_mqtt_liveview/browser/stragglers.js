@@ -1,4 +1,5 @@
 // Which workers of a parallel run take much longer than the others. Pure.
+import { modesOf, modeWords } from "monty-liveview/modes.js";
 import { isLive } from "monty-liveview/run_progress.js";
 
 const TIMES_MEDIAN = 2;
@@ -38,6 +39,9 @@ const FAILED_OUTCOMES = [
 export function failureOf(head) {
   if (head.error) return head.error.type;
   if (head.status === "error" || head.status === "disconnected") return head.status;
-  const words = FAILED_OUTCOMES.filter((word) => head.outcomes?.[word] > 0);
-  return words.map((word) => (head.outcomes[word] > 1 ? `${word} ${head.outcomes[word]}` : word)).join(", ");
+  return modesOf(head)
+    .flatMap(([name, { outcomes }]) => FAILED_OUTCOMES.map((word) => [name, word, outcomes[word] ?? 0]))
+    .filter(([, , n]) => n > 0)
+    .map(([name, word, n]) => `${n > 1 ? `${word} ${n}` : word} in ${modeWords(name)}`)
+    .join(", ");
 }

@@ -3,7 +3,7 @@ import { runAddress } from "monty-liveview/api.js";
 import { byName, count, dateTime, duration, many } from "monty-liveview/format.js";
 import { connect } from "monty-liveview/live.js";
 import { STATUSES, outcomeColour, statusColour } from "monty-liveview/palette.js";
-import { Accuracy, endWords, OutcomeBar, ProgressBar, StatusChip } from "monty-liveview/run_progress.js";
+import { Accuracy, endWords, OutcomeBars, ProgressBar, StatusChip } from "monty-liveview/run_progress.js";
 import { showInTab } from "monty-liveview/status_icon.js";
 import { failureOf, stragglersOf } from "monty-liveview/stragglers.js";
 import { WorkerTile } from "monty-liveview/worker_tile.js";
@@ -63,7 +63,7 @@ const WorkerList = {
 };
 
 export default {
-  components: { Accuracy, OutcomeBar, ProgressBar, StatusChip, WorkerList, WorkerTile },
+  components: { Accuracy, OutcomeBars, ProgressBar, StatusChip, WorkerList, WorkerTile },
   inject: ["report"],
   props: { run: String },
   setup: (props) => connect(props.run, ""),
@@ -140,7 +140,7 @@ export default {
           v-if="head" :head="head" /></header>
         <div v-if="head" class="body run-line">
           <div class="grow"><ProgressBar :head="head" /></div>
-          <OutcomeBar class="grow" :outcomes="head.outcomes" legend />
+          <OutcomeBars class="grow" :head="head" legend />
           <Accuracy :head="head" />
           <div><div class="strong">{{ end || (head.ended_unix_millis ? 'ended' : 'end not known yet') }}</div>
             <div

@@ -1,11 +1,13 @@
 // "First wrong decision": per learning module, the step after which its target never led again; or that there is none.
 import { api, workerPath } from "monty-liveview/api.js";
+import { nameOf } from "monty-liveview/object_names.js";
 import { colourOf } from "monty-liveview/palette.js";
 
 const WORDS = {
   never_led: "its target never led",
   kept: "its target led to the end",
   no_target: "no target is known",
+  not_told: "this recording does not say what is right",
   no_evidence: "it gives no evidence",
 };
 
@@ -41,6 +43,10 @@ export default {
   },
   methods: {
     colourOf,
+    nameOf(id, graph) {
+      const { mode, episode } = this.selection;
+      return nameOf(graph, this.live.graphTargets(mode, episode, id));
+    },
     onPointer(event) {
       if (!this.$el.contains(event.target)) this.close();
     },
@@ -99,7 +105,7 @@ export default {
             <span class="clip" :title="id">{{ id }}</span>
             <button v-if="verdict.row !== null && verdict.row !== undefined" type="button" class="btn small" @click="go(verdict.row)">{{ wordsOf(verdict) }}</button>
             <span v-else class="muted">{{ wordsOf(verdict) }}</span>
-            <span v-if="verdict.winner && verdict.winner !== verdict.target" class="nowrap">{{ verdict.verdict === "lost" ? "to" : "winner" }} <span class="dot" :style="{ backgroundColor: colourOf(verdict.winner) }"></span> {{ verdict.winner }}</span>
+            <span v-if="verdict.winner && verdict.verdict !== 'kept'" class="nowrap">{{ verdict.verdict === "lost" ? "to" : "winner" }} <span class="dot" :style="{ backgroundColor: colourOf(verdict.winner) }"></span> {{ nameOf(id, verdict.winner) }}</span>
           </li>
         </ul>
       </div>
