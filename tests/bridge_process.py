@@ -52,6 +52,9 @@ class BridgeProcess:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
     def end(self, number: signal.Signals | None = None, secs: float = 20) -> tuple[int, list[str]]:
         """Return the exit code and all lines."""
         if number is not None:

@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
 from monty_mqtt_bridge import lines
@@ -89,8 +91,12 @@ class Outlet:
         if isinstance(message, schema.Frame):
             self.encoder.submit(message, row.buffers[0])
             return
+        payload = row.payload
+        if isinstance(message, schema.Status):
+            message = self._signed(message)
+            payload = schema.encode(message)
         try:
-            outgoing = fan_out(message, row.payload, row.buffers, most_bytes=self._config.mqtt_max_packet_bytes)
+            outgoing = fan_out(message, payload, row.buffers, most_bytes=self._config.mqtt_max_packet_bytes)
         except DecodeError as error:
             if not again or row.bulk:
                 self._refuse(message, row.worker, error)
@@ -106,6 +112,7 @@ class Outlet:
 
     def say(self, status: schema.Status) -> None:
         """Publish a status of the bridge's own making."""
+        status = self._signed(status)
         topic, qos, retain = topics.of_message(status)
         worker = self._journal.workers.newest.get((status.run, status.worker))
         outgoing = Outgoing(topic, schema.encode(status), qos, retain)
@@ -165,6 +172,9 @@ class Outlet:
         self.retained.forget(key)
         self.experiments.pop(key, None)
         self._page.forget(key)
+
+    def _signed(self, status: schema.Status) -> schema.Status:
+        return msgspec.structs.replace(status, bridge=self._config.bridge_id)
 
     def _retain(
         self,

@@ -78,7 +78,7 @@ class Pipeline:
         self._liveness = Liveness(now)
         self._commands = Commands(self._liveness.lives)
         self._clearing = Clearing(config.bridge_id, config.keep_retained_days, clock, wall)
-        self._recall = Recall(journal, self.outlet, self._liveness)
+        self._recall = Recall(journal, self.outlet, self._liveness, config.bridge_id)
         self._commands.load(journal.kept(_COMMANDS))
         journal.renewed = self._keep_again
         self._recall.unfinished(wall())
@@ -199,7 +199,8 @@ class Pipeline:
             **self._rates.since_last(self._counts, now),
         )
         topic = topics.bridge_topic(self._config.bridge_id, "health")
-        self.publisher.put(Outgoing(topic, msgspec.json.encode(values), 1, False))  # noqa: FBT003
+        said = {**values, **self.publisher.namesake.signature}
+        self.publisher.put(Outgoing(topic, msgspec.json.encode(said), 1, False))  # noqa: FBT003
         line = lines.bridge_health(self._config.bridge_id, values, values["time_unix_nanos"], self.outlet.misfits)
         self.outlet.put_lines(self._config.bridge_id, [line] if line else [])
         for life in self._liveness.lives.values():

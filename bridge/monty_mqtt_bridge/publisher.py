@@ -20,6 +20,8 @@ from monty_mqtt_bridge.config import BridgeConfig, read_password
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.fanout import Outgoing, is_too_long
 from monty_mqtt_bridge.feeder import Receipt
+from monty_mqtt_bridge.namesake import Namesake
+from monty_mqtt_bridge.retained import only_last_retained
 from monty_mqtt_bridge.self_test import COMMAND_FILTER, OFFLINE, RETAINED_FILTERS, SelfTest
 from monty_mqtt_bridge.session import Broker, Incoming, Session, Will
 
@@ -66,6 +68,7 @@ class Publisher:
 
     Attributes:
         ready: Whether the self-test has passed.
+        namesake: Whether another bridge has the same id.
         forgotten: Whether the broker turned out to have lost what it had kept, with it the sessions of subscribers.
         pending_bytes: Bytes of all messages not yet acknowledged.
     """
@@ -84,10 +87,12 @@ class Publisher:
         )
         self._url = config.mqtt_url
         self._test = SelfTest(config.bridge_id, self._broker)
+        self.namesake = Namesake(config.bridge_id, config.mqtt_url, clock)
         self._owner, self._counts, self._wake, self._clock = owner, counts, wake, clock
         self._complaints = Complaints(logger, clock)
         self._session: Session | None = None
-        self._greeted = self._recognised = self._complained = False
+        self._will = Will(self._test.status.topic, OFFLINE)
+        self._greeted = self._testing = self._recognised = self._complained = False
         self._hang_ups = 0
         self._give_up_at = clock() + config.mqtt_wait_secs if config.mqtt_wait_secs else float("inf")
         self._deadline = self._retry_at = 0.0
@@ -150,9 +155,9 @@ class Publisher:
         self._session.read()
         incoming, self._session.incoming = self._session.incoming, []
         for one in incoming:
-            if one.topic == self._test.status.topic and not self._recognised:
-                self._recognise(one)
-            if not self._test.hear(one):
+            if one.topic == self._test.status.topic:
+                self._hear_status(one)
+            if not self.namesake.hear(one) and not self._test.hear(one):
                 self._owner.heard(one)
 
     def pump(self) -> None:
@@ -179,8 +184,7 @@ class Publisher:
         if session is None:
             if now >= self._retry_at:
                 self._deadline = now + _HANDSHAKE_SECS
-                will = Will(self._test.status.topic, OFFLINE)
-                self._session = Session(self._broker, will, self._acknowledged, self._wake)
+                self._session = Session(self._broker, self._will, self._acknowledged, self._wake)
         elif session.failed is not None:
             self._start_over(session, now)
         elif not session.online:
@@ -188,7 +192,7 @@ class Publisher:
                 session.abandon()
                 session.failed = "the broker does not answer"
         elif not self._greeted:
-            self._greet(session, now)
+            self._greet(session)
         elif not self.ready:
             self._judge(session, now)
 
@@ -201,7 +205,7 @@ class Publisher:
         """Say `offline` and good-bye. May be called twice."""
         session, self._session = self._session, None
         if session is not None:
-            if session.online:
+            if session.online and self._testing:  # else `online` is what another bridge of this id said
                 session.publish(self._test.status._replace(payload=OFFLINE))
             session.close()
 
@@ -230,35 +234,42 @@ class Publisher:
         for receipt in receipts:
             receipt.open -= 1
 
-    def _greet(self, session: Session, now: float) -> None:
+    def _greet(self, session: Session) -> None:
         self._greeted, self._complained = True, False
         self._counts.mqtt_connects += 1
         self._back_off = _BACK_OFF_SECS[0]
-        session.subscribe(COMMAND_FILTER, 1)
+        for topic_filter in (COMMAND_FILTER, *self.namesake.filters):
+            session.subscribe(topic_filter, 1)
         if self.ready:
             logger.warning("connected to %s again", self._url)
-            session.subscribe(self._test.status.topic, 1)
             session.publish(self._test.status)
             self._owner.connected()
             return
-        self._deadline = now + _SELF_TEST_SECS
-        for topic_filter in (self._test.status.topic, *RETAINED_FILTERS):
+        self.namesake.look()
+        session.publish(self.namesake.marker)
+
+    def _begin_test(self, session: Session, now: float) -> None:
+        self._testing, self._deadline = True, now + _SELF_TEST_SECS
+        for topic_filter in RETAINED_FILTERS:
             session.subscribe(topic_filter, 1)
         for outgoing in self._test.said():
             session.publish(outgoing)
 
-    def _recognise(self, status: Incoming) -> None:
-        """Take the first that comes of our own status: if it is not a retained one, the broker kept nothing."""
-        self._recognised = True
-        if not status.retain:
-            self.forgotten = True
-        if self.ready:  # else the test waits for what it said itself
-            self.unsubscribe(status.topic)
+    def _hear_status(self, status: Incoming) -> None:
+        """Take what comes of our own status. If the first is not a retained one, the broker kept nothing."""
+        if not self._recognised:
+            self._recognised = True
+            self.forgotten = self.forgotten or not status.retain
+        elif status.payload == OFFLINE and self.ready and self._session is not None:  # of a connection that was lost
+            self._session.publish(self._test.status)
 
     def _judge(self, session: Session, now: float) -> None:
-        if self._test.passed:
+        if not self._testing:
+            if self.namesake.is_free():
+                self._begin_test(session, now)
+        elif self._test.passed:
             self.ready = True
-            for topic_filter in (self._test.status.topic, *RETAINED_FILTERS):
+            for topic_filter in RETAINED_FILTERS:
                 session.unsubscribe(topic_filter)
             self._owner.connected()
         elif now > self._deadline:
@@ -274,10 +285,9 @@ class Publisher:
             raise ServiceError(f"no MQTT broker at {self._url}: {session.failed}")
         if not self._complained:
             self._complained = True
-            low, high = _BACK_OFF_SECS
             text = "no MQTT broker at %s: %s; trying again every %g to %g s"
-            logger.warning(text, self._url, session.failed, low, high)
-        self._session, self._greeted, self._recognised = None, False, False
+            logger.warning(text, self._url, session.failed, *_BACK_OFF_SECS)
+        self._session, self._greeted, self._recognised, self._testing = None, False, False, self.ready
         self._retry_at = now + self._back_off
         self._back_off = min(2 * self._back_off, _BACK_OFF_SECS[1])
         self._keep_own()
@@ -286,14 +296,5 @@ class Publisher:
         """Drop what comes again from the journal."""
         own = [item for item in (*self._in_flight.values(), *self._queue) if not item[1]]
         self._in_flight.clear()
-        self._queue = deque(_only_last_retained(own))
+        self._queue = deque(only_last_retained(own))
         self.pending_bytes = sum(len(outgoing.payload) for outgoing, _ in self._queue)
-
-
-def _only_last_retained(items: list[_Item]) -> list[_Item]:
-    """The broker may have had all of them; an older one must not replace a newer one even for a moment."""
-    last = {outgoing.topic: outgoing for outgoing, _ in items if outgoing.retain}
-    return [
-        (outgoing._replace(retain=False) if last.get(outgoing.topic, outgoing) is not outgoing else outgoing, receipts)
-        for outgoing, receipts in items
-    ]

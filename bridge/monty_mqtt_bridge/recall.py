@@ -25,13 +25,14 @@ class Recall:
         journal: What the last process wrote down.
         outlet: Is told what is retained.
         liveness: Is told who may live.
+        bridge_id: Whose the workers are that this bridge answers for.
 
     Attributes:
         recalled: Workers of whom the journal was asked.
     """
 
-    def __init__(self, journal: Journal, outlet: Outlet, liveness: Liveness) -> None:
-        self._journal, self._outlet, self._liveness = journal, outlet, liveness
+    def __init__(self, journal: Journal, outlet: Outlet, liveness: Liveness, bridge_id: str) -> None:
+        self._journal, self._outlet, self._liveness, self._bridge_id = journal, outlet, liveness, bridge_id
         self.recalled: set[Key] = set()
 
     def unfinished(self, now_unix_nanos: int) -> None:
@@ -54,7 +55,7 @@ class Recall:
     def retained(self, incoming: Incoming) -> None:
         """Take in what the broker has retained. It may have forgotten the last of it: the journal has not."""
         message = _decoded(incoming.payload)
-        if message is None:
+        if message is None or self._is_of_another(message):
             return
         key = (message.run, message.worker)
         worker = self._journal.senders.newest(key)
@@ -64,6 +65,10 @@ class Recall:
         newer = self._outlet.retained.seen(key, incoming.topic, Stamp(message.seq, message.time_unix_nanos))
         if newer is not None:
             self._outlet.put_back(newer)
+
+    def _is_of_another(self, message: schema.Message) -> bool:
+        """Return whether another bridge answers for this worker: only that one knows whether it lives."""
+        return isinstance(message, schema.Status) and message.bridge not in (None, "", self._bridge_id)
 
     def _remember(self, message: schema.Message | None, worker: Worker | None) -> None:
         if isinstance(message, schema.Info):

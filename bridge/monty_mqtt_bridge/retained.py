@@ -5,12 +5,14 @@ Place in the flow: `pipeline` passes every retained message through here on its 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from monty_mqtt_bridge.fanout import Outgoing
 from monty_mqtt_bridge.workers import Key
 
-__all__ = ["RetainedTopics", "Stamp"]
+__all__ = ["RetainedTopics", "Stamp", "only_last_retained"]
+
+_Rest = TypeVar("_Rest")
 
 
 class Stamp(NamedTuple):
@@ -93,3 +95,12 @@ class RetainedTopics:
         """Drop all that is known of a worker."""
         self._latest.pop(key, None)
         self._stamps.pop(key, None)
+
+
+def only_last_retained(items: list[tuple[Outgoing, _Rest]]) -> list[tuple[Outgoing, _Rest]]:
+    """Return what is sent once more: the broker may have had all of it; nothing newer is replaced even for a moment."""
+    last = {outgoing.topic: outgoing for outgoing, _ in items if outgoing.retain}
+    return [
+        (outgoing._replace(retain=False) if last.get(outgoing.topic, outgoing) is not outgoing else outgoing, rest)
+        for outgoing, rest in items
+    ]

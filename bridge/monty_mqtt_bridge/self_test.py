@@ -30,6 +30,9 @@ class SelfTest:
     Args:
         bridge_id: Name of the bridge.
         broker: Where, as whom.
+
+    Attributes:
+        status: What the bridge says of itself, retained.
     """
 
     def __init__(self, bridge_id: str, broker: Broker) -> None:
