@@ -112,6 +112,11 @@ def make(kind: type[schema.Message], seq: int, **fields: Any) -> Any:
     return kind(**{**head, **needed, **fields})
 
 
+def as_published(message: schema.Message, bridge_id: str = "bridge") -> schema.Message:
+    """Return a message as the bridge publishes it: a status says which bridge answers for the worker."""
+    return msgspec.structs.replace(message, bridge=bridge_id) if isinstance(message, schema.Status) else message
+
+
 def config_for(broker: Mosquitto, **settings: Any) -> BridgeConfig:
     """Return the settings of a bridge at this broker, on a free ZMQ port."""
     base = BridgeConfig(

@@ -9,7 +9,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from bridge_fixtures import FIRST_STAMP, Dealer, config_for
+from bridge_fixtures import FIRST_STAMP, Dealer, as_published, config_for
 from bridge_process import BridgeProcess, at
 from line_parser import parse
 from subscriber import Subscriber
@@ -164,7 +164,7 @@ def test_both_killed_and_the_broker_emptied_what_is_retained_of_live_workers_is_
     again = stack.enter_context(BridgeProcess(**at(own, journal=path)))
     found = retained(own, again.ready())
     for message in sent:
-        assert found[topics.of_message(message).topic] == message
+        assert found[topics.of_message(message).topic] == as_published(message)
 
 
 def lines_on(subscriber, run):

@@ -10,7 +10,7 @@ import time
 
 import paho.mqtt.client as mqtt
 import pytest
-from bridge_fixtures import Dealer, config_for, make
+from bridge_fixtures import Dealer, as_published, config_for, make
 from examples import EXAMPLES
 from line_parser import parse
 from paho.mqtt.enums import CallbackAPIVersion
@@ -44,7 +44,7 @@ def retained(broker, topic):
         return late.wait_for(on(topic))
 
 
-def test_every_kind_arrives_on_its_topic_as_it_was_said(dealer, subscriber):
+def test_every_kind_arrives_on_its_topic_as_it_was_said(bridge, dealer, subscriber):
     seqs = itertools.count()
     sent = []
     for kind in sorted(set(schema.KINDS) - {"frame", "hypotheses", "object_model", "end"}):
@@ -53,7 +53,7 @@ def test_every_kind_arrives_on_its_topic_as_it_was_said(dealer, subscriber):
         sent.append(dealer.send(schema.KINDS[kind], next(seqs), **fields))
     sent.append(dealer.send(schema.End, next(seqs), status=EXAMPLES["status"].status))
     dealer.acked(len(sent))
-    for message in sent:
+    for message in (as_published(one, bridge._config.bridge_id) for one in sent):
         topic, qos, retain = topics.of_message(message)
         received = subscriber.wait_for(on(topic))
         assert received.payload == schema.encode(message)
