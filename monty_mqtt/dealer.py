@@ -16,6 +16,9 @@ from monty_mqtt.sender import Sender
 __all__ = ["make_context", "make_dealer"]
 
 
+_LONGEST_ANSWER_BYTES = 1 << 20
+
+
 def make_context() -> zmq.Context[zmq.Socket[bytes]]:
     """Return a context whose I/O thread stays out of the experiment's way."""
     context = zmq.Context()
@@ -31,7 +34,8 @@ def make_dealer(context: zmq.Context[zmq.Socket[bytes]], sender: Sender) -> zmq.
     dealer = context.socket(zmq.DEALER)
     for option, value in (
         (zmq.SNDHWM, 0),
-        (zmq.RCVHWM, 10_000),
+        (zmq.RCVHWM, 0),  # where a full pipe's peer goes, libzmq 4.3.5 aborts the process with the next heartbeat
+        (zmq.MAXMSGSIZE, _LONGEST_ANSWER_BYTES),
         (zmq.LINGER, 0),
         (zmq.IMMEDIATE, 0),
         (zmq.RECONNECT_IVL, 100),

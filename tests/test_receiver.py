@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -337,6 +340,31 @@ def test_bytes_that_are_no_zmq_are_counted(taken, dealer, caplog, greeting):
     dealer.hello()
     assert 1 <= len(caplog.messages) <= 2
     assert "on the ZMQ port" in caplog.text
+
+
+LEFT_WITH_A_FULL_PIPE = """
+import zmq
+from bridge_fixtures import Dealer
+from taken import Taken
+
+taken = Taken()  # its thread is never started: it is busy
+with Dealer(taken.port) as dealer:
+    dealer.steps(range(5000))
+    dealer.socket.close(linger=20_000)
+    dealer._context.term()
+while taken.receiver.monitor.socket.poll(2500):  # two heartbeats long nothing happens
+    taken.receiver.watch()
+print("alive")
+"""
+
+
+def test_who_sends_a_lot_and_goes_while_the_bridge_is_busy_does_not_end_it():
+    tests = Path(__file__).parent
+    paths = os.pathsep.join([str(tests), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-c", LEFT_WITH_A_FULL_PIPE]
+    environment = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
 
 
 def test_a_port_in_use_is_named(taken):

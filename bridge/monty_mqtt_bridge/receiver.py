@@ -253,7 +253,9 @@ def _descriptor(first: zmq.Frame) -> int:
 def _bind(router: zmq.Socket[bytes], config: BridgeConfig) -> int:
     host = f"[{config.zmq_host}]" if ":" in config.zmq_host else config.zmq_host
     for option, value in (
-        (zmq.RCVHWM, 1000),
+        # None: where a full pipe's peer goes, the next heartbeat of libzmq 4.3.5 aborts this process (`out_event` of an
+        # engine that has met its end). What an experiment has under way it bounds itself.
+        (zmq.RCVHWM, 0),
         (zmq.LINGER, 0),
         (zmq.HEARTBEAT_IVL, 1000),
         (zmq.HEARTBEAT_TIMEOUT, 3000),
