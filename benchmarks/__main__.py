@@ -2,7 +2,8 @@
 
 That file holds of each benchmark what was measured last.
 
-usage: python -m benchmarks [publish] [hook] [bridge] [outage] [history] [dashboards] [liveview] [keeping] [--quick]
+usage: python -m benchmarks [publish] [hook] [bridge] [outage] [history] [dashboards] [liveview] [keeping] [fairness]
+       [--quick]
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path("benchmarks", "results", "latest.json")
-BENCHMARKS = ("publish", "hook", "bridge", "outage", "history", "dashboards", "liveview", "keeping")
+BENCHMARKS = ("publish", "hook", "bridge", "outage", "history", "dashboards", "liveview", "keeping", "fairness")
 
 
 def main(arguments: list[str]) -> int:

@@ -115,3 +115,36 @@ def test_a_frame_that_cannot_be_encoded_is_counted_and_the_next_one_is():
             assert ready.acquire(timeout=10)
         assert [one.frame.seq for one in encoder.take()] == [1]
         assert encoder.take_dropped() == 1
+
+
+def test_those_that_need_the_most_bytes_give_way_so_that_memory_has_a_bound(monkeypatch):
+    started, release = threading.Event(), threading.Event()
+    encode = images.encode_frame
+
+    def slowly(frame, pixels):
+        started.set()
+        release.wait(10)
+        return encode(frame, pixels)
+
+    monkeypatch.setattr(images, "encode_frame", slowly)
+    with Encoder(lambda: None) as encoder:
+        encoder.submit(*picture("first", 8))
+        assert started.wait(10)
+        for number in range(10):
+            encoder.submit(*picture(f"loud {number}", 2048))
+            encoder.submit(*picture(f"quiet {number}", 8))
+        held = sum(len(pixels) for waiting in encoder._waiting.values() for _, pixels in waiting)
+        assert held <= 32 << 20
+        assert {f"quiet {number}" for number in range(10)} <= {sensor for _, _, sensor, _ in encoder._turns}
+        assert encoder.take_dropped() == 9
+        encoder.submit(*picture("huge", 3600))
+        assert "huge" not in {sensor for _, _, sensor, _ in encoder._turns}, "more than the bound, and one is at work"
+        release.set()
+
+
+def picture(sensor, side):
+    frame = schema.Frame(
+        run="r", worker="w", seq=0, time_unix_nanos=1, sensor=sensor, modality="rgba", episode=0, step=0, height=side,
+        width=side,
+    )  # fmt: skip
+    return frame, bytes(side * side * 4)

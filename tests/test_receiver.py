@@ -342,6 +342,23 @@ def test_bytes_that_are_no_zmq_are_counted(taken, dealer, caplog, greeting):
     assert "on the ZMQ port" in caplog.text
 
 
+def test_a_turn_takes_only_so_many_bytes(taken, dealer):
+    taken_at_once = []
+
+    def wait_and_take() -> None:  # while the receiver is busy: in its thread
+        for seq in range(20):
+            dealer.send(schema.Data, seq, stream="d", data="x" * (2 << 20))
+        while len(taken.messages) < 20:
+            before = len(taken.messages)
+            taken.receiver.receive(100)
+            taken_at_once.append(len(taken.messages) - before)
+
+    dealer.hello()
+    taken.do(wait_and_take)
+    assert max(taken_at_once) <= 2, "of 2 MiB each, where a turn has 4"
+    dealer.acked(20)
+
+
 LEFT_WITH_A_FULL_PIPE = """
 import zmq
 from bridge_fixtures import Dealer

@@ -1,14 +1,15 @@
 """A thread that encodes frames, so that images never stall the messages.
 
 Place in the flow: `pipeline` submits frames; the encoded ones come back through `take`. Per sensor and modality at
-most two frames wait; the oldest gives way to the newest.
+most two frames wait; the oldest gives way to the newest. All that wait have a bound in bytes, too: beyond it those give
+way that need the most.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -26,7 +27,11 @@ _WAITING_PER_SENSOR = 2
 ENCODED_AT_ONCE = _WAITING_PER_SENSOR
 """As long as fewer wait, one more makes none give way."""
 
+_MOST_BYTES = 32 << 20
 _JOIN_SECS = 5.0
+
+_Sensor = tuple[str, str, str, str]
+"""Run, worker, sensor, modality."""
 
 
 class Encoded(NamedTuple):
@@ -45,8 +50,10 @@ class Encoder:
 
     def __init__(self, ready: Callable[[], None]) -> None:
         self._ready = ready
-        self._waiting: dict[tuple[str, str, str, str], deque[tuple[Frame, bytes]]] = {}
-        self._turns: deque[tuple[str, str, str, str]] = deque()
+        self._waiting: dict[_Sensor, deque[tuple[Frame, bytes]]] = {}
+        self._bytes: Counter[_Sensor] = Counter()
+        self._turns: deque[_Sensor] = deque()
+        self._is_busy = False
         self._done: deque[Encoded] = deque()
         self._changed = threading.Condition()
         self._stopping = False
@@ -72,12 +79,13 @@ class Encoder:
         with self._changed:
             waiting = self._waiting.setdefault(sensor, deque())
             waiting.append((frame, pixels))
+            self._bytes[sensor] += len(pixels)
+            self._turns.append(sensor)
             if len(waiting) > _WAITING_PER_SENSOR:
-                waiting.popleft()
-                self._dropped += 1
-            else:
-                self._turns.append(sensor)
-                self._changed.notify()
+                self._give_way(sensor)
+            while self._bytes.total() > _MOST_BYTES and len(self._turns) > (0 if self._is_busy else 1):
+                self._give_way(max(self._bytes, key=self._bytes.__getitem__))
+            self._changed.notify()
 
     def take(self) -> list[Encoded]:
         """Return what was encoded since the last call, oldest first."""
@@ -109,13 +117,23 @@ class Encoder:
 
     def _next(self) -> tuple[Frame, bytes] | None:
         with self._changed:
+            self._is_busy = False
             while not self._turns and not self._stopping:
                 self._changed.wait()
             if self._stopping:
                 return None
-            sensor = self._turns.popleft()
-            waiting = self._waiting[sensor]
-            job = waiting.popleft()
-            if not waiting:
-                del self._waiting[sensor]
-            return job
+            self._is_busy = True
+            return self._oldest(self._turns.popleft())
+
+    def _give_way(self, sensor: _Sensor) -> None:
+        self._turns.remove(sensor)
+        self._oldest(sensor)
+        self._dropped += 1
+
+    def _oldest(self, sensor: _Sensor) -> tuple[Frame, bytes]:
+        waiting = self._waiting[sensor]
+        job = waiting.popleft()
+        self._bytes[sensor] -= len(job[1])
+        if not waiting:
+            del self._waiting[sensor], self._bytes[sensor]
+        return job

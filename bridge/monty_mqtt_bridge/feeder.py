@@ -41,6 +41,12 @@ _MOST_ROWS = 4000
 _MOST_BYTES = 16 << 20
 """What waits in memory; beyond it, it is read back from the journal."""
 
+_SHORT_LINE = 50
+"""So many rows may wait while the broker keeps up: it takes them within 20 ms."""
+
+_STUCK_SECS = 0.25
+"""A broker that takes nothing for so long is as good as away."""
+
 _encoder = msgspec.json.Encoder()
 _dropped = msgspec.json.Decoder(protocol.Dropped)
 
@@ -69,6 +75,9 @@ class Target(Protocol):
     def has_room_for_bulk(self) -> bool:
         """Return whether a frame that was waiting would be published, and not give way to the next one."""
 
+    def is_online(self) -> bool:
+        """Return whether the broker is there."""
+
     def feed(self, row: Row, receipt: Receipt, *, again: bool) -> None:
         """Publish a row; `again`: it was before, and nothing is to be derived from it."""
 
@@ -94,6 +103,8 @@ class Feeder:
     ) -> None:
         self._journal, self._target, self._counts = journal, target, counts
         self._complaints = Complaints(logger, clock)
+        self._clock = clock
+        self._fed, self._fed_at = 0, clock()
         self._tail: deque[Row] = deque()
         self._tail_bytes = 0
         self._cursor = 0
@@ -113,8 +124,11 @@ class Feeder:
     def accepted(
         self, worker: Worker, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]
     ) -> None:
-        """Take an accepted message. Bulk goes past the journal as long as nothing waits."""
-        if kind in schema.BULK_KINDS and not self.waiting and self._target.has_room():
+        """Take an accepted message. Bulk goes past the journal while the broker is there.
+
+        A loud sender's frames, which give way to each other, must not wait in front of what others publish.
+        """
+        if kind in schema.BULK_KINDS and self._target.is_online():
             row = Row(0, worker, kind, payload, raw, 0, worker.restoring, message)
             self._target.feed(row, Receipt(0), again=True)
         else:
@@ -135,6 +149,21 @@ class Feeder:
     def left(self, worker: Worker) -> None:
         """Pass on that a connection is gone."""
         self._target.left(worker)
+
+    def allowance(self, most: int) -> int:
+        """Return how many messages may be taken in now, at most so many.
+
+        While the broker takes less than what comes, what is too much waits with those who sent it: the next message of
+        each is taken in turn, where here all would stand in one line. Where the broker takes nothing, or is not there,
+        everything may come: the journal is for that.
+        """
+        fed, self._fed = self._fed, 0
+        now = self._clock()
+        if fed or not self._target.is_online():
+            self._fed_at = now
+        if self.waiting <= _SHORT_LINE or now - self._fed_at > _STUCK_SECS or not self._target.is_online():
+            return most
+        return min(most, (fed + 1) // 2)
 
     def feed(self) -> None:
         """Pass on what waits, as far as there is room."""
@@ -234,6 +263,7 @@ class Feeder:
                 self._note(row)
             self._target.feed(row, receipt, again=again)
         self._cursor = row.id
+        self._fed += 1
         self._open.append(receipt)
 
     def _note(self, row: Row) -> None:

@@ -59,10 +59,10 @@ def header(frame: Frame, **more: Any) -> bytes:
 
 
 def _jpeg(frame: Frame, pixels: bytes) -> bytes:
-    colours = np.frombuffer(pixels, np.uint8).reshape(frame.height, frame.width, 4)[:, :, :3]
+    colours = Image.frombytes("RGB", (frame.width, frame.height), pixels, "raw", "RGBX")
     file = io.BytesIO()
     comment = header(frame, units="sRGB, 8 bits")[:_LONGEST_COMMENT_BYTES]
-    Image.fromarray(np.ascontiguousarray(colours)).save(file, "JPEG", quality=_JPEG_QUALITY, comment=comment)
+    colours.save(file, "JPEG", quality=_JPEG_QUALITY, comment=comment)
     return file.getvalue()
 
 

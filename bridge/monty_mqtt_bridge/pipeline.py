@@ -93,6 +93,10 @@ class Pipeline:
         """Return whether a frame that was waiting would be published, and not give way to the next one."""
         return self.outlet.has_room_for_bulk()
 
+    def is_online(self) -> bool:
+        """Return whether the broker is there."""
+        return self.publisher.online
+
     def feed(self, row: Row, receipt: Receipt, *, again: bool) -> None:
         """Publish a row of the journal; `again`: it was before, and nothing is derived from it."""
         worker, message = row.worker, row.message

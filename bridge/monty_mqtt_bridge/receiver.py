@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import cast
 
 import zmq
 
@@ -28,6 +29,7 @@ __all__ = ["Receiver"]
 logger = logging.getLogger(__name__)
 
 _LINGER_MILLIS = 200
+_BYTES_A_TURN = 4 << 20
 _HEAD_AND_BODY = 2
 
 
@@ -90,16 +92,22 @@ class Receiver:
         """Whether a connection is gone of which something may still be waiting here."""
         return bool(self._leaving)
 
-    def receive(self, most: int) -> None:
-        """Take in at most so many messages, without waiting."""
+    def receive(self, most: int, most_bytes: int = _BYTES_A_TURN) -> None:
+        """Take in at most so many messages, without waiting; none any more when they had so many bytes.
+
+        ZMQ gives them from one connection after the other, so nobody waits for more than one message of each other.
+        """
         for _ in range(most):
+            if most_bytes <= 0:
+                return
             try:
                 first = self.socket.recv(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 self._left()
                 return
-            frames = self.socket.recv_multipart(zmq.NOBLOCK) if first.more else []
+            frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False) if first.more else []
             self._counts.received += 1
+            most_bytes -= sum(map(len, frames))
             try:
                 self._take(first, frames)
             except DecodeError as error:
@@ -124,12 +132,12 @@ class Receiver:
         """Send an answer or a command; return whether the worker has a connection to take it."""
         return worker.route is not None and self._send(worker.route, answer)
 
-    def _take(self, first: zmq.Frame, frames: list[bytes]) -> None:
+    def _take(self, first: zmq.Frame, frames: list[zmq.Frame]) -> None:
         if len(frames) < _HEAD_AND_BODY:
             raise DecodeError(f"{len(frames)} frames where a head and a body belong")
-        kind = protocol.kind_of(frames[0])
+        kind, body = protocol.kind_of(frames[0].bytes), frames[1].bytes
         route = first.bytes
-        said = None if kind in schema.KINDS else protocol.decode_up(kind, frames[1])
+        said = None if kind in schema.KINDS else protocol.decode_up(kind, body)
         if isinstance(said, protocol.Hello):
             self._hello(route, _descriptor(first), said)
             return
@@ -139,7 +147,7 @@ class Receiver:
             return
         self._known(route, worker)
         if said is None:
-            self.intake.message(worker, kind, frames[1], frames[2:])
+            self.intake.message(worker, kind, body, [_raw(frame, kind) for frame in frames[2:]])
         else:
             self.intake.control(worker, said)
 
@@ -241,6 +249,11 @@ class Receiver:
         self._counts.foreign += 1
         text = "a connection on the ZMQ port closed without a hello: no sender of this schema, or more than %d MiB"
         self._complaints.say("stranger", text, protocol.LARGEST_FRAME_BYTES >> 20)
+
+
+def _raw(frame: zmq.Frame, kind: str) -> bytes:
+    """Return a buffer. Pixels are not copied, which of 50 MB would hold everybody up: they only read like bytes."""
+    return cast("bytes", frame.buffer) if kind == "frame" else frame.bytes
 
 
 def _descriptor(first: zmq.Frame) -> int:

@@ -129,7 +129,8 @@ class Bridge:
 
     def _turn(self, pipeline: Pipeline, *, take: bool) -> None:
         publisher, receiver = pipeline.publisher, pipeline.receiver
-        events = self._poll(pipeline, take=take)
+        most = pipeline.feeder.allowance(_MESSAGES_A_TURN) if take else 0
+        events = self._poll(pipeline, take=most > 0)
         if publisher.descriptor() in events:
             publisher.read()
         if self._wake_up.fileno() in events:
@@ -137,7 +138,7 @@ class Bridge:
         if receiver.monitor.socket in events:
             receiver.watch()
         if receiver.socket in events or (take and receiver.leaving):
-            receiver.receive(_MESSAGES_A_TURN)
+            receiver.receive(most)
         now = time.monotonic()
         pipeline.tick(now)
         publisher.tend(now)
