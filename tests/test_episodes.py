@@ -99,6 +99,22 @@ def test_outcome_of_several_modules_is_the_strongest(router, bench):
     assert ended.outcome == "correct"
 
 
+def test_who_is_told_what_it_sees_has_no_outcome(router, bench):
+    """Monty writes `no_match` for the first episode of each object in supervised pretraining: nothing was matched."""
+    logger = EpisodeLogger(
+        bench.broadcaster, LiveViewConfig(), bench.progress, bench.commands, bench.guard, is_supervised=True
+    )
+    monty = model(decided("no_match"))
+    logger.post_episode(ARGS, "x", monty)
+    logger.finish(5, monty)
+    (ended,) = received(router, bench, schema.EpisodeEnded)
+    (part,) = ended.learning_modules.values()
+    assert (ended.outcome, ended.correct, part.outcome, part.stepwise_outcome) == (None, None, None, None)
+    (progress,) = received(router, bench, schema.Progress)
+    told = progress.modes["eval"]
+    assert (told.episodes_done, told.outcomes, told.accuracy, told.mean_steps) == (1, {}, None, 5.0)
+
+
 def test_what_training_learned_comes_with_its_points(router, bench):
     monty = model(decided())
     monty.experiment_mode = ExperimentMode.TRAIN
