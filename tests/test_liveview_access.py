@@ -15,7 +15,10 @@ from liveview_page import PageProcess
 from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import InvalidStatus
 
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_liveview import sessions
 from monty_mqtt_stack.ports import any_free
+from monty_mqtt_stack.state import StateDir
 
 pytest_plugins = ("bridge_fixtures", "liveview_fixtures")
 
@@ -65,6 +68,56 @@ def test_guessing_is_slowed_and_the_password_shows_nowhere(broker, tmp_path):
         assert str(page.login_file) in texts[1]
     assert known not in page.text
     assert "guess-" not in page.text
+
+
+def test_ten_wrong_passwords_of_others_do_not_lock_out_who_holds_a_session(broker, tmp_path):
+    with PageProcess(broker, tmp_path) as page:
+        page.ready()
+        known = page.login_file.read_text().strip()
+        with logged_in(page) as browser:
+            said = [httpx.post(page.url + "/api/login", json={"password": f"guess-{n}"}) for n in range(11)]
+            assert said[-1].status_code == 429
+            assert browser.get("/api/session").json()["may_control"] is True
+            assert browser.post("/api/login", json={"password": known}).status_code == 200
+            own = [browser.post("/api/login", json={"password": f"guess-{n}"}).status_code for n in range(11)]
+            assert own == [401] * 10 + [429]
+
+
+def test_a_copy_of_the_cookie_is_worth_nothing_after_the_logout(broker, tmp_path):
+    def may_control(page, cookie):
+        return page.get("/api/session", headers={"Cookie": cookie}).json()["may_control"]
+
+    with PageProcess(broker, tmp_path) as page:
+        page.ready()
+        with logged_in(page) as browser, logged_in(page) as other:
+            copies = [f"{cookie.name}={cookie.value}" for one in (browser, other) for cookie in one.cookies.jar]
+            assert all(may_control(page, copy) for copy in copies)
+            assert browser.post("/api/logout").status_code == 200
+            assert [may_control(page, copy) for copy in copies] == [False, True]
+        kept = page.login_file.with_name("liveview_sessions")
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert not any(copy.partition("=")[2] in kept.read_text() for copy in copies)
+    with PageProcess(broker, tmp_path, port=int(page.url.rpartition(":")[2])) as page:
+        page.ready()
+        assert [may_control(page, copy) for copy in copies] == [False, True]
+        kept.write_bytes(b"\xff{")
+    with PageProcess(broker, tmp_path, port=int(page.url.rpartition(":")[2])) as page:
+        page.ready()
+        assert [may_control(page, copy) for copy in copies] == [False, False]
+
+
+def test_only_so_many_sessions_are_kept_and_a_logout_that_cannot_be_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(sessions, "_MOST_SESSIONS", 3)
+    state = StateDir(tmp_path)
+    some = sessions.Sessions(state, state.secrets / "sessions")
+    tokens = [some.open("secret") for _ in range(5)]
+    assert [some.is_open(token, "secret") for token in tokens] == [False, False, True, True, True]
+    assert not some.is_open(tokens[4], "another")
+    assert not some.is_open(tokens[4], "")
+    state.secrets.rename(tmp_path / "away")
+    with pytest.raises(ServiceError, match="cannot write"):
+        some.close(tokens[4])
+    assert not some.is_open(tokens[4], "secret")
 
 
 def test_who_changes_the_password_ends_all_sessions(broker, tmp_path):

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
+import itertools
 import re
 import signal
 import socket
 import subprocess
 import sys
 
+import httpx
 import pytest
 from liveview_page import PageProcess
+from liveview_told import Teller
+from small_disk import small_disk
+from stack_process import until
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from monty_mqtt import schema
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.ports import any_free
 
@@ -163,3 +171,71 @@ def test_nothing_is_left_in_the_working_directory(broker, tmp_path, monkeypatch)
         page.ready()
         page.get("/")
     assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_what_a_browser_may_send_besides_leaves_no_traceback(broker, tmp_path):
+    with PageProcess(broker, tmp_path, "--log-level=info") as page:
+        page.ready()
+        for content, is_text in itertools.product([b"\xff\xfe\x80", b"\xc3", b"plain", b"\x00"], [True, False]):
+            with connect(page.url.replace("http", "ws", 1) + "/live_runs", proxy=None) as line:
+                line.recv(timeout=10)
+                line.send(content, text=is_text)
+                with contextlib.suppress(ConnectionClosed):
+                    line.recv(timeout=10)
+        assert page.get("/healthz").is_success
+        page.signal(signal.SIGTERM)
+        assert page.wait(10) == 0
+        assert "Traceback" not in page.text
+        assert "ERROR" not in page.text
+
+
+def test_wherever_get_is_answered_head_is(page):
+    places = ["/", "/healthz", "/login", "/api/session", "/api/runs", "/api/recording", "/assets/browser/page.js"]
+    for place in [*places, "/api/run/none", "/run/none", "/no/such/page"]:
+        got, headed = page.get(place), httpx.head(page.url + place, timeout=10)
+        assert headed.status_code == got.status_code
+        assert headed.content == b""
+        assert headed.headers.get("content-type") == got.headers.get("content-type")
+        assert headed.headers.get("content-security-policy")
+    assert httpx.head(page.url + "/api/login", timeout=10).status_code == 405
+    assert httpx.head(page.url + "/", headers={"Host": "evil.example"}, timeout=10).status_code == 403
+
+
+def test_it_is_not_ok_while_it_lists_problems(broker, tmp_path):
+    with small_disk(tmp_path / "disk", 2) as disk, PageProcess(broker, tmp_path / "state") as page:
+        page.ready()
+        recordings = tmp_path / "state" / "recordings"
+        directory = recordings / "full"
+        directory.symlink_to(disk)
+        fill(disk)
+        with Teller(broker) as teller:
+            voice = teller.voice("full")
+            for number in range(50):
+                voice.say(schema.Log, level="info", message=f"line {number} " + "x" * 10_000)
+            teller.done()
+            said = until_problem(page)
+            assert said.status_code == 503
+            assert said.json()["status"] == "nothing is recorded"
+            assert "No space left" in said.json()["problems"][0]
+            unwell = healthcheck(page)
+            assert (unwell.returncode, unwell.stdout) == (1, f"page at {page.url}: nothing is recorded\n")
+        (disk / "filler").unlink()
+        until(lambda: page.get("/healthz").json() == {"status": "ok", "problems": [], "restoring": None})
+        assert healthcheck(page).returncode == 0
+
+
+def fill(disk):
+    with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def until_problem(page):
+    found = []
+
+    def is_told():
+        found[:] = [page.get("/healthz")]
+        return bool(found[0].json()["problems"])
+
+    until(is_told)
+    return found[0]

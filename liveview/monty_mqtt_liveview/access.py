@@ -6,7 +6,6 @@ There is one password. It is made on the first start and lies in a file that onl
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import html
 import time
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote
 
-import itsdangerous
 import msgspec
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
@@ -23,11 +21,12 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from monty_mqtt.errors import ServiceError
 from monty_mqtt_liveview.answers import json_answer
+from monty_mqtt_liveview.sessions import SESSION_SECS, Sessions
 
 __all__ = ["Access", "Login", "Way", "login_routes"]
 
-_SESSION_SECS = 7 * 86_400
 _MOST_FAILURES, _WITHIN_SECS = 10, 60.0
 _MOST_PEERS = 1000
 _OPEN_PATHS = frozenset({"/login", "/api/login", "/api/session", "/healthz"})
@@ -69,17 +68,14 @@ class Login:
 
     Args:
         file: Where the password is.
-        key: What session cookies are signed with.
+        sessions: Who is logged in.
         cookie: Name of the session cookie. Ports of one host share their cookies: each page needs a name of its own.
         way: How the page is reached.
     """
 
-    def __init__(self, file: Path, key: str, cookie: str, way: Way) -> None:
+    def __init__(self, file: Path, sessions: Sessions, cookie: str, way: Way) -> None:
         self.file = file
-        self._cookie, self._way = cookie, way
-        self._signer = itsdangerous.TimestampSigner(
-            key, salt="monty_mqtt_liveview.session", digest_method=hashlib.sha256
-        )
+        self._sessions, self._cookie, self._way = sessions, cookie, way
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
     def is_needed_to_look(self, scope: Scope) -> bool:
@@ -93,20 +89,16 @@ class Login:
 
     def is_in(self, connection: HTTPConnection) -> bool:
         """Return whether this browser has logged in, with the password as it is now."""
-        password = self._password()
-        try:
-            said = self._signer.unsign(connection.cookies.get(self._cookie, ""), max_age=_SESSION_SECS)
-        except itsdangerous.BadSignature:
-            return False
-        return bool(password) and hmac.compare_digest(said, _mark(password))
+        return self._sessions.is_open(self._token(connection), self._password())
 
     def enter(self, request: Request, password: str, answer: Response) -> None:
         """Set the session cookie on the answer.
 
         Raises:
-            HTTPException: 401, the password is wrong; 429, this peer tried too often.
+            HTTPException: 401, the password is wrong; 429, this peer tried too often. Who has a session is told apart
+                from others that come from the same address.
         """
-        failures = self._failures_of(self._peer(request))
+        failures = self._failures_of(self._token(request) if self.is_in(request) else self._peer(request))
         if len(failures) >= _MOST_FAILURES:
             raise HTTPException(429, f"too many wrong passwords; wait {_WITHIN_SECS:g} s", {"Retry-After": "60"})
         known = self._password()
@@ -115,16 +107,27 @@ class Login:
             raise HTTPException(401, self.why_not or f"not the password that is in {self.file}")
         answer.set_cookie(
             self._cookie,
-            self._signer.sign(_mark(known)).decode(),
-            max_age=_SESSION_SECS,
+            self._sessions.open(known),
+            max_age=SESSION_SECS,
             httponly=True,
             samesite="strict",
             secure=self._way.is_tls or self._comes_by_proxy(request.scope),
         )
 
-    def leave(self, answer: Response) -> None:
-        """Take the session cookie back."""
+    def leave(self, request: Request, answer: Response) -> None:
+        """End the session, whoever holds a copy of its cookie, and take the cookie back.
+
+        Raises:
+            HTTPException: 503, it cannot be written down, and would go on when the page is started again.
+        """
+        try:
+            self._sessions.close(self._token(request))
+        except ServiceError as error:
+            raise HTTPException(503, f"logged out only until the page is started again: {error}") from None
         answer.delete_cookie(self._cookie, httponly=True, samesite="strict")
+
+    def _token(self, connection: HTTPConnection) -> str:
+        return connection.cookies.get(self._cookie, "")
 
     def _comes_by_proxy(self, scope: Scope) -> bool:
         return bool(self._way.login_port) and (scope.get("server") or ("", 0))[1] == self._way.login_port
@@ -199,9 +202,9 @@ def login_routes(login: Login) -> APIRouter:
         return answer
 
     @routes.post("/api/logout")
-    def leave() -> Response:
+    def leave(request: Request) -> Response:
         answer = json_answer({})
-        login.leave(answer)
+        login.leave(request, answer)
         return answer
 
     @routes.get("/login")
@@ -229,8 +232,3 @@ def _document(login: Login, wrong: str, place: str, status: int = 200) -> Respon
     for name, value in said.items():
         text = text.replace(name, value)
     return HTMLResponse(text, status, {"Cache-Control": "no-store"})
-
-
-def _mark(password: str) -> bytes:
-    """Return what a session remembers of the password: who changes the file ends all sessions."""
-    return hashlib.sha256(b"monty_mqtt_liveview.session" + password.encode()).hexdigest()[:32].encode()

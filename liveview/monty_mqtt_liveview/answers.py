@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import msgspec
 from fastapi import Response
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monty_mqtt import topics
 from monty_mqtt.errors import DecodeError
@@ -18,7 +19,7 @@ from monty_mqtt_liveview.run import Run
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_liveview.worker import Worker
 
-__all__ = ["find_run", "find_worker", "json_answer", "name_of", "not_found"]
+__all__ = ["find_run", "find_worker", "heads_too", "json_answer", "name_of", "not_found"]
 
 _encoder = msgspec.json.Encoder()
 
@@ -27,6 +28,17 @@ def json_answer(value: Any, status: int = 200) -> Response:
     """Return plain values as JSON; a number that is not finite is null."""
     headers = {"Cache-Control": "no-store"}
     return Response(_encoder.encode(value), status, media_type="application/json", headers=headers)
+
+
+def heads_too(app: ASGIApp) -> ASGIApp:
+    """Return an application that answers HEAD wherever it answers GET; the body uvicorn leaves out."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await app(scope, receive, send)
+
+    return answer
 
 
 def not_found(what: str) -> HTTPException:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,16 +25,20 @@ _ANSWER_SECS = 4.0
 
 def health(service: Service) -> dict[str, Any]:
     """Return `status`, which is `ok` or what is wrong, what the page's user should know, and what is being restored."""
-    subscription = service.subscription
-    return {"status": _word(subscription), "problems": service.problems(), "restoring": service.restoring}
+    problems = service.problems()
+    status = _word(service.subscription, problems)
+    return {"status": status, "problems": problems, "restoring": service.restoring}
 
 
-def _word(subscription: Subscription) -> str:
+def _word(subscription: Subscription, problems: Sequence[str]) -> str:
+    """Return `ok` only where there is no problem; else the problem without what only who may look should read."""
     if subscription.is_taken:
         return "its session is taken by another client"
-    if subscription.is_connected:
-        return "no answer from the broker" if subscription.is_silent else "ok"
-    return "refused by the broker" if subscription.refused else "no broker"
+    if not subscription.is_connected:
+        return "refused by the broker" if subscription.refused else "no broker"
+    if subscription.is_silent:
+        return "no answer from the broker"
+    return problems[0].partition(":")[0] if problems else "ok"
 
 
 def ask(config: PageConfig) -> tuple[bool, str]:

@@ -208,6 +208,6 @@ class Live:
 
 async def _until_gone(socket: WebSocket) -> None:
     """Return when the browser is gone; what it says meanwhile is nothing to us."""
-    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-        while True:
-            await socket.receive_text()
+    with contextlib.suppress(RuntimeError):  # starlette's, closed meanwhile
+        while (await socket.receive())["type"] != "websocket.disconnect":
+            pass

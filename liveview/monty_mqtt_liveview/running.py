@@ -16,6 +16,7 @@ from monty_mqtt_liveview.control import Control
 from monty_mqtt_liveview.limits import Limits
 from monty_mqtt_liveview.server import Server, listen, make_app
 from monty_mqtt_liveview.service import Service
+from monty_mqtt_liveview.sessions import Sessions
 from monty_mqtt_liveview.subscription import Subscription
 from monty_mqtt_stack import secrets
 from monty_mqtt_stack.state import StateDir
@@ -24,7 +25,7 @@ from monty_mqtt_stack.subscriber import Broker
 __all__ = ["run"]
 
 _MIB, _GIB = 1 << 20, 1 << 30
-_LOGIN, _SESSION = "liveview_login", "liveview_session"
+_LOGIN, _SESSIONS = "liveview_login", "liveview_sessions"
 
 
 def run(options: Options) -> None:
@@ -73,7 +74,7 @@ def _login(config: PageConfig, state: StateDir, port: int) -> Login:
     file = Path(config.login_file) if config.login_file else state.secrets / _LOGIN
     if not config.login_file:
         secrets.ensure_file(state, _LOGIN)
-    key = secrets.ensure_file(state, _SESSION)
+    sessions = Sessions(state, state.secrets / _SESSIONS)
     is_tls, is_closed = bool(config.tls_certificate), config.needs_login_to_read
     way = Way(is_tls, is_closed, config.login_port, config.trust_forwarded_for)
-    return Login(file, key, f"monty_mqtt_session_{port}", way)
+    return Login(file, sessions, f"monty_mqtt_session_{port}", way)

@@ -7,6 +7,7 @@ Place in the flow: the last stage. uvicorn serves what `make_app` returns: `guar
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp
 
 from monty_mqtt.errors import ConfigError
 from monty_mqtt_liveview.access import Access, Login, login_routes
-from monty_mqtt_liveview.answers import json_answer, name_of
+from monty_mqtt_liveview.answers import heads_too, json_answer, name_of
 from monty_mqtt_liveview.api import make_api
 from monty_mqtt_liveview.config import PageConfig
 from monty_mqtt_liveview.control import Control, control_routes
@@ -85,7 +86,9 @@ def make_app(service: Service, config: PageConfig, controls: Control, login: Log
         app.include_router(routes)
     add_pages(app, document)
     own = {f"[{config.host}]" if ":" in config.host else config.host}
-    return Guard(Access(app, login), {*LOOPBACK_NAMES, *own, *config.public_names}, policy(document.script_hash))
+    return Guard(
+        Access(heads_too(app), login), {*LOOPBACK_NAMES, *own, *config.public_names}, policy(document.script_hash)
+    )
 
 
 def listen(config: PageConfig, port: int) -> socket.socket:
@@ -137,6 +140,7 @@ class Server(uvicorn.Server):
             settings.load()
         except OSError as error:
             raise ConfigError("tls_certificate", config.tls_certificate, f"a PEM file with its key ({error})") from None
+        logging.getLogger("uvicorn.error").addFilter(_is_of_this_page)
         super().__init__(settings)
         self._sockets = sockets
         port = sockets[0].getsockname()[1]
@@ -152,6 +156,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         sys.stdout.write(f"page ready: {self._url}\n")
         sys.stdout.flush()
+
+
+def _is_of_this_page(record: logging.LogRecord) -> bool:
+    """Leave out the traceback that uvicorn logs when a client sends text that is none; it is told so, and closed."""
+    return not str(record.msg).startswith("Invalid UTF-8")
 
 
 def _whole(text: str) -> int:
