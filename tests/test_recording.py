@@ -31,6 +31,7 @@ from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording import record
 from monty_mqtt_stack.recording_file import Reader, RecordingWriter
 from monty_mqtt_stack.recording_intake import Intake, Thinning
+from monty_mqtt_stack.recording_parts import Recording
 from monty_mqtt_stack.replay import overview, replay
 from monty_mqtt_stack.subscriber import Broker
 
@@ -357,7 +358,8 @@ def test_a_run_asked_for_by_name_is_recorded_from_the_middle_with_what_is_retain
     workers = publish_run("half a run", bridge.zmq_port, end=None)
     assert all(worker.flush(10) for worker in workers)
     kwargs = {"run": "half a run", "on_listening": listening.set, "until": until}
-    thread = threading.Thread(target=record, args=(at(broker), path), kwargs=kwargs)
+    recordings = []
+    thread = threading.Thread(target=lambda: recordings.append(record(at(broker), path, **kwargs)))
     thread.start()
     assert listening.wait(10)
     for worker in workers:
@@ -370,6 +372,19 @@ def test_a_run_asked_for_by_name_is_recorded_from_the_middle_with_what_is_retain
     assert kinds.count("metric") == 2
     assert kinds.count("step") == 0
     assert kinds.count("end") == 2
+    heard = [
+        (topics.parse(entry.topic).worker, entry.seq)
+        for entry in Reader(path).entries()
+        if "/frame/" not in entry.topic
+    ]
+    (recorded,) = recordings
+    for begun in recorded.begun:
+        seqs = {seq for worker, seq in heard if worker == begun.worker}
+        assert begun.lacking == max(seqs) + 1 - len(seqs)
+    recording = Recording(path)
+    list(recording.entries())
+    assert {one.worker for one in recording.begun} == {worker for worker, _ in heard}
+    assert recording.begun == recorded.begun
 
 
 def test_a_broker_that_is_killed_does_not_end_a_recording(tmp_path):

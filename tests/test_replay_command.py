@@ -20,8 +20,10 @@ from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt_stack.demo_recording import recording_path
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.ports import any_free
+from monty_mqtt_stack.recording_chunks import chunks
 from monty_mqtt_stack.recording_file import Entry, Reader, RecordingWriter
 from monty_mqtt_stack.recording_parts import part_name
+from monty_mqtt_stack.recording_scan import Beginning
 
 NEW = {"run", "seq", "time_unix_nanos", "estimated_end_unix_nanos", "bulk_seq"}
 """What a replay as new must not keep; `bulk_seq` also counts the frames that a recording left out."""
@@ -110,6 +112,52 @@ def test_a_recording_is_restored_under_its_own_name(far_side):
     runs = {topics.parse(entry.topic).run for entry in Reader(recording_path()).entries()}
     assert {line.partition(", main: ")[0] for line in done.stdout.splitlines() if ", main: " in line} == runs
     assert all(statuses(far_side, name) for name in runs)
+
+
+def write_recording(path, name, seqs, *, each=10):
+    with RecordingWriter(path) as writer:
+        for count, seq in enumerate(seqs):
+            message = make(schema.Metric, seq, run=name)
+            writer.write(Entry(topics.of_message(message).topic, schema.encode(message), message.time_unix_nanos, seq))
+            if count % each == each - 1:
+                writer.flush()
+        yield writer
+
+
+@pytest.mark.parametrize("more", [(), ("--as-new", "--speed=0")], ids=["restored", "as new"])
+def test_of_a_damaged_recording_the_rest_is_sent_and_what_is_missing_is_said(far_side, tmp_path, more):
+    path, name = tmp_path / "some.mcap", f"damaged {tmp_path.name} {len(more)}"
+    for _ in write_recording(path, name, range(50)):
+        pass
+    with path.open("r+b") as file:
+        file.seek(list(chunks(file))[2].end - 20)
+        file.write(b"\x55" * 8)
+    done = run("replay", str(path), *more, env=far_side.environment)
+    assert done.returncode == 1
+    assert "40 sent" in done.stdout or "40 messages sent" in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert "is damaged: 10 messages in 1 place" in line
+
+
+@pytest.mark.parametrize("more", [(), ("--as-new", "--speed=0")], ids=["restored", "as new"])
+def test_of_a_recording_begun_in_the_middle_a_replay_says_what_it_lacks(far_side, tmp_path, more):
+    path, name = tmp_path / "some.mcap", f"begun {tmp_path.name} {len(more)}"
+    for writer in write_recording(path, name, range(30, 50)):
+        writer.note_beginning(Beginning(name, "main", 30))
+    done = run("replay", str(path), *more, env=far_side.environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"  {name}, main: begun in the middle, it lacks the 30 messages before" in done.stdout.splitlines()
+
+
+def test_a_pipe_and_a_file_of_eight_bytes_are_one_line(far_side, tmp_path):
+    pipe, tiny = tmp_path / "pipe.mcap", tmp_path / "tiny.mcap"
+    os.mkfifo(pipe)
+    tiny.write_bytes(b"\x89MCAP0\r\n")
+    for path, why in ((pipe, "it must be a regular file"), (tiny, "there is no message of a run in it")):
+        for more in ((), ("--as-new",)):
+            done = run("replay", str(path), *more, env=far_side.environment)
+            assert done.returncode == 2
+            assert why in done.stderr.splitlines()[-1]
 
 
 def test_the_parts_of_a_run_are_one_recording(far_side, tmp_path):

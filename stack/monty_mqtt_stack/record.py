@@ -50,6 +50,8 @@ def command(options: argparse.Namespace) -> int:
         if is_terminal:
             print(_ERASE_LINE, end="", flush=True)  # noqa: T201 - a command's output
     _say(f"{_told(recorded)}; runs: {', '.join(recorded.runs) or 'none'}")
+    for begun in recorded.begun:
+        _say(f"  {begun}")
     return 0
 
 

@@ -14,6 +14,7 @@ import msgspec
 from monty_mqtt import topics
 from monty_mqtt_stack.recording_file import RecordingWriter
 from monty_mqtt_stack.recording_intake import Counts, Intake
+from monty_mqtt_stack.recording_scan import Beginning
 from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber
 
 __all__ = ["Recorded", "record"]
@@ -39,6 +40,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
         missing: Messages that never came since the first one of each worker.
         size_bytes: How large the file is.
         has_ended: Whether all its runs ended; otherwise it was stopped before.
+        begun: Workers that had said something before it began.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     missing: int
     size_bytes: int
     has_ended: bool
+    begun: list[Beginning] = []
 
 
 def record(
@@ -80,16 +83,26 @@ def record(
         if on_listening:
             on_listening()
         flush_at = time.monotonic() + _FLUSH_SECS
+        noted: set[tuple[str, str]] = set()
         for arrived in _until_over(subscriber, intake, until, ends_with_runs=ends_with_runs):
             if arrived:
                 for entry in intake.take(arrived.topic, arrived.payload, is_retained=arrived.retain):
                     writer.write(entry)
             if time.monotonic() >= flush_at:
                 flush_at = time.monotonic() + _FLUSH_SECS
+                _note_beginnings(writer, intake.begun(is_over=False), noted)
                 writer.flush()
                 if on_progress:
                     on_progress(_recorded(path, intake, writer))
+        _note_beginnings(writer, intake.begun(is_over=True), noted)
     return _recorded(path, intake, writer)
+
+
+def _note_beginnings(writer: RecordingWriter, many: list[Beginning], noted: set[tuple[str, str]]) -> None:
+    for begun in many:
+        if begun[:2] not in noted:
+            noted.add(begun[:2])
+            writer.note_beginning(begun)
 
 
 def _filters(run: str | None) -> list[str]:
@@ -127,4 +140,5 @@ def _recorded(path: Path, intake: Intake, writer: RecordingWriter) -> Recorded:
         missing=intake.missing,
         size_bytes=writer.size_bytes,
         has_ended=intake.has_ended,
+        begun=intake.begun(is_over=True),
     )

@@ -27,7 +27,8 @@ _MESSAGE = struct.Struct("<HIQQ")
 _CHANNEL = struct.Struct("<HHI")
 _LENGTH = struct.Struct("<Q")
 _OP_CHANNEL, _OP_MESSAGE, _OP_CHUNK, _OP_DATA_END = 0x04, 0x05, 0x06, 0x0F
-_LARGEST_BYTES = 1 << 30
+_LARGEST_BYTES = 1 << 26
+"""Of one chunk, unpacked. A chunk of ours ends behind the message with which it has 256 KiB, and none has 64 MiB."""
 
 
 class Chunk(NamedTuple):
@@ -98,6 +99,8 @@ def read(file: IO[bytes], chunk: Chunk, topics: dict[int, str]) -> Iterator[Reco
 
 
 def _unpacked(file: IO[bytes], chunk: Chunk) -> bytes:
+    if chunk.length > _LARGEST_BYTES:
+        raise ValueError("is not of ours")
     file.seek(chunk.offset + _RECORD.size)
     body = file.read(chunk.length - _RECORD.size)
     _, _, size, checksum, name_length = _CHUNK.unpack_from(body)
@@ -121,6 +124,8 @@ def _messages(content: bytes, topics: dict[int, str]) -> Iterator[Recorded]:
         opcode, length = _RECORD.unpack_from(content, at)
         begin = at + _RECORD.size
         at = begin + length
+        if not opcode or at > size:  # zeros unpack to anything
+            raise ValueError("is not of ours")
         if opcode == _OP_MESSAGE:
             channel, seq, time_unix_nanos, _ = _MESSAGE.unpack_from(content, begin)
             yield Recorded(topics[channel], content[begin + _MESSAGE.size : at], time_unix_nanos, seq)

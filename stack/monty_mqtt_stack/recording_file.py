@@ -9,13 +9,13 @@ payload as they are on MQTT; inside the file
 
 `log_time` and `publish_time` are the message's own time, `sequence` is its seq. Chunks are compressed with zstd and
 small enough that a recorder that is killed loses little; a file that is cut off is readable
-up to its last whole chunk.
+up to its last whole chunk, and one that is damaged but for the damaged chunks.
 """
 
 import base64
 import contextlib
 import logging
-import struct
+import stat
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -23,26 +23,22 @@ from types import TracebackType
 from typing import IO, NamedTuple, Self
 
 import msgspec
-import zstandard
-from mcap.exceptions import McapError
-from mcap.reader import NonSeekingReader, make_reader
-from mcap.records import Channel, Message
 from mcap.writer import CompressionType, Writer
 
 from monty_mqtt import __version__, topics
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.schema import SCHEMA_VERSION
 from monty_mqtt_stack import recording_schema
+from monty_mqtt_stack.recording_chunks import Recorded
+from monty_mqtt_stack.recording_scan import BEGUN, Beginning, Damage, Scan, damage_told
 
 __all__ = ["Entry", "Reader", "RecordingWriter", "unwrapped"]
 
 _LOG = logging.getLogger(__name__)
 _MAGIC = b"\x89MCAP0\r\n"
 _CHUNK_BYTES = 256 * 1024
-_LARGEST_RECORD_BYTES = 1 << 30
+_LARGEST_FILE_BYTES = 1 << 38
 _NANOS = 1_000_000_000
-_CUT_OFF = (McapError, struct.error, zstandard.ZstdError, ValueError, OverflowError)
-"""What the mcap library raises where a file ends inside a record, or where bytes are not what they should be."""
 
 
 class Entry(NamedTuple):
@@ -137,6 +133,11 @@ class RecordingWriter:
                 data=_wrap_image(entry) if kind == "frame" else entry.payload,
             )
 
+    def note_beginning(self, begun: Beginning) -> None:
+        """Write down that the recording of a worker begins in the middle."""
+        with self._telling():
+            self._writer.add_metadata(BEGUN, begun.as_metadata())
+
     def flush(self) -> None:
         """Write what is in memory, so that a reader can see it."""
         with self._telling():
@@ -197,61 +198,59 @@ class Reader:
         path: The file.
         is_whole: Whether it was closed properly; what else there is of it is read as far as it goes.
         skipped: Messages that are not ours, or not readable.
+        damages: What could not be read of it, known when all was.
+        begun: Workers of which it was begun in the middle, known when all was read.
 
     Raises:
-        ConfigError: There is no such file, or it is not MCAP.
+        ConfigError: There is no such file, it is no regular one, or it is not MCAP.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
+            status = path.stat()
+            size = status.st_size
+            if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):  # a pipe would never end
+                raise ConfigError("recording", str(path), "a regular file")
+            if size > _LARGEST_FILE_BYTES:
+                raise ConfigError("recording", str(path), f"a file of at most {_LARGEST_FILE_BYTES >> 30} GiB")
             with path.open("rb") as file:
                 start = file.read(len(_MAGIC))
-                file.seek(max(0, path.stat().st_size - len(_MAGIC)))
+                file.seek(max(0, size - len(_MAGIC)))
                 end = file.read()
         except OSError as error:
             raise ConfigError("recording", str(path), f"a readable file ({error.strerror})") from None
         if start != _MAGIC:
             raise ConfigError("recording", str(path), "an MCAP file")
-        self.is_whole = end == _MAGIC
+        self.is_whole = end == _MAGIC and size > 2 * len(_MAGIC)
         self.skipped = 0
+        self.damages: list[Damage] = []
+        self.begun: list[Beginning] = []
 
     def entries(self) -> Iterator[Entry]:
-        """Yield its messages in the order of their times.
-
-        A file that was cut off is read into memory as far as it goes, with one warning; a whole one is streamed.
-        """
+        """Yield its messages in the order of their times; what is damaged is left out, with one warning."""
         with self.path.open("rb") as file:
-            yield from self._whole(file) if self.is_whole else self._cut_off(file)
+            scan = Scan(file, is_whole=self.is_whole)
+            count = 0
+            for message in scan.messages():
+                for entry in self._entry(message):
+                    count += 1
+                    yield entry
+        self.damages = scan.damages
+        self.begun = scan.begun
+        if self.damages:
+            _LOG.warning("recording %s is damaged: %s", self.path, damage_told(self.damages))
+        elif not self.is_whole:
+            _LOG.warning("recording %s was cut off; it is read up to message %d", self.path, count)
 
-    def _whole(self, file: IO[bytes]) -> Iterator[Entry]:
+    def _entry(self, message: Recorded) -> Iterator[Entry]:
         try:
-            for _, channel, message in make_reader(file, validate_crcs=True).iter_messages():
-                yield from self._entry(channel, message)
-        except _CUT_OFF as error:
-            self._warn("is damaged", error)
-
-    def _cut_off(self, file: IO[bytes]) -> Iterator[Entry]:
-        found: list[Entry] = []
-        reader = NonSeekingReader(file, validate_crcs=True, record_size_limit=_LARGEST_RECORD_BYTES)
-        try:
-            for _, channel, message in reader.iter_messages(log_time_order=False):
-                found.extend(self._entry(channel, message))
-        except _CUT_OFF as error:
-            self._warn(f"was cut off; it is read up to message {len(found)}", error)
-        yield from sorted(found, key=lambda entry: entry.time_unix_nanos)
-
-    def _entry(self, channel: Channel, message: Message) -> Iterator[Entry]:
-        try:
-            payload = unwrapped(channel.topic, message.data)
-            yield Entry(channel.topic, payload, message.log_time, message.sequence)
+            payload = unwrapped(message.topic, message.data)
+            yield Entry(message.topic, payload, message.time_unix_nanos, message.seq)
         except DecodeError as error:
             if not self.skipped:
                 _LOG.warning("recording %s holds messages that are not read, such as %s", self.path, error)
             self.skipped += 1
-
-    def _warn(self, what: str, error: Exception) -> None:
-        _LOG.warning("recording %s %s (%s)", self.path, what, str(error) or type(error).__name__)
 
 
 @lru_cache(maxsize=16_384)  # a recording has few topics and many messages

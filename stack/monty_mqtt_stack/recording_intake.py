@@ -14,9 +14,11 @@ import msgspec
 
 from monty_mqtt import topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.schema import BULK_KINDS
 from monty_mqtt_stack.heard import Heard, is_possible
 from monty_mqtt_stack.payloads import Head, head_of
 from monty_mqtt_stack.recording_file import Entry
+from monty_mqtt_stack.recording_scan import Beginning
 
 __all__ = ["Counts", "Intake", "Thinning", "Transform"]
 
@@ -93,6 +95,8 @@ class Intake:
         self._heard = Heard()
         self._held: dict[str, list[_Arrived]] = {}
         self._workers: dict[str, dict[str, str]] = {}
+        self._before: dict[tuple[str, str], set[int]] = {}
+        self._first: dict[tuple[str, str], int] = {}
 
     @property
     def runs(self) -> list[str]:
@@ -113,6 +117,16 @@ class Intake:
     def is_abandoned(self) -> bool:
         """Likewise, but that some are only disconnected: they may come back."""
         return self._all_are("ended", "disconnected")
+
+    def begun(self, *, is_over: bool) -> list[Beginning]:
+        """Return the workers that had said something before; those that say nothing new, only when all is over."""
+        found = []
+        for (run, worker), kept in self._before.items():
+            first = self._first.get((run, worker), max(kept, default=-1) + 1 if is_over else 0)
+            lacking = first - sum(seq < first for seq in kept)
+            if lacking > 0:
+                found.append(Beginning(run, worker, lacking))
+        return found
 
     def take(self, topic: str, payload: bytes, *, is_retained: bool = False) -> list[Entry]:
         """Return what to write now that this was heard; mostly one entry, or none."""
@@ -149,6 +163,7 @@ class Intake:
             self.counts.repeated += 1
             return False
         self._note_end(heard.parsed, head)
+        self._note_beginning(heard)
         if self._is_thinned(heard.parsed, heard.entry):
             self.counts.thinned += 1
             return False
@@ -162,6 +177,17 @@ class Intake:
         elif parsed.kind == "status":
             # `end` is the last word but is not retained: for who comes later the status must do.
             workers[parsed.worker] = "ended" if head.status in _FINAL_STATUSES else str(head.status)
+
+    def _note_beginning(self, heard: _Arrived) -> None:
+        parsed, seq = heard.parsed, heard.head.seq
+        if parsed.kind in BULK_KINDS or parsed.worker == topics.ALL_WORKERS:
+            return
+        key = (parsed.run, parsed.worker)
+        kept = self._before.setdefault(key, set())
+        if heard.is_retained:
+            kept.add(seq)
+        else:
+            self._first[key] = min(seq, self._first.get(key, seq))
 
     def _is_thinned(self, parsed: topics.Parsed, entry: Entry) -> bool:
         interval = self._intervals.get(parsed.names[1] if parsed.kind == "frame" else parsed.kind)

@@ -14,6 +14,7 @@ from monty_mqtt import topics
 from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt_stack.heard import Heard
 from monty_mqtt_stack.recording_file import Entry, Reader
+from monty_mqtt_stack.recording_scan import Beginning, damage_told
 
 __all__ = ["PART_NAME", "Recording", "directory_of", "joined", "part_name"]
 
@@ -63,6 +64,16 @@ class Recording:
         self._is_one_file = len(paths) == 1 and not paths[0].is_dir()
         files = [file for path in paths for file in (_parts_in(path) if path.is_dir() else [path])]
         self._readers = [Reader(file) for file in files]
+
+    @property
+    def damages(self) -> list[str]:
+        """What could not be read, file by file, for a person; known when all was read."""
+        return [f"{one.path} is damaged: {damage_told(one.damages)}" for one in self._readers if one.damages]
+
+    @property
+    def begun(self) -> list[Beginning]:
+        """Workers of which it was begun in the middle; known when all was read."""
+        return [begun for one in self._readers for begun in one.begun]
 
     def entries(self) -> Iterator[Entry]:
         """Yield the messages in the order of their times; one that several parts have, once."""

@@ -94,7 +94,8 @@ def replay(
     stop = stop or threading.Event()
     clock = Clock(speed, longest_pause_secs)
     with Stage(zmq_host, zmq_port, clock, stop, ending) as stage:
-        for entry in Recording(*paths).entries():
+        recording = Recording(*paths)
+        for entry in recording.entries():
             if stage.is_over(entry):
                 clock.skip(entry.time_unix_nanos)
                 continue
@@ -107,7 +108,8 @@ def replay(
         if not stage.runs:
             raise _nothing_in(*paths)
         stage.close(was_stopped=stop.is_set())
-        return stage.result(was_stopped=stop.is_set())
+        done = stage.result(was_stopped=stop.is_set())
+        return msgspec.structs.replace(done, damages=recording.damages, begun=recording.begun)
 
 
 def _check(*, as_new: bool, speed: float) -> None:
@@ -169,7 +171,7 @@ def main(argv: list[str] | None = None) -> int:
         print(run)  # noqa: T201 - a command's output
     if replayed.was_stopped:
         return _INTERRUPTED
-    return 1 if replayed.unacknowledged else 0
+    return 1 if replayed.unacknowledged or replayed.damages else 0
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import Address, accepts, find, parse_address
 from monty_mqtt_stack.readable import duration
-from monty_mqtt_stack.recording_parts import joined
+from monty_mqtt_stack.recording_parts import Recording, joined
+from monty_mqtt_stack.recording_scan import Beginning
 from monty_mqtt_stack.replay import Position, replay
 from monty_mqtt_stack.restore import is_spool, restore
 from monty_mqtt_stack.restore_recording import restore_recording
@@ -73,8 +74,8 @@ def _checked(options: argparse.Namespace) -> Dict[Path, bool]:
 
 
 def _play(paths: Sequence[Path], bridge: Address, speed: float, stop: threading.Event) -> bool:
+    host, port = bridge
     with _Shown() as shown:
-        host, port = bridge
         replayed = replay(*paths, zmq_host=host, zmq_port=port, speed=speed, stop=stop, on_progress=shown.played)
     for old, new in replayed.runs.items():
         _say(f"{old} as {new}")
@@ -85,20 +86,30 @@ def _play(paths: Sequence[Path], bridge: Address, speed: float, stop: threading.
         "not confirmed by the bridge": replayed.unacknowledged,
     }
     _say(", ".join(f"{count:,} {name}" for name, count in counts.items() if count or name == "sent"))
-    return not (replayed.unacknowledged or replayed.dropped or replayed.unreadable)
+    _say_begun(replayed.begun)
+    return not (replayed.damages or replayed.unacknowledged or replayed.dropped or replayed.unreadable)
 
 
 def _restore(paths: Sequence[Path], bridge: Address, stop: threading.Event, *, is_spool: bool) -> bool:
     host, port = bridge
+    read: list[Recording] = []
     if is_spool:
         with _Shown() as shown:
             found = [restore(paths[0], zmq_host=host, zmq_port=port, stop=stop, on_progress=shown.restored)]
     else:
-        found = restore_recording(*paths, zmq_host=host, zmq_port=port, stop=stop)
+        found = restore_recording(*paths, zmq_host=host, zmq_port=port, stop=stop, on_read=read.append)
     for restored in found:
         for line in as_lines(restored, is_recording=not is_spool):
             _say(line)
-    return not any(restored.missing or restored.unreadable_bytes or restored.too_large for restored in found)
+    for recording in read:
+        _say_begun(recording.begun)
+    is_damaged = any(recording.damages for recording in read)
+    return not (is_damaged or any(restored.missing or restored.unreadable_bytes for restored in found))
+
+
+def _say_begun(begun: Sequence[Beginning]) -> None:
+    for one in begun:
+        _say(f"  {one}")
 
 
 class _Shown:

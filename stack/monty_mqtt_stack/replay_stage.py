@@ -20,6 +20,7 @@ from monty_mqtt.run_ids import new_ending
 from monty_mqtt.schema import CommandResult, End, Message, Progress, Status
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording_file import Entry
+from monty_mqtt_stack.recording_scan import Beginning
 
 __all__ = ["Clock", "Position", "Replayed", "Stage"]
 
@@ -61,6 +62,8 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
         unacknowledged: Messages that the bridge did not confirm.
         dropped: Messages and frames that were not sent.
         was_stopped: Whether it was stopped before the end.
+        damages: What of the recording could not be read, file by file.
+        begun: Workers of which the recording was begun in the middle.
     """
 
     runs: dict[str, str]
@@ -69,6 +72,8 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     unacknowledged: int
     dropped: int
     was_stopped: bool
+    damages: list[str] = []
+    begun: list[Beginning] = []
 
 
 class Clock:

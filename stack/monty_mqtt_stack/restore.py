@@ -37,10 +37,12 @@ def is_spool(path: Path) -> bool:
     """Return whether a file is a spool; a directory is none.
 
     Raises:
-        ConfigError: It cannot be read.
+        ConfigError: It cannot be read, or is a pipe or a device, which would never end.
     """
     if path.is_dir():
         return False
+    if path.exists() and not path.is_file():
+        raise ConfigError("file", str(path), "a regular file")
     try:
         with path.open("rb") as file:
             return file.read(len(spool.MAGIC)) == spool.MAGIC

@@ -7,7 +7,7 @@ has the seq of another message.
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from monty_mqtt import schema, topics
@@ -24,7 +24,11 @@ _OF_THE_BRIDGE_TOO = (schema.Status, schema.CommandResult)
 
 
 def restore_recording(
-    *paths: Path, zmq_host: str = "127.0.0.1", zmq_port: int = 5555, stop: threading.Event | None = None
+    *paths: Path,
+    zmq_host: str = "127.0.0.1",
+    zmq_port: int = 5555,
+    stop: threading.Event | None = None,
+    on_read: Callable[[Recording], None] | None = None,
 ) -> list[Restored]:
     """Send what was recorded of each worker.
 
@@ -33,12 +37,16 @@ def restore_recording(
         zmq_host: Host of the bridge.
         zmq_port: Its ZMQ port.
         stop: Set it to stop.
+        on_read: Called when all was sent, with what is known now of the recording.
 
     Raises:
         ConfigError: The file is no recording of ours.
         ServiceError: No bridge takes it, or one of the workers is connected and sends what it has itself.
     """
-    restored = restore_messages(_messages(Recording(*paths)), zmq_host=zmq_host, zmq_port=zmq_port, stop=stop)
+    recording = Recording(*paths)
+    restored = restore_messages(_messages(recording), zmq_host=zmq_host, zmq_port=zmq_port, stop=stop)
+    if on_read:
+        on_read(recording)
     if not restored:
         raise ConfigError(
             "recording", ", ".join(map(str, paths)), "a recording of monty-mqtt; there is no message of a run in it"
