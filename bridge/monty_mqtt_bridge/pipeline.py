@@ -107,8 +107,13 @@ class Pipeline:
             self._commands.answered(message)
         if again and isinstance(message, (schema.Status, schema.End)):
             self.outlet.put_again(worker.key)  # its last status may be our own, and in no row
-        if not (again or row.restored):
+        if not again and (not row.restored or self._is_end_of_a_life(worker, message)):
             self._derive(row, worker, message)
+
+    def _is_end_of_a_life(self, worker: Worker, message: schema.Message | None) -> bool:
+        """Return whether it says how one ended that is still thought to live, or to have gone without a word."""
+        life = self._liveness.lives.get(worker.key)
+        return life is not None and life.worker is worker and isinstance(message, schema.End)
 
     def _derive(self, row: Row, worker: Worker, message: schema.Message | None) -> None:
         self._rates.fed(message, self._wall())

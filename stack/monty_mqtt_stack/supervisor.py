@@ -1,7 +1,7 @@
 """Starts the far side, keeps it running, stops it.
 
-Place in the flow: `monty-mqtt up` runs one until Ctrl+C, `monty-mqtt run` runs one beside the experiment. One thread:
-on Linux a child ends with the thread that started it.
+Place in the flow: `monty-mqtt up` runs one until Ctrl+C, `monty-mqtt run` runs one beside the experiment. One thread
+starts all children: on Linux a child ends with the thread that started it. Another takes up spools.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import IO, Callable, Dict, Optional, Self, Type
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import services
+from monty_mqtt_stack.far_side import Address
 from monty_mqtt_stack.launch import LeftOut, Planned, PortTakenError, Running
+from monty_mqtt_stack.spool_uptake import SpoolUptake
 from monty_mqtt_stack.state import FarSide, StateDir
 
 __all__ = ["Supervisor"]
@@ -53,6 +55,7 @@ class Supervisor:
         self._is_stopped = is_stopped
         self._lock: Optional[IO[bytes]] = None
         self._retry_at: Dict[str, float] = {}
+        self._uptake: Optional[SpoolUptake] = None
         self.running: Dict[str, Running] = {}
         self.left_out: Dict[str, str] = {}
 
@@ -60,6 +63,7 @@ class Supervisor:
         self._lock = lock(self._plan.state)
         try:
             self._start()
+            self._take_up_spools()
         except BaseException:
             self.stop()
             raise
@@ -101,6 +105,9 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop everything, the last started first; may be called twice."""
+        if self._uptake:
+            self._uptake.__exit__(None, None, None)
+            self._uptake = None
         for one in reversed(self.running.values()):
             one.stop()
         if self._lock:
@@ -139,6 +146,12 @@ class Supervisor:
                 self._plan.started[name] = one.endpoint
                 self._plan.notes.extend(planned.notes)
                 return
+
+    def _take_up_spools(self) -> None:
+        if "bridge" in self.running:
+            bridge = self.running["bridge"].endpoint
+            uptake = SpoolUptake(self._plan.state.path / "spool", Address(bridge.host, bridge.port), self._say)
+            self._uptake = uptake.__enter__()
 
     def _tell_where(self) -> None:
         try:

@@ -1,0 +1,124 @@
+"""What a program left in its spool is taken up as soon as the program has ended, and never while it lives."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import msgspec
+import pytest
+from bridge_process import BridgeProcess, at
+from subscriber import Subscriber
+
+from monty_mqtt import schema, spool
+from monty_mqtt_stack.far_side import Address
+from monty_mqtt_stack.ports import any_free
+from monty_mqtt_stack.spool_uptake import SpoolUptake, is_left_behind
+
+pytest_plugins = ["bridge_fixtures"]
+
+PROGRAM = """
+import sys
+from monty_mqtt import ZmqBroadcaster, schema
+b = ZmqBroadcaster(run_id="quick", zmq_port=int(sys.argv[1]), spool_dir=sys.argv[2])
+b.publish(schema.Status, status="running")
+print(b.flush(10), flush=True)
+input()
+for number in range(3000):
+    b.publish_metric("number", number)
+b.publish(schema.Status, status="completed")
+b.close("completed", flush_secs=0.1)
+print(b.counts.spooled, flush=True)
+input()
+"""
+
+
+@pytest.fixture
+def program():
+    started = []
+
+    def start(port, spools):
+        command = [sys.executable, "-c", PROGRAM, str(port), str(spools)]
+        started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.kill()
+        one.communicate()
+
+
+def go_on(program):
+    program.stdin.write("\n")
+    program.stdin.flush()
+
+
+def statuses(subscriber):
+    return [one.status for one in subscriber.messages(schema.Status)]
+
+
+@pytest.mark.timeout(90)
+def test_a_program_that_ended_well_before_the_bridge_had_all_of_it_is_completed_by_itself(broker, program, tmp_path):
+    spools, said = tmp_path / "spool", []
+    with Subscriber(broker.host, broker.port) as subscriber, BridgeProcess(**at(broker, bridge_id="uptake")) as bridge:
+        port = bridge.ready()
+        with SpoolUptake(spools, Address("127.0.0.1", port), said.append):
+            quick = program(port, spools)
+            assert quick.stdout.readline() == "True\n"
+            bridge.signal(signal.SIGSTOP)
+            go_on(quick)
+            assert int(quick.stdout.readline()) > 0
+            bridge.signal(signal.SIGCONT)
+            subscriber.wait_for(lambda _: statuses(subscriber)[-1:] == ["completed"], 40)
+            health = "monty/bridge/v1/uptake/health"
+            count = sum(one.topic == health for one in subscriber.received)
+            subscriber.wait_for(lambda got: sum(one.topic == health for one in got) > count + 10, 40)
+    assert set(subscriber.seqs()["quick", "main"]) == set(range(3003))
+    assert statuses(subscriber)[-1] == "completed", "also when it has been gone for longer than 8 s"
+    assert list(spools.glob("*/*")) == []
+    assert said == ["took up what its program left behind: " + said[0].partition(": ")[2]]
+    assert quick.poll() is None, "it may go on with something else"
+
+
+def spool_of(spools, secs=20.0):
+    deadline = time.monotonic() + secs
+    while not (found := [path for path in spools.glob("*/*.spool") if path.stat().st_size]):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found[0]
+
+
+LIVING = """
+import sys
+from monty_mqtt import ZmqBroadcaster
+b = ZmqBroadcaster(run_id="living", zmq_port=int(sys.argv[1]), spool_dir=sys.argv[2])
+b.publish_metric("number", 1)
+while not b.counts.spooled:
+    b.pump()
+print("spooled", flush=True)
+input()
+"""
+
+
+def test_what_a_living_process_writes_is_its_own(tmp_path):
+    command = [sys.executable, "-c", LIVING, str(any_free("127.0.0.1")), str(tmp_path / "spool")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as living:
+        assert living.stdout.readline() == "spooled\n"
+        path = spool_of(tmp_path / "spool")
+        assert not is_left_behind(path)
+        living.kill()
+    assert is_left_behind(path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "left"), [({"host": "another.example.org"}, False), ({"started_unix_nanos": 1, "pid": 1}, True)]
+)
+def test_what_another_machine_wrote_is_left_alone_and_a_number_given_again_is_nobody(tmp_path, fields, left):
+    header = spool.Header(schema_version=1, run="x", worker="main", started_unix_nanos=1, host=socket.gethostname())
+    file = spool.Spool(tmp_path, msgspec.structs.replace(header, **fields))
+    file.write([(0, (b"v1 end", b"{}"))])
+    file.close()
+    assert is_left_behind(file.path) is left
