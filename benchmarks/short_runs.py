@@ -6,7 +6,6 @@ Results: of every run its seconds on the clock, {"watched": […], "plain": […
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import sys
 import time
@@ -18,7 +17,8 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf, open_dict
 from tbp.monty.hydra import instantiate_experiment
 
-from monty_mqtt.run import monitored, render_without_a_screen
+from monty_mqtt.run_ids import new_ending
+from monty_mqtt.task import Naming, monitored, render_without_a_screen
 
 CONF = Path(__file__).resolve().parent.parent / "tests" / "conf"
 OVERRIDES = (
@@ -42,7 +42,7 @@ def watched(config: Any) -> Any:
     """Return the configuration as `monty-mqtt run` would make it."""
     made = config.copy()
     with open_dict(made):
-        monitored(made, "mini_learn", dt.datetime.now(dt.timezone.utc))
+        monitored(made, "mini_learn", Naming(new_ending()))
         made.config.liveview.strict = True
     return made
 

@@ -12,6 +12,7 @@ import traceback
 from typing import Any, Dict, Optional
 
 from monty_mqtt import __version__
+from monty_mqtt.end_signals import name_of_exit
 from monty_mqtt.errors import AbortRequested
 from monty_mqtt.schema import SCHEMA_VERSION
 from monty_mqtt.secret_texts import masked_forms
@@ -40,6 +41,8 @@ def outcome(error: Optional[BaseException]) -> Dict[str, Any]:
     """
     if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return {"status": "completed"}
+    if isinstance(error, SystemExit) and (name := name_of_exit(error.code)):  # a signal handler of the user's
+        return {"status": "aborted", "reason": name}
     if isinstance(error, (KeyboardInterrupt, AbortRequested)):
         return {"status": "aborted", "reason": plain(str(error))[0] or type(error).__name__}
     lines = traceback.format_exception(type(error), error, error.__traceback__)

@@ -15,7 +15,7 @@ import platform
 import sys
 from typing import Optional, Sequence
 
-from monty_mqtt.command_line import WRONG_USE, make_parser
+from monty_mqtt.command_line import WRONG_USE, make_parser, options_of_runner
 from monty_mqtt.errors import ConfigError, MontyMqttError
 from monty_mqtt.terminal import abandon_stdout, one_line, take_any_character
 
@@ -70,8 +70,7 @@ def _run_alone(options: argparse.Namespace, error: ImportError) -> int:
     host, _, port = (options.bridge or _known_bridge(options.state_dir)).partition(":")
     if host:
         os.environ.update(MONTY_MQTT_ZMQ_HOST=host, MONTY_MQTT_ZMQ_PORT=port or "5555")
-    parallel = [] if options.parallel is None else [f"--parallel={options.parallel}"]
-    os.execv(python, [python, "-m", "monty_mqtt.run", *parallel, *options.overrides])  # noqa: S606 - the user's own command line
+    os.execv(python, [python, "-m", "monty_mqtt.run", *options_of_runner(options)])  # noqa: S606 - the user's own command line
 
 
 def _known_bridge(state_dir: Optional[str]) -> str:

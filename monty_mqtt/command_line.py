@@ -10,11 +10,11 @@ import argparse
 import difflib
 import math
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, List, NoReturn
 
 from monty_mqtt import __version__
 
-__all__ = ["WRONG_USE", "make_parser"]
+__all__ = ["WRONG_USE", "make_parser", "options_of_runner"]
 
 WRONG_USE = 2
 """Exit code."""
@@ -77,6 +77,12 @@ def make_parser() -> argparse.ArgumentParser:
     ):
         add(commands)
     return parser
+
+
+def options_of_runner(options: argparse.Namespace) -> List[str]:
+    """Return what `monty-mqtt run` passes on to `python -m monty_mqtt.run`."""
+    parallel = [] if options.parallel is None else [f"--parallel={options.parallel}"]
+    return [*parallel, *(["--multirun"] if options.multirun else []), *options.overrides]
 
 
 def _add(commands: Any, name: str, summary: str, **more: str) -> argparse.ArgumentParser:
@@ -146,6 +152,9 @@ def _add_run(commands: Any) -> None:
         commands, "run", "Run a Monty experiment, watched live; starts broker, bridge and page if none answer."
     )
     command.usage = "monty-mqtt run [options] experiment=NAME [overrides ...]"
+    command.add_argument(
+        "-m", "--multirun", action="store_true", help="a sweep of Hydra's: each job becomes a run of its own"
+    )
     command.add_argument(
         "overrides", nargs="+", metavar="experiment=NAME", help="Hydra overrides, as for Monty's run.py"
     )

@@ -61,12 +61,14 @@ class Commands:
         abort_reason: Why the run is being aborted; None while it is not.
         stop_reason: Why no other episode is to begin, empty where nobody said why; None while one may.
         paused: Whether the run is to wait.
+        interrupted_by: Name of the signal for which the run is to end as after an abort; None where none came.
     """
 
     def __init__(self, broadcaster: ZmqBroadcaster, gone_secs: float = GONE_SECS) -> None:
         self.abort_reason: Optional[str] = None
         self.stop_reason: Optional[str] = None
         self.paused = False
+        self.interrupted_by: Optional[str] = None
         self._broadcaster = broadcaster
         self._gone_secs = gone_secs
         self._steps_left: Optional[int] = None
@@ -100,10 +102,11 @@ class Commands:
         if step is not None and self._steps_left is not None:
             self._made_a_step()
         commands = self._broadcaster.take_commands()
-        if not (commands or self.paused or self.is_ending):
+        if not (commands or self.paused or self.is_ending or self.interrupted_by):
             return 0.0
         place = Place.of(step, episode)
         self._do_all(commands, place)
+        self._heed_signal()
         secs = self._wait(place)
         if self._ends_at(place):
             raise AbortRequested(self.abort_reason or "stopped by command")
@@ -112,6 +115,7 @@ class Commands:
     def take(self, place: Place) -> None:
         """Take what came and do it, without waiting."""
         self._do_all(self._broadcaster.take_commands(), place)
+        self._heed_signal()
 
     def listen(self, place: Place) -> None:
         """Wait a moment for what ends the pause; where the bridge stays silent for too long, that does."""
@@ -159,11 +163,18 @@ class Commands:
         return do(command, place)
 
     def _abort(self, command: Command, place: Place) -> _Answer:
-        if self.abort_reason is None:
-            self.abort_reason = command.reason or "aborted by command"
-            self.paused, self._steps_left = False, None
-            self._broadcaster.publish(Status, status="aborting", reason=self.abort_reason)
+        self._begin_abort(command.reason or "aborted by command")
         return True, f"aborting {place.now}"
+
+    def _begin_abort(self, reason: str) -> None:
+        if self.abort_reason is None:
+            self.abort_reason = reason
+            self.paused, self._steps_left = False, None
+            self._broadcaster.publish(Status, status="aborting", reason=reason)
+
+    def _heed_signal(self) -> None:
+        if self.interrupted_by is not None:
+            self._begin_abort(self.interrupted_by)
 
     def _pause(self, command: Command, place: Place) -> _Answer:
         if self.paused:

@@ -28,6 +28,7 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
         liveview_port: TCP port of the LiveView page: as above, and where `monty-mqtt run` starts it.
         sensor_image_throttle_ms: Least time between two frames of a sensor, milliseconds; 0 sends every frame.
         run: The run's id. Empty: made from `experiment` or Monty's run name, `started`, and four hex digits.
+        group: What this run shares with others that belong to it; a sweep's jobs have one.
         started: When the run was started, ISO 8601. What makes all processes of a parallel run agree on its id.
         experiment: Name of the experiment, Hydra's choice.
         strict: Telemetry errors are raised instead of counted.
@@ -52,6 +53,7 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
     liveview_port: int = 8000
     sensor_image_throttle_ms: int = 100
     run: str = ""
+    group: str = ""
     started: str = ""
     experiment: str = ""
     strict: bool = False
@@ -127,6 +129,7 @@ SETTINGS: Dict[str, Setting] = {
     "liveview_port": _PORT,
     "sensor_image_throttle_ms": Setting(int, 0, 3_600_000),
     "run": _NAME,
+    "group": _NAME,
     "started": Setting(str, 0, 40),
     "experiment": _NAME,
     "strict": _SWITCH,

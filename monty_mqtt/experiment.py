@@ -17,6 +17,7 @@ from typing import Any, Dict, Type
 
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.config import LiveViewConfig
+from monty_mqtt.end_signals import EndSignals, Terminated
 from monty_mqtt.errors import AbortRequested, ConfigError
 from monty_mqtt.hooks import LiveViewStepHook
 from monty_mqtt.session import Session
@@ -65,23 +66,27 @@ class LiveViewMixin:
         """Run the experiment as its class does, monitored from here to the end.
 
         Raises:
-            SystemExit: After an abort or stop by command, where the configuration asks for an exit code.
+            SystemExit: After an abort or stop by command, where the configuration asks for an exit code; after
+                SIGTERM or SIGHUP.
         """
         if not self._live.config.enable_liveview:
             super().run()  # type: ignore[misc]
             return
-        self._live.begin(self, self._live_hook)
-        if self._live.worker == "main":
-            print(f"watch this run: {self._live.page_url}", file=sys.stderr, flush=True)  # noqa: T201 - for its user
-        try:
-            super().run()  # type: ignore[misc]
-        except BaseException as error:
-            self._live.end(error)
-            raise
-        self._live.end(None)
-        if self._live.is_cut_short and self._live.worker == "main" and self._live.config.abort_exit_code:
-            # Never in a worker of Monty's parallel runner: Pool.map would wait for it for ever.
-            raise SystemExit(self._live.config.abort_exit_code)
+        with EndSignals(self._live.interrupt) as signals:
+            self._live.begin(self, self._live_hook, signals)
+            if self._live.worker == "main":
+                print(f"watch this run: {self._live.page_url}", file=sys.stderr, flush=True)  # noqa: T201 - its user
+            try:
+                super().run()  # type: ignore[misc]
+            except Terminated as error:
+                self._live.end(error)
+            except BaseException as error:
+                self._live.end(error)
+                raise
+            self._live.end(None)
+        # Never in a worker of Monty's parallel runner: Pool.map would wait for it for ever.
+        if self._live.worker == "main" and (code := self._live.exit_code):
+            raise SystemExit(code)
 
     def run_epoch(self) -> None:
         """Run an epoch; none begins once the run is to end, so Monty goes on to save what there is."""

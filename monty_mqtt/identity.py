@@ -1,4 +1,4 @@
-"""Who a process is within a run: the run's id and the worker's name. Pure.
+"""Who a process is within a run: the run's id and the worker's name.
 
 Place in the flow: `experiment` asks once per experiment object; the broadcaster stamps both on every message.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.errors import ConfigError
@@ -26,7 +26,9 @@ class Identity(NamedTuple):
     worker: str
 
 
-def identify(config: LiveViewConfig, run_name: str, now: dt.datetime, salt: str) -> Identity:
+def identify(
+    config: LiveViewConfig, run_name: str, now: dt.datetime, salt: str, number: Optional[int] = None
+) -> Identity:
     """Return who an experiment object is.
 
     The run's id is `<run name or experiment>-<UTC time>-<4 hex>`. The time is the configuration's `started`, which all
@@ -37,6 +39,7 @@ def identify(config: LiveViewConfig, run_name: str, now: dt.datetime, salt: str)
         run_name: Monty's `logging.run_name`; its ending tells the workers of a parallel run apart.
         now: The time, with time zone, where the configuration does not say when the run started.
         salt: Something random, where the configuration does not say when the run started.
+        number: Of the job in a sweep; all jobs may have one name and one start.
 
     Raises:
         ConfigError: `started` is no time.
@@ -50,7 +53,8 @@ def identify(config: LiveViewConfig, run_name: str, now: dt.datetime, salt: str)
     started = _started(config.started) if config.started else now
     digest = hashlib.sha256(f"{name} {config.started or salt}".encode("utf-8", "surrogatepass")).hexdigest()
     stamp = started.astimezone(dt.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    return Identity(f"{name}-{stamp}-{digest[:4]}", worker)
+    numbered = name if number is None else f"{name}-{number}"
+    return Identity(f"{numbered}-{stamp}-{digest[:4]}", worker)
 
 
 def _started(text: str) -> dt.datetime:

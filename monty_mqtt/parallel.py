@@ -1,8 +1,8 @@
 """The parent of a parallel run: how many episodes there are in all, how many are done, and how it ended.
 
-Place in the flow: a Hydra callback begins one where Monty's `run_parallel` is what runs, by `run --parallel` or by
-itself. The workers publish for themselves. The parent computes nothing, it waits for its workers: so it may have a
-thread, which reads their tally and answers commands. Workers get every command themselves, also those that start later.
+Place in the flow: `task` begins one for `run --parallel`, a Hydra callback where Monty's `run_parallel` is what runs.
+The workers publish for themselves. The parent computes nothing, it waits for its workers: so it may have a thread,
+which reads their tally and answers commands. Workers get every command themselves, also those that start later.
 """
 
 from __future__ import annotations
@@ -19,21 +19,26 @@ from monty_mqtt.about import outcome
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.commands import Commands, Place
 from monty_mqtt.config import LiveViewConfig
+from monty_mqtt.end_signals import EndSignals, exit_code_of
 from monty_mqtt.errors import MontyMqttError
 from monty_mqtt.guard import Guard
 from monty_mqtt.identity import identify
 from monty_mqtt.pool import Spawning
 from monty_mqtt.progress import Position, ProgressTracker
-from monty_mqtt.run_info import config_fields, process_fields
+from monty_mqtt.run_info import composed_fields
 from monty_mqtt.schema import Command, Info, Progress, Status
+from monty_mqtt.sweep import job_number
 from monty_mqtt.tally import Tally
 
-__all__ = ["TALLY", "ParallelCallback", "ParallelParent", "episodes_in_all"]
+__all__ = ["RUNNER", "TALLY", "ParallelCallback", "ParallelParent", "episodes_in_all"]
 
 TALLY = "MONTY_MQTT_TALLY"
 """Environment variable that tells the workers where their parent's tally is."""
 
-_RUNNER = "tbp.monty.frameworks.run_parallel"
+RUNNER = "tbp.monty.frameworks.run_parallel"
+"""Monty's parallel runner."""
+
+_RUN = "MONTY_MQTT_RUN"
 _LOOK_SECS = 0.1
 _HERE = Place("with all its workers", "after the episodes under way", within=True)
 
@@ -54,9 +59,15 @@ class ParallelCallback:
             with import_module("omegaconf").open_dict(live):
                 live["started"] = str(live["started"])
 
+    def on_multirun_start(self, config: Any, **_: Any) -> None:
+        """Resolve when the sweep began: all its jobs take that over, so that they are one group."""
+        live = import_module("omegaconf").OmegaConf.select(config, "experiment.config.liveview")
+        if live:
+            live.get("started")
+
     def on_job_start(self, config: Any, *, task_function: Any = None, **_: Any) -> None:
         """Begin before the runner does."""
-        if getattr(task_function, "__module__", "") == _RUNNER:
+        if getattr(task_function, "__module__", "") == RUNNER and not hasattr(task_function, "is_monitored"):
             ParallelCallback.parent = ParallelParent()
             ParallelCallback.parent.begin(config, os.environ)
 
@@ -71,6 +82,8 @@ class ParallelCallback:
         except Exception as raised:  # noqa: BLE001 - Hydra raises it again
             error = raised
         self.parent.end(error)
+        if EndSignals.received is not None:
+            raise SystemExit(exit_code_of(EndSignals.received))
 
     def __getattr__(self, name: str) -> Any:
         """Return something that does nothing for the callback's other occasions (`on_run_end`, …)."""
@@ -88,6 +101,8 @@ class ParallelParent:
         self._guard = Guard()
         self._over = threading.Event()
         self._thread: Optional[threading.Thread] = None
+        # Each worker has a bound of its own.
+        self._signals = EndSignals(self._interrupt, step_secs=None)
 
     @property
     def cut_short(self) -> Optional[str]:
@@ -100,6 +115,11 @@ class ParallelParent:
         if done == expected:
             return None
         return ": ".join(filter(None, [f"stopped by command after {done} episodes", self._commands.stop_reason]))
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it publishes, or did."""
+        return self._thread is not None
 
     @property
     def lost(self) -> int:
@@ -130,12 +150,15 @@ class ParallelParent:
             return
         self._over.set()
         self._thread.join()
+        self._signals.__exit__()
         atexit.unregister(self._end_with_process)
         with self._guard:
             self._count()
             self._tally.remove()
         os.environ.pop(TALLY, None)
-        import_module(_RUNNER).mp = import_module("multiprocessing")  # type: ignore[attr-defined]
+        if job_number() is not None:
+            os.environ.pop(_RUN, None)
+        import_module(RUNNER).mp = import_module("multiprocessing")  # type: ignore[attr-defined]
         assert self._broadcaster is not None  # noqa: S101 - begin() starts the thread
         if error is None and self.lost:
             error = MontyMqttError(f"{self.lost} experiments ended with their process: killed, or out of memory?")
@@ -151,7 +174,10 @@ class ParallelParent:
         experiment = composed.experiment
         now = import_module("datetime").datetime.now().astimezone()
         run_name = str(experiment.config.logging.run_name or "")
-        run, _ = identify(config, run_name, now, "")
+        number = job_number()
+        run, _ = identify(config, run_name, now, "", number)
+        if number is not None:
+            os.environ[_RUN] = run  # for the workers, who do not know of a sweep
         expected = episodes_in_all(composed)
         self._flush_secs = config.flush_secs
         self._broadcaster = ZmqBroadcaster(
@@ -161,28 +187,25 @@ class ParallelParent:
         self._progress = ProgressTracker(time.perf_counter(), expected)
         self._tally = Tally.begin()
         os.environ[TALLY] = self._tally.path
-        runner = import_module(_RUNNER)
-        runner.mp = Spawning(self._tally)  # type: ignore[attr-defined]
-        self._broadcaster.publish(
-            Info,
-            **process_fields(run),
-            **config_fields(experiment.config),
-            experiment=config.experiment or run_name or run,
-            experiment_class=experiment.get("experiment_class"),
-            run_name=run_name,
-            episodes_expected=expected,
-        )
+        self._spawning = Spawning(self._tally)
+        import_module(RUNNER).mp = self._spawning  # type: ignore[attr-defined]
+        about = composed_fields(experiment, config, run)
+        self._broadcaster.publish(Info, **about, episodes_expected=expected)
         self._broadcaster.publish(Status, status="running")
         self._publish_progress()
         self._thread = threading.Thread(target=self._watch, name="monty-mqtt-parent", daemon=True)
         self._thread.start()
+        self._signals.__enter__()
         atexit.register(self._end_with_process)
+
+    def _interrupt(self, name: str) -> None:
+        self._commands.interrupted_by = name
 
     def _end_with_process(self) -> None:
         self.end(getattr(sys, "last_value", None))
 
     def _watch(self) -> None:
-        commands, looked_at = self._commands, time.perf_counter()
+        commands, looked_at, is_passed_on = self._commands, time.perf_counter(), False
         while not self._over.wait(_LOOK_SECS):
             with self._guard:
                 if commands.paused:
@@ -191,6 +214,9 @@ class ParallelParent:
                     commands.take(_HERE)
                 if commands.is_ending:
                     self._tally.close()
+                if EndSignals.received is not None and not is_passed_on:
+                    is_passed_on = True
+                    self._spawning.send_signal(EndSignals.received)
                 self._count()
             now = time.perf_counter()
             if commands.paused:

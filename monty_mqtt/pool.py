@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import logging
 import multiprocessing as mp
+import os
 import pickle
 from collections import deque
+from contextlib import suppress
 from itertools import chain
 from multiprocessing.pool import Pool
 from multiprocessing.reduction import ForkingPickler
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+from monty_mqtt.end_signals import EndSignals, leave_on_signals
 from monty_mqtt.errors import MontyMqttError
 from monty_mqtt.tally import Tally
 
@@ -38,22 +41,31 @@ class Spawning:
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
+        self._pools: List[EndablePool] = []
 
     def get_context(self, method: Optional[str] = None) -> _Context:
         """Return a context whose pools can end before their time."""
-        return _Context(mp.get_context(method), self._tally)
+        return _Context(mp.get_context(method), self._tally, self._pools)
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to every process of the pools that lives; each ends its experiment in order."""
+        for pool in self._pools:
+            pool.send_signal(number)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(mp, name)
 
 
 class _Context:
-    def __init__(self, context: Any, tally: Tally) -> None:
+    def __init__(self, context: Any, tally: Tally, pools: List[EndablePool]) -> None:
         self._context = context
         self._tally = tally
+        self._pools = pools
 
     def Pool(self, processes: int, *arguments: Any, **more: Any) -> EndablePool:  # noqa: N802 - multiprocessing's name
-        return EndablePool(self._tally, processes, *arguments, context=self._context, **more)
+        pool = EndablePool(self._tally, processes, *arguments, context=self._context, **more)
+        self._pools.append(pool)
+        return pool
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
@@ -76,7 +88,17 @@ class EndablePool(Pool):
         self._at_once = processes
         self._made: List[Any] = []
         vars(self)["Process"] = self._make  # in the place of Pool's own, which makes its processes by it
+        if not arguments:
+            # One that is ended while it waits for work must let go of the lock that the others wait for.
+            more.setdefault("initializer", leave_on_signals)
         super().__init__(processes, *arguments, **more)
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to every process that lives."""
+        for process in list(self._made):
+            if process.exitcode is None and process.pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, number)
 
     def map(self, func: Callable[[Any], Any], iterable: Any, chunksize: Optional[int] = None) -> List[Any]:
         """Return the results of what was run, in order, when all of it is over.
@@ -164,7 +186,7 @@ def _run(work: bytes, path: str, number: int) -> List[Any]:
         return results
     func, batch = pickle.loads(work)  # noqa: S301 - from our own parent, as everything in a pool
     for one in batch:
-        if results and tally.is_closed:
+        if results and (tally.is_closed or EndSignals.received is not None):
             break
         results.append(func(one))
     return results

@@ -1,98 +1,50 @@
 """`python -m monty_mqtt.run experiment=NAME [overrides…] [--parallel N]`: Monty's own runners, monitored.
 
-Place in the flow: the outermost edge. Monty's `main` does everything; a Hydra callback of ours, named on its command
-line, puts our experiment class before the configured one, whichever experiment it is. With `--parallel N` it is Monty's
-`run_parallel`, with at most N processes at once.
+Place in the flow: the outermost edge. Monty's `main` does everything; Hydra calls it through `task`, which puts our
+experiment class before the configured one, whichever experiment it is. With `--parallel N` it is Monty's
+`run_parallel`, with at most N processes at once. With `-m` or `hydra.mode=MULTIRUN` it is a sweep: each job is a run
+of its own.
 
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 aborted by command, 130 Ctrl+C.
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 aborted by command, 130 Ctrl+C, 143 SIGTERM, 129 SIGHUP.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import re
 import sys
 from importlib import import_module
-from typing import Any, List, Optional, Tuple
+from typing import List, Optional, Tuple
 
 from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.end_signals import leave_on_signals
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.parallel import ParallelCallback
+from monty_mqtt.parallel import RUNNER as PARALLEL_RUNNER
+from monty_mqtt.sweep import SWEEP_FLAGS
+from monty_mqtt.task import MonitoredTask, Naming, render_without_a_screen
 
-__all__ = [
-    "ABORTED",
-    "LiveViewCallback",
-    "arguments",
-    "main",
-    "monitored",
-    "render_without_a_screen",
-    "run_parallel",
-    "split_parallel",
-]
+__all__ = ["arguments", "main", "split_parallel"]
 
-ABORTED = 3
-"""Exit code after an abort or stop by command."""
-
-_FAILED = 1
 _INTERRUPTED = 130
 _WRONG_USE = 2
 _MOST_PROCESSES = 1024
-_OURS = "monty_mqtt.experiment.MontyExperimentWithLiveView"
-_CALLBACK = "+hydra.callbacks.live_view._target_=monty_mqtt.run.LiveViewCallback"
-_PARALLEL_CALLBACK = "++hydra.callbacks.live_view_parallel._target_=monty_mqtt.parallel.ParallelCallback"
+_RUNNER = "tbp.monty.frameworks.run"
 _SEARCH_PATH = re.compile(r"^(\+{0,2}hydra\.searchpath=)\[(.*)\]$", re.DOTALL)
 
 
-class LiveViewCallback:
-    """Hydra callback: makes the chosen experiment a monitored one before it is run."""
-
-    def on_run_start(self, config: Any, **_: Any) -> None:
-        """Rewrite the configuration in place, before Monty sees it."""
-        name = str(config.hydra.runtime.choices.get("experiment", ""))
-        with import_module("omegaconf").open_dict(config):
-            monitored(config.experiment, name, dt.datetime.now(dt.timezone.utc))
-
-    def __getattr__(self, name: str) -> Any:
-        """Return something that does nothing for the callback's other occasions (`on_job_end`, …)."""
-        if name.startswith("on_"):
-            return lambda **_: None
-        raise AttributeError(name)
-
-
-def monitored(experiment: Any, name: str, now: dt.datetime) -> None:
-    """Change an experiment's configuration so that it runs monitored; what the user set stays.
-
-    Args:
-        experiment: The `experiment` node, open to new keys.
-        name: Hydra's choice.
-        now: When the run starts; makes its id the same in all its processes.
-    """
-    if experiment["_target_"] != _OURS:
-        experiment["experiment_class"] = experiment["_target_"]
-        experiment["_target_"] = _OURS
-    config = experiment["config"]
-    live = dict(config.get("liveview") or {})
-    defaults = {"experiment": name, "started": now.isoformat(), "abort_exit_code": ABORTED}
-    config["liveview"] = {**defaults, **live}
-
-
 def arguments(given: List[str], conf: str) -> List[str]:
-    """Return Hydra's command line: what was given, our callback, and our conf directory on the search path."""
+    """Return Hydra's command line: what was given, with our conf directory on the search path.
+
+    `-m` comes first: behind an override, Hydra takes no other (argparse).
+    """
     ours = f"file://{conf}"
     found = False
     out = []
-    for argument in given:
+    for argument in sorted(given, key=lambda word: word not in SWEEP_FLAGS):
         match = _SEARCH_PATH.match(argument)
         found = found or match is not None
         out.append(f"{match[1]}[{','.join(filter(None, [match[2].strip(), ours]))}]" if match else argument)
-    return [*out, *([] if found else [f"hydra.searchpath=[{ours}]"]), _CALLBACK]
-
-
-def render_without_a_screen() -> None:
-    """Let MuJoCo render through EGL where there is no display: its own default crashes there (gladLoadGL error)."""
-    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        os.environ.setdefault("MUJOCO_GL", "egl")
+    return [*out, *([] if found else [f"hydra.searchpath=[{ours}]"])]
 
 
 def main() -> int:
@@ -102,31 +54,19 @@ def main() -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command line's answer
         return _WRONG_USE
+    leave_on_signals()
     render_without_a_screen()
     import_module("tbp.monty.frameworks.run_env").setup_env()
-    sys.argv[1:] = arguments(given, str(conf_dir()))
+    number = [] if processes is None else [f"num_parallel={processes}"]
+    sys.argv[1:] = [*arguments(given, str(conf_dir())), *number]
+    task = MonitoredTask(_RUNNER if processes is None else PARALLEL_RUNNER, Naming.taken_from(os.environ))
     try:
-        if processes is not None:
-            return run_parallel(processes)
-        import_module("tbp.monty.frameworks.run").main()
+        # As both of Monty's runners say it (0.54, 0.55).
+        hydra_main = import_module("hydra").main(config_path="../conf", config_name="experiment", version_base=None)
+        hydra_main(task)()
     except KeyboardInterrupt:
         return _INTERRUPTED
-    return 0
-
-
-def run_parallel(processes: int) -> int:
-    """Run Monty's parallel runner with this process's command line; return the exit code."""
-    sys.argv += [f"num_parallel={processes}", _PARALLEL_CALLBACK]
-    try:
-        import_module("tbp.monty.frameworks.run_parallel").main()
-    except BaseException as error:
-        if ParallelCallback.parent is not None:
-            ParallelCallback.parent.end(error)
-        raise
-    parent = ParallelCallback.parent
-    if parent is not None and parent.cut_short is not None:
-        return ABORTED
-    return _FAILED if parent is not None and parent.lost else 0
+    return task.code
 
 
 def split_parallel(given: List[str]) -> Tuple[List[str], Optional[int]]:
@@ -153,5 +93,4 @@ def split_parallel(given: List[str]) -> Tuple[List[str], Optional[int]]:
 
 
 if __name__ == "__main__":
-    # Hydra imports the callback from monty_mqtt.run, which would be another module than this one.
-    sys.exit(import_module("monty_mqtt.run").main())
+    sys.exit(main())

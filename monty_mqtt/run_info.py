@@ -5,7 +5,6 @@ Place in the flow: `experiment` publishes it once, when a run begins.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -14,8 +13,10 @@ from monty_mqtt.about import this_process
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.masking import masked, masked_arguments
 from monty_mqtt.parts import LearningModuleInfo, SensorModuleInfo
+from monty_mqtt.sweep import command_line, own_overrides
 
 __all__ = [
+    "composed_fields",
     "config_fields",
     "episodes_expected",
     "git_commit",
@@ -47,6 +48,7 @@ def info_fields(experiment: Any, config: LiveViewConfig, run: str) -> Dict[str, 
     return {
         **process_fields(run),
         **config_fields(_written_config(experiment)),
+        **group_fields(config),
         "experiment": config.experiment or _hydras_choice() or getattr(experiment, "run_name", "") or run,
         "experiment_class": _class_name(_configured_class(experiment)),
         "run_name": getattr(experiment, "run_name", None),
@@ -63,6 +65,24 @@ def info_fields(experiment: Any, config: LiveViewConfig, run: str) -> Dict[str, 
     }
 
 
+def composed_fields(experiment: Any, config: LiveViewConfig, run: str) -> Dict[str, Any]:
+    """Return the fields of the Info message of an experiment that was composed, and not made."""
+    run_name = str((experiment.config.get("logging") or {}).get("run_name") or "")
+    return {
+        **process_fields(run),
+        **config_fields(experiment.config),
+        **group_fields(config),
+        "experiment": config.experiment or run_name or run,
+        "experiment_class": experiment.get("experiment_class"),
+        "run_name": run_name,
+    }
+
+
+def group_fields(config: LiveViewConfig) -> Dict[str, Any]:
+    """Return those fields of Info that tell which runs belong together, and what tells this one from the others."""
+    return {"group": config.group, "overrides": masked(own_overrides())} if config.group else {}
+
+
 def process_fields(run: str) -> Dict[str, Any]:
     """Return those fields of Info that tell of the process."""
     process = this_process(run)
@@ -71,7 +91,8 @@ def process_fields(run: str) -> Dict[str, Any]:
         **process,
         "versions": {**process["versions"], **versions()},
         "git_commit": git_commit(Path.cwd()),
-        "command_line": masked_arguments(sys.argv),
+        "working_directory": masked(str(Path.cwd())),
+        "command_line": masked_arguments(command_line()),
     }
 
 
@@ -163,7 +184,12 @@ def _written_config(experiment: Any) -> Any:
 
 def _as_plain(config: Any) -> Any:
     omegaconf = import_module("omegaconf").OmegaConf
-    return omegaconf.to_container(config, resolve=True) if omegaconf.is_config(config) else config
+    if not omegaconf.is_config(config):
+        return config
+    try:
+        return omegaconf.to_container(config, resolve=True)
+    except import_module("omegaconf.errors").OmegaConfBaseException:  # the run will fail of it, and shall say so
+        return omegaconf.to_container(config, resolve=False)
 
 
 def _limits(experiment: Any) -> Dict[str, Optional[float]]:
@@ -214,7 +240,7 @@ def _chosen(names: List[str], matrix: Any, row: int) -> List[str]:
 
 
 def _whole(value: Any) -> Optional[int]:
-    return None if value is None else int(value)
+    return int(value) if isinstance(value, (int, float)) else None
 
 
 def _head_of(git: Path) -> Optional[str]:

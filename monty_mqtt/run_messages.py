@@ -48,6 +48,7 @@ class Info(Message, frozen=True, kw_only=True, tag="info"):
         experiment: Name of the experiment (Hydra's choice, else the run name).
         experiment_class: Dotted name of the class the configuration names.
         run_name: Monty's `logging.run_name`.
+        working_directory: Where it was started.
         group: What runs that belong together share, as the jobs of one Hydra sweep do.
         overrides: What tells this run from the others of its group: value by configuration key; secrets are `***`.
         config: The resolved configuration as plain JSON; secrets are `***` (docs/monty.md, What is masked).
@@ -75,6 +76,7 @@ class Info(Message, frozen=True, kw_only=True, tag="info"):
     experiment: Optional[str] = None
     experiment_class: Optional[str] = None
     run_name: Optional[str] = None
+    working_directory: Optional[str] = None
     group: Optional[str] = None
     overrides: Dict[str, str] = {}
     config: Dict[str, Any] = {}

@@ -11,13 +11,16 @@ import logging
 import os
 import time
 from contextlib import suppress
-from typing import Any, Dict, Optional
+from typing import Any, ClassVar, Dict, Optional
+
+from msgspec import structs
 
 from monty_mqtt.about import outcome
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.commands import Commands
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.cost import Cost
+from monty_mqtt.end_signals import EndSignals, Terminated, exit_code_of
 from monty_mqtt.episodes import EpisodeLogger
 from monty_mqtt.errors import AbortRequested
 from monty_mqtt.guard import Guard
@@ -27,6 +30,7 @@ from monty_mqtt.progress import ProgressTracker
 from monty_mqtt.records import Attachment, RecordHandler, TelemetryHandler
 from monty_mqtt.run_info import info_fields
 from monty_mqtt.schema import Info, Status
+from monty_mqtt.sweep import job_number
 
 __all__ = ["Session"]
 
@@ -43,11 +47,17 @@ class Session:
     Attributes:
         broadcaster: Also for the user's own `publish_*` calls; does nothing where the monitor is switched off.
         worker: The name of this experiment object within the run.
+        latest: The last one of this process that began to publish; `task` looks whether any did.
     """
+
+    latest: ClassVar[Optional[Session]] = None
 
     def __init__(self, config: LiveViewConfig, run_name: str) -> None:
         now = dt.datetime.now(dt.timezone.utc)
-        run, self.worker = identify(config, run_name, now, os.urandom(8).hex())
+        salt, number = os.urandom(8).hex(), job_number()
+        run, self.worker = identify(config, run_name, now, salt, number)
+        if number is not None and not config.group:
+            config = structs.replace(config, group=identify(config, "", now, salt).run)
         self.config = config
         if self.worker != "main" and not (config.run or config.started):
             _log.warning(
@@ -78,6 +88,7 @@ class Session:
         self._last_episode: Optional[int] = None
         self._left_out = False
         self._ended = False
+        self._signals: Optional[EndSignals] = None
 
     @property
     def page_url(self) -> str:
@@ -94,8 +105,21 @@ class Session:
         """Whether a command made it leave out something: a stop in the last episode does not."""
         return self._commands.abort_reason is not None or (self._commands.is_ending and self._left_out)
 
-    def begin(self, experiment: Any, hook: LiveViewStepHook) -> None:
+    @property
+    def exit_code(self) -> int:
+        """With which the process is to end, where it is not for Monty to say; 0 else."""
+        if EndSignals.received is not None:
+            return exit_code_of(EndSignals.received)
+        return self.config.abort_exit_code if self.is_cut_short else 0
+
+    def interrupt(self, name: str) -> None:
+        """Let the run end as after an abort, for a signal of this name; called in its handler."""
+        self._commands.interrupted_by = name
+
+    def begin(self, experiment: Any, hook: LiveViewStepHook, signals: EndSignals) -> None:
         """Publish Info and Status, and attach to Monty. What fails here is counted, not raised."""
+        self._signals = signals
+        Session.latest = self
         with self._guard:
             info = info_fields(experiment, self.config, self.broadcaster.run)
             progress = ProgressTracker(time.perf_counter(), info["episodes_expected"])
@@ -111,11 +135,15 @@ class Session:
             if self._progress is not None:
                 self._progress.paused(secs)
         self._left_out = self._left_out or self.is_ending
+        if self.is_ending and self._signals is not None:
+            self._signals.heeded()
         return not self.is_ending
 
     def leave_out(self) -> None:
         """Note that an episode was cut off, or that one more would have begun."""
         self._left_out = True
+        if self._signals is not None:
+            self._signals.heeded()
 
     def episode_finished(self, experiment: Any, steps: int) -> None:
         """Publish what Monty made of the episode."""
@@ -136,6 +164,8 @@ class Session:
         if self._ended:
             return
         self._ended = True
+        if self._signals is not None:
+            self._signals.heeded()
         with self._guard:
             self._detach()
             fields = self._last_words(error)
@@ -145,6 +175,8 @@ class Session:
     def _last_words(self, error: Optional[BaseException]) -> Dict[str, Any]:
         if self.is_cut_short and (error is None or isinstance(error, AbortRequested)):
             return {"status": "aborted", "reason": self._commands.abort_reason or self._stopped()}
+        if self._signals is not None and self._signals.is_forced and (error is None or isinstance(error, Terminated)):
+            return {"status": "aborted", "reason": self._commands.interrupted_by}
         if isinstance(error, KeyboardInterrupt):
             return {"status": "aborted", "reason": "Ctrl+C"}
         return outcome(error)

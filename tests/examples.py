@@ -114,6 +114,7 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
         experiment_class="tbp.monty.frameworks.experiments.object_recognition_experiments.MontyObjectRecognitionExperiment",
         run_name="randrot_10distinctobj",
         group="seeds-20261123T101455-77c1",
+        working_directory="/home/me/experiments",
         overrides={"experiment.config.seed": "42"},
         config={"seed": 42, "logging": {"run_name": "randrot_10distinctobj"}, "wandb_api_key": "***"},
         seed=42,

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import List
 
 from monty_mqtt import ZmqBroadcaster, schema
 
@@ -23,15 +24,26 @@ def main() -> int:
     marks = Path(os.environ["MARKS"])
     (marks / "words").write_text(" ".join(sys.argv[1:]))
     interrupted = threading.Event()
+    came: List[int] = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        came.append(number)
+        interrupted.set()
+
     if mode == "stubborn":
         signal.signal(signal.SIGINT, lambda *_: (marks / "interrupted").touch())
     else:
-        signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, interrupt)
     if mode == "fails":
         sys.exit("Traceback: this is what went wrong")
-    environment = {name: os.environ[f"MONTY_MQTT_{name}"] for name in ("RUN", "ZMQ_HOST", "ZMQ_PORT")}
+    environment = {name: os.environ.get(f"MONTY_MQTT_{name}", "") for name in ("RUN_ENDING", "ZMQ_HOST", "ZMQ_PORT")}
+    run_names = [word.rpartition("=")[2] for word in sys.argv if "logging.run_name=" in word]
     broadcaster = ZmqBroadcaster(
-        run_id=environment["RUN"], zmq_host=environment["ZMQ_HOST"], zmq_port=int(environment["ZMQ_PORT"]), strict=True
+        run_id="-".join([*(run_names or [mode]), environment["RUN_ENDING"]]),
+        zmq_host=environment["ZMQ_HOST"],
+        zmq_port=int(environment["ZMQ_PORT"]),
+        strict=True,
     )
     broadcaster.publish(schema.Info, schema_version=schema.SCHEMA_VERSION, experiment=mode)
     broadcaster.publish(schema.Status, status="running")
@@ -50,11 +62,11 @@ def main() -> int:
             return 3
         broadcaster.pump()
     word = "aborted" if interrupted.is_set() else "completed"
-    broadcaster.publish(schema.Status, status=word)
+    broadcaster.publish(schema.Status, status=word, reason=signal.Signals(came[0]).name if came else None)
     broadcaster.close(word)
     if interrupted.is_set():
         (marks / "saved").touch()
-        return 130
+        return 128 + came[0]
     return 0
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import signal
 import subprocess
 import sys
 import time
@@ -60,6 +61,7 @@ def test_a_with_block_tells_the_whole_story(router):
         (KeyboardInterrupt(), {"status": "aborted", "reason": "KeyboardInterrupt"}),
         (AbortRequested("wrong seed"), {"status": "aborted", "reason": "wrong seed"}),
         (SystemExit(0), {"status": "completed"}),
+        (SystemExit(128 + signal.SIGTERM), {"status": "aborted", "reason": "SIGTERM"}),
         (SystemExit(3), {"status": "error", "error_type": "builtins.SystemExit", "error_message": "3"}),
     ],
     ids=repr,

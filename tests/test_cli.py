@@ -38,7 +38,9 @@ def broker(tmp_path_factory):
         mosquitto.state.write_far_side(FarSide(services=services, left_out={"page": "--without page"}))
         publish(
             mosquitto,
-            message(schema.Info, 0, "live-1", schema_version=1, experiment="demo"),
+            message(
+                schema.Info, 0, "live-1", schema_version=1, experiment="demo", group="sweep-1", overrides={"seed": "1"}
+            ),
             message(schema.Status, 1, "live-1", status="running", lost=2),
             message(
                 schema.Progress,
@@ -93,6 +95,9 @@ def test_status_as_json(broker):
     assert told["broker"] == f"mqtt://127.0.0.1:{broker.port}"
     assert told["runs"]["live-1"]["main"]["lost"] == 2
     assert told["runs"]["live-1"]["main"]["experiment"] == "demo"
+    assert told["runs"]["live-1"]["main"]["group"] == "sweep-1"
+    assert told["runs"]["live-1"]["main"]["overrides"] == {"seed": "1"}
+    assert told["runs"]["over-1"]["main"]["group"] is None
     assert told["runs"]["over-1"]["main"]["status"] == "completed"
     assert told["totals"]["live"] == 1
 

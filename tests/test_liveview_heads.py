@@ -94,7 +94,8 @@ def test_a_paused_worker_has_no_rate():
 
 def test_every_field_of_the_contract_is_there():
     (run, _) = demo()
-    names = """run experiment mode status stalled started_unix_millis newest_unix_millis ended_unix_millis elapsed_secs
+    names = """run experiment group overrides mode status stalled
+    started_unix_millis newest_unix_millis ended_unix_millis elapsed_secs
     episodes_done episodes_expected modes estimated_end_unix_millis lost dropped too_large
     frames_missing left_out workers worker_statuses host recorded_bytes steps monitor_micros_per_step"""
     assert run_head(run, 7).keys() == set(names.split())
@@ -104,6 +105,12 @@ def test_every_field_of_the_contract_is_there():
     newest_unix_millis lost dropped too_large highest_seq rows generation monitor_micros_per_step outcome is_parent"""
     assert worker_head(run.workers["main"]).keys() == set(names.split())
     assert json.encode(run_head(run))
+
+
+def test_the_runs_of_a_sweep_say_what_they_share_and_what_not():
+    found = head_of(about(0, group="sweep-1", overrides={"experiment.config.seed": "1"}))
+    assert (found["group"], found["overrides"]) == ("sweep-1", {"experiment.config.seed": "1"})
+    assert (run_head(demo()[0])["group"], run_head(demo()[0])["overrides"]) == (None, {})
 
 
 def test_of_a_run_that_said_nothing_yet():

@@ -79,6 +79,22 @@ def test_parallel_is_passed_on_to_the_experiment(shared, environment, tmp_path):
     assert (tmp_path / "words").read_text() == "-m monty_mqtt.run --parallel=2 experiment=completes seed=1"
 
 
+def test_a_run_has_the_name_that_its_configuration_gives_it(shared, environment):
+    done = run(*run_words(shared), "experiment=completes", "experiment.config.logging.run_name=rate_1", env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = summary_of(done.stdout.splitlines())
+    assert told["runs"].startswith("rate_1-2")
+    assert [path for path in shared.log_file("x").parent.iterdir() if path.name.startswith("rate_1-2")]
+    (announced,) = [line for line in done.stdout.splitlines() if "watch it at" in line]
+    assert f"/run/{told['runs'].partition(' ')[0]}" in announced
+
+
+def test_a_sweep_is_passed_on_to_the_experiment(shared, environment, tmp_path):
+    done = run(*run_words(shared), "-m", "experiment=completes", "seed=1", env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "words").read_text() == "-m monty_mqtt.run --multirun experiment=completes seed=1"
+
+
 def test_it_uses_the_far_side_that_runs_and_leaves_it(shared, environment):
     before = shared.read_far_side()
     done = run(*run_words(shared), "experiment=completes", env=environment)
@@ -103,6 +119,7 @@ def test_a_failed_experiment_shows_its_last_words(shared, environment):
     done = run(*run_words(shared), "experiment=fails", env=environment)
     assert done.returncode == 1
     assert "Traceback: this is what went wrong" in done.stdout
+    assert "watch" not in done.stdout, "nothing was published: no page of it will come"
     logs = [path.name for path in shared.log_file("x").parent.iterdir()]
     assert [name for name in logs if name.startswith("fails-")]
 
@@ -117,14 +134,26 @@ def test_ctrl_c_lets_the_experiment_save_and_leaves_nothing(state, environment, 
     assert processes_of(state.path) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_of_slurm_or_a_closed_terminal_is_passed_on_as_it_is(shared, environment, tmp_path, number):
+    with start(shared, environment, "waits") as process:
+        process.until((tmp_path / "started").exists)
+        process.signal(number)
+        assert process.wait() == 128 + number
+        assert summary_of(process.lines)["runs"].endswith(f"(aborted: {number.name})")
+    assert (tmp_path / "saved").exists()
+
+
 def test_a_second_ctrl_c_ends_a_stubborn_one(shared, environment, tmp_path):
     with start(shared, environment, "stubborn") as process:
         process.until((tmp_path / "started").exists)
+        process.wait_for("recognising")
         process.signal(signal.SIGINT)
         process.wait_for("stopping the experiment")
         process.until((tmp_path / "interrupted").exists)
         process.signal(signal.SIGINT)
         assert process.wait() == 137
+        assert summary_of(process.lines)["runs"].endswith("(ended without a word)"), "it does not run any more"
 
 
 def test_ctrl_c_while_the_far_side_starts(state, environment, tmp_path):

@@ -47,6 +47,8 @@ def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
     return {
         "run": run.name,
         "experiment": about.experiment,
+        "group": about.group,
+        "overrides": about.overrides,
         "mode": _newest(who, "mode"),
         **_life(run, heads, speaking),
         **_episodes(_speaking(run), acting),

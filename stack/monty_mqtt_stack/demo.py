@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Iterator, List, NamedTuple
 
 from monty_mqtt.errors import MontyMqttError, ServiceError
-from monty_mqtt.run_ids import new_ending, new_run_id
+from monty_mqtt.run_ids import new_ending
 from monty_mqtt_stack.demo_recording import replay_argv
 from monty_mqtt_stack.experiment import Watch, experiment_argv
 from monty_mqtt_stack.progress import make_display
@@ -30,8 +30,7 @@ class _Part(NamedTuple):
     title: str
     argv: List[str]
     ending: str
-    run_id: str = ""
-    log_name: str = ""
+    log_name: str
 
 
 def main() -> int:
@@ -43,8 +42,7 @@ def main() -> int:
         try:
             with Watch(Plan(state=state), display, stop) as watch:
                 for part in _replayed(watch) if os.environ.get("MONTY") == "0" else _real(state):
-                    more = {"run_id": part.run_id, "log_name": part.log_name}
-                    code = watch.run(part.title, part.argv, ending=part.ending, **more)
+                    code = watch.run(part.title, part.argv, ending=part.ending, log_name=part.log_name)
                     workers += watch.workers(part.ending)
                     if code:
                         break
@@ -63,8 +61,8 @@ def _real(state: StateDir) -> Iterator[_Part]:
         Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
     names = {"monty_mqtt_demo_learn": "demo 1/2, learning", "monty_mqtt_demo_recognise": "demo 2/2, recognising"}
     for name, title in names.items():  # one by one: a run's id says when it started
-        run_id = new_run_id(name)
-        yield _Part(title, experiment_argv([f"experiment={name}"]), run_id, run_id=run_id)
+        ending = new_ending()
+        yield _Part(title, experiment_argv([f"experiment={name}"]), ending, log_name=f"{name}-{ending}")
 
 
 def _replayed(watch: Watch) -> Iterator[_Part]:

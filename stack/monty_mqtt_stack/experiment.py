@@ -13,10 +13,10 @@ import sys
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Dict, List, Optional, Self, Sequence, Type
+from typing import Dict, List, Optional, Self, Sequence, Set, Type
 from urllib.parse import quote
 
-from monty_mqtt import topics
+from monty_mqtt import schema, topics
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import far_side, services
 from monty_mqtt_stack.process import Child
@@ -30,7 +30,7 @@ __all__ = ["Watch", "experiment_argv", "experiment_name"]
 
 _TICK_SECS = 0.1
 _STOP_SECS = 20.0
-"""How long a stopped experiment may take to save what it finished."""
+"""How long a stopped experiment may take to save what it finished; SLURM kills 30 s after SIGTERM (KillWait)."""
 
 _SETTLE_SECS = 5.0
 """How long the last messages may take after the experiment ended: the bound of its own flush."""
@@ -39,9 +39,16 @@ _LOG_LINES = 15
 
 
 def experiment_name(overrides: Sequence[str]) -> str:
-    """Return the experiment that the overrides choose, as a name: the last part of `experiment=a/b/c`."""
-    chosen = [word.partition("=")[2] for word in overrides if re.match(r"\+*experiment=", word)]
-    return chosen[-1].rpartition("/")[2] if chosen else "experiment"
+    """Return what the overrides choose, as a name: `logging.run_name`, else the last part of `experiment=a/b/c`.
+
+    What is no plain word (`a,b` is a sweep, `${…}` to be resolved) names nothing.
+    """
+    for key in (r"experiment\.config\.logging\.run_name", "experiment"):
+        chosen = [word.partition("=")[2] for word in overrides if re.match(rf"\+*{key}=", word)]
+        name = chosen[-1].strip("'\"").rpartition("/")[2] if chosen else ""
+        if re.fullmatch(r"[\w .-]+", name):
+            return name
+    return "experiment"
 
 
 def experiment_argv(overrides: Sequence[str]) -> List[str]:
@@ -66,6 +73,7 @@ class Watch:
     stop: StopSignals
     address: Optional[far_side.FarSideAddress] = None
     runs: Runs = field(default_factory=Runs)
+    _announced: Set[str] = field(default_factory=set, init=False)
     _subscriber: Optional[Subscriber] = field(default=None, init=False)
     _supervisor: Optional[Supervisor] = field(default=None, init=False)
     _exit: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, init=False)
@@ -87,25 +95,22 @@ class Watch:
     ) -> None:
         self._exit.close()
 
-    def run(self, title: str, argv: Sequence[str], *, run_id: str = "", ending: str = "", log_name: str = "") -> int:
-        """Run an experiment to its end.
+    def run(self, title: str, argv: Sequence[str], *, ending: str, log_name: str) -> int:
+        """Run an experiment, or the experiments of a sweep, to the end.
 
         Args:
             title: What to call it on screen.
             argv: Program and arguments.
-            run_id: The id it shall have; empty lets it choose.
-            ending: How the ids of all its runs end; default the whole id.
-            log_name: Name of its log; default the run's id.
+            ending: How the ids of all its runs shall end. How they begin, its configuration says.
+            log_name: Name of its log.
 
         Returns:
             Its exit code, 128 + the signal where one ended it.
         """
-        ending, log_file = ending or run_id, self.plan.state.log_file(log_name or run_id)
-        child = Child(argv, log_file, env={**os.environ, **self._environment(run_id)})
+        log_file = self.plan.state.log_file(log_name)
+        child = Child(argv, log_file, env={**os.environ, **self._environment(ending)})
         try:
             self.display.say(f"{title}: its own output goes to {log_file}")
-            if run_id and self.address and self.address.page:
-                self.display.say(f"{title}: watch it at {self.address.page.url}/run/{_in_path(run_id)}")
             self._follow(child, title, ending)
             self._settle(title, ending, is_due=child.poll() == 0 and self.address is not None)
         finally:
@@ -131,7 +136,7 @@ class Watch:
         for one in self._subscriber.drain() if self._subscriber else ():
             message = None if one.retain else decode(one.topic, one.payload)
             if message:
-                self.runs.apply(message)
+                self._announce(title, ending, self.runs.apply(message), message)
         if self._supervisor:
             self._supervisor.check()
         workers = self.workers(ending)
@@ -158,10 +163,17 @@ class Watch:
         self.display.say(f"broker {broker}; in another terminal:")
         self.display.say(f"  {broker.subscribe_line}")
 
-    def _environment(self, run_id: str) -> Dict[str, str]:
-        named = {"MONTY_MQTT_STATE_DIR": str(self.plan.state.path)}  # where its spool goes
-        if run_id:
-            named["MONTY_MQTT_RUN"] = run_id
+    def _announce(self, title: str, ending: str, worker: Worker, message: schema.Message) -> None:
+        """Say where a run can be watched, when it has said something."""
+        is_first = worker.run not in self._announced and worker.run.endswith(ending)
+        if is_first and isinstance(message, schema.Info) and self.address and self.address.page:
+            self._announced.add(worker.run)
+            apart = ", ".join(f"{key}={value}" for key, value in message.overrides.items())
+            self.display.say(f"{title}: watch {apart or 'it'} at {self.address.page.url}/run/{_in_path(worker.run)}")
+
+    def _environment(self, ending: str) -> Dict[str, str]:
+        # MONTY_MQTT_STATE_DIR: where its spool goes.
+        named = {"MONTY_MQTT_STATE_DIR": str(self.plan.state.path), "MONTY_MQTT_RUN_ENDING": ending}
         if self.address is None:
             return named
         host, port = self.address.zmq
@@ -189,7 +201,7 @@ class Watch:
             return 0.0
         number = self.stop.number or signal.SIGINT
         self.display.say(f"stopping the experiment (at most {_STOP_SECS:g} s; again to stop it at once)")
-        child.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM, to_group=True)
+        child.send_signal(number, to_group=True)
         return time.monotonic() + _STOP_SECS
 
     def _settle(self, title: str, ending: str, *, is_due: bool) -> None:

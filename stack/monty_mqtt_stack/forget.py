@@ -6,6 +6,7 @@ Place in the flow: the command line calls it. The bridge clears what is retained
 from __future__ import annotations
 
 import argparse
+import re
 import secrets
 import sys
 import time
@@ -35,6 +36,8 @@ _ANSWER_SECS = 30.0
 _ADMIN_TOKEN = "influxdb_admin_token"  # noqa: S105 - the name of its file
 _MEGA = 1e6
 _SPOOL, _PART = ".spool", ".mcap"
+_ENDING = re.compile(r"-\d{8}T\d{6}Z-[0-9a-f]{4}$", re.ASCII)
+"""How the id of a run ends that `monty-mqtt run` started."""
 
 
 def command(options: argparse.Namespace) -> int:
@@ -73,11 +76,25 @@ def files_of(state: StateDir, run: str) -> List[Path]:
     found = sorted(path for path in spools if path.is_file() and is_spool(path))
     recording = directory_of(state.path / "recordings", run)
     found += marked_parts(recording) if recording.is_dir() else []
-    log = state.log_file(run)
-    is_its_own = log.parent == state.log_file("").parent and run not in TABLE
     with suppress(OSError):  # a name that is too long for a file
-        return [*found, log] if is_its_own and log.is_file() else found
+        found += _logs(state, run)
     return found
+
+
+def _logs(state: StateDir, run: str) -> List[Path]:
+    """Return the output of its experiment: the file may be named otherwise, but ends as the run's id does.
+
+    The jobs of a sweep have one; it goes with the last of them.
+    """
+    ending = _ENDING.search(run)
+    log = state.log_file(run)
+    if ending is None:
+        is_its_own = log.parent == state.log_file("").parent and run not in TABLE
+        return [log] if is_its_own and log.is_file() else []
+    own = directory_of(state.path / "recordings", run)
+    if any(other != own for other in own.parent.glob(f"*{ending[0]}")):
+        return []
+    return sorted(state.log_file("").parent.glob(f"*{ending[0]}.log"))
 
 
 def _influxdb(state: StateDir) -> Optional[InfluxDB]:

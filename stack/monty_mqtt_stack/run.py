@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 from typing import Optional, Sequence
 
+from monty_mqtt.command_line import options_of_runner
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.run_ids import new_run_id
+from monty_mqtt.run_ids import new_ending
 from monty_mqtt_stack.experiment import Watch, experiment_argv, experiment_name
 from monty_mqtt_stack.far_side import FarSideAddress, broker_of, parse_address
 from monty_mqtt_stack.page_port import page_port
@@ -41,8 +42,7 @@ def command(options: argparse.Namespace) -> int:
         zmq_port=options.zmq_port,
         liveview_port=page_port(options.overrides) if options.liveview_port is None else options.liveview_port,
     )
-    parallel = [] if options.parallel is None else [f"--parallel={options.parallel}"]
-    return run([*parallel, *options.overrides], plan, address)
+    return run(options_of_runner(options), plan, address)
 
 
 def run(overrides: Sequence[str], plan: Plan, address: Optional[FarSideAddress] = None) -> int:
@@ -54,14 +54,14 @@ def run(overrides: Sequence[str], plan: Plan, address: Optional[FarSideAddress] 
         address: A far side to use; None looks for one and else starts one, and stops it at the end.
     """
     name = experiment_name(overrides)
-    run_id = new_run_id(name)
+    ending = new_ending()
     display = make_display()
     with StopSignals() as stop, display:
         try:
             with Watch(plan, display, stop, address) as watch:
-                code = watch.run(name, experiment_argv(overrides), run_id=run_id)
+                code = watch.run(name, experiment_argv(overrides), ending=ending, log_name=f"{name}-{ending}")
         except Stopped:
             return stop.exit_code
-    for line in [*summary(watch.workers(run_id)), *watch.afterwards()] if watch.address else ():
+    for line in [*summary(watch.workers(ending)), *watch.afterwards()] if watch.address else ():
         display.say(line)
     return code

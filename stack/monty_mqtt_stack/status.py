@@ -179,6 +179,8 @@ def _worker(one: Worker) -> Dict[str, Any]:
         "status": one.word,
         "stalled": bool(one.status and one.status.stalled),
         "experiment": one.info.experiment if one.info else None,
+        "group": one.info.group if one.info else None,
+        "overrides": one.info.overrides if one.info else {},
         "episodes_done": one.episodes_done,
         "episodes_expected": progress.episodes_expected if progress else None,
         "modes": {name: msgspec.structs.asdict(mode) for name, mode in one.modes.items()},

@@ -45,6 +45,8 @@ def _runs(workers: List[Worker]) -> List[str]:
 
 
 def _ended(worker: Worker) -> str:
+    if worker.is_live:  # its process is over
+        return "ended without a word"
     reason = worker.status.reason if worker.status and worker.status.status == "aborted" else None
     return f"{worker.word}: {reason}" if reason else worker.word
 

@@ -111,6 +111,36 @@ def test_search_and_sort_find_a_run(watched, teller):
     expect(page.get_by_role("columnheader", name="Accuracy")).to_have_attribute("aria-sort", "ascending")
 
 
+def test_the_runs_of_a_sweep_are_shown_side_by_side(watched, teller):
+    group = f"sweep {HOSTILE}"
+    for number, rate in enumerate((10, 9, 100)):
+        voice = teller.voice(f"job-{number}", secs_ago=60 - number)
+        overrides = {"experiment.config.rate": str(rate), "a.rate": HOSTILE, "same": "1", "other.seed": str(-number)}
+        voice.say(schema.Info, experiment="e", group=group, overrides=overrides)
+        voice.say(schema.Status, status="completed")
+    tell(teller, "alone")
+    teller.done()
+    page = watched.open("/")
+    expect(page.locator("thead th")).to_have_count(8)
+    row(page, "job-1").get_by_role("button", name="Group sweep").click()
+    expect(page.locator("tbody tr")).to_have_count(3)
+    expect(page.get_by_test_id("group")).to_contain_text(group)
+    assert page.locator("thead th").all_inner_texts()[1:3] == ["rate", "seed"], "where they do not differ, no column"
+    page.get_by_role("button", name="rate", exact=True).click()
+    assert page.locator("tbody tr td:nth-child(2)").all_inner_texts() == ["9", "10", "100"]
+    page.reload()
+    expect(page.locator("tbody tr")).to_have_count(3)
+    page.get_by_role("button", name="Show all runs").click()
+    expect(row(page, "alone")).to_be_visible()
+    page.get_by_role("searchbox").fill("config.rate=100")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(row(page, "job-2")).to_be_visible()
+    page.get_by_role("searchbox").fill("sweep")
+    expect(page.locator("thead th")).to_have_count(10)
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.get_by_role("listitem").filter(has_text="job-2")).to_contain_text("rate 100")
+
+
 def test_hostile_names_are_text_and_lead_to_their_run(watched, teller):
     tell(teller, HOSTILE)
     teller.done()

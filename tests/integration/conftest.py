@@ -90,6 +90,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
                 main="plain",
             ),
             job("terminated", "user_recognise", *dies(DIES_AT, "SIGTERM")),
+            job("hung_up", "mini_learn", *dies(DIES_AT, "SIGHUP")),
+            job("killed", "user_recognise", *dies(DIES_AT, "SIGKILL")),
         ]
 
         def start_late_bridge() -> bool:
@@ -100,7 +102,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             return True
 
         process = run_jobs(home, jobs, router.port, start_late_bridge)
-        router.wait(lambda: any(key[0].startswith("terminated") for key in router.taken), 5)
+        router.wait(lambda: any(key[0].startswith("killed") for key in router.taken), 5)
         try:
             yield Watched(process, router, late)
         finally:

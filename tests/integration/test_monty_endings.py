@@ -47,10 +47,29 @@ def test_interrupt_is_told(watched):
     assert messages_of(watched.router, "interrupted", schema.End)[0].status == "aborted"
 
 
-def test_terminated_process_had_handed_over_its_steps(watched):
-    steps = messages_of(watched.router, "terminated", schema.Step)
+def test_killed_process_had_handed_over_its_steps(watched):
+    steps = messages_of(watched.router, "killed", schema.Step)
     assert [step.total_step for step in steps] == list(range(DIES_AT))
-    assert not messages_of(watched.router, "terminated", schema.End), "nobody claims that it completed"
+    assert not messages_of(watched.router, "killed", schema.End), "nobody claims that it completed"
+
+
+@pytest.mark.parametrize(("name", "signal", "code"), [("terminated", "SIGTERM", 143), ("hung_up", "SIGHUP", 129)])
+def test_a_signal_ends_a_run_in_order_and_by_its_name(watched, name, signal, code):
+    assert last_words(watched, name) == [("running", None), ("aborting", signal), ("aborted", signal)]
+    assert messages_of(watched.router, name, schema.End)[0].status == "aborted"
+    steps = messages_of(watched.router, name, schema.Step)
+    assert [step.total_step for step in steps] == list(range(DIES_AT + 1)), "the step under way is the last one"
+    assert watched.process.exits[name] == code
+
+
+def test_a_terminated_run_keeps_what_an_aborted_one_keeps(watched, plain):
+    rows = rows_of(watched.process.results("terminated") / "eval_stats.csv")
+    whole = rows_of(plain.results("recognise") / "eval_stats.csv")
+    assert len(rows) == len(messages_of(watched.router, "terminated", schema.EpisodeEnded)) == 2
+    assert [row["highest_evidence"] for row in rows] == [row["highest_evidence"] for row in whole[:2]]
+    assert (watched.process.results("terminated") / "0" / "model.pt").exists()
+    assert (watched.process.results("terminated") / "handler.txt").read_text().endswith("closed\n")
+    assert watched.process.steps("terminated")[-1] == "closed"
 
 
 @pytest.mark.parametrize("name", ABORTED)

@@ -1,6 +1,7 @@
 // Every run the page knows, live and past: search, sort, filter; a page of them at a time, because there may be thousands.
 import { runAddress } from "monty-liveview/api.js";
 import { age, bytes, count, dateTime, many } from "monty-liveview/format.js";
+import { commonGroup, overrideColumns, searchable } from "monty-liveview/groups.js";
 import { connectRuns } from "monty-liveview/live.js";
 import { endedModesOf } from "monty-liveview/modes.js";
 import { now } from "monty-liveview/now.js";
@@ -44,12 +45,12 @@ export default {
   setup: connectRuns, // `store` and `close`
   data: () => ({
     search: new URLSearchParams(location.search).get("search") ?? "",
+    group: new URLSearchParams(location.search).get("group"),
     statuses: [],
     sort: "started",
     descends: true,
     page: 0,
     isNarrow: false,
-    columns: COLUMNS,
     MISSING_WORDS,
   }),
   created() {
@@ -81,21 +82,32 @@ export default {
     found() {
       const words = this.search.toLowerCase().split(/\s+/).filter(Boolean);
       const isFound = (run) => {
-        const text = `${run.run} ${run.experiment ?? ""} ${run.host ?? ""}`.toLowerCase();
-        return words.every((word) => text.includes(word));
+        const text = searchable(run);
+        return (this.group === null || run.group === this.group) && words.every((word) => text.includes(word));
       };
       const isChosen = (run) =>
         !this.statuses.length || this.statuses.includes(run.status) || (run.stalled && this.statuses.includes(STALLED));
-      const value = COLUMNS.find(({ name }) => name === this.sort).value;
+      return this.all.filter((run) => isChosen(run) && isFound(run));
+    },
+    /** The overrides by which the runs of the one group that is shown differ. */
+    overrides() {
+      return commonGroup(this.found) === null ? [] : overrideColumns(this.found);
+    },
+    columns() {
+      const [run, ...others] = COLUMNS;
+      return [run, ...this.overrides, ...others];
+    },
+    ordered() {
+      const { value } = this.columns.find(({ name }) => name === this.sort) ?? COLUMNS.at(-1);
       const sign = this.descends ? -1 : 1;
-      return this.all.filter((run) => isChosen(run) && isFound(run)).sort((a, b) => sign * compare(value(a), value(b)));
+      return [...this.found].sort((a, b) => sign * compare(value(a), value(b)));
     },
     pages() {
       return Math.max(1, Math.ceil(this.found.length / ROWS_PER_PAGE));
     },
     shown() {
       const first = Math.min(this.page, this.pages - 1) * ROWS_PER_PAGE;
-      return this.found.slice(first, first + ROWS_PER_PAGE);
+      return this.ordered.slice(first, first + ROWS_PER_PAGE);
     },
     live() {
       return this.all.filter(isLive).length;
@@ -137,9 +149,18 @@ export default {
       this.statuses = without.length < this.statuses.length ? without : [...this.statuses, word];
       this.page = 0;
     },
+    showGroup(group) {
+      this.group = group;
+      this.page = 0;
+      const address = new URL(location.href);
+      if (group === null) address.searchParams.delete("group");
+      else address.searchParams.set("group", group);
+      history.replaceState(history.state, "", address);
+    },
     clear() {
       this.search = "";
       this.statuses = [];
+      this.showGroup(null);
     },
   },
   template: `
@@ -148,7 +169,11 @@ export default {
         <h1 class="nowrap">Runs <span v-if="all.length" class="muted">{{ count(all.length) }}</span></h1>
         <label v-if="all.length" class="visually-hidden" for="runs-search">Search runs</label>
         <input v-if="all.length" id="runs-search" class="field" type="search" v-model="search"
-          placeholder="Search run, experiment, host" />
+          placeholder="Search run, experiment, host, override" />
+      </div>
+      <div v-if="group !== null" class="row tight" data-testid="group">
+        <span>Group <strong>{{ group }}</strong></span>
+        <button type="button" class="btn small" @click="showGroup(null)">Show all runs</button>
       </div>
       <div v-if="all.length" class="row tight" role="group" aria-label="Filter by status">
         <button v-for="word in choices" :key="word" type="button" class="btn small" :aria-pressed="statuses.includes(word)"
@@ -181,6 +206,10 @@ export default {
           <div class="row"><a class="strong grow" :href="runAddress(run.run)">{{ run.run }}</a><StatusChip
             :head="run" /></div>
           <div class="muted small-text">{{ joined(run.experiment, run.mode) }}</div>
+          <div v-for="column in overrides" :key="column.key" class="small-text">
+            <span class="muted" :title="column.title">{{ column.label }}</span> {{ column.value(run) }}</div>
+          <button v-if="run.group && group === null" type="button" class="btn small" :aria-label="'Group ' + run.group"
+            :title="run.group" @click="showGroup(run.group)">group</button>
           <ProgressBar :head="run" />
           <div class="row small-text">
             <span class="grow">accuracy <Accuracy :head="run" class="inline" /></span>
@@ -197,15 +226,18 @@ export default {
           <thead><tr>
             <th v-for="column in columns" :key="column.name" scope="col" :class="{ num: column.number }"
               :aria-sort="sorted(column)">
-              <button type="button" class="sort" @click="sortBy(column)">{{ column.label }}</button>
+              <button type="button" class="sort" :title="column.title" @click="sortBy(column)">{{ column.label }}</button>
             </th>
           </tr></thead>
           <tbody>
             <tr v-for="run in shown" :key="run.run">
               <td class="run-cell">
                 <a class="strong" :href="runAddress(run.run)">{{ run.run }}</a>
-                <div class="muted small-text">{{ joined(run.experiment, run.host) }}</div>
+                <div class="muted small-text">{{ joined(run.experiment, run.host) }}
+                  <button v-if="run.group && group === null" type="button" class="btn small" :title="run.group"
+                    :aria-label="'Group ' + run.group" @click="showGroup(run.group)">group</button></div>
               </td>
+              <td v-for="column in overrides" :key="column.key">{{ column.value(run) }}</td>
               <td><StatusChip :head="run" /></td>
               <td>{{ run.mode ?? "–" }}</td>
               <td class="progress-cell"><ProgressBar :head="run" /></td>
