@@ -96,6 +96,33 @@ def test_everything_else_goes_to_monty_mqtt_run(program):
     assert shlex.split(command)[:5] == ["monty-mqtt", "run", "--parallel", "1", "experiment=a"]
 
 
+def test_hydras_own_flags_stay_flags():
+    command, _ = command_line(about("/x/monty_mqtt/run.py", "experiment=a", "--config-dir", "/my conf", "x=1"), "3")
+    words = shlex.split(command)
+    assert words[:7] == ["python", "-m", "monty_mqtt.run", "--parallel", "1", "--config-dir", "/my conf"]
+    command, _ = command_line(about("run.py", "-cd", "c", "experiment=a"), "3")
+    assert shlex.split(command)[:6] == ["python", "run_parallel.py", "-cd", "c", "num_parallel=1", "experiment=a"]
+
+
+def test_it_runs_where_the_run_did():
+    command, notes = command_line(about("run.py", "experiment=a", working_directory="/my work"), "3")
+    assert shlex.split(command)[:5] == ["cd", "/my work", "&&", "python", "run_parallel.py"]
+    assert not any("directory that has" in note for note in notes)
+
+
+def test_without_chosen_episodes_it_is_the_runner_for_one_process():
+    assert shlex.split(command_line(about("run.py", "experiment=a"), None)[0])[:3] == [
+        "python",
+        "run.py",
+        "experiment=a",
+    ]
+    assert shlex.split(command_line(about("x.py", "experiment=a"), None)[0])[:3] == [
+        "monty-mqtt",
+        "run",
+        "experiment=a",
+    ]
+
+
 def test_a_run_that_did_not_say_how_it_was_started_is_started_by_its_experiment():
     command, _ = command_line(about(experiment="test/evidence_lm/evidence_mujoco"), "0,3")
     assert "experiment=test/evidence_lm/evidence_mujoco" in shlex.split(command)

@@ -36,7 +36,7 @@ def redo_of(*messages, **asked):
     found = redo(run, **asked)
     episodes = None
     if found["command"]:
-        (episodes,) = (word for word in shlex.split(found["command"]) if word.startswith("episodes="))
+        (episodes,) = [word for word in shlex.split(found["command"]) if word.startswith("episodes=")] or ["no"]
     return episodes and episodes.removeprefix("episodes=").strip("'"), found["note"], found["command"]
 
 
@@ -82,7 +82,13 @@ def test_a_worker_that_was_forked_has_it_too():
 
 
 def test_a_run_that_only_evaluates_trains_not_either():
-    assert "do_train" not in redo_of(about(), ended(1, 0, 0))[2]
+    for given_word in ("do_train=false", "do_eval=true", "do_train=true"):
+        run = about(command_line=["run.py", "experiment=e", f"experiment.config.{given_word}"])
+        words = shlex.split(redo_of(run, ended(1, 0, 0))[2])
+        assert [word for word in words if "do_" in word] == [
+            "++experiment.config.do_train=false",
+            "++experiment.config.do_eval=true",
+        ]
     command = redo_of(about(do_train=True, model_path="/models/x"), ended(1, 0, 0))[2]
     assert "++experiment.config.do_train=false" in shlex.split(command)
 
@@ -110,9 +116,12 @@ def test_a_training_episode_is_that_of_its_object():
     episodes, note, command = redo_of(
         run, ended(1, 3, None, mode="train", target="bowl"), worker_name="main", mode="train", episode=3
     )
-    assert episodes == "1"
+    assert episodes == "no"
     assert "bowl" in note
-    assert "++experiment.config.do_eval=false" in shlex.split(command)
+    words = shlex.split(command)
+    assert words[:2] == ["python", "run.py"], "in a worker of its own, the object would have other seeds"
+    assert "++experiment.config.do_eval=false" in words
+    assert "++experiment.config.n_train_epochs=1" in words
 
 
 def test_a_parallel_workers_name_has_its_object():

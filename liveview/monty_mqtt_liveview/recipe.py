@@ -1,4 +1,4 @@
-"""Command lines for Monty's parallel runner, quoted for Hydra and for the shell. Pure.
+"""Command lines for Monty's runners, quoted for Hydra and for the shell. Pure.
 
 Place in the flow: `redo` decides what is to be repeated, here it becomes a command that can be pasted into a terminal.
 
@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 
 from monty_mqtt import schema
 from monty_mqtt.masking import MASK
+from monty_mqtt.sweep import FLAGS_WITH_A_VALUE, SWEEP_FLAGS
 
 __all__ = ["command_line", "for_shell", "ranges"]
 
@@ -39,35 +40,36 @@ _OUTPUT = re.compile(r"\+{0,2}experiment\.config\.logging\.output_dir=")
 _PLAIN = re.compile(r"(?!(null|true|false|inf|nan)$)[a-z_][\w./-]*", re.IGNORECASE | re.ASCII)
 _SAFE_IN_QUOTES = re.compile(r"[^\"$`\\!]*")
 _RUNNERS = {"run.py", "run_parallel.py"}
-_SWEEPS = {"-m", "--multirun"}
 _WITHOUT_PARALLEL = re.compile(r"-(parallel_(eval|train)_episode_.*)$", re.DOTALL)
 
 
-def command_line(about: schema.Info, episodes: str, more: Sequence[str] = ()) -> tuple[str | None, list[str]]:
+def command_line(about: schema.Info, episodes: str | None, more: Sequence[str] = ()) -> tuple[str | None, list[str]]:
     """Return the command that repeats chosen episodes of a run, and what is to be said of it.
 
     Args:
         about: What the run is.
-        episodes: Which, as Monty's runner names them: `3`, `0,3,5:8`.
+        episodes: Which, as Monty's parallel runner names them: `3`, `0,3,5:8`; None is all, one after another.
         more: Further words, as Hydra takes them.
     """
     program, *given = about.command_line or [""]
-    if _SWEEPS.intersection(given):
+    if SWEEP_FLAGS.intersection(given):
         return None, ["The run was one of a sweep (--multirun): repeat it with the overrides that were its own."]
     kept = [word for word in given if not _OF_ITSELF.match(word)]
     if not any(map(_EXPERIMENT.match, kept)):
         kept = [f"experiment={for_hydra(about.experiment or '')}", *kept]
+    flags, kept = _flags_apart(kept)
     words = [
-        *_runner(program),
+        *_runner(program, flags, is_parallel=episodes is not None),
         *kept,
         *_model(about, kept),
         *_output(about, kept),
-        f"episodes='{episodes}'",
+        *([] if episodes is None else [f"episodes='{episodes}'"]),
         LOGGING,
         f"++experiment.config.logging.run_name={run_name(about)}",
         *more,
     ]
-    return " ".join(map(for_shell, words)), _notes(about, kept)
+    there = [f"cd {for_shell(about.working_directory)} &&"] if about.working_directory else []
+    return " ".join([*there, *map(for_shell, words)]), _notes(about, kept)
 
 
 def ranges(numbers: Iterable[int]) -> str:
@@ -146,18 +148,32 @@ def _output(about: schema.Info, kept: Sequence[str]) -> list[str]:
     return [f"++experiment.config.logging.output_dir={for_hydra(str(directory))}"]
 
 
-def _runner(program: str) -> list[str]:
+def _flags_apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return Hydra's own flags with their values (`--config-dir DIR`), and the overrides."""
+    flags: list[str] = []
+    overrides: list[str] = []
+    for word in words:
+        is_value = bool(flags) and flags[-1] in FLAGS_WITH_A_VALUE
+        (flags if is_value or word.startswith("-") else overrides).append(word)
+    return flags, overrides
+
+
+def _runner(program: str, flags: Sequence[str], *, is_parallel: bool) -> list[str]:
+    # Flags first: behind an override, Hydra's parser takes none.
     directory, slash, name = program.rpartition("/")
     if name in _RUNNERS and not directory.endswith("monty_mqtt"):
-        return ["python", f"{directory}{slash}run_parallel.py", "num_parallel=1"]
-    return ["monty-mqtt", "run", "--parallel", "1"]
+        runner, one = ("run_parallel.py", ["num_parallel=1"]) if is_parallel else ("run.py", [])
+        return ["python", f"{directory}{slash}{runner}", *flags, *one]
+    # `monty-mqtt run` has flags of its own.
+    start = ["python", "-m", "monty_mqtt.run"] if flags else ["monty-mqtt", "run"]
+    return [*start, *(["--parallel", "1"] if is_parallel else []), *flags]
 
 
 def _notes(about: schema.Info, kept: Sequence[str]) -> list[str]:
     where = [f"on {about.host}"] if about.host else []
     where += [f"in environment {about.environment}"] if about.environment else []
     notes = [f"Run it {' '.join(where)}." if where else ""]
-    if (about.command_line or [""])[0] in _RUNNERS:
+    if (about.command_line or [""])[0] in _RUNNERS and not about.working_directory:
         notes.append("Run it in the directory that has run_parallel.py.")
     notes.append(f"Every step is then in {_steps_file(about)}; it is large.")
     if any(MASK in word for word in kept):

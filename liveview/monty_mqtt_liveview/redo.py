@@ -3,8 +3,8 @@
 Place in the flow: a part of `views`, which is what everybody imports; `recipe` writes what is decided here.
 
 Monty's own parallel runner can run chosen episodes of an experiment (`episodes`, tbp.monty 0.54 and 0.55): one worker
-per object and epoch in evaluation, so that a worker's number is the episode's; one per object, in every pose, in
-training.
+per object and epoch in evaluation, so that a worker's number is the episode's, and with it its seed; one per object,
+in every pose, in training. Of training that was not parallel, only the same runner gives each episode its seed again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ _EVAL_WORKER = re.compile(r"parallel_eval_episode_(\d{1,9})(?!\d)", re.ASCII)
 _TRAIN_WORKER = "parallel_train_episode_"
 _PER_OBJECT = "OneObjectPerEpisodeInterface"
 _PRETRAINING = "Pretraining"
-_NO_TRAINING, _NO_EVALUATION = "++experiment.config.do_train=false", "++experiment.config.do_eval=false"
+_ONLY_TRAINING = ["++experiment.config.do_train=true", "++experiment.config.do_eval=false"]
+_ONLY_EVALUATION = ["++experiment.config.do_train=false", "++experiment.config.do_eval=true"]
+"""Both are said: what the run's own command line says of them is not kept, and the YAML may say otherwise."""
 
 
 def redo(run: Run, worker_name: str | None = None, mode: str | None = None, episode: int | None = None) -> Json:
@@ -57,7 +59,7 @@ def _episodes(about: schema.Info, workers: Sequence[Worker], episode: int | None
     numbers = sorted(set(chosen))
     if not numbers:
         return _none("No episode has failed so far.")
-    command, notes = command_line(about, ranges(numbers), [_NO_TRAINING] if about.do_train else [])
+    command, notes = command_line(about, ranges(numbers), _ONLY_EVALUATION)
     what = f"evaluation episode {numbers[0]}, counted from 0"
     if len(numbers) > 1:
         what = f"the {len(numbers)} evaluation episodes that were not correct, counted from 0"
@@ -68,12 +70,18 @@ def _objects(about: schema.Info, workers: Sequence[Worker], episode: int | None)
     if episode is None:
         return _none("Training episodes do not fail; choose one.")
     names = _object_names(about, "train")
-    shown = next((name for worker in workers if (name := _target(worker, episode)) is not None), None)
-    if shown not in names:
+    worker, shown = next(((one, name) for one in workers if (name := _target(one, episode)) is not None), (None, None))
+    if worker is None or shown not in names:
         return _none("It is not known which object that training episode showed.")
-    place = names.index(shown)
-    command, notes = command_line(about, str(place), [_NO_EVALUATION] if about.do_eval else [])
-    told = f"Repeats the training with {shown}, in every pose: Monty's parallel runner has one worker per object."
+    if worker.name.startswith(_TRAIN_WORKER):
+        command, notes = command_line(about, str(names.index(shown)), _ONLY_TRAINING)
+        told = f"Repeats the training with {shown}, in every pose: Monty's parallel runner has one worker per object."
+    else:
+        # In a worker of its own the object would be shown with other random numbers.
+        epochs = 1 + next(one.epoch for key, one in worker.episodes.items() if key == ("train", episode))
+        more = [*_ONLY_TRAINING, f"++experiment.config.n_train_epochs={epochs}"]
+        command, notes = command_line(about, None, more)
+        told = f"Repeats the training from its start to the epoch of episode {episode} ({shown})."
     return {"command": command, "note": " ".join([told, *notes])}
 
 
