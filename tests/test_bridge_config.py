@@ -18,9 +18,9 @@ def test_flags_beat_the_environment_the_environment_the_file(tmp_path):
     assert load(["--healthcheck"], {}).healthcheck
     assert load([], {ENVIRONMENT_PREFIX + "CONFIG": str(file)}).config.bridge_id == "file"
     named = load(["--bridge-id=a/b"], {"MONTY_MQTT_STATE_DIR": "/state"}).config
-    assert named == BridgeConfig(bridge_id="a/b", journal="/state/journal/a%2Fb.sqlite")
+    assert named == BridgeConfig(bridge_id="a/b", journal="/state/journal/a%2Fb.sqlite", spool="/state/spool")
     assert load([], {"XDG_STATE_HOME": "/xdg"}).config.journal == "/xdg/monty-mqtt/journal/bridge.sqlite"
-    assert load(["--journal="], {}).config == BridgeConfig()
+    assert load(["--journal=", "--spool="], {}).config == BridgeConfig()
 
 
 @pytest.mark.parametrize(

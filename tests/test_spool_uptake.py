@@ -16,19 +16,21 @@ from subscriber import Subscriber
 from monty_mqtt import schema, spool
 from monty_mqtt_stack.far_side import Address
 from monty_mqtt_stack.ports import any_free
+from monty_mqtt_stack.readable import readable
 from monty_mqtt_stack.spool_uptake import SpoolUptake, is_left_behind
+from monty_mqtt_stack.watch import Runs
 
 pytest_plugins = ["bridge_fixtures"]
 
 PROGRAM = """
 import sys
 from monty_mqtt import ZmqBroadcaster, schema
-b = ZmqBroadcaster(run_id="quick", zmq_port=int(sys.argv[1]), spool_dir=sys.argv[2])
+b = ZmqBroadcaster(run_id=sys.argv[3], zmq_port=int(sys.argv[1]), spool_dir=sys.argv[2])
 b.publish(schema.Status, status="running")
 print(b.flush(10), flush=True)
 input()
-for number in range(3000):
-    b.publish_metric("number", number)
+for number in range(1500):
+    b.publish_data("number", "x" * 20_000)  # far more than sockets hold
 b.publish(schema.Status, status="completed")
 b.close("completed", flush_secs=0.1)
 print(b.counts.spooled, flush=True)
@@ -40,8 +42,8 @@ input()
 def program():
     started = []
 
-    def start(port, spools):
-        command = [sys.executable, "-c", PROGRAM, str(port), str(spools)]
+    def start(port, spools, run):
+        command = [sys.executable, "-c", PROGRAM, str(port), str(spools), run]
         started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         return started[-1]
 
@@ -56,8 +58,12 @@ def go_on(program):
     program.stdin.flush()
 
 
-def statuses(subscriber):
-    return [one.status for one in subscriber.messages(schema.Status)]
+def of_run(subscriber, run):
+    return [one for one in subscriber.messages(schema.Status) if one.run == run]
+
+
+def statuses(subscriber, run):
+    return [one.status for one in of_run(subscriber, run)]
 
 
 @pytest.mark.timeout(90)
@@ -66,21 +72,47 @@ def test_a_program_that_ended_well_before_the_bridge_had_all_of_it_is_completed_
     with Subscriber(broker.host, broker.port) as subscriber, BridgeProcess(**at(broker, bridge_id="uptake")) as bridge:
         port = bridge.ready()
         with SpoolUptake(spools, Address("127.0.0.1", port), said.append):
-            quick = program(port, spools)
+            quick = program(port, spools, "quick")
             assert quick.stdout.readline() == "True\n"
             bridge.signal(signal.SIGSTOP)
             go_on(quick)
             assert int(quick.stdout.readline()) > 0
             bridge.signal(signal.SIGCONT)
-            subscriber.wait_for(lambda _: statuses(subscriber)[-1:] == ["completed"], 40)
+            subscriber.wait_for(lambda _: statuses(subscriber, "quick")[-1:] == ["completed"], 40)
             health = "monty/bridge/v1/uptake/health"
             count = sum(one.topic == health for one in subscriber.received)
             subscriber.wait_for(lambda got: sum(one.topic == health for one in got) > count + 10, 40)
-    assert set(subscriber.seqs()["quick", "main"]) == set(range(3003))
-    assert statuses(subscriber)[-1] == "completed", "also when it has been gone for longer than 8 s"
+    assert set(subscriber.seqs()["quick", "main"]) == set(range(1503))
+    assert statuses(subscriber, "quick")[-1] == "completed", "also when it has been gone for longer than 8 s"
     assert list(spools.glob("*/*")) == []
     assert said == ["took up what its program left behind: " + said[0].partition(": ")[2]]
     assert quick.poll() is None, "it may go on with something else"
+
+
+@pytest.mark.timeout(90)
+def test_until_then_its_status_says_how_many_messages_are_still_with_it(broker, program, tmp_path):
+    spools = tmp_path / "spool"
+    settings = at(broker, bridge_id="count", spool=spools, journal=tmp_path / "journal")
+    with Subscriber(broker.host, broker.port) as subscriber, BridgeProcess(**settings) as bridge:
+        port = bridge.ready()
+        quick = program(port, spools, "counted")
+        assert quick.stdout.readline() == "True\n"
+        bridge.signal(signal.SIGSTOP)
+        go_on(quick)
+        assert quick.stdout.readline()
+        bridge.signal(signal.SIGCONT)
+        subscriber.wait_for(lambda _: statuses(subscriber, "counted")[-1:] == ["disconnected"], 40)
+        status = of_run(subscriber, "counted")[-1]
+        assert status.spooled == 1503 - (status.highest_seq + 1) > 0
+        runs = Runs()
+        for message in subscriber.messages():
+            runs.apply(message)
+        assert runs.workers["counted", "main"].spooled == status.spooled
+        assert f"disconnected, {status.spooled:,} messages are still with the experiment" in readable(status)
+        with SpoolUptake(spools, Address("127.0.0.1", port), print):
+            subscriber.wait_for(lambda _: statuses(subscriber, "counted")[-1:] == ["completed"], 40)
+        assert of_run(subscriber, "counted")[-1].spooled == 0
+    assert set(subscriber.seqs()["counted", "main"]) == set(range(1503))
 
 
 def spool_of(spools, secs=20.0):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +40,8 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
         drain_secs: How long SIGTERM waits for what is under way.
         journal: File that keeps what was accepted; empty: none; not given: journal/<id>.sqlite in the state directory.
         journal_mib: How large that may become, MiB; beyond it the oldest frames go, then experiments keep theirs.
+        spool: Directory where experiments of this machine keep what they could not deliver, to count it; empty: none;
+            not given: spool in the state directory.
         liveview_url: Where browsers reach the page, for dashboards' links and images; empty: there are none.
         container: Inside a container, where binding every address is what it takes to be reached at all.
         log_level: `debug`, `info`, `warning` or `error`.
@@ -57,6 +60,7 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     drain_secs: float = 5.0
     journal: str = ""
     journal_mib: float = 2048.0
+    spool: str = ""
     liveview_url: str = "http://127.0.0.1:8000"
     container: bool = False
     log_level: str = "info"
@@ -109,7 +113,11 @@ def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
     loaded = _SETTINGS.load(arguments, environ)
     config = _checked(loaded.config)
     if "journal" not in loaded.given:
-        config = msgspec.structs.replace(config, journal=_default_journal(config, environ))
+        journal = _state_dir(environ) / "journal" / f"{topics.escape(config.bridge_id)}.sqlite"
+        config = msgspec.structs.replace(config, journal=str(journal))
+    if "spool" not in loaded.given:
+        with suppress(ConfigError):  # who names a journal needs no home
+            config = msgspec.structs.replace(config, spool=str(_state_dir(environ) / "spool"))
     return Options(config, loaded.healthcheck)
 
 
@@ -143,10 +151,9 @@ def _checked(config: BridgeConfig) -> BridgeConfig:
     return config
 
 
-def _default_journal(config: BridgeConfig, environ: Mapping[str, str]) -> str:
+def _state_dir(environ: Mapping[str, str]) -> Path:
     home = environ.get("XDG_STATE_HOME") or "~/.local/state"
     try:
-        state = Path(environ.get("MONTY_MQTT_STATE_DIR") or Path(home) / "monty-mqtt").expanduser()
+        return Path(environ.get("MONTY_MQTT_STATE_DIR") or Path(home) / "monty-mqtt").expanduser()
     except RuntimeError:
         raise ConfigError("journal", "", "named, or empty on purpose: this user has no home directory") from None
-    return str(state / "journal" / f"{topics.escape(config.bridge_id)}.sqlite")

@@ -55,6 +55,7 @@ def of_life(life: Life, now: float, now_unix_nanos: int) -> dict[str, Any]:
         "secs_since_step": None if life.last_step is None else now - life.last_step,
         "lost": life.worker.lost if life.worker else 0,
         "dropped": life.worker.dropped if life.worker else 0,
+        "spooled": life.spooled,
         "too_large": life.worker.too_large if life.worker else 0,
     }
 

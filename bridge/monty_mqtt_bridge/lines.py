@@ -55,12 +55,12 @@ FIELDS: dict[str, dict[str, type]] = {
     "status": {
         "status": str, "status_code": int, "stalled": int, "reason": str, "error_type": str, "error_message": str,
         "error_traceback": str, "highest_seq": int, "lost": int, "dropped": int, "too_large": int,
-        "page_url": str,
+        "spooled": int, "page_url": str,
     },
     "frame": {"rgba_url": str, "depth_url": str, "episode": int, "step": int},
     "run_health": {
         "status_code": int, "stalled": int, "running_secs": float, "secs_since_step": float, "lost": int,
-        "dropped": int, "too_large": int,
+        "dropped": int, "too_large": int, "spooled": int,
     },
     "bridge_health": {
         "uptime_secs": float, "received_per_sec": float, "published_per_sec": float, "points_per_sec": float,

@@ -31,7 +31,6 @@ REMEMBERED_NANOS = int(_FORGET_DISCONNECTED_SECS * 1e9)
 """A worker that was not heard for so long need not be at hand after a restart."""
 
 _MISSING = ("lost", "dropped", "too_large")
-
 LIVE_STATUSES = frozenset({"initializing", "running", "paused", "aborting"})
 
 
@@ -48,6 +47,7 @@ class Life:
         ended: Whether its `end` came.
         last_step: When its last step or start of an episode came, monotonic seconds.
         dropped: What it said itself that it dropped.
+        spooled: Messages that it still has, in its spool; counted while its connection is gone.
         reported: Status word of the last `run_health` point.
     """
 
@@ -61,6 +61,7 @@ class Life:
         self.ended = False
         self.last_step: float | None = None
         self.dropped = 0
+        self.spooled = 0
         self.reported = ""
         self._intervals: deque[float] = deque(maxlen=_INTERVALS)
 
@@ -147,9 +148,9 @@ class Liveness:
             return self._given_back(life, worker, now_unix_nanos)
         life.worker = worker
         life.gone_at = worker.gone_at
-        if not life.disconnected:
+        if not (life.disconnected or life.spooled):
             return []
-        life.disconnected = False
+        life.disconnected, life.spooled = False, 0
         return [_said(life, now_unix_nanos)]
 
     def _given_back(self, life: Life, worker: Worker, now_unix_nanos: int) -> list[schema.Status]:
@@ -183,6 +184,19 @@ class Liveness:
         elif isinstance(message, schema.End):
             return self._ended(life, message, now_unix_nanos)
         return []
+
+    def gone(self) -> list[Worker]:
+        """Return the workers whose connection is gone and of whom no end came."""
+        lives = [life for life in self.lives.values() if life.gone_at is not None and not life.ended]
+        return [life.worker for life in lives if life.worker is not None and life.worker.real]
+
+    def left_behind(self, key: Key, spooled: int, now_unix_nanos: int) -> list[schema.Status]:
+        """So many messages are still in the spool of one that is gone; return what to publish."""
+        life = self.lives.get(key)
+        if life is None or life.gone_at is None or life.ended or life.spooled == spooled:
+            return []
+        life.spooled = spooled
+        return [_said(life, now_unix_nanos)]
 
     def tick(self, now: float, now_unix_nanos: int, fed: int) -> list[schema.Status]:
         """Return what to publish because of what did not happen.
@@ -242,7 +256,7 @@ class Liveness:
     @staticmethod
     def _ended(life: Life, end: schema.End, now_unix_nanos: int) -> list[schema.Status]:
         # Whoever said its end is not gone without a word, whatever was thought of it.
-        life.ended, life.disconnected, life.stalled, life.dropped = True, False, False, end.dropped
+        life.ended, life.disconnected, life.stalled, life.spooled, life.dropped = True, False, False, 0, end.dropped
         if life.word == end.status or end.status not in schema.STATUS_CODES:
             return []
         # Its last word must not be `running` because the status before it was dropped.
@@ -253,9 +267,8 @@ class Liveness:
 
     @staticmethod
     def _stalls(life: Life, now: float) -> bool:
-        if life.last_step is None or life.word != "running":
-            return False
-        return now - life.last_step > life.stalls_after_secs()
+        is_stepping = life.last_step is not None and life.word == "running"
+        return is_stepping and now - (life.last_step or 0.0) > life.stalls_after_secs()
 
 
 def _forget_after_secs(life: Life) -> float:
@@ -265,9 +278,8 @@ def _forget_after_secs(life: Life) -> float:
 
 def _is_history(life: Life, worker: Worker) -> bool:
     """Return whether this life was another sender of the same name."""
-    if life.worker is not None:
-        return life.worker is not worker
-    return life.status is not None and life.status.time_unix_nanos < worker.started_unix_nanos
+    is_older = life.status is not None and life.status.time_unix_nanos < worker.started_unix_nanos
+    return is_older if life.worker is None else life.worker is not worker
 
 
 def _said(life: Life, now_unix_nanos: int) -> schema.Status:
@@ -283,5 +295,6 @@ def _said(life: Life, now_unix_nanos: int) -> schema.Status:
         highest_seq=life.highest_seq if life.disconnected else None,
         lost=life.worker.lost if life.worker else base.lost,
         dropped=max(life.dropped, life.worker.dropped if life.worker else base.dropped),
+        spooled=life.spooled,
         too_large=max(base.too_large, life.worker.too_large if life.worker else 0),
     )

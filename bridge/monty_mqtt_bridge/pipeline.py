@@ -23,6 +23,7 @@ from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.fanout import Outgoing
 from monty_mqtt_bridge.feeder import Feeder, Receipt
 from monty_mqtt_bridge.journal import Journal
+from monty_mqtt_bridge.left_behind import LeftBehind
 from monty_mqtt_bridge.liveness import Life, Liveness
 from monty_mqtt_bridge.outlet import Outlet
 from monty_mqtt_bridge.recall import Recall
@@ -82,6 +83,7 @@ class Pipeline:
         self._commands.load(journal.kept(_COMMANDS))
         journal.renewed = self._keep_again
         self._recall.unfinished(wall())
+        self.left_behind = LeftBehind(config.spool)
 
     # Target of the feeder
 
@@ -186,6 +188,9 @@ class Pipeline:
         recalled = self._recall.recalled
         recalled.update(self._liveness.forget(now))
         self._forget(recalled - self._liveness.lives.keys())
+        for key, spooled in self.left_behind.look(self._liveness.gone()).items():
+            for status in self._liveness.left_behind(key, spooled, self._stamp()):
+                self.outlet.say(status)
         for status in self._liveness.tick(now, self._stamp(), self.journal.fed):
             who = label(status.run, status.worker)
             logger.warning("%s: %s%s", who, status.status, " (stalled)" * status.stalled)

@@ -90,6 +90,7 @@ class Bridge:
             journal = Journal(self._config.journal, int(self._config.journal_mib * 2**20))
             stack.callback(journal.close)
             pipeline = Pipeline(self._config, self.counts, journal, self._wake_up.set)
+            stack.callback(pipeline.left_behind.close)
             pipeline.feeder = Feeder(journal, pipeline, self.counts)
             pipeline.publisher = pipeline.outlet.publisher = Publisher(
                 self._config, pipeline, self.counts, self._wake_up.set

@@ -77,7 +77,8 @@ def _info(message: schema.Info) -> str:
 def _status(message: schema.Status) -> str:
     why = message.error_message or message.reason
     error = f"{message.error_type}: " if message.error_type else ""
-    return f"{message.status}{' (stalled)' if message.stalled else ''}{f', {error}{why}' if why else ''}"
+    spooled = f", {message.spooled:,} messages are still with the experiment" if message.spooled else ""
+    return f"{message.status}{' (stalled)' if message.stalled else ''}{f', {error}{why}' if why else ''}{spooled}"
 
 
 def _progress(message: schema.Progress) -> str:

@@ -145,6 +145,7 @@ def _totals(runs: Dict[str, Dict[str, Dict[str, Any]]]) -> Dict[str, int]:
         "lost": sum(one["lost"] for one in workers),
         "dropped": sum(one["dropped"] for one in workers),
         "too large": sum(one["too_large"] for one in workers),
+        "still with the experiment": sum(one["spooled"] for one in workers),
     }
 
 
@@ -187,13 +188,15 @@ def _worker(one: Worker) -> Dict[str, Any]:
         "lost": one.lost,
         "dropped": one.dropped,
         "too_large": one.too_large,
+        "spooled": one.spooled,
         "estimated_end_unix_nanos": progress.estimated_end_unix_nanos if progress else None,
     }
 
 
 def _cells(one: Dict[str, Any]) -> List[str]:
     of = "" if one["episodes_expected"] is None else f" of {one['episodes_expected']}"
-    word = f"{one['status']}{', stalled' if one['stalled'] else ''}"
+    spooled = f", {one['spooled']:,} messages are still with the experiment" if one["spooled"] else ""
+    word = f"{one['status']}{', stalled' if one['stalled'] else ''}{spooled}"
     missing = (str(one[name]) for name in ("lost", "dropped", "too_large"))
     return [word, f"{one['episodes_done']}{of}", _outcomes(one["modes"]), *missing]
 

@@ -20,7 +20,8 @@ def summary(workers: List[Worker]) -> List[str]:
     if not workers:
         return ["nothing was published"]
     counts = {
-        name: sum(getattr(worker, name) for worker in workers) for name in ("sent", "lost", "dropped", "too_large")
+        name: sum(getattr(worker, name) for worker in workers)
+        for name in ("sent", "lost", "dropped", "too_large", "spooled")
     }
     lines = [
         *_runs(workers),
@@ -32,8 +33,9 @@ def summary(workers: List[Worker]) -> List[str]:
 
 
 def _counted(counts: Dict[str, int]) -> List[str]:
-    """Return the counts as words; what is too large is rare, and named only where there is something."""
-    return [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count or name != "too_large"]
+    """Return the counts as words; what is rare is named only where there is something."""
+    words = {"too_large": "too large", "spooled": "still with the experiment"}
+    return [f"{count} {words.get(name, name)}" for name, count in counts.items() if count or name not in words]
 
 
 def _runs(workers: List[Worker]) -> List[str]:

@@ -88,6 +88,11 @@ class Worker:
         return max(self.end.too_large if self.end else 0, self.status.too_large if self.status else 0)
 
     @property
+    def spooled(self) -> int:
+        """Messages that are still with the experiment, in its spool."""
+        return self.status.spooled if self.status and self.word == self.status.status else 0
+
+    @property
     def micros_per_step(self) -> Optional[float]:
         """What the monitor costs a step on the experiment's thread: as the worker sums it up, else as we saw it."""
         if self.end and self.end.monitor_micros_per_step is not None:

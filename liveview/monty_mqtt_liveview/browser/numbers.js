@@ -59,12 +59,22 @@ function costOf(head, stepSecs) {
 /** What did not arrive of a run or worker, in words: "3 lost, 0 dropped", and "2 too large" where there are any. */
 export function missingWords(head) {
   const tooLarge = head.too_large ? [`${count(head.too_large)} too large`] : [];
-  return [`${count(head.lost ?? 0)} lost`, `${count(head.dropped ?? 0)} dropped`, ...tooLarge].join(", ");
+  const counts = [`${count(head.lost ?? 0)} lost`, `${count(head.dropped ?? 0)} dropped`, ...tooLarge];
+  return [...counts, ...(head.spooled ? [spooledWords(head)] : [])].join(", ");
+}
+
+/** What is not lost and not here: it is in a file of the experiment's, and comes when that is taken up. */
+export function spooledWords(head) {
+  return `${many(head.spooled, "message")} still with the experiment`;
 }
 
 /** Whether anything did not arrive. */
 export function isMissing(head) {
-  return Boolean(head.lost || head.dropped || head.too_large);
+  return Boolean(head.lost || head.dropped || head.too_large || head.spooled);
+}
+
+function heardOf(head) {
+  return or(head.highest_seq, null) === null ? "messages" : `of ${many(head.highest_seq + 1, "message")}`;
 }
 
 function lostOf(head) {
@@ -72,7 +82,7 @@ function lostOf(head) {
   return {
     label: head.too_large ? "Lost, dropped, too large" : "Lost, dropped",
     value: [head.lost ?? 0, head.dropped ?? 0, ...tooLarge].map(count).join(", "),
-    under: or(head.highest_seq, null) === null ? "messages" : `of ${many(head.highest_seq + 1, "message")}`,
+    under: head.spooled ? spooledWords(head) : heardOf(head),
     bad: isMissing(head),
   };
 }

@@ -5,7 +5,7 @@ import { commonGroup, overrideColumns, searchable } from "monty-liveview/groups.
 import { connectRuns } from "monty-liveview/live.js";
 import { endedModesOf } from "monty-liveview/modes.js";
 import { now } from "monty-liveview/now.js";
-import { isMissing, MISSING_WORDS, missingWords } from "monty-liveview/numbers.js";
+import { isMissing, MISSING_WORDS, missingWords, spooledWords } from "monty-liveview/numbers.js";
 import { STATUSES, statusColour } from "monty-liveview/palette.js";
 import { Accuracy, isLive, ProgressBar, shareDone, StatusChip } from "monty-liveview/run_progress.js";
 import { showInTab } from "monty-liveview/status_icon.js";
@@ -135,6 +135,7 @@ export default {
     statusColour,
     isMissing,
     missingWords,
+    spooledWords,
     joined: (...words) => words.filter(Boolean).join(" · "),
     sortBy(column) {
       this.descends = this.sort === column.name ? !this.descends : Boolean(column.descends);
@@ -245,6 +246,7 @@ export default {
               <td class="num">{{ count(run.workers) }}</td>
               <td class="num"><span :class="{ bad: isMissing(run) }">{{ count(run.lost) }}, {{ count(run.dropped) }}</span>
                 <div v-if="run.too_large" class="bad small-text nowrap">{{ count(run.too_large) }} too large</div>
+                <div v-if="run.spooled" class="muted small-text">{{ spooledWords(run) }}</div>
                 <div v-if="run.frames_missing" class="muted small-text nowrap" :title="MISSING_WORDS">
                   {{ many(run.frames_missing, "image") }} missing</div></td>
               <td class="num" :title="dateTime(run.started_unix_millis)">

@@ -1,0 +1,85 @@
+"""This module counts the messages that are still with an experiment: in the spool of one whose connection is gone.
+
+Place in the flow: `pipeline` asks once a second, and says the count in the worker's status. Files are read in a thread
+of its own: a spool may have 2 GiB. What is in them is sent by the experiment, by `monty-mqtt up`, or by `replay`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from monty_mqtt import schema, spool
+from monty_mqtt.errors import ConfigError
+from monty_mqtt_bridge.workers import Key, Worker
+
+__all__ = ["LeftBehind"]
+
+
+class _Asked(NamedTuple):
+    key: Key
+    started_unix_nanos: int
+    next: int
+
+
+class LeftBehind:
+    """What is in spools, until `close`.
+
+    Args:
+        directory: Where experiments of this machine have their spools; empty: nobody knows.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self._directory = Path(directory) if directory else None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="spools")
+        self._counting: Future[dict[Key, int]] | None = None
+        self._known: dict[_Asked, tuple[tuple[int, int], int]] = {}
+        self._closed = False
+
+    def look(self, workers: Sequence[Worker]) -> dict[Key, int]:
+        """Return what was counted since the last call, and begin to count for these workers; never waits."""
+        if self._counting is not None and not self._counting.done():
+            return {}
+        counted = self._counting.result() if self._counting else {}
+        asked = [_Asked(worker.key, worker.started_unix_nanos, worker.next) for worker in workers]
+        self._counting = self._pool.submit(self._count, asked) if asked and self._directory else None
+        return counted
+
+    def close(self) -> None:
+        """Count no more. May be called twice."""
+        self._closed = True
+        self._pool.shutdown()
+
+    def _count(self, asked: Sequence[_Asked]) -> dict[Key, int]:
+        self._known = {one: self._known[one] for one in asked if one in self._known}
+        return {one.key: self._count_one(one) for one in asked}
+
+    def _count_one(self, asked: _Asked) -> int:
+        run, worker = asked.key
+        header = spool.Header(
+            schema_version=schema.SCHEMA_VERSION, run=run, worker=worker, started_unix_nanos=asked.started_unix_nanos
+        )
+        with suppress(OSError, ConfigError):  # there is none, or it is being made
+            path = spool.path_of(self._directory or Path(), header)
+            fd = os.open(path, os.O_RDONLY)
+            try:
+                found = os.fstat(fd)
+                state = (found.st_size, found.st_mtime_ns)
+                if asked not in self._known or self._known[asked][0] != state:
+                    self._known[asked] = state, self._messages(fd, path, asked.next)
+                return self._known[asked][1]
+            finally:
+                os.close(fd)
+        return 0
+
+    def _messages(self, fd: int, path: Path, first_seq: int) -> int:
+        _, offset = spool.read_header(fd, path)
+        count = 0
+        while not self._closed and (records := spool.read_records(fd, offset)):
+            count += sum(record.seq >= first_seq for record in records)
+            offset = records[-1].end
+        return count
