@@ -94,14 +94,9 @@ def test_a_paused_worker_has_no_rate():
 
 def test_every_field_of_the_contract_is_there():
     (run, _) = demo()
-<<<<<<< HEAD
     names = """run experiment group overrides mode status stalled
     started_unix_millis newest_unix_millis ended_unix_millis elapsed_secs
-    episodes_done episodes_expected modes estimated_end_unix_millis lost dropped too_large
-=======
-    names = """run experiment mode status stalled started_unix_millis newest_unix_millis ended_unix_millis elapsed_secs
     episodes_done episodes_expected modes estimated_end_unix_millis lost dropped too_large spooled
->>>>>>> af878cb (Say how many messages are still with an experiment that is gone: 7,005 of 20,000 waited in its spool, and the page said lost 0)
     frames_missing left_out workers worker_statuses host recorded_bytes steps monitor_micros_per_step"""
     assert run_head(run, 7).keys() == set(names.split())
     assert run_head(run, 7)["recorded_bytes"] == 7
