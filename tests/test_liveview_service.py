@@ -13,6 +13,7 @@ from bridge_fixtures import config_for, make
 from chaos.program import Program
 from liveview_page import PageProcess
 from liveview_service import Keeping, are_whole, parts_of, seqs
+from liveview_told import Teller
 from mqtt_client import Client
 from stack_process import until
 from test_liveview_recorder import fill
@@ -23,6 +24,7 @@ from monty_mqtt_bridge.images import encode_frame
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_liveview import recorder
 from monty_mqtt_liveview.decoding import message_of
+from monty_mqtt_liveview.metric_stretch import MetricStretch
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.recording_parts import directory_of
 from monty_mqtt_stack.restore_recording import restore_recording
@@ -241,3 +243,23 @@ def test_a_second_page_on_the_same_recordings_says_so(broker, tmp_path):
     with Keeping(broker, tmp_path), PageProcess(broker, tmp_path) as page:
         assert page.wait(60) == 2
         assert "another page records there" in page.text
+
+
+def test_every_value_of_a_metric_comes_back_after_a_restart(broker, tmp_path):
+    state, count, spike = tmp_path / "state", 12_001, 7003
+    with Teller(broker) as teller, Keeping(broker, state) as keeping:
+        voice = teller.voice("spiked", secs_ago=60)
+        for number in range(count):
+            voice.say(schema.Metric, after_secs=0.001, name="loss", value=1000.0 if number == spike else 1.0)
+        teller.done()
+        until(lambda: (run := keeping.run("spiked")) and run.metrics["main", "loss"].count == count, 60)
+    with Keeping(broker, state) as keeping:
+        kept = MetricStretch.of(keeping.run("spiked").metrics["main", "loss"])
+        (at,) = (time / 1e6 for time, value in kept.points if value == 1000)
+        assert len(kept.points) < count / 2
+        part = kept.between(at - 100.5, at + 100.5)
+        assert not part.is_whole
+        topic = topics.build("spiked", "main", "metric", "loss")
+        whole = part.completed(keeping.service.published("spiked", topic, *part.span))
+        assert whole.is_whole
+        assert sum(abs(time / 1e6 - at) <= 100.5 for time, _ in whole.points) == 201

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 from monty_mqtt import schema
 from monty_mqtt.errors import DecodeError
 from monty_mqtt_liveview.extremes import Extremes
-from monty_mqtt_liveview.metrics import Course
+from monty_mqtt_liveview.metrics import NO_NUMBER, Course
 from monty_mqtt_liveview.plain import Json
 
 __all__ = ["MetricStretch"]
@@ -70,7 +70,7 @@ class MetricStretch(NamedTuple):
         if not said:
             return self
         numbers = {(one.time_unix_nanos, one.value) for one in said if one.value is not None}
-        others = {Mark(one.time_unix_nanos, one.not_finite or "none", 1) for one in said if one.value is None}
+        others = {Mark(one.time_unix_nanos, one.not_finite or NO_NUMBER, 1) for one in said if one.value is None}
         points = sorted(numbers.union(self.points))
         return self._replace(points=points, marks=sorted(others), is_whole=True)
 

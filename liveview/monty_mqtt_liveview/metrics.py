@@ -34,6 +34,7 @@ class Course:
 
     Attributes:
         latest: The newest message.
+        metadata: What was said beside it.
         count: How many there were in all.
         revision: That of the run at the latest one.
         numbers: The finite ones.
@@ -56,7 +57,7 @@ class Course:
         if said.time_unix_nanos >= self.latest.time_unix_nanos:
             self.latest, self.metadata = said, bounded(said.metadata)
         if said.value is None:
-            kind = said.not_finite if said.not_finite in _KINDS else NO_NUMBER
+            kind = said.not_finite if said.not_finite in _KINDS else None
             self.marks.setdefault(kind or NO_NUMBER, Marks()).add(said.time_unix_nanos)
         else:
             self.numbers.add(said.time_unix_nanos, said.value, most)
