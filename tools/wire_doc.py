@@ -33,6 +33,9 @@ All of `monty/v1/` is JSON, one object per MQTT message:
 mosquitto_sub -h 127.0.0.1 -p "${MQTT_PORT:-1883}" -v -t 'monty/v1/#' -C 1 -W 10
 ```
 
+- Whoever knows a client's id can take its session. A persistent session of your own needs an id with a part that is
+  made up once and kept secret, and a login:
+  [a subscriber of your own](operations.md#a-subscriber-of-your-own-that-misses-nothing).
 - `run`, `worker`, `seq` and `time_unix_nanos` are in every message. `seq` counts per worker from 0 without a gap;
   a duplicate (MQTT is at-least-once here) has the same `seq`. `frame` and `hypotheses` have a sequence of their own.
 - A field that this kind of learning module or sensor does not have is absent. A number that was NaN or infinite is

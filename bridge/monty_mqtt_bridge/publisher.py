@@ -8,7 +8,7 @@ what has none is the bridge's own and is kept here until it is acknowledged.
 from __future__ import annotations
 
 import logging
-import os
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -81,7 +81,8 @@ class Publisher:
         wake: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        client_id = f"monty-mqtt-{config.bridge_id}-{os.getpid()}"
+        # Whoever knows it can put us out, anonymous as they may be; a session of its own at each start needs no other.
+        client_id = f"monty-mqtt-{config.bridge_id}-{secrets.token_hex(12)}"
         self._broker = Broker(
             config.mqtt_host, config.mqtt_port, config.mqtt_username, read_password(config), client_id
         )

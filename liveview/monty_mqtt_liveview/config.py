@@ -33,7 +33,8 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
         mqtt_port: TCP port of the MQTT broker.
         mqtt_username: User at the broker; empty connects anonymously.
         mqtt_password_file: File whose first line is that user's password.
-        mqtt_client_id: Name of the session at the broker; two pages at one broker need two.
+        mqtt_client_id: Name of the session at the broker, the same at every start; empty: one that was made up at the
+            first start, in `secrets/liveview_client_id` of the state directory. Nobody else may know it.
         control_username: User at the broker that may write commands.
         control_password_file: Its password; not given: secrets/control.password of the state directory; empty: none.
         login_file: Password that controls runs on the page; not given: secrets/liveview_login in the state directory.
@@ -58,7 +59,7 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     mqtt_port: int = 1883
     mqtt_username: str = ""
     mqtt_password_file: str = ""
-    mqtt_client_id: str = "monty-mqtt-liveview"
+    mqtt_client_id: str = ""
     control_username: str = "control"
     control_password_file: str = ""
     login_file: str = ""
@@ -116,7 +117,7 @@ _SETTINGS = service_config.ServiceSettings(
         "memory_mib": (16, 1_048_576),
         "drain_secs": (0, 600),
     },
-    not_empty=("host", "mqtt_host", "mqtt_client_id", "control_username"),
+    not_empty=("host", "mqtt_host", "control_username"),
 )
 
 

@@ -37,7 +37,7 @@ def run(options: Options) -> None:
     config = options.config
     state = StateDir(config.state_dir or None)
     recordings = state.path / "recordings"
-    subscription = Subscription(_broker(config), config.mqtt_client_id)
+    subscription = Subscription(_broker(config), config.mqtt_client_id or secrets.client_id(state, "liveview"))
     with contextlib.ExitStack() as open_ones:
         ports = [config.port, *([config.login_port] if config.login_port else [])]
         sockets = [open_ones.enter_context(listen(config, port)) for port in ports]

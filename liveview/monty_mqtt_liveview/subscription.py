@@ -69,7 +69,6 @@ class Subscription:
         self._asked_at: float | None = time.monotonic()
         self._sign_at = 0.0
         self._is_taking = False
-        self._client_id = client_id
         self._connected_at, self._short_connections = 0.0, 0
         self._is_leaving = False
         self._without_password = ""
@@ -100,8 +99,8 @@ class Subscription:
         """What is wrong with the broker, empty if nothing is."""
         if self.is_taken:
             return (
-                f"broker {self.broker}: another client is {self._client_id!r} too, and each gets half of what comes; "
-                "give one of the two another --mqtt-client-id"
+                f"broker {self.broker}: another client has this page's client id too, and each gets half of what "
+                "comes; give one of the two another --mqtt-client-id"
             )
         if self.is_connected:
             return f"broker {self.broker} does not answer" if self.is_silent else ""

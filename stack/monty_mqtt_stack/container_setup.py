@@ -33,6 +33,7 @@ OWNERS = {
 
 _GRAFANA_SECRETS = ("grafana_admin_password", "grafana_secret_key")
 _LIVEVIEW_LOGIN = "liveview_login"
+_TELEGRAF_ID = "telegraf_client_id"
 _BROKER_USERS = ("bridge", "telegraf", "liveview", "control")
 _ADOPTED, _CERTIFICATE, _KEY = "/adopted", "server.crt", "server.key"
 
@@ -87,7 +88,8 @@ def set_up(state: StateDir, volumes: Volumes, environ: Mapping[str, str]) -> Ite
     yield from _give_passwords(state, volumes)
     volumes.give("liveview", _LIVEVIEW_LOGIN, _secret(state, _LIVEVIEW_LOGIN))
     volumes.give("telegraf", provisioning.TELEGRAF_TOKEN, _secret(state, provisioning.TELEGRAF_TOKEN))
-    yield "telegraf has its token"
+    volumes.give("telegraf", _TELEGRAF_ID, secrets.client_id(state, "telegraf").encode())
+    yield "telegraf has its token and its client id"
     for name in (*_GRAFANA_SECRETS, provisioning.GRAFANA_TOKEN):
         volumes.give("grafana", name, _secret(state, name))
     yield "grafana has its files"

@@ -86,7 +86,8 @@ def _split_properties(plain: dict[str, Any], components: dict[str, Any]) -> dict
     properties: dict[str, Any] = {}
     patterns: dict[str, Any] = {}
     for name, node in plain.get("properties", {}).items():
-        simple = _simplify(_without_null(node), components)
+        is_always_there = name in plain.get("required", ())
+        simple = _simplify(node if is_always_there else _without_null(node), components)
         if _is_plain(simple):
             properties[name] = simple
         else:
@@ -95,7 +96,7 @@ def _split_properties(plain: dict[str, Any], components: dict[str, Any]) -> dict
 
 
 def _without_null(node: dict[str, Any]) -> dict[str, Any]:
-    """Return the type without null: a field that is None is left out of the JSON, never written as null."""
+    """Return the type without null: a field with a default that is None is left out of the JSON."""
     choices = [choice for choice in node.get("anyOf", ()) if choice != _NULL]
     return choices[0] if len(choices) == 1 else node
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from monty_mqtt_stack.state import StateDir
 
-__all__ = ["USERS", "ensure", "ensure_file", "hashed", "read"]
+__all__ = ["USERS", "client_id", "ensure", "ensure_file", "hashed", "read"]
 
 USERS = ("bridge", "telegraf", "liveview", "control", "health")
 """The MQTT users; what each may do is in conf/mosquitto/acl."""
@@ -42,6 +42,18 @@ def ensure_file(state: StateDir, name: str) -> str:
     path = state.secrets / name
     if not path.exists():
         state.write_private(path, secrets.token_urlsafe(32).encode())
+    return path.read_text().strip()
+
+
+def client_id(state: StateDir, service: str) -> str:
+    """Return the MQTT client id of a service with a persistent session; its file is made at the first start.
+
+    A broker gives the session to whoever comes with its id, puts out who had it, and takes an anonymous client's word
+    for it. So the id is as good as a password, and has a part that nobody can guess.
+    """
+    path = state.secrets / f"{service}_client_id"
+    if not path.exists():
+        state.write_private(path, f"monty-mqtt-{service}-{secrets.token_hex(12)}".encode())
     return path.read_text().strip()
 
 

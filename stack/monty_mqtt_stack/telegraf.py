@@ -49,6 +49,7 @@ def telegraf_launch(state: StateDir, host: str, port: int, mqtt: Endpoint, influ
             "MONTY_MQTT_INFLUXDB_URL": influxdb.url,
             "MONTY_MQTT_INFLUXDB_ORG": influxdb.org,
             "MONTY_MQTT_SECRETS_DIR": str(state.secrets),
+            "MONTY_MQTT_TELEGRAF_CLIENT_ID": secrets.client_id(state, "telegraf"),
             "MONTY_MQTT_TELEGRAF_HEALTH": url,
             "MONTY_MQTT_TELEGRAF_LOG": str(log_file),
         },

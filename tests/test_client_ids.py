@@ -1,0 +1,77 @@
+"""Nobody puts the bridge, the page or Telegraf out by coming with their client id: it has a part that is made up."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+
+import pytest
+from bridge_fixtures import config_for
+from liveview_page import PageProcess
+from mqtt_client import Client
+
+from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_stack import ports, secrets
+from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.influxdb import InfluxDB
+from monty_mqtt_stack.state import Endpoint, StateDir
+
+pytest_plugins = ("bridge_fixtures",)
+
+CONSTANT = ("monty-mqtt-liveview", "monty-telegraf", "monty-mqtt-main", f"monty-mqtt-main-{os.getpid()}")
+"""What they were called once."""
+
+
+def ids_in_log(broker):
+    return re.findall(r"New client connected from \S+ as (\S+) \(", broker.state.log_file("mosquitto").read_text())
+
+
+def test_an_id_is_made_once_and_kept_with_the_secrets(tmp_path):
+    state, other = StateDir(tmp_path / "one"), StateDir(tmp_path / "other")
+    for service in ("liveview", "telegraf"):
+        made = secrets.client_id(state, service)
+        assert re.fullmatch(rf"monty-mqtt-{service}-[0-9a-f]{{24}}", made)
+        assert secrets.client_id(state, service) == made
+        assert secrets.client_id(other, service) != made
+        assert stat.S_IMODE((state.secrets / f"{service}_client_id").stat().st_mode) == 0o600
+
+
+@pytest.mark.timeout(120)
+def test_who_comes_with_a_name_of_before_puts_nobody_out(tmp_path):
+    with Mosquitto(tmp_path / "broker") as broker, Bridge(config_for(broker, bridge_id="main")):
+        with PageProcess(broker, tmp_path / "page", "--mqtt-client-id=") as page:
+            page.ready()
+            own = secrets.client_id(StateDir(tmp_path / "page"), "liveview")
+            for name in CONSTANT:
+                with Client(broker.port, client_id=name) as anyone:
+                    assert not anyone.code.is_failure
+            assert page.json("/healthz")["status"] == "ok"
+            shown = page.json("/healthz")
+        log = broker.state.log_file("mosquitto").read_text()
+        assert "already connected" not in log
+        assert own in ids_in_log(broker)
+        assert own not in str(shown)
+
+
+def test_a_bridge_has_another_id_at_each_start(tmp_path):
+    with Mosquitto(tmp_path / "broker") as broker:
+        for _ in range(2):
+            with Bridge(config_for(broker, bridge_id="main")):
+                pass
+        first, second = [name for name in ids_in_log(broker) if re.fullmatch("monty-mqtt-main-[0-9a-f]{24}", name)]
+    assert first != second
+
+
+def test_telegraf_is_given_its_id(tmp_path):
+    from monty_mqtt_stack import programs, telegraf  # noqa: PLC0415 - half a second: InfluxDB's client library
+
+    state = StateDir(tmp_path)
+    secrets.ensure(state)
+    found = programs.find("telegraf")
+    if found.path is None:
+        pytest.skip(found.why)
+    influxdb = InfluxDB("http://127.0.0.1:1", "monty")
+    mqtt = Endpoint(host="127.0.0.1", port=1883)
+    launch = telegraf.telegraf_launch(state, "127.0.0.1", ports.any_free("127.0.0.1"), mqtt, influxdb)
+    assert launch.environment()["MONTY_MQTT_TELEGRAF_CLIENT_ID"] == secrets.client_id(state, "telegraf")
