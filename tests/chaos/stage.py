@@ -129,6 +129,12 @@ class Stage:
         """Start workers that begin and end one after another."""
         return self._experiment("short_workers", run, count)
 
+    def named(self, name: str, count: int, flush_secs: float = 20.0) -> Program:
+        """Start a program under a name; it has said that it runs, and publishes so much when it is told a line."""
+        program = self._experiment("named", name, count, flush_secs)
+        program.wait_for(lambda report: "run" in report)
+        return program
+
     def seen(self, load: Program) -> dict[str, Any]:
         """Return what the subscriber last said of an experiment."""
         seen: dict[str, Any] = self.listener.report["workers"].get(self._key(load))
