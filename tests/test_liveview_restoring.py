@@ -14,7 +14,7 @@ from stack_process import until
 
 from monty_mqtt import schema, topics
 from monty_mqtt_bridge.service import Bridge
-from monty_mqtt_liveview import store
+from monty_mqtt_liveview import memory
 from monty_mqtt_liveview.limits import Limits
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.recording_chunks import chunks
@@ -136,7 +136,7 @@ def test_what_is_no_recording_of_ours_disturbs_nobody(again):
 
 
 def test_steps_that_were_released_are_read_again_when_somebody_looks(again, monkeypatch):
-    monkeypatch.setattr(store, "_RECENT_SECS", 1)
+    monkeypatch.setattr(memory, "_RECENT_SECS", 1)
     broker, state, names, dumps = again
     with Keeping(broker, state, SMALL) as keeping:
         until(lambda: all(keeping.run(name).is_released for name in names))

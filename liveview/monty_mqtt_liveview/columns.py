@@ -11,10 +11,14 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Column", "Names", "Table", "by_keys", "numbers", "vectors", "wholes"]
+from monty_mqtt_liveview.scratch import Array, Scratch, Spilled
 
-Array = npt.NDArray[Any]
+__all__ = ["BLOCK_ROWS", "KEPT_ROWS", "Array", "Column", "Names", "Table", "by_keys", "numbers", "vectors", "wholes"]
+
 T = TypeVar("T")
+
+BLOCK_ROWS, KEPT_ROWS = 8192, 2048
+"""Rows that leave memory together; so many of the newest never do: rows that wait are still to be put there."""
 
 _FIRST_ROWS = 16
 _GROWTH = 1.25
@@ -23,7 +27,7 @@ _NAN = float("nan")
 
 
 class Column:
-    """One value, or several, per row; what was never put is `fill`.
+    """One value, or several, per row; what was never put is `fill`. Older rows may be out of memory, in a scratch file.
 
     Args:
         dtype: Of a value.
@@ -35,6 +39,8 @@ class Column:
         self._fill = fill
         shape = (_FIRST_ROWS,) if width is None else (_FIRST_ROWS, width)
         self._values: Array = np.full(shape, fill, dtype)
+        self._spilled: list[Spilled] = []
+        self._first = 0
 
     @property
     def nbytes(self) -> int:
@@ -47,36 +53,69 @@ class Column:
         return self._values.dtype
 
     def put(self, rows: Array, values: Array) -> None:
-        """Set rows, in ascending order."""
+        """Set rows, in ascending order, of those that are in memory."""
         self._make_room(int(rows[-1]) + 1)
-        self._values[rows] = values
+        self._values[rows - self._first] = values
 
     def put_at(self, rows: Array, places: Array, values: Array) -> None:
         """Set the values at some places of rows, which become wider if they must."""
         if len(places):
             self._make_wide(int(places.max()) + 1)
             self._make_room(int(rows[-1]) + 1)
-            self._values[rows[:, None], places] = values
+            self._values[rows[:, None] - self._first, places] = values
 
     def view(self, count: int) -> Array:
         """Return the first rows, not to be written to."""
-        self._make_room(count)
-        return self._values[:count]
+        return self.between(0, count)
+
+    def between(self, first: int, end: int) -> Array:
+        """Return the rows from one to before another, not to be written to."""
+        self._make_room(end)
+        in_memory = self._values[max(first - self._first, 0) : max(end - self._first, 0)]
+        if first >= self._first:
+            return in_memory
+        parts = [self._widened(one.read()) for one in self._spilled[first // BLOCK_ROWS : -(-end // BLOCK_ROWS)]]
+        begin = first // BLOCK_ROWS * BLOCK_ROWS
+        return np.concatenate([*parts, in_memory])[first - begin : end - begin]
 
     def take(self, rows: Array, width: int | None = None) -> Array:
         """Return chosen rows as a copy, of each the first `width` values."""
         self._make_room(int(rows.max(initial=-1)) + 1)
-        if width is None:
-            return self._values[rows]
-        self._make_wide(width)
-        return self._values[rows, :width]
+        if width is not None:
+            self._make_wide(width)
+        found: Array = self._values[np.maximum(rows - self._first, 0)]
+        for block in np.unique(rows[rows < self._first] // BLOCK_ROWS).tolist():
+            chosen = np.flatnonzero(rows // BLOCK_ROWS == block)
+            found[chosen] = self._widened(self._spilled[block].read()[rows[chosen] - block * BLOCK_ROWS])
+        return found if width is None else found[:, :width]
 
     def reorder(self, order: Array) -> None:
-        """Put the rows in another order; those left out are gone."""
-        self._make_room(int(order.max(initial=-1)) + 1)
-        self._values = self._values[order]
+        """Put the rows in another order, all in memory; those left out are gone."""
+        self._values = self.view(int(order.max(initial=-1)) + 1)[order]
+        self._spilled, self._first = [], 0
+
+    def spill(self, scratch: Scratch, count: int) -> None:
+        """Keep of the first `count` rows only the newest in memory.
+
+        Raises:
+            OSError: There is no room in the file either; what is in memory stays there.
+        """
+        self._make_room(count)
+        done = 0
+        try:
+            while self._first + done + BLOCK_ROWS + KEPT_ROWS <= count:
+                self._spilled.append(scratch.put(self._values[done : done + BLOCK_ROWS]))
+                done += BLOCK_ROWS
+        finally:
+            if done:
+                self._values, self._first = self._values[done : count - self._first].copy(), self._first + done
+
+    def _widened(self, rows: Array) -> Array:
+        missing = self._values.shape[1] - rows.shape[1] if rows.ndim > 1 else 0
+        return np.pad(rows, ((0, 0), (0, missing)), constant_values=self._fill) if missing else rows
 
     def _make_room(self, rows: int) -> None:
+        rows -= self._first
         if rows > len(self._values):
             self._grow((max(rows, int(_GROWTH * len(self._values))), *self._values.shape[1:]))
 
@@ -97,6 +136,15 @@ class Table:
     def nbytes(self) -> int:
         """Memory the columns take."""
         return sum(column.nbytes for column in self.columns())
+
+    def spill(self, scratch: Scratch, count: int) -> None:
+        """Keep of the first `count` rows only the newest in memory.
+
+        Raises:
+            OSError: There is no room in the file either.
+        """
+        for column in self.columns():
+            column.spill(scratch, count)
 
     def columns(self) -> Iterable[Column]:
         """Yield every column, those of further tables too."""

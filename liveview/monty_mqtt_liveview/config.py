@@ -41,7 +41,7 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
         state_dir: Where recordings and secrets are kept; not given: as of all services.
         keep_gib: How large the recordings may become, GiB; beyond it those of the oldest runs go; 0: no limit.
         keep_days: Days after which the recording of a run that is over goes; 0 keeps it.
-        memory_mib: Memory for the steps of all runs, MiB; beyond it those of runs that are over go until looked at.
+        memory_mib: Memory for the steps of all runs, MiB; beyond it older steps are read from disk when looked at.
         depth_range_metres: What the colours of depth images span, such as 0:2; empty: decided by all images.
         drain_secs: How long SIGTERM waits for browsers that are being answered.
         container: Inside a container, where binding every address is what it takes to be reached at all.

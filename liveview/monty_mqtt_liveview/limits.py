@@ -23,7 +23,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         most_bytes: Size of all recordings.
         most_days: Age of what was recorded last of a run that is over.
-        most_memory_bytes: Memory for the steps of all runs; of those that are over they are read again when needed.
+        most_memory_bytes: Memory for the steps of all runs; what is not in it is read again when needed.
     """
 
     most_bytes: int = 20 * _GIB

@@ -63,7 +63,7 @@ def find_row(worker: Worker, mode: str, episode: int, step: int) -> int | None:
     if found is None or found.first_row < 0:
         return None
     table = worker.steps
-    steps = table.step.view(table.count)[found.first_row : found.last_row + 1]
+    steps = table.step.between(found.first_row, found.last_row + 1)
     earlier = np.flatnonzero(steps <= step)
     return found.first_row + (int(earlier[-1]) if len(earlier) else 0)
 

@@ -11,6 +11,7 @@ from monty_mqtt import schema
 from monty_mqtt_liveview.depth_ranges import DepthRanges
 from monty_mqtt_liveview.journal import Journal
 from monty_mqtt_liveview.metrics import Metrics
+from monty_mqtt_liveview.scratch import Scratch
 from monty_mqtt_liveview.streams import Streams
 from monty_mqtt_liveview.worker import Worker
 
@@ -97,6 +98,15 @@ class Run:
         self.revision += 1
         for worker in self.workers.values():
             worker.release()
+
+    def spill(self, scratch: Scratch) -> None:
+        """Keep only the newest steps in memory.
+
+        Raises:
+            OSError: There is no room in the file either.
+        """
+        for worker in self.workers.values():
+            worker.spill(scratch)
 
     def begin_reload(self) -> None:
         """Keep steps again; what is recorded of the run is to be given to `apply_again`."""

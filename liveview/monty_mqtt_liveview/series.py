@@ -53,8 +53,9 @@ class Stretch(NamedTuple):
         """Return the rows from `first` to `last`; takes no time."""
         last = min(last, table.count - 1)
         modules = table.learning_modules.values()
-        courses = [one.evidence.view(table.count)[first : last + 1, : one.known] for one in modules]
-        return cls(first, max(last - first + 1, 0), [course for course in courses if course.shape[1]])
+        end = max(last + 1, first)
+        courses = [one.evidence.between(first, end)[:, : one.known] for one in modules]
+        return cls(first, end - first, [course for course in courses if course.shape[1]])
 
     def choose(self, points: int) -> Array:
         """Return at most `points` of the rows, as `choose` does; takes time, and needs no lock."""

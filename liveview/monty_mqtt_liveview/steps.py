@@ -89,7 +89,7 @@ class StepTable(Table):
         """
         if not 0 <= row < self.count:
             raise IndexError(row)
-        return int(self.time_unix_nanos.view(self.count)[row])
+        return int(self.time_unix_nanos.between(row, row + 1)[0])
 
     def put_waiting(self) -> None:
         """Put messages that wait into the columns."""

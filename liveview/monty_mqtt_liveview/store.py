@@ -22,6 +22,7 @@ from monty_mqtt_liveview.decoding import UNFIT
 from monty_mqtt_liveview.inbox import Arrived
 from monty_mqtt_liveview.intake import Counts, Intake
 from monty_mqtt_liveview.limits import Limits, RunKept, to_remove
+from monty_mqtt_liveview.memory import Memory
 from monty_mqtt_liveview.payload_cache import PayloadCache
 from monty_mqtt_liveview.reading import Reading, steps_of
 from monty_mqtt_liveview.recorder import Recorder
@@ -35,9 +36,6 @@ logger = logging.getLogger(__name__)
 
 _AT_ONCE = 64
 """Messages that are put into the state before somebody may look at it again."""
-
-_RECENT_SECS = 30.0
-"""So long somebody is taken to look at a run still."""
 
 
 class Store:
@@ -62,6 +60,7 @@ class Store:
         self._keeping = threading.Lock()
         self._loading = threading.Lock()
         self._used_at: dict[str, float] = {}
+        self._memory = Memory(path)
 
     @property
     def problem(self) -> str:
@@ -96,6 +95,7 @@ class Store:
         with self._keeping:
             self._recorder.flush()
             self._recorder.close()
+        self._memory.close()
 
     def counts(self) -> Counts:
         """Return what became of the messages so far."""
@@ -215,22 +215,9 @@ class Store:
             self._recorder.close_idle({self.recordings.of(name) for name in ended})
 
     def release(self, most_bytes: int) -> None:
-        """Drop the steps of runs that are over and were not looked at for longest, if all take more than that."""
+        """Let go of steps until those in memory take no more than that."""
         with self.lock:
-            runs = list(self.runs.by_name.values())
-            size = sum(run.nbytes for run in runs)
-            recent = time.monotonic() - _RECENT_SECS
-            over = [
-                run
-                for run in runs
-                if not run.is_released and not run.is_live and self._used_at.get(run.name, recent) <= recent
-            ]
-            over.sort(key=lambda run: (self._used_at.get(run.name, 0.0), run.newest_unix_nanos))
-            for run in over:
-                if size <= most_bytes:
-                    return
-                size -= run.nbytes
-                run.release()
+            self._memory.bound(list(self.runs.by_name.values()), self._used_at, most_bytes)
 
     def limit(self, limits: Limits) -> None:
         """Remove what must not be kept any longer."""

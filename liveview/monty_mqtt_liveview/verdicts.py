@@ -42,7 +42,7 @@ def wrong(worker: Worker, mode: str, episode: int) -> dict[str, Json]:
         target = _target(module, rows) or shown or _first(table.targets.names, table.target.take(rows))
         verdicts[name] = _verdict(module, rows, target)
         at = verdicts[name]["row"]
-        verdicts[name]["step"] = None if at is None else int(table.step.view(table.count)[at])
+        verdicts[name]["step"] = None if at is None else int(table.step.between(at, at + 1)[0])
     return verdicts
 
 

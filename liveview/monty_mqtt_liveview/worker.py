@@ -13,6 +13,7 @@ from monty_mqtt import schema
 from monty_mqtt_liveview.bulk import Bulk
 from monty_mqtt_liveview.episodes import Episode, Episodes
 from monty_mqtt_liveview.pauses import Pauses
+from monty_mqtt_liveview.scratch import Scratch
 from monty_mqtt_liveview.steps import StepTable
 from monty_mqtt_stack import watch
 
@@ -142,6 +143,15 @@ class Worker:
         """Drop the steps; those that come are counted, and not kept."""
         self._keeps_steps = False
         self._drop_steps()
+
+    def spill(self, scratch: Scratch) -> None:
+        """Keep only the newest steps in memory.
+
+        Raises:
+            OSError: There is no room in the file either.
+        """
+        self._steps.put_waiting()
+        self._steps.spill(scratch, self._steps.count)
 
     def begin_reload(self) -> None:
         """Keep steps again."""
