@@ -41,6 +41,13 @@ def test_a_directory_is_one_recording_with_everything_once(parts):
     assert [one.seq for one in Recording(*reversed(parts)).entries()] == list(range(25))
 
 
+def test_a_pipe_and_a_device_among_the_parts_are_none(parts):
+    directory = parts[0].parent
+    os.mkfifo(directory / part_name("20261125T093000Z", 8))
+    (directory / part_name("20261125T093000Z", 9)).symlink_to("/dev/zero")
+    assert [one.seq for one in Recording(directory).entries()] == list(range(25))
+
+
 def test_a_file_is_itself(parts):
     assert [one.seq for one in Recording(parts[1]).entries()] == list(range(7, 20))
 

@@ -15,7 +15,8 @@ from monty_mqtt_stack.recording_chunks import chunks
 from monty_mqtt_stack.recording_file import Entry, Reader, RecordingWriter
 from monty_mqtt_stack.recording_parts import Recording
 from monty_mqtt_stack.recording_scan import Beginning
-from monty_mqtt_stack.restore import is_spool
+from monty_mqtt_stack.restore import is_spool, writer_of
+from monty_mqtt_stack.spool_uptake import is_left_behind
 
 TOPIC = "monty/v1/r/main/metric/loss"
 CHUNKS, EACH = 11, 10
@@ -134,6 +135,14 @@ def test_what_is_no_regular_file_is_refused_and_never_opened(tmp_path, kind):
             listening.bind(str(path))
     for opened in (Reader, Recording, is_spool):
         with pytest.raises(ConfigError, match=r"some\.mcap' is not allowed; it must be a regular file"):
+            opened(path)
+
+
+def test_a_pipe_among_the_spools_holds_nobody_up(tmp_path):
+    path = tmp_path / "some.spool"
+    os.mkfifo(path)
+    for opened in (is_left_behind, writer_of):
+        with pytest.raises((OSError, ConfigError)):
             opened(path)
 
 

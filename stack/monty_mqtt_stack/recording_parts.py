@@ -100,8 +100,9 @@ def _parts_in(directory: Path) -> list[Path]:
 
 
 def _own_parts(directory: Path) -> list[Path]:
-    # What begins with a dot is a part that is just being closed, under the name it does not have yet.
-    return sorted(file for file in directory.glob(f"*{_SUFFIX}") if not file.name.startswith("."))
+    # What begins with a dot is a part that is just being closed, under the name it does not have yet. A pipe is none.
+    named = (file for file in directory.glob(f"*{_SUFFIX}") if not file.name.startswith("."))
+    return sorted(file for file in named if file.is_file())
 
 
 def _modified_unix_secs(directory: Path) -> float:

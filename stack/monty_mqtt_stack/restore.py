@@ -226,7 +226,7 @@ def _send(file: _Opened, connect: _Connect, restored: Restored, on_progress: _On
 @contextmanager
 def _opened(path: Path) -> Iterator[_Opened]:
     try:
-        fd = os.open(path, os.O_RDONLY)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for somebody to write
     except OSError as error:
         raise _unreadable(path, error) from None
     try:

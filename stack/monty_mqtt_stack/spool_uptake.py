@@ -94,7 +94,7 @@ def is_left_behind(path: Path) -> bool:
         ConfigError: It is no spool file, or cannot be read.
         OSError: It is gone.
     """
-    fd = os.open(path, os.O_RDONLY)
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for somebody to write
     try:
         header, _ = spool.read_header(fd, path)
     finally:
