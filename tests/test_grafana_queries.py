@@ -191,8 +191,9 @@ def test_a_parallel_run_is_counted_by_its_workers(viewer):
 @pytest.mark.timeout(400)
 def test_grafanas_own_transformations_make_the_tables(viewer):
     (runs,) = looked_at(viewer, "runs", "Runs", {})
-    assert list(runs) == ["run", "status", "episodes", "expected", "progress", "eval accuracy", "per hour", "left",
-                          "estimated end", "lost", "dropped", "started", "seen"]  # fmt: skip
+    assert list(runs) == ["run", "status", "episodes", "expected", "progress", "eval accuracy", "train accuracy",
+                          "per hour", "left", "estimated end", "lost", "dropped", "too large", "started",
+                          "seen"]  # fmt: skip
     assert len(set(runs["run"])) == len(runs["run"])
     at = runs["run"].index(viewer.story.demo[1])
     assert (runs["status"][at], runs["episodes"][at], runs["lost"][at]) == (4, 12, 0)
