@@ -19,6 +19,7 @@ from test_monty_messages import assert_same_beliefs
 
 from monty_mqtt import schema
 from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.ground_truth import is_correct
 from monty_mqtt_liveview.views import redo
 
 pytestmark = [pytest.mark.monty, pytest.mark.timeout(600)]
@@ -109,3 +110,15 @@ def test_older_monty_wrote_what_was_sent(watched_older):
     assert [episode.outcome for episode in ended] == [row["primary_performance"] for row in rows]
     errors = [episode.rotation_error_degs for episode in ended]
     assert errors == [float(row["rotation_error"]) if row["rotation_error"] else None for row in rows]
+
+
+def test_older_monty_says_whether_a_belief_is_right(watched_older):
+    process, router = watched_older
+    rows = rows_of(process.results("recognise") / "eval_stats.csv")
+    ended = messages_of(router, "recognise", schema.EpisodeEnded)
+    said = [episode.learning_modules["learning_module_0"].is_correct for episode in ended]
+    assert said == [is_correct(row["primary_performance"]) for row in rows]
+    assert any(is_right is not None for is_right in said)
+    beliefs = [step.learning_modules["learning_module_0"] for step in messages_of(router, "recognise", schema.Step)]
+    assert any(part.is_correct for part in beliefs)
+    assert all((part.is_correct is True) == (part.rotation_error_degs is not None) for part in beliefs)
