@@ -48,7 +48,8 @@ def test_a_step_is_a_point_of_its_own_and_two_per_learning_module():
     assert whole.time == step.time_unix_nanos
     assert whole.fields["total_step"] == step.total_step
     assert of_module.tags["learning_module"] == name
-    assert of_module.fields["most_likely_object"] == module.most_likely.object
+    assert of_module.fields["most_likely_object"] == of_module.fields["most_likely_name"] == module.most_likely.object
+    assert of_module.fields["is_correct"] == module.is_correct == 1
     assert of_module.fields["evidence"] == module.most_likely.evidence
     assert of_module.fields["margin"] == module.margin
     assert of_module.fields["possible_matches"] == len(module.possible_matches)

@@ -1,5 +1,5 @@
 // One strip for all learning modules: what each believes in after each step, and where it disagrees with most of them.
-import { believedAt, beliefsFor, majority } from "monty-liveview/belief.js";
+import { beliefsFor, majority, meaningAt } from "monty-liveview/belief.js";
 import { many } from "monty-liveview/format.js";
 import { colourOf } from "monty-liveview/palette.js";
 import { LEFT, RIGHT, PlotLines, handlePlot } from "monty-liveview/plot.js";
@@ -11,17 +11,17 @@ const ROW_PIXELS = 14;
 const GAP_PIXELS = 3;
 
 /**
- * By learning module, per entry: the object it believes in or null, and whether most others believe in another. Each
- * learning module has graph ids of its own: they agree where their graphs stand for the same.
+ * By learning module, per entry: what its object stands for or null, and whether most others believe in another. Each
+ * learning module has graph ids of its own: they agree, and have one colour, where their graphs stand for the same.
  */
 export function agreementOf(rows, live) {
   const found = Object.keys(rows.learning_modules).map((id) => ({ id, objects: [], dissents: [] }));
   rows.row.forEach((_, i) => {
-    const believed = found.map(({ id }) => believedAt(rows, id, i, live));
-    const most = majority(believed.map((one) => one.meaning));
-    believed.forEach(({ object, meaning }, k) => {
-      found[k].objects.push(meaning === null ? null : object);
-      found[k].dissents.push(meaning !== null && (most.tied || (most.object !== null && meaning !== most.object)));
+    const believed = found.map(({ id }) => meaningAt(rows, id, i, live));
+    const most = majority(believed);
+    believed.forEach((object, k) => {
+      found[k].objects.push(object);
+      found[k].dissents.push(object !== null && (most.tied || (most.object !== null && object !== most.object)));
     });
   });
   return found;
@@ -115,10 +115,10 @@ export default {
       </div>
       <p class="agreement-words" data-testid="agreement-words" aria-live="off">
         <template v-if="said && said.most.object">
-          <span class="dot" :style="{ backgroundColor: colourOf(said.first.object) }"></span>
+          <span class="dot" :style="{ backgroundColor: colourOf(said.most.object) }"></span>
           {{ said.most.of === 1 ? modules[0] + " believes" : said.most.votes + " of " + said.most.of + " believe" }} in <strong>{{ said.first.name }}</strong><template v-if="said.others.length">;
           <template v-for="(other, i) in said.others" :key="other.id">{{ i ? ", " : "" }}{{ other.id }} in
-            <span class="dot" :style="{ backgroundColor: colourOf(other.object) }"></span> {{ other.name }}</template></template><template v-else-if="said.silent">; {{ many(said.silent, "other believes", "others believe") }} in nothing yet</template><template v-else-if="said.most.of > 1">: they agree</template>
+            <span class="dot" :style="{ backgroundColor: colourOf(other.meaning) }"></span> {{ other.name }}</template></template><template v-else-if="said.silent">; {{ many(said.silent, "other believes", "others believe") }} in nothing yet</template><template v-else-if="said.most.of > 1">: they agree</template>
         </template>
         <template v-else-if="said && said.most.tied">no majority: {{ said.most.votes }} votes each for the strongest</template>
         <template v-else>no learning module believes in an object at this step</template>

@@ -12,12 +12,11 @@ export function beliefsAt(rows, i, live) {
   );
 }
 
-/** What one learning module believes in at an entry: {object, meaning}. */
-export function believedAt(rows, id, i, live) {
+/** What the object stands for that one learning module believes in at an entry; null where it believes in none. */
+export function meaningAt(rows, id, i, live) {
   const module = rows.learning_modules[id];
-  const object = nameAt(module.objects, module.winner[i]);
   const targets = live.graphTargets(rows.mode[i], rows.episode[i], id);
-  return { object, meaning: meaningOf(object, targets, module.is_new[i] === 1) };
+  return meaningOf(nameAt(module.objects, module.winner[i]), targets, module.is_new[i] === 1);
 }
 
 /** With how its object is called, and what that means. */
