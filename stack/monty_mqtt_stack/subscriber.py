@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import ports
 
-__all__ = ["Arrived", "Broker", "Subscriber", "retained"]
+__all__ = ["Arrived", "Broker", "Subscriber", "forget_session", "retained"]
 
 _CONNECT_SECS = 5.0
 _RETAINED_SECS = 10.0
@@ -166,3 +166,29 @@ def retained(broker: Broker, filters: Sequence[str], timeout_secs: float = _RETA
     """
     with Subscriber(broker, filters, qos=0) as look:
         return [one for one in look.until_answered(timeout_secs) if one.retain]
+
+
+def forget_session(broker: Broker, client_id: str) -> bool:
+    """Have a broker forget the session of a client with all that waits in it; return whether it did.
+
+    Whoever is connected with this id is put out.
+    """
+    is_forgotten = threading.Event()
+    client = mqtt.Client(
+        CallbackAPIVersion.VERSION2, client_id, clean_session=True, protocol=mqtt.MQTTv311, reconnect_on_failure=False
+    )
+
+    def leave(_client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if not reason.is_failure:
+            is_forgotten.set()
+        client.disconnect()
+
+    client.on_connect = leave
+    try:
+        client.connect(broker.host, broker.port)
+    except OSError:
+        return False
+    client.loop_start()
+    done = is_forgotten.wait(_CONNECT_SECS)
+    client.loop_stop()
+    return done

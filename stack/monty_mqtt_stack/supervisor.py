@@ -1,7 +1,8 @@
 """Starts the far side, keeps it running, stops it.
 
 Place in the flow: `monty-mqtt up` runs one until Ctrl+C, `monty-mqtt run` runs one beside the experiment. One thread
-starts all children: on Linux a child ends with the thread that started it. Another takes up spools.
+starts all children: on Linux a child ends with the thread that started it. Another takes up spools,
+a third removes what anonymous clients leave behind.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import IO, Callable, Dict, Optional, Self, Type
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import services
+from monty_mqtt_stack.anonymous_sessions import AnonymousSessions
 from monty_mqtt_stack.far_side import Address
 from monty_mqtt_stack.launch import LeftOut, Planned, PortTakenError, Running
 from monty_mqtt_stack.spool_uptake import SpoolUptake
 from monty_mqtt_stack.state import FarSide, StateDir
+from monty_mqtt_stack.subscriber import Broker
 
 __all__ = ["Supervisor"]
 
@@ -56,6 +59,7 @@ class Supervisor:
         self._lock: Optional[IO[bytes]] = None
         self._retry_at: Dict[str, float] = {}
         self._uptake: Optional[SpoolUptake] = None
+        self._sessions: Optional[AnonymousSessions] = None
         self.running: Dict[str, Running] = {}
         self.left_out: Dict[str, str] = {}
 
@@ -64,6 +68,7 @@ class Supervisor:
         try:
             self._start()
             self._take_up_spools()
+            self._remove_anonymous_sessions()
         except BaseException:
             self.stop()
             raise
@@ -108,6 +113,9 @@ class Supervisor:
         if self._uptake:
             self._uptake.__exit__(None, None, None)
             self._uptake = None
+        if self._sessions:
+            self._sessions.__exit__(None, None, None)
+            self._sessions = None
         for one in reversed(self.running.values()):
             one.stop()
         if self._lock:
@@ -152,6 +160,13 @@ class Supervisor:
             bridge = self.running["bridge"].endpoint
             uptake = SpoolUptake(self._plan.state.path / "spool", Address(bridge.host, bridge.port), self._say)
             self._uptake = uptake.__enter__()
+
+    def _remove_anonymous_sessions(self) -> None:
+        broker = self.running.get("broker")
+        if broker and broker.endpoint.program == "mosquitto":
+            endpoint, child = broker.endpoint, broker.child
+            sessions = AnonymousSessions(child.log_file, child.log_start, Broker(endpoint.host, endpoint.port))
+            self._sessions = sessions.__enter__()
 
     def _tell_where(self) -> None:
         try:

@@ -1,0 +1,95 @@
+"""This module removes sessions that anonymous clients leave behind at our broker: each is a queue without a limit.
+
+Place in the flow: `supervisor` runs it beside Mosquitto, whose log says who came, how, and who went. Mosquitto's limits
+hold for all clients alike, and would bound Telegraf and the page, too, which log in.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Dict, Iterator, Optional, Self, Type
+
+from monty_mqtt_stack.subscriber import Broker, forget_session
+
+__all__ = ["AnonymousSessions"]
+
+_GRACE_SECS = 60.0
+"""How long an anonymous client may be away and find what came meanwhile."""
+
+_EVERY_SECS = 1.0
+_STOP_SECS = 10.0
+_CAME = re.compile(
+    r"New client connected from \S+ as (?P<id>.+) \(p(?P<version>\d), c(?P<clean>\d), k\d+(?P<user>, u'.*')?\)\.$"
+)
+_WENT = re.compile(r"Client (?P<id>.+) (?:closed its connection|disconnected|has exceeded timeout)\b[^']*$")
+_VERSION_5 = "5"
+
+
+class AnonymousSessions:
+    """Removes what is left behind, in a thread of its own, from `__enter__` to `__exit__`.
+
+    Args:
+        log_file: Where the broker writes.
+        log_start: From which byte on it is this broker's.
+        broker: Where it is.
+        grace_secs: How long after its client a session stays.
+
+    Attributes:
+        removed: How many were removed.
+    """
+
+    def __init__(self, log_file: Path, log_start: int, broker: Broker, *, grace_secs: float = _GRACE_SECS) -> None:
+        self._log_file, self._position, self._broker, self._grace_secs = log_file, log_start, broker, grace_secs
+        self._here: set[str] = set()
+        self._left: Dict[str, float] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="anonymous sessions", daemon=True)
+        self.removed = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self._stop.set()
+        self._thread.join(_STOP_SECS)
+
+    def _run(self) -> None:
+        while not self._stop.wait(min(_EVERY_SECS, self._grace_secs)):
+            for line in self._new_lines():
+                self._note(line)
+            now = time.monotonic()
+            for client_id in [one for one, since in self._left.items() if now - since >= self._grace_secs]:
+                if self._stop.is_set() or not forget_session(self._broker, client_id):
+                    break
+                del self._left[client_id]
+                self.removed += 1
+
+    def _new_lines(self) -> Iterator[str]:
+        try:
+            with self._log_file.open("rb") as log:
+                log.seek(self._position)
+                written = log.read()
+        except OSError:
+            return
+        whole = written[: written.rfind(b"\n") + 1]
+        self._position += len(whole)
+        yield from whole.decode("utf-8", "replace").splitlines()
+
+    def _note(self, line: str) -> None:
+        if came := _CAME.search(line):
+            client_id = came["id"]
+            self._left.pop(client_id, None)
+            self._here.discard(client_id)
+            # In MQTT 5 a session that begins anew may stay, too.
+            if not came["user"] and (came["clean"] == "0" or came["version"] == _VERSION_5):
+                self._here.add(client_id)
+        elif (went := _WENT.search(line)) and went["id"] in self._here:
+            self._here.discard(went["id"])
+            self._left[went["id"]] = time.monotonic()
