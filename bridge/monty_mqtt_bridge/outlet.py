@@ -92,7 +92,7 @@ class Outlet:
             self.encoder.submit(message, row.buffers[0])
             return
         payload = row.payload
-        if isinstance(message, schema.Status):
+        if isinstance(message, schema.Status) and not row.restored:  # else it stays as it was, to the last byte
             message = self._signed(message)
             payload = schema.encode(message)
         try:
