@@ -37,3 +37,15 @@ def test_very_long_texts_are_cut_and_say_so():
     assert line.text.endswith("… and 7 more characters")
     assert line.fields == {"left_out_bytes": 100_011}
     assert (event.text, len(event.source), event.fields) == ("e", MOST_CHARACTERS, {"few": 1})
+
+
+def test_warnings_and_errors_outlive_what_is_not_as_bad():
+    journal = Journal()
+    for number in range(3 * MOST_LINES):
+        level = "error" if number == 100 else "warning" if number == 200 else "debug"
+        journal.add(log(number, f"line {number}", level=level), number)
+    lines = list(journal.before(None))
+    assert [line.number for line in lines[-2:]] == [200, 100]
+    assert [line.number for line in lines] == sorted((line.number for line in lines), reverse=True)
+    assert (len(journal), journal.count) == (MOST_LINES + 2, 3 * MOST_LINES)
+    assert journal.kept_from() == (0, 2 * MOST_LINES)

@@ -4,9 +4,18 @@ import pytest
 from liveview_state import demo, demo_messages, head, of
 
 from monty_mqtt import schema
-from monty_mqtt_liveview.views import events, logs
+from monty_mqtt_liveview import journal, words
+from monty_mqtt_liveview.words import Wanted, find_lines, with_recorded
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+def logs(run, **wanted):
+    return words.logs(find_lines(run.logs, Wanted(**wanted)))
+
+
+def events(run, **wanted):
+    return words.events(find_lines(run.events, Wanted(**wanted)))
 
 
 def log(at, message="text", level="info", worker="main", **more):
@@ -82,3 +91,31 @@ def test_events_are_searched_by_their_content():
     assert [line["event"] for line in events(run, search="added_ids")["lines"]] == ["burst"]
     assert [line["event"] for line in events(run, level="warning")["lines"]] == ["lost"]
     assert events(run)["count"] == 2
+
+
+def mixed(count):
+    """Mostly debug lines, some warnings and errors among them."""
+    levels = {0: "error", 7: "warning", 40: "info"}
+    return [log(at, f"line {at}", levels.get(at % 97, "debug")) for at in range(count)]
+
+
+@pytest.mark.parametrize("level", [None, "debug", "info", "warning", "error"])
+@pytest.mark.parametrize("search", [None, "line 1", "line 99", "nothing"])
+def test_with_the_recording_everything_is_found_page_by_page_whatever_is_in_memory(monkeypatch, level, search):
+    said = mixed(2000)
+    monkeypatch.setattr(journal, "MOST_LINES", 5000)
+    everything = run_of(*said)
+    monkeypatch.setattr(journal, "MOST_LINES", 20)
+    run = run_of(*said)
+    recorded = [journal.line_of(message, number) for number, message in enumerate(said)]
+    before = None
+    while True:
+        wanted = Wanted(level=level, search=search, count=150, before=before)
+        found = find_lines(run.logs, wanted)
+        looked = 0 if found.is_all(wanted) else with_recorded(found, wanted, recorded)
+        right = find_lines(everything.logs, wanted)
+        assert [line.text for line in found.lines] == [line.text for line in right.lines]
+        assert looked in (0, len(said) - len(run.logs))
+        if not right.lines:
+            break
+        before = right.lines[-1].number

@@ -14,8 +14,9 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from monty_mqtt import topics
-from monty_mqtt_liveview import series, views
+from monty_mqtt_liveview import series, views, words
 from monty_mqtt_liveview.answers import find_run, find_worker, json_answer, name_of, not_found
+from monty_mqtt_liveview.lookback import Kind, Lookback
 from monty_mqtt_liveview.metric_stretch import MetricStretch
 from monty_mqtt_liveview.metrics import MOST_OF_ONE
 from monty_mqtt_liveview.run import Run
@@ -45,13 +46,14 @@ class _Runs:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._lookback = Lookback(service)
 
     def add_to(self, api: APIRouter) -> None:
         api.add_api_route("/recording", self.recording)
         api.add_api_route("/runs", self.runs)
         api.add_api_route("/run/{run}", self.run)
         parts = (self.episodes, self.results, self.redo, self.logs, self.events)
-        for part in (*parts, self.metrics, self.metric, self.data, self.state):
+        for part in (*parts, self.metrics, self.metric, self.data, self.stream, self.state):
             api.add_api_route(f"/run/{{run}}/{part.__name__}", part)
 
     def recording(self) -> Response:
@@ -92,8 +94,8 @@ class _Runs:
         count: Lines = 200,
         before: int | None = None,
     ) -> Response:
-        wanted = (level or None, search or None, count, before)
-        return self._of(run, lambda found: views.logs(found, _named(found, worker), *wanted))
+        wanted = words.Wanted(name_of(worker) if worker else None, level or None, search or None, count, before)
+        return json_answer(words.logs(*self._lines(run, worker, "log", wanted)))
 
     def events(
         self,
@@ -104,8 +106,16 @@ class _Runs:
         count: Lines = 200,
         before: int | None = None,
     ) -> Response:
-        wanted = (level or None, search or None, count, before)
-        return self._of(run, lambda found: views.events(found, _named(found, worker), *wanted))
+        wanted = words.Wanted(name_of(worker) if worker else None, level or None, search or None, count, before)
+        return json_answer(words.events(*self._lines(run, worker, "event", wanted)))
+
+    def _lines(self, run: str, worker: str, kind: Kind, wanted: words.Wanted) -> tuple[words.Found, int]:
+        """Return the lines that are asked for, and how many were looked through in the recording."""
+        with self._service.lock:
+            known = find_run(self._service, run)
+            _named(known, worker)
+            found = words.find_lines(known.logs if kind == "log" else known.events, wanted)
+        return found, self._lookback.complete(known.name, kind, wanted, found)
 
     def metrics(self, run: str, worker: str = "", search: str = "", first: Row = 0, most: Lines = 1000) -> Response:
         wanted = (search or None, first, most)
@@ -128,6 +138,12 @@ class _Runs:
 
     def data(self, run: str, worker: str = "") -> Response:
         return self._of(run, lambda found: views.data(found, _named(found, worker)))
+
+    def stream(self, run: str, worker: str, stream: str, count: Lines = 100, before: Row | None = None) -> Response:
+        with self._service.lock:
+            known = find_run(self._service, run)
+            _named(known, worker)
+        return json_answer(self._lookback.stream(known.name, name_of(worker), name_of(stream), count, before))
 
     def state(self, run: str, worker: str = "") -> Response:
         return self._of(run, lambda found: views.state(found, _named(found, worker)))

@@ -22,7 +22,7 @@ from monty_mqtt_stack.recording_chunks import Recorded
 from monty_mqtt_stack.recording_file import Entry, unwrapped
 from monty_mqtt_stack.recording_parts import directory_of
 
-__all__ = ["Reading", "close_properly", "steps_of"]
+__all__ = ["Reading", "close_properly", "messages_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -117,13 +117,13 @@ class Reading:
         return self.heard.is_new(parsed, message.seq, message.time_unix_nanos, payload, is_retained=is_retained)
 
 
-def steps_of(recording: RunRecording, run: str, unwritten: Iterable[Entry]) -> Iterator[schema.Message]:
-    """Yield the steps of a run, recorded and not recorded yet, some of them perhaps more than once."""
+def messages_of(recording: RunRecording, run: str, unwritten: Iterable[Entry], kind: str) -> Iterator[schema.Message]:
+    """Yield the messages of a run of one kind, recorded and not recorded yet, some of them perhaps more than once."""
     written = (one for part in recording.parts for one in part.entries(0, part.count))
     for topic, payload, *_ in chain(written, unwritten):
         with suppress(DecodeError):
             parsed = parsed_topic(topic)
-            if parsed.kind == "step" and parsed.run == run:
+            if parsed.kind == kind and parsed.run == run:
                 yield message_of(parsed, payload)
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from monty_mqtt import schema
 from monty_mqtt_liveview.inbox import Receipt
 from monty_mqtt_liveview.intake import Counts
 from monty_mqtt_liveview.limits import Limits
@@ -118,6 +120,10 @@ class Service:
     def published(self, run: str, topic: str, first_unix_nanos: int, last_unix_nanos: int) -> list[bytes]:
         """Return what was published on a topic of a run in a time and around it; nothing where it is too much."""
         return self._store.published(run, topic, first_unix_nanos, last_unix_nanos)
+
+    def recorded(self, run: str, kind: str) -> Iterator[schema.Message]:
+        """Yield what is recorded of a run of one kind, some of it perhaps twice; takes as long as it is large."""
+        return self._store.recorded(run, kind)
 
     def recorded_bytes(self, run: str) -> int:
         """Return the size of a run's recording."""

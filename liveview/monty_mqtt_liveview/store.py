@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,7 @@ from monty_mqtt_liveview.intake import Counts, Intake
 from monty_mqtt_liveview.limits import Limits, RunKept, to_remove
 from monty_mqtt_liveview.memory import Memory
 from monty_mqtt_liveview.payload_cache import PayloadCache
-from monty_mqtt_liveview.reading import Reading, steps_of
+from monty_mqtt_liveview.reading import Reading, messages_of
 from monty_mqtt_liveview.recorder import Recorder
 from monty_mqtt_liveview.recordings import Recordings, RunRecording, kept_parts
 from monty_mqtt_liveview.run import Run, Runs
@@ -179,6 +179,16 @@ class Store:
         found = recording.published(topic, first_unix_nanos, last_unix_nanos)
         return [] if found is None else found + unwritten
 
+    def recorded(self, run: str, kind: str) -> Iterator[schema.Message]:
+        """Yield what is recorded of a run of one kind, some of it perhaps twice; takes as long as it is large."""
+        recording = self.recordings.find(run)
+        if recording is None:
+            return
+        with self._keeping:
+            self._recorder.flush()
+            unwritten = self._recorder.unwritten(recording)
+        yield from messages_of(recording, run, unwritten, kind)
+
     def recorded_bytes(self, run: str) -> int:
         """Return the size of a run's recording."""
         recording = self.recordings.find(run)
@@ -250,7 +260,7 @@ class Store:
             unwritten = self._recorder.unwritten(recording)
             with self.lock:
                 run.begin_reload()
-        steps = steps_of(recording, run.name, unwritten)
+        steps = messages_of(recording, run.name, unwritten, "step")
         while some := list(islice(steps, _AT_ONCE)):
             with self.lock:
                 for message in some:

@@ -16,7 +16,6 @@ from monty_mqtt_liveview.results import results
 from monty_mqtt_liveview.rows import course, newest_rows, rows
 from monty_mqtt_liveview.values import data, metrics, state
 from monty_mqtt_liveview.verdicts import wrong
-from monty_mqtt_liveview.words import events, logs
 
 __all__ = [
     "bulk",
@@ -26,10 +25,8 @@ __all__ = [
     "course",
     "data",
     "episode_rows",
-    "events",
     "find_row",
     "info",
-    "logs",
     "metrics",
     "moment",
     "newest_rows",

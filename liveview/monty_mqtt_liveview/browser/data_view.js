@@ -8,8 +8,42 @@ import { loading } from "monty-liveview/refresh.js";
 const PAUSE_MILLIS = 500;
 const MOST = 100;
 
-export const DataView = {
+/** What a data stream said before, from the recording: asked for when it is opened, older values page by page. */
+const StreamHistory = {
   components: { JsonTree },
+  props: { live: Object, worker: String, stream: String },
+  data: () => ({ values: [], count: 0, error: "" }),
+  methods: {
+    dateTime,
+    many,
+    async load(before = null) {
+      const query = { worker: escaped(this.worker), stream: escaped(this.stream), count: MOST, before };
+      try {
+        const said = await api(runPath(this.live.run, "stream", query));
+        this.values = Object.freeze([...said.values].reverse());
+        this.count = said.count;
+        this.error = "";
+      } catch (error) {
+        this.error = error.message;
+      }
+    },
+  },
+  template: `
+    <details @toggle="$event.target.open && load()">
+      <summary>History</summary>
+      <p v-if="error" class="bad" role="alert">{{ error }}</p>
+      <div class="row"><span class="muted small-text grow">{{ many(count, "value") }} recorded</span>
+        <button type="button" class="btn small" :disabled="!values.at(-1)?.number" @click="load(values.at(-1).number)">Older</button>
+        <button type="button" class="btn small" @click="load()">Newest</button></div>
+      <div v-for="one in values" :key="one.number" class="row">
+        <span class="muted small-text nowrap">{{ one.number }} · {{ dateTime(one.time_unix_millis) }}</span>
+        <JsonTree name="data" :value="one.data" /></div>
+    </details>
+  `,
+};
+
+export const DataView = {
+  components: { JsonTree, StreamHistory },
   mixins: [loading(PAUSE_MILLIS)],
   props: { live: Object, selection: Object },
   data: () => ({ streams: [], states: {} }),
@@ -52,6 +86,7 @@ export const DataView = {
             <span class="muted small-text"
               :title="dateTime(one.time_unix_millis)">{{ one.worker }} · {{ age(one.time_unix_millis, now) }}</span></div>
           <JsonTree name="data" :value="one.data" />
+          <StreamHistory :live="live" :worker="one.worker" :stream="one.stream" />
         </article>
         <p v-if="streams.length > 100"
           class="muted">… {{ many(streams.length - 100, "stream") }} more; choose a worker above.</p>

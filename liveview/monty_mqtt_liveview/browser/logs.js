@@ -26,6 +26,7 @@ function listOf({ path, count: countName, noun, nothing }) {
       level: "",
       search: "",
       before: null,
+      searched: null, // of how many lines those are that match, where not all are shown
       isPaused: false,
       levels: LEVELS,
       noun,
@@ -39,6 +40,13 @@ function listOf({ path, count: countName, noun, nothing }) {
       },
       nothing() {
         return this.level || this.search || this.before !== null ? `No ${noun} matches.` : nothing;
+      },
+      words() {
+        const all = `${count(this.total)} in all`;
+        if (!this.searched || !(this.level || this.search)) return all;
+        const { in_memory: inMemory, recorded } = this.searched;
+        const from = recorded ? `: ${count(inMemory)} in memory, ${count(recorded)} from the recording` : " in memory";
+        return `searched ${count(inMemory + recorded)} of ${count(this.total)}${from}`;
       },
       isOldest() {
         return this.lines.length < LINES;
@@ -74,6 +82,7 @@ function listOf({ path, count: countName, noun, nothing }) {
         const list = this.$refs.list;
         const isAtEnd = !list || list.scrollHeight - list.scrollTop - list.clientHeight < 40;
         this.lines = Object.freeze(said?.lines ?? []);
+        this.searched = said?.searched ?? null;
         await this.$nextTick();
         if (isAtEnd && this.$refs.list) this.$refs.list.scrollTop = this.$refs.list.scrollHeight;
       },
@@ -86,7 +95,7 @@ function listOf({ path, count: countName, noun, nothing }) {
               <option v-for="word in levels" :key="word" :value="word">{{ word }} and above</option></select></label>
           <label class="labelled grow">Search <input class="field small grow" type="search" v-model.lazy="search"
             @keyup.enter="search = $event.target.value" placeholder="text, then Enter" /></label>
-          <span class="muted small-text">{{ count(total) }} in all</span>
+          <span class="muted small-text" data-testid="searched">{{ words }}</span>
           <button type="button" class="btn small" :disabled="isOldest" @click="older">Older</button>
           <button type="button" class="btn small" :disabled="before === null" @click="newest">Newest</button>
           <button type="button" class="btn small" :aria-pressed="isPaused" @click="isPaused = !isPaused">Hold</button>
