@@ -317,7 +317,8 @@ def through_bridge(broker: Mosquitto, port: int, shape: Shape, messages: int, ru
         dealer.set(zmq.SNDHWM, 0)
         dealer.set(zmq.LINGER, 0)
         dealer.connect(f"tcp://127.0.0.1:{port}")
-        hello = protocol.Hello(schema_version=schema.SCHEMA_VERSION, run=run, worker="main", base=0)
+        who = {"run": run, "worker": "main", "started_unix_nanos": time.time_ns()}
+        hello = protocol.Hello(schema_version=schema.SCHEMA_VERSION, base=0, **who)
         dealer.send_multipart(protocol.encode_up(hello))
         protocol.decode_down(dealer.recv())
         with Arrival(broker, run) as arrival:
