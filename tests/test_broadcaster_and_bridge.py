@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,22 @@ def test_each_start_under_a_name_is_a_run_of_its_own(bridge, subscriber):
     assert found == {(run, "main"): [0, 1, 2, 3, 4] for run in runs}
     infos = [info for info in subscriber.messages(schema.Info) if info.run in runs]
     assert {(info.experiment, info.run_name) for info in infos} == {("my-analysis", "my-analysis")}
+
+
+@pytest.mark.timeout(60)
+def test_of_two_at_once_of_one_id_and_one_worker_the_second_waits_and_says_so(bridge, subscriber, caplog):
+    first = ZmqBroadcaster(run_id="same", zmq_port=bridge.zmq_port, strict=True)
+    first.publish_metric("number", 1)
+    assert first.flush(20)
+    second = ZmqBroadcaster(run_id="same", zmq_port=bridge.zmq_port, strict=True)
+    second.publish_metric("number", 2)
+    assert not second.flush(1)
+    assert "another process publishes as 'same', 'main'" in caplog.text
+    first.close()
+    deadline = time.monotonic() + 20
+    while second.counts.unacknowledged:  # it says hello again now and then
+        assert time.monotonic() < deadline
+        second.listen(0.2)
+    second.close()
+    subscriber.wait_for(lambda _: len([end for end in subscriber.messages(schema.End) if end.run == "same"]) == 2, 20)
+    assert [(one.seq, one.value) for one in subscriber.messages(schema.Metric) if one.run == "same"] == [(0, 1), (0, 2)]
