@@ -111,11 +111,11 @@ def _add_ports(command: argparse.ArgumentParser) -> None:
 
 
 def _add_export(commands: Any) -> None:
-    command = _add(commands, "export", "Write what InfluxDB keeps of a run as CSV or JSON lines.")
+    command = _add(commands, "export", "Write what InfluxDB or a recording keeps of a run as CSV or JSON lines.")
     command.add_argument("run", metavar="RUN")
     command.add_argument(
         "--of",
-        choices=("steps", "evidence", "episodes", "metrics"),
+        choices=("steps", "evidence", "episodes", "metrics", "logs", "events", "data", "state"),
         default="steps",
         help="what of it (default: %(default)s)",
     )
@@ -124,6 +124,10 @@ def _add_export(commands: Any) -> None:
     command.add_argument(
         "--influxdb", metavar="URL", help="(default: that of the far side, else http://127.0.0.1:8086)"
     )
+    command.add_argument(
+        "--from", metavar="RECORDING", dest="recording",
+        help="an MCAP file or a folder of the page's (default: InfluxDB where it has this, else the page's recording)",
+    )  # fmt: skip
     command.set_defaults(module="export", function="command")
 
 

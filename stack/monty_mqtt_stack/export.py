@@ -1,6 +1,7 @@
-"""`monty-mqtt export`: what InfluxDB keeps of a run, as CSV or JSON lines.
+"""`monty-mqtt export`: what InfluxDB or a recording keeps of a run, as CSV or JSON lines.
 
-Place in the flow: the command line calls it; it reads with the token that Grafana reads with.
+Place in the flow: the command line calls it. InfluxDB it reads with the token that Grafana reads with; what InfluxDB
+does not keep, or where there is none, it takes from the page's recording, or from the one that is named.
 """
 
 from __future__ import annotations
@@ -19,32 +20,59 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt_bridge.line_protocol import name_of, stored_name
 from monty_mqtt_stack import ports
 from monty_mqtt_stack.influxdb import query_rows
+from monty_mqtt_stack.recorded_rows import rows_in
+from monty_mqtt_stack.recording_parts import directory_of
 from monty_mqtt_stack.services import INFLUXDB_PORT
 from monty_mqtt_stack.state import StateDir
 
 __all__ = ["MEASUREMENTS", "command", "rows_of"]
 
 MEASUREMENTS = {"steps": "step", "evidence": "evidence", "episodes": "episode", "metrics": "metric"}
-"""What can be exported -> its measurement."""
+"""What InfluxDB keeps -> its measurement."""
 
 _TAGS = frozenset({"experiment", "learning_module", "mode", "name", "run", "worker"})
 _TOKEN = "influxdb_grafana_token"  # noqa: S105 - the name of its file
 
 
 def command(options: argparse.Namespace) -> int:
-    """Run `monty-mqtt export`; return the exit code: 1 if InfluxDB has nothing of the run.
+    """Run `monty-mqtt export`; return the exit code: 1 if there is nothing of the run.
 
     Raises:
-        ServiceError: No InfluxDB answers, there is no token for it, or the file cannot be written.
+        ConfigError: The recording is none.
+        ServiceError: No InfluxDB answers and there is no recording, or the file cannot be written.
     """
     state = StateDir(options.state_dir)
-    rows = rows_of(options.influxdb or _url(state), _read_token(state), options.run, MEASUREMENTS[options.of])
+    recording = _recording(options, state)
+    if recording:
+        rows = rows_in(recording, options.run, options.of)
+    else:
+        rows = rows_of(options.influxdb or _url(state), _read_token(state), options.run, MEASUREMENTS[options.of])
     write = _write_csv if options.format == "csv" else _write_json_lines
     with _opened(options.output) as file:
         written = write(file, rows)
     if not written:
-        print(f"monty-mqtt: InfluxDB has no {options.of} of run {options.run}", file=sys.stderr)  # noqa: T201
+        source = recording or "InfluxDB"
+        print(f"monty-mqtt: {source} has no {options.of} of run {options.run}", file=sys.stderr)  # noqa: T201
     return 0 if written else 1
+
+
+def _recording(options: argparse.Namespace, state: StateDir) -> Path | None:
+    """Return the recording to read, None where InfluxDB is asked.
+
+    Raises:
+        ServiceError: It would have to be a recording, and there is none.
+    """
+    if options.recording:
+        return Path(options.recording)
+    is_there = bool(options.influxdb) or (state.secrets / _TOKEN).exists()
+    if options.of in MEASUREMENTS and is_there:
+        return None
+    kept = directory_of(state.path / "recordings", options.run)
+    if kept.is_dir():
+        return kept
+    if options.of in MEASUREMENTS:
+        return None
+    raise ServiceError(f"there is no recording of run {options.run} at {kept}; name one with --from")
 
 
 def rows_of(url: str, token: str, run: str, measurement: str) -> Iterator[tuple[list[str], list[Any]]]:
@@ -67,8 +95,12 @@ def _write_csv(file: IO[str], rows: Iterator[tuple[list[str], list[Any]]]) -> in
     for count, (columns, row) in enumerate(rows, 1):
         if count == 1:
             writer.writerow(columns)
-        writer.writerow(row)
+        writer.writerow([_as_text(value) for value in row])
     return count
+
+
+def _as_text(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
 
 
 def _write_json_lines(file: IO[str], rows: Iterator[tuple[list[str], list[Any]]]) -> int:
