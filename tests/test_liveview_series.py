@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from liveview_state import belief, step
+from liveview_state import belief, only_worker, sensed, step
 
 from monty_mqtt_liveview.series import choose
 from monty_mqtt_liveview.steps import StepTable
@@ -115,3 +115,19 @@ def test_rows_are_within_in_order_and_not_too_many(course, first, last, points):
     assert set(chosen.tolist()) <= set(there)
     if len(there) > 1 and points > 1:
         assert {there[0], there[-1]} <= set(chosen.tolist())
+
+
+@pytest.mark.parametrize("evidence", [None, {"mug": 1.0}])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("side", [9.0, -9.0])
+def test_an_excursion_of_a_sensor_is_not_lost(evidence, axis, side):
+    def at(number):
+        place = [0.001 * (number % 7)] * 3
+        place[axis] = side if number == 1234 else place[axis]
+        modules = {"lm": belief(evidence)} if evidence else {}
+        return step(number, modules=modules, sensor_modules=sensed(*place))
+
+    table = only_worker(map(at, range(5000))).steps
+    rows = choose(table, 0, 4999, 400)
+    assert 1234 in rows
+    assert len(rows) <= 400

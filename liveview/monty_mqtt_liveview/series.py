@@ -5,7 +5,8 @@ Place in the flow: `rows` asks which; a chart that is a thousand points wide nee
 Rows are real ones and the same for all learning modules, so that a row can be looked at with everything that belongs
 to it. The course is cut into stretches. Of each of many short ones the rows are kept where the strongest evidence of
 all is highest and where it is lowest; of each of fewer long ones, as many as fit, those where any object's evidence is
-highest and lowest. What room is left goes to rows at even distances.
+highest and lowest. Of a few stretches those are kept where each sensor is farthest to each side, so that no excursion
+of a path is lost. What room is left goes to rows at even distances.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from monty_mqtt_liveview.steps import StepTable
 __all__ = ["Stretch", "choose"]
 
 _SHARE = 4
-"""One short stretch for so many points: two of them are its own, the others for the long ones."""
+"""One short stretch for so many points: two of them are its own, the others for the long ones and for places."""
+
+_PLACES_SHARE = 8
+"""Of so many points one is for places."""
 
 
 def choose(table: StepTable, first: int, last: int, points: int) -> Array:
@@ -42,11 +46,13 @@ class Stretch(NamedTuple):
         first: The first row.
         size: How many rows.
         courses: Evidence of each learning module, row by row.
+        places: x, y and z of each sensor, row by row.
     """
 
     first: int
     size: int
     courses: list[Array]
+    places: list[Array]
 
     @classmethod
     def of(cls, table: StepTable, first: int, last: int) -> Self:
@@ -55,18 +61,20 @@ class Stretch(NamedTuple):
         modules = table.learning_modules.values()
         end = max(last + 1, first)
         courses = [one.evidence.between(first, end)[:, : one.known] for one in modules]
-        return cls(first, end - first, [course for course in courses if course.shape[1]])
+        places = [one.location.between(first, end) for one in table.sensors.values()]
+        return cls(first, end - first, [course for course in courses if course.shape[1]], places)
 
     def choose(self, points: int) -> Array:
         """Return at most `points` of the rows, as `choose` does; takes time, and needs no lock."""
         if self.size <= points:
             return np.arange(self.first, self.first + self.size)
-        return self.first + _chosen(self.courses, self.size, points)
+        ends = np.unique([0, self.size - 1])[-points:]
+        needed = np.union1d(ends, _turns(self.places, points))
+        return self.first + _chosen(self.courses, self.size, points, needed)
 
 
-def _chosen(courses: list[Array], count: int, points: int) -> Array:
-    ends = np.unique([0, count - 1])[-points:]
-    found = _extremes(courses, count, points, ends) if courses and points >= _SHARE else ends
+def _chosen(courses: list[Array], count: int, points: int, needed: Array) -> Array:
+    found = _extremes(courses, count, points, needed) if courses and points >= _SHARE else needed
     even = np.linspace(0, count - 1, points - len(found) + 2)[1:-1].astype(np.int64)
     return np.union1d(found, even)
 
@@ -103,7 +111,17 @@ class _Extremes(NamedTuple):
         return self.places.ravel()[order][self.values.ravel()[order] > -np.inf]
 
 
-def _extremes(courses: list[Array], count: int, points: int, ends: Array) -> Array:
+def _turns(places: list[Array], points: int) -> Array:
+    """Return the rows where each sensor is farthest to each side, in as many stretches as there is room for."""
+    sides = 2 * sum(place.shape[1] for place in places)
+    stretches = points // (_PLACES_SHARE * sides) if sides else 0
+    if not stretches:
+        return np.array([], np.int64)
+    cut = [side for place in places for side in (_cut(place, stretches), _turned(_cut(place, stretches)))]
+    return np.unique(np.concatenate([_Extremes.of(one).rows() for one in cut]))
+
+
+def _extremes(courses: list[Array], count: int, points: int, needed: Array) -> Array:
     cut = [_cut(course, points // _SHARE) for course in courses]
     highest = _Extremes.joined([_Extremes.of(course) for course in cut])
     strongest = np.max([course.max(axis=0) for course in cut], axis=0)
@@ -111,7 +129,7 @@ def _extremes(courses: list[Array], count: int, points: int, ends: Array) -> Arr
     peaks = highest.places[highest.values.argmax(axis=0), np.arange(highest.places.shape[1])]
     troughs = _Extremes.of(_turned(strongest[None])).rows()
     outline = np.zeros(count, bool)
-    outline[ends] = outline[troughs] = True
+    outline[needed] = outline[troughs] = True
     outline[peaks[highest.values.max(axis=0) > -np.inf]] = True
     while True:
         found = outline.copy()
