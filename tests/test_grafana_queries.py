@@ -81,7 +81,7 @@ def test_runs_are_counted_and_told(viewer):
     recognised = progress[viewer.story.demo[1]]
     assert (recognised["episodes"], recognised["expected"], recognised["progress"]) == (12, 12, 1.0)
     assert 0 < recognised["eval accuracy"] < 1
-    assert recognised["train accuracy"] is None
+    assert "train accuracy" not in recognised, "it did not train"
     assert recognised["per hour"] > 0
     assert recognised["left"] == 0
     lost = {one["run"]: one for one in viewer.table("runs", "Runs", {}, "D")}
@@ -158,7 +158,7 @@ def test_results_agree_with_the_episodes(viewer):
     learned, recognised = viewer.story.demo
     assert set(table) == {recognised}, "the other was training alone"
     (taught,) = viewer.table("results", "Runs side by side: $mode", {**viewer.both, "mode": "train"})
-    assert (taught["run"], taught["episodes"], taught["accuracy"]) == (learned, 8, None), "Monty was told what it sees"
+    assert (taught["run"], taught["episodes"], taught.get("accuracy")) == (learned, 8, None), "Monty was told what it sees"
     recognised = table[recognised]
     assert recognised["episodes"] == 12
     episodes = viewer.table("experiment", "Finished episodes", viewer.demo)
