@@ -41,7 +41,7 @@ _MOST_ROWS = 4000
 _MOST_BYTES = 16 << 20
 """What waits in memory; beyond it, it is read back from the journal."""
 
-_SHORT_LINE = 50
+_SHORT_LINE = 30
 """So many rows may wait while the broker keeps up: it takes them within 20 ms."""
 
 _STUCK_SECS = 0.25

@@ -36,7 +36,7 @@ __all__ = ["Outlet"]
 
 logger = logging.getLogger(__name__)
 
-_ENOUGH_QUEUED = 120
+_ENOUGH_QUEUED = 100
 _ENOUGH_BYTES = 4 << 20
 """MQTT messages that wait to be sent; what is more waits in the journal, or with who sent it."""
 

@@ -29,7 +29,7 @@ __all__ = ["Bridge"]
 logger = logging.getLogger(__name__)
 
 _ACK_SECS = 0.025
-_MESSAGES_A_TURN = 100
+_MESSAGES_A_TURN = 50
 _LONGEST_POLL_SECS = 0.25
 
 
