@@ -128,6 +128,6 @@ def test_its_replay_ends_as_the_demo_did(messages, far_side):
 
 
 def said(message):
-    """What a message says but for who said it when."""
-    new = {"run", "seq", "time_unix_nanos", "estimated_end_unix_nanos"}
+    """What a message says but for who said it when, and which bridge passed it on."""
+    new = {"run", "seq", "time_unix_nanos", "estimated_end_unix_nanos", "bridge"}
     return {name: value for name, value in msgspec.structs.asdict(message).items() if name not in new}
