@@ -29,7 +29,7 @@ from monty_mqtt_stack.far_side import address_of
 from monty_mqtt_stack.influxdb import query
 from monty_mqtt_stack.provisioning import GRAFANA_TOKEN
 from monty_mqtt_stack.state import StateDir
-from monty_mqtt_stack.subscriber import Subscriber
+from monty_mqtt_stack.subscriber import retained
 
 EXPERIMENTS = {
     "test/evidence_lm/evidence_mujoco": ("n_train_epochs=1", "n_eval_epochs=2"),
@@ -94,7 +94,7 @@ class Stage:
         printed = self._run([*command, *words], watched)
         run = next(line.split()[1] for line in reversed(printed.splitlines()) if line.startswith("runs "))
         overall = montys_overall(watched / "overall.jsonl")
-        told = list(self._told(run, overall))
+        told = list(self._told(run, overall, watched / "results"))
         return Compared(experiment, [*csv_cells(plain, watched), *told, *summary_lines(overall, printed)])
 
     def _run(self, command: list[str], where: Path) -> str:
@@ -121,7 +121,7 @@ class Stage:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
-    def _told(self, run: str, overall: dict[str, Any]) -> Iterator[Cell]:
+    def _told(self, run: str, overall: dict[str, Any], results: Path) -> Iterator[Cell]:
         """Yield what is told of the run beside what Monty says."""
         name = quote(topics.escape(run), safe="")
         episodes = sum(of_mode["num_episodes"] for of_mode in overall.values())
@@ -132,14 +132,10 @@ class Stage:
         yield from ours_overall("page, run", overall, head["run"]["modes"])
         yield from ours_overall("page, worker", overall, head["workers"][0]["modes"])
         yield from ours_overall("page, results", overall, self._page(f"run/{name}/results"))
-        yield from rows_of_modes("page", self.results_of(run), self._page(f"run/{name}/episodes"), COLUMNS["page"])
+        yield from rows_of_modes("page", results, self._page(f"run/{name}/episodes"), COLUMNS["page"])
         if self._influxdb_url:
             until(lambda: len(self._stored(run, "episode", "outcome")) >= episodes, _ARRIVES_SECS)
             yield from ours_overall("InfluxDB", overall, self._stored_modes(run, episodes))
-
-    def results_of(self, run: str) -> Path:
-        """Return where Monty wrote the results of the monitored run."""
-        return self.home / f"{run.rsplit('-', 2)[0]}-watched" / "results"
 
     @property
     def _influxdb_url(self) -> str:
@@ -156,8 +152,8 @@ class Stage:
         far_side = self.state.read_far_side()
         address = far_side and address_of(far_side)
         assert address
-        with Subscriber(address.broker, [f"{topics.JSON_PREFIX}/{topics.escape(run)}/main/progress"]) as subscriber:
-            return schema.decode(subscriber.retained()[-1].payload)
+        topic = f"{topics.JSON_PREFIX}/{topics.escape(run)}/main/progress"
+        return schema.decode(retained(address.broker, [topic])[-1].payload)
 
     def _stored(self, run: str, measurement: str, field: str) -> list[dict[str, Any]]:
         token = (self.state.secrets / GRAFANA_TOKEN).read_text()
