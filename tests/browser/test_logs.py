@@ -39,6 +39,41 @@ def test_lines_are_shown_filtered_and_searched(watched, teller):
     expect(lines(page)).to_have_count(2)
 
 
+def test_an_early_word_is_found_and_it_is_said_what_was_searched(watched, teller):
+    voice = teller.voice("early", secs_ago=60)
+    voice.say(schema.Status, status="running")
+    for number in range(7000):
+        voice.say(schema.Log, level="error" if number == 100 else "debug", message=f"line {number}.")
+    teller.done()
+    page = watched.open("/run/early?tab=logs")
+    said = page.get_by_test_id("searched")
+    expect(said).to_have_text("7,000 in all")
+    page.get_by_label("Level").select_option("error")
+    expect(lines(page)).to_have_count(1)
+    expect(lines(page)).to_contain_text("line 100.")
+    page.get_by_label("Level").select_option("")
+    page.get_by_role("tabpanel").get_by_label("Search").fill("line 150.")
+    page.keyboard.press("Enter")
+    expect(lines(page)).to_have_count(1)
+    expect(said).to_have_text("searched 7,000 of 7,000: 5,001 in memory, 1,999 from the recording")
+
+
+def test_what_a_data_stream_said_before_can_be_looked_at(watched, teller):
+    voice = teller.voice("stream", secs_ago=60)
+    voice.say(schema.Status, status="running")
+    for number in range(130):
+        voice.say(schema.Data, stream="mine", data={"number": number})
+    teller.done()
+    page = watched.open("/run/stream?tab=data")
+    article = page.locator("article").filter(has_text="mine")
+    article.get_by_text("History").click()
+    expect(article).to_contain_text("130 values recorded")
+    expect(article.locator("details > .row")).to_have_count(101)
+    article.get_by_role("button", name="Older").click()
+    expect(article.locator("details > .row")).to_have_count(31)
+    expect(article.locator("details > .row").last).to_contain_text("0 ·")
+
+
 def test_older_lines_come_page_by_page(watched, teller):
     voice = teller.voice("long log", secs_ago=60)
     voice.say(schema.Status, status="running")
