@@ -14,12 +14,13 @@ ROOT = Path(__file__).parent.parent
 
 
 class BridgeProcess:
-    """`python -m monty_mqtt_bridge` with these settings; its output line by line."""
+    """`python -m monty_mqtt_bridge` with these settings; its output line by line. `first_path`: of its imports."""
 
-    def __init__(self, *arguments: str, **settings: object) -> None:
-        settings = {"zmq_port": 0, "journal": "", **settings}
+    def __init__(self, *arguments: str, first_path: Path | None = None, **settings: object) -> None:
+        settings = {"zmq_port": 0, "journal": "", "spool": "", **settings}
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
-        paths = os.pathsep.join(str(ROOT / part) for part in (".", "bridge"))
+        parts = [ROOT / part for part in (".", "bridge")]
+        paths = os.pathsep.join(map(str, [first_path, *parts] if first_path else parts))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "monty_mqtt_bridge", *flags, *arguments],
             stdout=subprocess.PIPE,
@@ -51,6 +52,10 @@ class BridgeProcess:
         """Return the most memory it ever had."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

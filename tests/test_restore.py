@@ -1,5 +1,6 @@
 """What a killed experiment left goes to the bridge under its own name: all of it, once, whoever asks how often."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -164,6 +165,15 @@ def test_a_refusal_is_told(router, spooled):
     with pytest.raises(ServiceError, match="the bridge refuses 'x', 'main': it is connected"):
         restore(path, zmq_port=router.port)
     assert path.exists()
+
+
+def test_what_another_process_sends_is_left_to_it(router, spooled):
+    path = spooled(*range(10))
+    with path.open("rb") as sending:
+        fcntl.flock(sending, fcntl.LOCK_EX)
+        with pytest.raises(ServiceError, match="another process is sending it right now"):
+            restore(path, zmq_port=router.port)
+    assert restore(path, zmq_port=router.port).sent == 10
 
 
 def test_stopped_it_keeps_the_file(router, spooled):

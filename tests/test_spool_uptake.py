@@ -9,6 +9,7 @@ import sys
 import time
 
 import msgspec
+import psutil
 import pytest
 from bridge_process import BridgeProcess, at
 from subscriber import Subscriber
@@ -73,10 +74,7 @@ def test_a_program_that_ended_well_before_the_bridge_had_all_of_it_is_completed_
         port = bridge.ready()
         with SpoolUptake(spools, Address("127.0.0.1", port), said.append):
             quick = program(port, spools, "quick")
-            assert quick.stdout.readline() == "True\n"
-            bridge.signal(signal.SIGSTOP)
-            go_on(quick)
-            assert int(quick.stdout.readline()) > 0
+            closed_before_the_bridge_had_all(bridge, quick)
             bridge.signal(signal.SIGCONT)
             subscriber.wait_for(lambda _: statuses(subscriber, "quick")[-1:] == ["completed"], 40)
             health = "monty/bridge/v1/uptake/health"
@@ -89,17 +87,60 @@ def test_a_program_that_ended_well_before_the_bridge_had_all_of_it_is_completed_
     assert quick.poll() is None, "it may go on with something else"
 
 
+def closed_before_the_bridge_had_all(bridge, quick):
+    assert quick.stdout.readline() == "True\n"
+    bridge.signal(signal.SIGSTOP)
+    go_on(quick)
+    assert int(quick.stdout.readline()) > 0
+
+
+@pytest.mark.timeout(90)
+def test_a_bridge_alone_completes_what_ended_early_too(broker, program, tmp_path):
+    spools = tmp_path / "spool"
+    settings = at(broker, bridge_id="alone", spool=spools, journal=tmp_path / "journal")
+    with Subscriber(broker.host, broker.port) as subscriber, BridgeProcess(**settings) as bridge:
+        quick = program(bridge.ready(), spools, "alone")
+        closed_before_the_bridge_had_all(bridge, quick)
+        go_on(quick)
+        assert quick.wait(20) == 0
+        bridge.signal(signal.SIGCONT)
+        subscriber.wait_for(lambda _: statuses(subscriber, "alone")[-1:] == ["completed"], 60)
+        bridge.line_with("took up what its program left behind: alone, main: ")
+        while list(spools.glob("*/*")):
+            time.sleep(0.02)
+        assert bridge.end(signal.SIGTERM)[0] == 0
+    assert set(subscriber.seqs()["alone", "main"]) == set(range(1503))
+
+
+@pytest.mark.timeout(90)
+def test_the_program_that_takes_up_ends_with_its_bridge_even_where_that_is_killed(broker, tmp_path):
+    spools = tmp_path / "spool"
+    header = spool.Header(schema_version=1, run="x", worker="main", started_unix_nanos=1, host=socket.gethostname())
+    file = spool.Spool(spools, msgspec.structs.replace(header, schema_version=7, pid=ended_process()))
+    file.write([(0, (b"v1 end", b"{}"))])
+    file.close()
+    with BridgeProcess(**at(broker, bridge_id="killed", spool=spools)) as bridge:
+        bridge.ready()
+        bridge.line_with("trying again in 60 s")
+        (child,) = psutil.Process(bridge.pid).children()
+        bridge.signal(signal.SIGKILL)
+        child.wait(20)
+
+
+def ended_process():
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        return process.pid
+
+
 @pytest.mark.timeout(90)
 def test_until_then_its_status_says_how_many_messages_are_still_with_it(broker, program, tmp_path):
     spools = tmp_path / "spool"
     settings = at(broker, bridge_id="count", spool=spools, journal=tmp_path / "journal")
-    with Subscriber(broker.host, broker.port) as subscriber, BridgeProcess(**settings) as bridge:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['monty_mqtt_stack'] = None")  # not installed
+    bridge = BridgeProcess(**settings, first_path=tmp_path)
+    with Subscriber(broker.host, broker.port) as subscriber, bridge:
         port = bridge.ready()
-        quick = program(port, spools, "counted")
-        assert quick.stdout.readline() == "True\n"
-        bridge.signal(signal.SIGSTOP)
-        go_on(quick)
-        assert quick.stdout.readline()
+        closed_before_the_bridge_had_all(bridge, program(port, spools, "counted"))
         bridge.signal(signal.SIGCONT)
         subscriber.wait_for(lambda _: statuses(subscriber, "counted")[-1:] == ["disconnected"], 40)
         status = of_run(subscriber, "counted")[-1]

@@ -40,7 +40,7 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
         drain_secs: How long SIGTERM waits for what is under way.
         journal: File that keeps what was accepted; empty: none; not given: journal/<id>.sqlite in the state directory.
         journal_mib: How large that may become, MiB; beyond it the oldest frames go, then experiments keep theirs.
-        spool: Directory where experiments of this machine keep what they could not deliver, to count it; empty: none;
+        spool: Directory where experiments of this machine keep what they could not deliver, to take it up; empty: none;
             not given: spool in the state directory.
         liveview_url: Where browsers reach the page, for dashboards' links and images; empty: there are none.
         container: Inside a container, where binding every address is what it takes to be reached at all.

@@ -1,7 +1,7 @@
 """This module counts the messages that are still with an experiment: in the spool of one whose connection is gone.
 
 Place in the flow: `pipeline` asks once a second, and says the count in the worker's status. Files are read in a thread
-of its own: a spool may have 2 GiB. What is in them is sent by the experiment, by `monty-mqtt up`, or by `replay`.
+of its own: a spool may have 2 GiB. What is in them is sent by the experiment, by `uptake`'s program, or by `replay`.
 """
 
 from __future__ import annotations

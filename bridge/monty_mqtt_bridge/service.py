@@ -22,6 +22,7 @@ from monty_mqtt_bridge.journal import Journal
 from monty_mqtt_bridge.pipeline import Pipeline
 from monty_mqtt_bridge.publisher import Publisher
 from monty_mqtt_bridge.receiver import Receiver
+from monty_mqtt_bridge.uptake import Uptake
 from monty_mqtt_bridge.wake_up import WakeUp
 
 __all__ = ["Bridge"]
@@ -100,6 +101,7 @@ class Bridge:
             stack.callback(pipeline.receiver.close)
             self.zmq_port = pipeline.receiver.port
             stack.enter_context(pipeline.outlet.encoder)
+            stack.enter_context(Uptake(self._config.spool, self._config.zmq_host, self.zmq_port))
             self._serve(pipeline)
 
     def _run_in_thread(self) -> None:

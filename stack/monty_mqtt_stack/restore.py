@@ -4,6 +4,7 @@ Place in the flow: `monty-mqtt replay FILE` calls it; `restoring` speaks with th
 are those of the original, so to restore something twice, or a day later, changes nothing.
 """
 
+import fcntl
 import os
 import socket
 import threading
@@ -81,7 +82,7 @@ def restore(
 
     Raises:
         ConfigError: It is no spool file, or cannot be read.
-        ServiceError: The experiment still writes it, or no bridge takes it.
+        ServiceError: The experiment still writes it, another process sends it now, or no bridge takes it.
     """
     with _opened(path) as file:
         header = file.header
@@ -91,6 +92,7 @@ def restore(
             )
             raise ConfigError("file", str(path), allowed)
         _refuse_while_it_is_written(path, header)
+        _hold(file.fd, path)
         restored = Restored(run=header.run, worker=header.worker)
         sender = Sender(
             *(header.run, header.worker, header.started_unix_nanos, zmq_host, zmq_port),
@@ -252,6 +254,18 @@ def _refuse_while_it_is_written(path: Path, header: spool.Header) -> None:
             f"{path}: process {pid} still writes it, and sends it itself once a bridge is there; "
             "restore it when that process has ended"
         )
+
+
+def _hold(fd: int, path: Path) -> None:
+    """Keep others on this machine from sending the file, too, until it is closed."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ServiceError(f"{path}: another process is sending it right now") from None
+    except OSError:  # a file system without locks: sent twice, the bridge takes it once
+        return
+    if not os.fstat(fd).st_nlink:
+        raise ServiceError(f"{path}: another process has just sent and removed it")
 
 
 def _writer_of(path: Path, header: spool.Header) -> int:

@@ -110,6 +110,7 @@ def _bridge(plan: Plan) -> Planned:
         "--zmq-host": plan.host,
         "--zmq-port": str(port),
         "--journal": str(plan.state.path / "journal" / "bridge.sqlite"),
+        "--spool": str(plan.state.path / "spool"),
         "--liveview-url": page.url if page else "",
     }
     return _own_launch(plan, "bridge", ports.url("tcp", plan.host, port), port, flags, stop_secs=15.0)

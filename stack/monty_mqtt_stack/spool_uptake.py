@@ -1,17 +1,21 @@
 """This module takes up spools by itself: what an experiment left that ended before the bridge had all of it.
 
-Place in the flow: `supervisor` runs it beside the bridge; `restore` sends each file. A file that a living process still
-writes is that process's own, and one that another machine wrote (a home on NFS) is left to `monty-mqtt replay`.
+Place in the flow: the bridge starts it as a program, `python -m monty_mqtt_stack.spool_uptake DIRECTORY HOST PORT`,
+while there are spools; `restore` sends each file. A file that a living process still writes is that process's own, and
+one that another machine wrote (a home on NFS) is left to `monty-mqtt replay`.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
+import sys
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Callable, Dict, Optional, Self, Type
@@ -25,13 +29,13 @@ from monty_mqtt_stack.far_side import Address
 from monty_mqtt_stack.restore import restore, writer_of
 from monty_mqtt_stack.restored import as_lines
 
-__all__ = ["SpoolUptake", "is_left_behind"]
+__all__ = ["SpoolUptake", "is_left_behind", "main"]
 
 logger = logging.getLogger(__name__)
 
 _EVERY_SECS = 1.0
 _AGAIN_SECS = 60.0
-"""A spool that could not be sent, or not all of it, is tried again so much later, or when the file has changed."""
+"""A spool that could not be sent is tried again so much later, or when the file has changed."""
 
 _STOP_SECS = 5.0
 
@@ -42,7 +46,7 @@ class SpoolUptake:
     Args:
         directory: Where spools are: `spool` in the state directory.
         bridge: Where the bridge takes messages.
-        say: Takes a line for the person who started the far side; called from the thread.
+        say: Takes a line for the log; called from the thread.
     """
 
     def __init__(self, directory: Path, bridge: Address, say: Callable[[str], None]) -> None:
@@ -83,6 +87,8 @@ class SpoolUptake:
             return
         if restored.removed:
             self._after.pop(path)
+        elif not restored.was_stopped:  # what is left in it cannot be sent
+            self._after[path] = (math.inf, self._after[path][1])
         if not restored.was_stopped:
             self._say(one_line(f"took up what its program left behind: {as_lines(restored)[0]}"))
 
@@ -111,3 +117,14 @@ def is_left_behind(path: Path) -> bool:
     except psutil.Error:
         return False
     return not writer_of(path)
+
+
+def main(directory: str, host: str, port: str) -> None:
+    """Take up what is in this directory until the input ends: whoever started us has, or needs us no more."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    with SpoolUptake(Path(directory), Address(host, int(port)), partial(print, flush=True)):
+        sys.stdin.buffer.read()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -16,9 +16,7 @@ from typing import IO, Callable, Dict, Optional, Self, Type
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import services
 from monty_mqtt_stack.anonymous_sessions import AnonymousSessions
-from monty_mqtt_stack.far_side import Address
 from monty_mqtt_stack.launch import LeftOut, Planned, PortTakenError, Running
-from monty_mqtt_stack.spool_uptake import SpoolUptake
 from monty_mqtt_stack.state import FarSide, StateDir
 from monty_mqtt_stack.subscriber import Broker
 
@@ -58,7 +56,6 @@ class Supervisor:
         self._is_stopped = is_stopped
         self._lock: Optional[IO[bytes]] = None
         self._retry_at: Dict[str, float] = {}
-        self._uptake: Optional[SpoolUptake] = None
         self._sessions: Optional[AnonymousSessions] = None
         self.running: Dict[str, Running] = {}
         self.left_out: Dict[str, str] = {}
@@ -67,7 +64,6 @@ class Supervisor:
         self._lock = lock(self._plan.state)
         try:
             self._start()
-            self._take_up_spools()
             self._remove_anonymous_sessions()
         except BaseException:
             self.stop()
@@ -110,9 +106,6 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop everything, the last started first; may be called twice."""
-        if self._uptake:
-            self._uptake.__exit__(None, None, None)
-            self._uptake = None
         if self._sessions:
             self._sessions.__exit__(None, None, None)
             self._sessions = None
@@ -154,12 +147,6 @@ class Supervisor:
                 self._plan.started[name] = one.endpoint
                 self._plan.notes.extend(planned.notes)
                 return
-
-    def _take_up_spools(self) -> None:
-        if "bridge" in self.running:
-            bridge = self.running["bridge"].endpoint
-            uptake = SpoolUptake(self._plan.state.path / "spool", Address(bridge.host, bridge.port), self._say)
-            self._uptake = uptake.__enter__()
 
     def _remove_anonymous_sessions(self) -> None:
         broker = self.running.get("broker")

@@ -1,0 +1,133 @@
+"""This module starts the program that sends what experiments of this machine left in their spools.
+
+Place in the flow: `service` runs it beside the bridge's loop. The program is `monty_mqtt_stack.spool_uptake`, which
+speaks to the bridge's port like any experiment. Where the stack is not installed, spools wait for `monty-mqtt replay`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from importlib.util import find_spec
+from ipaddress import ip_address
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from monty_mqtt import spool
+from monty_mqtt.errors import ConfigError
+
+__all__ = ["Uptake"]
+
+logger = logging.getLogger(__name__)
+
+_STACK = "monty_mqtt_stack"
+_EVERY_SECS = 1.0
+_AGAIN_SECS = 60.0
+"""A program that failed is started again so much later."""
+
+_STOP_SECS = 6.0
+_QUIET_SECS = 10.0
+"""A spool that a living process did not write to for so long may be one that it has let go of."""
+
+
+class Uptake:
+    """Looks for spools in a thread of its own, from `__enter__` to `__exit__`; the program runs while there are any.
+
+    Args:
+        directory: Where experiments of this machine have their spools; empty: nobody knows, and none is taken up.
+        host: Where the bridge takes messages, as it binds it.
+        port: Its ZMQ port.
+    """
+
+    def __init__(self, directory: str, host: str, port: int) -> None:
+        self._directory = Path(directory)
+        self._command = [sys.executable, "-P", "-m", f"{_STACK}.spool_uptake", directory, _reached_at(host), str(port)]
+        self._is_able = bool(directory) and find_spec(_STACK) is not None
+        self._program: subprocess.Popen[bytes] | None = None
+        self._start_at = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="uptake", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._is_able:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        if self._is_able:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(_EVERY_SECS):
+            self._look()
+        self._end()
+
+    def _look(self) -> None:
+        if self._program is not None and self._program.poll() is not None:
+            logger.warning("taking up spools ended with exit code %s", self._program.returncode)
+            self._end()
+            self._start_at = time.monotonic() + _AGAIN_SECS
+        is_needed = any(_waits(path) for path in self._directory.glob("*/*.spool"))
+        if not is_needed:
+            self._end()
+        elif self._program is None and time.monotonic() >= self._start_at:
+            self._start()
+
+    def _start(self) -> None:
+        try:
+            # It ends when its input does: also where this process is killed. Ctrl+C is for the bridge, which ends it.
+            self._program = subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
+        except OSError as error:
+            logger.warning("taking up spools: %s", error)
+            self._start_at = time.monotonic() + _AGAIN_SECS
+
+    def _end(self) -> None:
+        if self._program is None:
+            return
+        with self._program as program:  # closes its input, and waits
+            with suppress(OSError, subprocess.TimeoutExpired):
+                program.communicate(timeout=_STOP_SECS)
+            program.kill()
+        self._program = None
+
+
+def _waits(path: Path) -> bool:
+    """Return whether a process of this machine wrote a spool that it may have left; the program finds out exactly."""
+    with suppress(OSError, ConfigError, OverflowError):  # it is gone, being made, or no spool
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for somebody to write
+        try:
+            header, _ = spool.read_header(fd, path)
+            is_quiet = time.time() - os.fstat(fd).st_mtime > _QUIET_SECS
+        finally:
+            os.close(fd)
+        return header.host == socket.gethostname() and (is_quiet or _has_ended(header.pid))
+    return False
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
+
+
+def _reached_at(host: str) -> str:
+    """Return where this machine reaches who binds `host`."""
+    with suppress(ValueError):
+        address = ip_address(host)
+        if address.is_unspecified:
+            return "::1" if address.version == 6 else "127.0.0.1"  # noqa: PLR2004
+    return host
