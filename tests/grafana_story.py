@@ -21,6 +21,9 @@ HOSTILE = 'a,b=c "d"\\\n$x [y] (z|w) {${run}} /.*/ é\'😀'
 
 MUG, BOWL = HOSTILE, "bowl"
 FRAME = {"episode": 0, "step": 2, "height": 1, "width": 1}
+NANS = (100, 101, 9000)
+"""Numbers of the values of the spiked run's metric that are NaN."""
+
 WORKERS = ("parallel_eval_episode_0", "parallel_eval_episode_1", "parallel_eval_episode_2")
 """Of the parallel run: one is done, one runs, one has failed."""
 
@@ -49,6 +52,7 @@ class Story:
         self.demo = list(found.runs.values())
         self._parallel()
         self._hostile()
+        self._spiked()
 
     def close(self) -> None:
         """Hang up."""
@@ -106,11 +110,34 @@ class Story:
                 *[(schema.Step, step)] * 3,
                 (schema.EpisodeEnded, ended),
                 (schema.Progress, progress),
+                (schema.Metric, {"name": HOSTILE, "value": None, "not_finite": "nan"}),
                 (schema.Metric, {"name": HOSTILE, "value": 0.25, "metadata": {HOSTILE: HOSTILE}}),
                 (schema.Log, {"level": "warning", "message": HOSTILE, "logger": HOSTILE}),
                 (schema.Event, {"event": HOSTILE, "source": HOSTILE, "fields": {HOSTILE: 1}}),
             ],
         ).send(schema.Frame, 0, [bytes(4)], sensor=HOSTILE, modality="rgba", time_unix_nanos=_now(), **FRAME)
+
+    def _spiked(self) -> None:
+        """Twenty thousand times 1 in twenty seconds, once 1000, three times NaN; and a step that is like no other."""
+        began = _now() - 30 * 10**9
+        module = LearningModuleStep(
+            evidence={"mug": 1.0}, margin=1.0, possible_matches=["mug"], rotation_error_degs=1.0
+        )
+        spiked = LearningModuleStep(
+            evidence={"mug": 1000.0}, margin=1000.0, possible_matches=["mug"] * 9, rotation_error_degs=170.0
+        )
+        dealer = self._say("spiked", "main", [(schema.Status, {"status": "running"})])
+        values = [1000.0 if number == 7003 else None if number in NANS else 1.0 for number in range(20_000)]
+        for number, value in enumerate(values):
+            kind = "nan" if value is None else None
+            at = began + number * 10**6
+            dealer.send(schema.Metric, number + 1, time_unix_nanos=at, name="loss", value=value, not_finite=kind)
+        for number in range(200):
+            cost = 1e6 if number == 77 else 60.0
+            said = {"lm": spiked if number == 77 else module}
+            dealer.send(schema.Step, number + 20_001, time_unix_nanos=began + 2 * 10**10 + number * 10**7,
+                        step_secs=cost / 1000, monitor_micros=cost, learning_modules=said)  # fmt: skip
+        dealer.acked(20_201, 60)
 
 
 _last = itertools.count()

@@ -104,7 +104,42 @@ def test_an_experiment_is_shown_as_it_was(viewer):
                                {**viewer.demo, "learning_module": ["learning_module_0"]})  # fmt: skip
     columns = dict(zip(evidence.columns, zip(*evidence.rows)))
     shown = {name for name, values in columns.items() if any(one is not None for one in values)} - {"time"}
-    assert shown == {f"mean_{name}" for name in ("capsule3DSolid", "cubeSolid", "cylinderSolid", "coneSolid")}
+    assert shown == {f"max_{name}" for name in ("capsule3DSolid", "cubeSolid", "cylinderSolid", "coneSolid")}
+
+
+@pytest.mark.parametrize(
+    ("title", "ref", "place"),
+    [
+        ("$metric", "A", "greatest"), ("Time per step", "A", "longest"), ("Time per step", "A", "monitor at most"),
+        ("Margin", "A", "max"), ("Possible matches", "A", "max"), ("Rotation error", "A", "max"),
+        ("Evidence: $learning_module", "A", "max_mug"),
+    ],
+)  # fmt: skip
+def test_a_spike_of_one_value_among_thousands_is_shown(viewer, title, ref, place):
+    values = {**viewer.demo, "run": "spiked", "learning_module": ["lm"], "metric": ["loss"]}
+
+    def shown() -> list[float]:
+        found = viewer.panel("experiment", title, values, ref)
+        return [row[one.columns.index(place)] for one in found for row in one.rows]
+
+    until(lambda: len(shown()) > 1, SHOWN_SECS)
+    spike = {"Time per step": {"longest": 1000, "monitor at most": 1}[place]} if title == "Time per step" else {}
+    expected = {"Possible matches": 9, "Rotation error": 170, **spike}.get(title, 1000)
+    until(lambda: max(shown()) == expected, SHOWN_SECS)
+    others = sorted(shown())[:-1]
+    assert others[-1] < expected / 5, "it is where it was, and nowhere else"
+
+
+def test_the_least_is_shown_beside_the_greatest_and_what_was_no_number_is_counted(viewer):
+    values = {**viewer.demo, "run": "spiked", "learning_module": ["lm"], "metric": ["loss"]}
+    until(lambda: sum(row[1] for one in viewer.panel("experiment", "$metric", values, "B") for row in one.rows) == 3)
+    (metric,) = viewer.panel("experiment", "$metric", values)
+    means, least, greatest = zip(*(row[1:4] for row in metric.rows))
+    assert set(least) == {1.0}
+    assert [value for value in greatest if value != 1.0] == [1000.0]
+    assert 1 < max(means) < 10, "a mean alone would hide it"
+    (evidence,) = viewer.panel("experiment", "Evidence: $learning_module", values, "B")
+    assert {row[1] for row in evidence.rows} == {1.0}
 
 
 def test_names_that_are_hostile_are_shown_as_they_are(viewer):
@@ -114,7 +149,7 @@ def test_names_that_are_hostile_are_shown_as_they_are(viewer):
     assert (one["target"], one["most likely"], one["second"]) == (text, text, BOWL)
     (evidence,) = viewer.panel("experiment", "Evidence: $learning_module", viewer.hostile)
     newest = dict(zip(evidence.columns, evidence.rows[-1]))
-    assert (newest[f"mean_{ENCODED}"], newest[f"mean_{BOWL}"]) == (2.5, 1.0)
+    assert (newest[f"max_{ENCODED}"], newest[f"max_{BOWL}"]) == (2.5, 1.0)
     (metric,) = viewer.panel("experiment", "$metric", viewer.hostile)
     assert metric.tags == {"name": ENCODED}
     assert metric.rows[-1][1] == 0.25

@@ -9,6 +9,7 @@ from bridge_fixtures import FIRST_STAMP, make
 
 from monty_mqtt import schema, topics
 from monty_mqtt_liveview import recorder as module
+from monty_mqtt_liveview import recordings as recordings_module
 from monty_mqtt_liveview.recorder import Recorder
 from monty_mqtt_liveview.recordings import Recordings
 from monty_mqtt_stack.recording_file import Entry, Reader
@@ -182,3 +183,22 @@ def test_what_waits_for_room_is_bounded_and_frames_give_way_first(disk, monkeypa
         recorder._retry_at = 0.0
         assert recorder.flush()
         recorder.close()
+
+
+def test_what_was_published_in_a_time_comes_back_from_every_part(recordings, recorder, monkeypatch):
+    recording = recordings.of("run")
+    monkeypatch.setattr(module, "_MOST_MESSAGES", 30)
+    for seq in range(100):
+        recorder.add(recording, entry(seq, name="loss" if seq % 2 else "other"))
+        if seq % 10 == 9:
+            recorder.flush()
+    assert len(recording.parts) > 1
+    topic = entry(1, name="loss").topic
+    found = recording.published(topic, FIRST_STAMP + 25, FIRST_STAMP + 61)
+    seqs_found = [schema.decode(payload).seq for payload in found]
+    assert {25, 27, 59, 61} <= set(seqs_found), "all of the time, and some around it"
+    assert len(seqs_found) < 50, "but not everything is read"
+    assert all(seq % 2 for seq in seqs_found)
+    assert recording.published(topic, FIRST_STAMP + 1000, FIRST_STAMP + 2000) == []
+    monkeypatch.setattr(recordings_module, "_MOST_CHUNKS_AT_ONCE", 3)
+    assert recording.published(topic, FIRST_STAMP, FIRST_STAMP + 99) is None, "that is too much at once"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from grafana_foundation_sdk.models import dashboard
 
 from monty_dashboards import palette
 from monty_dashboards.board import PAGE, Row, board, url, variable
 from monty_dashboards.influxql import LOGS, NO_MODULE, Query, is_selected, where
 from monty_dashboards.panels import (
+    band,
+    extremes,
     grid,
     hide,
     link,
     log_lines,
+    named,
     number,
     numbers,
     over_time,
@@ -110,10 +115,20 @@ def _episodes() -> list[object]:
     timeline = Query(f'SELECT "state" FROM "timeline" {_WHOLE} GROUP BY "worker"', alias="$tag_worker")
     length = Query(f'SELECT "steps" FROM "episode" {where(_RUN, _WORKER, NO_MODULE)} GROUP BY "mode"',
                    alias="steps, $tag_mode")  # fmt: skip
-    pace = Query(
-        f'SELECT mean("step_secs") AS "step", mean("monitor_micros") / 1000000 AS "of it monitor" FROM "step" '
-        f"{where(_RUN, _WORKER, NO_MODULE)} {_EACH}",
+    step_secs = Query(
+        'SELECT mean("step_secs") AS "step", min("step_secs") AS "shortest", max("step_secs") AS "longest", '
+        'mean("monitor_micros") / 1000000 AS "of it monitor", max("monitor_micros") / 1000000 AS "monitor at most" '
+        f'FROM "step" {where(_RUN, _WORKER, NO_MODULE)} {_EACH}',
         alias="$col",
+    )
+    pace = over_time(
+        "Time per step",
+        "How long does a step take, and how much of it is the monitor's own cost? The mean of each interval, and how "
+        "far it reaches.",
+        [step_secs],
+        (6, 8),
+        unit="s",
+        limits=(0, None),
     )
     episode_list = Query(
         'SELECT "mode", "episode", "target_object" AS "target", "outcome", "steps", "elapsed_secs" AS "took", '
@@ -132,14 +147,13 @@ def _episodes() -> list[object]:
         panel,
         over_time("Steps per episode", "How many steps does an episode take; does it run into the limit?", [length],
                   (6, 8), points=True, limits=(0, None)),
-        over_time("Time per step", "How long does a step take, and how much of it is the monitor's own cost?", [pace],
-                  (6, 8), unit="s", limits=(0, None)),
+        band(pace, "shortest", "longest"),
     ]  # fmt: skip
 
 
 def _modules() -> list[object]:
-    def by_module(field: str) -> Query:
-        return Query(f'SELECT last("{field}") FROM "step" {_OF_MODULES} {_EACH_MODULE}', alias="$tag_learning_module")
+    def by_module(field: str, of: str) -> Query:
+        return Query(f'SELECT {of}("{field}") FROM "step" {_OF_MODULES} {_EACH_MODULE}', alias="$tag_learning_module")
 
     target = Query(
         f'SELECT last("target_object") FROM "step" {where(_RUN, _WORKER, NO_MODULE)} {_EACH}', alias="target"
@@ -162,43 +176,50 @@ def _modules() -> list[object]:
     return [
         panel,
         states("Target and most likely object", "What is shown, what does each learning module take it for, and since "
-               "when?", [target, by_module("most_likely_name")], (24, 7)),
+               "when?", [target, by_module("most_likely_name", "last")], (24, 7)),
         states("Right or wrong", "Does what each learning module believes in stand for the target, as Monty says it?",
-               [by_module("is_correct")], (24, 5), mappings=[palette.verdicts()]),
-        over_time("Margin", "By how much does the evidence of the winner exceed that of the second?",
-                  [by_module("margin")], (8, 8), decimals=2),
-        over_time("Possible matches", "How many objects are still possible?", [by_module("possible_matches")], (8, 8),
-                  limits=(0, None), decimals=0),
-        over_time("Rotation error", "How far is the most likely rotation from the true one, where the object is right?",
-                  [by_module("rotation_error_degs")], (8, 8), unit="degree", limits=(0, 180), span=False),
+               [by_module("is_correct", "last")], (24, 5), mappings=[palette.verdicts()]),
+        extremes("Margin", "By how much does the evidence of the winner exceed that of the second?",
+                 partial(by_module, "margin"), (8, 8), decimals=2),
+        extremes("Possible matches", "How many objects are still possible?", partial(by_module, "possible_matches"),
+                 (8, 8), limits=(0, None), decimals=0),
+        extremes("Rotation error", "How far is the most likely rotation from the true one, where the object is right?",
+                 partial(by_module, "rotation_error_degs"), (8, 8), unit="degree", limits=(0, 180), span=False),
     ]  # fmt: skip
 
 
 def _evidence() -> object:
-    # of many fields at once InfluxDB computes a mean in a third of the time that it takes to find the last
-    query = Query(f'SELECT mean(*) FROM "evidence" {_OF_MODULES} {_EACH}', alias="$col")
-    panel = over_time(
+    panel = extremes(
         "Evidence: $learning_module",
-        "How much speaks for each object? Who leads, who catches up? The mean of each interval: zoom in for each step.",
-        [query],
+        "How much speaks for each object? Who leads, who catches up?",
+        lambda of: Query(f'SELECT {of}(*) FROM "evidence" {_OF_MODULES} {_EACH}', alias="$col"),
         (24, 9),
         decimals=2,
         repeat="learning_module",
-        transformations=[("renameByRegex", {"regex": "^mean_(.*)$", "renamePattern": "$1"})],
+        transformations=[("renameByRegex", {"regex": "^(?:max|min)_(.*)$", "renamePattern": "$1"})],
     )
     return hide(panel)
 
 
 def _metric() -> object:
-    named = is_selected("name", "metric")
-    clause = f'{where(_RUN, _WORKER, named)} GROUP BY time($__interval), "name" fill(none)'
-    return over_time(
+    is_chosen = is_selected("name", "metric")
+    clause = f'{where(_RUN, _WORKER, is_chosen)} GROUP BY time($__interval), "name" fill(none)'
+    value = Query(
+        f'SELECT mean("value") AS "mean", min("value") AS "least", max("value") AS "greatest" FROM "metric" {clause}',
+        alias="$col",
+    )
+    not_finite = Query(f'SELECT count("not_finite") AS "NaN or infinite" FROM "metric" {clause}', alias="$col")
+    panel = over_time(
         "$metric",
-        "How does a number develop that you publish yourself (`publish_metric`)? The mean of each interval.",
-        [Query(f'SELECT mean("value") FROM "metric" {clause}', alias="$tag_name")],
+        "How does a number develop that you publish yourself (`publish_metric`)? The mean of each interval and how far "
+        "it reaches, and how often it was NaN or infinite (bars, right).",
+        [value, not_finite],
         (24, 8),
         repeat="metric",
     )
+    override(panel, "NaN or infinite", custom__drawStyle="bars", custom__axisPlacement="right", custom__fillOpacity=40,
+             color={"mode": "fixed", "fixedColor": palette.WARNING}, unit="short", decimals=0)  # fmt: skip
+    return band(named(panel, dict.fromkeys(("mean", "least", "greatest"), "blue")), "least", "greatest")
 
 
 def _logs() -> object:

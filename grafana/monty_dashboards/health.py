@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models import dashboard
 from monty_dashboards import palette
 from monty_dashboards.board import Row, board, variable
 from monty_dashboards.influxql import NO_MODULE, Query, is_selected, where
-from monty_dashboards.panels import number, over_time, steps
+from monty_dashboards.panels import extremes, number, over_time, steps
 
 __all__ = ["health"]
 
@@ -67,11 +67,18 @@ def _missing() -> list[object]:
 
 
 def _flow() -> list[object]:
-    rates = Query(
-        'SELECT mean("received_per_sec") AS "messages from experiments", mean("published_per_sec") AS "MQTT messages", '
-        f'mean("points_per_sec") AS "points" FROM "bridge_health" {_OF_BRIDGE} {_EACH}',
-        alias="$col",
-    )
+    def rates(of: str) -> Query:
+        return Query(
+            f'SELECT {of}("received_per_sec") AS "messages from experiments", {of}("published_per_sec") '
+            f'AS "MQTT messages", {of}("points_per_sec") AS "points" FROM "bridge_health" {_OF_BRIDGE} {_EACH}',
+            alias="$col",
+        )
+
+    def broker(of: str) -> Query:
+        topic = f'"topic" =~ /^{_escaped(_SYS)}load\\/messages\\/(received|sent)\\/1min$/'
+        by_topic = 'GROUP BY time($__interval), "topic" fill(none)'
+        return Query(f'SELECT {of}("value") FROM "broker" {where(topic)} {by_topic}', alias="$tag_topic")
+
     stored = Query(
         'SELECT non_negative_derivative(last("metrics_written"), 1s) AS "points stored" FROM "internal_write" '
         f'{_WRITES} GROUP BY time($__interval), "alias" fill(none)',
@@ -81,18 +88,11 @@ def _flow() -> list[object]:
     write = Query(
         f'SELECT max("write_time_ns") / 1000000000 FROM "internal_write" {_WRITES} {_EACH}', alias="write into InfluxDB"
     )
-    broker = Query(
-        'SELECT last("value") FROM "broker" '
-        + where(f'"topic" =~ /^{_escaped(_SYS)}load\\/messages\\/(received|sent)\\/1min$/')
-        + ' GROUP BY time($__interval), "topic" fill(none)',
-        alias="$tag_topic",
-    )
     return [
-        over_time("Bridge", "How much does the bridge take in and give out?", [rates], (8, 8), unit="cps"),
+        extremes("Bridge", "How much does the bridge take in and give out?", rates, (8, 8), unit="cps"),
         over_time("Stored by Telegraf", "How many points a second reach InfluxDB, by bucket?", [stored], (8, 8),
                   unit="cps"),
-        over_time("Broker", "How many messages a minute does the broker receive and send?", [broker], (8, 8),
-                  unit="cpm"),
+        extremes("Broker", "How many messages a minute does the broker receive and send?", broker, (8, 8), unit="cpm"),
         over_time("Delay from publish to stored", "How long does it take at worst? From the experiment's publish to "
                   "the broker, and Telegraf's write into InfluxDB; in between Telegraf gathers for at most 250 ms. The "
                   "first compares two clocks where experiment and bridge run on two machines.", [delay, write], (24, 7),
@@ -115,7 +115,7 @@ def _queues() -> list[object]:
         alias="$tag_alias",
     )
     broker = Query(
-        f'SELECT last("value") FROM "broker" {where(_topic("store/messages/count"))} {_EACH}', alias="messages"
+        f'SELECT max("value") FROM "broker" {where(_topic("store/messages/count"))} {_EACH}', alias="messages"
     )
     dropped = Query(
         f'SELECT last("value") FROM "broker" {where(_topic("publish/messages/dropped"))} {_EACH}', alias="dropped"
@@ -138,8 +138,8 @@ def _cost() -> list[object]:
         return Query(f'SELECT {value} FROM "step" {clause}', alias="$tag_run")
 
     return [
-        over_time("Our cost per step", "How long does the monitor hold each step up? The mean of each interval.",
-                  [of_steps('mean("monitor_micros")')], (12, 8), unit="µs", limits=(0, None)),
+        extremes("Our cost per step", "How long does the monitor hold each step up?",
+                 lambda of: of_steps(f'{of}("monitor_micros")'), (12, 8), unit="µs", limits=(0, None)),
         over_time("Our share of a step", "Which share of the experiment's time does the monitor take?",
                   [of_steps('sum("monitor_micros") / sum("step_secs") / 1000000')], (12, 8), unit="percentunit",
                   limits=(0, None)),

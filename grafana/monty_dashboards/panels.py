@@ -6,7 +6,7 @@ grid. A panel's description is the question it answers: it is shown in Grafana a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from grafana_foundation_sdk.builders import (
@@ -27,8 +27,8 @@ from grafana_foundation_sdk.models import table as table_model
 from monty_dashboards.influxql import Query, source
 
 __all__ = [
-    "bars", "conceal", "distribution", "gauges", "grid", "hide", "link", "log_lines", "named", "number", "numbers",
-    "over_time", "override", "states", "steps",
+    "band", "bars", "conceal", "distribution", "extremes", "gauges", "grid", "hide", "link", "log_lines", "named",
+    "number", "numbers", "over_time", "override", "states", "steps",
 ]  # fmt: skip
 
 _POINTS = 200
@@ -39,6 +39,8 @@ EMPTY = dashboard.MatcherConfig("byValue", {"reducer": "allIsNull", "op": "gte",
 
 _HIDDEN = {"custom__hideFrom": {"viz": True, "legend": True, "tooltip": True}, "custom__hidden": True}
 """Charts read the first, tables the second."""
+
+_SHOWN = {"viz": False, "legend": False, "tooltip": False}
 
 
 def number(title: str, question: str, query: Query, size: tuple[int, int] = (4, 4), **look: Any) -> Any:
@@ -74,6 +76,27 @@ def over_time(title: str, question: str, queries: Sequence[Query], size: tuple[i
         panel.show_points(common.VisibilityMode.AUTO)
     panel.legend(_legend()).tooltip(_tooltip())
     return _described(panel, title, question, queries, size, **look)
+
+
+def extremes(title: str, question: str, query: Callable[[str], Query], size: tuple[int, int], **look: Any) -> Any:
+    """Return lines over time that no spike is lost of: the greatest and the least of each interval, in one colour.
+
+    Args:
+        title: The panel's.
+        question: What it answers.
+        query: The query of a function, `max` or `min`.
+        size: Width and height on the grid.
+        look: As for `over_time`.
+    """
+    said = f"{question} The greatest and the least of each interval: zoom in for each value."
+    panel = over_time(title, said, [query("max"), query("min")], size, **look)
+    return panel.override_by_query("B", _properties({"custom__hideFrom": {**_SHOWN, "legend": True}}))
+
+
+def band(panel: Any, least: str, greatest: str) -> Any:
+    """Fill what is between two series that stand for the least and the greatest of a third."""
+    override(panel, least, custom__lineWidth=0)
+    return override(panel, greatest, custom__lineWidth=1, custom__fillBelowTo=least, custom__fillOpacity=25)
 
 
 def states(title: str, question: str, queries: Sequence[Query], size: tuple[int, int], **look: Any) -> Any:

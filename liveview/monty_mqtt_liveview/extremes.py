@@ -46,7 +46,7 @@ class Extremes:
         self._first = self._first or point
         if self._latest is None or time_unix_nanos >= self._latest[0]:
             self._latest = point
-        self._open = _ends([*self._open, point])
+        _take(self._open, point)
         self._filled += 1
         if self._filled < self._width:
             return
@@ -72,18 +72,22 @@ class Extremes:
         self._times = array("q", np.take_along_axis(times, at, 1).tobytes())
         self._values = array("d", np.take_along_axis(values, at, 1).tobytes())
         if rest:
-            self._open, self._filled = _ends([*rest, *self._open]), self._filled + self._width
+            for point in self._open:
+                _take(rest, point)
+            self._open, self._filled = rest, self._filled + self._width
         self._width *= 2
 
 
-def _ends(points: list[Point]) -> list[Point]:
-    """Return the least and the greatest, in the order in which they came; all of them where they are not more."""
-    if len(points) <= _FIRST_WIDTH:
-        return points
-    places = range(len(points))
-    least = min(places, key=lambda place: points[place][1])
-    greatest = max(places, key=lambda place: (points[place][1], place))
-    return [points[place] for place in sorted((least, greatest))]
+def _take(ends: list[Point], point: Point) -> None:
+    """Put a point to the least and the greatest of those before it, in the order in which they came, if it is one."""
+    if len(ends) < _FIRST_WIDTH:
+        ends.append(point)
+        return
+    least, greatest = ends if ends[0][1] <= ends[1][1] else reversed(ends)
+    if point[1] > greatest[1]:
+        ends[:] = least, point
+    elif point[1] < least[1]:
+        ends[:] = greatest, point
 
 
 class Marks:

@@ -52,9 +52,11 @@ export const Metrics = {
         <label class="labelled grow">Search <input class="field small grow" type="search" v-model="search"
           placeholder="part of a name" /></label>
         <span class="muted small-text" aria-live="polite">{{ many(count, "metric") }}</span>
-        <button type="button" class="btn small" :disabled="page <= 0" @click="turnTo(page - 1)">Previous</button>
-        <span class="muted small-text">{{ page + 1 }} of {{ pages }}</span>
-        <button type="button" class="btn small" :disabled="page >= pages - 1" @click="turnTo(page + 1)">Next</button>
+        <div v-if="pages > 1" class="row tight" role="group" aria-label="Pages">
+          <button type="button" class="btn small" :disabled="page <= 0" @click="turnTo(page - 1)">Previous</button>
+          <span class="muted small-text">{{ page + 1 }} of {{ pages }}</span>
+          <button type="button" class="btn small" :disabled="page >= pages - 1" @click="turnTo(page + 1)">Next</button>
+        </div>
       </div>
       <p v-if="error" class="bad" role="alert">{{ error }}</p>
       <div v-if="isLoaded && !count" class="empty small">
