@@ -90,8 +90,8 @@ class Story:
 
     def _hostile(self) -> None:
         module = LearningModuleStep(
-            evidence={MUG: 2.5, BOWL: 1.0}, most_likely=Hypothesis(object=MUG, evidence=2.5), second_object=BOWL,
-            margin=1.5, possible_matches=[MUG, BOWL], target_object=MUG, rotation_error_degs=12.0,
+            evidence={MUG: 2.5, BOWL: 1.0}, most_likely=Hypothesis(object=MUG, evidence=2.5), is_correct=True,
+            second_object=BOWL, margin=1.5, possible_matches=[MUG, BOWL], target_object=MUG, rotation_error_degs=12.0,
         )  # fmt: skip
         step = {"target_object": MUG, "learning_modules": {HOSTILE: module}, "step_secs": 0.04, "monitor_micros": 60.0}
         verdict = LearningModuleEpisode(outcome="confused", detected_object=BOWL, rotation_error_degs=12.0)

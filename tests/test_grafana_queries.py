@@ -139,7 +139,7 @@ def test_the_least_is_shown_beside_the_greatest_and_what_was_no_number_is_counte
     assert [value for value in greatest if value != 1.0] == [1000.0]
     assert 1 < max(means) < 10, "a mean alone would hide it"
     (evidence,) = viewer.panel("experiment", "Evidence: $learning_module", values, "B")
-    assert {row[1] for row in evidence.rows} == {1.0}
+    assert {row[evidence.columns.index("min_mug")] for row in evidence.rows} == {1.0}
 
 
 def test_names_that_are_hostile_are_shown_as_they_are(viewer):

@@ -126,6 +126,7 @@ def test_an_episode_that_is_over():
     assert row["learning_modules"]["LM"] == {
         "outcome": "confused_mlh",
         "most_likely_object": "bowl",
+        "recognised": "bowl",
         "rotation_error_degs": 1.23457,
         "steps": 4,
         "highest_evidence": 2.0,

@@ -97,7 +97,8 @@ def _likely(graph: str | None, name: str | None) -> Json:
 def _module(said: schema.LearningModuleEpisode) -> Json:
     found: dict[str, Any] = {
         "outcome": said.outcome,
-        "most_likely_object": graph_of(said),
+        "most_likely_object": said.most_likely_object,
+        "recognised": recognised(said),
         "rotation_error_degs": short(said.rotation_error_degs),
         "steps": said.steps,
         "highest_evidence": short(said.highest_evidence),
