@@ -8,11 +8,12 @@ import pty
 import subprocess
 import sys
 
+import msgspec
 import pytest
 from mqtt_client import Client
 from stack_process import Process, run, until
 
-from monty_mqtt import schema, topics
+from monty_mqtt import schema, spool, topics
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.forget import files_of
@@ -30,14 +31,26 @@ def over(far_side, tmp_path):
     with ZmqBroadcaster(run_id=name, zmq_port=far_side.bridge.port, strict=True) as broadcaster:
         broadcaster.publish_metric("loss", 1)
         assert broadcaster.flush(5)
-    spools = str(far_side.state.path / "spool")
-    with ZmqBroadcaster(
-        run_id=name, worker="lost", zmq_port=any_free("127.0.0.1"), spool_dir=spools, strict=True
-    ) as broadcaster:
-        broadcaster.publish_metric("loss", 1)
+    leave_a_spool(far_side.state, name, tmp_path / "elsewhere")
     far_side.state.log_file(name).write_text("what Monty said")
     until(lambda: len(files_of(far_side.state, name)) == 3)
     return name
+
+
+def leave_a_spool(state, run, elsewhere):
+    """Leave a spool of the run as another machine does (a home on NFS): `up` takes up only what is of here."""
+    with ZmqBroadcaster(
+        run_id=run, worker="lost", zmq_port=any_free("127.0.0.1"), spool_dir=str(elsewhere), strict=True
+    ) as broadcaster:
+        broadcaster.publish_metric("loss", 1)
+    (path,) = elsewhere.glob("*/*.spool")
+    first, newline, records = path.read_bytes().partition(b"\n")
+    header = msgspec.json.decode(first[len(spool.MAGIC) :], type=spool.Header)
+    there = msgspec.json.encode(msgspec.structs.replace(header, host="another machine"))
+    path.write_bytes(spool.MAGIC + there + newline + records)
+    place = state.path / "spool" / path.parent.name
+    place.mkdir(parents=True, exist_ok=True)
+    path.rename(place / path.name)
 
 
 def known(far_side):
