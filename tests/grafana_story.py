@@ -11,7 +11,7 @@ from bridge_fixtures import Dealer
 from history import Chain
 from told_modes import ended_so
 
-from monty_mqtt import protocol, schema
+from monty_mqtt import protocol, schema, spool
 from monty_mqtt.parts import Hypothesis, LearningModuleEpisode, LearningModuleStep, Target
 from monty_mqtt_stack.demo_recording import recording_path
 from monty_mqtt_stack.replay import replay
@@ -43,7 +43,9 @@ class Story:
     def tell(self) -> None:
         """Have everything happen, what takes time to show first."""
         self._say("stuck", "main", [(schema.Status, {"status": "running"}), (schema.Step, {})])
-        self._say("vanished", "main", [(schema.Status, {"status": "running"}), (schema.Step, {})]).__exit__()
+        vanished = self._say("vanished", "main", [(schema.Status, {"status": "running"}), (schema.Step, {})])
+        self._leave(vanished, range(2, 7))
+        vanished.__exit__()
         error = {"error_type": "ValueError", "error_message": "no", "error_traceback": "…"}
         self._say("failed", "main", [(schema.Status, {"status": "error", **error})])
         self._say("called off", "main", [(schema.Status, {"status": "aborted", "reason": "enough"})])
@@ -67,6 +69,15 @@ class Story:
             dealer.send(kind, seq, time_unix_nanos=_now(), **fields)
         dealer.acked(len(messages))
         return dealer
+
+    def _leave(self, dealer: Dealer, seqs: range) -> None:
+        header = spool.Header(
+            schema_version=1, run=dealer.run, worker=dealer.worker, started_unix_nanos=dealer.started,
+            host="another.example.org",
+        )  # fmt: skip
+        left = spool.Spool(self.chain.state.path / "spool", header)
+        left.write([(seq, (b"v1 step", b"{}")) for seq in seqs])
+        left.close()
 
     def _holes(self) -> None:
         dealer = self._say("holes", "main", [(schema.Status, {"status": "running"})])

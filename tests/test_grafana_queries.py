@@ -86,6 +86,8 @@ def test_runs_are_counted_and_told(viewer):
     assert recognised["left"] == 0
     lost = {one["run"]: one for one in viewer.table("runs", "Runs", {}, "D")}
     assert (lost["holes"]["dropped"], lost[viewer.story.demo[1]]["dropped"]) == (3, 0)
+    waiting = {run: one["with the experiment"] for run, one in lost.items()}
+    assert (waiting["vanished"], waiting["holes"]) == (5, 0)
 
 
 def test_an_experiment_is_shown_as_it_was(viewer):
@@ -228,7 +230,8 @@ def test_a_parallel_run_is_counted_by_its_workers(viewer):
 def test_grafanas_own_transformations_make_the_tables(viewer):
     (runs,) = looked_at(viewer, "runs", "Runs", {})
     assert list(runs) == ["run", "status", "episodes", "expected", "progress", "eval accuracy", "train accuracy",
-                          "per hour", "left", "estimated end", "lost", "dropped", "too large", "started",
+                          "per hour", "left", "estimated end", "lost", "dropped", "too large",
+                          "with the experiment", "started",
                           "seen"]  # fmt: skip
     assert len(set(runs["run"])) == len(runs["run"])
     at = runs["run"].index(viewer.story.demo[1])

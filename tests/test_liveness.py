@@ -54,6 +54,14 @@ def test_a_worker_that_vanishes_without_end_is_disconnected_within_ten_seconds_a
     assert story.liveness.lives[story.worker.key].live
 
 
+def test_what_is_in_a_spool_is_said_anew_when_it_was_taken_away_while_the_bridge_was_down():
+    liveness, known = Liveness(0.0), worker()
+    liveness.remember(make(schema.Status, 50, status="disconnected", spooled=7), known)
+    assert liveness.left_behind(known.key, 7, NOW_NANOS) == []
+    (status,) = liveness.left_behind(known.key, 0, NOW_NANOS)
+    assert (status.status, status.spooled) == ("disconnected", 0)
+
+
 def test_a_worker_gets_its_name_back_from_who_had_it_meanwhile():
     story, other = Story().runs(), worker(started=FIRST_STAMP + 5)
     story.liveness.left(story.worker, 2.0)

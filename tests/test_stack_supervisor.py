@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import stat
+import subprocess
 import sys
 
 import psutil
@@ -102,6 +103,27 @@ def test_a_killed_service_is_started_again_where_it_was(state, service):
         assert (after.host, after.port) == (before.host, before.port)
         assert after.pid != before.pid
         assert ports.listens(after.pid, after.port)
+        process.signal(signal.SIGINT)
+        assert process.wait() == 0
+    assert processes_of(state.path) == []
+
+
+LEFT = """
+import sys
+from monty_mqtt import ZmqBroadcaster
+with ZmqBroadcaster(run_id="left", zmq_port=1, spool_dir=sys.argv[1]) as b:
+    b.publish_metric("number", 1)
+"""
+
+
+def test_its_bridge_takes_up_what_a_program_left_behind(state):
+    spools = state.path / "spool"
+    subprocess.run([sys.executable, "-c", LEFT, str(spools)], check=True, timeout=30)
+    assert list(spools.glob("*/*.spool"))
+    with up(state) as process:
+        process.wait_for("Ctrl+C stops everything")
+        until(lambda: "took up what its program left behind: left, main: " in state.log_file("bridge").read_text())
+        assert list(spools.glob("*/*")) == []
         process.signal(signal.SIGINT)
         assert process.wait() == 0
     assert processes_of(state.path) == []

@@ -48,7 +48,7 @@ class Life:
         last_step: When its last step or start of an episode came, monotonic seconds.
         dropped: What it said itself that it dropped.
         spooled: Messages that it still has, in its spool; counted while its connection is gone.
-        reported: Status word of the last `run_health` point.
+        reported: Status word of the last `run_health` point, and how many messages it said to be in the spool.
     """
 
     def __init__(self, key: Key, worker: Worker | None) -> None:
@@ -62,7 +62,7 @@ class Life:
         self.last_step: float | None = None
         self.dropped = 0
         self.spooled = 0
-        self.reported = ""
+        self.reported = ("", 0)
         self._intervals: deque[float] = deque(maxlen=_INTERVALS)
 
     @property
@@ -127,8 +127,8 @@ class Liveness:
         life.disconnected = status.status == "disconnected"
         # What it was before it was gone is not known any more; it runs, if it comes back.
         life.status = msgspec.structs.replace(status, status="running") if life.disconnected else status
-        life.stalled = status.stalled
-        life.reported = "" if life.live else life.word
+        life.stalled, life.spooled = status.stalled, status.spooled
+        life.reported = ("" if life.live else life.word, life.spooled)
 
     def joined(self, worker: Worker, now_unix_nanos: int) -> list[schema.Status]:
         """A worker's first hello was passed on, perhaps long after it came; return what to publish."""

@@ -218,8 +218,9 @@ class Pipeline:
         line = lines.bridge_health(self._config.bridge_id, values, values["time_unix_nanos"], self.outlet.misfits)
         self.outlet.put_lines(self._config.bridge_id, [line] if line else [])
         for life in self._liveness.lives.values():
-            if life.live or life.reported != life.word:  # also once when it is over: alerts read only this
-                life.reported = life.word
+            state = (life.word, life.spooled)
+            if life.live or life.reported != state:  # also once when it is over: alerts and tables read only this
+                life.reported = state
                 line = self._run_health(life, now)
                 self.outlet.put_lines(life.key[0], [line] if line else [])
 

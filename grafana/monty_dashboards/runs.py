@@ -55,6 +55,7 @@ def _count(title: str, field: str, condition: str, question: str, colour: str) -
 
 
 _LOSSES = ("lost", "dropped", "too large")
+_WAITING = "with the experiment"
 
 
 def _table() -> object:
@@ -67,17 +68,18 @@ def _table() -> object:
     status = f'SELECT last("status_code") AS "status", "page_url" AS "page" FROM "status" {where(MAIN)} GROUP BY "run"'
     started = f'SELECT first("status_code") AS "first" FROM "status" {where(MAIN)} GROUP BY "run"'
     of_worker = (
-        'SELECT last("lost") AS "lost", last("dropped") AS "dropped", last("too_large") AS "too large" '
-        'FROM "run_health" ' + where() + ' GROUP BY "run", "worker"'
+        'SELECT last("lost") AS "lost", last("dropped") AS "dropped", last("too_large") AS "too large", '
+        f'last("spooled") AS "{_WAITING}" FROM "run_health" ' + where() + ' GROUP BY "run", "worker"'
     )
     # the bridge's word each second; a status tells them only when it changes
-    sums = ", ".join(f'sum("{loss}") AS "{loss}"' for loss in _LOSSES)
+    sums = ", ".join(f'sum("{count}") AS "{count}"' for count in (*_LOSSES, _WAITING))
     losses = f'SELECT {sums} FROM ({of_worker}) GROUP BY "run"'
     columns = ("run", "status", "episodes", "expected", "progress", "eval accuracy", "train accuracy", "per hour",
-               "left", "estimated end", *_LOSSES, "started", "seen", "page")  # fmt: skip
+               "left", "estimated end", *_LOSSES, _WAITING, "started", "seen", "page")  # fmt: skip
     panel = grid(
         "Runs",
         "Which runs are there, how far and how accurate is each, when will it end, and is its record whole? "
+        "What is with the experiment, in its spool, may still come. "
         "Click a run to look into it.",
         [Query(text, table=True) for text in (so_far, status, started, losses)],
         (24, 12),
@@ -109,9 +111,9 @@ def _table() -> object:
     override(panel, "estimated end", unit="dateTimeAsLocal")
     override(panel, "run", custom__width=380)
     conceal(panel, "page")
-    for loss in _LOSSES:
-        limits = {"mode": "absolute", "steps": [{"value": None, "color": "text"}, {"value": 1, "color": palette.BAD}]}
-        override(panel, loss, thresholds=limits, custom__cellOptions={"type": "color-text"},
+    for count, colour in (*((loss, palette.BAD) for loss in _LOSSES), (_WAITING, palette.WARNING)):
+        limits = {"mode": "absolute", "steps": [{"value": None, "color": "text"}, {"value": 1, "color": colour}]}
+        override(panel, count, thresholds=limits, custom__cellOptions={"type": "color-text"},
                  color={"mode": "thresholds"})  # fmt: skip
     return panel
 

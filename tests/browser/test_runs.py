@@ -93,6 +93,22 @@ def test_a_run_says_what_was_published_and_changes_by_itself(watched, teller):
     page.wait_for_url("**/run/told*")
 
 
+def test_what_is_still_with_an_experiment_is_said_in_the_list_and_on_its_own_page(watched, teller):
+    voice = teller.voice("left", secs_ago=30)
+    voice.say(schema.Status, status="running", spooled=7005)
+    teller.done()
+    page = watched.open("/")
+    words = "7,005 messages still with the experiment"
+    expect(row(page, "left")).to_contain_text(words)
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.get_by_role("listitem").filter(has_text="left")).to_contain_text(words)
+    page.get_by_role("link", name="left").click()
+    expect(page.locator(".numbers").first).to_contain_text(words)
+    voice.say(schema.Status, status="completed")
+    teller.done()
+    expect(page.locator(".numbers").first).not_to_contain_text("still with the experiment")
+
+
 def test_search_and_sort_find_a_run(watched, teller):
     tell(teller, "apple", modes=evaluated(correct=4))
     tell(teller, "banana", modes=evaluated(correct=1, confused=3))
