@@ -19,6 +19,7 @@ from typing import List, Optional, Tuple
 from monty_mqtt.conf_dir import conf_dir
 from monty_mqtt.end_signals import leave_on_signals
 from monty_mqtt.errors import ConfigError
+from monty_mqtt.launchers import OVERRIDE
 from monty_mqtt.parallel import RUNNER as PARALLEL_RUNNER
 from monty_mqtt.sweep import SWEEP_FLAGS
 from monty_mqtt.task import MonitoredTask, Naming, render_without_a_screen
@@ -58,7 +59,7 @@ def main() -> int:
     render_without_a_screen()
     import_module("tbp.monty.frameworks.run_env").setup_env()
     number = [] if processes is None else [f"num_parallel={processes}"]
-    sys.argv[1:] = [*arguments(given, str(conf_dir())), *number]
+    sys.argv[1:] = [*arguments(given, str(conf_dir())), *number, OVERRIDE]
     task = MonitoredTask(_RUNNER if processes is None else PARALLEL_RUNNER, Naming.taken_from(os.environ))
     try:
         # As both of Monty's runners say it (0.54, 0.55).

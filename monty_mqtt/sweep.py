@@ -11,6 +11,8 @@ import sys
 from importlib import import_module
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
+from monty_mqtt.launchers import OVERRIDE
+
 __all__ = ["FLAGS_WITH_A_VALUE", "SWEEP_FLAGS", "command_line", "job_number", "own_overrides"]
 
 _OF_THE_SWEEP = re.compile(r"[+~]{0,2}hydra(\.mode|[./]sweeper|[./]launcher|\.sweep)(?![a-z])")
@@ -52,8 +54,8 @@ def command_line() -> List[str]:
     """Return the command line that runs what is under way: this process's, or of a sweep what is the job's own."""
     hydra = _hydra()
     if hydra is None or job_number() is None:
-        return list(sys.argv)
-    of_hydra = [word for word in hydra.overrides.hydra if not _OF_THE_SWEEP.match(word)]
+        return [word for word in sys.argv if word != OVERRIDE]
+    of_hydra = [word for word in hydra.overrides.hydra if word != OVERRIDE and not _OF_THE_SWEEP.match(word)]
     return [*sys.argv[:1], *_flags(sys.argv[1:]), *hydra.overrides.task, *of_hydra]
 
 

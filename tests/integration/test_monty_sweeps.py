@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 from jobs import CONF, TEST_CONF, environment
+from missing import is_missing
 from router import Router
 
 from monty_mqtt import schema
@@ -62,7 +64,7 @@ def test_each_job_says_the_command_line_that_is_its_own(swept):
     router, _ = swept
     line = infos(router)[2].command_line
     assert f"{SEED}=3" in line
-    assert not [word for word in line if word in ("-m", "--multirun") or "hydra.sweep" in word]
+    assert not [word for word in line if word in ("-m", "--multirun") or "hydra.sweep" in word or "launcher" in word]
     assert [word for word in line if word.startswith("hydra.searchpath")]
 
 
@@ -74,6 +76,26 @@ def test_a_job_that_fails_before_its_experiment_can_speak_ends_with_its_error_an
     status = next(message for message in router.messages(failed) if isinstance(message, schema.Status))
     assert "two" in status.error_message
     assert isinstance(router.messages(failed)[-1], schema.End)
+
+
+LAUNCHERS = {
+    "joblib": ("hydra_joblib_launcher", "hydra.launcher.n_jobs=2"),
+    "submitit_local": ("hydra_submitit_launcher", "hydra.launcher.timeout_min=10"),
+}
+
+
+@pytest.mark.parametrize("launcher", ["joblib", pytest.param("submitit_local", marks=pytest.mark.long)])
+def test_jobs_that_are_launched_in_other_processes_are_runs_of_one_group_too(tmp_path, launcher):
+    plugin, setting = LAUNCHERS[launcher]
+    if find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{plugin}") is None:
+        is_missing(f"{plugin.replace('_', '-')} is not installed")
+    with Router() as router:
+        done = sweep(tmp_path, router, "-m", f"hydra/launcher={launcher}", setting, f"{SEED}=1,two")
+        assert done.returncode == 1, done.stdout[-2000:] + done.stderr[-2000:]
+        assert [info.overrides for info in infos(router)] == [{SEED: "1"}, {SEED: "two"}]
+        assert len({info.group for info in infos(router)}) == 1
+        assert not [word for info in infos(router) for word in info.command_line if "launcher" in word]
+        assert [words_of(router, info.run) for info in infos(router)] == [["running", "completed"], ["error"]]
 
 
 def test_a_sweep_that_its_configuration_asks_for_is_one_as_well(tmp_path):
