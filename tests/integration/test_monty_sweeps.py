@@ -69,12 +69,14 @@ def test_each_job_says_the_command_line_that_is_its_own(swept):
 
 
 def test_a_job_that_fails_before_its_experiment_can_speak_ends_with_its_error_and_the_others_go_on(swept):
-    router, _ = swept
+    router, done = swept
     first, failed, last = (info.run for info in infos(router))
     assert words_of(router, first) == words_of(router, last) == ["running", "completed"]
     assert words_of(router, failed) == ["error"]
     status = next(message for message in router.messages(failed) if isinstance(message, schema.Status))
-    assert "two" in status.error_message
+    told = status.error_message.strip()
+    assert told
+    assert told in done.stderr, "it is what Hydra printed"
     assert isinstance(router.messages(failed)[-1], schema.End)
 
 
