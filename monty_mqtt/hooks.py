@@ -118,13 +118,7 @@ class StepPublisher:
                 self._last_began += int(paused_secs * 1e9)
 
     def _publish_step(self, monty: Any, step: int, total_step: int, actions: Any, began: int) -> None:
-        reader = self._reader
-        if reader is None or not reader.of(monty):
-            reader = self._reader = ModelReader(monty)
-        if step <= self._last_step:
-            reader.begin_episode()
-        self._last_step = step
-        seen = reader.read()
+        seen = self._reader_of(monty, step).read()
         micros = self._cost.take_micros()
         target = getattr(monty, "primary_target", None)
         position = self._progress.position
@@ -145,6 +139,15 @@ class StepPublisher:
             sensor_modules=seen.sensor_modules,
             non_finite=seen.non_finite,
         )
+
+    def _reader_of(self, monty: Any, step: int) -> ModelReader:
+        reader = self._reader
+        if reader is None or not reader.of(monty):
+            reader = self._reader = ModelReader(monty)
+        if step <= self._last_step:
+            reader.begin_episode()
+        self._last_step = step
+        return reader
 
     def _name_of(self, action: Any) -> str:
         kind = type(action)

@@ -170,10 +170,6 @@ class _BufferView:
 
 def _part(lm: Any, stats: Mapping[str, Any]) -> LearningModuleEpisode:
     truth = GroundTruth(lm)
-    steps = _number(stats.get("num_steps"))
-    individual = _number(stats.get("individual_ts_reached_at_step"))
-    matches = _number(stats.get("num_possible_matches"))
-    attempted, achieved = _number(stats.get("goal_states_attempted")), _number(stats.get("goal_state_achieved"))
     result, likely = stats.get("result"), stats.get("most_likely_object")
     detected = result if isinstance(result, str) else None
     return LearningModuleEpisode(
@@ -187,14 +183,14 @@ def _part(lm: Any, stats: Mapping[str, Any]) -> LearningModuleEpisode:
         highest_evidence=_number(stats.get("highest_evidence")),
         rotation_error_degs=_number(stats.get("rotation_error")),
         most_likely_rotation_euler_degs=_floats(stats.get("most_likely_rotation")),
-        possible_matches=None if matches is None else int(matches),
-        steps=None if steps is None else int(steps),
+        possible_matches=_whole(stats.get("num_possible_matches")),
+        steps=_whole(stats.get("num_steps")),
         individual_outcome=stats.get("individual_ts_performance"),
-        individual_step=None if individual is None else int(individual),
+        individual_step=_whole(stats.get("individual_ts_reached_at_step")),
         symmetry_evidence=_number(stats.get("symmetry_evidence")),
         prediction_error=_number(stats.get("episode_avg_prediction_error")),
-        goals_attempted=None if attempted is None else int(attempted),
-        goals_achieved=None if achieved is None else int(achieved),
+        goals_attempted=_whole(stats.get("goal_states_attempted")),
+        goals_achieved=_whole(stats.get("goal_state_achieved")),
         possible_match_sources=stats.get("possible_match_sources"),
         tfnp=stats.get("TFNP"),
     )
@@ -206,6 +202,11 @@ def _number(value: Any) -> Optional[float]:
         return None
     number = float(value)
     return number if math.isfinite(number) else None
+
+
+def _whole(value: Any) -> Optional[int]:
+    number = _number(value)
+    return None if number is None else int(number)
 
 
 def _floats(values: Any) -> Optional[List[Optional[float]]]:

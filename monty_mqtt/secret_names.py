@@ -134,14 +134,21 @@ def _part(words: Sequence[str]) -> Naming:
 
 def _end(words: Sequence[str]) -> Naming:
     """Decide by the last word, and by the one before it."""
+    *before, last = _without_ending(words)
+    if _COUNTING.intersection(words) or (before and before[-1] in _ORDINARY_BEFORE.get(last.rstrip("s"), ())):
+        return Naming.ORDINARY
+    if _is_secret_at_the_end(last) or (list(words) == [last] and last in _SECRET_ALONE):
+        return Naming.SECRET
+    return Naming.UNSURE if last in _UNSURE_AT_THE_END and (before or len(words) == 1) else Naming.ORDINARY
+
+
+def _without_ending(words: Sequence[str]) -> List[str]:
+    """Return the words without numbers, and without what is still the value, at their end."""
     kept = list(words)
     while len(kept) > 1 and (kept[-1].isdigit() or kept[-1] in _STILL_THE_VALUE):
         kept.pop()
-    *before, last = kept
-    if _COUNTING.intersection(words) or (before and before[-1] in _ORDINARY_BEFORE.get(last.rstrip("s"), ())):
-        return Naming.ORDINARY
-    if last in _SECRET_AT_THE_END or (last.endswith("token") and not _ORDINARY_JOINED_TOKEN.fullmatch(last)):
-        return Naming.SECRET
-    if list(words) == [last] and last in _SECRET_ALONE:
-        return Naming.SECRET
-    return Naming.UNSURE if last in _UNSURE_AT_THE_END and (before or len(words) == 1) else Naming.ORDINARY
+    return kept
+
+
+def _is_secret_at_the_end(word: str) -> bool:
+    return word in _SECRET_AT_THE_END or (word.endswith("token") and not _ORDINARY_JOINED_TOKEN.fullmatch(word))

@@ -138,20 +138,35 @@ def monitored(experiment: Any, name: str, naming: Naming, number: Optional[int] 
         experiment["_target_"] = _OURS
     config = experiment["config"]
     live = dict(config.get("liveview") or {})
-    last = name.rpartition("/")[2]
+    run = naming.run or live.get("run")
+    if number is not None or naming.is_expected:
+        run = _with_ending(run or _name_in(config) or _last(name) or "experiment", naming, number)
+    if run:
+        live["run"] = run
+    config["liveview"] = {**_defaults(name, naming, number, is_named=bool(run)), **live}
+
+
+def _defaults(name: str, naming: Naming, number: Optional[int], *, is_named: bool) -> Dict[str, Any]:
+    """Return the settings that hold where the user gave none."""
     defaults: Dict[str, Any] = {"experiment": name, "abort_exit_code": ABORTED if number is None else 0}
     if number is not None:
-        common = "sweep" if "experiment" in own_overrides() else last
+        common = "sweep" if "experiment" in own_overrides() else _last(name)
         defaults["group"] = f"{common}-{naming.ending}"
-    given = naming.run or live.get("run")
-    if number is not None or naming.is_expected:
-        base = given or (config.get("logging") or {}).get("run_name") or last or "experiment"
-        live["run"] = "-".join([str(base), *([] if number is None else [str(number)]), naming.ending])
-    elif given:
-        live["run"] = given
-    else:
+    if not is_named:
         defaults["started"] = dt.datetime.now(dt.timezone.utc).isoformat()
-    config["liveview"] = {**defaults, **live}
+    return defaults
+
+
+def _name_in(config: Any) -> Any:
+    return (config.get("logging") or {}).get("run_name")
+
+
+def _with_ending(base: Any, naming: Naming, number: Optional[int]) -> str:
+    return f"{base}-{naming.ending}" if number is None else f"{base}-{number}-{naming.ending}"
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 def render_without_a_screen() -> None:

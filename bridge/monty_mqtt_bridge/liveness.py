@@ -214,7 +214,7 @@ class Liveness:
             if life.live and gone_secs >= GRACE_SECS:
                 life.disconnected, life.stalled = True, False
                 said.append(_said(life, now_unix_nanos))
-            elif life.live and not life.stalled and self._stalls(life, now):
+            elif self._stalls(life, now):
                 life.stalled = True
                 said.append(_said(life, now_unix_nanos))
             elif life.lacks_more():
@@ -267,8 +267,8 @@ class Liveness:
 
     @staticmethod
     def _stalls(life: Life, now: float) -> bool:
-        is_stepping = life.last_step is not None and life.word == "running"
-        return is_stepping and now - (life.last_step or 0.0) > life.stalls_after_secs()
+        is_stepping = life.live and life.last_step is not None and life.word == "running"
+        return is_stepping and not life.stalled and now - (life.last_step or 0.0) > life.stalls_after_secs()
 
 
 def _forget_after_secs(life: Life) -> float:

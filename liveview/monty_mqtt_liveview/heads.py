@@ -93,11 +93,10 @@ def _life(run: Run, heads: Sequence[Json], speaking: Sequence[Json]) -> Json:
 
 
 def _worker_head(worker: Worker) -> Json:
-    status, progress, end = worker.known.status, worker.known.progress, worker.known.end
+    status, end = worker.known.status, worker.known.end
     if worker.counts[0] != worker.told_revision:
         worker.counts = worker.told_revision, _counts(worker)
     counts = worker.counts[1]
-    expects_end = worker.is_live and worker.word != "paused"
     micros = worker.known.micros_per_step
     return {
         "worker": worker.name,
@@ -108,7 +107,7 @@ def _worker_head(worker: Worker) -> Json:
         **_position(worker),
         "steps_per_sec": short(worker.steps_per_sec),
         **counts,
-        "estimated_end_unix_millis": millis(progress.estimated_end_unix_nanos) if progress and expects_end else None,
+        "estimated_end_unix_millis": _estimated_end(worker),
         "started_unix_millis": millis(worker.started_unix_nanos),
         "elapsed_secs": short(worker.elapsed_secs),
         "newest_unix_millis": millis(worker.newest_unix_nanos),
@@ -123,6 +122,13 @@ def _worker_head(worker: Worker) -> Json:
         "monitor_micros_per_step": short(micros),
         "is_parent": worker.known.is_parent,
     }
+
+
+def _estimated_end(worker: Worker) -> float | None:
+    progress = worker.known.progress
+    if progress is None or not worker.is_live or worker.word == "paused":
+        return None
+    return millis(progress.estimated_end_unix_nanos)
 
 
 def _error(status: schema.Status | None) -> Json | None:
@@ -141,10 +147,10 @@ def _position(worker: Worker) -> Json:
     elif known.step:
         shown = known.step.target_object
     return {
-        "mode": latest.mode if latest else None,
+        "mode": getattr(latest, "mode", None),
         "object": shown,
-        "epoch": latest.epoch if latest else None,
-        "episode": latest.episode if latest else None,
+        "epoch": getattr(latest, "epoch", None),
+        "episode": getattr(latest, "episode", None),
         "step": getattr(latest, "step", 0) if latest else None,
         "episode_steps": _steps_of(known, latest) if latest else None,
     }

@@ -170,15 +170,19 @@ def _runner(program: str, flags: Sequence[str], *, is_parallel: bool) -> list[st
 
 
 def _notes(about: schema.Info, kept: Sequence[str]) -> list[str]:
-    where = [f"on {about.host}"] if about.host else []
-    where += [f"in environment {about.environment}"] if about.environment else []
-    notes = [f"Run it {' '.join(where)}." if where else ""]
+    notes = [_where(about)]
     if (about.command_line or [""])[0] in _RUNNERS and not about.working_directory:
         notes.append("Run it in the directory that has run_parallel.py.")
     notes.append(f"Every step is then in {_steps_file(about)}; it is large.")
     if any(MASK in word for word in kept):
         notes.append(f"Put the secrets back where it says {MASK}.")
     return [note for note in notes if note]
+
+
+def _where(about: schema.Info) -> str:
+    where = [f"on {about.host}"] if about.host else []
+    where += [f"in environment {about.environment}"] if about.environment else []
+    return f"Run it {' '.join(where)}." if where else ""
 
 
 def _steps_file(about: schema.Info) -> str:

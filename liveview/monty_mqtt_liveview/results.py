@@ -34,17 +34,13 @@ def results(run: Run, worker_name: str | None = None) -> dict[str, Json]:
         run: The run.
         worker_name: Of which worker; None is all.
     """
-    ended = [
-        one
-        for worker in run.workers.values()
-        if worker_name in (None, worker.name)
-        for one in worker.known.episodes.values()
-    ]
-    by_mode = {mode: [one for one in ended if one.mode == mode] for mode in sorted({one.mode for one in ended})}
-    return {mode: _of_mode(ended) for mode, ended in by_mode.items() if any(one.outcome for one in ended)}
+    workers = [worker for worker in run.workers.values() if worker_name in (None, worker.name)]
+    ended = [one for worker in workers for one in worker.known.episodes.values()]
+    return {mode: _of_mode(ended, mode) for mode in sorted({one.mode for one in ended if one.outcome})}
 
 
-def _of_mode(ended: Sequence[schema.EpisodeEnded]) -> Json:
+def _of_mode(of_all_modes: Sequence[schema.EpisodeEnded], mode: str) -> Json:
+    ended = [one for one in of_all_modes if one.mode == mode]
     return {**_confusion(ended), "per_object": _per_object(ended), "histograms": _histograms(ended), **_sums(ended)}
 
 

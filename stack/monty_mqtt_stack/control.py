@@ -18,7 +18,7 @@ from monty_mqtt.terminal import one_line
 from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.known_runs import known_runs
 from monty_mqtt_stack.subscriber import Broker, Subscriber, retained
-from monty_mqtt_stack.watch import FINAL, Runs, decode, pick_run
+from monty_mqtt_stack.watch import FINAL, Runs, Worker, decode, pick_run
 
 __all__ = ["Answer", "ask", "command"]
 
@@ -97,16 +97,20 @@ def ask(
 
 
 def _live_workers(runs: Runs, run: str, worker: Optional[str]) -> List[str]:
-    known = {one.worker: one for one in runs.of_run(run)}
-    if not known:
+    workers = runs.of_run(run)
+    if not workers:
         raise ServiceError(f"no run {run!r} at this broker; known are: {', '.join(runs.names()) or 'none'}")
-    if worker is not None and worker not in known:
-        raise ServiceError(f"run {run} has no worker {worker!r}; it has {', '.join(known)}")
-    words = {name: one.word for name, one in known.items() if worker in (None, name)}
-    live = [name for name in words if known[name].is_live]
+    meant = [one for one in workers if worker in (None, one.worker)]
+    if not meant:
+        raise ServiceError(f"run {run} has no worker {worker!r}; it has {', '.join(one.worker for one in workers)}")
+    live = [one.worker for one in meant if one.is_live]
     if not live:
-        raise ServiceError(f"run {run} has ended: {', '.join(f'{name} {word}' for name, word in words.items())}")
+        raise ServiceError(f"run {run} has ended: {_words_of(meant)}")
     return live
+
+
+def _words_of(workers: List[Worker]) -> str:
+    return ", ".join(f"{one.worker} {one.word}" for one in workers)
 
 
 class _Answers:

@@ -35,9 +35,12 @@ def marked_parts(directory: Path) -> list[Path]:
     A part that was begun and never filled says of no run that it is its own; it counts where another part does.
     """
     named = [file for file in sorted(directory.iterdir()) if PART_NAME.fullmatch(file.name) and _is_ours(file)]
-    runs = {file: _run_of(file) for file in named}
-    own = [file for file, run in runs.items() if run is not None and directory_of(directory.parent, run) == directory]
+    own = [file for file in named if _belongs_in(directory, _run_of(file))]
     return sorted([*own, *(file for file in named if _is_empty(file))]) if own else []
+
+
+def _belongs_in(directory: Path, run: str | None) -> bool:
+    return run is not None and directory_of(directory.parent, run) == directory
 
 
 def _is_ours(file: Path) -> bool:

@@ -125,18 +125,20 @@ class Scan:
                 self._read_summary(end)
                 return
             if not 0 < opcode < _OP_DATA_END or end > self._size:
-                found = self._next_chunk(offset + 1)
-                if found or self._is_whole:
-                    self.damages.append(Damage(offset, (found or self._size) - offset, None))
-                if not found:
-                    return
-                offset = found
+                offset = self._behind_damage(offset)
                 continue
             if opcode == _OP_CHUNK and length >= _TIMES.size:
                 yield Chunk(offset, end - offset, *_TIMES.unpack(self._file.read(_TIMES.size)))
             elif opcode == _OP_METADATA:
                 self._note_beginning(length)
             offset = end
+
+    def _behind_damage(self, offset: int) -> int:
+        """Note what is damaged from here on; return where the next chunk begins, the file's size where none does."""
+        found = self._next_chunk(offset + 1)
+        if found or self._is_whole:
+            self.damages.append(Damage(offset, (found or self._size) - offset, None))
+        return found or self._size
 
     def _record(self, offset: int) -> tuple[int, int, int]:
         """Return kind, length and end of a record; the file then stands at its content."""
