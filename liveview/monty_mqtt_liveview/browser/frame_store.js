@@ -13,6 +13,7 @@ async function wordsOf(response) {
 /** Images of a worker: `{url, episode, step, range}`, range of depth in metres. */
 export function frameStore(run, worker) {
   const kept = new Map(); // key -> promise of {url, episode, step}, the one used last at the end
+  const dropped = new Set(); // URLs of images that are not kept any more; one that is still shown needs its URL
 
   async function load(sensor, modality, row) {
     const query = { sensor: escaped(sensor), modality: escaped(modality), row };
@@ -38,14 +39,31 @@ export function frameStore(run, worker) {
     const found = kept.get(key) ?? load(frame.sensor, frame.modality, row);
     kept.delete(key);
     kept.set(key, found);
-    found.catch(() => kept.delete(key));
+    found.catch(() => kept.get(key) === found && kept.delete(key));
     if (kept.size > KEPT) drop(kept.keys().next().value);
     return found;
   }
 
   function drop(key) {
-    kept.get(key).then(({ url }) => URL.revokeObjectURL(url), () => {});
+    kept.get(key).then(({ url }) => dropped.add(url), () => {});
     kept.delete(key);
+  }
+
+  /** Give back the memory of dropped images, but for those at the URLs that are shown. */
+  function release(shown) {
+    for (const url of dropped) {
+      if (shown.has(url)) continue;
+      URL.revokeObjectURL(url);
+      dropped.delete(url);
+    }
+  }
+
+  /** Give back all, also of what is still on its way. Nothing is shown any more. */
+  async function close() {
+    const coming = [...kept.values()];
+    [...kept.keys()].forEach(drop);
+    await Promise.allSettled(coming);
+    release(new Set());
   }
 
   /** Ask again for all other images of a sensor: its depth is drawn on another scale than theirs now. */
@@ -60,5 +78,5 @@ export function frameStore(run, worker) {
     if (kept.has(keyOf(frame))) drop(keyOf(frame));
   }
 
-  return { bring, forget, forgetOthers, close: () => [...kept.keys()].forEach(drop) };
+  return { bring, forget, forgetOthers, release, close };
 }

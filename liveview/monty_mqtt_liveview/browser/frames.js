@@ -37,6 +37,7 @@ export default {
   mounted() {
     this.store = frameStore(this.live.run, this.live.worker);
     this.busy = new Set();
+    this.outdated = new Set();
     this.sight = whileSeen(this.$el, this.bring);
     this.off = this.moments.onNeighbour((moment) => {
       if (this.sight.isSeen()) for (const frame of moment.frames ?? []) this.store.bring(frame, moment.row).catch(() => {});
@@ -46,6 +47,8 @@ export default {
   beforeUnmount() {
     this.off();
     this.sight.close();
+  },
+  unmounted() {
     this.store.close();
   },
   methods: {
@@ -64,6 +67,7 @@ export default {
       const key = this.keyOf(frame);
       if (this.busy.has(key)) return;
       this.busy.add(key);
+      this.outdated.delete(key);
       const { row } = this.moment;
       try {
         const found = await this.store.bring(frame, row);
@@ -76,7 +80,11 @@ export default {
         this.failed[key] = error.message;
       }
       this.busy.delete(key);
-      if (this.moment && this.moment.row !== row) this.sight.ask();
+      if (this.outdated.has(key) || (this.moment && this.moment.row !== row)) this.sight.ask();
+    },
+    /** An image has taken the place of another, which may go if it is not kept. */
+    release() {
+      this.store.release(new Set(Object.values(this.shown).map(({ url }) => url)));
     },
     async bringScale(sensor) {
       this.scales[sensor] ??= null;
@@ -94,6 +102,7 @@ export default {
       const frame = this.moment?.frames.find((one) => one.sensor === sensor && one.modality === "depth");
       if (!frame) return;
       this.store.forget(frame);
+      this.outdated.add(this.keyOf(frame));
       this.sight.ask();
     },
     /** Which step the image is of, and whether that is an older one. */
@@ -132,7 +141,7 @@ export default {
             <div class="frame-pair">
               <figure v-for="modality in modalities(frames)" :key="modality" :data-testid="'frame-' + sensor + '-' + modality"
                 :data-step="shown[keyOf(frames[modality])]?.step ?? ''" :data-row="shown[keyOf(frames[modality])]?.row ?? ''">
-                <img v-if="shown[keyOf(frames[modality])]" :src="shown[keyOf(frames[modality])].url" :alt="words(modality) + ' image of ' + sensor + ', ' + labelOf(frames[modality]).text" />
+                <img v-if="shown[keyOf(frames[modality])]" :src="shown[keyOf(frames[modality])].url" :alt="words(modality) + ' image of ' + sensor + ', ' + labelOf(frames[modality]).text" @load="release" />
                 <div v-else class="frame-none">{{ failed[keyOf(frames[modality])] ?? "…" }}</div>
                 <figcaption :class="{ older: labelOf(frames[modality]).isOlder }">{{ words(modality) }} · {{ labelOf(frames[modality]).text }}<template v-if="labelOf(frames[modality]).isOlder"> (before)</template></figcaption>
                 <div v-if="modality === 'depth' && scales[sensor]" class="depth-scale" :data-testid="'depth-scale-' + sensor" :title="scales[sensor].note">
