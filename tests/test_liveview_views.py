@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from liveview_state import demo
 
 from monty_mqtt import schema
-from monty_mqtt_liveview import views
+from monty_mqtt_liveview import views, words
 from monty_mqtt_liveview.metric_stretch import MetricStretch
 from monty_mqtt_liveview.run import Run
+from monty_mqtt_liveview.words import Wanted, find_lines
 
 
 def of_run(workers, modes):
@@ -32,8 +33,8 @@ def every_view(run):
     yield views.run_head(run)
     yield views.info(run)
     yield views.results(run)
-    yield views.logs(run, level="warning", search="a")
-    yield views.events(run, search="A")
+    yield words.logs(find_lines(run.logs, Wanted(level="warning", search="a")))
+    yield words.events(find_lines(run.events, Wanted(search="A")))
     yield views.metrics(run)
     yield views.data(run)
     yield views.state(run)

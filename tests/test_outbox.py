@@ -10,7 +10,7 @@ from monty_mqtt.settings import Settings
 
 def outbox():
     opened = []
-    settings = Settings(run="x", worker="main", zmq_port=1)
+    settings = Settings(run="x", run_name="x", worker="main", zmq_port=1)
     return Outbox(settings, "main-7", lambda: opened.append(1), lambda call, *args: call(*args)), opened
 
 
@@ -45,15 +45,15 @@ def test_a_message_that_cannot_be_made_takes_no_seq():
     box, _ = outbox()
     with pytest.raises(TypeError, match="nonsense"):
         box.take(schema.Metric, (), {"nonsense": 1})
-    box.take(schema.Metric, (), {"name": "loss"})
+    box.take(schema.Metric, (), {"name": "loss", "value": 1.0})
     assert [message.seq for message in messages(box)] == [0]
     box.shut()
 
 
 def test_after_the_end_everything_is_counted_only():
     box, _ = outbox()
-    box.take(schema.Metric, (), {"name": "loss"})
+    box.take(schema.Metric, (), {"name": "loss", "value": 1.0})
     box.end("completed", 0)
-    box.take(schema.Metric, (), {"name": "loss"})
+    box.take(schema.Metric, (), {"name": "loss", "value": 1.0})
     assert box.counts(0) == Counts(published=2, unacknowledged=2, dropped=1)
     box.shut()
