@@ -74,13 +74,15 @@ def _png(frame: Frame, pixels: bytes) -> bytes:
     span = high - low
     # What was not finite is shown at the far end: it is mostly a ray that hit nothing.
     scaled = (np.where(finite, depth, high) - low) * (_DEPTH_STEPS / span) if span else np.zeros_like(depth)
+    # A frame that is played again has the range of what the sensor saw, not of what 16 bits kept of it.
+    known_range = {} if frame.near_metres is not None else depth_range(depth)
     text = header(
         frame,
         units="metres",
         depth_min_metres=low,
         depth_max_metres=high,
         non_finite=int(depth.size - finite.sum()),
-        **depth_range(depth),
+        **known_range,
     )
     chunk = PngImagePlugin.PngInfo()
     chunk.add_text(PNG_TEXT_KEY, text.decode())
