@@ -127,10 +127,11 @@ class Containers:
         return (self._where / f"{name}.log").read_text(errors="replace")
 
     def start(self, name: str) -> None:
-        """Start a service as its image does."""
+        """Start a service as compose.yaml says, else as its image does."""
+        command = self.services[name].get("command") or COMMANDS[name]
         with (self._where / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
-                self._contained(name, COMMANDS[name]), stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+                self._contained(name, command), stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
             )
 
     def stop(self, name: str) -> int:
