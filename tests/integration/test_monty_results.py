@@ -23,7 +23,8 @@ def test_every_job_ends_as_it_does_without_us(plain, plain_again, watched):
     assert plain.exits["raises"] == 1 == watched.process.exits["raises"]
     # A shell shows an uncaught KeyboardInterrupt as 130; `python -m monty_mqtt.run` says so itself.
     assert (plain.exits["interrupted"], watched.process.exits["interrupted"]) == ("KeyboardInterrupt", 130)
-    assert watched.process.returncode == -15, "SIGTERM ends the last job, as it ends any Python process"
+    assert (watched.process.exits["terminated"], watched.process.exits["hung_up"]) == (143, 129), "128 + the signal"
+    assert watched.process.returncode == -9, "the last job is killed"
 
 
 @pytest.mark.parametrize("name", [*WATCHED_TO_THE_END, *CUT_SHORT])
