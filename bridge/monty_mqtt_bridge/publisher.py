@@ -259,8 +259,7 @@ class Publisher:
     def _hear_status(self, status: Incoming) -> None:
         """Take what comes of our own status. If the first is not a retained one, the broker kept nothing."""
         if not self._recognised:
-            self._recognised = True
-            self.forgotten = self.forgotten or not status.retain
+            self._recognised, self.forgotten = True, self.forgotten or not status.retain
         elif status.payload == OFFLINE and self.ready and self._session is not None:  # of a connection that was lost
             self._session.publish(self._test.status)
 
