@@ -274,3 +274,10 @@ def test_a_hello_of_an_earlier_sender_changes_nothing_of_the_later_one():
     story, earlier = Story().runs(), worker(started=FIRST_STAMP - 1)
     assert story.liveness.returned(earlier, NOW_NANOS) == []
     assert story.liveness.lives[earlier.key].worker is story.worker
+
+
+def test_who_restores_what_a_gone_worker_left_gives_it_no_more_time():
+    story = Story().runs()
+    story.liveness.left(story.worker, 2.0)
+    story.liveness.left(story.worker, 2.0 + GRACE_SECS - 1)
+    assert [one.status for one in story.tick(2.0 + GRACE_SECS)] == ["disconnected"]

@@ -25,7 +25,7 @@ from monty_mqtt_stack.recording_file import Entry, Reader, RecordingWriter
 from monty_mqtt_stack.recording_parts import part_name
 from monty_mqtt_stack.recording_scan import Beginning
 
-NEW = {"run", "seq", "time_unix_nanos", "estimated_end_unix_nanos", "bulk_seq"}
+NEW = {"run", "bridge", "seq", "time_unix_nanos", "estimated_end_unix_nanos", "bulk_seq"}
 """What a replay as new must not keep; `bulk_seq` also counts the frames that a recording left out."""
 
 

@@ -163,7 +163,7 @@ class Liveness:
     def left(self, worker: Worker, now: float) -> None:
         """A worker's connection is gone."""
         life = self.lives.get(worker.key)
-        if life is not None and life.worker is worker:
+        if life is not None and life.worker is worker and life.gone_at is None:  # else who restored it is gone
             life.gone_at = now
 
     def heard(self, message: schema.Message, now: float, now_unix_nanos: int) -> list[schema.Status]:
