@@ -26,7 +26,10 @@ from monty_mqtt_stack.recording_parts import part_name
 from monty_mqtt_stack.recording_scan import Beginning
 
 NEW = {"run", "bridge", "seq", "time_unix_nanos", "estimated_end_unix_nanos", "bulk_seq"}
-"""What a replay as new must not keep; `bulk_seq` also counts the frames that a recording left out."""
+NEW |= {"near_metres", "foreground_min_metres", "foreground_max_metres"}
+"""What a replay as new must not keep, or adds; `bulk_seq` also counts the frames that a recording left out, and images
+of recordings of before do not say how far away what they show is.
+"""
 
 
 def content(path):
