@@ -9,6 +9,7 @@ import stat
 import pytest
 from bridge_fixtures import config_for
 from liveview_page import PageProcess
+from missing import is_missing
 from mqtt_client import Client
 
 from monty_mqtt_bridge.service import Bridge
@@ -70,7 +71,7 @@ def test_telegraf_is_given_its_id(tmp_path):
     secrets.ensure(state)
     found = programs.find("telegraf")
     if found.path is None:
-        pytest.skip(found.why)
+        is_missing(found.why)
     influxdb = InfluxDB("http://127.0.0.1:1", "monty")
     mqtt = Endpoint(host="127.0.0.1", port=1883)
     launch = telegraf.telegraf_launch(state, "127.0.0.1", ports.any_free("127.0.0.1"), mqtt, influxdb)
