@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any, Iterator, NamedTuple
 
 import monty_parts  # noqa: F401 - imports Monty once, with the warnings of its libraries off
 import pytest
-from jobs import Process, dies, job, run_jobs
+from jobs import DIES_AT, Process, dies, free_port, job, run_jobs
 from router import Router
 
 from monty_mqtt import schema
-
-DIES_AT = 25
-"""The step of the run, in its third episode, at which the user's hook fails or an abort is commanded."""
 
 DISPLACED = "test/graph_learning/disp_pred_mujoco"
 """An experiment of Monty's own, untouched: a learning module without evidence."""
@@ -27,12 +23,6 @@ class Watched(NamedTuple):
     process: Process
     router: Router
     late: Router
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def twins(main: str) -> list[dict[str, Any]]:

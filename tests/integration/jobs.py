@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +20,17 @@ TEST_CONF = HERE.parent / "conf"
 CONF = HERE.parent.parent / "conf"
 DEADLINE_SECS = 600
 
+DIES_AT = 25
+"""The step of the run, in its third episode, at which the user's hook fails or an abort is commanded."""
+
 Key = tuple[str, str]
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
 
 
 class Process(NamedTuple):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from compared import model_of, rows_of
-from conftest import DIES_AT
-from jobs import keys_of, messages_of
+from jobs import DIES_AT, keys_of, messages_of
 
 from monty_mqtt import schema
 

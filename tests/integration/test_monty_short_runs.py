@@ -8,8 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import free_port
-from jobs import HERE, environment
+from jobs import HERE, environment, free_port
 
 pytestmark = [pytest.mark.monty, pytest.mark.timeout(300)]
 
