@@ -20,12 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
-MONTY = "tbp-monty[simulator-mujoco]==" + os.environ.get("MONTY_VERSION", "0.55.0")
-EXTRAS = {
-    "replay": ["-e", ".[server]"],
-    "run": ["-e", ".[server]", MONTY],
-    "test": ["-e", ".[server]", "--group", "dev", "--group", "bench", MONTY],
-}
+EXTRAS = {"replay": ["server"], "run": ["server", "monty"], "test": ["server", "monty"]}
+GROUPS = {"replay": [], "run": [], "test": ["dev", "bench"]}
 SYSTEM = {
     "replay": ["mosquitto"],
     "run": ["mosquitto", "egl"],
@@ -64,7 +60,7 @@ def main(profile: str) -> int:
 def fingerprint(profile: str) -> str:
     """Return what must be the same for an earlier installation to be good."""
     files = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
-    return hashlib.sha256(files + repr((EXTRAS[profile], sys.version_info[:2])).encode()).hexdigest()
+    return hashlib.sha256(files + repr((EXTRAS[profile], GROUPS[profile], sys.version_info[:2])).encode()).hexdigest()
 
 
 def installed_monty() -> str | None:
@@ -96,15 +92,15 @@ def create_venv(installed: str | None) -> None:
 
 def install(profile: str, installed: str | None) -> None:
     """Install with uv; with pip beside an installed Monty, because pip sees what is already there."""
-    arguments = [word for word in EXTRAS[profile] if not (installed and word == MONTY)]
+    extras = ",".join(extra for extra in EXTRAS[profile] if not (installed and extra == "monty"))
+    arguments = ["-e", f".[{extras}]", *(word for group in GROUPS[profile] for word in ("--group", group))]
     if installed:
         pip("install", "--quiet", *arguments)
         return
     pip("install", "--quiet", "--constraint", "constraints.txt", "uv")
     uv = str(VENV / "bin" / "uv")
-    constraints = ["--constraint", "constraints.txt", "--override", "conf/monty-overrides.txt"]
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
-    run([uv, "pip", "install", *quiet, "--python", str(VENV_PYTHON), *constraints, *arguments])
+    run([uv, "pip", "install", *quiet, "--python", str(VENV_PYTHON), "--constraint", "constraints.txt", *arguments])
 
 
 def pip(*arguments: str) -> None:
