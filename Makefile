@@ -4,7 +4,7 @@ MONTY ?= 1
 VENV := .venv/bin
 PROFILE := $(if $(filter 0,$(MONTY)),replay,run)
 
-.PHONY: help run services test test-long check bench complexity clean
+.PHONY: help run services test test-long check bench complexity docs clean
 
 help:
 	@echo "make run          the demo: real Monty, watched live (MONTY=0: a recording of it, without Monty)"
@@ -14,6 +14,7 @@ help:
 	@echo "make check        format, lint, types"
 	@echo "make bench        the speed table, also in benchmarks/results/latest.json"
 	@echo "make complexity   complexity_report.json and the worst ten functions"
+	@echo "make docs         the documentation as a site, in site/"
 	@echo "make clean        remove .venv and everything that was built"
 
 run:
@@ -47,6 +48,10 @@ complexity:
 	@$(PYTHON) tools/install.py test
 	$(VENV)/python tools/complexity.py
 
+docs:
+	@$(PYTHON) tools/install.py docs
+	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict
+
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis complexity_report.json
+	rm -rf .venv site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis complexity_report.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

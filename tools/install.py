@@ -1,9 +1,10 @@
 """Install what `make run` and `make test` need into `.venv`. Standard library only: it runs before anything is there.
 
-usage: python3 tools/install.py run|replay|test
+usage: python3 tools/install.py run|replay|docs|test
 
 `run`     the far side and Monty (an installed tbp-monty is used)
 `replay`  the far side alone, for the committed recording
+`docs`    what builds the documentation
 `test`    all of it, and the tools
 """
 
@@ -20,11 +21,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
-EXTRAS = {"replay": ["server"], "run": ["server", "monty"], "test": ["server", "monty"]}
-GROUPS = {"replay": [], "run": [], "test": ["dev", "bench"]}
+EXTRAS = {"replay": ["server"], "run": ["server", "monty"], "docs": [], "test": ["server", "monty"]}
+GROUPS = {"replay": [], "run": [], "docs": ["docs"], "test": ["dev", "bench", "docs"]}
 SYSTEM = {
     "replay": ["mosquitto"],
     "run": ["mosquitto", "egl"],
+    "docs": [],
     "test": ["mosquitto", "egl", "node", "chromium", "haproxy", "busybox", "curl", "wget", "openssl"],
 }
 PACKAGES = {
@@ -36,6 +38,7 @@ PACKAGES = {
 DOWNLOADS = {
     "replay": "about 60 MB",
     "run": "about 3.3 GB (6 GB on disk): Monty brings PyTorch with CUDA",
+    "docs": "about 80 MB",
     "test": "about 3.6 GB (6 GB on disk): Monty brings PyTorch with CUDA",
 }
 
@@ -49,7 +52,7 @@ def main(profile: str) -> int:
     stamp = VENV / f".installed-{profile}"
     if stamp.exists() and stamp.read_text() == fingerprint(profile):
         return 0
-    installed = None if profile == "replay" else installed_monty()
+    installed = installed_monty() if "monty" in EXTRAS[profile] else None
     print(f"make: installing into .venv; downloads {'about 60 MB' if installed else DOWNLOADS[profile]}", flush=True)
     create_venv(installed)
     install(profile, installed)
@@ -93,7 +96,11 @@ def create_venv(installed: str | None) -> None:
 def install(profile: str, installed: str | None) -> None:
     """Install with uv; with pip beside an installed Monty, because pip sees what is already there."""
     extras = ",".join(extra for extra in EXTRAS[profile] if not (installed and extra == "monty"))
-    arguments = ["-e", f".[{extras}]", *(word for group in GROUPS[profile] for word in ("--group", group))]
+    arguments = [
+        "-e",
+        f".[{extras}]" if extras else ".",
+        *(word for group in GROUPS[profile] for word in ("--group", group)),
+    ]
     if installed:
         pip("install", "--quiet", *arguments)
         return

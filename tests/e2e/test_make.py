@@ -38,7 +38,7 @@ def test_make_complexity():
 def test_make_alone_lists_the_targets():
     done = make()
     assert done.returncode == 0
-    for target in ("run", "test", "test-long", "check", "bench", "complexity", "clean"):
+    for target in ("run", "test", "test-long", "check", "bench", "complexity", "docs", "clean"):
         assert f"make {target} " in done.stdout
 
 

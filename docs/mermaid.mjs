@@ -1,0 +1,15 @@
+// Mermaid from this site (NiceGUI's, tools/docs_site.py copies it): the theme takes one that is there, and fetches one else.
+import { mermaid } from "./mermaid/index.js";
+
+// What the theme colours in older versions by names that this one has no more.
+const COLOURS = `
+  marker[id$="head"] path, marker[id$="crosshead"] path {
+    fill: var(--md-mermaid-edge-color) !important; stroke: var(--md-mermaid-edge-color) !important;
+  }
+  .actor-line { stroke: var(--md-mermaid-edge-color) !important; }
+`;
+
+window.mermaid = {
+  ...mermaid,
+  initialize: (options) => mermaid.initialize({ ...options, themeCSS: options.themeCSS + COLOURS }),
+};

@@ -1,0 +1,99 @@
+"""Adds to the documentation what mkdocs.yml cannot say: the pages of the repository's root, what is linked, Mermaid.
+
+A hook of MkDocs; `make docs` runs it. README is the first page; the other Markdown files of the root that are there
+come last. A link out of docs/ leads to such a page, or to a copy of the file that it names.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mkdocs.structure.files import File
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
+
+PAGES = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+    "CODE_OF_CONDUCT.md": "code_of_conduct.md",
+}
+"""Where in docs/ a file of the root would lie."""
+ICON = "liveview/monty_mqtt_liveview/browser/icon.svg"
+MERMAID = "elements/mermaid/dist"
+"""Where NiceGUI has Mermaid; docs/mermaid.mjs loads it."""
+LINK = re.compile(r"(\]\(|\bsrc=\"|\bhref=\")([^)\"#:]+)(?=[)\"#])")
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Append what there is of the root's pages to the navigation."""
+    project = [page for name, page in PAGES.items() if page != "index.md" and (root(config) / name).exists()]
+    config.nav = [*config.nav, {"Project": project}]
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the root's pages, what pages link to outside docs/, the icon, and Mermaid."""
+    top = root(config)
+    sources = [(top / name, page) for name, page in PAGES.items() if (top / name).exists()]
+    for path, page in sources:
+        files.append(File.generated(config, page, content=relinked(path.read_text(), path.parent, config)))
+    for path in sorted(linked(config, [path for path, _ in sources])):
+        files.append(File.generated(config, f"files/{path.relative_to(top)}", abs_src_path=str(path)))
+    files.append(File.generated(config, "icon.svg", abs_src_path=str(top / ICON)))
+    for module in package_files("nicegui").joinpath(MERMAID).iterdir():
+        if module.name.endswith(".js"):
+            files.append(File.generated(config, f"mermaid/{module.name}", abs_src_path=str(module)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: object) -> str:
+    """Lead links out of docs/ to where the site has their targets."""
+    source = page.file.abs_src_path
+    return relinked(markdown, Path(source).parent, config) if source else markdown
+
+
+def root(config: MkDocsConfig) -> Path:
+    """Return the folder of mkdocs.yml."""
+    return Path(config.config_file_path).resolve().parent
+
+
+def relinked(markdown: str, folder: Path, config: MkDocsConfig) -> str:
+    """Return a page of `folder` with its links as they are in docs/."""
+
+    def replaced(found: re.Match[str]) -> str:
+        return found[1] + place(folder / found[2], folder, config, found[2])
+
+    return LINK.sub(replaced, markdown)
+
+
+def place(target: Path, folder: Path, config: MkDocsConfig, written: str) -> str:
+    """Return the link to a file: in docs/, a page of the root, or the copy of another; else what is written."""
+    docs, top = Path(config.docs_dir), root(config)
+    target = target.resolve()
+    here = str(folder.relative_to(docs)) if folder.is_relative_to(docs) else "."
+    if not target.exists() or not target.is_relative_to(top):
+        return written
+    if target.is_relative_to(docs):
+        return posixpath.relpath(str(target.relative_to(docs)), here)
+    name = str(target.relative_to(top))
+    return posixpath.relpath(PAGES.get(name, f"files/{name}"), here)
+
+
+def linked(config: MkDocsConfig, pages: list[Path]) -> set[Path]:
+    """Return the files outside docs/ that pages link to and that are no pages themselves."""
+    docs, top = Path(config.docs_dir), root(config)
+    found = {
+        (path.parent / link[2]).resolve()
+        for path in [*pages, *docs.rglob("*.md")]
+        for link in LINK.finditer(path.read_text())
+    }
+    inside = {path for path in found if path.is_file() and path.is_relative_to(top) and not path.is_relative_to(docs)}
+    return {path for path in inside if str(path.relative_to(top)) not in PAGES}
