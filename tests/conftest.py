@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple
+from typing import Iterator, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from monty_mqtt import schema
 from monty_mqtt.broadcaster import ZmqBroadcaster
@@ -26,6 +29,10 @@ os.environ.setdefault("WANDB_MODE", "disabled")
 
 os.environ["MONTY_MQTT_STATE_DIR"] = tempfile.mkdtemp(prefix="monty-mqtt-tests-")
 """What a test does not say otherwise, spool files above all, stays out of the home of whoever runs it."""
+
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""Under `nohup` the processes that tests start would ignore a closed terminal, too: some tests show what it does."""
 
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -106,6 +113,23 @@ def pytest_report_header() -> str:
     return f"monty_mqtt: tests run in {where.name}, real parts only"
 
 
-def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Run what takes minutes last, so that a plain mistake shows first."""
-    items.sort(key=lambda item: item.get_closest_marker("monty") is not None)
+LONG_FIRST = ("integration/", "e2e/", "test_compose_running", "test_history_up", "test_docs", "browser/", "")
+"""What takes minutes begins first: where two processes test at once, none waits alone for it at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: [first in item.nodeid for first in LONG_FIRST].index(True))
+
+
+class ByModule(LoadScopeScheduling):
+    """Keeps together, in one process, what shares fixtures: the tests of a module, and all that look at real runs."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return "integration" if "/integration/" in module else module
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Return who gives tests to processes. (xdist's own groups have no effect in pytest 9.2: its issue 1386.)"""
+    return ByModule(config, log)

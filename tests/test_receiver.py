@@ -328,10 +328,16 @@ def test_a_100_mb_frame_ends_that_connection_only(taken, dealer, caplog):
 
 
 # The last is a peer of ZMTP 1.0 that sends three frames: ZMQ takes it in, but knows no descriptor of it.
-GREETINGS = [b"GET / HTTP/1.1\r\n\r\n", b"\xff" + os.urandom(8) + b"\x7f", b"", os.urandom(1000), b"\1\0\2\1a\2\0b"]
+GREETINGS = {
+    "a browser": b"GET / HTTP/1.1\r\n\r\n",
+    "half a greeting": b"\xff" + os.urandom(8) + b"\x7f",
+    "nothing": b"",
+    "random bytes": os.urandom(1000),
+    "ZMTP 1.0": b"\1\0\2\1a\2\0b",
+}
 
 
-@pytest.mark.parametrize("greeting", GREETINGS)
+@pytest.mark.parametrize("greeting", GREETINGS.values(), ids=GREETINGS)
 def test_bytes_that_are_no_zmq_are_counted(taken, dealer, caplog, greeting):
     caplog.set_level(logging.INFO)
     with socket.create_connection(("127.0.0.1", taken.port)) as plain:

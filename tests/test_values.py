@@ -116,7 +116,7 @@ def plain(value):
         ({"\udc80": "\udc80"}, {"\\udc80": "\\udc80"}),
         ("emoji 🤖 and \x00", "emoji 🤖 and \x00"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__ if isinstance(value, (memoryview, set, frozenset)) else repr(value),
 )
 def test_what_becomes_of(value, expected):
     assert plain(value) == expected
