@@ -42,8 +42,8 @@ class ZmqBroadcaster:
     Args:
         run: A name. Each start is a run of its own, `<name>-<UTC time>-<4 hex>`.
         run_id: Instead of it the exact id, for processes that share a run on purpose.
-        worker: This publisher within the run, each its own. A forked or spawned child becomes `<worker>-<pid>` by
-        itself.
+        worker: This publisher within the run, each its own; a second one of a name is published as `<worker>-2`. A
+        forked or spawned child becomes `<worker>-<pid>` by itself.
         zmq_host: Where the bridge is; default MONTY_MQTT_ZMQ_HOST, else 127.0.0.1.
         zmq_port: Its port, 1 to 65535; default MONTY_MQTT_ZMQ_PORT, else 5555.
         enabled: False: every call does nothing at all.

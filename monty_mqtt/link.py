@@ -66,7 +66,8 @@ class Link:
         wanted: The seq that the last WELCOME asked for; None before the first.
         closed: Whether it is over.
         can_send_more: Whether the last call stopped only because it had sent as many as one call may.
-        refused: Why the bridge takes nothing from us, if it said so; it may take it later.
+        published: The worker's name in what the bridge publishes; empty before it said so.
+        refused: Why the bridge takes nothing from us, if it said so.
         acknowledged: Messages the bridge has taken over.
         errors: Answers that were none.
         heard_at: When the bridge last said something, monotonic seconds; 0 before.
@@ -78,6 +79,7 @@ class Link:
     def __init__(self, sender: Sender, window: Window) -> None:
         self.seen = self.closed = self.can_send_more = False
         self.wanted: Optional[int] = None
+        self.published = ""
         self.refused: Optional[str] = None
         self.acknowledged = 0
         self.errors = 0
@@ -91,7 +93,7 @@ class Link:
         self._bulk_bytes = 0
         self._bulk_probed = 0
         self._limit = min(_UNWELCOMED_BYTES, window.bound_bytes // 2)
-        self._welcomed = self._paused = self._asking = self._turned_away = False
+        self._welcomed = self._paused = self._asking = False
         self._read_at = 0.0
         self._repeat_at = 0.0
         self._repeat_secs = _REPEAT_SECS
@@ -120,7 +122,7 @@ class Link:
         if looks:
             self._read_at = now + _READ_EVERY_SECS
             self._read(now)
-            if now >= self._repeat_at:
+            if now >= self._repeat_at and self.refused is None:
                 self._repeat(now)
         if self._window.next_unsent < self._window.next_seq and not self._paused and self.refused is None:
             self._send_unsent(now)
@@ -218,8 +220,6 @@ class Link:
                 self._hear[type(answer)](answer, now)
 
     def _repeat(self, now: float) -> None:
-        if self.refused is not None and not self._turned_away:
-            return
         if not self._welcomed:
             self._say_hello(now)
         elif self._window.is_under_way or self._bulk or self._asking:
@@ -229,7 +229,7 @@ class Link:
         self._hello_at = now
         self._hello_next = self._window.next_unsent
         self._hello_bulk = self.bulk_next
-        self._send(self.sender.hello(self._window.base, self.bulk_next))
+        self._send(self.sender.hello(self._window.base, self.bulk_next, self.published))
         self._later(now)
 
     def _probe(self, now: float) -> None:
@@ -248,8 +248,9 @@ class Link:
     def _hear_welcome(self, welcome: protocol.Welcome, now: float) -> None:
         self.seen = True
         self.wanted = welcome.next
+        self.published = welcome.published or self.published
         self._welcomed = True
-        self._paused = self._turned_away = False
+        self._paused = False
         self.refused = None
         self._limit = min(_UNDER_WAY_BYTES, self._window.bound_bytes // 2)
         self._window.largest_bytes = welcome.largest_message_bytes or self._window.largest_bytes
@@ -263,6 +264,7 @@ class Link:
 
     def _hear_ack(self, ack: protocol.Ack, now: float) -> None:
         self.seen = True
+        self.published = ack.published or self.published
         freed = self._window.acknowledge(ack.next)
         self.acknowledged += freed
         # An answer that follows a probe: every frame before the probe has arrived or never will.
@@ -284,7 +286,7 @@ class Link:
     def _hear_reject(self, reject: protocol.Reject, _now: float) -> None:
         self.seen = True
         self.refused = reject.reason
-        self._turned_away, self._welcomed = reject.again, False
+        self._welcomed = False
 
     def _hear_command(self, command: Command, _now: float) -> None:
         self.seen = True

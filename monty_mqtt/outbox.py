@@ -88,7 +88,7 @@ class Outbox:
         self._bulk_published = 0
         self._too_late = 0
         self._bulk_too_large = 0
-        self._said_refused = self._said_too_large = False
+        self._said_refused = self._said_too_large = self._said_renamed = False
 
     def take(self, kind: Type[schema.Message], buffers: Sequence[Buffer], fields: Dict[str, Any]) -> None:
         """Number a message, keep it and send what can be sent."""
@@ -192,6 +192,10 @@ class Outbox:
             window.make_room()
         if window.too_large:
             self._say_too_large(window.largest_bytes)
+        if link.published not in ("", self.worker) and not self._said_renamed:
+            self._said_renamed = True
+            text = "run %r has had a worker %r before: this one is published as worker %r"
+            self._afterwards(_log.warning, text, self._run, self.worker, link.published)
         if link.refused is not None and not self._said_refused:
             self._said_refused = True
             text = "the bridge at %s refuses run %r: %s"

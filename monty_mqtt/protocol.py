@@ -12,11 +12,12 @@ Up, multipart: ``v1 <kind>``, JSON, then the raw buffers of the message. Besides
 
 Down, one frame: ``v1 <word>``, a space, JSON.
 
-- ``welcome`` {next, bulk_next, largest_message_bytes}: the next seq I want, and what is too large to be published
-- ``ack``     {next, bulk_next}: every seq below `next` is safe; every bulk seq below `bulk_next` has been seen
+- ``welcome`` {next, bulk_next, largest_message_bytes, published}: the next seq I want, what is too large to be
+  published, and the worker's name in what is published, once that is settled
+- ``ack``     {next, bulk_next, published}: every seq below `next` is safe; every bulk seq below `bulk_next` has been
+  seen
 - ``sync``    {next}: I miss `next`; send it and everything after it again
-- ``reject``  {reason, again}: stop sending: it is another schema, a worker to be restored that is connected, or
-  (`again`: say hello again now and then) one whose name another process has
+- ``reject``  {reason}: stop sending: it is another schema, or a worker to be restored that is connected
 - ``command`` a `schema.Command`
 
 The bridge takes a worker's messages strictly in order: `seq` == next is kept, a lower one is a duplicate (ACK again),
@@ -66,18 +67,19 @@ _LONGEST_HEAD = 64
 class Hello(msgspec.Struct, frozen=True, kw_only=True):
     """`base`: oldest seq the sender can still send; `bulk_base`: next bulk seq it will send.
 
-    `started_unix_nanos` tells senders apart that use one run and worker after another (a script run twice with
-    run="x"): where it is not 0 and differs from what the bridge knows for this worker, the bridge forgets what it
-    wanted next and begins at `base`. Else the second script's messages would look like duplicates of the first
-    one's, and be lost.
+    `started_unix_nanos` tells senders apart that use one run and worker, at once or one after another (a script run
+    twice with run_id="x"): where it is not 0 and differs from what the bridge knows for this worker, this is another
+    sender, whose messages begin at `base`. It is published under a name of its own, `<worker>-2`.
 
     `replayed`: this is no experiment but somebody who restores what one left in its spool, or what was recorded. What
     it sends is published as it is; it does not make the worker live again, and its going says nothing.
 
     `token`: a random text that only the sender knows; it is never published, and the bridge keeps only its digest. A
-    worker that lives is taken over only by who says the same token again; others are rejected until it is over. A
-    replay says the token that is in the spool file. `started_unix_nanos` is 0 only in the replay of a recording, which
-    does not know it, and has no token.
+    worker is continued only by who says the same token again; who says another one is another sender. A replay says
+    the token that is in the spool file. `started_unix_nanos` is 0 only in the replay of a recording, which does not
+    know it, and has no token.
+
+    `published`: the worker's name that the bridge said last, for a bridge that lost its journal; empty before.
     """
 
     schema_version: int
@@ -90,6 +92,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     started_unix_nanos: int = 0
     replayed: bool = False
     token: str = ""
+    published: str = ""
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,18 +121,21 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True):
     """`next`: the next seq wanted; `bulk_next`: the next bulk seq expected.
 
     `largest_message_bytes`: head, JSON and buffers together; of what is larger, DROPPED is sent. 0: it does not say.
+    `published`: the name under which the worker is published; empty while nothing of it was taken.
     """
 
     next: int
     bulk_next: int = 0
     largest_message_bytes: int = 0
+    published: str = ""
 
 
 class Ack(msgspec.Struct, frozen=True, kw_only=True):
-    """Every seq below `next` is safe; every bulk seq below `bulk_next` has been seen."""
+    """Every seq below `next` is safe; every bulk seq below `bulk_next` has been seen; `published` as in WELCOME."""
 
     next: int
     bulk_next: int = 0
+    published: str = ""
 
 
 class Sync(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,10 +145,9 @@ class Sync(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
-    """The bridge cannot take this sender; `reason` is one line for a person. `again`: ask again in a moment."""
+    """The bridge cannot take this sender; `reason` is one line for a person."""
 
     reason: str
-    again: bool = False
 
 
 Up = Union[Hello, Probe, Dropped]

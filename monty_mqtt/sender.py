@@ -55,8 +55,8 @@ class Sender(NamedTuple):
             token=self.token,
         )
 
-    def hello(self, base: int, bulk_base: int) -> List[bytes]:
-        """Return the frames of a HELLO."""
+    def hello(self, base: int, bulk_base: int, published: str) -> List[bytes]:
+        """Return the frames of a HELLO; `published`: the name that a bridge said it publishes this worker under."""
         hello = protocol.Hello(
             schema_version=SCHEMA_VERSION,
             run=self.run,
@@ -68,6 +68,7 @@ class Sender(NamedTuple):
             started_unix_nanos=self.started_unix_nanos,
             replayed=self.replayed,
             token=self.token,
+            published=published,
         )
         return protocol.encode_up(hello)
 

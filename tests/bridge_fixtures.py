@@ -58,7 +58,9 @@ class Dealer:
         answer = self.wait_for((protocol.Reject, protocol.Welcome))
         self.largest_message_bytes = getattr(answer, "largest_message_bytes", 0)
         return (
-            answer if isinstance(answer, protocol.Reject) else msgspec.structs.replace(answer, largest_message_bytes=0)
+            answer
+            if isinstance(answer, protocol.Reject)
+            else msgspec.structs.replace(answer, largest_message_bytes=0, published="")
         )
 
     def up(self, message: protocol.Up) -> None:

@@ -103,6 +103,16 @@ def test_a_forgotten_run_leaves_nothing_at_the_broker(broker, bridge, run):
     assert kinds(retained(broker, f"{run} and more")) == EVERYTHING
 
 
+def test_a_name_of_a_forgotten_run_is_free_again(broker, bridge, run):
+    for _ in range(2):
+        publish_run(bridge.zmq_port, run)
+    wait_until_retained(broker, run, EVERYTHING * 2)
+    assert forget(broker, run).detail == "12 retained topics cleared"
+    publish_run(bridge.zmq_port, run)
+    wait_until_retained(broker, run)
+    assert {topics.parse(topic).worker for topic in retained(broker, run)} == {"main"}
+
+
 def test_it_stays_forgotten_when_the_broker_and_the_bridge_come_back(tmp_path, run):
     with Mosquitto(tmp_path / "state") as broker:
         settings = {"journal": str(tmp_path / "journal.sqlite")}

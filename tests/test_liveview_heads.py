@@ -188,6 +188,18 @@ def test_the_parent_of_a_parallel_run_speaks_for_it():
     assert found["ended_unix_millis"] is None
 
 
+def test_both_parents_of_a_parallel_run_that_was_started_twice_speak_for_it():
+    found = head_of(
+        *(about(0, parent=True), status(1, "completed"), progress(2, 3, episodes_expected=3)),
+        *(ended(3, "correct", "parallel_eval_episode_0"), ended(4, "correct", "parallel_eval_episode_0-2")),
+        about(5, "main-2", parent=True),
+        status(6, "running", "main-2"),
+        progress(7, 1, "main-2", episodes_expected=3),
+    )
+    assert (found["status"], found["episodes_done"], found["episodes_expected"]) == ("running", 4, 6)
+    assert found["workers"] == 2
+
+
 def test_workers_that_are_further_than_their_parent_are_believed():
     workers = [f"parallel_eval_episode_{number}" for number in range(4)]
     found = head_of(

@@ -166,7 +166,7 @@ def test_two_connections_of_one_worker_stay_in_order(taken, dealer):
     assert taken.seqs() == [0, 1, 2, 3, 4]
 
 
-def test_a_second_sender_of_the_same_name_begins_anew_when_the_first_has_ended(taken, dealer):
+def test_a_second_sender_of_the_same_name_begins_anew_under_a_name_of_its_own(taken, dealer):
     dealer.hello()
     dealer.steps([0])
     dealer.send(schema.End, 1)
@@ -174,8 +174,8 @@ def test_a_second_sender_of_the_same_name_begins_anew_when_the_first_has_ended(t
     with Dealer(taken.port, started_unix_nanos=2) as second:
         assert second.hello().next == 0
         second.steps([0])
-        second.acked(1)
-    assert taken.seqs() == [0, 0]
+        assert second.acked(1).published == "main-2"
+    assert (taken.seqs(), taken.seqs("main-2")) == ([0], [0])
 
 
 def test_a_connection_that_goes_is_noticed_and_its_descriptor_used_again(taken):

@@ -25,11 +25,11 @@ def test_endpoint(host, endpoint):
 
 
 def test_its_words():
-    hello = decoded(SENDER.hello(3, 4))
-    assert (hello.run, hello.worker, hello.base, hello.bulk_base) == ("a/b", "w", 3, 4)
+    hello = decoded(SENDER.hello(3, 4, "w-2"))
+    assert (hello.run, hello.worker, hello.base, hello.bulk_base, hello.published) == ("a/b", "w", 3, 4, "w-2")
     assert (hello.started_unix_nanos, hello.pid, hello.host) == (5, os.getpid(), socket.gethostname())
     assert (hello.schema_version, hello.replayed) == (schema.SCHEMA_VERSION, False)
-    assert decoded(SENDER._replace(replayed=True).hello(0, 0)).replayed
+    assert decoded(SENDER._replace(replayed=True).hello(0, 0, "")).replayed
     header = SENDER.header()
     assert (header.run, header.worker, header.started_unix_nanos) == ("a/b", "w", 5)
     assert (header.schema_version, header.pid, header.host) == (hello.schema_version, hello.pid, hello.host)

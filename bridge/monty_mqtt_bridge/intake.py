@@ -16,6 +16,7 @@ from monty_mqtt.errors import DecodeError
 from monty_mqtt_bridge import buffers
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.counts import Counts
+from monty_mqtt_bridge.published_name import renamed, settle
 from monty_mqtt_bridge.workers import Worker, Workers, label
 
 __all__ = ["GREATEST_SEQ", "SYNC_EVERY_SECS", "Intake", "Sink"]
@@ -118,8 +119,8 @@ class Intake:
         Raises:
             DecodeError: It is of another worker.
         """
-        if (said.run, said.worker) != worker.key:
-            raise DecodeError(f"{label(said.run, said.worker)} on a connection of {label(*worker.key)}")
+        if (said.run, said.worker) != worker.said:
+            raise DecodeError(f"{label(said.run, said.worker)} on a connection of {label(*worker.said)}")
         if isinstance(said, protocol.Dropped):
             self._tombstone(worker, said)
         elif isinstance(said, protocol.Probe) and said.next > worker.next and not self.full:
@@ -138,8 +139,8 @@ class Intake:
         except DecodeError as error:
             skipped = "; it was next, so it is lost" if self._skip(worker, kind, payload) else ""
             raise DecodeError(f"{label(*worker.key)}, {kind}: {error}{skipped}") from None
-        if (message.run, message.worker) != worker.key:
-            raise DecodeError(f"{label(message.run, message.worker)} on a connection of {label(*worker.key)}")
+        if (message.run, message.worker) != worker.said:
+            raise DecodeError(f"{label(message.run, message.worker)} on a connection of {label(*worker.said)}")
         worker.unacked_bytes += len(payload) + sum(map(len, raw))
         if kind in schema.BULK_KINDS:
             self._bulk(worker, kind, message, payload, raw)
@@ -149,7 +150,7 @@ class Intake:
             worker.ended = kind == "end"
             worker.next += 1
             self._touch(worker)
-            self._sink.accepted(worker, kind, message, payload, raw)
+            self._pass_on(worker, kind, message, payload, raw)
 
     def acknowledge(self) -> None:
         """Tell each worker what is safe, where it asked, or that changed by enough or some time ago.
@@ -167,7 +168,7 @@ class Intake:
                 worker.repeat_ack = False
                 worker.acked, worker.bulk_acked = safe, worker.bulk_next
                 worker.ack_after, worker.unacked_bytes = now + _ACK_EVERY_SECS, 0
-                self._say(worker, protocol.Ack(next=safe, bulk_next=worker.bulk_next))
+                self._say(worker, protocol.Ack(next=safe, bulk_next=worker.bulk_next, published=worker.published))
             elif changed:  # by too little yet
                 self._dirty.add(worker)
 
@@ -204,9 +205,23 @@ class Intake:
             self._counts.unsent += 1
         else:
             self._begin(worker)
-            self._sink.accepted(worker, kind, message, payload, raw)
+            self._pass_on(worker, kind, message, payload, raw)
+
+    def _pass_on(
+        self, worker: Worker, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]
+    ) -> None:
+        """Pass on a message under the name that its worker is published under."""
+        if worker.key != worker.said:
+            payload = renamed(payload, worker.published)
+            message = msgspec.structs.replace(message, worker=worker.published)
+        self._sink.accepted(worker, kind, message, payload, raw)
 
     def _begin(self, worker: Worker) -> None:
+        if not worker.is_named:
+            settle(worker, self.workers)
+            if worker.key != worker.said:
+                text = "%s has been before: what comes now is published as worker %r"
+                self._complaints.note("name", text, label(*worker.said), worker.published[:100])
         if worker.begins:
             worker.begins = False
             self.workers.add(worker)
@@ -243,7 +258,7 @@ class Intake:
             envelope = _envelopes.decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
-        is_next = (envelope.run, envelope.worker, envelope.seq) == (*worker.key, worker.next)
+        is_next = (envelope.run, envelope.worker, envelope.seq) == (*worker.said, worker.next)
         if not is_next or kind in schema.BULK_KINDS or self.full:
             return False
         self._counts.lost += worker.lose_to(worker.next + 1)

@@ -29,7 +29,7 @@ _REMOVED_ROWS = 2000
 
 _PUT_ROW = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_SENDER = """
-INSERT INTO senders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO senders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET next = excluded.next, bulk_next = excluded.bulk_next, lost = excluded.lost,
 dropped = excluded.dropped, ended = excluded.ended, real = excluded.real, fed_seq = excluded.fed_seq,
 last_row = excluded.last_row, heard_unix_nanos = excluded.heard_unix_nanos, first = excluded.first, gap = excluded.gap,
@@ -237,7 +237,8 @@ class Journal:
     def _write(self, connection: sqlite3.Connection) -> int:
         removed = self._remove(connection)
         connection.executemany(_PUT_ROW, map(row_values, self.pending))
-        connection.executemany(_PUT_SENDER, map(sender_values, self.workers.changed))
+        begun = (worker for worker in self.workers.changed if worker.is_named)
+        connection.executemany(_PUT_SENDER, map(sender_values, begun))
         connection.executemany(_PUT_RETAINED, self._retained.values())
         fed = {} if self.fed == self._fed_written else {_FED: str(self.fed).encode()}
         connection.executemany(_PUT_KEPT, {**self._kept, **fed}.items())

@@ -19,7 +19,7 @@ __all__ = ["is_damage", "move_aside", "open_file"]
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 3
+_VERSION = 4
 _LOCK_WAIT_SECS = 2.0
 """A bridge that was just told to end may still hold the file."""
 
@@ -65,9 +65,11 @@ CREATE TABLE senders (
     gap INTEGER,
     proof BLOB NOT NULL DEFAULT x'',
     whole_from INTEGER NOT NULL DEFAULT 0,
-    too_large INTEGER NOT NULL DEFAULT 0
+    too_large INTEGER NOT NULL DEFAULT 0,
+    said TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX sender_names ON senders (run, worker);
+CREATE INDEX sender_said ON senders (run, said);
 CREATE TABLE retained (
     topic TEXT PRIMARY KEY,
     run TEXT NOT NULL,
@@ -79,7 +81,7 @@ CREATE TABLE retained (
 );
 CREATE INDEX retained_names ON retained (run, worker);
 CREATE TABLE kept (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 COMMIT;
 """
 
@@ -97,6 +99,14 @@ ALTER TABLE senders ADD COLUMN proof BLOB NOT NULL DEFAULT x'';
 ALTER TABLE senders ADD COLUMN whole_from INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE senders ADD COLUMN too_large INTEGER NOT NULL DEFAULT 0;
 PRAGMA user_version = 3;
+COMMIT;
+""",
+    3: """
+BEGIN;
+ALTER TABLE senders ADD COLUMN said TEXT NOT NULL DEFAULT '';
+UPDATE senders SET said = worker;
+CREATE INDEX sender_said ON senders (run, said);
+PRAGMA user_version = 4;
 COMMIT;
 """,
 }

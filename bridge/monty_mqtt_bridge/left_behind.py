@@ -22,6 +22,7 @@ __all__ = ["LeftBehind"]
 
 class _Asked(NamedTuple):
     key: Key
+    said: Key
     started_unix_nanos: int
     next: int
 
@@ -45,7 +46,7 @@ class LeftBehind:
         if self._counting is not None and not self._counting.done():
             return {}
         counted = self._counting.result() if self._counting else {}
-        asked = [_Asked(worker.key, worker.started_unix_nanos, worker.next) for worker in workers]
+        asked = [_Asked(worker.key, worker.said, worker.started_unix_nanos, worker.next) for worker in workers]
         self._counting = self._pool.submit(self._count, asked) if asked and self._directory else None
         return counted
 
@@ -59,7 +60,7 @@ class LeftBehind:
         return {one.key: self._count_one(one) for one in asked}
 
     def _count_one(self, asked: _Asked) -> int:
-        run, worker = asked.key
+        run, worker = asked.said
         header = spool.Header(
             schema_version=schema.SCHEMA_VERSION, run=run, worker=worker, started_unix_nanos=asked.started_unix_nanos
         )

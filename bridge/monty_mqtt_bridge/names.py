@@ -1,20 +1,19 @@
 """Who may speak for which worker: a hello is believed only as far as it proves whose it is.
 
 Place in the flow: `receiver` asks here before it takes a hello. Every process of the machine can reach the bridge's
-port, so a name that a living worker has stays with who knows its token; a recording has none, and goes beside.
+port: a hello that names another's worker, without its token, is a new worker, which `workers` gives a name of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Container
 
 from monty_mqtt import protocol, schema
 from monty_mqtt.errors import DecodeError
-from monty_mqtt_bridge import liveness
 from monty_mqtt_bridge.intake import GREATEST_SEQ
-from monty_mqtt_bridge.workers import Key, Worker, Workers, label
+from monty_mqtt_bridge.workers import Key, Workers, label
 
-__all__ = ["HelloError", "Names", "check"]
+__all__ = ["HelloError", "check", "check_replay"]
 
 
 class HelloError(DecodeError):
@@ -23,12 +22,11 @@ class HelloError(DecodeError):
     Args:
         key: Run and worker that it names.
         reason: Why, for who said it and for the log.
-        again: Whether it may be taken later.
     """
 
-    def __init__(self, key: Key, reason: str, *, again: bool = False) -> None:
+    def __init__(self, key: Key, reason: str) -> None:
         super().__init__(f"hello of {label(*key)}: {reason}")
-        self.answer = protocol.Reject(reason=reason, again=again)
+        self.answer = protocol.Reject(reason=reason)
 
 
 def check(hello: protocol.Hello) -> None:
@@ -50,59 +48,20 @@ def check(hello: protocol.Hello) -> None:
         raise HelloError(key, "started_unix_nanos is 0, which only the replay of a recording may say")
 
 
-class Names:
-    """The names that are taken.
+def check_replay(hello: protocol.Hello, workers: Workers, leaving: Container[bytes]) -> None:
+    """Do nothing where no connected experiment sends itself what the one that says hello would restore.
 
     Args:
+        hello: What it says.
         workers: Who said hello so far.
-        clock: Monotonic seconds.
+        leaving: Connections that are gone, although something of them may be waiting.
+
+    Raises:
+        HelloError: One does.
     """
-
-    def __init__(self, workers: Workers, clock: Callable[[], float]) -> None:
-        self._workers, self._clock = workers, clock
-
-    def admit(self, hello: protocol.Hello, leaving: Container[bytes]) -> Worker | None:
-        """Return who has the name of the one that says hello, if anybody has.
-
-        Args:
-            hello: What it says.
-            leaving: Connections that are gone, although something of them may be waiting.
-
-        Raises:
-            HelloError: The name is taken.
-        """
-        key = (hello.run, hello.worker)
-        holder = self._workers.newest.get(key)
-        if holder is None:
-            return None
-        if hello.replayed:
-            self._check_replay(hello, holder, leaving)
-        elif not holder.is_again(hello) and self._lives(holder) and not self._workers.is_known(hello):
-            raise _taken(key)
-        return holder
-
-    def admit_first_message(self, worker: Worker) -> None:
-        """Do nothing where a worker that only said hello so far may begin.
-
-        Raises:
-            HelloError: Another one began before it under its name.
-        """
-        holder = self._workers.newest.get(worker.key)
-        if worker.begins and holder is not None and holder is not worker and self._lives(holder):
-            raise _taken(worker.key)
-
-    def _check_replay(self, hello: protocol.Hello, holder: Worker, leaving: Container[bytes]) -> None:
-        """Turn away who would restore what a connected experiment sends itself."""
-        if holder.route is None or holder.restoring or holder.route in leaving:
-            return
-        if hello.started_unix_nanos in (0, holder.started_unix_nanos):
+    if not hello.replayed:
+        return
+    for worker in workers.connected(hello):
+        if worker.route not in leaving:
             reason = "it is connected, and sends what it has itself; restore it when it has ended"
-            raise HelloError(holder.key, reason)
-
-    def _lives(self, worker: Worker) -> bool:
-        return worker.lives(self._clock(), liveness.GRACE_SECS)
-
-
-def _taken(key: Key) -> HelloError:
-    reason = f"another process publishes as {label(*key)}; this one has to wait until that one is over"
-    return HelloError(key, reason, again=True)
+            raise HelloError(worker.key, reason)

@@ -58,6 +58,8 @@ class Recall:
         if message is None or self._is_of_another(message):
             return
         key = (message.run, message.worker)
+        if isinstance(message, schema.Status):
+            self._journal.workers.retained.add(key)
         worker = self._journal.senders.newest(key)
         if worker is not None:
             self.of(worker)

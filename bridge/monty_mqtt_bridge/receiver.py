@@ -21,7 +21,7 @@ from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.intake import SYNC_EVERY_SECS, Intake, Sink
 from monty_mqtt_bridge.monitor import Monitor
-from monty_mqtt_bridge.names import HelloError, Names, check
+from monty_mqtt_bridge.names import HelloError, check, check_replay
 from monty_mqtt_bridge.workers import Worker, Workers, label
 
 __all__ = ["Receiver"]
@@ -64,7 +64,6 @@ class Receiver:
         self._sink, self._counts, self._clock = sink, counts, clock
         self._complaints = Complaints(logger, clock)
         self._largest_message_bytes = config.largest_message_bytes
-        self._names = Names(workers, clock)
         self.intake = Intake(sink, workers, counts, self._complaints, clock, self.say)
         self._routes: dict[bytes, Worker] = {}
         self._descriptors: dict[int, bytes] = {}
@@ -152,12 +151,7 @@ class Receiver:
             self.intake.control(worker, said)
 
     def _known(self, route: bytes, worker: Worker) -> None:
-        """Take note that a worker speaks on this connection.
-
-        Raises:
-            HelloError: Before its first message another one took its name.
-        """
-        self._names.admit_first_message(worker)
+        """Take note that a worker speaks on this connection."""
         if worker.route is None:  # a second connection of it came, and went again
             worker.route, worker.gone_at = route, None
             self._sink.joined(worker, begins=worker.begins)
@@ -167,10 +161,8 @@ class Receiver:
         # Descriptors are used again: what happened to this number before must be known before it gets a new owner.
         self.watch()
         self._strangers.discard(descriptor)
-        holder = self._names.admit(hello, self._leaving)
+        check_replay(hello, self.intake.workers, self._leaving)
         worker, begins = self.intake.identify(hello)
-        if holder is not None and holder is not worker:
-            self._give_back(worker, holder)
         self._forsaken(route, worker)
         self._routes[route] = worker
         self._descriptors[descriptor] = route
@@ -178,16 +170,14 @@ class Receiver:
         # What is accepted but not yet in the journal would die with this process, so the sender must keep it: `next`
         # is what is safe. What it repeats of the rest is a duplicate here.
         worker.acked, worker.bulk_acked = worker.safe, worker.bulk_next
-        largest = self._largest_message_bytes
-        welcome = protocol.Welcome(next=worker.acked, bulk_next=worker.bulk_next, largest_message_bytes=largest)
+        welcome = protocol.Welcome(
+            next=worker.acked,
+            bulk_next=worker.bulk_next,
+            largest_message_bytes=self._largest_message_bytes,
+            published=worker.published,
+        )
         self.say(worker, welcome)
         self._sink.joined(worker, begins=begins)
-
-    def _give_back(self, worker: Worker, holder: Worker) -> None:
-        """Let a worker that was away have its name again: whoever took it in the meantime has to wait."""
-        if holder.route is not None and not (worker.begins or worker.restoring or worker.ended):
-            reason = f"{label(*worker.key)} is back, whose name it is"
-            self._turn_away(holder.route, protocol.Reject(reason=reason, again=True))
 
     def _turn_away(self, route: bytes, answer: protocol.Reject) -> None:
         worker = self._routes.pop(route, None)

@@ -87,23 +87,24 @@ def sender_values(worker: Worker) -> tuple[object, ...]:
         *(worker.id, *worker.key, worker.started_unix_nanos, worker.next, worker.bulk_next),
         *(worker.lost, worker.dropped, worker.ended, worker.real),
         *(worker.fed_seq, worker.last_row, worker.heard_unix_nanos, worker.first, worker.gap),
-        *(worker.proof, worker.whole_from, worker.too_large),
+        *(worker.proof, worker.whole_from, worker.too_large, worker.said[1]),
     )
 
 
 def worker_of(found: Sequence[Any]) -> Worker:
     """Return the worker of a row of `senders`."""
-    number, run, name, started, position, bulk_next = found[:6]
+    number, run, published, started, position, bulk_next = found[:6]
     hello = Hello(
         schema_version=schema.SCHEMA_VERSION,
         run=run,
-        worker=name,
+        worker=found[18],
         base=position,
         bulk_base=bulk_next,
         started_unix_nanos=started,
     )
     worker = Worker(hello)
     worker.id = number
+    worker.key, worker.is_named = (run, published), True
     worker.lost, worker.dropped, worker.ended, worker.real = found[6], found[7], bool(found[8]), bool(found[9])
     worker.fed_seq, worker.last_row, worker.heard_unix_nanos, worker.first, worker.gap = found[10:15]
     worker.proof, worker.whole_from, worker.too_large = bytes(found[15]), found[16], found[17]

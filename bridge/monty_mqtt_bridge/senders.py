@@ -59,7 +59,8 @@ class Senders:
         workers = [self.of(one) for (one,) in self._store.rows(query, since_unix_nanos, fed)]
         return [worker for worker in workers if worker is not None]
 
-    def _find(self, key: Key) -> list[Worker]:
-        query = "SELECT * FROM senders WHERE run = ? AND worker = ? ORDER BY id DESC LIMIT ?"
+    def _find(self, key: Key, *, published: bool) -> list[Worker]:
+        name = "worker" if published else "said"
+        query = f"SELECT * FROM senders WHERE run = ? AND {name} = ? ORDER BY id DESC LIMIT ?"  # noqa: S608
         rows = self._store.rows(query, *key, _OF_ONE_NAME)
         return [worker_of(found) for found in rows if found[0] not in self.workers.by_id]

@@ -6,9 +6,10 @@ brings back who is not at hand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from hashlib import sha256
 from hmac import compare_digest
+from typing import Protocol
 
 from monty_mqtt.protocol import Hello
 
@@ -29,7 +30,10 @@ class Worker:
     """One experiment object.
 
     Attributes:
-        key: Run and worker.
+        said: Run and worker as its hello names them.
+        key: Run and worker as they are published. Two that say one name are told apart: the second is `<worker>-2`.
+        is_named: Whether `key` is certain; before its first message it is not.
+        claim: The name under which it says that another bridge published it; empty if it says nothing of it.
         started_unix_nanos: What its hello said; tells senders of one name apart.
         proof: Digest of the token that its hello said: who says that again is itself. The token is not kept.
         id: Its number in the journal.
@@ -61,7 +65,10 @@ class Worker:
     """
 
     def __init__(self, hello: Hello) -> None:
-        self.key: Key = (hello.run, hello.worker)
+        self.said: Key = (hello.run, hello.worker)
+        self.key = self.said
+        self.is_named = False
+        self.claim = hello.published or (hello.worker if hello.base else "")
         self.started_unix_nanos = hello.started_unix_nanos
         self.proof = _proof(hello)
         self.id = 0
@@ -90,11 +97,15 @@ class Worker:
         """Return whether this hello is from the same experiment object: nobody else knows its token."""
         return hello.started_unix_nanos == self.started_unix_nanos and compare_digest(_proof(hello), self.proof)
 
-    def lives(self, now: float, grace_secs: float) -> bool:
-        """Return whether its name is its own: it is connected, or was so a moment ago, and has something to lose."""
-        if self.ended or self.begins:
-            return False
-        return self.route is not None or self.gone_at is None or now - self.gone_at < grace_secs
+    @property
+    def published(self) -> str:
+        """The worker's name in what is published; empty while that is not certain."""
+        return self.key[1] if self.is_named else ""
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether it is what somebody recorded: only experiments and their spools have a start."""
+        return not self.started_unix_nanos
 
     def skip_to(self, seq: int) -> int:
         """Go on with this seq; return how many before it will be missing."""
@@ -142,38 +153,47 @@ def _proof(hello: Hello) -> bytes:
     return sha256(hello.token.encode()).digest() if hello.token else b""
 
 
-def _nothing(_key: Key) -> list[Worker]:
+def _nothing(_key: Key, *, published: bool) -> list[Worker]:  # noqa: ARG001 - as who has a journal calls it
     return []
+
+
+class Find(Protocol):
+    """Looks for workers that are not at hand, newest first: those that say a name, or are published under it."""
+
+    def __call__(self, key: Key, /, *, published: bool) -> list[Worker]:
+        """Return them."""
 
 
 class Workers:
     """All workers at hand.
 
     Args:
-        find: Looks for the workers of a name, newest first, that are not at hand.
+        find: Looks for those that are not.
         last_id: Greatest number that was ever given.
 
     Attributes:
-        newest: The last sender of each name that was an experiment.
+        newest: The experiment that is published under each name; of older journals, which have several, the last.
         by_id: All of them, by their number.
         changed: Those that the journal has to write.
+        retained: Names under which the broker has retained something that this bridge said.
     """
 
-    def __init__(self, find: Callable[[Key], list[Worker]] = _nothing, last_id: int = 0) -> None:
+    def __init__(self, find: Find = _nothing, last_id: int = 0) -> None:
         self._find = find
         self._last_id = last_id
-        self._named: dict[Key, list[Worker]] = {}
+        self._saying: dict[Key, list[Worker]] = {}
+        self._published: dict[Key, list[Worker]] = {}
         self.newest: dict[Key, Worker] = {}
         self.by_id: dict[int, Worker] = {}
         self.changed: set[Worker] = set()
+        self.retained: set[Key] = set()
 
     def of(self, hello: Hello) -> tuple[Worker, bool]:
         """Return the worker that says hello, and whether its life begins with it.
 
         A new one is written by nobody before something of it was accepted: hellos alone must not fill memory or disk.
         """
-        key = (hello.run, hello.worker)
-        candidates = [*self._named.get(key, ()), *self._find(key)]
+        candidates = self._candidates(hello)
         worker = _restored(hello, candidates) if hello.replayed else _itself(hello, candidates)
         is_new = worker is None
         if worker is None:
@@ -188,27 +208,39 @@ class Workers:
         self.add(worker)
         return worker, begins
 
-    def is_known(self, hello: Hello) -> bool:
-        """Return whether the one that says hello did so before, and was taken for an experiment."""
-        key = (hello.run, hello.worker)
-        candidates = [*self._named.get(key, ()), *self._find(key)]
-        return any(one.real and not one.begins and one.is_again(hello) for one in candidates)
-
     def add(self, worker: Worker) -> None:
         """Have a worker at hand."""
         if worker.id not in self.by_id:
             self.by_id[worker.id] = worker
-            self._named.setdefault(worker.key, []).insert(0, worker)
+            self._saying.setdefault(worker.said, []).insert(0, worker)
+        if not worker.is_named:
+            return
+        named = self._published.setdefault(worker.key, [])
+        if worker not in named:
+            named.insert(0, worker)
         if worker.real and not worker.restoring:
             self.newest[worker.key] = worker
+
+    def had(self, key: Key) -> list[Worker]:
+        """Return the workers that were published under a name."""
+        return [*self._published.get(key, ()), *self._find(key, published=True)]
+
+    def connected(self, hello: Hello) -> list[Worker]:
+        """Return the experiments at hand that the one who says hello would restore, and that send themselves."""
+        key = (hello.run, hello.worker)
+        if not hello.started_unix_nanos:
+            same = self._published.get(key, [])
+        else:
+            same = [one for one in self._saying.get(key, ()) if one.started_unix_nanos == hello.started_unix_nanos]
+        return [one for one in same if one.real and one.route is not None and not one.restoring]
 
     def forget(self, worker: Worker) -> None:
         """Let go of a worker; the journal still has it, if anything of it was accepted."""
         if self.by_id.pop(worker.id, None) is None:
             return
-        self._named[worker.key].remove(worker)
-        if not self._named[worker.key]:
-            del self._named[worker.key]
+        _take_out(self._saying, worker.said, worker)
+        if worker.is_named:
+            _take_out(self._published, worker.key, worker)
         if self.newest.get(worker.key) is worker:
             del self.newest[worker.key]
 
@@ -217,6 +249,19 @@ class Workers:
         for worker in [one for one in self.by_id.values() if one.key[0] == run and one.route is None]:
             self.forget(worker)
             self.changed.discard(worker)
+        self.retained = {key for key in self.retained if key[0] != run}
+
+    def _candidates(self, hello: Hello) -> list[Worker]:
+        """Return who may be the one that says hello. Only a recording says the name that was published."""
+        key, published = (hello.run, hello.worker), not hello.started_unix_nanos
+        at_hand = (self._published if published else self._saying).get(key, ())
+        return [*at_hand, *self._find(key, published=published)]
+
+
+def _take_out(named: dict[Key, list[Worker]], key: Key, worker: Worker) -> None:
+    named[key].remove(worker)
+    if not named[key]:
+        del named[key]
 
 
 def _itself(hello: Hello, candidates: Iterable[Worker]) -> Worker | None:

@@ -26,7 +26,7 @@ _MOST_ALIVE = ("running", "aborting", "paused", "initializing", "error", "discon
 
 def info(run: Run) -> schema.Info | None:
     """Return what is being run: as the parent says it, else the first worker that does."""
-    told = [worker.info for worker in _speaking(run) if worker.info]
+    told = [worker.info for worker in run.speaking if worker.info]
     told = told or [worker.info for worker in run.workers.values() if worker.info]
     return told[0] if told else None
 
@@ -40,7 +40,7 @@ def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
     """
     workers = list(run.workers.values())
     heads = [worker_head(worker) for worker in workers]
-    speaking = [worker_head(worker) for worker in _speaking(run)]
+    speaking = [worker_head(worker) for worker in run.speaking]
     acting = [worker for worker in workers if not worker.known.is_parent]
     who = [worker_head(worker) for worker in acting or workers]
     about = info(run) or schema.Info(run=run.name, worker="", seq=0, time_unix_nanos=0, schema_version=0)
@@ -51,7 +51,7 @@ def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
         "overrides": about.overrides,
         "mode": _newest(who, "mode"),
         **_life(run, heads, speaking),
-        **_episodes(_speaking(run), acting),
+        **_episodes(run.speaking, acting),
         "estimated_end_unix_millis": _greatest(speaking, "estimated_end_unix_millis"),
         "lost": _sum(heads, "lost"),
         "dropped": _sum(heads, "dropped"),
@@ -81,7 +81,7 @@ def worker_head(worker: Worker) -> Json:
 
 
 def _life(run: Run, heads: Sequence[Json], speaking: Sequence[Json]) -> Json:
-    is_over = bool(heads) and not any(worker.is_live for worker in _speaking(run))
+    is_over = bool(heads) and not any(worker.is_live for worker in run.speaking)
     return {
         "status": _word(head["status"] for head in speaking),
         "stalled": not is_over and any(head["stalled"] for head in heads),
@@ -188,11 +188,6 @@ def _modes(worker: Worker) -> dict[str, schema.ModeProgress]:
         since = step.total_step + 1 - sum(mode.steps for mode in modes.values())
         modes[step.mode] = msgspec.structs.replace(known, steps=known.steps + max(since, 0))
     return modes
-
-
-def _speaking(run: Run) -> list[Worker]:
-    parent = run.parent
-    return [parent] if parent else list(run.workers.values())
 
 
 def _word(words: Iterable[str]) -> str:

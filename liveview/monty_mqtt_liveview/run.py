@@ -59,9 +59,10 @@ class Run:
         return any(worker.is_live for worker in self.workers.values())
 
     @property
-    def parent(self) -> Worker | None:
-        """The worker that speaks for all others of a parallel run; None where each speaks for itself."""
-        return next((worker for worker in self.workers.values() if worker.known.is_parent), None)
+    def speaking(self) -> list[Worker]:
+        """The workers that speak for all: the parent of a parallel run, of each start of it; else each for itself."""
+        workers = list(self.workers.values())
+        return [worker for worker in workers if worker.known.is_parent] or workers
 
     def apply(self, message: schema.Message) -> None:
         """Take in a message of this run that was not heard before."""

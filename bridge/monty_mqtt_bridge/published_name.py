@@ -1,0 +1,45 @@
+"""This module settles under which name a worker is published, and writes that name into its messages.
+
+Place in the flow: `intake` asks here before it takes a worker's first message, and passes each on under this name. Two
+senders of one run that say one name, one after the other or at once, would else be mixed in one curve and one log.
+"""
+
+from __future__ import annotations
+
+from itertools import chain, count
+
+import msgspec
+
+from monty_mqtt_bridge.workers import Key, Worker, Workers
+
+__all__ = ["renamed", "settle"]
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def settle(worker: Worker, workers: Workers) -> None:
+    """Give a worker the name that it is published under.
+
+    It is its own name where no other has, or had, that; else the first of `<worker>-2`, `<worker>-3`, … that is free.
+    What another bridge published goes on as it was, unless that is here another experiment's. A recording is of what
+    was published, and has its name already.
+    """
+    run, own = worker.said
+    if not worker.is_recording:
+        numbered = (f"{own}-{number}" for number in count(2))
+        free = (name for name in chain([own], numbered) if not _is_had((run, name), workers))
+        is_claimed = bool(worker.claim) and all(one.is_recording for one in workers.had((run, worker.claim)))
+        worker.key = (run, worker.claim if is_claimed else next(free))
+    worker.is_named = True
+    workers.add(worker)
+
+
+def renamed(payload: bytes, worker: str) -> bytes:
+    """Return a message's JSON with another worker's name, and otherwise as it was sent."""
+    fields = _fields.decode(payload)
+    fields["worker"] = msgspec.Raw(msgspec.json.encode(worker))
+    return msgspec.json.encode(fields)
+
+
+def _is_had(key: Key, workers: Workers) -> bool:
+    return key in workers.retained or bool(workers.had(key))
