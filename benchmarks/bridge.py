@@ -27,8 +27,9 @@ import zmq
 from paho.mqtt.enums import CallbackAPIVersion
 from typing_extensions import Self
 
-from monty_mqtt import ZmqBroadcaster, protocol, schema
-from monty_mqtt.parts import Hypothesis, LearningModuleStep
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
 from monty_mqtt_bridge.line_protocol import Misfits
 from monty_mqtt_bridge.lines import lines_of
 from monty_mqtt_stack import ports
@@ -318,16 +319,16 @@ def through_bridge(broker: Mosquitto, port: int, shape: Shape, messages: int, ru
         dealer.set(zmq.LINGER, 0)
         dealer.connect(f"tcp://127.0.0.1:{port}")
         who = {"run": run, "worker": "main", "started_unix_nanos": time.time_ns()}
-        hello = protocol.Hello(schema_version=schema.SCHEMA_VERSION, base=0, **who)
-        dealer.send_multipart(protocol.encode_up(hello))
-        protocol.decode_down(dealer.recv())
+        hello = zmq_protocol.Hello(schema_version=schema.SCHEMA_VERSION, base=0, **who)
+        dealer.send_multipart(zmq_protocol.encode_up(hello))
+        zmq_protocol.decode_down(dealer.recv())
         with Arrival(broker, run) as arrival:
             began = time.perf_counter()
             for body in bodies:
                 dealer.send(head, zmq.SNDMORE)
                 dealer.send(body)
             end = schema.End(run=run, worker="main", seq=messages, time_unix_nanos=time.time_ns(), status="completed")
-            dealer.send(protocol.head("end"), zmq.SNDMORE)
+            dealer.send(zmq_protocol.head("end"), zmq.SNDMORE)
             dealer.send(schema.encode(end))
             arrival.wait()
             return messages / (time.perf_counter() - began)
@@ -341,7 +342,7 @@ def prepare(shape: Shape, messages: int, run: str) -> Tuple[bytes, List[bytes]]:
         shape.kind(seq=number, time_unix_nanos=now + number, **envelope, **shape.fields(number))
         for number in range(messages)
     )
-    return protocol.head(shape.kind.__struct_config__.tag), [schema.encode(message) for message in made]
+    return zmq_protocol.head(shape.kind.__struct_config__.tag), [schema.encode(message) for message in made]
 
 
 def through_paho(broker: Mosquitto, payloads: List[Any], messages: int) -> float:

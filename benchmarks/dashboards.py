@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 from benchmarks.bridge import example_step, row
-from monty_mqtt import schema
 from monty_mqtt.conf_dir import grafana_dir
-from monty_mqtt.parts import LearningModuleEpisode, Target
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
 from monty_mqtt_bridge import lines
 from monty_mqtt_bridge.line_protocol import Misfits
 from monty_mqtt_stack import ports, programs

@@ -28,7 +28,8 @@ import psutil
 from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.bridge import example_step, row
-from monty_mqtt import ZmqBroadcaster, schema
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge.batches import Batches
 from monty_mqtt_bridge.fanout import Outgoing, fan_out
 from monty_mqtt_bridge.line_protocol import Misfits

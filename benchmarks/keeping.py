@@ -19,7 +19,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.bridge import example_step, row
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_liveview.subscription import Subscription
 from monty_mqtt_stack.broker import Mosquitto

@@ -28,7 +28,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.bridge import bridge_process, example_step, row
 from benchmarks.liveview_run import EPISODES, STEPS, write_long_run
-from monty_mqtt import ZmqBroadcaster, schema
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.wire import schema
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.ports import any_free
 from monty_mqtt_stack.state import StateDir

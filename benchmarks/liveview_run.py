@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from benchmarks.bridge import OBJECTS, example_step
-from monty_mqtt import schema, topics
-from monty_mqtt.parts import LearningModuleEpisode, Target
+from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
 from monty_mqtt_stack.recording_file import Entry, RecordingWriter
 from monty_mqtt_stack.state import StateDir
 

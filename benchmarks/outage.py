@@ -17,7 +17,8 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 import psutil
 
 from benchmarks.bridge import PATIENCE_SECS, Arrival, bridge_process, example_step, row
-from monty_mqtt import ZmqBroadcaster, schema
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.wire import schema
 from monty_mqtt_stack import ports
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.restore import restore

@@ -29,8 +29,9 @@ import numpy as np
 import zmq
 from PIL import Image
 
-from monty_mqtt import ZmqBroadcaster, schema
-from monty_mqtt.parts import Hypothesis, LearningModuleStep, SensorModuleStep
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep, SensorModuleStep
 
 __all__ = ["rows"]
 

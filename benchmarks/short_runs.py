@@ -17,8 +17,8 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf, open_dict
 from tbp.monty.hydra import instantiate_experiment
 
-from monty_mqtt.run_ids import new_ending
 from monty_mqtt.task import Naming, monitored, render_without_a_screen
+from monty_mqtt.wire.run_id import new_ending
 
 CONF = Path(__file__).resolve().parent.parent / "tests" / "conf"
 OVERRIDES = (

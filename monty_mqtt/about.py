@@ -14,9 +14,9 @@ from typing import Any, Dict, Optional
 from monty_mqtt import __version__
 from monty_mqtt.end_signals import name_of_exit
 from monty_mqtt.errors import AbortRequested
-from monty_mqtt.schema import SCHEMA_VERSION
 from monty_mqtt.secret_texts import masked_forms
-from monty_mqtt.values import plain
+from monty_mqtt.wire.json_values import plain
+from monty_mqtt.wire.schema import SCHEMA_VERSION
 
 __all__ = ["outcome", "this_process"]
 

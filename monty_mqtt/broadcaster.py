@@ -12,12 +12,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Type
 
-from monty_mqtt import about, calls, processes, schema
+from monty_mqtt import about, calls, processes
 from monty_mqtt.counts import Counts
 from monty_mqtt.outbox import Buffer, Outbox
 from monty_mqtt.queued import QUEUED, Queued
 from monty_mqtt.settings import SPOOL_MIB, WINDOW_BYTES, Settings
 from monty_mqtt.turnstile import Turnstile
+from monty_mqtt.wire import schema
 
 if TYPE_CHECKING:
     from monty_mqtt.link import Link
@@ -123,7 +124,7 @@ class ZmqBroadcaster:
         Args:
             kind: A class of `schema.KINDS`.
             buffers: Raw pixels or points, as the kind's docstring lists them; copied before the call returns.
-            **fields: The message's own fields: plain values, or pieces from `parts`.
+            **fields: The message's own fields: plain values, or pieces from `message_pieces`.
         """
         if self.enabled:
             self._turnstile.run(self._outbox.take, kind, buffers, fields)
@@ -136,7 +137,7 @@ class ZmqBroadcaster:
         return QUEUED
 
     def publish_data(self, /, stream: str, data: Any) -> Queued:
-        """Publish any value under a stream's name; `values.plain` says what becomes of what JSON does not know."""
+        """Publish any value under a stream's name; `json_values.plain` says what becomes of what JSON does not know."""
         if self.enabled:
             self._turnstile.run(self._call, calls.data, stream, data)
         return QUEUED

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, Tuple, Type
 
-from monty_mqtt import schema
-from monty_mqtt.values import plain
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.json_values import plain
 
 __all__ = ["Call", "data", "log", "metric", "state"]
 

@@ -12,7 +12,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import AbortRequested
-from monty_mqtt.schema import Command, CommandResult, Status
+from monty_mqtt.wire.schema import Command, CommandResult, Status
 
 __all__ = ["GONE_SECS", "Commands", "Place"]
 

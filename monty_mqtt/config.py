@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from monty_mqtt import topics
 from monty_mqtt.errors import ConfigError
+from monty_mqtt.wire import topics
 
 __all__ = ["ENVIRONMENT", "SETTINGS", "TOP_LEVEL", "LiveViewConfig", "Setting"]
 

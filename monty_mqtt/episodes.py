@@ -15,7 +15,6 @@ from monty_mqtt.commands import Commands
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.ground_truth import graph_targets
 from monty_mqtt.guard import Guard
-from monty_mqtt.mode_sum import Finished
 from monty_mqtt.observe import mode_of
 from monty_mqtt.outcomes import (
     PERFORMANCE_ORDER,
@@ -27,10 +26,11 @@ from monty_mqtt.outcomes import (
     unjudged,
     verdict,
 )
-from monty_mqtt.parts import LearningModuleEpisode
 from monty_mqtt.progress import Position, ProgressTracker
-from monty_mqtt.schema import EpisodeEnded, EpisodeStarted, ObjectModel, Progress
 from monty_mqtt.tally import Tally
+from monty_mqtt.wire.message_pieces import LearningModuleEpisode
+from monty_mqtt.wire.mode_sum import Finished
+from monty_mqtt.wire.schema import EpisodeEnded, EpisodeStarted, ObjectModel, Progress
 
 __all__ = ["EpisodeLogger"]
 

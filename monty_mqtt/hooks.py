@@ -17,7 +17,7 @@ from monty_mqtt.cost import Cost
 from monty_mqtt.guard import Guard
 from monty_mqtt.observe import ModelReader, has_evidence, mode_of
 from monty_mqtt.progress import ProgressTracker
-from monty_mqtt.schema import Frame, Hypotheses, Progress, Step
+from monty_mqtt.wire.schema import Frame, Hypotheses, Progress, Step
 
 __all__ = ["LiveViewStepHook", "StepPublisher"]
 

@@ -1,8 +1,8 @@
 """One DEALER socket to the bridge, and what has been said on it.
 
 Place in the flow: `broadcaster` puts messages into the `window` and calls `pump`; this sends them, reads the answers
-and repeats what a restarted or thawed bridge misses. It is the experiment's half of `protocol`. Not thread-safe: the
-broadcaster's lock guards it.
+and repeats what a restarted or thawed bridge misses. It is the experiment's half of `zmq_protocol`. Not thread-safe:
+the broadcaster's lock guards it.
 
 It never blocks and has no thread (ZMQ's own I/O thread carries the bytes). All intervals are of the monotonic clock.
 """
@@ -15,12 +15,12 @@ from typing import Callable, Deque, Dict, List, Optional, Sequence, Tuple, Type
 
 import zmq
 
-from monty_mqtt import protocol
 from monty_mqtt.dealer import make_context, make_dealer
 from monty_mqtt.errors import DecodeError
-from monty_mqtt.schema import Command
 from monty_mqtt.sender import Sender
 from monty_mqtt.window import Window
+from monty_mqtt.wire import zmq_protocol
+from monty_mqtt.wire.schema import Command
 
 __all__ = ["BULK_BOUND_BYTES", "Link"]
 
@@ -100,10 +100,10 @@ class Link:
         self._hello_at = 0.0
         self._hello_next = self._hello_bulk = 0
         self._hear: Dict[Type[object], Callable[..., None]] = {
-            protocol.Welcome: self._hear_welcome,
-            protocol.Ack: self._hear_ack,
-            protocol.Sync: self._hear_sync,
-            protocol.Reject: self._hear_reject,
+            zmq_protocol.Welcome: self._hear_welcome,
+            zmq_protocol.Ack: self._hear_ack,
+            zmq_protocol.Sync: self._hear_sync,
+            zmq_protocol.Reject: self._hear_reject,
             Command: self._hear_command,
         }
         self._context = make_context()
@@ -212,7 +212,7 @@ class Link:
                 return
             frame = self._socket.recv(_NOBLOCK)
             try:
-                answer = protocol.decode_down(frame)
+                answer = zmq_protocol.decode_down(frame)
             except DecodeError:
                 self.errors += 1
             else:
@@ -245,7 +245,7 @@ class Link:
         self._repeat_secs = _REPEAT_SECS
         self._repeat_at = now + _REPEAT_SECS
 
-    def _hear_welcome(self, welcome: protocol.Welcome, now: float) -> None:
+    def _hear_welcome(self, welcome: zmq_protocol.Welcome, now: float) -> None:
         self.seen = True
         self.wanted = welcome.next
         self.published = welcome.published or self.published
@@ -262,7 +262,7 @@ class Link:
         self._free_bulk(max(welcome.bulk_next, self._hello_bulk))
         self._progress(now)
 
-    def _hear_ack(self, ack: protocol.Ack, now: float) -> None:
+    def _hear_ack(self, ack: zmq_protocol.Ack, now: float) -> None:
         self.seen = True
         self.published = ack.published or self.published
         freed = self._window.acknowledge(ack.next)
@@ -272,7 +272,7 @@ class Link:
         if freed or freed_bulk or self._asking:
             self._progress(now)
 
-    def _hear_sync(self, _sync: protocol.Sync, now: float) -> None:
+    def _hear_sync(self, _sync: zmq_protocol.Sync, now: float) -> None:
         """Greet again: the bridge may not know us any more. WELCOME will say where to go on; send nothing before."""
         self.seen = True
         if self.refused is not None:  # it is of what was sent before that was said
@@ -283,7 +283,7 @@ class Link:
             self._welcomed = False
             self._say_hello(now)
 
-    def _hear_reject(self, reject: protocol.Reject, _now: float) -> None:
+    def _hear_reject(self, reject: zmq_protocol.Reject, _now: float) -> None:
         self.seen = True
         self.refused = reject.reason
         self._welcomed = False

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Sequence
 
 from monty_mqtt.secret_names import Naming, asks_only, naming
 from monty_mqtt.secret_texts import MASK, decoded_text, is_plain_word, masked_text, says_nothing
-from monty_mqtt.values import plain
+from monty_mqtt.wire.json_values import plain
 
 __all__ = ["MASK", "masked", "masked_arguments"]
 

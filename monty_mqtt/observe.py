@@ -16,9 +16,9 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 import msgspec
 
 from monty_mqtt.ground_truth import GroundTruth
-from monty_mqtt.parts import LearningModuleStep, SensorModuleStep
 from monty_mqtt.pose import PoseReader
 from monty_mqtt.sensors import read_sensor_module
+from monty_mqtt.wire.message_pieces import LearningModuleStep, SensorModuleStep
 
 __all__ = ["ModelReader", "ModelStep", "greatest", "has_evidence", "mode_of", "unmasked"]
 

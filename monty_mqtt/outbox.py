@@ -11,13 +11,13 @@ from contextlib import suppress
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Type, Union
 
-from monty_mqtt import protocol, schema
 from monty_mqtt.counts import Counts
 from monty_mqtt.sender import Sender
 from monty_mqtt.spooling import Spooling
 from monty_mqtt.stamps import Stamps
-from monty_mqtt.values import plain
 from monty_mqtt.window import Window
+from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt.wire.json_values import plain
 
 if TYPE_CHECKING:
     from monty_mqtt.link import Link
@@ -30,12 +30,12 @@ Buffer = Union[bytes, bytearray, memoryview]
 
 _END_BYTES = 4096
 _TOKEN_BYTES = 16
-_LARGEST_BUFFERS_BYTES = protocol.LARGEST_FRAME_BYTES - (1 << 20)
+_LARGEST_BUFFERS_BYTES = zmq_protocol.LARGEST_FRAME_BYTES - (1 << 20)
 """What is left is for the JSON of a frame or cloud."""
 
 _log = logging.getLogger(__name__)
 
-_KINDS = {cls: (protocol.head(kind), kind in schema.BULK_KINDS) for kind, cls in schema.KINDS.items()}
+_KINDS = {cls: (zmq_protocol.head(kind), kind in schema.BULK_KINDS) for kind, cls in schema.KINDS.items()}
 
 
 class Outbox:

@@ -18,8 +18,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import msgspec
 
 from monty_mqtt.ground_truth import GroundTruth, is_correct
-from monty_mqtt.parts import LearningModuleEpisode, Target
 from monty_mqtt.pose import quaternion_of_target
+from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
 
 __all__ = [
     "PERFORMANCE_ORDER",

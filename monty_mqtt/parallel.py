@@ -26,9 +26,9 @@ from monty_mqtt.identity import identify
 from monty_mqtt.pool import Spawning
 from monty_mqtt.progress import Position, ProgressTracker
 from monty_mqtt.run_info import composed_fields
-from monty_mqtt.schema import Command, Info, Progress, Status
 from monty_mqtt.sweep import job_number
 from monty_mqtt.tally import Tally
+from monty_mqtt.wire.schema import Command, Info, Progress, Status
 
 __all__ = ["RUNNER", "TALLY", "ParallelCallback", "ParallelParent", "episodes_in_all"]
 

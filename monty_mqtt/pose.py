@@ -10,8 +10,8 @@ import importlib
 from typing import Any, List, Optional, Tuple
 
 from monty_mqtt.ground_truth import GroundTruth
-from monty_mqtt.parts import Hypothesis
 from monty_mqtt.rotations import Quaternion, angle_degs, from_matrix, from_scalar_first, product
+from monty_mqtt.wire.message_pieces import Hypothesis
 
 __all__ = ["PoseReader", "quaternion_of_target"]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, NamedTuple, Optional
 
-from monty_mqtt.mode_sum import Finished, ModeSum
-from monty_mqtt.parts import ModeProgress
+from monty_mqtt.wire.message_pieces import ModeProgress
+from monty_mqtt.wire.mode_sum import Finished, ModeSum
 
 __all__ = ["Position", "ProgressTracker"]
 

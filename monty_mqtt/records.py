@@ -14,9 +14,9 @@ from typing import Callable, Dict, List, Tuple
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.cost import Cost
 from monty_mqtt.guard import Guard
-from monty_mqtt.schema import Event, Log
 from monty_mqtt.secret_texts import masked_forms
-from monty_mqtt.values import plain
+from monty_mqtt.wire.json_values import plain
+from monty_mqtt.wire.schema import Event, Log
 
 __all__ = ["Allowance", "Attachment", "RecordHandler", "TelemetryHandler"]
 

@@ -12,8 +12,8 @@ from typing import Any, Dict, List, Optional
 from monty_mqtt.about import this_process
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.masking import masked, masked_arguments
-from monty_mqtt.parts import LearningModuleInfo, SensorModuleInfo
 from monty_mqtt.sweep import command_line, own_overrides
+from monty_mqtt.wire.message_pieces import LearningModuleInfo, SensorModuleInfo
 
 __all__ = [
     "composed_fields",

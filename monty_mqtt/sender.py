@@ -9,9 +9,9 @@ import os
 import socket
 from typing import List, NamedTuple
 
-from monty_mqtt import protocol
-from monty_mqtt.schema import SCHEMA_VERSION
 from monty_mqtt.spool import Header
+from monty_mqtt.wire import zmq_protocol
+from monty_mqtt.wire.schema import SCHEMA_VERSION
 
 __all__ = ["Sender"]
 
@@ -57,7 +57,7 @@ class Sender(NamedTuple):
 
     def hello(self, base: int, bulk_base: int, published: str) -> List[bytes]:
         """Return the frames of a HELLO; `published`: the name that a bridge said it publishes this worker under."""
-        hello = protocol.Hello(
+        hello = zmq_protocol.Hello(
             schema_version=SCHEMA_VERSION,
             run=self.run,
             worker=self.worker,
@@ -70,16 +70,18 @@ class Sender(NamedTuple):
             token=self.token,
             published=published,
         )
-        return protocol.encode_up(hello)
+        return zmq_protocol.encode_up(hello)
 
     def probe(self, next_seq: int, bulk_next: int) -> List[bytes]:
         """Return the frames of a PROBE."""
-        return protocol.encode_up(protocol.Probe(run=self.run, worker=self.worker, next=next_seq, bulk_next=bulk_next))
+        return zmq_protocol.encode_up(
+            zmq_protocol.Probe(run=self.run, worker=self.worker, next=next_seq, bulk_next=bulk_next)
+        )
 
     def tombstone(self, first: int, last: int, reason: str) -> List[bytes]:
         """Return the frames of a DROPPED."""
-        dropped = protocol.Dropped(run=self.run, worker=self.worker, first=first, last=last, reason=reason)
-        return protocol.encode_up(dropped)
+        dropped = zmq_protocol.Dropped(run=self.run, worker=self.worker, first=first, last=last, reason=reason)
+        return zmq_protocol.encode_up(dropped)
 
     def somebody_listens(self) -> bool:
         """Return whether a plain TCP connection to the bridge's port is taken."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from monty_mqtt.parts import SensorModuleStep
+from monty_mqtt.wire.message_pieces import SensorModuleStep
 
 __all__ = ["read_sensor_module"]
 

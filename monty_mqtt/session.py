@@ -29,8 +29,8 @@ from monty_mqtt.identity import identify
 from monty_mqtt.progress import ProgressTracker
 from monty_mqtt.records import Attachment, RecordHandler, TelemetryHandler
 from monty_mqtt.run_info import info_fields
-from monty_mqtt.schema import Info, Status
 from monty_mqtt.sweep import job_number
+from monty_mqtt.wire.schema import Info, Status
 
 __all__ = ["Session"]
 

@@ -13,7 +13,7 @@ from typing import Any, Optional
 import msgspec
 
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.run_ids import new_run_id
+from monty_mqtt.wire.run_id import new_run_id
 
 __all__ = ["SPOOL_MIB", "WINDOW_BYTES", "Settings"]
 

@@ -27,8 +27,8 @@ from urllib.parse import quote
 import msgspec
 
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.protocol import LARGEST_FRAME_BYTES
 from monty_mqtt.window import Numbered
+from monty_mqtt.wire.zmq_protocol import LARGEST_FRAME_BYTES
 
 __all__ = ["MAGIC", "Header", "Record", "Spool", "path_of", "read_header", "read_records", "record_bytes"]
 

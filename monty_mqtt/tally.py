@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import List, Optional
 
-from monty_mqtt.mode_sum import Finished
+from monty_mqtt.wire.mode_sum import Finished
 
 __all__ = ["Tally"]
 

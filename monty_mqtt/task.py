@@ -21,11 +21,11 @@ from monty_mqtt.errors import ConfigError
 from monty_mqtt.guard import Guard
 from monty_mqtt.identity import identify
 from monty_mqtt.parallel import RUNNER, ParallelParent
-from monty_mqtt.run_ids import new_ending
 from monty_mqtt.run_info import composed_fields
-from monty_mqtt.schema import Info, Status
 from monty_mqtt.session import Session
 from monty_mqtt.sweep import job_number, own_overrides
+from monty_mqtt.wire.run_id import new_ending
+from monty_mqtt.wire.schema import Info, Status
 
 __all__ = ["ABORTED", "MonitoredTask", "Naming", "monitored", "render_without_a_screen"]
 

@@ -15,8 +15,8 @@ from typing import Dict, Iterable, List, Optional, Protocol, Sequence, Tuple
 
 import msgspec
 
-from monty_mqtt.protocol import LARGEST_MESSAGE_BYTES
 from monty_mqtt.ranges import Ranges
+from monty_mqtt.wire.zmq_protocol import LARGEST_MESSAGE_BYTES
 
 __all__ = ["Entry", "Numbered", "Store", "Window"]
 

@@ -1,4 +1,4 @@
-"""What the bridge's tests share: a real broker, a bridge, and a sender that speaks `protocol` and nothing more.
+"""What the bridge's tests share: a real broker, a bridge, and a sender that speaks `zmq_protocol` and nothing more.
 
 PYTEST_DONT_REWRITE: it is imported by name and loaded as a plugin.
 """
@@ -17,7 +17,7 @@ import zmq
 from small_disk import small_disk
 from subscriber import Subscriber
 
-from monty_mqtt import protocol, schema
+from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack.broker import Mosquitto
@@ -54,25 +54,25 @@ class Dealer:
             "token": self.token,
             **fields,
         }
-        self.up(protocol.Hello(run=self.run, worker=self.worker, base=base, **fields))
-        answer = self.wait_for((protocol.Reject, protocol.Welcome))
+        self.up(zmq_protocol.Hello(run=self.run, worker=self.worker, base=base, **fields))
+        answer = self.wait_for((zmq_protocol.Reject, zmq_protocol.Welcome))
         self.largest_message_bytes = getattr(answer, "largest_message_bytes", 0)
         return (
             answer
-            if isinstance(answer, protocol.Reject)
+            if isinstance(answer, zmq_protocol.Reject)
             else msgspec.structs.replace(answer, largest_message_bytes=0, published="")
         )
 
-    def up(self, message: protocol.Up) -> None:
-        self.socket.send_multipart(protocol.encode_up(message))
+    def up(self, message: zmq_protocol.Up) -> None:
+        self.socket.send_multipart(zmq_protocol.encode_up(message))
 
     def probe(self, next_seq: int) -> None:
-        self.up(protocol.Probe(run=self.run, worker=self.worker, next=next_seq))
+        self.up(zmq_protocol.Probe(run=self.run, worker=self.worker, next=next_seq))
 
     def send(self, kind: type[schema.Message], seq: int, raw: Sequence[bytes] = (), **fields: Any) -> Any:
         """Send a message and return it."""
         message = make(kind, seq, run=self.run, worker=self.worker, **fields)
-        self.socket.send_multipart([protocol.head(message.__struct_config__.tag), schema.encode(message), *raw])
+        self.socket.send_multipart([zmq_protocol.head(message.__struct_config__.tag), schema.encode(message), *raw])
         return message
 
     def steps(self, seqs: Sequence[int]) -> None:
@@ -82,7 +82,7 @@ class Dealer:
     def hear(self, secs: float = 10) -> Any:
         """Return the next answer."""
         assert self.socket.poll(int(secs * 1000)), f"no answer within {secs} s; so far {self.answers[-5:]}"
-        self.answers.append(protocol.decode_down(self.socket.recv()))
+        self.answers.append(zmq_protocol.decode_down(self.socket.recv()))
         return self.answers[-1]
 
     def wait_for(
@@ -97,7 +97,7 @@ class Dealer:
 
     def acked(self, next_seq: int, secs: float = 10) -> Any:
         """Wait until everything below `next_seq` is acknowledged."""
-        return self.wait_for(protocol.Ack, lambda ack: ack.next >= next_seq, secs)
+        return self.wait_for(zmq_protocol.Ack, lambda ack: ack.next >= next_seq, secs)
 
 
 def make(kind: type[schema.Message], seq: int, **fields: Any) -> Any:

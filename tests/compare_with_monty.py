@@ -24,7 +24,7 @@ import msgspec
 from montys_word import COLUMNS, Cell, csv_cells, montys_overall, ours_overall, rows_of_modes, summary_lines
 from stack_process import Process, until
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.far_side import address_of
 from monty_mqtt_stack.influxdb import query
 from monty_mqtt_stack.provisioning import GRAFANA_TOKEN

@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import Any, Dict, Union
 
-from monty_mqtt import schema
-from monty_mqtt.parts import (
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import (
     Hypothesis,
     LearningModuleEpisode,
     LearningModuleInfo,

@@ -11,8 +11,9 @@ from bridge_fixtures import Dealer
 from history import Chain
 from told_modes import ended_so
 
-from monty_mqtt import protocol, schema, spool
-from monty_mqtt.parts import Hypothesis, LearningModuleEpisode, LearningModuleStep, Target
+from monty_mqtt import spool
+from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleEpisode, LearningModuleStep, Target
 from monty_mqtt_stack.demo_recording import recording_path
 from monty_mqtt_stack.replay import replay
 
@@ -81,7 +82,7 @@ class Story:
 
     def _holes(self) -> None:
         dealer = self._say("holes", "main", [(schema.Status, {"status": "running"})])
-        dealer.up(protocol.Dropped(run="holes", worker="main", first=1, last=3))
+        dealer.up(zmq_protocol.Dropped(run="holes", worker="main", first=1, last=3))
         dealer.send(schema.Step, 4, time_unix_nanos=_now())
         dealer.acked(5)
 

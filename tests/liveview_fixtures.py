@@ -13,7 +13,7 @@ import pytest
 from bridge_fixtures import Dealer
 from liveview_page import PageProcess
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack.broker import Mosquitto
 

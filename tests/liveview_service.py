@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from stack_process import until
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_liveview.limits import Limits
 from monty_mqtt_liveview.run import Run
 from monty_mqtt_liveview.service import Service

@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from monty_mqtt import schema, topics
-from monty_mqtt.parts import Hypothesis, LearningModuleStep, SensorModuleStep
+from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep, SensorModuleStep
 from monty_mqtt_liveview.run import Runs
 from monty_mqtt_stack.demo_recording import recording_path
 from monty_mqtt_stack.payloads import message_of

@@ -19,8 +19,8 @@ import numpy as np
 from mqtt_client import Client
 from PIL import Image
 
-from monty_mqtt import schema, topics
-from monty_mqtt.parts import Hypothesis, LearningModuleStep
+from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
 
 TICKS_PER_SEC = 50
 STEPS, FRAMES, LOGS, METRICS = 25, 100, 5_000, 1_250

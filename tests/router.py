@@ -1,4 +1,4 @@
-"""A bridge's ZMQ half and nothing else, written against `monty_mqtt.protocol`: the broadcaster's tests talk to it.
+"""A bridge's ZMQ half and nothing else, written against `zmq_protocol`: the broadcaster's tests talk to it.
 
 In a thread: `with Router() as router: …`. As a process that can be frozen and killed:
 `python tests/router.py --log FILE [--port N]` prints its port, and writes every message it takes to FILE as one line
@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import zmq
 
-from monty_mqtt import protocol, schema
+from monty_mqtt.wire import schema, zmq_protocol
 
 Key = Tuple[str, str]
 
@@ -29,7 +29,7 @@ class Taken(NamedTuple):
 
 
 class Worker:
-    def __init__(self, hello: protocol.Hello) -> None:
+    def __init__(self, hello: zmq_protocol.Hello) -> None:
         self.started = hello.started_unix_nanos
         self.next = hello.base
         self.bulk_next = hello.bulk_base
@@ -43,8 +43,8 @@ class Router:
         self.deaf = False
         self.largest_message_bytes = 0
         self.reasons: List[str] = []
-        self.hellos: List[protocol.Hello] = []
-        self.probes: List[protocol.Probe] = []
+        self.hellos: List[zmq_protocol.Hello] = []
+        self.probes: List[zmq_protocol.Probe] = []
         self.taken: Dict[Key, List[Taken]] = defaultdict(list)
         self.bulk: Dict[Key, List[Taken]] = defaultdict(list)
         self.dropped: Dict[Key, List[Tuple[int, int]]] = defaultdict(list)
@@ -92,8 +92,8 @@ class Router:
         socket.close(0)
         context.term()
 
-    def say(self, answer: protocol.Down, run: str, worker: str = "main") -> None:
-        self._down.append(((run, worker), protocol.encode_down(answer)))
+    def say(self, answer: zmq_protocol.Down, run: str, worker: str = "main") -> None:
+        self._down.append(((run, worker), zmq_protocol.encode_down(answer)))
 
     def wait(self, condition: Callable[[], bool], secs: float = 20.0) -> bool:
         """Wait until `condition` holds; it is looked at whenever something arrived."""
@@ -110,21 +110,21 @@ class Router:
                     route, first, *rest = socket.recv_multipart(zmq.NOBLOCK)
                 except zmq.Again:
                     break
-                self._hear(socket, route, protocol.kind_of(first), rest)
+                self._hear(socket, route, zmq_protocol.kind_of(first), rest)
             self._changed.notify_all()
 
     def _hear(self, socket: zmq.Socket[bytes], route: bytes, kind: str, rest: List[bytes]) -> None:
         if kind == "hello":
-            self._greet(socket, route, protocol.decode_up(kind, rest[0]))
+            self._greet(socket, route, zmq_protocol.decode_up(kind, rest[0]))
             return
         if kind in ("probe", "dropped"):
-            message: Any = protocol.decode_up(kind, rest[0])
+            message: Any = zmq_protocol.decode_up(kind, rest[0])
         else:
             message = schema.decode(rest[0])
         key = (message.run, message.worker)
         if key not in self._workers:
             self.refused += 1
-            socket.send_multipart([route, protocol.encode_down(protocol.Sync(next=0))])
+            socket.send_multipart([route, zmq_protocol.encode_down(zmq_protocol.Sync(next=0))])
             return
         self._routes[key] = route
         worker = self._workers[key]
@@ -138,10 +138,10 @@ class Router:
         else:
             self._take(socket, route, worker, Taken(message, rest[1:]))
 
-    def _greet(self, socket: zmq.Socket[bytes], route: bytes, hello: protocol.Hello) -> None:
+    def _greet(self, socket: zmq.Socket[bytes], route: bytes, hello: zmq_protocol.Hello) -> None:
         self.hellos.append(hello)
         if self.reject is not None:
-            socket.send_multipart([route, protocol.encode_down(protocol.Reject(reason=self.reject))])
+            socket.send_multipart([route, zmq_protocol.encode_down(zmq_protocol.Reject(reason=self.reject))])
             return
         key = (hello.run, hello.worker)
         worker = self._workers.get(key)
@@ -152,10 +152,10 @@ class Router:
         self._routes[key] = route
         if not self.deaf:
             largest = self.largest_message_bytes
-            welcome = protocol.Welcome(next=worker.next, bulk_next=worker.bulk_next, largest_message_bytes=largest)
-            socket.send_multipart([route, protocol.encode_down(welcome)])
+            welcome = zmq_protocol.Welcome(next=worker.next, bulk_next=worker.bulk_next, largest_message_bytes=largest)
+            socket.send_multipart([route, zmq_protocol.encode_down(welcome)])
 
-    def _answer_probe(self, socket: zmq.Socket[bytes], route: bytes, worker: Worker, probe: protocol.Probe) -> None:
+    def _answer_probe(self, socket: zmq.Socket[bytes], route: bytes, worker: Worker, probe: zmq_protocol.Probe) -> None:
         self.probes.append(probe)
         worker.bulk_next = max(worker.bulk_next, probe.bulk_next)
         if probe.next > worker.next:
@@ -163,7 +163,9 @@ class Router:
         else:
             worker.acked = (-1, -1)
 
-    def _take_dropped(self, socket: zmq.Socket[bytes], route: bytes, worker: Worker, gone: protocol.Dropped) -> None:
+    def _take_dropped(
+        self, socket: zmq.Socket[bytes], route: bytes, worker: Worker, gone: zmq_protocol.Dropped
+    ) -> None:
         if gone.first > worker.next:
             self._sync(socket, route, worker)
         elif gone.last >= worker.next:
@@ -188,7 +190,7 @@ class Router:
         self.refused += 1
         if time.monotonic() - worker.synced_at >= 0.1:
             worker.synced_at = time.monotonic()
-            socket.send_multipart([route, protocol.encode_down(protocol.Sync(next=worker.next))])
+            socket.send_multipart([route, zmq_protocol.encode_down(zmq_protocol.Sync(next=worker.next))])
 
     def _acknowledge(self, socket: zmq.Socket[bytes]) -> None:
         while self._down:
@@ -198,7 +200,7 @@ class Router:
             now = (worker.next, worker.bulk_next)
             if now != worker.acked and not self.deaf:
                 worker.acked = now
-                ack = protocol.encode_down(protocol.Ack(next=worker.next, bulk_next=worker.bulk_next))
+                ack = zmq_protocol.encode_down(zmq_protocol.Ack(next=worker.next, bulk_next=worker.bulk_next))
                 socket.send_multipart([self._routes[key], ack])
 
 

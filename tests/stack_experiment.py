@@ -13,7 +13,8 @@ import threading
 from pathlib import Path
 from typing import List
 
-from monty_mqtt import ZmqBroadcaster, schema
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.wire import schema
 
 EPISODES = 3
 STEPS = 5

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Union, get_type_hints
 import msgspec
 from hypothesis import strategies as st
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 NAMES = st.one_of(
     st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=40),

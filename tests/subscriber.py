@@ -10,8 +10,8 @@ from typing import Any, Callable, NamedTuple
 
 import paho.mqtt.client as mqtt
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.payloads import message_of
 
 

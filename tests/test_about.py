@@ -5,8 +5,9 @@ import platform
 
 import pytest
 
-from monty_mqtt import __version__, about, schema
+from monty_mqtt import __version__, about
 from monty_mqtt.errors import AbortRequested
+from monty_mqtt.wire import schema
 
 
 def test_this_process(monkeypatch):

@@ -7,8 +7,8 @@ import json
 import pytest
 from bridge_fixtures import FIRST_STAMP, make
 
-from monty_mqtt import schema
-from monty_mqtt.protocol import Hello
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.zmq_protocol import Hello
 from monty_mqtt_bridge.commands import Commands
 from monty_mqtt_bridge.liveness import Liveness
 from monty_mqtt_bridge.session import Incoming

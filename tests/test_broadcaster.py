@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from router import Router
 
-from monty_mqtt import ZmqBroadcaster, schema
+from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.counts import Counts
 from monty_mqtt.errors import AbortRequested
+from monty_mqtt.wire import schema
 
 
 @pytest.fixture
@@ -373,7 +374,8 @@ def test_a_broadcaster_that_publishes_nothing_opens_nothing(router):
 def test_disabled_does_nothing_at_all():
     code = """if True:
         import asyncio, sys, threading
-        from monty_mqtt import ZmqBroadcaster, schema
+        from monty_mqtt import ZmqBroadcaster
+        from monty_mqtt.wire import schema
         with ZmqBroadcaster(run_id="x", enabled=False) as b:
             asyncio.run(b.publish_metric("loss", "x"))
             asyncio.run(b.publish_state(a=1))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from bridge_fixtures import config_for
 
-from monty_mqtt import ZmqBroadcaster, schema
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge.service import Bridge
 
 pytest_plugins = ["bridge_fixtures"]

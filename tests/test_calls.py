@@ -6,7 +6,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from monty_mqtt import calls, schema
+from monty_mqtt import calls
+from monty_mqtt.wire import schema
 
 
 @pytest.mark.parametrize("value", [7, 7.0, True + 6, np.int8(7), np.float64(7), np.array(7), [7], np.array([[7]])])

@@ -10,7 +10,7 @@ from bridge_fixtures import Dealer, config_for, make
 from mqtt_client import Client
 from subscriber import Subscriber
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge import feeder
 from monty_mqtt_bridge.clearing import Cleared, Clearing
 from monty_mqtt_bridge.service import Bridge

@@ -19,7 +19,8 @@ from python38 import python38_interpreter
 from stack_process import Process, run
 from told_modes import evaluated
 
-from monty_mqtt import cli, schema, topics
+from monty_mqtt import cli
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack import status
 from monty_mqtt_stack.broker import Mosquitto

@@ -14,10 +14,10 @@ from threading import Timer
 import pytest
 from router import Router
 
-from monty_mqtt import schema
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.commands import Commands
 from monty_mqtt.errors import AbortRequested
+from monty_mqtt.wire import schema
 
 WAIT_SECS = 20
 

@@ -14,7 +14,7 @@ import pytest
 from mcap.reader import make_reader
 from subscriber import Subscriber
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.demo_recording import EXPERIMENTS, LARGEST_BYTES, pack, recording_path
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording_file import Reader

@@ -10,7 +10,7 @@ from bridge_fixtures import make
 from stack_process import Process
 from subscriber import Subscriber
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.recording_file import Entry, RecordingWriter
 from monty_mqtt_stack.replay import replay
 

@@ -9,7 +9,6 @@ import pytest
 from monty_parts import ExperimentMode, evidence_lm, model, percept, turn
 from router import Router
 
-from monty_mqtt import schema
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.commands import Commands
 from monty_mqtt.config import LiveViewConfig
@@ -17,6 +16,7 @@ from monty_mqtt.episodes import EpisodeLogger
 from monty_mqtt.errors import AbortRequested
 from monty_mqtt.guard import Guard
 from monty_mqtt.progress import ProgressTracker
+from monty_mqtt.wire import schema
 
 TARGET = {
     "object": "bowl",

@@ -10,8 +10,8 @@ import pytest
 from bridge_fixtures import FIRST_STAMP, make
 from stack_process import run
 
-from monty_mqtt import schema, topics
-from monty_mqtt.parts import LearningModuleStep
+from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.message_pieces import LearningModuleStep
 from monty_mqtt_stack.recorded_rows import KINDS
 from monty_mqtt_stack.recording_file import Entry, RecordingWriter
 from monty_mqtt_stack.recording_parts import directory_of, part_name

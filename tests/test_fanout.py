@@ -14,8 +14,8 @@ from examples import EXAMPLES
 from hypothesis import given, settings
 from strategies import messages
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge import buffers
 from monty_mqtt_bridge.fanout import fan_out
 

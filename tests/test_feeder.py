@@ -13,7 +13,8 @@ from bridge_process import BridgeProcess, at
 from stack_process import until
 from subscriber import Subscriber
 
-from monty_mqtt import ZmqBroadcaster, protocol, schema
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_bridge import feeder, lines
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack.broker import Mosquitto
@@ -162,7 +163,7 @@ def test_frames_that_came_while_the_broker_was_away_are_published_in_order(own, 
     fields = {"sensor": "patch", "modality": "rgba", "episode": 0, "height": 16, "width": 16}
     for seq in range(30):
         dealer.send(schema.Frame, seq, [bytes(1024)], step=seq, **fields)
-    dealer.wait_for(protocol.Ack, lambda ack: ack.bulk_next == 30)
+    dealer.wait_for(zmq_protocol.Ack, lambda ack: ack.bulk_next == 30)
     own.start()
     subscriber = stack.enter_context(Subscriber(own.host, own.port, "monty/raw/v1/run/main/frame/#"))
     frames = subscriber.wait_for(lambda _: len(subscriber.messages(schema.Frame)) >= 30 and subscriber.messages(), 30)

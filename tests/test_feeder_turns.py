@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from bridge_fixtures import make
 
-from monty_mqtt import schema
-from monty_mqtt.protocol import Hello
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.zmq_protocol import Hello
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.feeder import Feeder
 from monty_mqtt_bridge.journal import Journal

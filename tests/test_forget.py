@@ -13,8 +13,9 @@ import pytest
 from mqtt_client import Client
 from stack_process import Process, run, until
 
-from monty_mqtt import schema, spool, topics
+from monty_mqtt import spool
 from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.forget import files_of
 from monty_mqtt_stack.ports import any_free

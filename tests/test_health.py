@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge_fixtures import FIRST_STAMP, make
 
-from monty_mqtt import protocol, schema
+from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.health import Rates, of_life
 from monty_mqtt_bridge.lines import FIELDS
@@ -15,7 +15,7 @@ SECOND = 10**9
 
 
 def worker(started_unix_nanos: int) -> Worker:
-    hello = protocol.Hello(
+    hello = zmq_protocol.Hello(
         run="r", worker="w", base=0, schema_version=schema.SCHEMA_VERSION, started_unix_nanos=started_unix_nanos
     )
     return Worker(hello)

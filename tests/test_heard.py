@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monty_mqtt import topics
+from monty_mqtt.wire import topics
 from monty_mqtt_stack.heard import Heard, is_possible
 
 METRIC = topics.Parsed("r", "main", "metric", ("loss",))

@@ -9,7 +9,6 @@ import pytest
 from monty_parts import evidence_lm, model
 from router import Router
 
-from monty_mqtt import schema
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.commands import Commands
 from monty_mqtt.config import LiveViewConfig
@@ -18,6 +17,7 @@ from monty_mqtt.errors import AbortRequested
 from monty_mqtt.guard import Guard
 from monty_mqtt.hooks import LiveViewStepHook, StepPublisher
 from monty_mqtt.progress import Position, ProgressTracker
+from monty_mqtt.wire import schema
 
 MS = 1_000_000
 SENSOR = {"rgba": np.zeros((2, 2, 4), np.uint8), "depth": np.zeros((2, 2), np.float32)}

@@ -11,7 +11,7 @@ import pytest
 from bridge_fixtures import make
 from PIL import Image
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge import images
 from monty_mqtt_bridge.encoder import Encoder
 

@@ -7,7 +7,7 @@ import logging
 import pytest
 from bridge_fixtures import make
 
-from monty_mqtt import protocol, schema
+from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.intake import Intake
@@ -19,18 +19,18 @@ class Told:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.acks: list[protocol.Ack] = []
+        self.acks: list[zmq_protocol.Ack] = []
         complaints = Complaints(logging.getLogger(__name__), self.clock)
         self.intake = Intake(self, Workers(), Counts(), complaints, self.clock, lambda _, answer: self.say(answer))
-        hello = protocol.Hello(schema_version=schema.SCHEMA_VERSION, run="run", worker="main", base=0)
+        hello = zmq_protocol.Hello(schema_version=schema.SCHEMA_VERSION, run="run", worker="main", base=0)
         self.worker, _ = self.intake.identify(hello)
         self.seq = 0
 
     def clock(self) -> float:
         return self.now
 
-    def say(self, answer: protocol.Down) -> None:
-        assert isinstance(answer, protocol.Ack)
+    def say(self, answer: zmq_protocol.Down) -> None:
+        assert isinstance(answer, zmq_protocol.Ack)
         self.acks.append(answer)
 
     def began(self, worker) -> None:
@@ -79,7 +79,7 @@ def test_large_messages_are_acknowledged_sooner(told):
 def test_who_ends_or_asks_is_told_at_once(told):
     told.publish()
     assert told.publish() == []
-    told.intake.control(told.worker, protocol.Probe(run="run", worker="main", next=2))
+    told.intake.control(told.worker, zmq_protocol.Probe(run="run", worker="main", next=2))
     told.intake.acknowledge()
     assert told.acks[-1].next == 2
     assert told.publish(schema.End, status="completed") == [3]

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from bridge_fixtures import make
 
-from monty_mqtt import schema
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.protocol import Hello
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.zmq_protocol import Hello
 from monty_mqtt_bridge.journal import Journal
 from monty_mqtt_bridge.published_name import settle
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from line_parser import LineError, Point, parse
 from strategies import NAMES, messages
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge import line_protocol
 from monty_mqtt_bridge.line_protocol import Misfits
 from monty_mqtt_bridge.lines import FIELDS, bridge_health, frame, lines_of, run_health

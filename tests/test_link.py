@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from router import Router
 
-from monty_mqtt import ZmqBroadcaster, link, schema
+from monty_mqtt import ZmqBroadcaster, link
+from monty_mqtt.wire import schema
 
 ROUTER = str(Path(__file__).with_name("router.py"))
 

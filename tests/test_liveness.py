@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from bridge_fixtures import FIRST_STAMP, make
 
-from monty_mqtt import schema
-from monty_mqtt.protocol import Hello
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.zmq_protocol import Hello
 from monty_mqtt_bridge.liveness import GRACE_SECS, Liveness
 from monty_mqtt_bridge.workers import Worker
 

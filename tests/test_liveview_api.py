@@ -14,7 +14,7 @@ from liveview_page import PageProcess, replay
 from liveview_told import Teller
 from PIL import Image
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.images import encode_frame
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack.subscriber import Broker, Subscriber

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from liveview_state import START, demo, demo_messages, head
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview import bulk
 from monty_mqtt_liveview.bulk import Bulk, BulkIndex, bulk_key
 

@@ -10,7 +10,7 @@ from bridge_fixtures import make
 from liveview_fixtures import logged_in
 from liveview_page import PageProcess
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.subscriber import Broker, Subscriber
 
 pytest_plugins = ("bridge_fixtures", "liveview_fixtures")

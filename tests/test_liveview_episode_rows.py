@@ -3,8 +3,8 @@
 from liveview_state import START, belief, demo, demo_messages, head, of, step
 from msgspec import json
 
-from monty_mqtt import schema
-from monty_mqtt.parts import LearningModuleEpisode, Target
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
 from monty_mqtt_liveview.views import episode_rows
 
 

@@ -2,8 +2,8 @@
 
 from liveview_state import SECOND, START, head, step
 
-from monty_mqtt import schema
-from monty_mqtt.parts import Target
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import Target
 from monty_mqtt_liveview.episodes import EpisodeKey, Episodes
 from monty_mqtt_liveview.steps import StepTable
 

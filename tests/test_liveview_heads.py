@@ -4,8 +4,8 @@ import pytest
 from liveview_state import SECOND, START, demo, head, of, only_worker, step
 from msgspec import json
 
-from monty_mqtt import schema
-from monty_mqtt.parts import SensorModuleInfo
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import SensorModuleInfo
 from monty_mqtt_liveview.views import changed_workers, info, run_head, worker_head
 
 SENSORS = [SensorModuleInfo(sensor_module="patch", class_name="x.SM")]

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from monty_mqtt import schema
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge.images import encode_frame
 from monty_mqtt_liveview import images
 from monty_mqtt_liveview.images import Scale

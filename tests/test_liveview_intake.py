@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from bridge_fixtures import make
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_liveview.inbox import Arrived
 from monty_mqtt_liveview.intake import Intake
 from monty_mqtt_liveview.payload_cache import PayloadCache

@@ -13,8 +13,8 @@ from stack_process import until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from monty_mqtt import schema
-from monty_mqtt.parts import LearningModuleStep
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import LearningModuleStep
 
 pytest_plugins = ("bridge_fixtures", "liveview_fixtures")
 

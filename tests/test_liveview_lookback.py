@@ -6,7 +6,7 @@ import pytest
 from liveview_page import PageProcess
 from liveview_told import Teller
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 pytest_plugins = ("bridge_fixtures",)
 

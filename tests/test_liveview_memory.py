@@ -16,8 +16,8 @@ from liveview_service import Keeping
 from liveview_told import Teller
 from stack_process import until
 
-from monty_mqtt import schema
-from monty_mqtt.parts import Hypothesis, LearningModuleStep
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
 from monty_mqtt_liveview import columns, views
 from monty_mqtt_liveview.columns import Column
 from monty_mqtt_liveview.limits import Limits

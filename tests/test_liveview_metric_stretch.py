@@ -4,7 +4,7 @@ import pytest
 from liveview_state import SECOND, START, head
 from msgspec import json
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.metric_stretch import MetricStretch
 from monty_mqtt_liveview.metrics import Metrics
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from liveview_state import SECOND, START, head
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview import metrics
 from monty_mqtt_liveview.metrics import MOST_OF_ONE, NO_NUMBER, Metrics
 

@@ -2,7 +2,7 @@
 
 from liveview_state import demo, head
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.model_sources import model_source
 from monty_mqtt_liveview.run import Runs
 

@@ -4,8 +4,8 @@ import pytest
 from liveview_state import START, belief, demo, demo_messages, head, only_worker, sensed, step
 from msgspec import json
 
-from monty_mqtt import schema
-from monty_mqtt.parts import Hypothesis, LearningModuleStep
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
 from monty_mqtt_liveview.views import bulk, bulk_at, bulk_latest, find_row, moment
 
 

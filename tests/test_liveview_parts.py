@@ -11,8 +11,8 @@ import time
 import pytest
 from bridge_fixtures import FIRST_STAMP, make
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import ServiceError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_liveview import recordings as module
 from monty_mqtt_liveview.parts import Part
 from monty_mqtt_liveview.recordings import Recordings

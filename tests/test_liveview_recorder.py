@@ -7,7 +7,7 @@ import shutil
 import pytest
 from bridge_fixtures import FIRST_STAMP, make
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_liveview import recorder as module
 from monty_mqtt_liveview import recordings as recordings_module
 from monty_mqtt_liveview.recorder import Recorder

@@ -5,8 +5,8 @@ import shlex
 import pytest
 from liveview_state import demo, head, of
 
-from monty_mqtt import schema
-from monty_mqtt.parts import Target
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import Target
 from monty_mqtt_liveview.views import redo
 
 RECOGNITION = "tbp.monty.experiments.MontyObjectRecognitionExperiment"

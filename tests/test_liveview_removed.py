@@ -8,7 +8,7 @@ from liveview_service import Keeping
 from mqtt_client import Client
 from stack_process import until
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_liveview import removed
 from monty_mqtt_liveview.inbox import Arrived
 from monty_mqtt_liveview.limits import Limits

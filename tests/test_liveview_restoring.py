@@ -12,7 +12,7 @@ from liveview_service import Keeping, are_whole, parts_of
 from mqtt_client import Client
 from stack_process import until
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_liveview import memory
 from monty_mqtt_liveview.limits import Limits

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from liveview_state import demo, demo_messages, head, of
 from msgspec import json, structs
 
-from monty_mqtt import schema
-from monty_mqtt.object_names import recognised
-from monty_mqtt.parts import LearningModuleEpisode, Target
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
+from monty_mqtt.wire.object_names import recognised
 from monty_mqtt_liveview.results import most_likely
 from monty_mqtt_liveview.views import results
 

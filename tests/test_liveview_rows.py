@@ -4,8 +4,8 @@ import numpy as np
 from liveview_state import START, belief, demo, demo_messages, only_worker, sensed, step
 from msgspec import json
 
-from monty_mqtt import schema
-from monty_mqtt.parts import LearningModuleStep
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import LearningModuleStep
 from monty_mqtt_liveview.views import course, newest_rows, rows
 
 

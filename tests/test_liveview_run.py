@@ -4,7 +4,7 @@ import numpy as np
 from liveview_state import SECOND, START, belief, demo, demo_messages, head, of, only_worker, step
 from msgspec import json
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.episodes import EpisodeKey
 from monty_mqtt_liveview.run import Runs
 from monty_mqtt_liveview.views import rows

@@ -21,7 +21,7 @@ from stack_process import until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.ports import any_free
 

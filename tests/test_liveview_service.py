@@ -18,7 +18,7 @@ from mqtt_client import Client
 from stack_process import until
 from test_liveview_recorder import fill
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.fanout import fan_out
 from monty_mqtt_bridge.images import encode_frame
 from monty_mqtt_bridge.service import Bridge

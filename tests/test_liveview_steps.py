@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from liveview_state import START, belief, demo_messages, sensed, step
 
-from monty_mqtt import schema
-from monty_mqtt.parts import Hypothesis, LearningModuleStep
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
 from monty_mqtt_liveview.steps import StepTable
 
 NAN = float("nan")

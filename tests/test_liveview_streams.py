@@ -2,7 +2,7 @@
 
 from liveview_state import head
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview import streams
 from monty_mqtt_liveview.streams import Streams
 

@@ -11,7 +11,7 @@ from liveview_service import CLIENT_ID, broker_for
 from mqtt_client import Client
 from stack_process import until
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_liveview.inbox import Arrived, Inbox, Receipt
 from monty_mqtt_liveview.subscription import FILTERS, Subscription
 from monty_mqtt_stack import acl

@@ -2,7 +2,7 @@
 
 from liveview_state import START, head, of
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.views import data, metrics, state
 
 

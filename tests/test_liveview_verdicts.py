@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from liveview_state import demo, head, only_worker, step
 
-from monty_mqtt import schema
-from monty_mqtt.parts import Hypothesis, LearningModuleStep
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
 from monty_mqtt_liveview.views import wrong
 
 WORDS_FOR_NO_OBJECT = {None, "no_observations_yet", "patch_off_object", "new_object0"}

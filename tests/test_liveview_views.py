@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from liveview_state import demo
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview import views, words
 from monty_mqtt_liveview.metric_stretch import MetricStretch
 from monty_mqtt_liveview.run import Run

@@ -3,7 +3,7 @@
 import pytest
 from liveview_state import demo, demo_messages, head, of
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview import journal, words
 from monty_mqtt_liveview.words import Wanted, find_lines, with_recorded
 

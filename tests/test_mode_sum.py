@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from monty_parts import ExperimentMode
 
-from monty_mqtt import schema
-from monty_mqtt.mode_sum import Finished, ModeSum, finished, merged
 from monty_mqtt.outcomes import PERFORMANCE_ORDER, episode_outcome, verdict
-from monty_mqtt.parts import LearningModuleEpisode
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import LearningModuleEpisode
+from monty_mqtt.wire.mode_sum import Finished, ModeSum, finished, merged
 
 ERRORS = st.none() | st.floats(0, 180)
 MODULES = st.lists(st.tuples(st.sampled_from(PERFORMANCE_ORDER), ERRORS), min_size=2, max_size=2)

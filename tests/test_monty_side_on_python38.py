@@ -6,7 +6,11 @@ import pytest
 from python38 import ROOT, python38
 
 FAR_SIDE = {"cli"}
-MODULES = sorted(path.stem for path in (ROOT / "monty_mqtt").glob("*.py") if path.stem not in {"__init__", *FAR_SIDE})
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT / "monty_mqtt").with_suffix("").parts)
+    for path in (ROOT / "monty_mqtt").rglob("*.py")
+    if path.stem not in {"__init__", *FAR_SIDE}
+)
 
 CODE = """
 import importlib, sys, warnings

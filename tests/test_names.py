@@ -8,7 +8,7 @@ import pytest
 from bridge_fixtures import Dealer
 from taken import Taken
 
-from monty_mqtt import protocol, schema
+from monty_mqtt.wire import schema, zmq_protocol
 
 HUGE = 2**61
 
@@ -61,7 +61,7 @@ def says(taken, dealer, **fields):
     """Say hello, whatever is answered."""
     fields = {"schema_version": schema.SCHEMA_VERSION, "started_unix_nanos": 1, "token": dealer.token, **fields}
     received = taken.counts.received
-    dealer.up(protocol.Hello(run="run", worker="main", **fields))
+    dealer.up(zmq_protocol.Hello(run="run", worker="main", **fields))
     taken.wait_until(lambda: taken.counts.received > received)
 
 
@@ -90,7 +90,7 @@ def test_nor_does_one_while_the_worker_is_away_for_a_second(taken, hostile, fiel
     taken.wait_until(lambda: len(taken.leaves) == 1)
     says(taken, hostile, **fields)
     with Dealer(taken.port, token="of the experiment") as real:
-        assert real.hello(base=3) == protocol.Welcome(next=3)
+        assert real.hello(base=3) == zmq_protocol.Welcome(next=3)
         goes_on(real)
     assert taken.seqs() == list(range(13))
 
@@ -105,7 +105,7 @@ def test_nor_does_one_that_publishes_while_the_worker_is_away(taken, hostile, fi
     says(taken, hostile, **fields)
     hostile.steps([fields["base"]])
     with Dealer(taken.port, token="of the experiment") as real:
-        assert real.hello(base=3) == protocol.Welcome(next=3)
+        assert real.hello(base=3) == zmq_protocol.Welcome(next=3)
         goes_on(real)
     assert [seq for seq in taken.seqs() if seq != HUGE] == list(range(13)), (
         "a recording has the name it was published under"
@@ -122,7 +122,7 @@ def test_a_name_stays_its_own_while_others_say_it_in_the_meantime(taken, hostile
     hostile.steps([0])
     assert hostile.acked(1).published == "main-2"
     with Dealer(taken.port, token="of the experiment") as real:
-        assert real.hello(base=3) == protocol.Welcome(next=3)
+        assert real.hello(base=3) == zmq_protocol.Welcome(next=3)
         hostile.steps([1])
         hostile.acked(2)
         goes_on(real)
@@ -144,8 +144,8 @@ def test_who_only_says_hello_keeps_no_name_from_who_publishes(taken, hostile):
 def test_nobody_speaks_for_another_on_his_own_connection(taken, real, hostile):
     hostile.worker = "other"
     hostile.hello()
-    hostile.up(protocol.Dropped(run="run", worker="main", first=0, last=HUGE))
-    hostile.up(protocol.Probe(run="run", worker="main", next=HUGE))
+    hostile.up(zmq_protocol.Dropped(run="run", worker="main", first=0, last=HUGE))
+    hostile.up(zmq_protocol.Probe(run="run", worker="main", next=HUGE))
     hostile.worker = "main"
     hostile.steps([3, HUGE])
     taken.wait_until(lambda: taken.counts.refused == 4)
@@ -193,7 +193,7 @@ def test_a_flood_of_names_fills_neither_memory_nor_the_log(taken, real, hostile,
     for number in range(5000):
         hostile.worker = f"w{number}"
         hostile.up(
-            protocol.Hello(
+            zmq_protocol.Hello(
                 schema_version=schema.SCHEMA_VERSION,
                 run="run",
                 worker=hostile.worker,

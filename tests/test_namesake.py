@@ -10,7 +10,7 @@ from bridge_fixtures import Dealer, config_for
 from bridge_process import BridgeProcess, at
 from subscriber import Subscriber
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge import liveness
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack.broker import Mosquitto

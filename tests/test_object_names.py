@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from node import evaluated
 
-from monty_mqtt.object_names import believed, graph_of, named, recognised
-from monty_mqtt.parts import Hypothesis, LearningModuleEpisode, LearningModuleStep
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleEpisode, LearningModuleStep
+from monty_mqtt.wire.object_names import believed, graph_of, named, recognised
 
 SCRIPT = Path(__file__).parent.parent / "liveview" / "monty_mqtt_liveview" / "browser" / "object_names.js"
 CASES = [

@@ -2,10 +2,10 @@
 
 import pytest
 
-from monty_mqtt import schema
 from monty_mqtt.counts import Counts
 from monty_mqtt.outbox import Outbox
 from monty_mqtt.settings import Settings
+from monty_mqtt.wire import schema
 
 
 def outbox():

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from bridge_fixtures import make
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.page_links import PageLinks
 
 SIZE = {"episode": 0, "step": 7, "height": 1, "width": 1}

@@ -19,10 +19,10 @@ from omegaconf import OmegaConf
 from router import Router
 from tbp.monty.frameworks import run_parallel
 
-from monty_mqtt import schema
-from monty_mqtt.mode_sum import Finished
 from monty_mqtt.parallel import ParallelCallback, ParallelParent, episodes_in_all
 from monty_mqtt.tally import Tally
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.mode_sum import Finished
 
 SAMPLER = {
     "_target_": "tbp.monty.frameworks.environments.object_init_samplers.Predefined",

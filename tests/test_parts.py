@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import of_struct
 
-from monty_mqtt import parts
+from monty_mqtt.wire import message_pieces
 
-PARTS = [getattr(parts, name) for name in parts.__all__]
+PARTS = [getattr(message_pieces, name) for name in message_pieces.__all__]
 
 
 @given(st.one_of([of_struct(cls) for cls in PARTS]))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from examples import EXAMPLES
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.fanout import fan_out
 from monty_mqtt_bridge.images import encode_frame
 from monty_mqtt_stack.payloads import Head, head_of, message_of

@@ -14,7 +14,7 @@ from bridge_process import BridgeProcess, at
 from line_parser import parse
 from subscriber import Subscriber
 
-from monty_mqtt import protocol, schema, topics
+from monty_mqtt.wire import schema, topics, zmq_protocol
 from monty_mqtt_bridge import liveness
 from monty_mqtt_bridge.outlet import Outlet
 from monty_mqtt_bridge.service import Bridge
@@ -190,7 +190,7 @@ def test_restoring_a_finished_run_repeats_nothing_and_it_stays_finished(own, pat
     bridge = stack.enter_context(Bridge(config_for(own, journal=path)))
     subscriber = stack.enter_context(Subscriber(own.host, own.port, "monty/+/+/done/#"))
     with restorer(bridge, "done") as again:
-        assert again.hello(replayed=True) == protocol.Welcome(next=7), "it is known, a day later too"
+        assert again.hello(replayed=True) == zmq_protocol.Welcome(next=7), "it is known, a day later too"
         again.send(schema.Status, 1)
         again.acked(7)
     assert bridge.counts.duplicates == 1
@@ -278,7 +278,7 @@ def test_who_is_connected_is_not_restored_by_another(own, path, stack):
     live.hello()
     again = stack.enter_context(restorer(bridge, "live"))
     again.up(
-        protocol.Hello(
+        zmq_protocol.Hello(
             schema_version=schema.SCHEMA_VERSION,
             run="live",
             worker="main",
@@ -287,7 +287,7 @@ def test_who_is_connected_is_not_restored_by_another(own, path, stack):
             replayed=True,
         )
     )
-    assert "connected" in again.wait_for(protocol.Reject).reason
+    assert "connected" in again.wait_for(zmq_protocol.Reject).reason
     live.steps([0])
     live.acked(1)
 

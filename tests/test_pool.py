@@ -9,9 +9,9 @@ import signal
 import pytest
 
 from monty_mqtt.errors import MontyMqttError
-from monty_mqtt.mode_sum import Finished
 from monty_mqtt.pool import Spawning
 from monty_mqtt.tally import Tally
+from monty_mqtt.wire.mode_sum import Finished
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ import pytest
 from python38 import python38
 from router import Router
 
-from monty_mqtt import ZmqBroadcaster, processes, schema
+from monty_mqtt import ZmqBroadcaster, processes
+from monty_mqtt.wire import schema
 
 LOAD = str(Path(__file__).with_name("publish_load.py"))
 ROUNDS, COUNT = 10, 100
@@ -103,7 +104,8 @@ def test_the_same_calls_on_python_3_8(router):
 
 IMPORTS = """
 import logging, math, os, sys
-from monty_mqtt import ZmqBroadcaster, schema
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.wire import schema
 
 logging.disable()
 port, spool_dir = int(sys.argv[1]), sys.argv[2]

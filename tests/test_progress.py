@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from monty_mqtt.mode_sum import Finished
 from monty_mqtt.progress import Position, ProgressTracker
+from monty_mqtt.wire.mode_sum import Finished
 
 CORRECT = Finished("eval", 5, "correct", 1)
 

@@ -16,7 +16,8 @@ from line_parser import parse
 from mqtt_client import Client
 from subscriber import Subscriber
 
-from monty_mqtt import ZmqBroadcaster, protocol, schema, spool, topics
+from monty_mqtt import ZmqBroadcaster, spool
+from monty_mqtt.wire import schema, topics, zmq_protocol
 from monty_mqtt_bridge.left_behind import LeftBehind
 from monty_mqtt_bridge.published_name import renamed
 from monty_mqtt_bridge.service import Bridge
@@ -227,7 +228,7 @@ def test_the_messages_that_are_still_with_one_are_counted_in_its_own_spool(run, 
     with path.open("rb") as file:
         found, _ = spool.read_header(file.fileno(), path)
     started = found.started_unix_nanos
-    worker = Worker(protocol.Hello(schema_version=1, run=run, worker="main", base=0, started_unix_nanos=started))
+    worker = Worker(zmq_protocol.Hello(schema_version=1, run=run, worker="main", base=0, started_unix_nanos=started))
     worker.key, worker.is_named = (run, "main-2"), True
     left_behind = LeftBehind(str(tmp_path))
     counted, deadline = left_behind.look([worker]), time.monotonic() + 20

@@ -14,8 +14,9 @@ from bridge_fixtures import Dealer, config_for
 from bridge_process import BridgeProcess, at
 from subscriber import Subscriber
 
-from monty_mqtt import ZmqBroadcaster, schema
+from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.errors import ConfigError, ServiceError
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge import healthcheck, publisher
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.service import Bridge

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from taken import Taken
 
-from monty_mqtt import protocol, schema
 from monty_mqtt.errors import ConfigError
+from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.receiver import Receiver
@@ -38,7 +38,7 @@ def dealer(taken):
 
 
 def test_hello_is_welcomed_and_messages_are_accepted_and_acknowledged(taken, dealer):
-    assert dealer.hello() == protocol.Welcome(next=0, bulk_next=0)
+    assert dealer.hello() == zmq_protocol.Welcome(next=0, bulk_next=0)
     dealer.steps(range(5))
     dealer.acked(5)
     assert taken.seqs() == [0, 1, 2, 3, 4]
@@ -59,7 +59,7 @@ def test_what_a_sender_left_behind_is_taken_before_the_sender_is_let_go(taken, d
 
 
 def test_a_late_bridge_begins_where_the_sender_can(dealer):
-    assert dealer.hello(base=700, bulk_base=30) == protocol.Welcome(next=700, bulk_next=30)
+    assert dealer.hello(base=700, bulk_base=30) == zmq_protocol.Welcome(next=700, bulk_next=30)
     dealer.steps([700])
     dealer.acked(701)
 
@@ -67,7 +67,7 @@ def test_a_late_bridge_begins_where_the_sender_can(dealer):
 def test_a_gap_is_refused_with_sync_and_closed_in_order(taken, dealer):
     dealer.hello()
     dealer.steps([0, 2, 3])
-    assert dealer.wait_for(protocol.Sync).next == 1
+    assert dealer.wait_for(zmq_protocol.Sync).next == 1
     dealer.steps([1, 2, 3])
     dealer.acked(4)
     assert taken.seqs() == [0, 1, 2, 3]
@@ -78,10 +78,10 @@ def test_sync_is_said_at_most_ten_times_a_second(dealer):
     began = time.monotonic()
     for _ in range(20):
         dealer.steps(range(1, 100))
-    dealer.up(protocol.Dropped(run="run", worker="main", first=0, last=0))
+    dealer.up(zmq_protocol.Dropped(run="run", worker="main", first=0, last=0))
     dealer.acked(1)
     elapsed = time.monotonic() - began
-    syncs = sum(isinstance(answer, protocol.Sync) for answer in dealer.answers)
+    syncs = sum(isinstance(answer, zmq_protocol.Sync) for answer in dealer.answers)
     assert 1 <= syncs <= 2 + elapsed * 10
 
 
@@ -101,7 +101,7 @@ def test_nothing_is_acknowledged_before_it_is_safe(taken, dealer):
     dealer.steps([0, 1])
     taken.wait_until(lambda: taken.seqs() == [0, 1])
     dealer.probe(2)
-    assert dealer.wait_for(protocol.Ack).next == 0
+    assert dealer.wait_for(zmq_protocol.Ack).next == 0
     assert dealer.hello().next == 0, "what is not safe must stay with the sender"
     taken.hold = False
     dealer.acked(2)
@@ -109,7 +109,7 @@ def test_nothing_is_acknowledged_before_it_is_safe(taken, dealer):
 
 def test_a_worker_without_hello_is_asked_for_one(dealer):
     dealer.steps([5])
-    dealer.wait_for(protocol.Sync)
+    dealer.wait_for(zmq_protocol.Sync)
     assert dealer.hello(base=5).next == 5
     dealer.steps([5])
     dealer.acked(6)
@@ -118,26 +118,26 @@ def test_a_worker_without_hello_is_asked_for_one(dealer):
 def test_probe_is_answered_by_ack_or_sync(dealer):
     dealer.hello()
     dealer.probe(0)
-    assert dealer.hear() == protocol.Ack(next=0)
+    assert dealer.hear() == zmq_protocol.Ack(next=0)
     dealer.probe(3)
-    assert dealer.hear() == protocol.Sync(next=0)
+    assert dealer.hear() == zmq_protocol.Sync(next=0)
 
 
 def test_tombstones_stand_for_what_will_never_come(taken, dealer):
     dealer.hello()
     dealer.steps([0])
-    dealer.up(protocol.Dropped(run="run", worker="main", first=1, last=10))
+    dealer.up(zmq_protocol.Dropped(run="run", worker="main", first=1, last=10))
     dealer.steps([11])
     dealer.acked(12)
     assert taken.counts.dropped == taken.joins[0].dropped == 10
-    dealer.up(protocol.Dropped(run="run", worker="main", first=20, last=30))
-    assert dealer.wait_for(protocol.Sync).next == 12
+    dealer.up(zmq_protocol.Dropped(run="run", worker="main", first=20, last=30))
+    assert dealer.wait_for(zmq_protocol.Sync).next == 12
 
 
 def test_a_tombstone_that_reaches_back_counts_what_is_new(taken, dealer):
     dealer.hello()
     dealer.steps([0, 1, 2])
-    dealer.up(protocol.Dropped(run="run", worker="main", first=1, last=4))
+    dealer.up(zmq_protocol.Dropped(run="run", worker="main", first=1, last=4))
     dealer.acked(5)
     assert taken.counts.dropped == 2
 
@@ -147,7 +147,7 @@ def test_bulk_is_counted_by_its_own_sequence(taken, dealer):
     frame = {"sensor": "patch", "modality": "rgba", "episode": 0, "step": 0, "height": 1, "width": 2}
     for seq in (3, 7, 5):
         dealer.send(schema.Frame, seq, [bytes(8)], **frame)
-    dealer.wait_for(protocol.Ack, lambda ack: ack.bulk_next == 8)
+    dealer.wait_for(zmq_protocol.Ack, lambda ack: ack.bulk_next == 8)
     taken.wait_until(lambda: taken.counts.duplicates == 1)
     assert [one.seq for one in taken.messages] == [3, 7]
     assert taken.counts.bulk_lost == 3
@@ -204,11 +204,11 @@ def test_while_full_data_is_refused_and_asked_for_afterwards(taken, dealer):
     taken.do(fill)
     dealer.steps([0, 1])
     dealer.probe(2)
-    assert dealer.hear() == protocol.Ack(next=0)
+    assert dealer.hear() == zmq_protocol.Ack(next=0)
     with Dealer(taken.port, worker="late") as late:
         assert late.hello().next == 0
     taken.do(taken.receiver.intake.resume)
-    assert dealer.wait_for(protocol.Sync).next == 0
+    assert dealer.wait_for(zmq_protocol.Sync).next == 0
     dealer.steps([0, 1])
     dealer.acked(2)
     assert taken.seqs() == [0, 1]
@@ -263,7 +263,7 @@ def test_any_frames_leave_the_receiver_at_work(random_messages):
         for frames in random_messages:
             dealer.socket.send_multipart(frames)
         dealer.probe(0)
-        assert dealer.hear() == protocol.Ack(next=0)
+        assert dealer.hear() == zmq_protocol.Ack(next=0)
         assert not taken.messages
 
 
@@ -322,7 +322,7 @@ def test_a_100_mb_frame_ends_that_connection_only(taken, dealer, caplog):
         dealer.steps([0])
         dealer.acked(1)
         huge.steps([0])
-        huge.wait_for(protocol.Sync)
+        huge.wait_for(zmq_protocol.Sync)
         assert huge.hello().next == 0
     assert "64 MiB" in caplog.text
 
@@ -406,10 +406,10 @@ def test_who_takes_another_name_on_one_connection_leaves_under_the_old(taken):
 
 def test_numbers_beyond_any_run_are_refused(taken, dealer):
     dealer.hello()
-    dealer.up(protocol.Dropped(run="run", worker="main", first=0, last=2**70))
-    dealer.up(protocol.Hello(schema_version=schema.SCHEMA_VERSION, run="run", worker="main", base=2**70))
+    dealer.up(zmq_protocol.Dropped(run="run", worker="main", first=0, last=2**70))
+    dealer.up(zmq_protocol.Hello(schema_version=schema.SCHEMA_VERSION, run="run", worker="main", base=2**70))
     fields = {"run": "run", "worker": "main", "base": 0, "started_unix_nanos": 2**70}
-    dealer.up(protocol.Hello(schema_version=schema.SCHEMA_VERSION, **fields))
+    dealer.up(zmq_protocol.Hello(schema_version=schema.SCHEMA_VERSION, **fields))
     dealer.steps(range(2))
     dealer.send(schema.Step, 2, time_unix_nanos=2**70)
     dealer.send(schema.Frame, 2**70, [bytes(16384)], **{name: getattr(FRAME, name) for name in FRAME_FIELDS})

@@ -18,9 +18,9 @@ from mqtt_client import Client
 from stack_process import until
 from subscriber import Subscriber
 
-from monty_mqtt import schema, topics
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack import ports, recording, replay_stage

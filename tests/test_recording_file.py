@@ -11,8 +11,8 @@ from examples import EXAMPLES
 from mcap.reader import make_reader
 from mcap.writer import Writer
 
-from monty_mqtt import schema
 from monty_mqtt.errors import ConfigError, DecodeError
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge.fanout import fan_out
 from monty_mqtt_stack.recording_file import Entry, Reader, RecordingWriter
 

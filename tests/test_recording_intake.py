@@ -2,7 +2,7 @@
 
 import pytest
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.recording_intake import Intake, Thinning
 
 

@@ -10,7 +10,7 @@ from bridge_fixtures import make
 from liveview_service import Keeping
 from stack_process import until
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_liveview.limits import Limits
 from monty_mqtt_liveview.recordings import Recordings
 from monty_mqtt_stack.broker import Mosquitto

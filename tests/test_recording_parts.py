@@ -7,8 +7,8 @@ import os
 import pytest
 from bridge_fixtures import make
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import ConfigError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.recording_file import Entry, RecordingWriter
 from monty_mqtt_stack.recording_parts import Recording, joined, part_name
 

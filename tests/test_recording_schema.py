@@ -4,7 +4,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_stack import recording_schema
 
 HEAD = {"run": "r", "worker": "main", "seq": 3, "time_unix_nanos": 5}

@@ -11,9 +11,10 @@ import time
 import pytest
 from router import Router
 
-from monty_mqtt import ZmqBroadcaster, schema, spool
+from monty_mqtt import ZmqBroadcaster, spool
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.spool import Header, Spool
+from monty_mqtt.wire import schema
 from monty_mqtt_stack.restore import is_spool, restore, restore_messages
 from monty_mqtt_stack.restored import as_lines
 

@@ -6,8 +6,8 @@ from bridge_fixtures import make
 from examples import EXAMPLES
 from line_parser import Point, parse
 
-from monty_mqtt import schema
-from monty_mqtt.parts import LearningModuleEpisode, Target
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
 from monty_mqtt_bridge.line_protocol import Misfits
 from monty_mqtt_bridge.results import UNDER_WAY, lines_of_modes, lines_of_results
 

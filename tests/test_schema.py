@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import messages
 
-from monty_mqtt import parts, schema
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import message_pieces, schema
 
 
 def fields_left_at_default(struct):
@@ -119,7 +119,7 @@ def test_bulk_kinds_are_kinds():
 
 
 @pytest.mark.parametrize(
-    "cls", [*schema.KINDS.values(), schema.Command, *(getattr(parts, name) for name in parts.__all__)]
+    "cls", [*schema.KINDS.values(), schema.Command, *(getattr(message_pieces, name) for name in message_pieces.__all__)]
 )
 def test_annotations_can_be_evaluated_here(cls):
     assert get_type_hints(cls)

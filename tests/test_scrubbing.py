@@ -5,7 +5,7 @@ import socket
 import pytest
 from examples import EXAMPLES
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.recording_file import Entry
 from monty_mqtt_stack.scrubbing import HOST, scrubbed, without_places
 

@@ -5,15 +5,15 @@ import socket
 
 import pytest
 
-from monty_mqtt import protocol, schema
 from monty_mqtt.sender import Sender
+from monty_mqtt.wire import schema, zmq_protocol
 
 SENDER = Sender("a/b", "w", 5, "127.0.0.1", 5555)
 
 
 def decoded(frames):
     first, payload = frames
-    return protocol.decode_up(protocol.kind_of(first), payload)
+    return zmq_protocol.decode_up(zmq_protocol.kind_of(first), payload)
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,8 @@ def test_its_words():
     header = SENDER.header()
     assert (header.run, header.worker, header.started_unix_nanos) == ("a/b", "w", 5)
     assert (header.schema_version, header.pid, header.host) == (hello.schema_version, hello.pid, hello.host)
-    assert decoded(SENDER.probe(7, 8)) == protocol.Probe(run="a/b", worker="w", next=7, bulk_next=8)
-    dropped = protocol.Dropped(run="a/b", worker="w", first=1, last=2, reason="too_large")
+    assert decoded(SENDER.probe(7, 8)) == zmq_protocol.Probe(run="a/b", worker="w", next=7, bulk_next=8)
+    dropped = zmq_protocol.Dropped(run="a/b", worker="w", first=1, last=2, reason="too_large")
     assert decoded(SENDER.tombstone(1, 2, "too_large")) == dropped
 
 

@@ -17,7 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from PIL import Image
 from subscriber import Subscriber
 
-from monty_mqtt import protocol, schema, topics
+from monty_mqtt.wire import schema, topics, zmq_protocol
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack.broker import Mosquitto
 
@@ -76,7 +76,7 @@ def test_frames_arrive_as_images_and_stay(broker, dealer, subscriber):
         topic = f"monty/raw/v1/{dealer.run}/main/frame/patch/{modality}"
         subscriber.wait_for(on(topic))
         assert Image.open(io.BytesIO(retained(broker, topic).payload)).format == kind
-    assert dealer.wait_for(protocol.Ack, lambda ack: ack.bulk_next == 2)
+    assert dealer.wait_for(zmq_protocol.Ack, lambda ack: ack.bulk_next == 2)
 
 
 def test_statuses_and_frames_tell_influxdb_where_the_page_has_them(dealer, subscriber):
@@ -84,7 +84,7 @@ def test_statuses_and_frames_tell_influxdb_where_the_page_has_them(dealer, subsc
     size = {"episode": 0, "step": 7, "height": 1, "width": 1}
     for seq in range(3):
         dealer.send(schema.Frame, seq, [bytes(4)], sensor="patch", modality="rgba", **size)
-    dealer.wait_for(protocol.Ack, lambda ack: ack.bulk_next == 3)
+    dealer.wait_for(zmq_protocol.Ack, lambda ack: ack.bulk_next == 3)
     topic = topics.influx_topic(dealer.run)
 
     def points_of(measurement, got):
@@ -247,7 +247,7 @@ def test_a_command_reaches_its_worker_and_the_answer_everybody(dealer, subscribe
     control.send(dealer.run, "main", id="c1", command="abort")
     subscriber.wait_for(lambda got: len([one for one in got if one.topic == answer.topic]) == 2)
     dealer.probe(2)
-    assert isinstance(dealer.hear(), protocol.Ack), "obeyed once, so not passed on again"
+    assert isinstance(dealer.hear(), zmq_protocol.Ack), "obeyed once, so not passed on again"
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_an_abort_of_all_also_holds_for_workers_that_start_later(bridge, dealer,
     with Dealer(bridge.zmq_port, run="another") as other:
         other.hello()
         other.probe(0)
-        assert isinstance(other.hear(), protocol.Ack)
+        assert isinstance(other.hear(), zmq_protocol.Ack)
 
 
 def test_while_the_broker_is_away_experiments_go_on_and_then_all_arrives(tmp_path):

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from monty_mqtt import ZmqBroadcaster, topics
+from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.errors import ConfigError
+from monty_mqtt.wire import topics
 
 
 @pytest.mark.parametrize(

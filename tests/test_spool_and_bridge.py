@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from bridge_process import BridgeProcess, at
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.restore import restore
 
 pytest_plugins = ["bridge_fixtures"]

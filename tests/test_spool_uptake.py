@@ -14,7 +14,8 @@ import pytest
 from bridge_process import BridgeProcess, at
 from subscriber import Subscriber
 
-from monty_mqtt import schema, spool
+from monty_mqtt import spool
+from monty_mqtt.wire import schema
 from monty_mqtt_stack.far_side import Address
 from monty_mqtt_stack.ports import any_free
 from monty_mqtt_stack.readable import readable
@@ -25,7 +26,8 @@ pytest_plugins = ["bridge_fixtures"]
 
 PROGRAM = """
 import sys
-from monty_mqtt import ZmqBroadcaster, schema
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.wire import schema
 b = ZmqBroadcaster(run_id=sys.argv[3], zmq_port=int(sys.argv[1]), spool_dir=sys.argv[2])
 b.publish(schema.Status, status="running")
 print(b.flush(10), flush=True)

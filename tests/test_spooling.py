@@ -16,9 +16,10 @@ from python38 import python38
 from router import Router
 from test_spool import read
 
-from monty_mqtt import ZmqBroadcaster, schema, spooling
+from monty_mqtt import ZmqBroadcaster, spooling
 from monty_mqtt.spool import Header, Spool
 from monty_mqtt.window import Window
+from monty_mqtt.wire import schema
 
 
 @pytest.fixture

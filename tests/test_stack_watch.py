@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from told_modes import evaluated
 
-from monty_mqtt import parts, schema, topics
 from monty_mqtt.errors import ConfigError, ServiceError
-from monty_mqtt.run_ids import new_run_id
+from monty_mqtt.wire import message_pieces, schema, topics
+from monty_mqtt.wire.run_id import new_run_id
 from monty_mqtt_stack import acl
 from monty_mqtt_stack.experiment import experiment_name
 from monty_mqtt_stack.far_side import Address, parse_address
@@ -24,7 +24,7 @@ def message(kind, seq=0, *, run="run", worker="main", **fields):
     return kind(run=run, worker=worker, seq=seq, time_unix_nanos=NOW + seq, **fields)
 
 
-SENSOR = parts.SensorModuleInfo(sensor_module="patch", class_name="a.b.Camera")
+SENSOR = message_pieces.SensorModuleInfo(sensor_module="patch", class_name="a.b.Camera")
 PARENT = message(
     schema.Info, schema_version=1, experiment="mine", host="lab", experiment_class="a.b.Mine",
     episodes_expected={"eval": 20},

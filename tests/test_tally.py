@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from monty_mqtt.mode_sum import Finished
 from monty_mqtt.tally import Tally
+from monty_mqtt.wire.mode_sum import Finished
 
 EPISODE = Finished("eval", 20, "correct", 1)
 

@@ -6,7 +6,8 @@ import pytest
 from bridge_fixtures import Dealer, config_for
 from line_parser import parse
 
-from monty_mqtt import ZmqBroadcaster, schema, topics
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack.readable import readable
 from monty_mqtt_stack.summary import summary

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import messages
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, topics
 
 ANY_TEXT = st.one_of(
     st.text(alphabet=st.characters(), max_size=60),  # lone surrogates, too

@@ -21,8 +21,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monty_mqtt import values
-from monty_mqtt.parts import Hypothesis
+from monty_mqtt.wire import json_values
+from monty_mqtt.wire.message_pieces import Hypothesis
 
 
 class Point(NamedTuple):
@@ -58,7 +58,7 @@ class Hostile:
 
 
 def plain(value):
-    kept, _ = values.plain(value)
+    kept, _ = json_values.plain(value)
     assert msgspec.json.decode(msgspec.json.encode(kept)) == kept  # what msgspec carries
     assert json.loads(json.dumps(kept, allow_nan=False)) == kept  # and everybody else
     return kept
@@ -134,7 +134,7 @@ def test_what_becomes_of(value, expected):
     ],
 )
 def test_what_is_not_finite_becomes_null_and_is_counted(value, expected, count):
-    assert values.plain(value) == (expected, count)
+    assert json_values.plain(value) == (expected, count)
 
 
 def test_numpy():
@@ -150,9 +150,9 @@ def test_numpy():
     assert plain(np.arange(6).reshape(2, 3)) == [[0, 1, 2], [3, 4, 5]]
     assert plain(np.array([{"a": np.float32(1)}, None], dtype=object)) == [{"a": 1.0}, None]
     assert plain({"evidence": np.zeros(2), np.int64(3): np.str_("k")}) == {"evidence": [0.0, 0.0], "3": "k"}
-    assert values.plain(np.array([1.0, np.nan, np.inf])) == ([1.0, None, None], 2)
-    assert values.plain(np.float64("nan")) == (None, 1)
-    assert values.plain(np.float32("inf")) == (None, 1)
+    assert json_values.plain(np.array([1.0, np.nan, np.inf])) == ([1.0, None, None], 2)
+    assert json_values.plain(np.float64("nan")) == (None, 1)
+    assert json_values.plain(np.float32("inf")) == (None, 1)
     assert plain(np.datetime64("2026-11-23T10:00")) == "2026-11-23T10:00:00"
     assert plain(np.complex128(1 + 2j)) == [1.0, 2.0]
     assert plain(np.array([(1, 2.5)], dtype=[("a", "i4"), ("b", "f8")])) == [[1, 2.5]]
@@ -165,13 +165,13 @@ def test_torch():
     assert plain(torch.tensor([1, 2])) == [1, 2]
     assert plain(torch.tensor([[0.5, 1.0]], requires_grad=True)) == [[0.5, 1.0]]
     assert plain(torch.tensor(0.5, dtype=torch.bfloat16)) == 0.5
-    assert values.plain(torch.tensor([1.0, float("nan")])) == ([1.0, None], 1)
+    assert json_values.plain(torch.tensor([1.0, float("nan")])) == ([1.0, None], 1)
     assert plain(torch.zeros(2, device="meta")).startswith("tensor(")
     assert plain(torch.float32) == "torch.float32"
 
 
 def test_nothing_is_imported_for_it():
-    code = "import sys, monty_mqtt.values; assert not {'numpy', 'torch', 'zmq'} & set(sys.modules)"
+    code = "import sys, monty_mqtt.wire.json_values; assert not {'numpy', 'torch', 'zmq'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -180,8 +180,8 @@ def test_cycles_end():
     endless.append(endless)
     knot = {"a": 1}
     knot["self"] = [knot]
-    assert plain(endless) == [1, values.CYCLE]
-    assert plain(knot) == {"a": 1, "self": [values.CYCLE]}
+    assert plain(endless) == [1, json_values.CYCLE]
+    assert plain(knot) == {"a": 1, "self": [json_values.CYCLE]}
 
 
 def test_the_same_thing_twice_is_no_cycle():
@@ -193,7 +193,7 @@ def test_depth_ends():
     deep = []
     for _ in range(100_000):
         deep = [deep]
-    assert values.TOO_DEEP in json.dumps(plain(deep))
+    assert json_values.TOO_DEEP in json.dumps(plain(deep))
     while deep:  # else Python frees it recursively
         deep = deep.pop()
 

@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from monty_mqtt import parts, schema
+from monty_mqtt.wire import message_pieces, schema
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,7 +25,7 @@ def test_every_kind_and_every_field_is_described():
     for name, cls in {
         **schema.KINDS,
         "command": schema.Command,
-        **{n: getattr(parts, n) for n in parts.__all__},
+        **{n: getattr(message_pieces, n) for n in message_pieces.__all__},
     }.items():
         assert f"### {name}\n" in page
         section = tool.section(name, cls)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.line_protocol import Misfits
 from monty_mqtt_bridge.lines import lines_of
 from monty_mqtt_stack import ports

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from monty_mqtt import parts, protocol, schema, topics
+from monty_mqtt.wire import message_pieces, schema, topics, zmq_protocol
 from monty_mqtt_bridge.fanout import Evidence
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,7 +24,7 @@ PAGE = ROOT / "docs" / "wire.md"
 GOLDEN = ROOT / "tests" / "golden"
 INTRODUCTION = """# The wire
 
-Every message and every topic. This page is written by `tools/wire_doc.py` from `monty_mqtt/schema.py`, and a test
+Every message and every topic. This page is written by `tools/wire_doc.py` from `monty_mqtt/wire/schema.py`, and a test
 fails when the two differ, so it is what is sent today.
 
 All of `monty/v1/` is JSON, one object per MQTT message:
@@ -42,7 +42,7 @@ mosquitto_sub -h 127.0.0.1 -p "${MQTT_PORT:-1883}" -v -t 'monty/v1/#' -C 1 -W 10
   `null` in a list, in a mapping and as a metric's `value`; as another field of its own it is absent.
 - Rotations are unit quaternions x, y, z, w; locations metres; times nanoseconds since 1970-01-01 UTC.
 - Names become topic levels through one reversible escape: `%`, `+`, `#`, `/`, `.`, space and all that Unicode calls
-  not printable are percent-encoded (UTF-8), an empty name is `%`. `monty_mqtt.topics.parse` reads a topic back.
+  not printable are percent-encoded (UTF-8), an empty name is `%`. `monty_mqtt.wire.topics.parse` reads a topic back.
 - New fields may come, with a default; a field's type never changes; unknown fields are to be skipped. A change that
   breaks this gets the topic prefix `monty/v2`.
 
@@ -105,14 +105,14 @@ def page() -> str:
         f"| `{topic}` | {kind} | {qos} | {'yes' if retain else ''} |\n" for topic, kind, qos, retain in rows
     )
     messages = "\n".join(section(kind, cls) for kind, cls in kinds.items())
-    pieces = "\n".join(section(name, getattr(parts, name), level=3) for name in parts.__all__)
+    pieces = "\n".join(section(name, getattr(message_pieces, name), level=3) for name in message_pieces.__all__)
     frames = FRAMES.replace("{evidence}", section("evidence", Evidence).split("\n\n", 2)[2].rstrip())
     return f"{INTRODUCTION}{table}\n{frames}{messages}\n{PIECES}{pieces}\n{zmq_hop()}"
 
 
 def zmq_hop() -> str:
     """Return what the ZMQ hop's own module says of it."""
-    _, _, text = (inspect.getdoc(protocol) or "").partition("\n\n")
+    _, _, text = (inspect.getdoc(zmq_protocol) or "").partition("\n\n")
     return f"## The ZMQ hop\n\nFor who writes another sender; everyone else reads MQTT.\n\n{text.replace('``', '`')}\n"
 
 

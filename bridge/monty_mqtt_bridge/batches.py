@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from monty_mqtt import topics
+from monty_mqtt.wire import topics
 from monty_mqtt_bridge.fanout import Outgoing
 from monty_mqtt_bridge.feeder import Receipt
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from monty_mqtt.errors import DecodeError
-from monty_mqtt.schema import Frame, Hypotheses, Message, ObjectModel
+from monty_mqtt.wire.schema import Frame, Hypotheses, Message, ObjectModel
 
 __all__ = ["check"]
 

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.fanout import Outgoing
 from monty_mqtt_bridge.liveness import LIVE_STATUSES
 from monty_mqtt_bridge.self_test import SELF_TEST

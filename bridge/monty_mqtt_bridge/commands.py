@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.liveness import Life
 from monty_mqtt_bridge.self_test import SELF_TEST
 from monty_mqtt_bridge.session import Incoming

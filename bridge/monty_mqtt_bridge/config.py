@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from monty_mqtt import service_config, topics
+from monty_mqtt import service_config
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.protocol import LARGEST_FRAME_BYTES
+from monty_mqtt.wire import topics
+from monty_mqtt.wire.zmq_protocol import LARGEST_FRAME_BYTES
 
 __all__ = ["ENVIRONMENT_PREFIX", "BridgeConfig", "Options", "build", "load", "read_password"]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from monty_mqtt.schema import Frame
+from monty_mqtt.wire.schema import Frame
 from monty_mqtt_bridge import images
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.fanout import Outgoing

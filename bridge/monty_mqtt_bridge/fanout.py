@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, topics
 
 __all__ = ["Evidence", "Outgoing", "TooLargeError", "check", "fan_out", "is_too_long", "object_model_ply"]
 

@@ -20,8 +20,8 @@ from typing import Protocol
 
 import msgspec
 
-from monty_mqtt import protocol, schema
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_bridge import buffers
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.counts import Counts
@@ -48,7 +48,7 @@ _STUCK_SECS = 0.25
 """A broker that takes nothing for so long is as good as away."""
 
 _encoder = msgspec.json.Encoder()
-_dropped = msgspec.json.Decoder(protocol.Dropped)
+_dropped = msgspec.json.Decoder(zmq_protocol.Dropped)
 
 
 class Receipt:
@@ -134,7 +134,7 @@ class Feeder:
         else:
             self._queue(self._journal.append(worker, kind, payload, raw, message))
 
-    def dropped(self, worker: Worker, dropped: protocol.Dropped) -> None:
+    def dropped(self, worker: Worker, dropped: zmq_protocol.Dropped) -> None:
         """Take a tombstone."""
         self._queue(self._journal.append(worker, DROPPED, _encoder.encode(dropped)))
 

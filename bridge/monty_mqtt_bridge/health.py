@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.liveness import Life
 

@@ -12,7 +12,7 @@ import threading
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from monty_mqtt import topics
+from monty_mqtt.wire import topics
 from monty_mqtt_bridge.config import BridgeConfig, read_password
 
 __all__ = ["ask"]

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, PngImagePlugin
 
-from monty_mqtt import topics
-from monty_mqtt.schema import Frame
+from monty_mqtt.wire import topics
+from monty_mqtt.wire.schema import Frame
 from monty_mqtt_bridge.fanout import Outgoing
 
 __all__ = ["PNG_TEXT_KEY", "depth_range", "encode_frame", "header"]

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import msgspec
 
-from monty_mqtt import protocol, schema
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_bridge import buffers
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.counts import Counts
@@ -43,7 +43,7 @@ class Sink(Protocol):
     ) -> None:
         """Take a message."""
 
-    def dropped(self, worker: Worker, dropped: protocol.Dropped) -> None:
+    def dropped(self, worker: Worker, dropped: zmq_protocol.Dropped) -> None:
         """Note that these seqs will never come."""
 
     def joined(self, worker: Worker, *, begins: bool) -> None:
@@ -88,7 +88,7 @@ class Intake:
         counts: Counts,
         complaints: Complaints,
         clock: Callable[[], float],
-        say: Callable[[Worker, protocol.Down], object],
+        say: Callable[[Worker, zmq_protocol.Down], object],
     ) -> None:
         self._sink, self._counts, self._complaints, self._clock, self._say = sink, counts, complaints, clock, say
         self.workers = workers
@@ -100,7 +100,7 @@ class Intake:
         """Whether somebody may have to be told something."""
         return bool(self._dirty)
 
-    def identify(self, hello: protocol.Hello) -> tuple[Worker, bool]:
+    def identify(self, hello: zmq_protocol.Hello) -> tuple[Worker, bool]:
         """Return the worker that says hello, a known one or a new one of this name, and whether its life begins."""
         worker, begins = self.workers.of(hello)
         worker.begin_again(hello)
@@ -113,7 +113,7 @@ class Intake:
         worker.safe = max(worker.safe, hello.base)  # what is below it, the sender does not have
         return worker, begins
 
-    def control(self, worker: Worker, said: protocol.Up) -> None:
+    def control(self, worker: Worker, said: zmq_protocol.Up) -> None:
         """Take a probe or a tombstone.
 
         Raises:
@@ -121,9 +121,9 @@ class Intake:
         """
         if (said.run, said.worker) != worker.said:
             raise DecodeError(f"{label(said.run, said.worker)} on a connection of {label(*worker.said)}")
-        if isinstance(said, protocol.Dropped):
+        if isinstance(said, zmq_protocol.Dropped):
             self._tombstone(worker, said)
-        elif isinstance(said, protocol.Probe) and said.next > worker.next and not self.full:
+        elif isinstance(said, zmq_protocol.Probe) and said.next > worker.next and not self.full:
             self._sync(worker)
         else:
             self._repeat_ack(worker)
@@ -168,7 +168,7 @@ class Intake:
                 worker.repeat_ack = False
                 worker.acked, worker.bulk_acked = safe, worker.bulk_next
                 worker.ack_after, worker.unacked_bytes = now + _ACK_EVERY_SECS, 0
-                self._say(worker, protocol.Ack(next=safe, bulk_next=worker.bulk_next, published=worker.published))
+                self._say(worker, zmq_protocol.Ack(next=safe, bulk_next=worker.bulk_next, published=worker.published))
             elif changed:  # by too little yet
                 self._dirty.add(worker)
 
@@ -227,7 +227,7 @@ class Intake:
             self.workers.add(worker)
             self._sink.began(worker)
 
-    def _tombstone(self, worker: Worker, dropped: protocol.Dropped) -> None:
+    def _tombstone(self, worker: Worker, dropped: zmq_protocol.Dropped) -> None:
         if dropped.last > GREATEST_SEQ:
             raise DecodeError(f"dropped: last is greater than {GREATEST_SEQ}")
         if dropped.first > worker.next:
@@ -284,7 +284,7 @@ class Intake:
         if now >= worker.sync_after:
             worker.sync_after = now + SYNC_EVERY_SECS
             self._counts.gaps += 1
-            self._say(worker, protocol.Sync(next=worker.next))
+            self._say(worker, zmq_protocol.Sync(next=worker.next))
 
 
 def _decode(kind: str, payload: bytes, raw: Sequence[bytes]) -> schema.Message:

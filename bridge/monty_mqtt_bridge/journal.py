@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge.room import Room
 from monty_mqtt_bridge.rows import Kept, Row, buffers_of, row_values, sender_values
 from monty_mqtt_bridge.senders import Senders

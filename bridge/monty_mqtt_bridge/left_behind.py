@@ -13,8 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from monty_mqtt import schema, spool
+from monty_mqtt import spool
 from monty_mqtt.errors import ConfigError
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge.workers import Key, Worker
 
 __all__ = ["LeftBehind"]

@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from monty_mqtt import schema
-from monty_mqtt.object_names import believed, recognised
 from monty_mqtt.outcomes import verdict
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.object_names import believed, recognised
 from monty_mqtt_bridge import results
 from monty_mqtt_bridge.line_protocol import Misfits, floats, point, series
 

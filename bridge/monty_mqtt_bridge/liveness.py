@@ -11,7 +11,7 @@ from statistics import median
 
 import msgspec
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge.workers import Key, Worker
 
 __all__ = ["GRACE_SECS", "LIVE_STATUSES", "REMEMBERED_NANOS", "Life", "Liveness"]

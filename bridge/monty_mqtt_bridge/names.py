@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from monty_mqtt import protocol, schema
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_bridge.intake import GREATEST_SEQ
 from monty_mqtt_bridge.workers import Key, Workers, label
 
@@ -26,10 +26,10 @@ class HelloError(DecodeError):
 
     def __init__(self, key: Key, reason: str) -> None:
         super().__init__(f"hello of {label(*key)}: {reason}")
-        self.answer = protocol.Reject(reason=reason)
+        self.answer = zmq_protocol.Reject(reason=reason)
 
 
-def check(hello: protocol.Hello) -> None:
+def check(hello: zmq_protocol.Hello) -> None:
     """Do nothing where a sender may say this.
 
     Raises:
@@ -48,7 +48,7 @@ def check(hello: protocol.Hello) -> None:
         raise HelloError(key, "started_unix_nanos is 0, which only the replay of a recording may say")
 
 
-def check_replay(hello: protocol.Hello, workers: Workers, leaving: Container[bytes]) -> None:
+def check_replay(hello: zmq_protocol.Hello, workers: Workers, leaving: Container[bytes]) -> None:
     """Do nothing where no connected experiment sends itself what the one that says hello would restore.
 
     Args:

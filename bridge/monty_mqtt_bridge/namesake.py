@@ -17,8 +17,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import ServiceError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.fanout import Outgoing
 from monty_mqtt_bridge.self_test import ONLINE, SELF_TEST

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge import lines
 from monty_mqtt_bridge.batches import Batch, Batches
 from monty_mqtt_bridge.complaints import Complaints

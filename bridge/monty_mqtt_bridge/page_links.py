@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from urllib.parse import quote, urlencode
 
-from monty_mqtt.schema import Frame
-from monty_mqtt.topics import escape
+from monty_mqtt.wire.schema import Frame
+from monty_mqtt.wire.topics import escape
 from monty_mqtt_bridge.workers import Key
 
 __all__ = ["PageLinks"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge import health, lines
 from monty_mqtt_bridge.clearing import Cleared, Clearing
 from monty_mqtt_bridge.commands import FORGET, Commands

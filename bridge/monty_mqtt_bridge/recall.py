@@ -5,8 +5,8 @@ Place in the flow: `pipeline` asks it for each worker that comes back, and hands
 
 from __future__ import annotations
 
-from monty_mqtt import schema
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge.fanout import Outgoing
 from monty_mqtt_bridge.journal import Journal
 from monty_mqtt_bridge.liveness import REMEMBERED_NANOS, Liveness

@@ -14,8 +14,8 @@ from typing import cast
 
 import zmq
 
-from monty_mqtt import protocol, schema
 from monty_mqtt.errors import ConfigError, DecodeError
+from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
@@ -127,17 +127,17 @@ class Receiver:
                 self._counts.foreign += 1
                 self._complaints.note("foreign", "a connection on the ZMQ port was no ZMQ: a port probe, or bad bytes")
 
-    def say(self, worker: Worker, answer: protocol.Down) -> bool:
+    def say(self, worker: Worker, answer: zmq_protocol.Down) -> bool:
         """Send an answer or a command; return whether the worker has a connection to take it."""
         return worker.route is not None and self._send(worker.route, answer)
 
     def _take(self, first: zmq.Frame, frames: list[zmq.Frame]) -> None:
         if len(frames) < _HEAD_AND_BODY:
             raise DecodeError(f"{len(frames)} frames where a head and a body belong")
-        kind, body = protocol.kind_of(frames[0].bytes), frames[1].bytes
+        kind, body = zmq_protocol.kind_of(frames[0].bytes), frames[1].bytes
         route = first.bytes
-        said = None if kind in schema.KINDS else protocol.decode_up(kind, body)
-        if isinstance(said, protocol.Hello):
+        said = None if kind in schema.KINDS else zmq_protocol.decode_up(kind, body)
+        if isinstance(said, zmq_protocol.Hello):
             self._hello(route, _descriptor(first), said)
             return
         worker = self._routes.get(route)
@@ -156,7 +156,7 @@ class Receiver:
             worker.route, worker.gone_at = route, None
             self._sink.joined(worker, begins=worker.begins)
 
-    def _hello(self, route: bytes, descriptor: int, hello: protocol.Hello) -> None:
+    def _hello(self, route: bytes, descriptor: int, hello: zmq_protocol.Hello) -> None:
         check(hello)
         # Descriptors are used again: what happened to this number before must be known before it gets a new owner.
         self.watch()
@@ -170,7 +170,7 @@ class Receiver:
         # What is accepted but not yet in the journal would die with this process, so the sender must keep it: `next`
         # is what is safe. What it repeats of the rest is a duplicate here.
         worker.acked, worker.bulk_acked = worker.safe, worker.bulk_next
-        welcome = protocol.Welcome(
+        welcome = zmq_protocol.Welcome(
             next=worker.acked,
             bulk_next=worker.bulk_next,
             largest_message_bytes=self._largest_message_bytes,
@@ -179,7 +179,7 @@ class Receiver:
         self.say(worker, welcome)
         self._sink.joined(worker, begins=begins)
 
-    def _turn_away(self, route: bytes, answer: protocol.Reject) -> None:
+    def _turn_away(self, route: bytes, answer: zmq_protocol.Reject) -> None:
         worker = self._routes.pop(route, None)
         if worker is not None and worker.route == route:
             self._part(worker)
@@ -197,11 +197,11 @@ class Receiver:
         if now >= self._stranger_sync_after:
             self._stranger_sync_after = now + SYNC_EVERY_SECS / 10
             self._counts.gaps += 1
-            self._send(route, protocol.Sync(next=0))
+            self._send(route, zmq_protocol.Sync(next=0))
 
-    def _send(self, route: bytes, answer: protocol.Down) -> bool:
+    def _send(self, route: bytes, answer: zmq_protocol.Down) -> bool:
         try:
-            self.socket.send_multipart([route, protocol.encode_down(answer)], zmq.NOBLOCK)
+            self.socket.send_multipart([route, zmq_protocol.encode_down(answer)], zmq.NOBLOCK)
         except zmq.ZMQError:  # it is gone, or does not read; it will ask again
             return False
         return True
@@ -222,7 +222,7 @@ class Receiver:
                 continue
             if not worker.ended and not worker.restoring:
                 text = "%s: connection closed without an end: the process is gone or frozen, or sent more than %d MiB"
-                self._complaints.say("closed", text, label(*worker.key), protocol.LARGEST_FRAME_BYTES >> 20)
+                self._complaints.say("closed", text, label(*worker.key), zmq_protocol.LARGEST_FRAME_BYTES >> 20)
             self._part(worker)
 
     def _part(self, worker: Worker) -> None:
@@ -238,7 +238,7 @@ class Receiver:
             return
         self._counts.foreign += 1
         text = "a connection on the ZMQ port closed without a hello: no sender of this schema, or more than %d MiB"
-        self._complaints.say("stranger", text, protocol.LARGEST_FRAME_BYTES >> 20)
+        self._complaints.say("stranger", text, zmq_protocol.LARGEST_FRAME_BYTES >> 20)
 
 
 def _raw(frame: zmq.Frame, kind: str) -> bytes:
@@ -263,7 +263,7 @@ def _bind(router: zmq.Socket[bytes], config: BridgeConfig) -> int:
         (zmq.HEARTBEAT_IVL, 1000),
         (zmq.HEARTBEAT_TIMEOUT, 3000),
         (zmq.ROUTER_MANDATORY, 1),
-        (zmq.MAXMSGSIZE, protocol.LARGEST_FRAME_BYTES),
+        (zmq.MAXMSGSIZE, zmq_protocol.LARGEST_FRAME_BYTES),
         (zmq.IPV6, int(":" in host)),
     ):
         router.set(option, value)

@@ -11,9 +11,9 @@ import math
 
 import msgspec
 
-from monty_mqtt import schema
-from monty_mqtt.object_names import recognised
-from monty_mqtt.parts import LearningModuleEpisode
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import LearningModuleEpisode
+from monty_mqtt.wire.object_names import recognised
 from monty_mqtt_bridge.line_protocol import Misfits, floats, point, series
 
 __all__ = ["FIELDS", "UNDER_WAY", "lines_of_modes", "lines_of_results"]

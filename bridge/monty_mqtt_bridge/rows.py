@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from monty_mqtt import schema
-from monty_mqtt.protocol import Hello
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.zmq_protocol import Hello
 from monty_mqtt_bridge.workers import Worker
 
 __all__ = ["DROPPED", "HELLO", "Kept", "Row", "buffers_of", "row_values", "sender_values", "worker_of"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.fanout import Outgoing
 from monty_mqtt_bridge.session import Broker, Incoming
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import Protocol
 
-from monty_mqtt.protocol import Hello
+from monty_mqtt.wire.zmq_protocol import Hello
 
 __all__ = ["Key", "Worker", "Workers", "label"]
 

@@ -13,8 +13,8 @@ from fastapi import Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from monty_mqtt import topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import topics
 from monty_mqtt_liveview.run import Run
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_liveview.worker import Worker

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query, Response
 
-from monty_mqtt import topics
+from monty_mqtt.wire import topics
 from monty_mqtt_liveview import series, views, words
 from monty_mqtt_liveview.answers import find_run, find_worker, json_answer, name_of, not_found
 from monty_mqtt_liveview.lookback import Kind, Lookback

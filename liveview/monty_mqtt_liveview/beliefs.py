@@ -10,7 +10,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from monty_mqtt.parts import Hypothesis, LearningModuleStep, SensorModuleStep
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep, SensorModuleStep
 from monty_mqtt_liveview.columns import Array, Column, Names, Table, by_keys, numbers, vectors, wholes
 
 __all__ = ["LearningModuleSteps", "SensorSteps"]

@@ -9,7 +9,7 @@ from array import array
 
 import numpy as np
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.columns import Array
 
 __all__ = ["Bulk", "BulkIndex", "BulkKey", "bulk_key"]

@@ -17,8 +17,8 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from monty_mqtt import topics
 from monty_mqtt.errors import ServiceError
+from monty_mqtt.wire import topics
 from monty_mqtt_liveview import views
 from monty_mqtt_liveview.access import Login
 from monty_mqtt_liveview.answers import find_run, json_answer

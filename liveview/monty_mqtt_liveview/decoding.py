@@ -10,8 +10,8 @@ from functools import lru_cache
 
 import msgspec
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.images import depth_range
 from monty_mqtt_liveview.images import read_depth
 from monty_mqtt_stack.heard import is_possible

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 __all__ = ["DepthRanges"]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from monty_mqtt import schema
-from monty_mqtt.object_names import believed, graph_of, recognised
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.object_names import believed, graph_of, recognised
 from monty_mqtt_liveview.episodes import Episode
 from monty_mqtt_liveview.plain import Json, millis, short
 from monty_mqtt_liveview.results import most_likely

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.steps import MODES, StepTable
 
 __all__ = ["Episode", "EpisodeKey", "Episodes"]

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from monty_mqtt import schema
-from monty_mqtt.mode_sum import merged
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.mode_sum import merged
 from monty_mqtt_liveview.plain import Json, millis, short
 from monty_mqtt_liveview.run import Run
 from monty_mqtt_liveview.worker import Worker

@@ -10,8 +10,8 @@ import logging
 
 import msgspec
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_liveview.decoding import message_of, parsed_topic
 from monty_mqtt_liveview.inbox import Arrived
 from monty_mqtt_liveview.payload_cache import PayloadCache

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 __all__ = ["LEVELS", "Journal", "KeptFrom", "Line", "line_of", "rank"]
 

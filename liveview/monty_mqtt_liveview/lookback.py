@@ -12,7 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from typing import Literal
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.journal import Line, line_of
 from monty_mqtt_liveview.plain import Json, millis
 from monty_mqtt_liveview.service import Service

@@ -9,8 +9,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple, Self
 
-from monty_mqtt import schema
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.extremes import Extremes
 from monty_mqtt_liveview.metrics import NO_NUMBER, Course
 from monty_mqtt_liveview.plain import Json

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.extremes import Extremes, Marks
 from monty_mqtt_liveview.journal import bounded
 

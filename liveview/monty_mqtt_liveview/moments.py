@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from monty_mqtt import topics
+from monty_mqtt.wire import topics
 from monty_mqtt_liveview.beliefs import LearningModuleSteps, SensorSteps
 from monty_mqtt_liveview.bulk import BulkKey
 from monty_mqtt_liveview.columns import Array

@@ -5,7 +5,7 @@ Place in the flow: `worker` notes every status here; `episodes` and `heads` leav
 
 from __future__ import annotations
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 __all__ = ["Pauses"]
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import msgspec
 from fastapi import APIRouter, Response
 
-from monty_mqtt import topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import topics
 from monty_mqtt_liveview import images, views
 from monty_mqtt_liveview.answers import find_run, find_worker, json_answer, name_of, not_found
 from monty_mqtt_liveview.images import Metres, Scale

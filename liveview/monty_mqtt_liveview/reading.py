@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_liveview.decoding import UNFIT, message_of, parsed_topic
 from monty_mqtt_liveview.parts import Part
 from monty_mqtt_liveview.recordings import RunRecording

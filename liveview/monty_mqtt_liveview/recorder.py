@@ -15,9 +15,9 @@ from contextlib import suppress
 
 import msgspec
 
-from monty_mqtt import topics
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
-from monty_mqtt.schema import BULK_KINDS
+from monty_mqtt.wire import topics
+from monty_mqtt.wire.schema import BULK_KINDS
 from monty_mqtt_liveview.parts import Part
 from monty_mqtt_liveview.recordings import RunRecording
 from monty_mqtt_stack.recording_file import Entry, RecordingWriter

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from monty_mqtt import schema
 from monty_mqtt.support import SUPPORTED
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.heads import info
 from monty_mqtt_liveview.plain import Json
 from monty_mqtt_liveview.recipe import command_line, ranges

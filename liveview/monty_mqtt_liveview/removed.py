@@ -10,8 +10,8 @@ import logging
 import threading
 from pathlib import Path
 
-from monty_mqtt import topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import topics
 from monty_mqtt_liveview.decoding import parsed_topic
 from monty_mqtt_liveview.inbox import Arrived
 from monty_mqtt_stack.recording_parts import directory_of

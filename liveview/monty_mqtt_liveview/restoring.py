@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from monty_mqtt import topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import topics
 from monty_mqtt_liveview.limits import Limits
 from monty_mqtt_liveview.reading import close_properly
 from monty_mqtt_liveview.recordings import RunRecording

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from monty_mqtt import schema
-from monty_mqtt.mode_sum import ModeSum, finished
-from monty_mqtt.object_names import recognised
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.mode_sum import ModeSum, finished
+from monty_mqtt.wire.object_names import recognised
 from monty_mqtt_liveview.columns import Array
 from monty_mqtt_liveview.heads import mode_head
 from monty_mqtt_liveview.plain import Json, rounded

@@ -7,7 +7,7 @@ higher one is new to it.
 
 from __future__ import annotations
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.depth_ranges import DepthRanges
 from monty_mqtt_liveview.journal import Journal
 from monty_mqtt_liveview.metrics import Metrics

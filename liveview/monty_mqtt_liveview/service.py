@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.inbox import Receipt
 from monty_mqtt_liveview.intake import Counts
 from monty_mqtt_liveview.limits import Limits

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.beliefs import LearningModuleSteps, SensorSteps
 from monty_mqtt_liveview.columns import Array, Column, Names, Table, numbers, wholes
 

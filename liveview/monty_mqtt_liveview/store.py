@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.decoding import UNFIT
 from monty_mqtt_liveview.inbox import Arrived
 from monty_mqtt_liveview.intake import Counts, Intake

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 __all__ = ["Kept", "Streams"]
 

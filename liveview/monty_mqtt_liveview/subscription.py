@@ -16,7 +16,7 @@ from typing import Any, Self
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from monty_mqtt import topics
+from monty_mqtt.wire import topics
 from monty_mqtt_liveview.inbox import Arrived, Inbox, Receipt
 from monty_mqtt_stack.subscriber import Broker
 

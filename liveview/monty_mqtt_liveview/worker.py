@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.bulk import Bulk
 from monty_mqtt_liveview.episodes import Episode, Episodes
 from monty_mqtt_liveview.pauses import Pauses

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Iterator, List, NamedTuple
 
 from monty_mqtt.errors import MontyMqttError, ServiceError
-from monty_mqtt.run_ids import new_ending
+from monty_mqtt.wire.run_id import new_ending
 from monty_mqtt_stack.demo_recording import replay_argv
 from monty_mqtt_stack.experiment import Watch, experiment_argv
 from monty_mqtt_stack.progress import make_display

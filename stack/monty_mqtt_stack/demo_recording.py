@@ -18,7 +18,7 @@ from pathlib import Path
 
 from monty_mqtt.conf_dir import conf_dir
 from monty_mqtt.errors import MontyMqttError, ServiceError
-from monty_mqtt.run_ids import new_run_id
+from monty_mqtt.wire.run_id import new_run_id
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.service import Bridge
 from monty_mqtt_stack.broker import Mosquitto

@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Dict, List, Optional, Self, Sequence, Set, Type
 from urllib.parse import quote
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import ServiceError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack import far_side, services
 from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.progress import Display

@@ -10,8 +10,8 @@ import socket
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from monty_mqtt import topics
 from monty_mqtt.errors import ConfigError, ServiceError
+from monty_mqtt.wire import topics
 from monty_mqtt_stack import ports, services
 from monty_mqtt_stack.state import Endpoint, FarSide, StateDir
 from monty_mqtt_stack.subscriber import Broker, retained

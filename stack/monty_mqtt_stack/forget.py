@@ -14,9 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import List, Optional, Set
 
-from monty_mqtt import schema, spool, topics
+from monty_mqtt import spool
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal import one_line
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.influxdb import InfluxDB, delete_run
 from monty_mqtt_stack.known_runs import known_runs

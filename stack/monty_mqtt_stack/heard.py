@@ -5,8 +5,8 @@ Place in the flow: everything that keeps what comes from MQTT asks here first: `
 after a reconnect, retained messages come at each subscription: what tells them apart is run, worker, seq and time.
 """
 
-from monty_mqtt import topics
-from monty_mqtt.schema import BULK_KINDS
+from monty_mqtt.wire import topics
+from monty_mqtt.wire.schema import BULK_KINDS
 
 __all__ = ["LONGEST_TIME_UNIX_NANOS", "Heard", "is_possible"]
 

@@ -5,7 +5,7 @@ Place in the flow: commands that name a run ask here first; `watch` folds the me
 
 from __future__ import annotations
 
-from monty_mqtt import topics
+from monty_mqtt.wire import topics
 from monty_mqtt_stack.subscriber import Broker, retained
 from monty_mqtt_stack.watch import Runs, decode
 

@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.images import PNG_TEXT_KEY
 
 __all__ = ["Cloud", "Head", "head_of", "message_of", "message_without_buffers"]

@@ -16,9 +16,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from monty_mqtt import schema
-from monty_mqtt.object_names import believed
 from monty_mqtt.terminal import abandon_stdout, one_line
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.object_names import believed
 from monty_mqtt_stack.readable import clock, duration, modes_in_words
 from monty_mqtt_stack.watch import Worker
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.recording_parts import Recording
 from monty_mqtt_stack.watch import decode
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from monty_mqtt import topics
+from monty_mqtt.wire import topics
 from monty_mqtt_stack.recording_file import RecordingWriter
 from monty_mqtt_stack.recording_intake import Counts, Intake
 from monty_mqtt_stack.recording_scan import Beginning

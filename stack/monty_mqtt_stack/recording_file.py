@@ -25,9 +25,10 @@ from typing import IO, NamedTuple, Self
 import msgspec
 from mcap.writer import CompressionType, Writer
 
-from monty_mqtt import __version__, topics
+from monty_mqtt import __version__
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
-from monty_mqtt.schema import SCHEMA_VERSION
+from monty_mqtt.wire import topics
+from monty_mqtt.wire.schema import SCHEMA_VERSION
 from monty_mqtt_stack import recording_schema
 from monty_mqtt_stack.recording_chunks import Recorded
 from monty_mqtt_stack.recording_scan import BEGUN, Beginning, Damage, Scan, damage_told

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from monty_mqtt import topics
 from monty_mqtt.errors import DecodeError
-from monty_mqtt.schema import BULK_KINDS
+from monty_mqtt.wire import topics
+from monty_mqtt.wire.schema import BULK_KINDS
 from monty_mqtt_stack.heard import Heard, is_possible
 from monty_mqtt_stack.payloads import Head, head_of
 from monty_mqtt_stack.recording_file import Entry

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from monty_mqtt import topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import topics
 from monty_mqtt_stack import recording_chunks
 from monty_mqtt_stack.recording_parts import PART_NAME, directory_of
 

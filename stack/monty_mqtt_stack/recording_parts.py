@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from monty_mqtt import topics
 from monty_mqtt.errors import ConfigError, DecodeError
+from monty_mqtt.wire import topics
 from monty_mqtt_stack.heard import Heard
 from monty_mqtt_stack.recording_file import Entry, Reader
 from monty_mqtt_stack.recording_scan import Beginning, damage_told

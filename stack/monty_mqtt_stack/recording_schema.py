@@ -2,10 +2,10 @@
 
 Place in the flow: `recording_file` writes one schema per kind of message beside the messages.
 
-They are generated from `monty_mqtt.schema`, then brought into the subset that Foxglove's parser takes: no references,
-every listed property with one plain type, every object with `properties`. What has no such type (any JSON, a list in
-which a number may be null) moves to `patternProperties`: validators check it there, Foxglove's parser skips it and
-still shows the values. https://docs.foxglove.dev/docs/getting-started/custom/custom-schema-encodings
+They are generated from `monty_mqtt.wire.schema`, then brought into the subset that Foxglove's parser takes: no
+references, every listed property with one plain type, every object with `properties`. What has no such type (any JSON,
+a list in which a number may be null) moves to `patternProperties`: validators check it there, Foxglove's parser skips
+it and still shows the values. https://docs.foxglove.dev/docs/getting-started/custom/custom-schema-encodings
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_stack.payloads import Cloud
 
 __all__ = ["COMPRESSED_IMAGE", "COMPRESSED_IMAGE_NAME", "of_kind", "schema_name"]

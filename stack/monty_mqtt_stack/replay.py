@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from monty_mqtt import topics
 from monty_mqtt.errors import ConfigError, MontyMqttError
+from monty_mqtt.wire import topics
 from monty_mqtt_stack.recording_parts import Recording
 from monty_mqtt_stack.replay_stage import Clock, Position, Replayed, Stage
 

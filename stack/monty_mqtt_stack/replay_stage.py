@@ -13,11 +13,11 @@ from typing import Self
 
 import msgspec
 
-from monty_mqtt import topics
 from monty_mqtt.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import DecodeError, ServiceError
-from monty_mqtt.run_ids import new_ending
-from monty_mqtt.schema import CommandResult, End, Message, Progress, Status
+from monty_mqtt.wire import topics
+from monty_mqtt.wire.run_id import new_ending
+from monty_mqtt.wire.schema import CommandResult, End, Message, Progress, Status
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording_file import Entry
 from monty_mqtt_stack.recording_scan import Beginning

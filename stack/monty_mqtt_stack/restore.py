@@ -18,9 +18,10 @@ from typing import NamedTuple, Self
 
 import psutil  # type: ignore[import-untyped]
 
-from monty_mqtt import protocol, schema, spool
+from monty_mqtt import spool
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.sender import Sender
+from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_stack.restored import Restored
 from monty_mqtt_stack.restoring import Restoring, Stopped
 
@@ -174,7 +175,7 @@ class _Workers:
     def send(self, message: schema.Message, buffers: Sequence[bytes]) -> None:
         """Send a message on its worker's connection."""
         key, kind = (message.run, message.worker), str(message.__struct_config__.tag)
-        frames = [protocol.head(kind), schema.encode(message), *buffers]
+        frames = [zmq_protocol.head(kind), schema.encode(message), *buffers]
         if kind not in schema.BULK_KINDS:
             self._opened(key, message.seq).send(message.seq, frames)
             if kind == "end":

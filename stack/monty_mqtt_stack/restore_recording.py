@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import ConfigError, DecodeError
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.recording_parts import Recording
 from monty_mqtt_stack.restore import restore_messages

@@ -8,11 +8,11 @@ from datetime import datetime
 
 import msgspec
 
-from monty_mqtt import protocol
+from monty_mqtt.wire import zmq_protocol
 
 __all__ = ["Restored", "as_lines"]
 
-_END = protocol.head("end")
+_END = zmq_protocol.head("end")
 _NANOS = 1e9
 
 

@@ -1,8 +1,9 @@
 """Sends one worker's messages to the bridge once more, under their own seqs: the wire half of `restore`.
 
 Place in the flow: `restore` reads them from a spool, or is given those of a recording; this speaks the experiment's
-half of `monty_mqtt.protocol`, with `replayed` in its HELLO, so that nobody takes it for the experiment itself. What the
-bridge has already is not sent, or recognised by its seq: so nothing is published twice, however often it is restored.
+half of `monty_mqtt.wire.zmq_protocol`, with `replayed` in its HELLO, so that nobody takes it for the experiment itself.
+What the bridge has already is not sent, or recognised by its seq: so nothing is published twice, however often it is
+restored.
 """
 
 import threading

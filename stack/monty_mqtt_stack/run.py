@@ -10,7 +10,7 @@ from typing import Optional, Sequence
 
 from monty_mqtt.command_line import options_of_runner
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.run_ids import new_ending
+from monty_mqtt.wire.run_id import new_ending
 from monty_mqtt_stack.experiment import Watch, experiment_argv, experiment_name
 from monty_mqtt_stack.far_side import FarSideAddress, broker_of, parse_address
 from monty_mqtt_stack.page_port import page_port

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.recording_file import Entry
 
 __all__ = ["HOST", "scrubbed", "without_places"]

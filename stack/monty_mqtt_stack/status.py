@@ -13,9 +13,9 @@ from typing import Any, Dict, List, Optional
 
 import msgspec
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.terminal import one_line
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.far_side import Address, accepts, broker_of
 from monty_mqtt_stack.readable import duration, modes_in_words, table
 from monty_mqtt_stack.state import Endpoint, FarSide, StateDir

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional
 
-from monty_mqtt import schema
-from monty_mqtt.mode_sum import merged
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.mode_sum import merged
 from monty_mqtt_stack.readable import mode_in_words
 from monty_mqtt_stack.watch import Worker
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Tuple
 
-from monty_mqtt import schema, topics
 from monty_mqtt.errors import DecodeError, ServiceError
-from monty_mqtt.mode_sum import ModeSum, finished
+from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.mode_sum import ModeSum, finished
 
 __all__ = ["FINAL", "Runs", "Worker", "decode", "is_of_a_parent", "pick_run"]
 

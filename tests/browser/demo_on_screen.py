@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 from stack_process import until
 from watching import Watched
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_bridge.service import Bridge
 
 MODULES = tuple(f"learning_module_{n}" for n in range(5))

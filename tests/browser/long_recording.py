@@ -8,8 +8,8 @@ from pathlib import Path
 import page_flood
 from bridge_fixtures import make
 
-from monty_mqtt import schema, topics
-from monty_mqtt.parts import Hypothesis, LearningModuleStep
+from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
 from monty_mqtt_stack.recording_file import Entry, RecordingWriter
 
 MIB = 1 << 20

@@ -11,7 +11,7 @@ from node import node_modules
 from playwright.sync_api import expect
 from told_modes import evaluated
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -10,8 +10,8 @@ from demo_on_screen import MODULES, at, chart, demo, drawn, shown
 from playwright.sync_api import CDPSession, Page, expect
 from stack_process import until
 
-from monty_mqtt import schema
-from monty_mqtt.parts import Hypothesis, LearningModuleStep
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -12,7 +12,7 @@ from liveview_state import demo_messages
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -18,8 +18,14 @@ from long_recording import write_long
 from playwright.sync_api import expect
 from stack_process import until
 
-from monty_mqtt import schema, topics
-from monty_mqtt.parts import Hypothesis, LearningModuleEpisode, LearningModuleStep, SensorModuleStep, Target
+from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.message_pieces import (
+    Hypothesis,
+    LearningModuleEpisode,
+    LearningModuleStep,
+    SensorModuleStep,
+    Target,
+)
 from monty_mqtt_bridge.images import encode_frame
 
 pytestmark = pytest.mark.timeout(240)

@@ -7,8 +7,8 @@ import pytest
 from demo_on_screen import MODULES, at, demo, shown
 from playwright.sync_api import Locator, expect
 
-from monty_mqtt import schema
-from monty_mqtt.parts import Hypothesis, LearningModuleInfo, LearningModuleStep
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleInfo, LearningModuleStep
 
 pytestmark = pytest.mark.timeout(120)
 

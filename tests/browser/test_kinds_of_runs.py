@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from monty_mqtt import schema
-from monty_mqtt.parts import Hypothesis, LearningModuleInfo, LearningModuleStep, SensorModuleInfo
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleInfo, LearningModuleStep, SensorModuleInfo
 
 pytestmark = pytest.mark.timeout(120)
 

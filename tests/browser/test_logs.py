@@ -8,7 +8,7 @@ import pytest
 from liveview_told import HOSTILE
 from playwright.sync_api import expect
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 pytestmark = pytest.mark.timeout(120)
 

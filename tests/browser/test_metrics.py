@@ -7,7 +7,7 @@ from liveview_told import HOSTILE
 from playwright.sync_api import expect
 from stack_process import until
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 pytestmark = pytest.mark.timeout(120)
 

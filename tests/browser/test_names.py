@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from liveview_told import HOSTILE
 
-from monty_mqtt import topics
+from monty_mqtt.wire import topics
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 from stack_process import until
 from told_modes import evaluated
 
-from monty_mqtt import schema
-from monty_mqtt.parts import LearningModuleEpisode, LearningModuleInfo, Target
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import LearningModuleEpisode, LearningModuleInfo, Target
 
 pytestmark = pytest.mark.timeout(120)
 

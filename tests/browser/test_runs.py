@@ -10,7 +10,7 @@ from liveview_told import HOSTILE, Teller
 from playwright.sync_api import expect
 from told_modes import evaluated
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 
 pytestmark = pytest.mark.timeout(120)
 

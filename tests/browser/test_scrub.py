@@ -7,7 +7,7 @@ import pytest
 from demo_on_screen import MODULES, at, demo, shown
 from playwright.sync_api import Page, expect
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 pytestmark = pytest.mark.timeout(120)
 

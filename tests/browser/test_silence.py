@@ -15,8 +15,8 @@ from liveview_told import Teller
 from playwright.sync_api import Page, expect
 from tcp_proxy import TcpProxy
 
-from monty_mqtt import schema
-from monty_mqtt.parts import Hypothesis, LearningModuleStep
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -8,8 +8,8 @@ from demo_on_screen import MODULES, demo, shown
 from playwright.sync_api import Page, expect
 from stack_process import until
 
-from monty_mqtt import schema
-from monty_mqtt.parts import LearningModuleEpisode, LearningModuleStep
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import LearningModuleEpisode, LearningModuleStep
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -7,8 +7,8 @@ from demo_on_screen import PLACED, drawn
 from playwright.sync_api import Page, expect
 from test_results_on_screen import cell
 
-from monty_mqtt import schema
-from monty_mqtt.parts import Hypothesis, LearningModuleEpisode, LearningModuleStep, Target
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleEpisode, LearningModuleStep, Target
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import expect
 from told_modes import evaluated
 
-from monty_mqtt import schema, topics
-from monty_mqtt.parts import SensorModuleInfo, Target
+from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.message_pieces import SensorModuleInfo, Target
 
 pytestmark = pytest.mark.timeout(120)
 

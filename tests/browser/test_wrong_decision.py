@@ -6,8 +6,8 @@ import pytest
 from demo_on_screen import PLACED
 from playwright.sync_api import expect
 
-from monty_mqtt import schema
-from monty_mqtt.parts import Hypothesis, LearningModuleStep
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -9,21 +9,23 @@ from typing import Any, Iterator
 
 import zmq
 
-from monty_mqtt import protocol, schema
+from monty_mqtt.wire import schema, zmq_protocol
 
 HUGE = 2**61
 ANSWER_SECS = 20
 
 
-def lies(run: str, worker: str, started_unix_nanos: int) -> Iterator[protocol.Hello]:
+def lies(run: str, worker: str, started_unix_nanos: int) -> Iterator[zmq_protocol.Hello]:
     """Return hellos for somebody else's worker."""
     whose: dict[str, Any] = {"schema_version": schema.SCHEMA_VERSION, "run": run, "worker": worker}
     for base in (0, HUGE):
-        yield protocol.Hello(**whose, base=base)
-        yield protocol.Hello(**whose, base=base, replayed=True)
-        yield protocol.Hello(**whose, base=base, started_unix_nanos=started_unix_nanos, token="guessed")
-        yield protocol.Hello(**whose, base=base, started_unix_nanos=started_unix_nanos, token="guessed", replayed=True)
-        yield protocol.Hello(**whose, base=base, started_unix_nanos=2**62, token="his own")
+        yield zmq_protocol.Hello(**whose, base=base)
+        yield zmq_protocol.Hello(**whose, base=base, replayed=True)
+        yield zmq_protocol.Hello(**whose, base=base, started_unix_nanos=started_unix_nanos, token="guessed")
+        yield zmq_protocol.Hello(
+            **whose, base=base, started_unix_nanos=started_unix_nanos, token="guessed", replayed=True
+        )
+        yield zmq_protocol.Hello(**whose, base=base, started_unix_nanos=2**62, token="his own")
 
 
 def attack(port: int, run: str, worker: str, started_unix_nanos: int) -> None:
@@ -33,8 +35,10 @@ def attack(port: int, run: str, worker: str, started_unix_nanos: int) -> None:
         with context.socket(zmq.DEALER) as dealer:
             dealer.set(zmq.LINGER, 0)
             dealer.connect(f"tcp://127.0.0.1:{port}")
-            dealer.send_multipart(protocol.encode_up(lie))
-            dealer.send_multipart(protocol.encode_up(protocol.Probe(run=run, worker=worker, next=HUGE)))
-            dealer.send_multipart(protocol.encode_up(protocol.Dropped(run=run, worker=worker, first=0, last=HUGE)))
+            dealer.send_multipart(zmq_protocol.encode_up(lie))
+            dealer.send_multipart(zmq_protocol.encode_up(zmq_protocol.Probe(run=run, worker=worker, next=HUGE)))
+            dealer.send_multipart(
+                zmq_protocol.encode_up(zmq_protocol.Dropped(run=run, worker=worker, first=0, last=HUGE))
+            )
             assert dealer.poll(ANSWER_SECS * 1000), f"no answer to {lie}"
     context.term()

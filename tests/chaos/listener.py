@@ -25,8 +25,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from chaos.program import say
-from monty_mqtt import topics
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import topics
 
 CLIENT_ID = "chaos-listener"
 USER = "liveview"

@@ -24,8 +24,9 @@ from typing import Any
 import msgspec
 
 from chaos.program import say
-from monty_mqtt import ZmqBroadcaster, about, schema
-from monty_mqtt.parts import LearningModuleStep
+from monty_mqtt import ZmqBroadcaster, about
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import LearningModuleStep
 
 REST_SECS = 0.01
 REPORT_SECS = 0.05

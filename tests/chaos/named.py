@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from chaos.program import say
-from monty_mqtt import ZmqBroadcaster, schema
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.wire import schema
 
 PAD = "x" * 2000
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from subscriber import Subscriber
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.state import StateDir
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -7,7 +7,7 @@ from chaos import faults
 from chaos.stage import Stage
 from stack_process import until
 
-from monty_mqtt import topics
+from monty_mqtt.wire import topics
 
 SHORT = pytest.param(10_000, 1, 4.0, id="short", marks=pytest.mark.timeout(150))
 LONG = pytest.param(100_000, 3, 5.0, id="long", marks=[pytest.mark.long, pytest.mark.timeout(900)])

@@ -8,7 +8,7 @@ from chaos import faults
 from chaos.stage import Stage
 from mqtt_client import Client
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 
 RUN, RESTARTS = "chaos", 2
 

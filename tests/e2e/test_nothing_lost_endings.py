@@ -9,7 +9,7 @@ from chaos import faults
 from chaos.stage import Stage, freeze, thaw
 from stack_process import run
 
-from monty_mqtt import schema, topics
+from monty_mqtt.wire import schema, topics
 
 HOUR_SECS = 3600
 DISCONNECTED_SECS = 10

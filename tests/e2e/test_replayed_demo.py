@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from subscriber import Subscriber
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_stack.state import StateDir
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -9,7 +9,7 @@ import pytest
 from jobs import DIES_AT, Process, dies, free_port, job, run_jobs
 from router import Router
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 DISPLACED = "test/graph_learning/disp_pred_mujoco"
 """An experiment of Monty's own, untouched: a learning module without evidence."""

@@ -13,7 +13,7 @@ from typing import Any, Callable, NamedTuple
 
 from router import Router
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 HERE = Path(__file__).parent
 TEST_CONF = HERE.parent / "conf"

@@ -6,7 +6,7 @@ import pytest
 from compared import model_of, rows_of
 from jobs import DIES_AT, keys_of, messages_of
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 pytestmark = [pytest.mark.monty, pytest.mark.timeout(900)]
 

@@ -12,7 +12,7 @@ from compared import episodes_of, model_of, rows_of
 from jobs import bulk_of, keys_of, messages_of
 from tbp.monty.geometry import Rotation
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 pytestmark = [pytest.mark.monty, pytest.mark.timeout(900)]
 

@@ -12,7 +12,7 @@ from compared import is_time, model_of, rows_of
 from jobs import CONF, TEST_CONF, environment
 from router import Router
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 pytestmark = [pytest.mark.monty, pytest.mark.long, pytest.mark.timeout(900)]
 

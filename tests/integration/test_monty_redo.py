@@ -10,7 +10,7 @@ import pytest
 from jobs import CONF, TEST_CONF, environment
 from router import Router
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 from monty_mqtt_liveview.run import Runs
 from monty_mqtt_liveview.views import redo
 

@@ -12,7 +12,7 @@ from jobs import CONF, TEST_CONF, environment
 from missing import is_missing
 from router import Router
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 pytestmark = [pytest.mark.monty, pytest.mark.timeout(600)]
 

@@ -9,7 +9,7 @@ from compared import model_of, rows_of
 from jobs import Process, job, messages_of, run_jobs
 from router import Router
 
-from monty_mqtt import schema
+from monty_mqtt.wire import schema
 
 pytestmark = [pytest.mark.monty, pytest.mark.timeout(900)]
 

@@ -10,7 +10,7 @@ function percentEncoded(char) {
   return bytes.map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
 }
 
-/** A name as one topic level, as `monty_mqtt.topics.escape` writes it. */
+/** A name as one topic level, as `monty_mqtt.wire.topics.escape` writes it. */
 export function escaped(name) {
   return name === "" ? "%" : [...name].map((char) => (ESCAPED.test(char) ? percentEncoded(char) : char)).join("");
 }

@@ -9,7 +9,13 @@ from typing import Any, Dict, List, Optional
 
 import msgspec
 
-from monty_mqtt.parts import LearningModuleEpisode, LearningModuleInfo, ModeProgress, SensorModuleInfo, Target
+from monty_mqtt.wire.message_pieces import (
+    LearningModuleEpisode,
+    LearningModuleInfo,
+    ModeProgress,
+    SensorModuleInfo,
+    Target,
+)
 
 __all__ = [
     "Command",

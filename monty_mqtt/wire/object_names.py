@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Optional, Sequence
 
-from monty_mqtt.parts import LearningModuleEpisode, LearningModuleStep
+from monty_mqtt.wire.message_pieces import LearningModuleEpisode, LearningModuleStep
 
 __all__ = ["NEW_OBJECT", "believed", "graph_of", "named", "recognised"]
 

@@ -32,7 +32,7 @@ from typing import Any, Dict, List, Type, Union
 import msgspec
 
 from monty_mqtt.errors import DecodeError
-from monty_mqtt.schema import Command
+from monty_mqtt.wire.schema import Command
 
 __all__ = [
     "LARGEST_FRAME_BYTES",

@@ -11,7 +11,7 @@ from typing import NamedTuple, Optional, Tuple
 from urllib.parse import unquote_to_bytes
 
 from monty_mqtt.errors import DecodeError
-from monty_mqtt.schema import Frame, Message, ObjectModel
+from monty_mqtt.wire.schema import Frame, Message, ObjectModel
 
 __all__ = [
     "ALL_WORKERS",

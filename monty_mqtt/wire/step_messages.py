@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional
 
-from monty_mqtt.parts import LearningModuleStep, SensorModuleStep
-from monty_mqtt.run_messages import Message
+from monty_mqtt.wire.message_pieces import LearningModuleStep, SensorModuleStep
+from monty_mqtt.wire.run_messages import Message
 
 __all__ = [
     "Data",

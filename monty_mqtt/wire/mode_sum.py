@@ -15,8 +15,8 @@ from collections import Counter
 from typing import Counter as CounterOf
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional
 
-from monty_mqtt.parts import ModeProgress
-from monty_mqtt.run_messages import EpisodeEnded
+from monty_mqtt.wire.message_pieces import ModeProgress
+from monty_mqtt.wire.run_messages import EpisodeEnded
 
 __all__ = ["Finished", "ModeSum", "finished", "merged"]
 

@@ -1,6 +1,6 @@
 """The wire: every message, and nothing else defines it.
 
-The messages themselves stand in `run_messages`, `step_messages` and `parts`; everybody has them from here.
+The messages themselves stand in `run_messages`, `step_messages` and `message_pieces`; everybody has them from here.
 
 Place in the flow: `observe` and the user's `publish_*` calls make these, `broadcaster` numbers and sends them,
 the bridge decodes them and fans them out to MQTT topics.
@@ -22,7 +22,7 @@ from typing import Any, Dict, Type, Union
 import msgspec
 
 from monty_mqtt.errors import DecodeError
-from monty_mqtt.parts import (
+from monty_mqtt.wire.message_pieces import (
     Hypothesis,
     LearningModuleEpisode,
     LearningModuleInfo,
@@ -32,7 +32,7 @@ from monty_mqtt.parts import (
     SensorModuleStep,
     Target,
 )
-from monty_mqtt.run_messages import (
+from monty_mqtt.wire.run_messages import (
     Command,
     CommandResult,
     End,
@@ -43,7 +43,7 @@ from monty_mqtt.run_messages import (
     Progress,
     Status,
 )
-from monty_mqtt.step_messages import Data, Event, Frame, Hypotheses, Log, Metric, ObjectModel, State, Step
+from monty_mqtt.wire.step_messages import Data, Event, Frame, Hypotheses, Log, Metric, ObjectModel, State, Step
 
 __all__ = [
     "BULK_KINDS",
@@ -120,7 +120,7 @@ def encode(message: Union[Message, Command]) -> bytes:
     """Return the message as JSON.
 
     Raises:
-        TypeError, ValueError, OverflowError: A field holds what JSON cannot; `values.plain` prevents it.
+        TypeError, ValueError, OverflowError: A field holds what JSON cannot; `json_values.plain` prevents it.
     """
     return _encoder.encode(message)
 
