@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 from benchmarks.bridge import example_step, row
-from monty_mqtt.conf_dir import grafana_dir
+from monty_mqtt.conf_files import grafana_dir
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
 from monty_mqtt_bridge import lines

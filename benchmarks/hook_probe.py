@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from monty_mqtt import run
-from monty_mqtt.hooks import StepPublisher
+from monty_mqtt.monitor.step_hook import StepPublisher
 
 
 def main() -> int:

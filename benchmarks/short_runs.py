@@ -17,7 +17,7 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf, open_dict
 from tbp.monty.hydra import instantiate_experiment
 
-from monty_mqtt.task import Naming, monitored, render_without_a_screen
+from monty_mqtt.monitored_task import Naming, monitored, render_without_a_screen
 from monty_mqtt.wire.run_id import new_ending
 
 CONF = Path(__file__).resolve().parent.parent / "tests" / "conf"

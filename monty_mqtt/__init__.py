@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from monty_mqtt.broadcaster import ZmqBroadcaster
+    from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 
 __all__ = ["ZmqBroadcaster", "__version__"]
 
@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     """Import the broadcaster when it is first asked for: `import monty_mqtt` alone stays quick."""
     if name == "ZmqBroadcaster":
-        from monty_mqtt.broadcaster import ZmqBroadcaster  # noqa: PLC0415
+        from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster  # noqa: PLC0415
 
         return ZmqBroadcaster
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """The command line, `monty-mqtt`.
 
-Place in the flow: has `command_line` parse, then hands over to a module of the stack, imported when its command is
+Place in the flow: has `cli_parser` parse, then hands over to a module of the stack, imported when its command is
 called. Imports on Python 3.8, where `run` alone has something to do.
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 aborted by command, 130 Ctrl+C.
@@ -15,9 +15,9 @@ import platform
 import sys
 from typing import Optional, Sequence
 
-from monty_mqtt.command_line import WRONG_USE, make_parser, options_of_runner
+from monty_mqtt.cli_parser import WRONG_USE, make_parser, options_of_runner
 from monty_mqtt.errors import ConfigError, MontyMqttError
-from monty_mqtt.terminal import abandon_stdout, one_line, take_any_character
+from monty_mqtt.terminal_text import abandon_stdout, one_line, take_any_character
 
 __all__ = ["main"]
 

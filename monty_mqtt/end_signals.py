@@ -1,6 +1,6 @@
 """SIGTERM and SIGHUP end an experiment with its name, as Ctrl+C does: SLURM, systemd and `timeout` send them.
 
-Place in the flow: `experiment` and `parallel` hold one while they run, our own runner and its pool's processes leave in
+Place in the flow: `experiment` and `parent` hold one while they run, our own runner and its pool's processes leave in
 order around it, and nobody else does anything: a library changes no signals unasked. A handler that the user or a
 framework has put in stays the only one.
 

@@ -15,13 +15,13 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Dict, Type
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.end_signals import EndSignals, Terminated
 from monty_mqtt.errors import AbortRequested, ConfigError
-from monty_mqtt.hooks import LiveViewStepHook
-from monty_mqtt.session import Session
-from monty_mqtt.support import warn_of_unknown_monty
+from monty_mqtt.monitor.monitored_run import Session
+from monty_mqtt.monitor.step_hook import LiveViewStepHook
+from monty_mqtt.observe.monty_version import warn_of_unknown_monty
 
 __all__ = ["DEFAULT_EXPERIMENT_CLASS", "LiveViewMixin", "MontyExperimentWithLiveView", "subclass_of"]
 

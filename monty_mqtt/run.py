@@ -1,7 +1,7 @@
 """`python -m monty_mqtt.run experiment=NAME [overrides…] [--parallel N]`: Monty's own runners, monitored.
 
-Place in the flow: the outermost edge. Monty's `main` does everything; Hydra calls it through `task`, which puts our
-experiment class before the configured one, whichever experiment it is. With `--parallel N` it is Monty's
+Place in the flow: the outermost edge. Monty's `main` does everything; Hydra calls it through `monitored_task`, which
+puts our experiment class before the configured one, whichever experiment it is. With `--parallel N` it is Monty's
 `run_parallel`, with at most N processes at once. With `-m` or `hydra.mode=MULTIRUN` it is a sweep: each job is a run
 of its own.
 
@@ -16,13 +16,13 @@ import sys
 from importlib import import_module
 from typing import List, Optional, Tuple
 
-from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.end_signals import leave_on_signals
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.launchers import OVERRIDE
-from monty_mqtt.parallel import RUNNER as PARALLEL_RUNNER
-from monty_mqtt.sweep import SWEEP_FLAGS
-from monty_mqtt.task import MonitoredTask, Naming, render_without_a_screen
+from monty_mqtt.monitored_task import MonitoredTask, Naming, render_without_a_screen
+from monty_mqtt.parallel.parent import RUNNER as PARALLEL_RUNNER
+from monty_mqtt.sweep_job import SWEEP_FLAGS
+from monty_mqtt.sweep_launchers import OVERRIDE
 
 __all__ = ["arguments", "main", "split_parallel"]
 

@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
-from monty_mqtt.commands import Commands
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import AbortRequested
+from monty_mqtt.monitor.commands import Commands
 from monty_mqtt.wire import schema
 from monty_mqtt_stack.state import Endpoint, StateDir
 

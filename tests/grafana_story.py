@@ -11,7 +11,7 @@ from bridge_fixtures import Dealer
 from history import Chain
 from told_modes import ended_so
 
-from monty_mqtt import spool
+from monty_mqtt.broadcast import spool_file
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleEpisode, LearningModuleStep, Target
 from monty_mqtt_stack.demo_recording import recording_path
@@ -72,11 +72,11 @@ class Story:
         return dealer
 
     def _leave(self, dealer: Dealer, seqs: range) -> None:
-        header = spool.Header(
+        header = spool_file.Header(
             schema_version=1, run=dealer.run, worker=dealer.worker, started_unix_nanos=dealer.started,
             host="another.example.org",
         )  # fmt: skip
-        left = spool.Spool(self.chain.state.path / "spool", header)
+        left = spool_file.Spool(self.chain.state.path / "spool", header)
         left.write([(seq, (b"v1 step", b"{}")) for seq in seqs])
         left.close()
 

@@ -5,7 +5,7 @@ import platform
 
 import pytest
 
-from monty_mqtt import __version__, about
+from monty_mqtt import __version__, process_info
 from monty_mqtt.errors import AbortRequested
 from monty_mqtt.wire import schema
 
@@ -13,7 +13,7 @@ from monty_mqtt.wire import schema
 def test_this_process(monkeypatch):
     monkeypatch.delenv("CONDA_DEFAULT_ENV", raising=False)
     monkeypatch.setenv("VIRTUAL_ENV", "/home/somebody/.venv-monty")
-    fields = about.this_process("x")
+    fields = process_info.this_process("x")
     assert fields["versions"] == {"python": platform.python_version(), "monty-mqtt": __version__}
     assert (fields["pid"], fields["environment"], fields["experiment"]) == (os.getpid(), ".venv-monty", "x")
     head = {"run": "x", "worker": "main", "seq": 0, "time_unix_nanos": 1}
@@ -24,7 +24,7 @@ def test_this_process(monkeypatch):
 
 def test_a_conda_environment_is_named(monkeypatch):
     monkeypatch.setenv("CONDA_DEFAULT_ENV", "tbp.monty")
-    assert about.this_process("x")["environment"] == "tbp.monty"
+    assert process_info.this_process("x")["environment"] == "tbp.monty"
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_conda_environment_is_named(monkeypatch):
     ids=repr,
 )
 def test_every_ending_is_a_status(error, status):
-    fields = about.outcome(error)
+    fields = process_info.outcome(error)
     assert fields["status"] == status
     message = schema.Status(run="x", worker="main", seq=0, time_unix_nanos=1, **fields)
     assert schema.decode(schema.encode(message)) == message
@@ -50,7 +50,7 @@ def test_every_ending_is_a_status(error, status):
 def test_an_error_comes_with_its_traceback():
     with pytest.raises(ValueError, match="no object") as raised:
         raise ValueError("no object")
-    fields = about.outcome(raised.value)
+    fields = process_info.outcome(raised.value)
     assert fields["error_type"] == "builtins.ValueError"
     assert fields["error_traceback"].endswith("ValueError: no object\n")
     assert "test_about.py" in fields["error_traceback"]
@@ -59,7 +59,7 @@ def test_an_error_comes_with_its_traceback():
 def test_a_password_in_an_errors_text_is_masked():
     with pytest.raises(OSError, match="refused") as raised:
         raise OSError("refused: https://me:hunter2@host/x?token=abc")
-    fields = about.outcome(raised.value)
+    fields = process_info.outcome(raised.value)
     assert fields["error_message"] == "refused: https://me:***@host/x?token=***"
     # The line of code that raised it is in the traceback, too.
     assert "hunter2" not in fields["error_traceback"]

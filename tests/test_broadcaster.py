@@ -13,7 +13,7 @@ import pytest
 from router import Router
 
 from monty_mqtt import ZmqBroadcaster
-from monty_mqtt.counts import Counts
+from monty_mqtt.broadcast.broadcast_counts import Counts
 from monty_mqtt.errors import AbortRequested
 from monty_mqtt.wire import schema
 

@@ -118,5 +118,5 @@ def test_two_at_once_of_one_id_and_one_worker_are_told_apart_and_the_second_says
     subscriber.wait_for(lambda _: len([end for end in subscriber.messages(schema.End) if end.run == "same"]) == 2, 20)
     found = sorted((one.worker, one.seq, one.value) for one in subscriber.messages(schema.Metric) if one.run == "same")
     assert found == [("main", 2, 1), ("main", 3, 3), ("main-2", 2, 2)]
-    warnings = [record.getMessage() for record in caplog.records if record.name == "monty_mqtt.outbox"]
+    warnings = [record.getMessage() for record in caplog.records if record.name == "monty_mqtt.broadcast.outbox"]
     assert warnings == ["run 'same' has had a worker 'main' before: this one is published as worker 'main-2'"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from monty_parts import evidence_lm, space
 
-from monty_mqtt.clouds import hypothesis_cloud, images, points
+from monty_mqtt.observe.raw_arrays import hypothesis_cloud, images, points
 
 RGBA = np.arange(3 * 2 * 4, dtype=np.uint8).reshape((3, 2, 4))
 

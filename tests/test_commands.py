@@ -14,9 +14,9 @@ from threading import Timer
 import pytest
 from router import Router
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
-from monty_mqtt.commands import Commands
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import AbortRequested
+from monty_mqtt.monitor.commands import Commands
 from monty_mqtt.wire import schema
 
 WAIT_SECS = 20
@@ -328,8 +328,8 @@ def test_a_paused_run_waits_as_long_as_its_bridge_is_there(run):
 PAUSED = """
 import signal
 import sys
-from monty_mqtt.broadcaster import ZmqBroadcaster
-from monty_mqtt.commands import Commands
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
+from monty_mqtt.monitor.commands import Commands
 broadcaster = ZmqBroadcaster(run_id="r", zmq_port=int(sys.argv[1]), strict=True)
 broadcaster.publish_log("info", "hello")
 commands = Commands(broadcaster)

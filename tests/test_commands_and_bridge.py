@@ -10,9 +10,9 @@ import pytest
 from bridge_fixtures import config_for
 from paho.mqtt.enums import CallbackAPIVersion
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
-from monty_mqtt.commands import Commands
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import AbortRequested
+from monty_mqtt.monitor.commands import Commands
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.service import Bridge
 

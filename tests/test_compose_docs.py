@@ -10,7 +10,7 @@ import pytest
 from compose_project import COMPOSE, PROFILES, resolve
 from test_docs import BLOCK, PAGES
 
-from monty_mqtt.command_line import make_parser
+from monty_mqtt.cli_parser import make_parser
 from monty_mqtt_stack.container_setup import OWNERS
 
 FLAGS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monty_mqtt.cost import Cost
+from monty_mqtt.monitor.monitor_cost import Cost
 
 
 def test_sum_since_the_last_time_and_in_all():

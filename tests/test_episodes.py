@@ -9,13 +9,13 @@ import pytest
 from monty_parts import ExperimentMode, evidence_lm, model, percept, turn
 from router import Router
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
-from monty_mqtt.commands import Commands
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.config import LiveViewConfig
-from monty_mqtt.episodes import EpisodeLogger
 from monty_mqtt.errors import AbortRequested
-from monty_mqtt.guard import Guard
-from monty_mqtt.progress import ProgressTracker
+from monty_mqtt.monitor.commands import Commands
+from monty_mqtt.monitor.episode_logger import EpisodeLogger
+from monty_mqtt.monitor.error_guard import Guard
+from monty_mqtt.monitor.progress import ProgressTracker
 from monty_mqtt.wire import schema
 
 TARGET = {

@@ -19,7 +19,7 @@ from tbp.monty.hydra import instantiate_experiment
 
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.experiment import LiveViewMixin, MontyExperimentWithLiveView, subclass_of
-from monty_mqtt.hooks import LiveViewStepHook
+from monty_mqtt.monitor.step_hook import LiveViewStepHook
 
 ROOT = Path(__file__).parent.parent
 USERS = ("randrot_10distinctobj_surf_agent_with_liveview", "tutorial_surf_agent_2obj_with_liveview")

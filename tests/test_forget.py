@@ -13,8 +13,8 @@ import pytest
 from mqtt_client import Client
 from stack_process import Process, run, until
 
-from monty_mqtt import spool
-from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.broadcast import spool_file
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.forget import files_of
@@ -46,9 +46,9 @@ def leave_a_spool(state, run, elsewhere):
         broadcaster.publish_metric("loss", 1)
     (path,) = elsewhere.glob("*/*.spool")
     first, newline, records = path.read_bytes().partition(b"\n")
-    header = msgspec.json.decode(first[len(spool.MAGIC) :], type=spool.Header)
+    header = msgspec.json.decode(first[len(spool_file.MAGIC) :], type=spool_file.Header)
     there = msgspec.json.encode(msgspec.structs.replace(header, host="another machine"))
-    path.write_bytes(spool.MAGIC + there + newline + records)
+    path.write_bytes(spool_file.MAGIC + there + newline + records)
     place = state.path / "spool" / path.parent.name
     place.mkdir(parents=True, exist_ok=True)
     path.rename(place / path.name)

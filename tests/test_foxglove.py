@@ -12,7 +12,7 @@ import pytest
 from mcap.reader import make_reader
 from node import node_modules
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt_stack.demo_recording import recording_path
 from monty_mqtt_stack.recording import record
 from monty_mqtt_stack.subscriber import Broker

@@ -15,7 +15,7 @@ from examples import EXAMPLES
 from grafana_files import DASHBOARDS, GRAFANA, ROOT, RULES, Asked, panels, queries, strings, variables
 from line_parser import parse
 
-from monty_mqtt.outcomes import PERFORMANCE_ORDER
+from monty_mqtt.observe.episode_outcome import PERFORMANCE_ORDER
 from monty_mqtt.wire import schema
 from monty_mqtt_bridge.line_protocol import Misfits
 from monty_mqtt_bridge.lines import FIELDS, bridge_health, frame, lines_of, run_health

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from monty_parts import displacement_lm, evidence_lm, model, percept, turn
 
-from monty_mqtt.ground_truth import GroundTruth, graph_targets, is_correct
-from monty_mqtt.observe import ModelReader
-from monty_mqtt.outcomes import PERFORMANCE_ORDER, episode_stats
+from monty_mqtt.observe.episode_outcome import PERFORMANCE_ORDER, episode_stats
+from monty_mqtt.observe.ground_truth import GroundTruth, graph_targets, is_correct
+from monty_mqtt.observe.model_reader import ModelReader
 
 TARGET = {
     "object": "bowl",

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from monty_mqtt.errors import AbortRequested
-from monty_mqtt.guard import Guard
+from monty_mqtt.monitor.error_guard import Guard
 
 
 def fail(error):

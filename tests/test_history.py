@@ -14,7 +14,7 @@ from history import STORED_SECS, Chain, bits
 from line_parser import Point, parse
 from stack_process import run, until
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode, LearningModuleStep, Target
 from monty_mqtt_bridge.config import BridgeConfig

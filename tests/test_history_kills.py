@@ -9,7 +9,7 @@ import pytest
 from history import Chain, need
 from stack_process import until
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 
 SIZES = [
     pytest.param(100_000, marks=pytest.mark.timeout(300)),

@@ -11,7 +11,7 @@ import pytest
 from history import need
 from stack_process import Process, until
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack.influxdb import query
 from monty_mqtt_stack.state import StateDir

@@ -16,7 +16,7 @@ from history import Chain, need
 from small_disk import small_disk
 from stack_process import Process, processes_of, run, until
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema
 from monty_mqtt_stack.influxdb import InfluxDB, query

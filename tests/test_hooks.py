@@ -9,14 +9,14 @@ import pytest
 from monty_parts import evidence_lm, model
 from router import Router
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
-from monty_mqtt.commands import Commands
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.config import LiveViewConfig
-from monty_mqtt.cost import Cost
 from monty_mqtt.errors import AbortRequested
-from monty_mqtt.guard import Guard
-from monty_mqtt.hooks import LiveViewStepHook, StepPublisher
-from monty_mqtt.progress import Position, ProgressTracker
+from monty_mqtt.monitor.commands import Commands
+from monty_mqtt.monitor.error_guard import Guard
+from monty_mqtt.monitor.monitor_cost import Cost
+from monty_mqtt.monitor.progress import Position, ProgressTracker
+from monty_mqtt.monitor.step_hook import LiveViewStepHook, StepPublisher
 from monty_mqtt.wire import schema
 
 MS = 1_000_000

@@ -8,7 +8,7 @@ import pytest
 
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.identity import identify
+from monty_mqtt.monitor.run_identity import identify
 
 NOW = dt.datetime(2026, 11, 23, 2, 30, 15, tzinfo=dt.timezone.utc)
 

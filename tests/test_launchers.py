@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from monty_mqtt.launchers import OVERRIDE
-from monty_mqtt.sweep import command_line
+from monty_mqtt.sweep_job import command_line
+from monty_mqtt.sweep_launchers import OVERRIDE
 
 APP = """
 import hydra

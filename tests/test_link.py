@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from router import Router
 
-from monty_mqtt import ZmqBroadcaster, link
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.broadcast import bridge_link
 from monty_mqtt.wire import schema
 
 ROUTER = str(Path(__file__).with_name("router.py"))
@@ -182,7 +183,7 @@ def test_a_frozen_bridge_does_not_make_zmq_s_own_queue_grow(b, process):
     for _ in range(1200):
         b.publish_data("d", "x" * 10_000)
     window = b._outbox.window
-    assert window.sent_bytes <= link._UNDER_WAY_BYTES
+    assert window.sent_bytes <= bridge_link._UNDER_WAY_BYTES
     assert len(window) == 1200
     process.thaw()
     assert b.flush(20)

@@ -19,7 +19,7 @@ from tbp.monty.frameworks.run_parallel import (
     parse_episode_spec,
 )
 
-from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.wire import schema
 from monty_mqtt_liveview.recipe import LOGGING, command_line, for_hydra, for_shell, ranges, run_name
 from monty_mqtt_liveview.views import redo

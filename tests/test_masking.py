@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from monty_mqtt.masking import masked, masked_arguments
-from monty_mqtt.secret_texts import masked_forms
+from monty_mqtt.masking.config_masking import masked, masked_arguments
+from monty_mqtt.masking.secret_texts import masked_forms
 
 SECRET = "kR7-hunter2"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from monty_parts import ExperimentMode
 
-from monty_mqtt.outcomes import PERFORMANCE_ORDER, episode_outcome, verdict
+from monty_mqtt.observe.episode_outcome import PERFORMANCE_ORDER, episode_outcome, verdict
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode
 from monty_mqtt.wire.mode_sum import Finished, ModeSum, finished, merged

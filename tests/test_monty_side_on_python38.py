@@ -35,7 +35,7 @@ def test_all_modules_import_without_monty_and_numpy(python):
 CONFIGURED = """
 import datetime, sys
 from monty_mqtt.config import LiveViewConfig
-from monty_mqtt.identity import identify
+from monty_mqtt.monitor.run_identity import identify
 config = LiveViewConfig.of({"zmq_port": 7000, "liveview": {"started": "2026-11-23T05:30:15+03:00"}}, {})
 print(identify(config, "r-parallel_eval_episode_1", datetime.datetime.now(datetime.timezone.utc), "x"))
 """

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from monty_parts import displacement_lm, evidence_lm, model, percept, space, turn
 
-from monty_mqtt.observe import ModelReader, greatest, mode_of, unmasked
+from monty_mqtt.observe.model_reader import ModelReader, greatest, mode_of, unmasked
 
 EVIDENCE = {"mug": [0.5, 3.0, 1.0], "bowl": [4.0, -2.0], "dice": [1.0]}
 

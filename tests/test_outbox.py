@@ -2,9 +2,9 @@
 
 import pytest
 
-from monty_mqtt.counts import Counts
-from monty_mqtt.outbox import Outbox
-from monty_mqtt.settings import Settings
+from monty_mqtt.broadcast.broadcast_counts import Counts
+from monty_mqtt.broadcast.outbox import Outbox
+from monty_mqtt.broadcast.settings import Settings
 from monty_mqtt.wire import schema
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from monty_parts import displacement_lm, evidence_lm, model, percept, turn
 
-from monty_mqtt.outcomes import (
+from monty_mqtt.observe.episode_outcome import (
     PERFORMANCE_ORDER,
     episode_outcome,
     episode_stats,

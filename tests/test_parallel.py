@@ -19,8 +19,9 @@ from omegaconf import OmegaConf
 from router import Router
 from tbp.monty.frameworks import run_parallel
 
-from monty_mqtt.parallel import ParallelCallback, ParallelParent, episodes_in_all
-from monty_mqtt.tally import Tally
+from monty_mqtt.monitor.worker_tally import Tally
+from monty_mqtt.parallel import ParallelCallback
+from monty_mqtt.parallel.parent import ParallelParent, episodes_in_all
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.mode_sum import Finished
 
@@ -234,7 +235,7 @@ def test_a_run_began_when_it_was_composed_also_in_the_copy_that_the_runner_gets(
 INTERRUPTED = """
 import sys
 from test_parallel import composed
-from monty_mqtt.parallel import ParallelParent
+from monty_mqtt.parallel.parent import ParallelParent
 ParallelParent().begin(composed("eval", int(sys.argv[1])), {})
 raise KeyboardInterrupt
 """

@@ -9,8 +9,8 @@ import signal
 import pytest
 
 from monty_mqtt.errors import MontyMqttError
-from monty_mqtt.pool import Spawning
-from monty_mqtt.tally import Tally
+from monty_mqtt.monitor.worker_tally import Tally
+from monty_mqtt.parallel.pool import Spawning
 from monty_mqtt.wire.mode_sum import Finished
 
 

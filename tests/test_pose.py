@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from monty_parts import evidence_lm, turn
 
-from monty_mqtt.ground_truth import GroundTruth
-from monty_mqtt.pose import PoseReader, quaternion_of_target
+from monty_mqtt.observe.ground_truth import GroundTruth
+from monty_mqtt.observe.pose import PoseReader, quaternion_of_target
 
 
 def written(lm):

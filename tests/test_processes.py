@@ -16,7 +16,8 @@ import pytest
 from python38 import python38
 from router import Router
 
-from monty_mqtt import ZmqBroadcaster, processes
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.broadcast import forks_and_exit
 from monty_mqtt.wire import schema
 
 LOAD = str(Path(__file__).with_name("publish_load.py"))
@@ -301,10 +302,10 @@ def test_in_its_own_process_a_copy_is_the_same(b):
 
 def test_a_broadcaster_nobody_refers_to_any_more_still_delivers(router):
     ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True).publish_metric("loss", 1)
-    (held,) = processes._held.values()
+    (held,) = forks_and_exit._held.values()
     held.close()
     assert values_by_worker(router) == {"main": [1.0]}
-    assert not processes._held
+    assert not forks_and_exit._held
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monty_mqtt.progress import Position, ProgressTracker
+from monty_mqtt.monitor.progress import Position, ProgressTracker
 from monty_mqtt.wire.mode_sum import Finished
 
 CORRECT = Finished("eval", 5, "correct", 1)

@@ -16,7 +16,8 @@ from line_parser import parse
 from mqtt_client import Client
 from subscriber import Subscriber
 
-from monty_mqtt import ZmqBroadcaster, spool
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.broadcast import spool_file
 from monty_mqtt.wire import schema, topics, zmq_protocol
 from monty_mqtt_bridge.left_behind import LeftBehind
 from monty_mqtt_bridge.published_name import renamed
@@ -226,7 +227,7 @@ def test_the_messages_that_are_still_with_one_are_counted_in_its_own_spool(run, 
     without.close()
     (path,) = tmp_path.glob("*/*.spool")
     with path.open("rb") as file:
-        found, _ = spool.read_header(file.fileno(), path)
+        found, _ = spool_file.read_header(file.fileno(), path)
     started = found.started_unix_nanos
     worker = Worker(zmq_protocol.Hello(schema_version=1, run=run, worker="main", base=0, started_unix_nanos=started))
     worker.key, worker.is_named = (run, "main-2"), True

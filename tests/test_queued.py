@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 
 import pytest
 
-from monty_mqtt.queued import QUEUED, Queued
+from monty_mqtt.broadcast.awaitable_result import QUEUED, Queued
 
 
 def test_it_is_a_coroutine():

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monty_mqtt.ranges import Ranges
+from monty_mqtt.broadcast.seq_ranges import Ranges
 
 
 def ranges_of(*added):

@@ -11,7 +11,7 @@ import sys
 import pytest
 from stack_process import Process, run, until
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.wire import topics
 from monty_mqtt_stack.recording_file import Reader
 

@@ -18,7 +18,7 @@ from mqtt_client import Client
 from stack_process import until
 from subscriber import Subscriber
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.config import BridgeConfig

@@ -10,10 +10,10 @@ from router import Router
 from tbp.monty import telemetry
 from tbp.monty.telemetry.schemas import TelemetryEvent
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
-from monty_mqtt.cost import Cost
-from monty_mqtt.guard import Guard
-from monty_mqtt.records import Allowance, Attachment, RecordHandler, TelemetryHandler
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
+from monty_mqtt.monitor.error_guard import Guard
+from monty_mqtt.monitor.log_handlers import Allowance, Attachment, RecordHandler, TelemetryHandler
+from monty_mqtt.monitor.monitor_cost import Cost
 from monty_mqtt.wire import schema
 
 MONTY = logging.getLogger("tbp.monty")

@@ -15,7 +15,7 @@ from bridge_fixtures import make
 from stack_process import Process, run
 from subscriber import Subscriber
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.demo_recording import recording_path
 from monty_mqtt_stack.payloads import message_of

@@ -11,9 +11,10 @@ import time
 import pytest
 from router import Router
 
-from monty_mqtt import ZmqBroadcaster, spool
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.broadcast import spool_file
+from monty_mqtt.broadcast.spool_file import Header, Spool
 from monty_mqtt.errors import ConfigError, ServiceError
-from monty_mqtt.spool import Header, Spool
 from monty_mqtt.wire import schema
 from monty_mqtt_stack.restore import is_spool, restore, restore_messages
 from monty_mqtt_stack.restored import as_lines
@@ -327,4 +328,4 @@ def test_reading_a_header_names_a_file_that_is_none(tmp_path):
     path = tmp_path / "x"
     path.write_bytes(b"x")
     with path.open("rb") as file, pytest.raises(ConfigError):
-        spool.read_header(file.fileno(), path)
+        spool_file.read_header(file.fileno(), path)

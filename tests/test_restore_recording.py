@@ -9,7 +9,7 @@ import pytest
 from bridge_fixtures import config_for
 from subscriber import Subscriber
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.service import Bridge

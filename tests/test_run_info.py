@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from monty_mqtt.run_info import episodes_expected, git_commit, versions
+from monty_mqtt.observe.run_info import episodes_expected, git_commit, versions
 
 
 def test_versions_of_what_is_installed():

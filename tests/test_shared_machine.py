@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from mqtt_client import WAIT_SECS, Client
 
-from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.conf_files import conf_dir
 from monty_mqtt_stack import ports, secrets
 from monty_mqtt_stack.broker import find_mosquitto
 from monty_mqtt_stack.state import StateDir

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monty_mqtt import spool
+from monty_mqtt.broadcast import spool_file
+from monty_mqtt.broadcast.spool_file import Header, Spool
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.spool import Header, Spool
 
 
 def header_of(run="x", worker="main", started=1_700_000_000_000_000_000):
@@ -35,9 +35,9 @@ def read(path):
     """Return header and records of a file, as one does who restores it."""
     fd = os.open(path, os.O_RDONLY)
     try:
-        header, offset = spool.read_header(fd, path)
+        header, offset = spool_file.read_header(fd, path)
         found = []
-        while records := spool.read_records(fd, offset):
+        while records := spool_file.read_records(fd, offset):
             found += [(record.seq, record.frames) for record in records]
             offset = records[-1].end
         return header, found

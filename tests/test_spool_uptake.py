@@ -14,7 +14,7 @@ import pytest
 from bridge_process import BridgeProcess, at
 from subscriber import Subscriber
 
-from monty_mqtt import spool
+from monty_mqtt.broadcast import spool_file
 from monty_mqtt.wire import schema
 from monty_mqtt_stack.far_side import Address
 from monty_mqtt_stack.ports import any_free
@@ -117,8 +117,10 @@ def test_a_bridge_alone_completes_what_ended_early_too(broker, program, tmp_path
 @pytest.mark.timeout(90)
 def test_the_program_that_takes_up_ends_with_its_bridge_even_where_that_is_killed(broker, tmp_path):
     spools = tmp_path / "spool"
-    header = spool.Header(schema_version=1, run="x", worker="main", started_unix_nanos=1, host=socket.gethostname())
-    file = spool.Spool(spools, msgspec.structs.replace(header, schema_version=7, pid=ended_process()))
+    header = spool_file.Header(
+        schema_version=1, run="x", worker="main", started_unix_nanos=1, host=socket.gethostname()
+    )
+    file = spool_file.Spool(spools, msgspec.structs.replace(header, schema_version=7, pid=ended_process()))
     file.write([(0, (b"v1 end", b"{}"))])
     file.close()
     with BridgeProcess(**at(broker, bridge_id="killed", spool=spools)) as bridge:
@@ -192,8 +194,10 @@ def test_what_a_living_process_writes_is_its_own(tmp_path):
     ("fields", "left"), [({"host": "another.example.org"}, False), ({"started_unix_nanos": 1, "pid": 1}, True)]
 )
 def test_what_another_machine_wrote_is_left_alone_and_a_number_given_again_is_nobody(tmp_path, fields, left):
-    header = spool.Header(schema_version=1, run="x", worker="main", started_unix_nanos=1, host=socket.gethostname())
-    file = spool.Spool(tmp_path, msgspec.structs.replace(header, **fields))
+    header = spool_file.Header(
+        schema_version=1, run="x", worker="main", started_unix_nanos=1, host=socket.gethostname()
+    )
+    file = spool_file.Spool(tmp_path, msgspec.structs.replace(header, **fields))
     file.write([(0, (b"v1 end", b"{}"))])
     file.close()
     assert is_left_behind(file.path) is left

@@ -16,9 +16,10 @@ from python38 import python38
 from router import Router
 from test_spool import read
 
-from monty_mqtt import ZmqBroadcaster, spooling
-from monty_mqtt.spool import Header, Spool
-from monty_mqtt.window import Window
+from monty_mqtt import ZmqBroadcaster
+from monty_mqtt.broadcast import spool_policy
+from monty_mqtt.broadcast.send_window import Window
+from monty_mqtt.broadcast.spool_file import Header, Spool
 from monty_mqtt.wire import schema
 
 
@@ -231,7 +232,7 @@ def test_a_full_disk_is_said_once_and_heals(made, port, files, full_disk, caplog
 
 
 def test_the_last_of_the_disk_is_left_to_the_experiment(made, port, files, monkeypatch, caplog):
-    monkeypatch.setattr(spooling, "_LEAST_FREE_BYTES", 1 << 60)
+    monkeypatch.setattr(spool_policy, "_LEAST_FREE_BYTES", 1 << 60)
     b = made(port)
     publish_until(b, lambda: b.counts.errors)
     monkeypatch.undo()

@@ -14,7 +14,7 @@ from mqtt_client import WAIT_SECS, Client, arrived_until_barrier
 from paho.mqtt.enums import CallbackAPIVersion
 from subscriber import Subscriber
 
-from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import secrets
 from monty_mqtt_stack.broker import Mosquitto

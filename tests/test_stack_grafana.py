@@ -7,7 +7,7 @@ import re
 import pytest
 from history import Chain
 
-from monty_mqtt.conf_dir import grafana_dir
+from monty_mqtt.conf_files import grafana_dir
 from monty_mqtt_stack import programs
 from monty_mqtt_stack.grafana import grafana_launch
 from monty_mqtt_stack.influxdb import InfluxDB

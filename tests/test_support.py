@@ -7,35 +7,35 @@ import logging
 import monty_parts  # noqa: F401 - imports Monty once, with the warnings of its libraries off
 import pytest
 
-from monty_mqtt import support
+from monty_mqtt.observe import monty_version
 
 
 @pytest.fixture(autouse=True)
 def ask_anew():
-    support.warn_of_unknown_monty.cache_clear()
+    monty_version.warn_of_unknown_monty.cache_clear()
     yield
-    support.warn_of_unknown_monty.cache_clear()
+    monty_version.warn_of_unknown_monty.cache_clear()
 
 
 def test_tested_version_has_everything_and_is_not_warned_of(caplog):
-    support.warn_of_unknown_monty()
+    monty_version.warn_of_unknown_monty()
     assert caplog.text == ""
-    assert support.missing_members() == []
+    assert monty_version.missing_members() == []
 
 
 def test_other_version_is_warned_of_once(monkeypatch, caplog):
-    monkeypatch.setattr(support, "SUPPORTED", ("0.1",))
+    monkeypatch.setattr(monty_version, "SUPPORTED", ("0.1",))
     with caplog.at_level(logging.WARNING):
-        support.warn_of_unknown_monty()
-        support.warn_of_unknown_monty()
+        monty_version.warn_of_unknown_monty()
+        monty_version.warn_of_unknown_monty()
     (record,) = caplog.records
     assert record.getMessage() == "tbp-monty 0.55.0 is not one of the tested versions (0.1): nothing is missing"
 
 
 def test_what_is_missing_is_named(monkeypatch, caplog):
-    monkeypatch.setattr(support, "SUPPORTED", ("0.1",))
+    monkeypatch.setattr(monty_version, "SUPPORTED", ("0.1",))
     members = (("tbp.monty.telemetry", "gone"), ("tbp.no_such", "x"), ("tbp.monty", "telemetry"))
-    monkeypatch.setattr(support, "_MEMBERS", members)
+    monkeypatch.setattr(monty_version, "_MEMBERS", members)
     with caplog.at_level(logging.WARNING):
-        support.warn_of_unknown_monty()
+        monty_version.warn_of_unknown_monty()
     assert "it lacks tbp.monty.telemetry.gone, tbp.no_such.x; what depends on them is not monitored" in caplog.text

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.conf_files import conf_dir
 
 UNIT = conf_dir() / "systemd" / "monty-mqtt.service"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monty_mqtt.tally import Tally
+from monty_mqtt.monitor.worker_tally import Tally
 from monty_mqtt.wire.mode_sum import Finished
 
 EPISODE = Finished("eval", 20, "correct", 1)

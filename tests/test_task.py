@@ -7,7 +7,7 @@ import os
 import pytest
 
 from monty_mqtt.config import LiveViewConfig
-from monty_mqtt.task import Naming, monitored, render_without_a_screen
+from monty_mqtt.monitored_task import Naming, monitored, render_without_a_screen
 from monty_mqtt.wire.run_id import new_ending
 
 ALONE = Naming("20261123T000000Z-abcd")

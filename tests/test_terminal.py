@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monty_mqtt import terminal
+from monty_mqtt import terminal_text
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.state import StateDir
@@ -35,7 +35,7 @@ def program(source, **options):
 
 
 def test_what_is_not_printable_becomes_a_space():
-    assert terminal.one_line("a\nb\x1b[2J\x9b\u202e\u2028 ü😀") == "a b [2J    ü😀"
+    assert terminal_text.one_line("a\nb\x1b[2J\x9b\u202e\u2028 ü😀") == "a b [2J    ü😀"
 
 
 def test_an_experiment_goes_on_when_nobody_reads_its_progress_any_more():

@@ -11,7 +11,7 @@ import pytest
 from router import Router
 
 from monty_mqtt import ZmqBroadcaster
-from monty_mqtt.turnstile import Turnstile
+from monty_mqtt.broadcast.call_lock import Turnstile
 
 
 class Interrupt(BaseException):

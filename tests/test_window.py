@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monty_mqtt.window import Window
+from monty_mqtt.broadcast.send_window import Window
 
 KIB = 1024
 

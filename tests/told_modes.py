@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monty_mqtt.outcomes import verdict
+from monty_mqtt.observe.episode_outcome import verdict
 from monty_mqtt.wire.message_pieces import ModeProgress
 from monty_mqtt.wire.mode_sum import Finished, ModeSum
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from monty_mqtt import spool
+from monty_mqtt.broadcast import spool_file
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import schema
 from monty_mqtt_bridge.workers import Key, Worker
@@ -62,11 +62,11 @@ class LeftBehind:
 
     def _count_one(self, asked: _Asked) -> int:
         run, worker = asked.said
-        header = spool.Header(
+        header = spool_file.Header(
             schema_version=schema.SCHEMA_VERSION, run=run, worker=worker, started_unix_nanos=asked.started_unix_nanos
         )
         with suppress(OSError, ConfigError):  # there is none, or it is being made
-            path = spool.path_of(self._directory or Path(), header)
+            path = spool_file.path_of(self._directory or Path(), header)
             fd = os.open(path, os.O_RDONLY)
             try:
                 found = os.fstat(fd)
@@ -79,9 +79,9 @@ class LeftBehind:
         return 0
 
     def _messages(self, fd: int, path: Path, first_seq: int) -> int:
-        _, offset = spool.read_header(fd, path)
+        _, offset = spool_file.read_header(fd, path)
         count = 0
-        while not self._closed and (records := spool.read_records(fd, offset)):
+        while not self._closed and (records := spool_file.read_records(fd, offset)):
             count += sum(record.seq >= first_seq for record in records)
             offset = records[-1].end
         return count

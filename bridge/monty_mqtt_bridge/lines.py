@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from monty_mqtt.outcomes import verdict
+from monty_mqtt.observe.episode_outcome import verdict
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.object_names import believed, recognised
 from monty_mqtt_bridge import results

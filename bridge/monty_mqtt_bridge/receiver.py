@@ -1,6 +1,7 @@
 """ZMQ side: the socket, who is connected, hello, commands down.
 
-Place in the flow: the first stage. `intake` decides what of it is accepted. The other half is `monty_mqtt.link`.
+Place in the flow: the first stage. `intake` decides what of it is accepted. The other half is
+`monty_mqtt.broadcast.bridge_link`.
 
 Whatever arrives that is no message is counted, named in one line, and changes nothing else.
 """

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from monty_mqtt import spool
+from monty_mqtt.broadcast import spool_file
 from monty_mqtt.errors import ConfigError
 
 __all__ = ["Uptake"]
@@ -106,7 +106,7 @@ def _waits(path: Path) -> bool:
     with suppress(OSError, ConfigError, OverflowError):  # it is gone, being made, or no spool
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for somebody to write
         try:
-            header, _ = spool.read_header(fd, path)
+            header, _ = spool_file.read_header(fd, path)
             is_quiet = time.time() - os.fstat(fd).st_mtime > _QUIET_SECS
         finally:
             os.close(fd)

@@ -14,8 +14,8 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from monty_mqtt.masking import MASK
-from monty_mqtt.sweep import FLAGS_WITH_A_VALUE, SWEEP_FLAGS
+from monty_mqtt.masking.config_masking import MASK
+from monty_mqtt.sweep_job import FLAGS_WITH_A_VALUE, SWEEP_FLAGS
 from monty_mqtt.wire import schema
 
 __all__ = ["command_line", "for_shell", "ranges"]

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from monty_mqtt.support import SUPPORTED
+from monty_mqtt.observe.monty_version import SUPPORTED
 from monty_mqtt.wire import schema
 from monty_mqtt_liveview.heads import info
 from monty_mqtt_liveview.plain import Json

@@ -1,7 +1,7 @@
 """Any Python value -> a plain JSON value. Pure.
 
-Place in the flow: `broadcaster`'s user calls and `observe` pass what they do not know through here, so that no value
-of a user's can stop an experiment or make a message that nobody can read.
+Place in the flow: `broadcaster`'s user calls and `model_reader` pass what they do not know through here, so that no
+value of a user's can stop an experiment or make a message that nobody can read.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A mode's finished episodes add up here to what Monty's own overall statistics say of them. Pure.
 
-Place in the flow: `progress` adds the episodes of a worker, and `parallel` those of all workers, to what goes on the
+Place in the flow: `progress` adds the episodes of a worker, and `parent` those of all workers, to what goes on the
 wire; on the far side `watch` adds the episodes that it saw itself, and the page those of one object. So every program
 means the same by accuracy, mean rotation error and mean steps.
 

@@ -1,7 +1,7 @@
 """This module makes the ids of new runs: unique and readable.
 
-Place in the flow: `settings` makes one of the name that a broadcaster is given, `identity` one for an experiment, the
-stack one for what it starts or plays again.
+Place in the flow: `settings` makes one of the name that a broadcaster is given, `run_identity` one for an experiment,
+the stack one for what it starts or plays again.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The messages themselves stand in `run_messages`, `step_messages` and `message_pieces`; everybody has them from here.
 
-Place in the flow: `observe` and the user's `publish_*` calls make these, `broadcaster` numbers and sends them,
+Place in the flow: `model_reader` and the user's `publish_*` calls make these, `broadcaster` numbers and sends them,
 the bridge decodes them and fans them out to MQTT topics.
 
 A message is one JSON object tagged by `kind`. Evolution rules: a new field has a default, a field's type never

@@ -19,7 +19,7 @@ from amqtt.contexts import Action, BaseContext  # type: ignore[import-untyped]
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin  # type: ignore[import-untyped]
 from amqtt.session import Session  # type: ignore[import-untyped]
 
-from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.conf_files import conf_dir
 from monty_mqtt_stack import acl, secrets
 from monty_mqtt_stack.state import StateDir
 

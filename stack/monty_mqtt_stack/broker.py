@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import List, Optional, Self, Type, Union
 
-from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import ports, secrets
 from monty_mqtt_stack.launch import Launch, PortTakenError, Running

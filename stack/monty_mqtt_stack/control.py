@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt.terminal import one_line
+from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.known_runs import known_runs

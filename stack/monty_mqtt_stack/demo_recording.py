@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.errors import MontyMqttError, ServiceError
 from monty_mqtt.wire.run_id import new_run_id
 from monty_mqtt_bridge.config import BridgeConfig

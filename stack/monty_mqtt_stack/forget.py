@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import List, Optional, Set
 
-from monty_mqtt import spool
+from monty_mqtt.broadcast import spool_file
 from monty_mqtt.errors import ConfigError, ServiceError
-from monty_mqtt.terminal import one_line
+from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.influxdb import InfluxDB, delete_run
@@ -72,8 +72,8 @@ def command(options: argparse.Namespace) -> int:
 
 def files_of(state: StateDir, run: str) -> List[Path]:
     """Return what the state directory holds of a run: its spool, its recording, and the output of its experiment."""
-    header = spool.Header(schema_version=schema.SCHEMA_VERSION, run=run, worker="", started_unix_nanos=0)
-    spools = spool.path_of(state.path / "spool", header).parent.glob(f"*{_SPOOL}")
+    header = spool_file.Header(schema_version=schema.SCHEMA_VERSION, run=run, worker="", started_unix_nanos=0)
+    spools = spool_file.path_of(state.path / "spool", header).parent.glob(f"*{_SPOOL}")
     found = sorted(path for path in spools if path.is_file() and is_spool(path))
     recording = directory_of(state.path / "recordings", run)
     found += marked_parts(recording) if recording.is_dir() else []

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.conf_files import conf_dir
 from monty_mqtt_stack.services import LIVEVIEW_PORT
 
 __all__ = ["page_port"]

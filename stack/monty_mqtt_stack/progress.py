@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from monty_mqtt.terminal import abandon_stdout, one_line
+from monty_mqtt.terminal_text import abandon_stdout, one_line
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.object_names import believed
 from monty_mqtt_stack.readable import clock, duration, modes_in_words

@@ -9,7 +9,7 @@ import json
 from datetime import datetime
 from typing import Callable, Dict, List, Optional, Type
 
-from monty_mqtt.terminal import one_line
+from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.object_names import believed
 from monty_mqtt_stack.watch import is_of_a_parent

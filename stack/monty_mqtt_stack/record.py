@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 
-from monty_mqtt.terminal import one_line
+from monty_mqtt.terminal_text import one_line
 from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.known_runs import known_runs
 from monty_mqtt_stack.recording import Recorded, record

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Dict, Optional, Self, Sequence, Type
 
 from monty_mqtt.errors import ConfigError, ServiceError
-from monty_mqtt.terminal import one_line
+from monty_mqtt.terminal_text import one_line
 from monty_mqtt_stack.far_side import Address, accepts, find, parse_address
 from monty_mqtt_stack.readable import duration
 from monty_mqtt_stack.recording_parts import Recording, joined

@@ -13,7 +13,7 @@ from typing import Self
 
 import msgspec
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import DecodeError, ServiceError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.run_id import new_ending

@@ -18,9 +18,9 @@ from typing import NamedTuple, Self
 
 import psutil  # type: ignore[import-untyped]
 
-from monty_mqtt import spool
+from monty_mqtt.broadcast import spool_file
+from monty_mqtt.broadcast.sender_identity import Sender
 from monty_mqtt.errors import ConfigError, ServiceError
-from monty_mqtt.sender import Sender
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_stack.restored import Restored
 from monty_mqtt_stack.restoring import Restoring, Stopped
@@ -47,7 +47,7 @@ def is_spool(path: Path) -> bool:
         raise ConfigError("file", str(path), "a regular file")
     try:
         with path.open("rb") as file:
-            return file.read(len(spool.MAGIC)) == spool.MAGIC
+            return file.read(len(spool_file.MAGIC)) == spool_file.MAGIC
     except OSError as error:
         raise _unreadable(path, error) from None
 
@@ -150,7 +150,7 @@ class _Opened(NamedTuple):
 
     fd: int
     size: int
-    header: spool.Header
+    header: spool_file.Header
     begin: int
 
 
@@ -233,7 +233,7 @@ def _opened(path: Path) -> Iterator[_Opened]:
     except OSError as error:
         raise _unreadable(path, error) from None
     try:
-        header, begin = spool.read_header(fd, path)
+        header, begin = spool_file.read_header(fd, path)
         yield _Opened(fd, os.fstat(fd).st_size, header, begin)
     except OSError as error:
         raise _unreadable(path, error) from None
@@ -241,14 +241,14 @@ def _opened(path: Path) -> Iterator[_Opened]:
         os.close(fd)
 
 
-def _records(file: _Opened) -> Iterator[spool.Record]:
+def _records(file: _Opened) -> Iterator[spool_file.Record]:
     offset = file.begin
-    while records := spool.read_records(file.fd, offset):
+    while records := spool_file.read_records(file.fd, offset):
         yield from records
         offset = records[-1].end
 
 
-def _refuse_while_it_is_written(path: Path, header: spool.Header) -> None:
+def _refuse_while_it_is_written(path: Path, header: spool_file.Header) -> None:
     """Leave it to the experiment while it lives: it sends what it has itself, and still writes here."""
     if pid := _writer_of(path, header):
         raise ServiceError(
@@ -269,7 +269,7 @@ def _hold(fd: int, path: Path) -> None:
         raise ServiceError(f"{path}: another process has just sent and removed it")
 
 
-def _writer_of(path: Path, header: spool.Header) -> int:
+def _writer_of(path: Path, header: spool_file.Header) -> int:
     if header.host == socket.gethostname():  # else its bridge knows whether it is connected
         with suppress(psutil.Error, OSError):
             for file in psutil.Process(header.pid).open_files():
@@ -278,11 +278,11 @@ def _writer_of(path: Path, header: spool.Header) -> int:
     return 0
 
 
-def _remove(path: Path, header: spool.Header) -> bool:
+def _remove(path: Path, header: spool_file.Header) -> bool:
     """Remove the file, and the run's directory where it was the last one in it; return whether the file is gone."""
     with suppress(OSError):
         path.unlink()
-        if path.parent.name == spool.path_of(path, header).parent.name:  # else somebody else made the directory
+        if path.parent.name == spool_file.path_of(path, header).parent.name:  # else somebody else made the directory
             path.parent.rmdir()
     return not path.exists()
 

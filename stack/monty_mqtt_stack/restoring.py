@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
+from monty_mqtt.broadcast.bridge_link import Link
+from monty_mqtt.broadcast.send_window import Window
+from monty_mqtt.broadcast.sender_identity import Sender
 from monty_mqtt.errors import ServiceError
-from monty_mqtt.link import Link
-from monty_mqtt.sender import Sender
-from monty_mqtt.window import Window
 from monty_mqtt_stack.restored import Restored
 
 __all__ = ["Restoring", "Stopped"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Optional, Sequence
 
-from monty_mqtt.command_line import options_of_runner
+from monty_mqtt.cli_parser import options_of_runner
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire.run_id import new_ending
 from monty_mqtt_stack.experiment import Watch, experiment_argv, experiment_name

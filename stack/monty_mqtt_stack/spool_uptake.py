@@ -22,9 +22,9 @@ from typing import Callable, Dict, Optional, Self, Type
 
 import psutil  # type: ignore[import-untyped]
 
-from monty_mqtt import spool
+from monty_mqtt.broadcast import spool_file
 from monty_mqtt.errors import ConfigError, ServiceError
-from monty_mqtt.terminal import one_line
+from monty_mqtt.terminal_text import one_line
 from monty_mqtt_stack.far_side import Address
 from monty_mqtt_stack.restore import restore, writer_of
 from monty_mqtt_stack.restored import as_lines
@@ -102,7 +102,7 @@ def is_left_behind(path: Path) -> bool:
     """
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for somebody to write
     try:
-        header, _ = spool.read_header(fd, path)
+        header, _ = spool_file.read_header(fd, path)
     finally:
         os.close(fd)
     if header.host != socket.gethostname():  # nobody here can know

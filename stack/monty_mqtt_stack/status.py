@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional
 import msgspec
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt.terminal import one_line
+from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.far_side import Address, accepts, broker_of
 from monty_mqtt_stack.readable import duration, modes_in_words, table

@@ -9,7 +9,7 @@ import argparse
 from itertools import islice
 from typing import Callable, Iterable, Iterator, Optional, Set
 
-from monty_mqtt.terminal import one_line
+from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.known_runs import known_runs

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from functools import partial
 
-from monty_mqtt.conf_dir import conf_dir
+from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack import ports, programs, provisioning, secrets
 from monty_mqtt_stack.influxdb import InfluxDB

@@ -11,9 +11,9 @@ import pytest
 from liveview_page import PageProcess
 from playwright.sync_api import expect
 
-from monty_mqtt.broadcaster import ZmqBroadcaster
-from monty_mqtt.commands import Commands
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import AbortRequested
+from monty_mqtt.monitor.commands import Commands
 from monty_mqtt.wire import schema
 
 pytestmark = pytest.mark.timeout(120)

@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 
 from chaos.program import say
-from monty_mqtt import ZmqBroadcaster, about
+from monty_mqtt import ZmqBroadcaster, process_info
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleStep
 
@@ -49,7 +49,7 @@ class Load:
         self._reader = threading.Thread(target=self._read, daemon=True)
 
     def run(self) -> None:
-        self._broadcaster.publish(schema.Info, **about.this_process(self._broadcaster.run))
+        self._broadcaster.publish(schema.Info, **process_info.this_process(self._broadcaster.run))
         self._broadcaster.publish(schema.Status, status="running")
         self._reader.start()
         rests, closed = True, False

@@ -17,8 +17,8 @@ from liveview_state import demo
 from router import Router
 from test_monty_messages import assert_same_beliefs
 
-from monty_mqtt.conf_dir import conf_dir
-from monty_mqtt.ground_truth import is_correct
+from monty_mqtt.conf_files import conf_dir
+from monty_mqtt.observe.ground_truth import is_correct
 from monty_mqtt.wire import schema
 from monty_mqtt_liveview.views import redo
 

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.monty, pytest.mark.timeout(900)]
 
 PROGRAMS = {
     "monty-mqtt": "import os, sys\n"
-    "from monty_mqtt.command_line import make_parser, options_of_runner\n"
+    "from monty_mqtt.cli_parser import make_parser, options_of_runner\n"
     "words = options_of_runner(make_parser().parse_args())\n"
     "os.execv(sys.executable, [sys.executable, '-m', 'monty_mqtt.run', *words])\n",
     "python": "import os, sys\nos.execv(sys.executable, [sys.executable, *sys.argv[1:]])\n",

@@ -1,0 +1,1 @@
+"""The way from a user's call to the ZMQ socket: lock, outbox, window, spool, link."""

@@ -1,0 +1,300 @@
+"""One DEALER socket to the bridge, and what has been said on it.
+
+Place in the flow: `broadcaster` puts messages into the `send_window` and calls `pump`; this sends them, reads the
+answers and repeats what a restarted or thawed bridge misses. It is the experiment's half of `zmq_protocol`. Not
+thread-safe: the broadcaster's lock guards it.
+
+It never blocks and has no thread (ZMQ's own I/O thread carries the bytes). All intervals are of the monotonic clock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Callable, Deque, Dict, List, Optional, Sequence, Tuple, Type
+
+import zmq
+
+from monty_mqtt.broadcast.dealer import make_context, make_dealer
+from monty_mqtt.broadcast.send_window import Window
+from monty_mqtt.broadcast.sender_identity import Sender
+from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import zmq_protocol
+from monty_mqtt.wire.schema import Command
+
+__all__ = ["BULK_BOUND_BYTES", "Link"]
+
+BULK_BOUND_BYTES = 8 << 20
+"""Frames and clouds under way at most; above it new ones are dropped."""
+
+_UNDER_WAY_BYTES = 8 << 20
+"""Sent and not acknowledged at most. ZMQ keeps a copy of its own of what it cannot pass on (SNDHWM is 0: so its I/O
+thread can go on during a long step), and a frozen bridge must not make that grow."""
+
+_UNWELCOMED_BYTES = 1 << 20
+"""The same before the first answer: enough for a process that ends at once, little to repeat to a late bridge."""
+
+_SENDS_A_CALL = 64
+"""Without this bound one call that follows an outage took 0.7 s."""
+
+_NOBLOCK, _NOBLOCK_MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)
+_POLLIN = int(zmq.POLLIN)
+"""As plain numbers: combining the enumeration's members costs as much as a send."""
+
+_READS_A_CALL = 256
+_READ_EVERY_SECS = 0.001
+"""Looking for answers costs 2.4 us; acknowledgements come every 20 to 50 ms."""
+
+_REPEAT_SECS = 0.5
+_REPEAT_MAX_SECS = 4.0
+"""HELLO and PROBE are repeated after 0.5, 1, 2, 4, 4, … s: while the bridge is frozen they pile up in its socket."""
+
+_SYNC_GAP_SECS = 0.1
+"""The bridge says SYNC at most ten times a second; all of one burst get one HELLO."""
+
+
+class Link:
+    """The connection of one worker; made in the process that uses it.
+
+    Args:
+        sender: Who sends.
+        window: The messages to send.
+
+    Attributes:
+        sender: Who sends.
+        seen: Whether a bridge ever answered.
+        wanted: The seq that the last WELCOME asked for; None before the first.
+        closed: Whether it is over.
+        can_send_more: Whether the last call stopped only because it had sent as many as one call may.
+        published: The worker's name in what the bridge publishes; empty before it said so.
+        refused: Why the bridge takes nothing from us, if it said so.
+        acknowledged: Messages the bridge has taken over.
+        errors: Answers that were none.
+        heard_at: When the bridge last said something, monotonic seconds; 0 before.
+        commands: What the bridge passed down and nobody took yet.
+        bulk_next: Seq of the next frame or cloud.
+        bulk_dropped: Frames and clouds that were not sent.
+    """
+
+    def __init__(self, sender: Sender, window: Window) -> None:
+        self.seen = self.closed = self.can_send_more = False
+        self.wanted: Optional[int] = None
+        self.published = ""
+        self.refused: Optional[str] = None
+        self.acknowledged = 0
+        self.errors = 0
+        self.heard_at = 0.0
+        self.commands: Deque[Command] = deque()
+        self.bulk_next = 0
+        self.bulk_dropped = 0
+        self.sender = sender
+        self._window = window
+        self._bulk: Deque[Tuple[int, int]] = deque()
+        self._bulk_bytes = 0
+        self._bulk_probed = 0
+        self._limit = min(_UNWELCOMED_BYTES, window.bound_bytes // 2)
+        self._welcomed = self._paused = self._asking = False
+        self._read_at = 0.0
+        self._repeat_at = 0.0
+        self._repeat_secs = _REPEAT_SECS
+        self._hello_at = 0.0
+        self._hello_next = self._hello_bulk = 0
+        self._hear: Dict[Type[object], Callable[..., None]] = {
+            zmq_protocol.Welcome: self._hear_welcome,
+            zmq_protocol.Ack: self._hear_ack,
+            zmq_protocol.Sync: self._hear_sync,
+            zmq_protocol.Reject: self._hear_reject,
+            Command: self._hear_command,
+        }
+        self._context = make_context()
+        self._connect()
+
+    @property
+    def bulk_bytes(self) -> int:
+        """Bytes of frames and clouds that are under way."""
+        return self._bulk_bytes
+
+    def pump(self, *, look: bool = False) -> bool:
+        """Read answers, say what is due, send at most 64 of the unsent; return whether it read. `look`: it must."""
+        now = time.monotonic()
+        self.can_send_more = False
+        looks = look or now >= self._read_at
+        if looks:
+            self._read_at = now + _READ_EVERY_SECS
+            self._read(now)
+            if now >= self._repeat_at and self.refused is None:
+                self._repeat(now)
+        if self._window.next_unsent < self._window.next_seq and not self._paused and self.refused is None:
+            self._send_unsent(now)
+        return looks
+
+    def ask(self) -> None:
+        """Pump, and PROBE for a sign of life even where nothing is under way, at the intervals of any repetition."""
+        if self.closed:
+            return
+        self._asking = True
+        try:
+            self.pump(look=True)
+        finally:
+            self._asking = False
+
+    def bulk_has_room(self) -> bool:
+        """Return whether a frame or cloud would be sent now; else count it as dropped."""
+        room = self._bulk_bytes < BULK_BOUND_BYTES and self.refused is None
+        if not room:
+            self.bulk_next += 1
+            self.bulk_dropped += 1
+        return room
+
+    def send_bulk(self, frames: Sequence[bytes]) -> None:
+        """Send a frame or cloud that carries `bulk_next`; it is not kept."""
+        size = sum(map(len, frames))
+        if not self._bulk:
+            self._repeat_at = max(self._repeat_at, time.monotonic() + _REPEAT_SECS)
+        self._send(frames)
+        self._bulk.append((self.bulk_next, size))
+        self._bulk_bytes += size
+        self.bulk_next += 1
+
+    def wait(self, secs: float) -> None:
+        """Wait until something may have come, at most `secs`. Touches the socket's descriptor only: needs no lock."""
+        poller = zmq.Poller()
+        poller.register(self._fd, zmq.POLLIN)
+        poller.poll(int(secs * 1000) + 1)
+
+    def close(self) -> None:
+        """Close at once; what was not passed on is gone. May be called twice."""
+        self.closed = True
+        self._socket.close(linger=0)
+        self._context.term()
+
+    def reconnect(self) -> None:
+        """Begin anew on another socket: this one may hold half a message."""
+        self._socket.close(linger=0)
+        self._window.rewind(self._window.base)
+        self._welcomed = False
+        self._connect()
+
+    def abandoned(self) -> List[object]:
+        """Return what a forked child must keep and never touch: it belongs to the parent's I/O thread."""
+        return [self._socket, self._context]
+
+    def _connect(self) -> None:
+        self._socket = make_dealer(self._context, self.sender)
+        self._fd = int(self._socket.get(zmq.FD))
+        # pyzmq's send in C; what it wraps around it, for options not used here, costs three times as much.
+        self._send_frame = super(zmq.Socket, self._socket).send
+        self._say_hello(time.monotonic())
+
+    def _send(self, frames: Sequence[bytes]) -> None:
+        left = len(frames)
+        for frame in frames:
+            left -= 1
+            self._send_frame(frame, _NOBLOCK_MORE if left else _NOBLOCK)
+
+    def _send_unsent(self, now: float) -> None:
+        window = self._window
+        if window.next_unsent == window.base:
+            self._repeat_at = max(self._repeat_at, now + _REPEAT_SECS)
+        for _ in range(_SENDS_A_CALL):
+            if window.next_unsent == window.next_seq:
+                return
+            entry = window.peek()
+            if window.sent_bytes and window.sent_bytes + entry.size > self._limit:
+                return
+            self._send(entry.frames or self.sender.tombstone(entry.first, entry.last, entry.reason))
+            window.mark_sent(entry)
+        self.can_send_more = True
+
+    def _read(self, now: float) -> None:
+        for _ in range(_READS_A_CALL):
+            if not int(self._socket.get(zmq.EVENTS)) & _POLLIN:
+                return
+            frame = self._socket.recv(_NOBLOCK)
+            try:
+                answer = zmq_protocol.decode_down(frame)
+            except DecodeError:
+                self.errors += 1
+            else:
+                self.heard_at = now
+                self._hear[type(answer)](answer, now)
+
+    def _repeat(self, now: float) -> None:
+        if not self._welcomed:
+            self._say_hello(now)
+        elif self._window.is_under_way or self._bulk or self._asking:
+            self._probe(now)
+
+    def _say_hello(self, now: float) -> None:
+        self._hello_at = now
+        self._hello_next = self._window.next_unsent
+        self._hello_bulk = self.bulk_next
+        self._send(self.sender.hello(self._window.base, self.bulk_next, self.published))
+        self._later(now)
+
+    def _probe(self, now: float) -> None:
+        self._bulk_probed = self.bulk_next
+        self._send(self.sender.probe(self._window.next_unsent, self.bulk_next))
+        self._later(now)
+
+    def _later(self, now: float) -> None:
+        self._repeat_at = now + self._repeat_secs
+        self._repeat_secs = min(2 * self._repeat_secs, _REPEAT_MAX_SECS)
+
+    def _progress(self, now: float) -> None:
+        self._repeat_secs = _REPEAT_SECS
+        self._repeat_at = now + _REPEAT_SECS
+
+    def _hear_welcome(self, welcome: zmq_protocol.Welcome, now: float) -> None:
+        self.seen = True
+        self.wanted = welcome.next
+        self.published = welcome.published or self.published
+        self._welcomed = True
+        self._paused = False
+        self.refused = None
+        self._limit = min(_UNDER_WAY_BYTES, self._window.bound_bytes // 2)
+        self._window.largest_bytes = welcome.largest_message_bytes or self._window.largest_bytes
+        self.acknowledged += self._window.acknowledge(welcome.next)
+        # What was sent behind that HELLO on the same pipe is on its way; anything else is sent again: twice does no
+        # harm.
+        if welcome.next != self._hello_next:
+            self._window.rewind(welcome.next)
+        self._free_bulk(max(welcome.bulk_next, self._hello_bulk))
+        self._progress(now)
+
+    def _hear_ack(self, ack: zmq_protocol.Ack, now: float) -> None:
+        self.seen = True
+        self.published = ack.published or self.published
+        freed = self._window.acknowledge(ack.next)
+        self.acknowledged += freed
+        # An answer that follows a probe: every frame before the probe has arrived or never will.
+        freed_bulk = self._free_bulk(max(ack.bulk_next, self._bulk_probed))
+        if freed or freed_bulk or self._asking:
+            self._progress(now)
+
+    def _hear_sync(self, _sync: zmq_protocol.Sync, now: float) -> None:
+        """Greet again: the bridge may not know us any more. WELCOME will say where to go on; send nothing before."""
+        self.seen = True
+        if self.refused is not None:  # it is of what was sent before that was said
+            return
+        self._paused = True
+        self._repeat_secs = _REPEAT_SECS
+        if self._welcomed or now - self._hello_at >= _SYNC_GAP_SECS:
+            self._welcomed = False
+            self._say_hello(now)
+
+    def _hear_reject(self, reject: zmq_protocol.Reject, _now: float) -> None:
+        self.seen = True
+        self.refused = reject.reason
+        self._welcomed = False
+
+    def _hear_command(self, command: Command, _now: float) -> None:
+        self.seen = True
+        self.commands.append(command)
+
+    def _free_bulk(self, bulk_next: int) -> bool:
+        freed = False
+        while self._bulk and self._bulk[0][0] < bulk_next:
+            self._bulk_bytes -= self._bulk.popleft()[1]
+            freed = True
+        return freed

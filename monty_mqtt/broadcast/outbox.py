@@ -1,0 +1,238 @@
+"""What lies behind the broadcaster's lock: numbers a message, keeps it, opens the link when it is first needed.
+
+Place in the flow: `broadcaster` calls this under its lock; `send_window` and `bridge_link` do the work.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import suppress
+from shlex import quote
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Type, Union
+
+from monty_mqtt.broadcast.broadcast_counts import Counts
+from monty_mqtt.broadcast.outbox_stamps import Stamps
+from monty_mqtt.broadcast.send_window import Window
+from monty_mqtt.broadcast.sender_identity import Sender
+from monty_mqtt.broadcast.spool_policy import Spooling
+from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt.wire.json_values import plain
+
+if TYPE_CHECKING:
+    from monty_mqtt.broadcast.bridge_link import Link
+    from monty_mqtt.broadcast.settings import Settings
+
+__all__ = ["Buffer", "Outbox"]
+
+Buffer = Union[bytes, bytearray, memoryview]
+"""Raw pixels or points; anything else that `bytes()` takes does, too."""
+
+_END_BYTES = 4096
+_TOKEN_BYTES = 16
+_LARGEST_BUFFERS_BYTES = zmq_protocol.LARGEST_FRAME_BYTES - (1 << 20)
+"""What is left is for the JSON of a frame or cloud."""
+
+_log = logging.getLogger(__name__)
+
+_KINDS = {cls: (zmq_protocol.head(kind), kind in schema.BULK_KINDS) for kind, cls in schema.KINDS.items()}
+
+
+class Outbox:
+    """One worker's messages, from seq 0. Not thread-safe.
+
+    Args:
+        settings: The broadcaster's.
+        worker: The worker's name in this process.
+        on_open: Called once there is a socket.
+        afterwards: Runs what it is given when the lock is free again.
+
+    Attributes:
+        link: The connection; None until the first message.
+        stamps: Where the messages' times come from.
+        window: What the bridge has not taken over yet.
+        spooling: What of it goes into a file.
+        non_finite: NaN and infinite numbers that became null in the user's calls.
+        ended: Whether the End was published; later messages are only counted.
+    """
+
+    def __init__(
+        self, settings: Settings, worker: str, on_open: Callable[[], None], afterwards: Callable[..., None]
+    ) -> None:
+        self.worker = worker
+        self.link: Optional[Link] = None
+        self.stamps = Stamps()
+        self.non_finite = 0
+        self.ended = False
+        self._on_open = on_open
+        self._afterwards = afterwards
+        self._run = settings.run
+        if settings.enabled:
+            # Now and not with the first message: a child that is forked in the middle of an import waits for ever for
+            # its end. zmq takes 40 ms, which who disabled us needs not.
+            from monty_mqtt.broadcast.bridge_link import Link  # noqa: PLC0415
+
+            self._make_link = Link
+        self._sender = Sender(
+            *(settings.run, worker, self.stamps.take(), settings.zmq_host, settings.zmq_port),
+            token=os.urandom(_TOKEN_BYTES).hex(),
+        )
+        self.spooling = Spooling(
+            settings.spool_dir,
+            self._sender.header(),
+            bound_bytes=settings.spool_mib << 20,
+            window_bytes=settings.window_bytes,
+            afterwards=afterwards,
+        )
+        self.window = Window(settings.window_bytes, self.spooling.spool)
+        self._bulk_published = 0
+        self._too_late = 0
+        self._bulk_too_large = 0
+        self._said_refused = self._said_too_large = self._said_renamed = False
+
+    def take(self, kind: Type[schema.Message], buffers: Sequence[Buffer], fields: Dict[str, Any]) -> None:
+        """Number a message, keep it and send what can be sent."""
+        if self.ended:
+            self._too_late += 1
+            return
+        link = self.link or self._open()
+        head, is_bulk = _KINDS[kind]
+        if is_bulk:
+            self._take_bulk(link, head, kind, buffers, fields)
+        else:
+            # A tuple: the garbage collector lets go of it, of a hundred thousand lists it takes 30 ms to look at each.
+            self.window.append((head, self._encoded(kind, self.window.next_seq, fields), *map(bytes, buffers)))
+        self.pump()
+
+    def pump(self) -> None:
+        """Read answers, send what is due, keep in the spool what waits too long."""
+        link = self.link
+        if link is not None and not link.closed and (link.pump() or self.spooling.is_pressing(self.window)):
+            self._settle(link)
+
+    def look(self) -> None:
+        """Pump, and read answers even if that was done a moment ago."""
+        if self.link is not None and not self.link.closed:
+            self.link.pump(look=True)
+            self._settle(self.link)
+
+    def ask(self) -> None:
+        """Look, and ask for a sign of life even where nothing is under way."""
+        if self.link is not None and not self.link.closed:
+            self.link.ask()
+            self._settle(self.link)
+
+    def end(self, status: str, errors: int) -> None:
+        """Publish the End, unless nothing was ever published; `errors` are the caller's own."""
+        if self.link is not None and not self.ended:
+            self.window.make_room(_END_BYTES)  # before it is counted what was dropped
+            counts = self.counts(errors)
+            fields = {
+                "status": status,
+                "dropped": counts.dropped,
+                "too_large": counts.too_large,
+                "bulk_seq": self.link.bulk_next,
+                "bulk_dropped": counts.bulk_dropped,
+                "errors": counts.errors,
+                "non_finite": counts.non_finite,
+            }
+            self.take(schema.End, (), fields)
+        self.ended = True
+
+    def shut(self) -> None:
+        """Put what is left into the spool, close, and say where it is."""
+        link = self.link
+        if link is None or link.closed:
+            return
+        lost = self.spooling.finish(self.window)
+        kept = self.window.waiting - lost
+        link.close()
+        if kept:
+            text = "run %r: %d messages wait in a file, because %s; send them with: monty-mqtt replay %s"
+            self._afterwards(_log.warning, text, self._run, kept, _why(link), quote(str(self.spooling.spool.path)))
+        if lost:
+            level = _log.error if link.seen else _log.warning
+            self._afterwards(level, "run %r: %d messages are lost: %s", self._run, lost, _why(link))
+
+    def mend(self) -> None:
+        """Put right what Ctrl+C may have torn: half a message on the socket, half a step in the window."""
+        self.window.mend()
+        if self.link is not None and not self.link.closed:
+            self.link.reconnect()
+
+    def abandoned(self) -> List[object]:
+        """Leave the parent's spool, in a forked child; return what it must keep and never touch."""
+        with suppress(OSError):
+            self.spooling.spool.close()
+        return self.link.abandoned() if self.link else []
+
+    def counts(self, errors: int) -> Counts:
+        """Return what became of the messages so far; `errors` are the caller's own."""
+        link, window = self.link, self.window
+        acknowledged = link.acknowledged if link else 0
+        return Counts(
+            published=window.next_seq,
+            acknowledged=acknowledged,
+            unacknowledged=window.next_seq - window.dropped - window.too_large - acknowledged,
+            dropped=window.dropped + self._too_late,
+            too_large=window.too_large + self._bulk_too_large,
+            bulk_published=self._bulk_published,
+            bulk_dropped=link.bulk_dropped if link else 0,
+            errors=errors + self.spooling.errors + (link.errors if link else 0),
+            spooled=self.spooling.written,
+            non_finite=self.non_finite,
+            bridge_seen=link is not None and link.seen,
+        )
+
+    def _settle(self, link: Link) -> None:
+        window = self.window
+        if self.spooling.is_due(window):
+            self.spooling.step(window)
+        if window.held_bytes > window.bound_bytes:
+            window.make_room()
+        if window.too_large:
+            self._say_too_large(window.largest_bytes)
+        if link.published not in ("", self.worker) and not self._said_renamed:
+            self._said_renamed = True
+            text = "run %r has had a worker %r before: this one is published as worker %r"
+            self._afterwards(_log.warning, text, self._run, self.worker, link.published)
+        if link.refused is not None and not self._said_refused:
+            self._said_refused = True
+            text = "the bridge at %s refuses run %r: %s"
+            self._afterwards(_log.warning, text, link.sender.endpoint, self._run, link.refused)
+
+    def _open(self) -> Link:
+        self.link = self._make_link(self._sender, self.window)
+        self._on_open()
+        return self.link
+
+    def _take_bulk(
+        self, link: Link, head: bytes, kind: Type[schema.Message], buffers: Sequence[Buffer], fields: Dict[str, Any]
+    ) -> None:
+        if sum(map(len, buffers)) > _LARGEST_BUFFERS_BYTES:
+            self._bulk_too_large += 1
+            self._say_too_large(_LARGEST_BUFFERS_BYTES)
+        elif link.bulk_has_room():
+            link.send_bulk([head, self._encoded(kind, link.bulk_next, fields), *map(bytes, buffers)])
+            self._bulk_published += 1
+
+    def _say_too_large(self, most_bytes: int) -> None:
+        if not self._said_too_large:
+            self._said_too_large = True
+            text = "run %r: messages of more than %d bytes are larger than the bridge can publish; counted, not sent"
+            self._afterwards(_log.error, text, self._run, most_bytes)
+
+    def _encoded(self, kind: Type[schema.Message], seq: int, fields: Dict[str, Any]) -> bytes:
+        stamp = self.stamps.take()
+        try:
+            return schema.encode(kind(run=self._run, worker=self.worker, seq=seq, time_unix_nanos=stamp, **fields))
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            fields, non_finite = plain(fields)
+            self.non_finite += non_finite
+            return schema.encode(kind(run=self._run, worker=self.worker, seq=seq, time_unix_nanos=stamp, **fields))
+
+
+def _why(link: Link) -> str:
+    if link.refused is not None:
+        return "the bridge refuses them"
+    return "the bridge did not take them in time" if link.seen else f"there is no bridge at {link.sender.endpoint}"

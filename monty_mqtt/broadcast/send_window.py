@@ -1,0 +1,246 @@
+"""What was published and is not acknowledged yet, bounded in memory. No I/O of its own, no clock.
+
+Place in the flow: `outbox` appends, `bridge_link` sends from it and tells it what the bridge acknowledged,
+`spool_policy` copies from it into the spool file.
+
+Every seq from `base` to `next_seq` - 1 is in memory, or in the spool, or lost. The oldest unsent messages leave memory
+first: those in the spool are read back when it is their turn; over the bound the others are lost, and a tombstone
+stands in for them: the bridge must learn that these seqs will never come, or it would wait for them for ever. The sent
+ones stay: they are under way, and giving them up would free nothing of what is still to be sent.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Iterable, List, Optional, Protocol, Sequence, Tuple
+
+import msgspec
+
+from monty_mqtt.broadcast.seq_ranges import Ranges
+from monty_mqtt.wire.zmq_protocol import LARGEST_MESSAGE_BYTES
+
+__all__ = ["Entry", "Numbered", "Store", "Window"]
+
+_ENTRY_BYTES = 300
+"""What Python needs for a message beside its frames (dictionary, list, headers of the byte strings), CPython 3.8 to
+3.13."""
+
+Numbered = Tuple[int, Sequence[bytes]]
+"""A seq and the frames of its message."""
+
+
+class Store(Protocol):
+    """Where messages are that memory may let go of: the spool.
+
+    Attributes:
+        last: The greatest seq in it; -1 while there is none. What it has it took in order.
+    """
+
+    @property
+    def last(self) -> int:
+        """The greatest seq in it."""
+
+    def first_from(self, seq: int) -> Optional[Numbered]:
+        """Return the first message in it whose seq is not below this; None where there is none."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """The seqs `first` to `last`: one message, or with `frames` None a tombstone, which says why."""
+
+    first: int
+    last: int
+    frames: Optional[Sequence[bytes]]
+    size: int
+    reason: str = "memory"
+
+
+class _NoStore:
+    last = -1
+
+    def first_from(self, _seq: int) -> Optional[Numbered]:
+        return None
+
+
+class Window:
+    """Messages from the oldest not acknowledged to the newest.
+
+    Args:
+        bound_bytes: Frames and bookkeeping in memory never need more than this.
+        store: What else holds messages.
+        first_seq: Seq of the first message.
+
+    Attributes:
+        bound_bytes: As given.
+        largest_bytes: A message that is larger becomes a tombstone: the broker would not take it.
+        base: Oldest seq that can still be sent, or is a tombstone.
+        next_unsent: The seq after the last one sent.
+        next_seq: Seq of the next message.
+        sent_bytes: Bytes of the messages that were sent and are not acknowledged.
+        held_bytes: Bytes of all messages in memory.
+        dropped: Messages that became tombstones for want of room.
+        too_large: Messages that became tombstones because they are larger than `largest_bytes`.
+    """
+
+    def __init__(self, bound_bytes: int, store: Optional[Store] = None, first_seq: int = 0) -> None:
+        self.bound_bytes = bound_bytes
+        self.largest_bytes = LARGEST_MESSAGE_BYTES
+        self.base = self.next_unsent = self.next_seq = first_seq
+        self.sent_bytes = 0
+        self.held_bytes = 0
+        self.dropped = self.too_large = 0
+        self._store = store or _NoStore()
+        self._messages: Dict[int, Tuple[Sequence[bytes], int]] = {}
+        self._lost = Ranges()
+        self._too_large = Ranges()
+        self._kept_from = first_seq
+
+    def __len__(self) -> int:
+        """Return how many seqs are not acknowledged."""
+        return self.next_seq - self.base
+
+    @property
+    def waiting(self) -> int:
+        """Messages that are not acknowledged, those in the spool among them."""
+        return len(self) - len(self._lost)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether something was sent that is not acknowledged."""
+        return self.next_unsent > self.base
+
+    def append(self, frames: Sequence[bytes]) -> None:
+        """Give the next seq to a message and keep it. `make_room` keeps the bound."""
+        size = _size(frames)
+        seq = self.next_seq
+        self.next_seq = seq + 1
+        if size - _ENTRY_BYTES > self.largest_bytes:
+            self._refuse(seq)
+        elif size > self.bound_bytes:
+            self._lose(seq, seq)
+        else:
+            self._messages[seq] = (frames, size)
+            self.held_bytes += size
+
+    def skip_to(self, seq: int) -> None:
+        """Let the next message have this seq, above `next_seq`: those between will never come."""
+        first, self.next_seq = self.next_seq, seq
+        self._lose(first, seq - 1)
+
+    def unload(self, most_bytes: int) -> None:
+        """Let go of the oldest unsent messages that are in the store, until memory holds no more than this."""
+        self._kept_from = max(self._kept_from, self.next_unsent)
+        while self.held_bytes > most_bytes and self._kept_from <= self._store.last:
+            self._let_go()
+
+    def make_room(self, size: int = 0) -> None:
+        """Let go of the oldest unsent messages until `size` bytes are free."""
+        self._kept_from = max(self._kept_from, self.next_unsent)
+        while self.held_bytes + size > self.bound_bytes and self._kept_from < self.next_seq:
+            self._let_go()
+
+    def peek(self) -> Entry:
+        """Return what is to be sent next. There must be something unsent."""
+        seq = self.next_unsent
+        held = self._messages.get(seq)
+        if held is None and self._lost.last_of(seq) is None:
+            found = self._store.first_from(seq)
+            if found is not None and found[0] == seq:
+                held = (found[1], _size(found[1]))
+            else:
+                self._give_up(seq, found[0] if found else self.next_seq)
+        if held is not None and held[1] - _ENTRY_BYTES <= self.largest_bytes:
+            return Entry(seq, seq, *held)
+        if held is not None:  # it was taken before this bridge said what it takes
+            self._refuse(seq)
+        return self._tombstone(seq)
+
+    def mark_sent(self, entry: Entry) -> None:
+        """Note that what `peek` returned went out."""
+        if entry.frames is not None and entry.first not in self._messages:
+            self._messages[entry.first] = (entry.frames, entry.size)
+            self.held_bytes += entry.size
+        self.next_unsent = entry.last + 1
+        self.sent_bytes += entry.size
+
+    def acknowledge(self, next_wanted: int) -> int:
+        """Forget every seq below `next_wanted`; return how many messages (not tombstones) that were."""
+        first, end, sent_end = self.base, min(next_wanted, self.next_seq), self.next_unsent
+        if end <= first:
+            return 0
+        self.base = end
+        self.next_unsent = max(sent_end, end)
+        # A bridge may know much more than we have in memory.
+        few = end - first <= len(self._messages)
+        seqs: Iterable[int] = range(first, end) if few else [seq for seq in self._messages if seq < end]
+        for seq in seqs:
+            held = self._messages.pop(seq, None)
+            if held is not None:
+                self.held_bytes -= held[1]
+                if seq < sent_end:
+                    self.sent_bytes -= held[1]
+        self._too_large.forget_below(end)
+        return end - first - self._lost.forget_below(end)
+
+    def rewind(self, next_wanted: int) -> None:
+        """Make everything that was sent unsent again. A seq below `base` that is wanted all the same is a tombstone."""
+        if next_wanted < self.base:
+            self._lost.add(next_wanted, self.base - 1)
+            self.base = next_wanted
+        self.next_unsent = self.base
+        self.sent_bytes = 0
+
+    def after(self, seq: int, *, most: int, most_bytes: int) -> List[Numbered]:
+        """Return the messages in memory behind this seq, the oldest first: at least one, where there is one."""
+        found: List[Numbered] = []
+        size = 0
+        seq = max(seq + 1, self.base)
+        while seq < self.next_seq and len(found) < most and size < most_bytes:
+            held = self._messages.get(seq)
+            if held is not None:
+                found.append((seq, held[0]))
+                size += held[1]
+            else:
+                seq = self._lost.last_of(seq) or seq
+            seq += 1
+        return found
+
+    def mend(self) -> None:
+        """Make it consistent again after an exception from outside fell into one of the other methods."""
+        self._messages = {seq: self._messages[seq] for seq in sorted(self._messages) if seq >= self.base}
+        self.held_bytes = sum(size for _, size in self._messages.values())
+        self.next_seq = max(self.next_seq, self._store.last + 1, max(self._messages, default=-1) + 1)
+        self.rewind(self.base)
+
+    def _let_go(self) -> None:
+        seq = self._kept_from
+        self._kept_from = seq + 1
+        held = self._messages.pop(seq, None)
+        if held is not None:
+            self.held_bytes -= held[1]
+            if seq > self._store.last:
+                self._lose(seq, seq)
+
+    def _lose(self, first: int, last: int) -> None:
+        self.dropped += self._lost.add(first, last)
+
+    def _refuse(self, seq: int) -> None:
+        held = self._messages.pop(seq, None)
+        if held is not None:
+            self.held_bytes -= held[1]
+        self.too_large += self._lost.add(seq, seq)
+        self._too_large.add(seq, seq)
+
+    def _tombstone(self, seq: int) -> Entry:
+        last = self._lost.last_of(seq) or seq
+        too_large = self._too_large.last_of(seq)
+        if too_large is not None:
+            return Entry(seq, min(last, too_large), None, 0, "too_large")
+        return Entry(seq, min(last, (self._too_large.first_after(seq) or last + 1) - 1), None, 0)
+
+    def _give_up(self, seq: int, end: int) -> None:
+        """Lose what is neither in memory nor in the spool any more, from `seq` on."""
+        held = min((kept for kept in self._messages if kept > seq), default=end)
+        self._lose(seq, min(end, held, self._lost.first_after(seq) or end) - 1)
+
+
+def _size(frames: Sequence[bytes]) -> int:
+    return sum(map(len, frames)) + _ENTRY_BYTES

@@ -1,0 +1,299 @@
+"""The spool: a file of messages that no bridge has taken over yet.
+
+Place in the flow: `spool_policy` decides what is written, the `send_window` reads back from it, and `monty-mqtt replay`
+sends what an experiment left in one.
+
+It is only ever appended to, without locks, memory mapping or fsync, so it does on NFS, and what was written survives
+the process. A record that was cut in the middle is recognised by its length and checksum:
+
+- the first line: ``monty-mqtt spool 1``, a space, the `Header` as JSON
+- each record: length of what follows its checksum, CRC-32 of that; then seq, number of frames, length of each frame,
+  the frames. All numbers big-endian, without sign, of 4 bytes, the seq of 8.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import zlib
+from bisect import bisect_right
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from urllib.parse import quote
+
+import msgspec
+
+from monty_mqtt.broadcast.send_window import Numbered
+from monty_mqtt.errors import ConfigError
+from monty_mqtt.wire.zmq_protocol import LARGEST_FRAME_BYTES
+
+__all__ = ["MAGIC", "Header", "Record", "Spool", "path_of", "read_header", "read_records", "record_bytes"]
+
+MAGIC = b"monty-mqtt spool 1 "
+"""How a spool file begins."""
+
+_LONGEST_HEADER_BYTES = 64 << 10
+_HEAD = struct.Struct(">IIQI")
+_CHECKED_FROM = 8
+"""The checksum covers what follows it: seq, number of frames, lengths, frames."""
+
+_LARGEST_RECORD_BYTES = LARGEST_FRAME_BYTES + (1 << 20)
+_CHUNK_BYTES = 256 << 10
+_LONGEST_NAME_BYTES = 180
+"""A file name has 255 bytes at most, and the time when the worker started goes along with it."""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose messages a file holds: what a HELLO says.
+
+    Attributes:
+        schema_version: `schema.SCHEMA_VERSION` of who wrote it.
+        run: The run's id.
+        worker: The worker within it.
+        started_unix_nanos: When it started; tells it from others of its name.
+        pid, host: Its process, and the machine of that.
+        token: Proves to the bridge that this is sent by its writer, or by who may read its files.
+    """
+
+    schema_version: int
+    run: str
+    worker: str
+    started_unix_nanos: int
+    pid: int = 0
+    host: str = ""
+    token: str = ""
+
+
+class Record(NamedTuple):
+    """One message as it was to be sent; the next record begins at `end`."""
+
+    seq: int
+    frames: Tuple[bytes, ...]
+    end: int
+
+
+def path_of(directory: Path, header: Header) -> Path:
+    """Return where the file of this sender is: `<directory>/<run>/<worker>-<started>.spool`, names escaped."""
+    name = f"{_file_name(header.worker)}-{header.started_unix_nanos}.spool"
+    return directory / _file_name(header.run) / name
+
+
+def read_header(fd: int, path: Path) -> Tuple[Header, int]:
+    """Return what an open file says about its messages, and where its records begin.
+
+    Raises:
+        ConfigError: It is no spool file.
+    """
+    start = os.pread(fd, _LONGEST_HEADER_BYTES, 0)
+    line, newline, _ = start.partition(b"\n")
+    if not line.startswith(MAGIC) or not newline:
+        raise ConfigError("spool", str(path), "a spool file of monty-mqtt, with its first line whole")
+    try:
+        header = msgspec.json.decode(line[len(MAGIC) :], type=Header)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ConfigError("spool", str(path), f"a spool file of monty-mqtt ({error})") from None
+    return header, len(line) + 1
+
+
+def read_records(fd: int, offset: int) -> List[Record]:
+    """Return the records from this offset on, some hundred KiB of them; none where no whole one begins there."""
+    chunk = os.pread(fd, _CHUNK_BYTES, offset)
+    records = _parse(chunk, offset)
+    if not records and len(chunk) >= _HEAD.size:
+        size = _CHECKED_FROM + int(_HEAD.unpack_from(chunk)[0])
+        if len(chunk) < size <= _LARGEST_RECORD_BYTES:
+            records = _parse(os.pread(fd, size, offset), offset)
+    return records
+
+
+def record_bytes(frames: Sequence[bytes]) -> int:
+    """Return the size of the record of such a message."""
+    return _HEAD.size + 4 * len(frames) + sum(map(len, frames))
+
+
+class Spool:
+    """One sender's file, from its first message to its removal; may begin anew after that. Not thread-safe.
+
+    Args:
+        directory: Where spool files are; made with the first message.
+        header: Who sends.
+
+    Attributes:
+        unreadable: Why something of it could not be read back; empty while everything could.
+    """
+
+    def __init__(self, directory: Path, header: Header) -> None:
+        self._directory = directory
+        self._header = header
+        self.unreadable = ""
+        self._fd: Optional[int] = None
+        self._end: Tuple[int, int] = (0, -1)
+        self._marks: List[Tuple[int, int]] = []
+        self._chunk: Dict[int, Sequence[bytes]] = {}
+
+    @property
+    def path(self) -> Path:
+        """The file, whether there is one or not."""
+        return path_of(self._directory, self._header)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a file."""
+        return self._fd is not None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the open file still has its name: nobody removed it."""
+        try:
+            return self._fd is not None and os.fstat(self._fd).st_nlink > 0
+        except OSError:  # NFS: it is stale
+            return False
+
+    @property
+    def free_bytes(self) -> int:
+        """What the disk has left for a user, once there is a file; a great number where it does not say."""
+        disk = os.fstatvfs(self._fd) if self._fd is not None else None
+        return disk.f_bavail * disk.f_frsize if disk and disk.f_blocks else 1 << 62
+
+    @property
+    def size(self) -> int:
+        """Bytes of the records that are whole, and of the first line."""
+        return self._end[0]
+
+    @property
+    def last(self) -> int:
+        """The greatest seq that was ever written; -1 before."""
+        return self._end[1]
+
+    def write(self, messages: Sequence[Numbered]) -> None:
+        """Append messages, whose seqs grow.
+
+        Raises:
+            OSError: They cannot be written; none of them is in the file then.
+        """
+        if not self._marks:  # nothing in the file is needed any more, and it may end within a record
+            self.remove()
+        fd = self._open() if self._fd is None else self._fd
+        self._cut_what_was_torn(fd)
+        size, parts = self.size, [] if self.size else [MAGIC, msgspec.json.encode(self._header), b"\n"]
+        for seq, frames in messages:
+            parts += _pack(seq, frames)
+        added = b"".join(parts)
+        if os.write(fd, added) < len(added):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if not self._marks or size - self._marks[-1][1] >= _CHUNK_BYTES:
+            self._marks.append((messages[0][0], size))
+        self._end = (size + len(added), messages[-1][0])  # both at once: Ctrl+C comes before or after
+
+    def first_from(self, seq: int) -> Optional[Numbered]:
+        """Return the first message whose seq is not below this; None where there is none, or it cannot be read."""
+        if seq not in self._chunk:
+            try:
+                self._chunk = self._load(seq)
+            except OSError as error:
+                self._chunk, self.unreadable = {}, str(error.strerror or error)
+        found = seq if seq in self._chunk else min(self._chunk, default=None)
+        return None if found is None else (found, self._chunk[found])
+
+    def shrink(self, most_bytes: int) -> None:
+        """Take so much off the end, and remove the file with the rest of it: nobody needs it any more.
+
+        Why in parts: to remove 2 GiB at once takes far longer than a call may.
+        """
+        size = self.size - most_bytes
+        if self._fd is None or size <= 0:
+            self.remove()
+        else:
+            self._marks, self._chunk = [], {}
+            os.ftruncate(self._fd, size)
+            self._end = (size, self.last)
+
+    def remove(self) -> None:
+        """Remove the file, and its directory where it was the last one in it.
+
+        Raises:
+            OSError: It cannot be removed; it is closed all the same.
+        """
+        if self._fd is None:
+            return
+        exists = self.exists
+        self.close()  # first: on NFS the directory is not empty before
+        if exists:
+            self.path.unlink()
+            with suppress(OSError):  # another worker of the run has one, too
+                self.path.parent.rmdir()
+
+    def close(self) -> None:
+        """Close the file, and keep it. May be called twice."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def _open(self) -> int:
+        path = self.path
+        for directory in (self._directory.parent, self._directory, path.parent):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._end, self._marks, self._chunk = (0, self.last), [], {}
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        return self._fd
+
+    def _cut_what_was_torn(self, fd: int) -> None:
+        """Cut off what a write that failed, or that Ctrl+C interrupted, left behind the last record."""
+        found = os.fstat(fd)
+        if not found.st_nlink or found.st_size < self.size:
+            raise FileNotFoundError(errno.ENOENT, "somebody removed it")
+        if found.st_size > self.size:
+            os.ftruncate(fd, self.size)
+
+    def _load(self, seq: int) -> Dict[int, Sequence[bytes]]:
+        if self._fd is None or not self._marks:
+            return {}
+        at = max(0, bisect_right(self._marks, (seq, self.size)) - 1)
+        offset = self._marks[at][1] or read_header(self._fd, self.path)[1]
+        while offset < self.size:
+            records = read_records(self._fd, offset)
+            if not records:
+                self.unreadable = f"a record at byte {offset} is damaged"
+                return {}
+            if records[-1].seq >= seq:
+                return {record.seq: record.frames for record in records if record.seq >= seq}
+            offset = records[-1].end
+        return {}
+
+
+def _pack(seq: int, frames: Sequence[bytes]) -> List[bytes]:
+    lengths = struct.pack(f">QI{len(frames)}I", seq, len(frames), *map(len, frames))
+    checksum, size = zlib.crc32(lengths), len(lengths)
+    for frame in frames:
+        checksum = zlib.crc32(frame, checksum)
+        size += len(frame)
+    return [struct.pack(">II", size, checksum), lengths, *frames]
+
+
+def _parse(chunk: bytes, offset: int) -> List[Record]:
+    records: List[Record] = []
+    at = 0
+    while len(chunk) - at >= _HEAD.size:
+        size, checksum, seq, count = _HEAD.unpack_from(chunk, at)
+        begin, end = at + _CHECKED_FROM, at + _CHECKED_FROM + size
+        first_frame = at + _HEAD.size + 4 * count
+        if end > len(chunk) or first_frame > end or zlib.crc32(chunk[begin:end]) != checksum:
+            break
+        frames = []
+        for length in struct.unpack_from(f">{count}I", chunk, at + _HEAD.size):
+            frames.append(chunk[first_frame : first_frame + length])
+            first_frame += length
+        at = end
+        records.append(Record(seq, tuple(frames), offset + end))
+    return records
+
+
+def _file_name(name: str) -> str:
+    """Return the name as a URL has it, without dots; of a long one the beginning and a digest."""
+    escaped = quote(name, safe="").replace(".", "%2E")
+    if len(escaped) <= _LONGEST_NAME_BYTES:
+        return escaped
+    return f"{escaped[:_LONGEST_NAME_BYTES]}-{sha256(escaped.encode()).hexdigest()[:16]}"

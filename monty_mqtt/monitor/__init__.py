@@ -1,0 +1,1 @@
+"""One monitored run: the step hook, episodes, logs, commands."""

@@ -1,0 +1,204 @@
+"""Begin and end of episodes -> EpisodeStarted, EpisodeEnded, Progress and ObjectModel.
+
+Place in the flow: `experiment` adds an `EpisodeLogger` beside Monty's own loggers, so that it is called where they are,
+with what they get, whatever the logging configuration; it is taken away when the run ends.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
+from monty_mqtt.config import LiveViewConfig
+from monty_mqtt.monitor.commands import Commands
+from monty_mqtt.monitor.error_guard import Guard
+from monty_mqtt.monitor.progress import Position, ProgressTracker
+from monty_mqtt.monitor.worker_tally import Tally
+from monty_mqtt.observe.episode_outcome import (
+    PERFORMANCE_ORDER,
+    episode_outcome,
+    episode_stats,
+    learned,
+    models_of,
+    target_of,
+    unjudged,
+    verdict,
+)
+from monty_mqtt.observe.ground_truth import graph_targets
+from monty_mqtt.observe.model_reader import mode_of
+from monty_mqtt.observe.raw_arrays import points
+from monty_mqtt.wire.message_pieces import LearningModuleEpisode
+from monty_mqtt.wire.mode_sum import Finished
+from monty_mqtt.wire.schema import EpisodeEnded, EpisodeStarted, ObjectModel, Progress
+
+__all__ = ["EpisodeLogger"]
+
+_Graphs = Dict[Tuple[str, str, str], Any]
+
+
+class EpisodeLogger:
+    """One of Monty's loggers: it has the methods that `LoggingCallbackHandler` calls.
+
+    Args:
+        broadcaster: Where to.
+        config: Whether learned points are published.
+        progress: Where the run stands.
+        commands: What was asked of the run.
+        guard: Takes what goes wrong here.
+        order: Monty's order of outcomes, the strongest last.
+        is_supervised: Whether Monty is told what it sees: then nothing is matched, and no episode has an outcome.
+    """
+
+    def __init__(
+        self,
+        broadcaster: ZmqBroadcaster,
+        config: LiveViewConfig,
+        progress: ProgressTracker,
+        commands: Commands,
+        guard: Guard,
+        order: Optional[List[str]] = None,
+        *,
+        is_supervised: bool = False,
+    ) -> None:
+        self._broadcaster = broadcaster
+        self._config = config
+        self._progress = progress
+        self._commands = commands
+        self._guard = guard
+        self._order = order or PERFORMANCE_ORDER
+        self._is_supervised = is_supervised
+        self._ended: Optional[Dict[str, Any]] = None
+        self._graphs: _Graphs = {}
+
+    def pre_episode(self, logger_args: Mapping[str, Any], output_dir: Any, model: Any) -> None:
+        """Publish EpisodeStarted.
+
+        Raises:
+            AbortRequested: A command asks for it.
+        """
+        del output_dir
+        with self._guard:
+            position = _position(logger_args, model)
+            self._progress.episode_began(position, time.perf_counter())
+            self._broadcaster.publish(
+                EpisodeStarted,
+                **position._asdict(),
+                target=target_of(logger_args.get("target")),
+                episode_seed=_whole(logger_args.get("episode_seed")),
+                graph_targets=graph_targets(model),
+            )
+        with self._guard:
+            self._progress.paused(self._commands.obey(None, self._progress.position.episode))
+
+    def post_episode(self, logger_args: Mapping[str, Any], output_dir: Any, model: Any) -> None:
+        """Note what Monty makes of the episode, before it learns from it; `finish` publishes it."""
+        del output_dir
+        self._ended = None
+        with self._guard:
+            position = _position(logger_args, model)
+            self._graphs = models_of(model) if position.mode == "train" else {}
+            self._ended = {
+                **position._asdict(),
+                **self._outcome(logger_args, model),
+                "matching_steps": _whole(getattr(model, "matching_steps", None)),
+                "episode_seed": _whole(logger_args.get("episode_seed")),
+                "target": target_of(logger_args.get("target")),
+            }
+
+    def finish(self, steps: int, model: Any) -> None:
+        """Publish EpisodeEnded, what was learned, and how far the run is, after Monty's own `post_episode`.
+
+        Args:
+            steps: Steps of the episode, motor-only ones included.
+            model: The Monty model.
+        """
+        fields, self._ended = self._ended, None
+        with self._guard:
+            if fields is None:  # an experiment class that does not call Monty's loggers
+                fields = self._progress.position._asdict()
+            now = time.perf_counter()
+            secs = self._progress.episode_secs(now)
+            new = learned(self._graphs, models_of(model)) if fields["mode"] == "train" else []
+            self._broadcaster.publish(
+                EpisodeEnded,
+                **fields,
+                steps=int(steps),
+                elapsed_secs=secs,
+                learned=sorted({graph for _, graph, _ in new}),
+                graph_targets=graph_targets(model),
+            )
+            if self._config.object_models:
+                self._publish_models(model, new, fields["episode"])
+            self._count(_finished(fields, int(steps), secs), now)
+        self._graphs = {}
+
+    def pre_epoch(self, **_: Any) -> None:
+        """Do nothing; Monty calls it."""
+
+    post_epoch = pre_train = post_train = pre_eval = post_eval = close = pre_epoch
+
+    def _count(self, one: Finished, now: float) -> None:
+        self._progress.episode_ended(one, now)
+        if self._config.tally:
+            Tally(self._config.tally).add(one)
+        self._broadcaster.publish(Progress, **self._progress.fields(now, time.time_ns()))
+
+    def _outcome(self, logger_args: Mapping[str, Any], model: Any) -> Dict[str, Any]:
+        stats: Dict[str, LearningModuleEpisode] = {}
+        if logger_args.get("target") is not None and hasattr(model, "learning_modules"):
+            with self._guard:
+                stats = episode_stats(model, logger_args["target"], logger_args.get("episode_seed"))
+        if self._is_supervised:
+            stats = {name: unjudged(part) for name, part in stats.items()}
+        outcome = episode_outcome([part.outcome for part in stats.values()], self._order)
+        correct, used_mlh = verdict(outcome)
+        errors = [part.rotation_error_degs for part in stats.values() if part.rotation_error_degs is not None]
+        return {
+            "learning_modules": stats,
+            "outcome": outcome,
+            "correct": correct,
+            "used_mlh": used_mlh,
+            "rotation_error_degs": sum(errors) / len(errors) if errors else None,
+        }
+
+    def _publish_models(self, model: Any, new: List[Tuple[str, str, str]], episode: int) -> None:
+        graphs = models_of(model)
+        seen = set()
+        for learning_module, graph, channel in new:
+            if (learning_module, graph) in seen:
+                continue  # one channel is enough to see the object: they lie in one reference frame
+            seen.add((learning_module, graph))
+            count, pixels = points(graphs[learning_module, graph, channel])
+            self._broadcaster.publish(
+                ObjectModel,
+                (pixels,),
+                learning_module=learning_module,
+                object=graph,
+                count=count,
+                channel=channel,
+                episode=episode,
+            )
+
+
+def _position(logger_args: Mapping[str, Any], model: Any) -> Position:
+    mode = mode_of(model)
+    return Position(mode, int(logger_args.get(f"{mode}_epochs", 0)), int(logger_args.get(f"{mode}_episodes", 0)))
+
+
+def _finished(fields: Mapping[str, Any], steps: int, secs: float) -> Finished:
+    errors = [part.rotation_error_degs for part in fields.get("learning_modules", {}).values()]
+    return Finished(
+        fields["mode"],
+        steps,
+        fields.get("outcome"),
+        fields.get("correct"),
+        fields.get("used_mlh"),
+        fields.get("matching_steps"),
+        [error for error in errors if error is not None],
+        secs,
+    )
+
+
+def _whole(value: Any) -> Optional[int]:
+    return None if value is None else int(value)

@@ -1,0 +1,121 @@
+"""How far a worker is. Pure: the caller tells the time.
+
+Place in the flow: the hook and `episode_logger` report steps and episodes, and publish what `due` and `fields` say.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping, NamedTuple, Optional
+
+from monty_mqtt.wire.message_pieces import ModeProgress
+from monty_mqtt.wire.mode_sum import Finished, ModeSum
+
+__all__ = ["Position", "ProgressTracker"]
+
+_LEAST_SECS = 1.0
+"""A Progress message at most this often, but for the ends of episodes."""
+
+
+class Position(NamedTuple):
+    """Where in the run an episode stands: epoch and episode of its mode, from 0."""
+
+    mode: str = ""
+    epoch: int = 0
+    episode: int = 0
+
+
+class ProgressTracker:
+    """Counts steps and adds up episodes of one worker, by mode.
+
+    Args:
+        now_secs: A clock that is never set, at the start of the run.
+        expected: Episodes of this worker by mode, where it is known.
+
+    Attributes:
+        position: The running episode.
+        total_step: Number of the next step within the run, from 0.
+        episodes_expected: Of all modes, None where it is not known.
+        episodes_done: Episodes that are over, of all modes.
+    """
+
+    def __init__(self, now_secs: float, expected: Mapping[str, int]) -> None:
+        self.position = Position()
+        self.total_step = 0
+        self.episodes_expected = sum(expected.values()) if expected else None
+        self.episodes_done = 0
+        self._expected = dict(expected)
+        self._began = self._episode_began = self._last_ended = now_secs
+        self._last = -_LEAST_SECS + now_secs
+        self._steps: Dict[str, int] = {}
+        self._sums: Dict[str, ModeSum] = {}
+        self._step = 0
+
+    def episode_began(self, position: Position, now_secs: float) -> None:
+        """Note that an episode begins."""
+        self.position = position
+        self._episode_began = now_secs
+        self._step = 0
+
+    def stepped(self, step: int) -> int:
+        """Note a step of the running episode; return its number within the run."""
+        number = self.total_step
+        self.total_step = number + 1
+        self._step = step
+        mode = self.position.mode
+        self._steps[mode] = self._steps.get(mode, 0) + 1
+        return number
+
+    def add(self, position: Position, steps: int) -> None:
+        """Note the steps of an episode that somebody else made."""
+        self.position = position
+        self.total_step += steps
+        self._steps[position.mode] = self._steps.get(position.mode, 0) + steps
+
+    def episode_ended(self, one: Finished, now_secs: float) -> None:
+        """Note that the running episode is over."""
+        self.episodes_done += 1
+        self._last_ended = now_secs
+        self._sums.setdefault(one.mode, ModeSum()).add(one)
+
+    def episode_secs(self, now_secs: float) -> float:
+        """Return how long the running episode has taken."""
+        return now_secs - self._episode_began
+
+    def due(self, now_secs: float) -> bool:
+        """Return whether a Progress message may go out; if so, the next one may a second later."""
+        if now_secs - self._last < _LEAST_SECS:
+            return False
+        self._last = now_secs
+        return True
+
+    def paused(self, secs: float) -> None:
+        """Leave a pause that is over out of all times."""
+        self._began += secs
+        self._episode_began += secs
+        self._last_ended += secs
+
+    def fields(self, now_secs: float, now_unix_nanos: int) -> Dict[str, Any]:
+        """Return the fields of a Progress message."""
+        return {
+            "mode": self.position.mode,
+            "epoch": self.position.epoch,
+            "episode": self.position.episode,
+            "step": self._step,
+            "modes": {mode: self._mode(mode) for mode in sorted({*self._sums, *self._steps})},
+            "episodes_done": self.episodes_done,
+            "episodes_expected": self.episodes_expected,
+            "elapsed_secs": now_secs - self._began,
+            "estimated_end_unix_nanos": self._estimated_end(now_secs, now_unix_nanos),
+        }
+
+    def _mode(self, mode: str) -> ModeProgress:
+        added = self._sums.get(mode) or ModeSum()
+        return added.progress(self._steps.get(mode, 0), self._expected.get(mode))
+
+    def _estimated_end(self, now_secs: float, now_unix_nanos: int) -> Optional[int]:
+        if not self.episodes_done or self.episodes_expected is None:
+            return None
+        mean = (self._last_ended - self._began) / self.episodes_done
+        # An episode may take longer than the mean, but the end never lies in the past.
+        left = max(mean * (self.episodes_expected - self.episodes_done) - (now_secs - self._last_ended), 0.0)
+        return now_unix_nanos + int(left * 1e9)

@@ -1,0 +1,211 @@
+"""Monty's own task, monitored: what Hydra calls once per run, or once per job of a sweep.
+
+Place in the flow: `run` hands it to Hydra in the place of Monty's. It makes the chosen experiment a monitored one,
+gives the run its name, and says how a run ended that failed before its experiment could. It is pickled whole where a
+launcher runs jobs in other processes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from importlib import import_module
+from typing import Any, Dict, Mapping, MutableMapping, NamedTuple, Optional
+
+from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
+from monty_mqtt.config import LiveViewConfig
+from monty_mqtt.end_signals import EndSignals, exit_code_of
+from monty_mqtt.errors import ConfigError
+from monty_mqtt.monitor.error_guard import Guard
+from monty_mqtt.monitor.monitored_run import Session
+from monty_mqtt.monitor.run_identity import identify
+from monty_mqtt.observe.run_info import composed_fields
+from monty_mqtt.parallel.parent import RUNNER, ParallelParent
+from monty_mqtt.process_info import outcome
+from monty_mqtt.sweep_job import job_number, own_overrides
+from monty_mqtt.wire.run_id import new_ending
+from monty_mqtt.wire.schema import Info, Status
+
+__all__ = ["ABORTED", "MonitoredTask", "Naming", "monitored", "render_without_a_screen"]
+
+ABORTED = 3
+"""Exit code after an abort or stop by command."""
+
+_FAILED = 1
+_OURS = "monty_mqtt.experiment.MontyExperimentWithLiveView"
+_ENDING, _RUN = "MONTY_MQTT_RUN_ENDING", "MONTY_MQTT_RUN"
+
+
+class Naming(NamedTuple):
+    """How the runs of a command line are named.
+
+    Attributes:
+        ending: `<UTC time>-<4 hex>`, with which their ids end.
+        is_expected: Whether somebody looks for ids that end so, as `monty-mqtt run` does.
+        run: The id that the environment names; with an ending it is the beginning of the id.
+    """
+
+    ending: str
+    is_expected: bool = False
+    run: str = ""
+
+    @classmethod
+    def taken_from(cls, environ: MutableMapping[str, str]) -> Naming:
+        """Return what the environment says, and remove it: what the experiment starts is no part of its run."""
+        ending = environ.pop(_ENDING, "")
+        return cls(ending or new_ending(), bool(ending), environ.pop(_RUN, ""))
+
+
+class MonitoredTask:
+    """Stands for the task function of one of Monty's runners.
+
+    Args:
+        runner: The module of the runner.
+        naming: How its runs are named.
+
+    Attributes:
+        code: The exit code that what it ran has come to, where nothing was raised.
+    """
+
+    is_monitored = True
+
+    def __init__(self, runner: str, naming: Naming) -> None:
+        self.code = 0
+        self._runner = runner
+        import_module(runner)  # registers what Monty's configuration is resolved by
+        self._naming = naming
+        self._pid = os.getpid()
+        self._argv = list(sys.argv)
+        # Hydra finds Monty's configuration, and the job's name, by the module.
+        self.__module__ = runner
+        self.__name__ = self.__qualname__ = "main"
+
+    def __call__(self, composed: Any) -> Any:
+        """Run the experiment of a composed configuration.
+
+        Raises:
+            Exception: What Monty's runner raises.
+        """
+        if os.getpid() != self._pid:  # a launcher's process
+            self._arrive()
+        choices = import_module("hydra.core.hydra_config").HydraConfig.get().runtime.choices
+        name, number = str(choices.get("experiment", "")), job_number()
+        with import_module("omegaconf").open_dict(composed):
+            monitored(composed.experiment, name, self._naming, number)
+        parent = ParallelParent() if self._runner == RUNNER else None
+        Session.latest = None
+        try:
+            if parent is not None:
+                parent.begin(composed, os.environ)
+            import_module(self._runner).main.__wrapped__(composed)
+        except BaseException as error:
+            if parent is not None and parent.has_begun:
+                parent.end(error)
+                _leave_if_asked()
+            elif Session.latest is None and not _is_exit_without_error(error):
+                _tell_of_failure(composed, error)
+            raise
+        self._note(parent)
+
+    def _note(self, parent: Optional[ParallelParent]) -> None:
+        if parent is not None and parent.has_begun:
+            parent.end(None)
+            _leave_if_asked()
+            self.code = max(self.code, _FAILED if parent.lost else 0, ABORTED if parent.cut_short is not None else 0)
+        elif Session.latest is not None and Session.latest.is_cut_short:
+            self.code = ABORTED
+
+    def _arrive(self) -> None:
+        """Make another process what the one is in which the sweep was started."""
+        sys.argv = list(self._argv)
+        render_without_a_screen()
+        import_module("tbp.monty.frameworks.run_env").setup_env()
+        import_module(self._runner)
+
+
+def monitored(experiment: Any, name: str, naming: Naming, number: Optional[int] = None) -> None:
+    """Change an experiment's configuration so that it runs monitored; what the user set stays.
+
+    Args:
+        experiment: The `experiment` node, open to new keys.
+        name: Hydra's choice.
+        naming: How the run is named.
+        number: The number of the job in its sweep; an abort ends the job, not the sweep, so no exit code is raised.
+    """
+    if experiment["_target_"] != _OURS:
+        experiment["experiment_class"] = experiment["_target_"]
+        experiment["_target_"] = _OURS
+    config = experiment["config"]
+    live = dict(config.get("liveview") or {})
+    run = naming.run or live.get("run")
+    if number is not None or naming.is_expected:
+        run = _with_ending(run or _name_in(config) or _last(name) or "experiment", naming, number)
+    if run:
+        live["run"] = run
+    config["liveview"] = {**_defaults(name, naming, number, is_named=bool(run)), **live}
+
+
+def _defaults(name: str, naming: Naming, number: Optional[int], *, is_named: bool) -> Dict[str, Any]:
+    """Return the settings that hold where the user gave none."""
+    defaults: Dict[str, Any] = {"experiment": name, "abort_exit_code": ABORTED if number is None else 0}
+    if number is not None:
+        common = "sweep" if "experiment" in own_overrides() else _last(name)
+        defaults["group"] = f"{common}-{naming.ending}"
+    if not is_named:
+        defaults["started"] = dt.datetime.now(dt.timezone.utc).isoformat()
+    return defaults
+
+
+def _name_in(config: Any) -> Any:
+    return (config.get("logging") or {}).get("run_name")
+
+
+def _with_ending(base: Any, naming: Naming, number: Optional[int]) -> str:
+    return f"{base}-{naming.ending}" if number is None else f"{base}-{number}-{naming.ending}"
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def render_without_a_screen() -> None:
+    """Let MuJoCo render through EGL where there is no display: its own default crashes there (gladLoadGL error)."""
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        os.environ.setdefault("MUJOCO_GL", "egl")
+
+
+def _tell_of_failure(composed: Any, error: BaseException) -> None:
+    """Publish a run that ended before its experiment could say anything: what it was to be, and the error."""
+    with Guard():
+        config = _config_of(composed.experiment.config)
+        if not config.enable_liveview:
+            return
+        run_name = str((composed.experiment.config.get("logging") or {}).get("run_name") or "")
+        run, _ = identify(config, run_name, dt.datetime.now(dt.timezone.utc), os.urandom(8).hex())
+        broadcaster = ZmqBroadcaster(
+            run_id=run, zmq_host=config.zmq_host, zmq_port=config.zmq_port, spool_dir=config.spool_dir or None
+        )
+        broadcaster.publish(Info, **composed_fields(composed.experiment, config, run))
+        fields = outcome(error)
+        broadcaster.publish(Status, **fields)
+        broadcaster.close(fields["status"], config.flush_secs)
+
+
+def _config_of(config: Mapping[str, Any]) -> LiveViewConfig:
+    """Return the settings; where the error is in them, those that name the run, and where the bridge is by default."""
+    try:
+        return LiveViewConfig.of(config, os.environ)
+    except ConfigError:
+        live = config["liveview"]
+        names = {key: live[key] for key in ("run", "group", "experiment", "started") if isinstance(live.get(key), str)}
+        return LiveViewConfig.of({"liveview": names}, os.environ)
+
+
+def _leave_if_asked() -> None:
+    if EndSignals.received is not None:
+        raise SystemExit(exit_code_of(EndSignals.received))
+
+
+def _is_exit_without_error(error: BaseException) -> bool:
+    return isinstance(error, SystemExit) and error.code in (None, 0)

@@ -1,0 +1,108 @@
+"""Which learned graphs stand for what an episode shows, by Monty's own words. Reads only.
+
+Place in the flow: `model_reader` asks at every step, `episode_logger` and `episode_outcome` when an episode begins and
+ends; every viewer goes by what is said here. Graph ids need not be names of objects: in unsupervised learning they are
+`new_object0`, …. What a graph was learned from is in a learning module's `graph_id_to_target`, by which Monty's own
+loggers judge (`tbp.monty.frameworks.utils.logging_utils`, 0.54 and 0.55). Monty changes it between episodes only.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional
+
+__all__ = ["Belief", "GroundTruth", "graph_targets", "is_correct"]
+
+_NO_TARGETS = (None, "no_label")
+"""Monty's targets where there is no ground truth."""
+
+_NEW_OBJECT = re.compile(r"new_object\d+")
+"""What Monty calls an object that it does not know; also the id of the graph that it then learns of it."""
+
+_VERDICTS = {"correct": True, "correct_mlh": True, "confused": False, "confused_mlh": False}
+
+
+class Belief(NamedTuple):
+    """What the graph that a learning module believes in is.
+
+    Attributes:
+        is_correct: Whether it stands for the target; None where Monty does not say it.
+        targets: Names of the objects that it was learned from.
+        is_new: Whether it is no graph, but Monty's name for an object that it does not know.
+    """
+
+    is_correct: Optional[bool]
+    targets: List[str]
+    is_new: bool
+
+
+class GroundTruth:
+    """What the graphs of one learning module stand for in the running episode.
+
+    Args:
+        lm: Any learning module.
+    """
+
+    def __init__(self, lm: Any) -> None:
+        self._lm = lm
+        self._target: Any = None
+        self._targets: Optional[Dict[str, List[str]]] = None
+        self._right: FrozenSet[str] = frozenset()
+        self._target_graphs: Optional[List[str]] = None
+        self._beliefs: Dict[str, Belief] = {}
+
+    def begin_episode(self) -> None:
+        """Take in that Monty may have learned since."""
+        self._targets = None
+
+    def target_graphs(self) -> Optional[List[str]]:
+        """Return the ids of the graphs that stand for the target; None where there are none."""
+        self._renew()
+        return self._target_graphs
+
+    def of(self, graph: str) -> Belief:
+        """Return what a graph is."""
+        self._renew()
+        found = self._beliefs.get(graph)
+        if found is None:
+            found = self._beliefs[graph] = self._belief(graph)
+        return found
+
+    def _belief(self, graph: str) -> Belief:
+        known = self._targets or {}
+        if graph in known:
+            is_known_target = self._target not in _NO_TARGETS
+            return Belief(graph in self._right if is_known_target else None, known[graph], is_new=False)
+        is_learned = graph in getattr(self._lm, "get_all_known_object_ids", list)()
+        return Belief(None, [], is_new=not is_learned and bool(_NEW_OBJECT.fullmatch(graph)))
+
+    def _renew(self) -> None:
+        target = getattr(self._lm, "primary_target", None)
+        if self._targets is not None and target == self._target:
+            return
+        self._target = target
+        self._targets = _all_targets(self._lm)
+        right = [] if target in _NO_TARGETS else [graph for graph, names in self._targets.items() if target in names]
+        self._right = frozenset(right)
+        self._target_graphs = sorted(right) or None
+        self._beliefs = {}
+
+
+def graph_targets(model: Any) -> Dict[str, Dict[str, List[str]]]:
+    """Return per learning module id the names of the objects each graph was learned from, where its id is not one."""
+    found = {}
+    for index, lm in enumerate(getattr(model, "learning_modules", ())):
+        unlike = {graph: names for graph, names in _all_targets(lm).items() if names != [graph]}
+        if unlike:
+            found[str(getattr(lm, "learning_module_id", f"LM_{index}"))] = unlike
+    return found
+
+
+def is_correct(outcome: Optional[str]) -> Optional[bool]:
+    """Return whether a learning module's outcome says that it was right; None where it says neither."""
+    return _VERDICTS.get(outcome or "")
+
+
+def _all_targets(lm: Any) -> Dict[str, List[str]]:
+    mapping = getattr(lm, "graph_id_to_target", None) or {}
+    return {str(graph): sorted(str(one) for one in names if one not in _NO_TARGETS) for graph, names in mapping.items()}
