@@ -30,9 +30,9 @@ from typing_extensions import Self
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
-from monty_mqtt_bridge.line_protocol import Misfits
-from monty_mqtt_bridge.lines import lines_of
-from monty_mqtt_stack import ports
+from monty_mqtt_core.influx.line_protocol import Misfits
+from monty_mqtt_core.influx.points import lines_of
+from monty_mqtt_core.settings import ports
 from monty_mqtt_stack.broker import Mosquitto
 
 __all__ = ["rows"]

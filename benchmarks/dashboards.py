@@ -25,13 +25,14 @@ from benchmarks.bridge import example_step, row
 from monty_mqtt.conf_files import grafana_dir
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
-from monty_mqtt_bridge import lines
-from monty_mqtt_bridge.line_protocol import Misfits
-from monty_mqtt_stack import ports, programs
+from monty_mqtt_core.influx import points as lines
+from monty_mqtt_core.influx.line_protocol import Misfits
+from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack import programs
 from monty_mqtt_stack.influxdb import METRICS, ORG, InfluxDB, influxdb_launch
 from monty_mqtt_stack.launch import Running
 from monty_mqtt_stack.provisioning import GRAFANA_TOKEN, TELEGRAF_TOKEN, provision
-from monty_mqtt_stack.state import StateDir
 
 __all__ = ["rows"]
 

@@ -19,7 +19,7 @@ from typing import Any, Callable, Dict, List
 from benchmarks.bridge import Listener, bridge_process, example_step, row
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema
-from monty_mqtt_stack import ports
+from monty_mqtt_core.settings import ports
 from monty_mqtt_stack.broker import Mosquitto
 
 __all__ = ["rows"]

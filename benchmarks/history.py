@@ -31,12 +31,12 @@ from benchmarks.bridge import example_step, row
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema
 from monty_mqtt_bridge.batches import Batches
-from monty_mqtt_bridge.fanout import Outgoing, fan_out
-from monty_mqtt_bridge.line_protocol import Misfits
-from monty_mqtt_bridge.lines import lines_of
+from monty_mqtt_core.influx.line_protocol import Misfits
+from monty_mqtt_core.influx.points import lines_of
+from monty_mqtt_core.payloads.to_mqtt import Outgoing, fan_out
+from monty_mqtt_core.settings.state_dir import FarSide, StateDir
 from monty_mqtt_stack import programs
 from monty_mqtt_stack.influxdb import query
-from monty_mqtt_stack.state import FarSide, StateDir
 
 __all__ = ["rows"]
 

@@ -20,10 +20,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.bridge import example_step, row
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.reading.mqtt_client import Broker
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_liveview.subscription import Subscription
 from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.subscriber import Broker
 
 __all__ = ["rows"]
 

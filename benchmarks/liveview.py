@@ -30,9 +30,9 @@ from benchmarks.bridge import bridge_process, example_step, row
 from benchmarks.liveview_run import EPISODES, STEPS, write_long_run
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema
+from monty_mqtt_core.settings.ports import any_free
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.ports import any_free
-from monty_mqtt_stack.state import StateDir
 
 __all__ = ["rows"]
 

@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 from benchmarks.bridge import OBJECTS, example_step
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
-from monty_mqtt_stack.recording_file import Entry, RecordingWriter
-from monty_mqtt_stack.state import StateDir
+from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
+from monty_mqtt_core.settings.state_dir import StateDir
 
 __all__ = ["EPISODES", "STEPS", "write_long_run"]
 

@@ -19,7 +19,7 @@ import psutil
 from benchmarks.bridge import PATIENCE_SECS, Arrival, bridge_process, example_step, row
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema
-from monty_mqtt_stack import ports
+from monty_mqtt_core.settings import ports
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.restore import restore
 

@@ -76,7 +76,7 @@ def _run_alone(options: argparse.Namespace, error: ImportError) -> int:
 def _known_bridge(state_dir: Optional[str]) -> str:
     """Return HOST:PORT of the bridge that a newer Python runs from the same state directory; empty if none does."""
     try:
-        from monty_mqtt_stack.state import StateDir  # noqa: PLC0415 - as all of the stack; this module runs on 3.8
+        from monty_mqtt_core.settings.state_dir import StateDir  # noqa: PLC0415 - as all of the stack; this module runs on 3.8
     except ImportError:
         return ""
     far_side = StateDir(state_dir).read_far_side()

@@ -23,7 +23,7 @@ from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import AbortRequested
 from monty_mqtt.monitor.commands import Commands
 from monty_mqtt.wire import schema
-from monty_mqtt_stack.state import Endpoint, StateDir
+from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
 
 os.environ.setdefault("WANDB_MODE", "disabled")
 

@@ -18,7 +18,7 @@ from history import Chain, need
 from node import node_modules
 from stack_process import until
 
-from monty_mqtt_bridge.line_protocol import key
+from monty_mqtt_core.influx.line_protocol import key
 from monty_mqtt_stack.influxdb import Series
 
 ENCODED = key(HOSTILE).replace("\\", "")

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 from stack_process import Process, until
 
+from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.demo_recording import recording_path
-from monty_mqtt_stack.ports import any_free
 
 
 class PageProcess(Process):

@@ -9,7 +9,7 @@ from typing import Any, Self
 from mqtt_client import Client
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.images import encode_frame
+from monty_mqtt_core.payloads.frame_images import encode_frame
 from monty_mqtt_stack.broker import Mosquitto
 
 HOSTILE = "../../x</script><img src=x onerror=alert(1)>"

@@ -12,7 +12,7 @@ import paho.mqtt.client as mqtt
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_stack.payloads import message_of
+from monty_mqtt_core.payloads.from_mqtt import message_of
 
 
 class Received(NamedTuple):

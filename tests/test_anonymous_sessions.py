@@ -8,11 +8,11 @@ import pytest
 from mqtt_client import WAIT_SECS, Client
 from stack_process import until
 
+from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack import services
 from monty_mqtt_stack.anonymous_sessions import AnonymousSessions
 from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.state import StateDir
-from monty_mqtt_stack.subscriber import Broker
 from monty_mqtt_stack.supervisor import Supervisor
 
 TOPIC = "monty/v1/run/main/step"

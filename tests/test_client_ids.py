@@ -13,10 +13,10 @@ from missing import is_missing
 from mqtt_client import Client
 
 from monty_mqtt_bridge.service import Bridge
-from monty_mqtt_stack import ports, secrets
+from monty_mqtt_core.settings import passwords, ports
+from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.influxdb import InfluxDB
-from monty_mqtt_stack.state import Endpoint, StateDir
 
 pytest_plugins = ("bridge_fixtures",)
 
@@ -31,10 +31,10 @@ def ids_in_log(broker):
 def test_an_id_is_made_once_and_kept_with_the_secrets(tmp_path):
     state, other = StateDir(tmp_path / "one"), StateDir(tmp_path / "other")
     for service in ("liveview", "telegraf"):
-        made = secrets.client_id(state, service)
+        made = passwords.client_id(state, service)
         assert re.fullmatch(rf"monty-mqtt-{service}-[0-9a-f]{{24}}", made)
-        assert secrets.client_id(state, service) == made
-        assert secrets.client_id(other, service) != made
+        assert passwords.client_id(state, service) == made
+        assert passwords.client_id(other, service) != made
         assert stat.S_IMODE((state.secrets / f"{service}_client_id").stat().st_mode) == 0o600
 
 
@@ -43,7 +43,7 @@ def test_who_comes_with_a_name_of_before_puts_nobody_out(tmp_path):
     with Mosquitto(tmp_path / "broker") as broker, Bridge(config_for(broker, bridge_id="main")):
         with PageProcess(broker, tmp_path / "page", "--mqtt-client-id=") as page:
             page.ready()
-            own = secrets.client_id(StateDir(tmp_path / "page"), "liveview")
+            own = passwords.client_id(StateDir(tmp_path / "page"), "liveview")
             for name in CONSTANT:
                 with Client(broker.port, client_id=name) as anyone:
                     assert not anyone.code.is_failure
@@ -68,11 +68,11 @@ def test_telegraf_is_given_its_id(tmp_path):
     from monty_mqtt_stack import programs, telegraf  # noqa: PLC0415 - half a second: InfluxDB's client library
 
     state = StateDir(tmp_path)
-    secrets.ensure(state)
+    passwords.ensure(state)
     found = programs.find("telegraf")
     if found.path is None:
         is_missing(found.why)
     influxdb = InfluxDB("http://127.0.0.1:1", "monty")
     mqtt = Endpoint(host="127.0.0.1", port=1883)
     launch = telegraf.telegraf_launch(state, "127.0.0.1", ports.any_free("127.0.0.1"), mqtt, influxdb)
-    assert launch.environment()["MONTY_MQTT_TELEGRAF_CLIENT_ID"] == secrets.client_id(state, "telegraf")
+    assert launch.environment()["MONTY_MQTT_TELEGRAF_CLIENT_ID"] == passwords.client_id(state, "telegraf")

@@ -41,7 +41,7 @@ print(found[0].rows[0][-1] if found else 0)
 UNTIL = """
 import os, sys
 from monty_mqtt_stack.container_setup import Volumes, set_up
-from monty_mqtt_stack.state import StateDir
+from monty_mqtt_core.settings.state_dir import StateDir
 for number, line in enumerate(set_up(StateDir(), Volumes(), os.environ), 1):
     if number == int(sys.argv[1]):
         os._exit(137)  # as a kill ends it; the first process of a container is deaf to its own

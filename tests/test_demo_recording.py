@@ -15,9 +15,9 @@ from mcap.reader import make_reader
 from subscriber import Subscriber
 
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.payloads.from_mqtt import message_of
+from monty_mqtt_core.recordings.mcap_file import Reader
 from monty_mqtt_stack.demo_recording import EXPERIMENTS, LARGEST_BYTES, pack, recording_path
-from monty_mqtt_stack.payloads import message_of
-from monty_mqtt_stack.recording_file import Reader
 from monty_mqtt_stack.replay import replay
 
 ROOT = Path(__file__).resolve().parent.parent

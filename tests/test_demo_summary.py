@@ -11,7 +11,7 @@ from stack_process import Process
 from subscriber import Subscriber
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_stack.recording_file import Entry, RecordingWriter
+from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 from monty_mqtt_stack.replay import replay
 
 

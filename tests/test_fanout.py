@@ -17,7 +17,7 @@ from strategies import messages
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge import buffers
-from monty_mqtt_bridge.fanout import fan_out
+from monty_mqtt_core.payloads.to_mqtt import fan_out
 
 MOST = 10_000_000
 AS_THEY_ARE = sorted(set(schema.KINDS) - {"frame", "hypotheses", "object_model"})

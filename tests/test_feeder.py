@@ -15,10 +15,11 @@ from subscriber import Subscriber
 
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema, zmq_protocol
-from monty_mqtt_bridge import feeder, lines
+from monty_mqtt_bridge import feeder
 from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_core.influx import points
+from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.ports import any_free
 
 pytest_plugins = ["bridge_fixtures"]
 
@@ -232,7 +233,7 @@ def test_health_tells_of_the_journal(own, path, stack):
     assert 0 <= said["journal_oldest_secs"] < 10
     names = {name for name in said if name.startswith("journal_")}
     assert len(names) >= 6
-    assert names <= lines.FIELDS["bridge_health"].keys()
+    assert names <= points.FIELDS["bridge_health"].keys()
 
 
 def health_of(received):

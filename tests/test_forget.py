@@ -16,11 +16,11 @@ from stack_process import Process, run, until
 from monty_mqtt.broadcast import spool_file
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.recordings.part_files import directory_of, part_name
+from monty_mqtt_core.settings.ports import any_free
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.forget import files_of
-from monty_mqtt_stack.ports import any_free
-from monty_mqtt_stack.recording_parts import directory_of, part_name
-from monty_mqtt_stack.state import StateDir
 
 WAIT_SECS = 40  # the journal lets go of a run 10 s after its end
 

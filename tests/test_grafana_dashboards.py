@@ -17,8 +17,8 @@ from line_parser import parse
 
 from monty_mqtt.observe.episode_outcome import PERFORMANCE_ORDER
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.line_protocol import Misfits
-from monty_mqtt_bridge.lines import FIELDS, bridge_health, frame, lines_of, run_health
+from monty_mqtt_core.influx.line_protocol import Misfits
+from monty_mqtt_core.influx.points import FIELDS, bridge_health, frame, lines_of, run_health
 
 BUILT_IN = re.compile(r"__interval|timeFilter|__data|__url_time_range|__all|tag_\w+|col|SYS")
 TELEGRAF = {

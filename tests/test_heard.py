@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monty_mqtt.wire import topics
-from monty_mqtt_stack.heard import Heard, is_possible
+from monty_mqtt_core.reading.deduplication import Heard, is_possible
 
 METRIC = topics.Parsed("r", "main", "metric", ("loss",))
 CLOUD = topics.Parsed("r", "main", "hypotheses", ("lm",))

@@ -18,14 +18,14 @@ from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode, LearningModuleStep, Target
 from monty_mqtt_bridge.config import BridgeConfig
-from monty_mqtt_bridge.line_protocol import Misfits, key
-from monty_mqtt_bridge.lines import FIELDS, lines_of
 from monty_mqtt_bridge.page_links import PageLinks
+from monty_mqtt_core.influx.line_protocol import Misfits, key
+from monty_mqtt_core.influx.points import FIELDS, lines_of
+from monty_mqtt_core.payloads.from_mqtt import message_of
+from monty_mqtt_core.recordings.mcap_file import Reader
 from monty_mqtt_stack.demo_recording import recording_path
 from monty_mqtt_stack.export import MEASUREMENTS, rows_of
 from monty_mqtt_stack.influxdb import LOGS
-from monty_mqtt_stack.payloads import message_of
-from monty_mqtt_stack.recording_file import Reader
 from monty_mqtt_stack.restore_recording import restore_recording
 
 pytest_plugins = ["history"]
@@ -96,7 +96,7 @@ def by_worker(point: Point) -> bool:
 
 
 def test_every_evidence_value_episode_and_metric_is_what_was_sent(chain: Chain, messages):
-    """Without `lines`: the messages themselves against what InfluxDB says."""
+    """Without `points`: the messages themselves against what InfluxDB says."""
     evidence = {
         (one.tags["run"], one.tags["worker"], one.tags["learning_module"], one.time): one.fields
         for one in chain.points("evidence")

@@ -19,9 +19,9 @@ from stack_process import Process, processes_of, run, until
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.influxdb import InfluxDB, query
 from monty_mqtt_stack.provisioning import provision
-from monty_mqtt_stack.state import StateDir
 
 pytestmark = pytest.mark.timeout(180)
 

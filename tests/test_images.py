@@ -12,8 +12,8 @@ from bridge_fixtures import make
 from PIL import Image
 
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge import images
 from monty_mqtt_bridge.encoder import Encoder
+from monty_mqtt_core.payloads import frame_images
 
 
 def frame(modality, height, width, seq=0, sensor="patch", **fields):
@@ -26,7 +26,7 @@ def test_colour_becomes_a_jpeg_that_carries_its_message():
     pixels[:, :24] = (250, 20, 20, 0)
     pixels[:, 24:] = (20, 20, 250, 255)
     message = frame("rgba", 32, 48, sensor="patch/é")
-    outgoing = images.encode_frame(message, pixels.tobytes())
+    outgoing = frame_images.encode_frame(message, pixels.tobytes())
     read = Image.open(io.BytesIO(outgoing.payload))
     assert (read.format, read.size, read.mode) == ("JPEG", (48, 32), "RGB")
     assert np.abs(np.asarray(read, int) - pixels[:, :, :3]).mean() < 6
@@ -42,9 +42,9 @@ def test_colour_becomes_a_jpeg_that_carries_its_message():
 
 def test_depth_becomes_a_16_bit_png_whose_range_gives_metres_back():
     depth = np.linspace(0.25, 1.75, 64 * 16, dtype="<f4").reshape(64, 16)
-    read = Image.open(io.BytesIO(images.encode_frame(frame("depth", 64, 16), depth.tobytes()).payload))
+    read = Image.open(io.BytesIO(frame_images.encode_frame(frame("depth", 64, 16), depth.tobytes()).payload))
     assert (read.format, read.size, read.mode) == ("PNG", (16, 64), "I;16")
-    header = json.loads(read.text[images.PNG_TEXT_KEY])
+    header = json.loads(read.text[frame_images.PNG_TEXT_KEY])
     low, high = header["depth_min_metres"], header["depth_max_metres"]
     assert header["units"] == "metres"
     metres = low + np.asarray(read, float) / 65535 * (high - low)
@@ -54,8 +54,8 @@ def test_depth_becomes_a_16_bit_png_whose_range_gives_metres_back():
 @pytest.mark.parametrize("value", [0.0, 5.0, np.nan, np.inf])
 def test_a_depth_image_without_range_is_flat(value):
     depth = np.full((4, 4), value, "<f4")
-    read = Image.open(io.BytesIO(images.encode_frame(frame("depth", 4, 4), depth.tobytes()).payload))
-    header = json.loads(read.text[images.PNG_TEXT_KEY])
+    read = Image.open(io.BytesIO(frame_images.encode_frame(frame("depth", 4, 4), depth.tobytes()).payload))
+    header = json.loads(read.text[frame_images.PNG_TEXT_KEY])
     assert not np.asarray(read).any()
     assert header["non_finite"] == (0 if np.isfinite(value) else 16)
     assert header["depth_min_metres"] == header["depth_max_metres"]
@@ -63,12 +63,12 @@ def test_a_depth_image_without_range_is_flat(value):
 
 def test_depth_that_is_not_finite_is_shown_at_the_far_end():
     depth = np.array([[1, 2], [np.inf, np.nan]], "<f4")
-    read = Image.open(io.BytesIO(images.encode_frame(frame("depth", 2, 2), depth.tobytes()).payload))
+    read = Image.open(io.BytesIO(frame_images.encode_frame(frame("depth", 2, 2), depth.tobytes()).payload))
     assert np.asarray(read).tolist() == [[0, 65535], [65535, 65535]]
 
 
 def test_a_header_longer_than_a_jpeg_comment_is_cut_not_an_error():
-    outgoing = images.encode_frame(frame("rgba", 1, 1, run="r" * 70_000), bytes(4))
+    outgoing = frame_images.encode_frame(frame("rgba", 1, 1, run="r" * 70_000), bytes(4))
     assert Image.open(io.BytesIO(outgoing.payload)).size == (1, 1)
 
 
@@ -119,14 +119,14 @@ def test_a_frame_that_cannot_be_encoded_is_counted_and_the_next_one_is():
 
 def test_those_that_need_the_most_bytes_give_way_so_that_memory_has_a_bound(monkeypatch):
     started, release = threading.Event(), threading.Event()
-    encode = images.encode_frame
+    encode = frame_images.encode_frame
 
     def slowly(frame, pixels):
         started.set()
         release.wait(10)
         return encode(frame, pixels)
 
-    monkeypatch.setattr(images, "encode_frame", slowly)
+    monkeypatch.setattr(frame_images, "encode_frame", slowly)
     with Encoder(lambda: None) as encoder:
         encoder.submit(*picture("first", 8))
         assert started.wait(10)

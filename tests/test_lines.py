@@ -16,9 +16,9 @@ from line_parser import LineError, Point, parse
 from strategies import NAMES, messages
 
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge import line_protocol
-from monty_mqtt_bridge.line_protocol import Misfits
-from monty_mqtt_bridge.lines import FIELDS, bridge_health, frame, lines_of, run_health
+from monty_mqtt_core.influx import line_protocol
+from monty_mqtt_core.influx.line_protocol import Misfits
+from monty_mqtt_core.influx.points import FIELDS, bridge_health, frame, lines_of, run_health
 
 TAGS = {"run", "worker", "experiment", "learning_module", "name", "mode"}
 RESERVED = {"time", "_field", "_measurement", "_time", ""}

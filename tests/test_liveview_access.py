@@ -16,9 +16,9 @@ from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import InvalidStatus
 
 from monty_mqtt.errors import ServiceError
+from monty_mqtt_core.settings.ports import any_free
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_liveview import sessions
-from monty_mqtt_stack.ports import any_free
-from monty_mqtt_stack.state import StateDir
 
 pytest_plugins = ("bridge_fixtures", "liveview_fixtures")
 

@@ -15,9 +15,9 @@ from liveview_told import Teller
 from PIL import Image
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.images import encode_frame
 from monty_mqtt_bridge.service import Bridge
-from monty_mqtt_stack.subscriber import Broker, Subscriber
+from monty_mqtt_core.payloads.frame_images import encode_frame
+from monty_mqtt_core.reading.mqtt_client import Broker, Subscriber
 
 pytest_plugins = ("bridge_fixtures", "liveview_fixtures")
 

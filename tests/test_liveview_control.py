@@ -11,7 +11,7 @@ from liveview_fixtures import logged_in
 from liveview_page import PageProcess
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_stack.subscriber import Broker, Subscriber
+from monty_mqtt_core.reading.mqtt_client import Broker, Subscriber
 
 pytest_plugins = ("bridge_fixtures", "liveview_fixtures")
 

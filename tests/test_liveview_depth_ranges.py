@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.images import PNG_TEXT_KEY, depth_range, encode_frame
+from monty_mqtt_core.payloads.frame_images import PNG_TEXT_KEY, depth_range, encode_frame
 from monty_mqtt_liveview.decoding import message_of, parsed_topic
 from monty_mqtt_liveview.depth_ranges import DepthRanges
 

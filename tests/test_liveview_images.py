@@ -16,7 +16,7 @@ from PIL import Image, PngImagePlugin
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.images import encode_frame
+from monty_mqtt_core.payloads.frame_images import encode_frame
 from monty_mqtt_liveview import images
 from monty_mqtt_liveview.images import Scale
 

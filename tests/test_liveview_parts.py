@@ -13,11 +13,11 @@ from bridge_fixtures import FIRST_STAMP, make
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter
+from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_liveview import recordings as module
 from monty_mqtt_liveview.parts import Part
 from monty_mqtt_liveview.recordings import Recordings
-from monty_mqtt_stack.recording_file import Entry, Reader, RecordingWriter
-from monty_mqtt_stack.recording_parts import directory_of
 
 COUNT = 40
 

@@ -9,12 +9,12 @@ from mqtt_client import Client
 from stack_process import until
 
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_liveview import removed
 from monty_mqtt_liveview.inbox import Arrived
 from monty_mqtt_liveview.limits import Limits
 from monty_mqtt_liveview.removed import Removed
 from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.recording_parts import directory_of
 
 LONG = "long " * 100
 RUNS = ["over", "odd / ü\u2028#+", LONG]

@@ -14,12 +14,12 @@ from stack_process import until
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_core.recordings.mcap_chunks import chunks
+from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
+from monty_mqtt_core.recordings.part_files import directory_of, part_name
 from monty_mqtt_liveview import memory
 from monty_mqtt_liveview.limits import Limits
 from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.recording_chunks import chunks
-from monty_mqtt_stack.recording_file import Entry, RecordingWriter
-from monty_mqtt_stack.recording_parts import directory_of, part_name
 
 SMALL = Limits(most_memory_bytes=1)
 

@@ -22,8 +22,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from monty_mqtt.wire import schema
+from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.ports import any_free
 
 pytest_plugins = ("bridge_fixtures", "liveview_fixtures")
 

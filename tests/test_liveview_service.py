@@ -19,14 +19,14 @@ from stack_process import until
 from test_liveview_recorder import fill
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.fanout import fan_out
-from monty_mqtt_bridge.images import encode_frame
 from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_core.payloads.frame_images import encode_frame
+from monty_mqtt_core.payloads.to_mqtt import fan_out
+from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_liveview import recorder
 from monty_mqtt_liveview.decoding import message_of
 from monty_mqtt_liveview.metric_stretch import MetricStretch
 from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.recording_parts import directory_of
 from monty_mqtt_stack.restore_recording import restore_recording
 
 pytest_plugins = ["bridge_fixtures"]

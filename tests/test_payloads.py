@@ -7,9 +7,9 @@ from examples import EXAMPLES
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.fanout import fan_out
-from monty_mqtt_bridge.images import encode_frame
-from monty_mqtt_stack.payloads import Head, head_of, message_of
+from monty_mqtt_core.payloads.frame_images import encode_frame
+from monty_mqtt_core.payloads.from_mqtt import Head, head_of, message_of
+from monty_mqtt_core.payloads.to_mqtt import fan_out
 
 RANDOM = np.random.default_rng(1)
 PLAIN = sorted(set(schema.KINDS) - {"frame", "hypotheses", "object_model"})

@@ -20,8 +20,8 @@ from monty_mqtt.wire import schema
 from monty_mqtt_bridge import healthcheck, publisher
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_core.settings.ports import answers_mqtt, any_free
 from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.ports import answers_mqtt, any_free
 
 pytest_plugins = ["bridge_fixtures"]
 

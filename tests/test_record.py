@@ -13,7 +13,7 @@ from stack_process import Process, run, until
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.wire import topics
-from monty_mqtt_stack.recording_file import Reader
+from monty_mqtt_core.recordings.mcap_file import Reader
 
 WAIT_SECS = 20
 

@@ -23,17 +23,19 @@ from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.service import Bridge
-from monty_mqtt_stack import ports, recording, replay_stage
+from monty_mqtt_core.payloads.from_mqtt import message_of
+from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.recordings import record as recording
+from monty_mqtt_core.recordings.mcap_file import Reader, RecordingWriter
+from monty_mqtt_core.recordings.part_files import Recording
+from monty_mqtt_core.recordings.record import record
+from monty_mqtt_core.recordings.selection import Intake, Thinning
+from monty_mqtt_core.settings import ports
+from monty_mqtt_stack import replay_stage
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.control import ask
 from monty_mqtt_stack.demo_recording import recording_path
-from monty_mqtt_stack.payloads import message_of
-from monty_mqtt_stack.recording import record
-from monty_mqtt_stack.recording_file import Reader, RecordingWriter
-from monty_mqtt_stack.recording_intake import Intake, Thinning
-from monty_mqtt_stack.recording_parts import Recording
 from monty_mqtt_stack.replay import overview, replay
-from monty_mqtt_stack.subscriber import Broker
 
 STAMPS = {"run", "seq", "time_unix_nanos", "estimated_end_unix_nanos"}
 STEPS = 12

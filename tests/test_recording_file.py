@@ -13,8 +13,8 @@ from mcap.writer import Writer
 
 from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.fanout import fan_out
-from monty_mqtt_stack.recording_file import Entry, Reader, RecordingWriter
+from monty_mqtt_core.payloads.to_mqtt import fan_out
+from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter
 
 JPEG = b"\xff\xd8\xff\xe0 and so on"
 PNG = b"\x89PNG\r\n\x1a\n and so on"
@@ -189,7 +189,7 @@ LIMITED = """
 import random, sys
 from pathlib import Path
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_stack.recording_file import Entry, RecordingWriter
+from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 try:
     with RecordingWriter(Path(sys.argv[1])) as writer:
         for seq in range(int(sys.argv[2])):

@@ -3,7 +3,7 @@
 import pytest
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_stack.recording_intake import Intake, Thinning
+from monty_mqtt_core.recordings.selection import Intake, Thinning
 
 
 def heard(kind, seq, *, run="r", worker="main", at=None, **fields):
@@ -171,7 +171,7 @@ def test_what_never_came_is_counted_from_the_first_message_on():
 
 
 def test_a_long_recording_still_knows_what_never_came(monkeypatch):
-    monkeypatch.setattr("monty_mqtt_stack.heard._MOST_REMEMBERED", 10)
+    monkeypatch.setattr("monty_mqtt_core.reading.deduplication._MOST_REMEMBERED", 10)
     intake = Intake()
     take(intake, *[metric(seq) for seq in range(100) if seq not in (30, 31, 70, 95)])
     assert intake.missing == 4

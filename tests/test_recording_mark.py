@@ -11,14 +11,14 @@ from liveview_service import Keeping
 from stack_process import until
 
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
+from monty_mqtt_core.recordings.page_mark import marked_parts
+from monty_mqtt_core.recordings.part_files import directory_of, part_name
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_liveview.limits import Limits
 from monty_mqtt_liveview.recordings import Recordings
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.forget import files_of
-from monty_mqtt_stack.recording_file import Entry, RecordingWriter
-from monty_mqtt_stack.recording_mark import marked_parts
-from monty_mqtt_stack.recording_parts import directory_of, part_name
-from monty_mqtt_stack.state import StateDir
 
 PART = part_name("20261124T093000Z", 0)
 LONG_AGO = 1_000_000

@@ -9,8 +9,8 @@ from bridge_fixtures import make
 
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_stack.recording_file import Entry, RecordingWriter
-from monty_mqtt_stack.recording_parts import Recording, joined, part_name
+from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
+from monty_mqtt_core.recordings.part_files import Recording, joined, part_name
 
 
 def entry(seq, kind=schema.Metric, **fields):

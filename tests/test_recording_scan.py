@@ -11,10 +11,10 @@ import zstandard
 from mcap.writer import CompressionType, Writer
 
 from monty_mqtt.errors import ConfigError
-from monty_mqtt_stack.recording_chunks import chunks
-from monty_mqtt_stack.recording_file import Entry, Reader, RecordingWriter
-from monty_mqtt_stack.recording_parts import Recording
-from monty_mqtt_stack.recording_scan import Beginning
+from monty_mqtt_core.recordings.mcap_chunks import chunks
+from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter
+from monty_mqtt_core.recordings.mcap_scan import Beginning
+from monty_mqtt_core.recordings.part_files import Recording
 from monty_mqtt_stack.restore import is_spool, writer_of
 from monty_mqtt_stack.spool_uptake import is_left_behind
 

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from monty_mqtt.wire import schema
-from monty_mqtt_stack import recording_schema
+from monty_mqtt_core.recordings import json_schemas
 
 HEAD = {"run": "r", "worker": "main", "seq": 3, "time_unix_nanos": 5}
 PLAIN = {"boolean", "string", "number", "integer", "object", "array"}
@@ -27,20 +27,20 @@ def foxglove_takes(node, path=""):
 
 @pytest.mark.parametrize("kind", sorted(schema.KINDS))
 def test_every_kind_has_a_schema_that_foxglove_takes(kind):
-    found = recording_schema.of_kind(kind)
+    found = json_schemas.of_kind(kind)
     jsonschema.Draft202012Validator.check_schema(found)
     foxglove_takes(found)
 
 
 def test_the_image_schema_is_one_that_foxglove_takes():
-    jsonschema.Draft202012Validator.check_schema(recording_schema.COMPRESSED_IMAGE)
-    foxglove_takes(recording_schema.COMPRESSED_IMAGE)
+    jsonschema.Draft202012Validator.check_schema(json_schemas.COMPRESSED_IMAGE)
+    foxglove_takes(json_schemas.COMPRESSED_IMAGE)
 
 
 def valid(message):
     kind = message.__struct_config__.tag
     plain = msgspec.json.decode(schema.encode(message))
-    return jsonschema.Draft202012Validator(recording_schema.of_kind(kind)).is_valid(plain)
+    return jsonschema.Draft202012Validator(json_schemas.of_kind(kind)).is_valid(plain)
 
 
 def test_nulls_inside_lists_and_mappings_are_valid():
@@ -63,12 +63,12 @@ def test_data_may_be_any_json(value):
 def test_a_wrong_value_is_not_valid(name, wrong):
     step = schema.Step(**HEAD, mode="eval", epoch=0, episode=0, step=1)
     plain = {**msgspec.json.decode(schema.encode(step)), name: wrong}
-    assert not jsonschema.Draft202012Validator(recording_schema.of_kind("step")).is_valid(plain)
+    assert not jsonschema.Draft202012Validator(json_schemas.of_kind("step")).is_valid(plain)
 
 
 def test_a_wrong_location_is_not_valid_although_foxglove_does_not_see_it():
     believes = {"most_likely": {"object": "mug", "location": ["x"]}}
     plain = {**HEAD, "kind": "step", "mode": "eval", "epoch": 0, "episode": 0, "step": 1}
-    validator = jsonschema.Draft202012Validator(recording_schema.of_kind("step"))
+    validator = jsonschema.Draft202012Validator(json_schemas.of_kind("step"))
     assert validator.is_valid(plain)
     assert not validator.is_valid({**plain, "learning_modules": {"lm": believes}})

@@ -17,13 +17,13 @@ from subscriber import Subscriber
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.payloads.from_mqtt import message_of
+from monty_mqtt_core.recordings.mcap_chunks import chunks
+from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter
+from monty_mqtt_core.recordings.mcap_scan import Beginning
+from monty_mqtt_core.recordings.part_files import part_name
+from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_stack.demo_recording import recording_path
-from monty_mqtt_stack.payloads import message_of
-from monty_mqtt_stack.ports import any_free
-from monty_mqtt_stack.recording_chunks import chunks
-from monty_mqtt_stack.recording_file import Entry, Reader, RecordingWriter
-from monty_mqtt_stack.recording_parts import part_name
-from monty_mqtt_stack.recording_scan import Beginning
 
 NEW = {"run", "bridge", "seq", "time_unix_nanos", "estimated_end_unix_nanos", "bulk_seq"}
 NEW |= {"near_metres", "foreground_min_metres", "foreground_max_metres"}

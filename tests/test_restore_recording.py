@@ -13,10 +13,10 @@ from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_core.payloads.from_mqtt import message_of
+from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.demo_recording import recording_path
-from monty_mqtt_stack.payloads import message_of
-from monty_mqtt_stack.recording_file import Entry, Reader, RecordingWriter
 from monty_mqtt_stack.restore_recording import restore_recording
 
 pytest_plugins = ["bridge_fixtures"]

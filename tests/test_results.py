@@ -8,8 +8,8 @@ from line_parser import Point, parse
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
-from monty_mqtt_bridge.line_protocol import Misfits
-from monty_mqtt_bridge.results import UNDER_WAY, lines_of_modes, lines_of_results
+from monty_mqtt_core.influx.episode_points import UNDER_WAY, lines_of_modes, lines_of_results
+from monty_mqtt_core.influx.line_protocol import Misfits
 
 HOSTILE = 'a,b=c "d"\\\n'
 

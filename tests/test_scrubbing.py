@@ -6,7 +6,7 @@ import pytest
 from examples import EXAMPLES
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_stack.recording_file import Entry
+from monty_mqtt_core.recordings.mcap_file import Entry
 from monty_mqtt_stack.scrubbing import HOST, scrubbed, without_places
 
 HEAD = {"run": "r", "worker": "main", "seq": 1, "time_unix_nanos": 5}

@@ -15,9 +15,9 @@ import pytest
 from mqtt_client import WAIT_SECS, Client
 
 from monty_mqtt.conf_files import conf_dir
-from monty_mqtt_stack import ports, secrets
+from monty_mqtt_core.settings import passwords, ports
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.broker import find_mosquitto
-from monty_mqtt_stack.state import StateDir
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "operations.md"
 TOPIC = "monty/influx/v1/run"
@@ -34,7 +34,7 @@ class TwoListeners:
         for old, new in (
             ("listener 1884", f"listener {self.login}"),
             ("listener 1883", f"listener {self.anyone}"),
-            ("/etc/mosquitto/monty/passwd", str(secrets.ensure(self.state))),
+            ("/etc/mosquitto/monty/passwd", str(passwords.ensure(self.state))),
             ("/etc/mosquitto/monty/acl", str(conf_dir() / "mosquitto" / "acl")),
         ):
             assert old in block
@@ -55,7 +55,7 @@ class TwoListeners:
         self.process.wait()
 
     def user(self, name, **options):
-        return Client(self.login, name, secrets.read(self.state, name), **options)
+        return Client(self.login, name, passwords.read(self.state, name), **options)
 
 
 @pytest.fixture

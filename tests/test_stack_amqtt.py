@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from mqtt_client import Client, arrived_until_barrier
 
-from monty_mqtt_stack import ports, secrets
+from monty_mqtt_core.settings import passwords, ports
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.broker import amqtt_launch
 from monty_mqtt_stack.launch import Running
-from monty_mqtt_stack.state import StateDir
 
 STATUS = "monty/v1/run/main/status"
 COMMAND = "monty/v1/run/main/command"
@@ -27,7 +27,7 @@ def amqtt(tmp_path_factory):
 
 def test_amqtt_has_the_same_users_and_rules(amqtt):
     launch, state = amqtt
-    password = {user: secrets.read(state, user) for user in secrets.USERS}
+    password = {user: passwords.read(state, user) for user in passwords.USERS}
 
     def publish():
         for topic in (STATUS, COMMAND):

@@ -16,7 +16,7 @@ from subscriber import Subscriber
 
 from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_stack import secrets
+from monty_mqtt_core.settings import passwords
 from monty_mqtt_stack.broker import Mosquitto
 
 COMMAND = "monty/v1/run/main/command"
@@ -71,7 +71,7 @@ def test_an_anonymous_last_will_is_no_command(broker, user):
     assert (b"last will" in [one.payload for one in arrived]) == (user == "control")
 
 
-@pytest.mark.parametrize("user", secrets.USERS)
+@pytest.mark.parametrize("user", passwords.USERS)
 def test_a_wrong_password_is_refused(broker, user):
     with Client(broker.port, user, "wrong") as intruder:
         assert intruder.code.is_failure

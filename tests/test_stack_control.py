@@ -12,9 +12,9 @@ from bridge_fixtures import Dealer, config_for
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema
 from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_core.reading.mqtt_client import Broker
 from monty_mqtt_stack import control
 from monty_mqtt_stack.control import Answer, ask
-from monty_mqtt_stack.subscriber import Broker
 
 pytest_plugins = ("bridge_fixtures",)
 

@@ -11,8 +11,8 @@ import psutil
 import pytest
 from stack_process import Process, processes_of, run
 
-from monty_mqtt_stack import ports
-from monty_mqtt_stack.state import StateDir
+from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.state_dir import StateDir
 
 ANY_PORTS = ("--mqtt-port", "0", "--zmq-port", "0")
 

@@ -14,9 +14,9 @@ import pytest
 from history import Chain, api, need, write
 
 from monty_mqtt.errors import ServiceError
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.influxdb import LOGS, METRICS, InfluxDB, query
 from monty_mqtt_stack.provisioning import GRAFANA_TOKEN, TELEGRAF_TOKEN, provision
-from monty_mqtt_stack.state import StateDir
 
 pytest_plugins = ["history"]
 
@@ -25,7 +25,7 @@ PROGRAM = """
 import sys
 from monty_mqtt_stack.influxdb import InfluxDB
 from monty_mqtt_stack.provisioning import provision
-from monty_mqtt_stack.state import StateDir
+from monty_mqtt_core.settings.state_dir import StateDir
 provision(StateDir(sys.argv[1]), InfluxDB(sys.argv[2], sys.argv[3]))
 """
 

@@ -15,8 +15,9 @@ import pytest
 from python38 import python38_interpreter
 from stack_process import Process, processes_of, run, summary_of, until
 
-from monty_mqtt_stack import far_side, secrets
-from monty_mqtt_stack.state import StateDir
+from monty_mqtt_core.settings import passwords
+from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack import far_side
 
 HERE = Path(__file__).parent
 
@@ -231,7 +232,7 @@ def test_a_far_side_at_the_usual_ports_is_used_only_if_it_is_ours(shared, tmp_pa
     monkeypatch.setattr("monty_mqtt_stack.services.ZMQ_PORT", running["bridge"].port)
     mine = StateDir(tmp_path / "mine")
     assert far_side.find(mine) is None
-    secrets.ensure(mine)
+    passwords.ensure(mine)
     assert far_side.find(mine) is None
     for path in shared.secrets.iterdir():
         shutil.copy(path, mine.secrets)

@@ -9,9 +9,9 @@ import pytest
 from mqtt_client import WAIT_SECS, Client
 from subscriber import Subscriber
 
-from monty_mqtt_stack import secrets
+from monty_mqtt_core.settings import passwords as secrets
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.state import StateDir
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import pytest
 from mqtt_client import Client
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_stack import ports, secrets
+from monty_mqtt_core.reading.mqtt_client import Broker, Subscriber, retained
+from monty_mqtt_core.settings import passwords, ports
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.broker import amqtt_launch
 from monty_mqtt_stack.launch import Running
-from monty_mqtt_stack.state import StateDir
-from monty_mqtt_stack.subscriber import Broker, Subscriber, retained
 
 pytest_plugins = ("bridge_fixtures",)
 
@@ -113,7 +113,7 @@ def test_amqtt_answers_in_order_too(tmp_path):
         running.wait_until_ready()
         port = running.launch.port
         filled = [f"monty/v1/run-{number}/main/status" for number in range(100)]
-        with Client(port, "bridge", secrets.read(state, "bridge")) as bridge:
+        with Client(port, "bridge", passwords.read(state, "bridge")) as bridge:
             for topic in filled:
                 bridge.publish(topic, b"x", retain=True)
         assert {one.topic for one in retained(Broker("127.0.0.1", port), ["monty/v1/+/+/status"])} == set(filled)

@@ -16,9 +16,10 @@ from missing import is_missing
 from stack_process import Process, processes_of, run, until
 from subscriber import Subscriber
 
-from monty_mqtt_stack import ports, secrets
+from monty_mqtt_core.settings import passwords as secrets
+from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.services import Plan
-from monty_mqtt_stack.state import StateDir
 from monty_mqtt_stack.supervisor import Supervisor
 
 ANY_PORTS = ("--mqtt-port", "0", "--zmq-port", "0")

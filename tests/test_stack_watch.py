@@ -9,13 +9,13 @@ from told_modes import evaluated
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import message_pieces, schema, topics
 from monty_mqtt.wire.run_id import new_run_id
+from monty_mqtt_core.reading.run_status import Runs, decode, pick_run
 from monty_mqtt_stack import acl
 from monty_mqtt_stack.experiment import experiment_name
 from monty_mqtt_stack.far_side import Address, parse_address
 from monty_mqtt_stack.progress import PlainDisplay, describe, overview
 from monty_mqtt_stack.readable import duration, mode_in_words, readable
 from monty_mqtt_stack.summary import summary
-from monty_mqtt_stack.watch import Runs, decode, pick_run
 
 NOW = 1_790_000_000_000_000_000
 

@@ -13,7 +13,7 @@ import pytest
 from stack_process import Process, processes_of
 from subscriber import Subscriber
 
-from monty_mqtt_stack.state import StateDir
+from monty_mqtt_core.settings.state_dir import StateDir
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTALL_SECS = 300
@@ -49,7 +49,7 @@ def test_it_carries_conf_and_no_generic_name(environment):
     of_grafana = [path for path in (ROOT / "grafana").rglob("*") if path.suffix in (".json", ".yaml", ".ini")]
     assert {f"monty_mqtt/{path.relative_to(ROOT)}" for path in of_grafana} <= set(names)
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
-    assert tops == {"monty_mqtt", "monty_mqtt_bridge", "monty_mqtt_liveview", "monty_mqtt_stack"}
+    assert tops == {"monty_mqtt", "monty_mqtt_core", "monty_mqtt_bridge", "monty_mqtt_liveview", "monty_mqtt_stack"}
     modules = (ROOT / "liveview" / "monty_mqtt_liveview" / "browser").glob("*.js")
     assert {f"monty_mqtt_liveview/browser/{path.name}" for path in modules} <= set(names)
 

@@ -11,8 +11,8 @@ import pytest
 
 from monty_mqtt import terminal_text
 from monty_mqtt.errors import ServiceError
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.process import Child
-from monty_mqtt_stack.state import StateDir
 
 _FULL = Path("/dev/full")
 

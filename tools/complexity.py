@@ -19,7 +19,7 @@ from radon.metrics import mi_visit
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / "complexity_report.json"
-MEASURED = ("monty_mqtt", "bridge", "liveview", "stack", "grafana", "tools", "benchmarks")
+MEASURED = ("monty_mqtt", "core", "bridge", "liveview", "stack", "grafana", "tools", "benchmarks")
 
 
 def main() -> int:

@@ -17,16 +17,16 @@ from pathlib import Path
 import matplotlib as mpl
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.line_protocol import Misfits
-from monty_mqtt_bridge.lines import lines_of
-from monty_mqtt_stack import ports
+from monty_mqtt_core.influx.line_protocol import Misfits
+from monty_mqtt_core.influx.points import lines_of
+from monty_mqtt_core.payloads.from_mqtt import message_of
+from monty_mqtt_core.recordings.mcap_file import Reader
+from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.demo_recording import recording_path
 from monty_mqtt_stack.influxdb import METRICS, ORG, InfluxDB, Series, influxdb_launch, query
 from monty_mqtt_stack.launch import Running
-from monty_mqtt_stack.payloads import message_of
 from monty_mqtt_stack.provisioning import GRAFANA_TOKEN, TELEGRAF_TOKEN, provision
-from monty_mqtt_stack.recording_file import Reader
-from monty_mqtt_stack.state import StateDir
 
 mpl.use("svg")
 from matplotlib import pyplot as plt

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from monty_mqtt.wire import message_pieces, schema, topics, zmq_protocol
-from monty_mqtt_bridge.fanout import Evidence
+from monty_mqtt_core.payloads.to_mqtt import Evidence
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "wire.md"

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from monty_mqtt import service_config
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.zmq_protocol import LARGEST_FRAME_BYTES
+from monty_mqtt_core.settings import service_settings
 
 __all__ = ["ENVIRONMENT_PREFIX", "BridgeConfig", "Options", "build", "load", "read_password"]
 
@@ -93,7 +93,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "drain_secs": (0, 600),
     "journal_mib": (1, 1_048_576),
 }
-_SETTINGS = service_config.ServiceSettings(
+_SETTINGS = service_settings.ServiceSettings(
     BridgeConfig,
     program="monty-mqtt-bridge",
     description="Takes messages from experiments over ZMQ and publishes them over MQTT.",
@@ -137,7 +137,7 @@ def read_password(config: BridgeConfig) -> str | None:
     Raises:
         ConfigError: The file cannot be read, or is empty.
     """
-    return service_config.read_password(config.mqtt_password_file)
+    return service_settings.read_password(config.mqtt_password_file)
 
 
 def _checked(config: BridgeConfig) -> BridgeConfig:
@@ -145,7 +145,7 @@ def _checked(config: BridgeConfig) -> BridgeConfig:
         raise ConfigError(
             "liveview_url", config.liveview_url, "http:// or https:// and a host, without spaces; or empty"
         )
-    if not config.container and not service_config.is_loopback(config.zmq_host):
+    if not config.container and not service_settings.is_loopback(config.zmq_host):
         raise ConfigError(
             "zmq_host", config.zmq_host, "an address of this machine's loopback (127.0.0.1, ::1, localhost)"
         )

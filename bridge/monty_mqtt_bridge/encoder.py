@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from monty_mqtt.wire.schema import Frame
-from monty_mqtt_bridge import images
 from monty_mqtt_bridge.complaints import Complaints
-from monty_mqtt_bridge.fanout import Outgoing
+from monty_mqtt_core.payloads import frame_images
+from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
 __all__ = ["ENCODED_AT_ONCE", "Encoded", "Encoder"]
 
@@ -108,7 +108,7 @@ class Encoder:
         while (job := self._next()) is not None:
             frame, pixels = job
             try:
-                self._done.append(Encoded(frame, images.encode_frame(frame, pixels)))
+                self._done.append(Encoded(frame, frame_images.encode_frame(frame, pixels)))
             except (ValueError, OSError, MemoryError) as error:  # Pillow's own; the bridge goes on without this frame
                 with self._changed:
                     self._dropped += 1

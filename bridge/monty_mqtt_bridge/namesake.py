@@ -20,9 +20,9 @@ import msgspec
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.complaints import Complaints
-from monty_mqtt_bridge.fanout import Outgoing
 from monty_mqtt_bridge.self_test import ONLINE, SELF_TEST
 from monty_mqtt_bridge.session import Incoming
+from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
 __all__ = ["Namesake"]
 

@@ -13,21 +13,21 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge import lines
 from monty_mqtt_bridge.batches import Batch, Batches
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
 from monty_mqtt_bridge.encoder import ENCODED_AT_ONCE, Encoder
-from monty_mqtt_bridge.fanout import Outgoing, TooLargeError, check, fan_out
 from monty_mqtt_bridge.feeder import Receipt
 from monty_mqtt_bridge.journal import Journal
-from monty_mqtt_bridge.line_protocol import Misfits
 from monty_mqtt_bridge.liveness import LIVE_STATUSES
 from monty_mqtt_bridge.page_links import PageLinks
 from monty_mqtt_bridge.retained import RetainedTopics, Stamp
 from monty_mqtt_bridge.rows import Kept, Row
 from monty_mqtt_bridge.workers import Key, Worker, label
+from monty_mqtt_core.influx import points
+from monty_mqtt_core.influx.line_protocol import Misfits
+from monty_mqtt_core.payloads.to_mqtt import Outgoing, TooLargeError, check, fan_out
 
 if TYPE_CHECKING:
     from monty_mqtt_bridge.publisher import Publisher
@@ -214,14 +214,14 @@ class Outlet:
         url = self._page.of_frame(frame, now)
         if url is not None:
             experiment = self.experiments.get((frame.run, frame.worker))
-            line = lines.frame(frame, url, experiment, self.misfits)
+            line = points.frame(frame, url, experiment, self.misfits)
             self.put_lines(frame.run, [line] if line else [])
 
     def _put_lines(self, message: schema.Message, receipt: Receipt | None, *, by_bridge: bool = False) -> None:
         experiment = self.experiments.get((message.run, message.worker))
         misfits = self.misfits.count
         page_url = self._page.of_run(message.run)
-        made = lines.lines_of(message, experiment, self.misfits, by_bridge=by_bridge, page_url=page_url)
+        made = points.lines_of(message, experiment, self.misfits, by_bridge=by_bridge, page_url=page_url)
         if self.misfits.count > misfits:
             text = "%s.%s: %r does not fit its field in InfluxDB and is left out"
             self._complaints.say("misfit", text, *self.misfits.last)

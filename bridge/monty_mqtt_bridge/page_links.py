@@ -1,7 +1,8 @@
 """Where the page shows a run, and the latest frame of a sensor: addresses for dashboards, which can show no MQTT.
 
-Place in the flow: `outlet` asks for the address of each run's status and of each frame that it publishes; `lines` makes
-points of them. The page is `monty_mqtt_liveview`; its addresses have names escaped as in topics, then percent-encoded.
+Place in the flow: `outlet` asks for the address of each run's status and of each frame that it publishes; `points`
+makes points of them. The page is `monty_mqtt_liveview`; its addresses have names escaped as in topics, then
+percent-encoded.
 """
 
 from __future__ import annotations

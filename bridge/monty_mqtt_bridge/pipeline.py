@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge import health, lines
+from monty_mqtt_bridge import health
 from monty_mqtt_bridge.clearing import Cleared, Clearing
 from monty_mqtt_bridge.commands import FORGET, Commands
 from monty_mqtt_bridge.complaints import Complaints
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.fanout import Outgoing
 from monty_mqtt_bridge.feeder import Feeder, Receipt
 from monty_mqtt_bridge.journal import Journal
 from monty_mqtt_bridge.left_behind import LeftBehind
@@ -30,6 +29,8 @@ from monty_mqtt_bridge.recall import Recall
 from monty_mqtt_bridge.rows import HELLO, Row
 from monty_mqtt_bridge.session import Incoming
 from monty_mqtt_bridge.workers import Key, Worker, label
+from monty_mqtt_core.influx import points
+from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
 if TYPE_CHECKING:
     from monty_mqtt_bridge.publisher import Publisher
@@ -215,7 +216,7 @@ class Pipeline:
         topic = topics.bridge_topic(self._config.bridge_id, "health")
         said = {**values, **self.publisher.namesake.signature}
         self.publisher.put(Outgoing(topic, msgspec.json.encode(said), 1, False))  # noqa: FBT003
-        line = lines.bridge_health(self._config.bridge_id, values, values["time_unix_nanos"], self.outlet.misfits)
+        line = points.bridge_health(self._config.bridge_id, values, values["time_unix_nanos"], self.outlet.misfits)
         self.outlet.put_lines(self._config.bridge_id, [line] if line else [])
         for life in self._liveness.lives.values():
             state = (life.word, life.spooled)
@@ -226,7 +227,7 @@ class Pipeline:
 
     def _run_health(self, life: Life, now: float) -> str | None:
         stamp, experiment = self._stamp(), self.outlet.experiments.get(life.key)
-        return lines.run_health(*life.key, experiment, health.of_life(life, now, stamp), stamp, self.outlet.misfits)
+        return points.run_health(*life.key, experiment, health.of_life(life, now, stamp), stamp, self.outlet.misfits)
 
     def _forget(self, keys: set[Key]) -> None:
         """Let go of workers that are over, unless something of them is still under way."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.fanout import Outgoing
 from monty_mqtt_bridge.journal import Journal
 from monty_mqtt_bridge.liveness import REMEMBERED_NANOS, Liveness
 from monty_mqtt_bridge.outlet import Outlet
 from monty_mqtt_bridge.retained import Stamp
 from monty_mqtt_bridge.session import Incoming
 from monty_mqtt_bridge.workers import Key, Worker
+from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
 __all__ = ["Recall"]
 

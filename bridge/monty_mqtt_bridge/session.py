@@ -19,7 +19,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
-from monty_mqtt_bridge.fanout import Outgoing
+from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
 __all__ = ["Broker", "Incoming", "Session", "Will"]
 

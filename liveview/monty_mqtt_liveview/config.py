@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from monty_mqtt import service_config
 from monty_mqtt.errors import ConfigError
+from monty_mqtt_core.settings import service_settings
 
 __all__ = ["ENVIRONMENT_PREFIX", "Options", "PageConfig", "build", "load"]
 
@@ -75,7 +75,7 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach it; of a container, compose.yaml sees to that."""
-        return self.container or service_config.is_loopback(self.host)
+        return self.container or service_settings.is_loopback(self.host)
 
     @property
     def needs_login_to_read(self) -> bool:
@@ -102,7 +102,7 @@ class Options(NamedTuple):
     healthcheck: bool
 
 
-_SETTINGS = service_config.ServiceSettings(
+_SETTINGS = service_settings.ServiceSettings(
     PageConfig,
     program="monty-mqtt-liveview",
     description="Shows in the browser what Monty senses, believes and decides, as it comes from an MQTT broker.",

@@ -19,13 +19,13 @@ from starlette.responses import Response
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import topics
+from monty_mqtt_core.reading.mqtt_client import Broker, retained
+from monty_mqtt_core.reading.run_status import FINAL
 from monty_mqtt_liveview import views
 from monty_mqtt_liveview.access import Login
 from monty_mqtt_liveview.answers import find_run, json_answer
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_stack import control
-from monty_mqtt_stack.subscriber import Broker, retained
-from monty_mqtt_stack.watch import FINAL
 
 __all__ = ["Control", "control_routes"]
 

@@ -12,10 +12,10 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.images import depth_range
+from monty_mqtt_core.payloads.frame_images import depth_range
+from monty_mqtt_core.payloads.from_mqtt import message_without_buffers
+from monty_mqtt_core.reading.deduplication import is_possible
 from monty_mqtt_liveview.images import read_depth
-from monty_mqtt_stack.heard import is_possible
-from monty_mqtt_stack.payloads import message_without_buffers
 
 __all__ = ["UNFIT", "message_of", "parsed_topic"]
 

@@ -13,10 +13,10 @@ import msgspec
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.mode_sum import merged
+from monty_mqtt_core.reading import run_status
 from monty_mqtt_liveview.plain import Json, millis, short
 from monty_mqtt_liveview.run import Run
 from monty_mqtt_liveview.worker import Worker
-from monty_mqtt_stack import watch
 
 __all__ = ["changed_workers", "info", "mode_head", "run_head", "worker_head"]
 
@@ -156,7 +156,7 @@ def _position(worker: Worker) -> Json:
     }
 
 
-def _steps_of(known: watch.Worker, latest: schema.Progress | schema.EpisodeStarted | schema.Step) -> int:
+def _steps_of(known: run_status.Worker, latest: schema.Progress | schema.EpisodeStarted | schema.Step) -> int:
     """Return how many steps the latest episode has had: the number of the last one counts from 0."""
     ended = known.episodes.get((latest.mode, latest.epoch, latest.episode))
     if ended is not None:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from monty_mqtt.errors import DecodeError
-from monty_mqtt_bridge.images import PNG_TEXT_KEY
+from monty_mqtt_core.payloads.frame_images import PNG_TEXT_KEY
 
 __all__ = [
     "FARTHER",

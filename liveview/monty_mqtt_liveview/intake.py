@@ -12,13 +12,13 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.reading.deduplication import Heard
+from monty_mqtt_core.recordings.mcap_file import Entry
 from monty_mqtt_liveview.decoding import message_of, parsed_topic
 from monty_mqtt_liveview.inbox import Arrived
 from monty_mqtt_liveview.payload_cache import PayloadCache
 from monty_mqtt_liveview.recorder import Recorder
 from monty_mqtt_liveview.recordings import Recordings, RunRecording
-from monty_mqtt_stack.heard import Heard
-from monty_mqtt_stack.recording_file import Entry
 
 __all__ = ["Counts", "Intake"]
 

@@ -17,8 +17,8 @@ from typing import IO
 import numpy as np
 
 from monty_mqtt.errors import DecodeError
-from monty_mqtt_stack.recording_chunks import FIRST_RECORD, Chunk, Recorded, chunks, read
-from monty_mqtt_stack.recording_file import Entry, RecordingWriter, unwrapped
+from monty_mqtt_core.recordings.mcap_chunks import FIRST_RECORD, Chunk, Recorded, chunks, read
+from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter, unwrapped
 
 __all__ = ["Part"]
 

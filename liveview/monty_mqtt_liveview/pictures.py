@@ -13,13 +13,13 @@ from fastapi import APIRouter, Response
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
+from monty_mqtt_core.payloads.from_mqtt import Cloud, message_of
 from monty_mqtt_liveview import images, views
 from monty_mqtt_liveview.answers import find_run, find_worker, json_answer, name_of, not_found
 from monty_mqtt_liveview.images import Metres, Scale
 from monty_mqtt_liveview.model_sources import model_source
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_liveview.worker import Worker
-from monty_mqtt_stack.payloads import Cloud, message_of
 
 __all__ = ["Pictures"]
 

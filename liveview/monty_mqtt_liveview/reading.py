@@ -13,14 +13,14 @@ from itertools import chain
 
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.reading.deduplication import Heard
+from monty_mqtt_core.recordings.mcap_chunks import Recorded
+from monty_mqtt_core.recordings.mcap_file import Entry, unwrapped
+from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_liveview.decoding import UNFIT, message_of, parsed_topic
 from monty_mqtt_liveview.parts import Part
 from monty_mqtt_liveview.recordings import RunRecording
 from monty_mqtt_liveview.run import Run
-from monty_mqtt_stack.heard import Heard
-from monty_mqtt_stack.recording_chunks import Recorded
-from monty_mqtt_stack.recording_file import Entry, unwrapped
-from monty_mqtt_stack.recording_parts import directory_of
 
 __all__ = ["Reading", "close_properly", "messages_of"]
 

@@ -18,9 +18,9 @@ import msgspec
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.schema import BULK_KINDS
+from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 from monty_mqtt_liveview.parts import Part
 from monty_mqtt_liveview.recordings import RunRecording
-from monty_mqtt_stack.recording_file import Entry, RecordingWriter
 
 __all__ = ["Recorder"]
 

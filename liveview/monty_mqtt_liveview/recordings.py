@@ -1,7 +1,7 @@
 """The recordings of all runs: `<recordings>/<escaped run>/<start of the page, UTC>-<n>.mcap`.
 
 Place in the flow: `recorder` adds parts, `restoring` reads them at the next start, `service` looks up single payloads
-and removes what `limits` says. What does not bear the mark of `recording_mark` is somebody else's: it is not read, not
+and removes what `limits` says. What does not bear the mark of `page_mark` is somebody else's: it is not read, not
 counted and not removed.
 """
 
@@ -18,11 +18,11 @@ from types import TracebackType
 from typing import IO, Self
 
 from monty_mqtt.errors import ServiceError
+from monty_mqtt_core.recordings.page_mark import marked_parts
+from monty_mqtt_core.recordings.part_files import directory_of, part_name
 from monty_mqtt_liveview.limits import Kept
 from monty_mqtt_liveview.parts import Part
 from monty_mqtt_liveview.removed import Removed
-from monty_mqtt_stack.recording_mark import marked_parts
-from monty_mqtt_stack.recording_parts import directory_of, part_name
 
 __all__ = ["Recordings", "RunRecording", "kept_parts"]
 

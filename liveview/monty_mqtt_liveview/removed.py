@@ -12,9 +12,9 @@ from pathlib import Path
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
+from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_liveview.decoding import parsed_topic
 from monty_mqtt_liveview.inbox import Arrived
-from monty_mqtt_stack.recording_parts import directory_of
 
 __all__ = ["Removed"]
 

@@ -9,7 +9,9 @@ import contextlib
 import gc
 from pathlib import Path
 
-from monty_mqtt import service_config
+from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.settings import passwords, service_settings
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_liveview.access import Login, Way
 from monty_mqtt_liveview.config import Options, PageConfig
 from monty_mqtt_liveview.control import Control
@@ -18,9 +20,6 @@ from monty_mqtt_liveview.server import Server, listen, make_app
 from monty_mqtt_liveview.service import Service
 from monty_mqtt_liveview.sessions import Sessions
 from monty_mqtt_liveview.subscription import Subscription
-from monty_mqtt_stack import secrets
-from monty_mqtt_stack.state import StateDir
-from monty_mqtt_stack.subscriber import Broker
 
 __all__ = ["run"]
 
@@ -37,7 +36,7 @@ def run(options: Options) -> None:
     config = options.config
     state = StateDir(config.state_dir or None)
     recordings = state.path / "recordings"
-    subscription = Subscription(_broker(config), config.mqtt_client_id or secrets.client_id(state, "liveview"))
+    subscription = Subscription(_broker(config), config.mqtt_client_id or passwords.client_id(state, "liveview"))
     with contextlib.ExitStack() as open_ones:
         ports = [config.port, *([config.login_port] if config.login_port else [])]
         sockets = [open_ones.enter_context(listen(config, port)) for port in ports]
@@ -50,7 +49,7 @@ def run(options: Options) -> None:
 
 
 def _broker(config: PageConfig) -> Broker:
-    service_config.read_password(config.mqtt_password_file)
+    service_settings.read_password(config.mqtt_password_file)
     file = Path(config.mqtt_password_file) if config.mqtt_password_file else None
     return Broker(config.mqtt_host, config.mqtt_port, config.mqtt_username or None, file)
 
@@ -73,7 +72,7 @@ def _control_broker(options: Options, state: StateDir) -> Broker:
 def _login(config: PageConfig, state: StateDir, port: int) -> Login:
     file = Path(config.login_file) if config.login_file else state.secrets / _LOGIN
     if not config.login_file:
-        secrets.ensure_file(state, _LOGIN)
+        passwords.ensure_file(state, _LOGIN)
     sessions = Sessions(state, state.secrets / _SESSIONS)
     is_tls, is_closed = bool(config.tls_certificate), config.needs_login_to_read
     way = Way(is_tls, is_closed, config.login_port, config.trust_forwarded_for)

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from monty_mqtt.errors import ConfigError
+from monty_mqtt_core.settings import ports
 from monty_mqtt_liveview.access import Access, Login, login_routes
 from monty_mqtt_liveview.answers import heads_too, json_answer, name_of
 from monty_mqtt_liveview.api import make_api
@@ -31,7 +32,6 @@ from monty_mqtt_liveview.live import Live
 from monty_mqtt_liveview.page import Document, add_pages
 from monty_mqtt_liveview.pictures import Pictures
 from monty_mqtt_liveview.service import Service
-from monty_mqtt_stack import ports
 
 __all__ = ["Server", "listen", "make_app"]
 

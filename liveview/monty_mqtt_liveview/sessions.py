@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_stack.state import StateDir
+from monty_mqtt_core.settings.state_dir import StateDir
 
 __all__ = ["SESSION_SECS", "Sessions"]
 

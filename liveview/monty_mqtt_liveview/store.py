@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from monty_mqtt.wire import schema
+from monty_mqtt_core.recordings.mcap_file import Entry
 from monty_mqtt_liveview.decoding import UNFIT
 from monty_mqtt_liveview.inbox import Arrived
 from monty_mqtt_liveview.intake import Counts, Intake
@@ -28,7 +29,6 @@ from monty_mqtt_liveview.reading import Reading, messages_of
 from monty_mqtt_liveview.recorder import Recorder
 from monty_mqtt_liveview.recordings import Recordings, RunRecording, kept_parts
 from monty_mqtt_liveview.run import Run, Runs
-from monty_mqtt_stack.recording_file import Entry
 
 __all__ = ["Store"]
 

@@ -17,8 +17,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from monty_mqtt.wire import topics
+from monty_mqtt_core.reading.mqtt_client import Broker
 from monty_mqtt_liveview.inbox import Arrived, Inbox, Receipt
-from monty_mqtt_stack.subscriber import Broker
 
 __all__ = ["FILTERS", "Arrived", "Subscription"]
 

@@ -1,7 +1,7 @@
 """One worker of a run, as it is known from its messages. Pure.
 
 Place in the flow: `run` passes each message of the worker to `apply`; views read. The last word on everything but steps
-is kept by `monty_mqtt_stack.watch`, whose rules `monty-mqtt status` follows too.
+is kept by `monty_mqtt_core.reading.run_status`, whose rules `monty-mqtt status` follows too.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections import deque
 from typing import Any
 
 from monty_mqtt.wire import schema
+from monty_mqtt_core.reading import run_status
 from monty_mqtt_liveview.bulk import Bulk
 from monty_mqtt_liveview.episodes import Episode, Episodes
 from monty_mqtt_liveview.pauses import Pauses
 from monty_mqtt_liveview.scratch import Scratch
 from monty_mqtt_liveview.steps import StepTable
-from monty_mqtt_stack import watch
 
 __all__ = ["Worker"]
 
@@ -40,7 +40,7 @@ class Worker:
 
     def __init__(self, run: str, name: str) -> None:
         self.name = name
-        self.known = watch.Worker(run, name)
+        self.known = run_status.Worker(run, name)
         self.bulk = Bulk()
         self.revision = 0
         self.steps_heard = 0
@@ -94,7 +94,7 @@ class Worker:
     @property
     def is_live(self) -> bool:
         """Whether something may still come."""
-        return self.word not in watch.FINAL
+        return self.word not in run_status.FINAL
 
     @property
     def steps_per_sec(self) -> float | None:

@@ -1,8 +1,8 @@
 """A mode's finished episodes add up here to what Monty's own overall statistics say of them. Pure.
 
 Place in the flow: `progress` adds the episodes of a worker, and `parent` those of all workers, to what goes on the
-wire; on the far side `watch` adds the episodes that it saw itself, and the page those of one object. So every program
-means the same by accuracy, mean rotation error and mean steps.
+wire; on the far side `run_status` adds the episodes that it saw itself, and the page those of one object. So every
+program means the same by accuracy, mean rotation error and mean steps.
 
 The rules are those of `BasicGraphMatchingLogger` (0.55): a share is one of all episodes of the mode, those without an
 outcome included; the rotation error is the mean over all learning modules of all episodes that have one, not of the

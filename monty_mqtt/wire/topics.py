@@ -1,6 +1,6 @@
 """Message -> MQTT topic, and back. Pure.
 
-Place in the flow: the bridge's `fanout` builds topics here; the page, `status`, `tail`, `record` and the tests read
+Place in the flow: the bridge's `to_mqtt` builds topics here; the page, `status`, `tail`, `record` and the tests read
 them back here. `docs/wire.md` lists them.
 """
 

@@ -20,8 +20,9 @@ from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin  # type: ignore[i
 from amqtt.session import Session  # type: ignore[import-untyped]
 
 from monty_mqtt.conf_files import conf_dir
-from monty_mqtt_stack import acl, secrets
-from monty_mqtt_stack.state import StateDir
+from monty_mqtt_core.settings import passwords
+from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack import acl
 
 __all__ = ["AclPlugin", "PasswordPlugin", "main"]
 
@@ -40,7 +41,7 @@ class PasswordPlugin(BaseAuthPlugin):  # type: ignore[misc]
     def __init__(self, context: BaseContext) -> None:
         super().__init__(context)
         state = StateDir(self.config.state_dir)
-        self._passwords = {user: secrets.read(state, user) for user in secrets.USERS}
+        self._passwords = {user: passwords.read(state, user) for user in passwords.USERS}
         self._rules = _rules()
 
     async def authenticate(self, *, session: Session) -> Optional[bool]:

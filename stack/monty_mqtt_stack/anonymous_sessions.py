@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Dict, Iterator, Optional, Self, Type
 
-from monty_mqtt_stack.subscriber import Broker, forget_session
+from monty_mqtt_core.reading.mqtt_client import Broker, forget_session
 
 __all__ = ["AnonymousSessions"]
 

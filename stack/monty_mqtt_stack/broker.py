@@ -17,10 +17,10 @@ from typing import List, Optional, Self, Type, Union
 
 from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_stack import ports, secrets
+from monty_mqtt_core.settings import passwords, ports
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.launch import Launch, PortTakenError, Running
 from monty_mqtt_stack.process import Child
-from monty_mqtt_stack.state import StateDir
 
 __all__ = ["HOW_TO_INSTALL", "Mosquitto", "amqtt_launch", "find_mosquitto", "mosquitto_launch"]
 
@@ -68,7 +68,7 @@ def amqtt_launch(state: StateDir, host: str, port: int) -> Launch:
     """
     if importlib.util.find_spec("amqtt") is None:
         raise ServiceError("amqtt is not installed: pip install 'monty-mqtt[server]'")
-    secrets.ensure(state)
+    passwords.ensure(state)
     return Launch(
         name="broker",
         program="amqtt",
@@ -130,7 +130,7 @@ class Mosquitto:
 
     def password(self, user: str) -> str:
         """Return a user's password."""
-        return secrets.read(self.state, user)
+        return passwords.read(self.state, user)
 
     def start(self) -> None:
         """Start it, or start it again on the port it had, and return when it answers.
@@ -174,7 +174,7 @@ def _places(state: StateDir, host: str, port: int) -> List[str]:
     places = [
         "# Written by monty-mqtt at each start: what differs from machine to machine.",
         f"listener {port} {host}",
-        f"password_file {secrets.ensure(state)}",
+        f"password_file {passwords.ensure(state)}",
         f"acl_file {acl}",
         f"persistence_location {state.mosquitto}/",
         f"include_dir {shipped / 'conf.d'}",

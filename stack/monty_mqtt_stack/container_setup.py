@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from monty_mqtt.errors import MontyMqttError, ServiceError
-from monty_mqtt_stack import provisioning, secrets
+from monty_mqtt_core.settings import passwords as secrets
+from monty_mqtt_core.settings.state_dir import Endpoint, FarSide, StateDir
+from monty_mqtt_stack import provisioning
 from monty_mqtt_stack.influxdb import InfluxDB
-from monty_mqtt_stack.state import Endpoint, FarSide, StateDir
 
 __all__ = ["OWNERS", "Volumes", "adopt", "certificate", "main", "set_up"]
 

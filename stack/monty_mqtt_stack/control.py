@@ -15,10 +15,10 @@ from typing import Dict, List, Optional
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.reading.mqtt_client import Broker, Subscriber, retained
+from monty_mqtt_core.reading.run_lookup import known_runs
+from monty_mqtt_core.reading.run_status import FINAL, Runs, Worker, decode, pick_run
 from monty_mqtt_stack.far_side import broker_of
-from monty_mqtt_stack.known_runs import known_runs
-from monty_mqtt_stack.subscriber import Broker, Subscriber, retained
-from monty_mqtt_stack.watch import FINAL, Runs, Worker, decode, pick_run
 
 __all__ = ["Answer", "ask", "command"]
 

@@ -13,11 +13,11 @@ from typing import Iterator, List, NamedTuple
 
 from monty_mqtt.errors import MontyMqttError, ServiceError
 from monty_mqtt.wire.run_id import new_ending
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.demo_recording import replay_argv
 from monty_mqtt_stack.experiment import Watch, experiment_argv
 from monty_mqtt_stack.progress import make_display
 from monty_mqtt_stack.services import Plan
-from monty_mqtt_stack.state import StateDir
 from monty_mqtt_stack.stopping import Stopped, StopSignals
 from monty_mqtt_stack.summary import summary
 

@@ -21,13 +21,13 @@ from monty_mqtt.errors import MontyMqttError, ServiceError
 from monty_mqtt.wire.run_id import new_run_id
 from monty_mqtt_bridge.config import BridgeConfig
 from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.recordings.mcap_file import Reader, RecordingWriter
+from monty_mqtt_core.recordings.record import Recorded, record
+from monty_mqtt_core.recordings.selection import Intake, Thinning
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.experiment import experiment_argv
-from monty_mqtt_stack.recording import Recorded, record
-from monty_mqtt_stack.recording_file import Reader, RecordingWriter
-from monty_mqtt_stack.recording_intake import Intake, Thinning
 from monty_mqtt_stack.scrubbing import scrubbed
-from monty_mqtt_stack.subscriber import Broker
 
 __all__ = ["EXPERIMENTS", "LARGEST_BYTES", "main", "make", "pack", "recording_path", "replay_argv"]
 

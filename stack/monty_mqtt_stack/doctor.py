@@ -16,9 +16,10 @@ import subprocess
 import sys
 from typing import List, NamedTuple, Optional
 
-from monty_mqtt_stack import broker, ports, programs, services
+from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack import broker, programs, services
 from monty_mqtt_stack.readable import table
-from monty_mqtt_stack.state import StateDir
 
 __all__ = ["Finding", "command", "examine", "report"]
 

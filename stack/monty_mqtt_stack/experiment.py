@@ -18,13 +18,13 @@ from urllib.parse import quote
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.reading.mqtt_client import Subscriber
+from monty_mqtt_core.reading.run_status import Runs, Worker, decode
 from monty_mqtt_stack import far_side, services
 from monty_mqtt_stack.process import Child
 from monty_mqtt_stack.progress import Display
 from monty_mqtt_stack.stopping import StopSignals
-from monty_mqtt_stack.subscriber import Subscriber
 from monty_mqtt_stack.supervisor import Supervisor
-from monty_mqtt_stack.watch import Runs, Worker, decode
 
 __all__ = ["Watch", "experiment_argv", "experiment_name"]
 

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_bridge.line_protocol import name_of, stored_name
-from monty_mqtt_stack import ports
+from monty_mqtt_core.influx.line_protocol import name_of, stored_name
+from monty_mqtt_core.recordings.part_files import directory_of
+from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.influxdb import query_rows
 from monty_mqtt_stack.recorded_rows import rows_in
-from monty_mqtt_stack.recording_parts import directory_of
 from monty_mqtt_stack.services import INFLUXDB_PORT
-from monty_mqtt_stack.state import StateDir
 
 __all__ = ["MEASUREMENTS", "command", "rows_of"]
 

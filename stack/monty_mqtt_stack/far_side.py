@@ -12,9 +12,10 @@ from typing import NamedTuple, Optional
 
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import topics
-from monty_mqtt_stack import ports, services
-from monty_mqtt_stack.state import Endpoint, FarSide, StateDir
-from monty_mqtt_stack.subscriber import Broker, retained
+from monty_mqtt_core.reading.mqtt_client import Broker, retained
+from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.state_dir import Endpoint, FarSide, StateDir
+from monty_mqtt_stack import services
 
 __all__ = [
     "Address",

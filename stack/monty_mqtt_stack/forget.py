@@ -18,16 +18,16 @@ from monty_mqtt.broadcast import spool_file
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.reading.mqtt_client import Broker, Subscriber, retained
+from monty_mqtt_core.reading.run_lookup import known_runs
+from monty_mqtt_core.reading.run_status import decode, pick_run
+from monty_mqtt_core.recordings.page_mark import marked_parts
+from monty_mqtt_core.recordings.part_files import directory_of
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.far_side import broker_of
 from monty_mqtt_stack.influxdb import InfluxDB, delete_run
-from monty_mqtt_stack.known_runs import known_runs
-from monty_mqtt_stack.recording_mark import marked_parts
-from monty_mqtt_stack.recording_parts import directory_of
 from monty_mqtt_stack.restore import is_spool, writer_of
 from monty_mqtt_stack.services import TABLE
-from monty_mqtt_stack.state import StateDir
-from monty_mqtt_stack.subscriber import Broker, Subscriber, retained
-from monty_mqtt_stack.watch import decode, pick_run
 
 __all__ = ["ask", "command", "files_of"]
 

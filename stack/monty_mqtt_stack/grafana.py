@@ -11,11 +11,12 @@ from pathlib import Path
 
 from monty_mqtt.conf_files import grafana_dir
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_stack import ports, programs, provisioning, secrets
+from monty_mqtt_core.settings import passwords, ports
+from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack import programs, provisioning
 from monty_mqtt_stack.influxdb import InfluxDB
 from monty_mqtt_stack.launch import Launch
 from monty_mqtt_stack.process import Child
-from monty_mqtt_stack.state import StateDir
 
 __all__ = ["grafana_launch"]
 
@@ -35,7 +36,7 @@ def grafana_launch(state: StateDir, host: str, port: int, influxdb: InfluxDB) ->
     url, home, shipped = ports.url("http", host, port), state.path / "grafana", grafana_dir()
     home.mkdir(mode=0o700, exist_ok=True)
     secret_key, password = (
-        secrets.ensure_file(state, name) for name in ("grafana_secret_key", "grafana_admin_password")
+        passwords.ensure_file(state, name) for name in ("grafana_secret_key", "grafana_admin_password")
     )
     provisioning.provision(state, influxdb)  # for its token
     token = _Token(state.secrets / provisioning.GRAFANA_TOKEN)

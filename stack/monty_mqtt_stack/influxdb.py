@@ -17,12 +17,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_bridge.line_protocol import stored_name
-from monty_mqtt_stack import ports, programs
+from monty_mqtt_core.influx.line_protocol import stored_name
+from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack import programs
 from monty_mqtt_stack.launch import Launch
 from monty_mqtt_stack.log_watch import LogWatch
 from monty_mqtt_stack.process import Child
-from monty_mqtt_stack.state import StateDir
 
 __all__ = [
     "LOGS",

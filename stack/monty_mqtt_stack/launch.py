@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Callable, Dict, Optional, Tuple, Union
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_stack import ports
+from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.state_dir import Endpoint
 from monty_mqtt_stack.process import Child
-from monty_mqtt_stack.state import Endpoint
 from monty_mqtt_stack.stopping import Stopped
 
 __all__ = ["Launch", "LeftOut", "PortTakenError", "Running"]

@@ -1,6 +1,6 @@
 """What the terminal shows while an experiment runs: a live table, or plain lines where stdout is no terminal.
 
-Place in the flow: `run` and the demo feed it the views of `watch`. The only user of rich.
+Place in the flow: `run` and the demo feed it the views of `run_status`. The only user of rich.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from rich.text import Text
 from monty_mqtt.terminal_text import abandon_stdout, one_line
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.object_names import believed
+from monty_mqtt_core.reading.run_status import Worker
 from monty_mqtt_stack.readable import clock, duration, modes_in_words
-from monty_mqtt_stack.watch import Worker
 
 __all__ = ["Display", "LiveDisplay", "PlainDisplay", "describe", "make_display", "overview"]
 

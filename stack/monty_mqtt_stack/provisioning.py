@@ -25,9 +25,9 @@ from influxdb_client.service.setup_service import SetupService
 from urllib3.exceptions import HTTPError
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_stack import secrets
+from monty_mqtt_core.settings import passwords
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.influxdb import LOGS, METRICS, InfluxDB
-from monty_mqtt_stack.state import StateDir
 
 __all__ = ["GRAFANA_TOKEN", "TELEGRAF_TOKEN", "provision"]
 
@@ -52,8 +52,8 @@ def provision(state: StateDir, influxdb: InfluxDB) -> None:
     Raises:
         ServiceError: It does not answer, or does not take that token.
     """
-    token = secrets.ensure_file(state, _ADMIN_TOKEN)
-    password = secrets.ensure_file(state, _ADMIN_PASSWORD)
+    token = passwords.ensure_file(state, _ADMIN_TOKEN)
+    password = passwords.ensure_file(state, _ADMIN_PASSWORD)
     with _told(state, influxdb), InfluxDBClient(influxdb.url, token, org=influxdb.org, timeout=_TIMEOUT_MS) as client:
         setup = SetupService(client.api_client)
         if setup.get_setup().allowed:

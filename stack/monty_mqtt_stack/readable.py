@@ -12,7 +12,7 @@ from typing import Callable, Dict, List, Optional, Type
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.object_names import believed
-from monty_mqtt_stack.watch import is_of_a_parent
+from monty_mqtt_core.reading.run_status import is_of_a_parent
 
 __all__ = ["clock", "counted", "duration", "mode_in_words", "modes_in_words", "readable", "table"]
 

@@ -1,6 +1,6 @@
 """`monty-mqtt record`: everything that runs publish from now on, into a file.
 
-Place in the flow: the command line calls it; `recording` does the work.
+Place in the flow: the command line calls it; `record` does the work.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import sys
 import threading
 
 from monty_mqtt.terminal_text import one_line
+from monty_mqtt_core.reading.run_lookup import known_runs
+from monty_mqtt_core.reading.run_status import pick_run
+from monty_mqtt_core.recordings.record import Recorded, record
 from monty_mqtt_stack.far_side import broker_of
-from monty_mqtt_stack.known_runs import known_runs
-from monty_mqtt_stack.recording import Recorded, record
-from monty_mqtt_stack.watch import pick_run
 
 __all__ = ["command"]
 

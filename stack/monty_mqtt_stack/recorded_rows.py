@@ -14,8 +14,8 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_stack.recording_parts import Recording
-from monty_mqtt_stack.watch import decode
+from monty_mqtt_core.reading.run_status import decode
+from monty_mqtt_core.recordings.part_files import Recording
 
 __all__ = ["KINDS", "rows_in"]
 

@@ -1,6 +1,6 @@
 """Replays a recording as if it happened now: new run ids, new times, the original rhythm.
 
-Place in the flow: `recording_parts` -> messages -> one `ZmqBroadcaster` per worker -> the bridge, which cannot tell it
+Place in the flow: `part_files` -> messages -> one `ZmqBroadcaster` per worker -> the bridge, which cannot tell it
 from a live run: everything after it (topics, database, page) is what a run makes.
 """
 
@@ -15,7 +15,7 @@ import msgspec
 
 from monty_mqtt.errors import ConfigError, MontyMqttError
 from monty_mqtt.wire import topics
-from monty_mqtt_stack.recording_parts import Recording
+from monty_mqtt_core.recordings.part_files import Recording
 from monty_mqtt_stack.replay_stage import Clock, Position, Replayed, Stage
 
 __all__ = ["Overview", "Position", "Replayed", "main", "overview", "replay"]

@@ -17,16 +17,16 @@ from typing import Dict, Optional, Self, Sequence, Type
 
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal_text import one_line
+from monty_mqtt_core.recordings.mcap_scan import Beginning
+from monty_mqtt_core.recordings.part_files import Recording, joined
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.far_side import Address, accepts, find, parse_address
 from monty_mqtt_stack.readable import duration
-from monty_mqtt_stack.recording_parts import Recording, joined
-from monty_mqtt_stack.recording_scan import Beginning
 from monty_mqtt_stack.replay import Position, replay
 from monty_mqtt_stack.restore import is_spool, restore
 from monty_mqtt_stack.restore_recording import restore_recording
 from monty_mqtt_stack.restored import as_lines
 from monty_mqtt_stack.services import ZMQ_PORT
-from monty_mqtt_stack.state import StateDir
 
 __all__ = ["command"]
 

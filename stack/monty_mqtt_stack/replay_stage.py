@@ -18,9 +18,9 @@ from monty_mqtt.errors import DecodeError, ServiceError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.run_id import new_ending
 from monty_mqtt.wire.schema import CommandResult, End, Message, Progress, Status
-from monty_mqtt_stack.payloads import message_of
-from monty_mqtt_stack.recording_file import Entry
-from monty_mqtt_stack.recording_scan import Beginning
+from monty_mqtt_core.payloads.from_mqtt import message_of
+from monty_mqtt_core.recordings.mcap_file import Entry
+from monty_mqtt_core.recordings.mcap_scan import Beginning
 
 __all__ = ["Clock", "Position", "Replayed", "Stage"]
 

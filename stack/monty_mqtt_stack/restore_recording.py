@@ -1,6 +1,6 @@
 """Restores runs from a recording: what was published goes to the bridge once more, each message as it was.
 
-Place in the flow: `recording_parts` -> messages -> `restore`, which sends them under their own names, seqs and times.
+Place in the flow: `part_files` -> messages -> `restore`, which sends them under their own names, seqs and times.
 What the bridge said itself in between (a worker stalls, or is disconnected) is left out: it was no worker's word, and
 has the seq of another message.
 """
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_stack.payloads import message_of
-from monty_mqtt_stack.recording_parts import Recording
+from monty_mqtt_core.payloads.from_mqtt import message_of
+from monty_mqtt_core.recordings.part_files import Recording
 from monty_mqtt_stack.restore import restore_messages
 from monty_mqtt_stack.restored import Restored
 

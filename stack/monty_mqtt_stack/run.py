@@ -11,12 +11,12 @@ from typing import Optional, Sequence
 from monty_mqtt.cli_parser import options_of_runner
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire.run_id import new_ending
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.experiment import Watch, experiment_argv, experiment_name
 from monty_mqtt_stack.far_side import FarSideAddress, broker_of, parse_address
 from monty_mqtt_stack.page_port import page_port
 from monty_mqtt_stack.progress import make_display
 from monty_mqtt_stack.services import ZMQ_PORT, Plan
-from monty_mqtt_stack.state import StateDir
 from monty_mqtt_stack.stopping import Stopped, StopSignals
 from monty_mqtt_stack.summary import summary
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_stack.recording_file import Entry
+from monty_mqtt_core.recordings.mcap_file import Entry
 
 __all__ = ["HOST", "scrubbed", "without_places"]
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional
 
 from monty_mqtt.errors import ConfigError, ServiceError
-from monty_mqtt.service_config import is_loopback
-from monty_mqtt_stack import broker, ports
+from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.service_settings import is_loopback
+from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
+from monty_mqtt_stack import broker
 from monty_mqtt_stack.influxdb import InfluxDB, influxdb_launch
 from monty_mqtt_stack.launch import Launch, LeftOut, Planned
 from monty_mqtt_stack.process import Child
-from monty_mqtt_stack.state import Endpoint, StateDir
 
 __all__ = ["LIVEVIEW_PORT", "MQTT_PORT", "NAMES", "TABLE", "ZMQ_PORT", "Plan", "check_without", "is_loopback"]
 

@@ -1,6 +1,6 @@
 """`monty-mqtt status`: services, the bridge's journal, runs, workers, lost and dropped counts; from retained messages.
 
-Place in the flow: the command line calls it; `watch` folds the messages.
+Place in the flow: the command line calls it; `run_status` folds the messages.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import msgspec
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.reading.mqtt_client import Arrived, Broker, Subscriber, retained
+from monty_mqtt_core.reading.run_status import FINAL, Runs, Worker, decode
+from monty_mqtt_core.settings.state_dir import Endpoint, FarSide, StateDir
 from monty_mqtt_stack.far_side import Address, accepts, broker_of
 from monty_mqtt_stack.readable import duration, modes_in_words, table
-from monty_mqtt_stack.state import Endpoint, FarSide, StateDir
-from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber, retained
-from monty_mqtt_stack.watch import FINAL, Runs, Worker, decode
 
 __all__ = ["as_json", "as_lines", "collect", "command"]
 

@@ -1,6 +1,6 @@
 """What a run came to, in a few lines. Pure.
 
-Place in the flow: `run` and the demo print it at the end, from the views of `watch`.
+Place in the flow: `run` and the demo print it at the end, from the views of `run_status`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from typing import Dict, List, Optional
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.mode_sum import merged
+from monty_mqtt_core.reading.run_status import Worker
 from monty_mqtt_stack.readable import mode_in_words
-from monty_mqtt_stack.watch import Worker
 
 __all__ = ["micros_per_step", "summary"]
 

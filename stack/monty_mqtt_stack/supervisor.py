@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import IO, Callable, Dict, Optional, Self, Type
 
 from monty_mqtt.errors import ServiceError
+from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.settings.state_dir import FarSide, StateDir
 from monty_mqtt_stack import services
 from monty_mqtt_stack.anonymous_sessions import AnonymousSessions
 from monty_mqtt_stack.launch import LeftOut, Planned, PortTakenError, Running
-from monty_mqtt_stack.state import FarSide, StateDir
-from monty_mqtt_stack.subscriber import Broker
 
 __all__ = ["Supervisor"]
 

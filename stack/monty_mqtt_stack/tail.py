@@ -11,12 +11,12 @@ from typing import Callable, Iterable, Iterator, Optional, Set
 
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.reading.mqtt_client import Arrived, Broker, Subscriber, retained
+from monty_mqtt_core.reading.run_lookup import known_runs
+from monty_mqtt_core.reading.run_status import Runs, decode, pick_run
 from monty_mqtt_stack.far_side import broker_of
-from monty_mqtt_stack.known_runs import known_runs
 from monty_mqtt_stack.readable import readable
 from monty_mqtt_stack.stopping import StopSignals
-from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber, retained
-from monty_mqtt_stack.watch import Runs, decode, pick_run
 
 __all__ = ["command", "tail"]
 

@@ -11,12 +11,13 @@ from functools import partial
 
 from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_stack import ports, programs, provisioning, secrets
+from monty_mqtt_core.settings import passwords, ports
+from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
+from monty_mqtt_stack import programs, provisioning
 from monty_mqtt_stack.influxdb import InfluxDB
 from monty_mqtt_stack.launch import Launch
 from monty_mqtt_stack.log_watch import LogWatch
 from monty_mqtt_stack.process import Child
-from monty_mqtt_stack.state import Endpoint, StateDir
 
 __all__ = ["telegraf_launch"]
 
@@ -38,7 +39,7 @@ def telegraf_launch(state: StateDir, host: str, port: int, mqtt: Endpoint, influ
     if program.path is None:
         raise ServiceError(program.why)
     # Without the newline that ends the other files: Telegraf sends what it reads.
-    state.write_private(state.secrets / "mqtt_telegraf_password", secrets.read(state, "telegraf").encode())
+    state.write_private(state.secrets / "mqtt_telegraf_password", passwords.read(state, "telegraf").encode())
     url, log_file = ports.url("http", host, port), state.log_file("telegraf")
     return Launch(
         name="telegraf",
@@ -49,7 +50,7 @@ def telegraf_launch(state: StateDir, host: str, port: int, mqtt: Endpoint, influ
             "MONTY_MQTT_INFLUXDB_URL": influxdb.url,
             "MONTY_MQTT_INFLUXDB_ORG": influxdb.org,
             "MONTY_MQTT_SECRETS_DIR": str(state.secrets),
-            "MONTY_MQTT_TELEGRAF_CLIENT_ID": secrets.client_id(state, "telegraf"),
+            "MONTY_MQTT_TELEGRAF_CLIENT_ID": passwords.client_id(state, "telegraf"),
             "MONTY_MQTT_TELEGRAF_HEALTH": url,
             "MONTY_MQTT_TELEGRAF_LOG": str(log_file),
         },

@@ -9,12 +9,12 @@ import argparse
 from typing import List, Optional
 
 from monty_mqtt.errors import ConfigError
+from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.influxdb import InfluxDB
 from monty_mqtt_stack.readable import table
 from monty_mqtt_stack.services import Plan, check_without
-from monty_mqtt_stack.state import StateDir
 from monty_mqtt_stack.stopping import Stopped, StopSignals
-from monty_mqtt_stack.subscriber import Broker
 from monty_mqtt_stack.supervisor import Supervisor
 
 __all__ = ["command", "report", "up"]

@@ -10,7 +10,7 @@ from bridge_fixtures import make
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
-from monty_mqtt_stack.recording_file import Entry, RecordingWriter
+from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 
 MIB = 1 << 20
 

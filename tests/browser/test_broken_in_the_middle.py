@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from scene_on_screen import STEP_EVERY, head, in_the_middle, over, scene, shows_all
 from stack_process import until
 
-from monty_mqtt_stack.recording_parts import directory_of
+from monty_mqtt_core.recordings.part_files import directory_of
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -26,7 +26,7 @@ from monty_mqtt.wire.message_pieces import (
     SensorModuleStep,
     Target,
 )
-from monty_mqtt_bridge.images import encode_frame
+from monty_mqtt_core.payloads.frame_images import encode_frame
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -17,12 +17,12 @@ from stack_process import until
 from chaos.listener import CLIENT_ID, USER
 from chaos.memory import MIB, TABLE, Sampler
 from chaos.program import WAIT_SECS, Program
+from monty_mqtt_core.reading.mqtt_client import Broker, retained
+from monty_mqtt_core.settings.state_dir import Endpoint
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.launch import Launch, Running
 from monty_mqtt_stack.services import TABLE as SERVICES
 from monty_mqtt_stack.services import Plan
-from monty_mqtt_stack.state import Endpoint
-from monty_mqtt_stack.subscriber import Broker, retained
 
 BRIDGE_MOST_MIB = 250
 EXPERIMENT_MOST_MIB = 64 + 8 + 24

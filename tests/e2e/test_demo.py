@@ -18,7 +18,7 @@ from PIL import Image
 from subscriber import Subscriber
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_stack.state import StateDir
+from monty_mqtt_core.settings.state_dir import StateDir
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEMO_SECS = 900

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from stack_process import Process, run, summary_of, until
 
-from monty_mqtt_stack.state import StateDir
+from monty_mqtt_core.settings.state_dir import StateDir
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RUN_SECS = 600

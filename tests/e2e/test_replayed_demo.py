@@ -9,7 +9,7 @@ import pytest
 from subscriber import Subscriber
 
 from monty_mqtt.wire import schema
-from monty_mqtt_stack.state import StateDir
+from monty_mqtt_core.settings.state_dir import StateDir
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from pathlib import Path
 
-from monty_mqtt_stack.state import StateDir
+from monty_mqtt_core.settings.state_dir import StateDir
 
 __all__ = ["USERS", "client_id", "ensure", "ensure_file", "hashed", "read"]
 

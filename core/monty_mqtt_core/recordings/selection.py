@@ -1,6 +1,6 @@
 """What of the MQTT traffic goes into a recording, and when the runs in it have ended. Pure.
 
-Place in the flow: `recording` hands every MQTT message to `Intake.take` and writes what comes back.
+Place in the flow: `record` hands every MQTT message to `Intake.take` and writes what comes back.
 
 Left out are what the bridge derives from another message (`evidence/…` comes from `step`), commands on their way in,
 messages heard before (delivery is at least once), retained messages of runs from which nothing new comes, and what
@@ -15,10 +15,10 @@ import msgspec
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.schema import BULK_KINDS
-from monty_mqtt_stack.heard import Heard, is_possible
-from monty_mqtt_stack.payloads import Head, head_of
-from monty_mqtt_stack.recording_file import Entry
-from monty_mqtt_stack.recording_scan import Beginning
+from monty_mqtt_core.payloads.from_mqtt import Head, head_of
+from monty_mqtt_core.reading.deduplication import Heard, is_possible
+from monty_mqtt_core.recordings.mcap_file import Entry
+from monty_mqtt_core.recordings.mcap_scan import Beginning
 
 __all__ = ["Counts", "Intake", "Thinning", "Transform"]
 

@@ -1,6 +1,6 @@
 """This module reads what is whole of a recording, and says what is not: one damaged chunk costs no other.
 
-Place in the flow: `recording_file.Reader` reads through here. `recording_chunks` knows what a chunk is and what is in
+Place in the flow: `mcap_file.Reader` reads through here. `mcap_chunks` knows what a chunk is and what is in
 one; this goes on behind a damaged place, where the next chunk begins, and puts messages in the order of their times.
 """
 
@@ -12,8 +12,8 @@ from contextlib import suppress
 from typing import IO, NamedTuple
 
 from monty_mqtt.errors import DecodeError
-from monty_mqtt_stack import recording_chunks
-from monty_mqtt_stack.recording_chunks import FIRST_RECORD, Chunk, Recorded
+from monty_mqtt_core.recordings import mcap_chunks
+from monty_mqtt_core.recordings.mcap_chunks import FIRST_RECORD, Chunk, Recorded
 
 __all__ = ["BEGUN", "Beginning", "Damage", "Scan", "damage_told"]
 
@@ -111,7 +111,7 @@ class Scan:
     def _messages_of(self, chunk: Chunk) -> list[Recorded]:
         found: list[Recorded] = []
         try:
-            found.extend(recording_chunks.read(self._file, chunk, self._topics))
+            found.extend(mcap_chunks.read(self._file, chunk, self._topics))
         except DecodeError:
             self.damages.append(Damage(chunk.offset, chunk.length, max(0, self._indexed(chunk) - len(found))))
         return found

@@ -16,7 +16,7 @@ from PIL import Image, PngImagePlugin
 
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.schema import Frame
-from monty_mqtt_bridge.fanout import Outgoing
+from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
 __all__ = ["PNG_TEXT_KEY", "depth_range", "encode_frame", "header"]
 

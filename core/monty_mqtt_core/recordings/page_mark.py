@@ -3,7 +3,7 @@
 Place in the flow: the page and `forget` ask here before they read, count, close or remove anything. A part bears its
 mark in three places, all of which every version of the page has written:
 
-- its name, as `recording_parts.part_name` gives it,
+- its name, as `part_files.part_name` gives it,
 - the header of the MCAP file, whose library is `monty-mqtt`,
 - its messages, which are of the run whose directory it lies in; a copy in another directory is somebody's own.
 """
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
-from monty_mqtt_stack import recording_chunks
-from monty_mqtt_stack.recording_parts import PART_NAME, directory_of
+from monty_mqtt_core.recordings import mcap_chunks
+from monty_mqtt_core.recordings.part_files import PART_NAME, directory_of
 
 __all__ = ["marked_parts"]
 
@@ -77,14 +77,14 @@ def _run_of(file: Path) -> str | None:
 def _topics_in(file: Path) -> Iterator[str]:
     known: dict[int, str] = {}
     with suppress(OSError), file.open("rb") as opened:
-        for chunk in recording_chunks.chunks(opened):
+        for chunk in mcap_chunks.chunks(opened):
             with suppress(DecodeError):
-                yield from (one.topic for one in recording_chunks.read(opened, chunk, known))
+                yield from (one.topic for one in mcap_chunks.read(opened, chunk, known))
 
 
 def _is_empty(file: Path) -> bool:
     try:
         with file.open("rb") as opened:
-            return next(recording_chunks.chunks(opened), None) is None
+            return next(mcap_chunks.chunks(opened), None) is None
     except OSError:
         return False

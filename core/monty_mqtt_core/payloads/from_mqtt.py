@@ -1,6 +1,6 @@
-"""MQTT payloads -> messages: the way back of the bridge's `fanout` and `images`.
+"""MQTT payloads -> messages: the way back of `to_mqtt` and `frame_images`.
 
-Place in the flow: `recording_intake` asks for the head of what it hears, `replay_stage` for the whole message with its
+Place in the flow: `selection` asks for the head of what it hears, `replay_stage` for the whole message with its
 buffers.
 
 What comes back is what was sent, but for colour frames, which went through JPEG, and depth, which has 65,535 levels.
@@ -16,7 +16,7 @@ from PIL import Image
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.images import PNG_TEXT_KEY
+from monty_mqtt_core.payloads.frame_images import PNG_TEXT_KEY
 
 __all__ = ["Cloud", "Head", "head_of", "message_of", "message_without_buffers"]
 

@@ -1,6 +1,6 @@
 """What episodes came to, each and by mode, as points that can be compared without computing. Pure: no I/O, no clock.
 
-Place in the flow: `lines` adds these to the points of each episode that ended, and of each progress. InfluxQL cannot
+Place in the flow: `points` adds these to the points of each episode that ended, and of each progress. InfluxQL cannot
 group by a field, so what is compared by outcome or object has it as tag `name`, and what a cell of a matrix counts has
 it as field.
 """
@@ -14,7 +14,7 @@ import msgspec
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode
 from monty_mqtt.wire.object_names import recognised
-from monty_mqtt_bridge.line_protocol import Misfits, floats, point, series
+from monty_mqtt_core.influx.line_protocol import Misfits, floats, point, series
 
 __all__ = ["FIELDS", "UNDER_WAY", "lines_of_modes", "lines_of_results"]
 

@@ -1,9 +1,9 @@
 """A recording on disk: an MCAP file (https://mcap.dev) with one channel per MQTT topic. The only user of `mcap`.
 
-Place in the flow: `recording` writes here what it hears on MQTT, `replay` reads it back. In and out go topic and
+Place in the flow: `record` writes here what it hears on MQTT, `replay` reads it back. In and out go topic and
 payload as they are on MQTT; inside the file
 
-- JSON topics are channels of encoding `json` with the schemas of `recording_schema`,
+- JSON topics are channels of encoding `json` with the schemas of `json_schemas`,
 - frames are `foxglove.CompressedImage` in JSON, the JPEG or PNG unchanged in base64, so that Foxglove opens them,
 - object models are channels of encoding `ply` without a schema: the PLY file, unchanged.
 
@@ -29,9 +29,9 @@ from monty_mqtt import __version__
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.schema import SCHEMA_VERSION
-from monty_mqtt_stack import recording_schema
-from monty_mqtt_stack.recording_chunks import Recorded
-from monty_mqtt_stack.recording_scan import BEGUN, Beginning, Damage, Scan, damage_told
+from monty_mqtt_core.recordings import json_schemas
+from monty_mqtt_core.recordings.mcap_chunks import Recorded
+from monty_mqtt_core.recordings.mcap_scan import BEGUN, Beginning, Damage, Scan, damage_told
 
 __all__ = ["Entry", "Reader", "RecordingWriter", "unwrapped"]
 
@@ -183,8 +183,8 @@ class RecordingWriter:
     def _schema_id(self, kind: str) -> int:
         if kind not in self._schemas:
             is_image = kind == "frame"
-            name = recording_schema.COMPRESSED_IMAGE_NAME if is_image else recording_schema.schema_name(kind)
-            content = recording_schema.COMPRESSED_IMAGE if is_image else recording_schema.of_kind(kind)
+            name = json_schemas.COMPRESSED_IMAGE_NAME if is_image else json_schemas.schema_name(kind)
+            content = json_schemas.COMPRESSED_IMAGE if is_image else json_schemas.of_kind(kind)
             self._schemas[kind] = self._writer.register_schema(name, "jsonschema", msgspec.json.encode(content))
         return self._schemas[kind]
 

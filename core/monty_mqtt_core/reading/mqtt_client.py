@@ -16,7 +16,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_stack import ports
+from monty_mqtt_core.settings import ports
 
 __all__ = ["Arrived", "Broker", "Subscriber", "forget_session", "retained"]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt.wire import topics
-from monty_mqtt_stack.heard import Heard
-from monty_mqtt_stack.recording_file import Entry, Reader
-from monty_mqtt_stack.recording_scan import Beginning, damage_told
+from monty_mqtt_core.reading.deduplication import Heard
+from monty_mqtt_core.recordings.mcap_file import Entry, Reader
+from monty_mqtt_core.recordings.mcap_scan import Beginning, damage_told
 
 __all__ = ["PART_NAME", "Recording", "directory_of", "joined", "part_name"]
 

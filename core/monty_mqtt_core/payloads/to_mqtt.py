@@ -1,7 +1,7 @@
 """One message -> its topics and payloads. Pure.
 
 Place in the flow: behind `receiver`, before `publisher`. Frames are not made here: encoding them takes time, see
-`images`. Line protocol is made by `lines`.
+`frame_images`. Line protocol is made by `points`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The JSON schemas that a recording carries, so that it explains itself to any MCAP reader. Pure.
 
-Place in the flow: `recording_file` writes one schema per kind of message beside the messages.
+Place in the flow: `mcap_file` writes one schema per kind of message beside the messages.
 
 They are generated from `monty_mqtt.wire.schema`, then brought into the subset that Foxglove's parser takes: no
 references, every listed property with one plain type, every object with `properties`. What has no such type (any JSON,
@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from monty_mqtt.wire import schema
-from monty_mqtt_stack.payloads import Cloud
+from monty_mqtt_core.payloads.from_mqtt import Cloud
 
 __all__ = ["COMPRESSED_IMAGE", "COMPRESSED_IMAGE_NAME", "of_kind", "schema_name"]
 

@@ -1,6 +1,6 @@
 """Where what is in a recording, also in one that is still written, was cut off or is damaged in the middle.
 
-Place in the flow: `recording_file` writes; the page reads back here what it shows of the past. Python's `mcap` reads a
+Place in the flow: `mcap_file` writes; the page reads back here what it shows of the past. Python's `mcap` reads a
 file from its index or from its beginning, message by message; this looks at the records of an MCAP file
 (https://mcap.dev/spec) only as closely as it must: which chunks there are, and then what is in one of them.
 """
@@ -53,7 +53,7 @@ class Chunk(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """A message as the file has it: frames are wrapped, see `recording_file.unwrapped`."""
+    """A message as the file has it: frames are wrapped, see `mcap_file.unwrapped`."""
 
     topic: str
     data: bytes

@@ -1,13 +1,13 @@
 """What a broker keeps of runs, as far as it takes to find one by its id.
 
-Place in the flow: commands that name a run ask here first; `watch` folds the messages.
+Place in the flow: commands that name a run ask here first; `run_status` folds the messages.
 """
 
 from __future__ import annotations
 
 from monty_mqtt.wire import topics
-from monty_mqtt_stack.subscriber import Broker, retained
-from monty_mqtt_stack.watch import Runs, decode
+from monty_mqtt_core.reading.mqtt_client import Broker, retained
+from monty_mqtt_core.reading.run_status import Runs, decode
 
 __all__ = ["known_runs"]
 

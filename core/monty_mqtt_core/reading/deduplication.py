@@ -1,7 +1,7 @@
 """Tells what is heard for the first time from what is heard again. Pure.
 
-Place in the flow: everything that keeps what comes from MQTT asks here first: `recording_intake`, the page, and
-`recording_parts`, which reads several files as one. Delivery is at least once, bridges publish the last seconds again
+Place in the flow: everything that keeps what comes from MQTT asks here first: `selection`, the page, and
+`part_files`, which reads several files as one. Delivery is at least once, bridges publish the last seconds again
 after a reconnect, retained messages come at each subscription: what tells them apart is run, worker, seq and time.
 """
 

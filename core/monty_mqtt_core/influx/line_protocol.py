@@ -1,6 +1,6 @@
 """InfluxDB line protocol: escaping, and fields of one declared type each. Pure.
 
-Place in the flow: `lines` says what the points are, this writes them. InfluxDB refuses a point whose field has another
+Place in the flow: `points` says what the points are, this writes them. InfluxDB refuses a point whose field has another
 type than before, Telegraf then never acknowledges it, and in the end everyone's data stops. So a value that does not
 fit its field is left out and counted, never sent.
 

@@ -18,8 +18,8 @@ import msgspec
 from monty_mqtt.observe.episode_outcome import verdict
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.object_names import believed, recognised
-from monty_mqtt_bridge import results
-from monty_mqtt_bridge.line_protocol import Misfits, floats, point, series
+from monty_mqtt_core.influx import episode_points
+from monty_mqtt_core.influx.line_protocol import Misfits, floats, point, series
 
 __all__ = ["FIELDS", "bridge_health", "frame", "lines_of", "run_health"]
 
@@ -72,7 +72,7 @@ FIELDS: dict[str, dict[str, type]] = {
         "journal_rows": int, "journal_waiting": int, "journal_bytes": int, "journal_oldest_secs": float,
         "journal_full": int, "journal_evicted": int, "journal_bound_bytes": int,
     },
-    **results.FIELDS,
+    **episode_points.FIELDS,
 }  # fmt: skip
 """Type of every field of every measurement but `evidence` and `confusion`, whose fields are object names and floats."""
 
@@ -189,7 +189,7 @@ def _episode(ended: schema.EpisodeEnded, experiment: str | None, misfits: Misfit
     for name, module in ended.learning_modules.items():
         prefix = _worker_series("episode", ended, experiment, learning_module=name, mode=ended.mode)
         lines.append(point(types, prefix, _episode_of_module(ended, module, target), time, misfits))
-    return lines + results.lines_of_results(ended, experiment, misfits)
+    return lines + episode_points.lines_of_results(ended, experiment, misfits)
 
 
 def _episode_of_module(
@@ -243,7 +243,7 @@ def _progress(progress: schema.Progress, experiment: str | None, misfits: Misfit
     }
     prefix = _worker_series("progress", progress, experiment, mode=progress.mode)
     whole = point(FIELDS["progress"], prefix, values.items(), progress.time_unix_nanos, misfits)
-    return [whole, *results.lines_of_modes(progress, experiment, misfits)]
+    return [whole, *episode_points.lines_of_modes(progress, experiment, misfits)]
 
 
 def _shares_and_rates(progress: schema.Progress) -> dict[str, object]:

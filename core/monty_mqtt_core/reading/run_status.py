@@ -1,6 +1,6 @@
 """What is known of runs from their messages. Pure: no I/O, no clock.
 
-Place in the flow: `status`, `abort` and the progress display fold what `subscriber` receives into these views.
+Place in the flow: `status`, `abort` and the progress display fold what `mqtt_client` receives into these views.
 """
 
 from __future__ import annotations

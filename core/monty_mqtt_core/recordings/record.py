@@ -1,6 +1,6 @@
 """Records what runs publish on MQTT into a file, from now on.
 
-Place in the flow: an ordinary MQTT subscriber -> `recording_intake` decides -> `recording_file` writes; `replay`
+Place in the flow: an ordinary MQTT subscriber -> `selection` decides -> `mcap_file` writes; `replay`
 reads it back. `record` is its command.
 """
 
@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 
 from monty_mqtt.wire import topics
-from monty_mqtt_stack.recording_file import RecordingWriter
-from monty_mqtt_stack.recording_intake import Counts, Intake
-from monty_mqtt_stack.recording_scan import Beginning
-from monty_mqtt_stack.subscriber import Arrived, Broker, Subscriber
+from monty_mqtt_core.reading.mqtt_client import Arrived, Broker, Subscriber
+from monty_mqtt_core.recordings.mcap_file import RecordingWriter
+from monty_mqtt_core.recordings.mcap_scan import Beginning
+from monty_mqtt_core.recordings.selection import Counts, Intake
 
 __all__ = ["Recorded", "record"]
 

@@ -1,0 +1,1 @@
+"""Messages become points of InfluxDB here."""

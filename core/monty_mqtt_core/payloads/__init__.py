@@ -1,0 +1,1 @@
+"""Messages become MQTT payloads here, and payloads messages again."""

@@ -1,0 +1,1 @@
+"""What is heard at the broker: our client, what is new of it, and the last word on each run."""
