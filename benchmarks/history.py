@@ -30,7 +30,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from benchmarks.bridge import example_step, row
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.batches import Batches
+from monty_mqtt_bridge.publish.line_batches import Batches
 from monty_mqtt_core.influx.line_protocol import Misfits
 from monty_mqtt_core.influx.points import lines_of
 from monty_mqtt_core.payloads.to_mqtt import Outgoing, fan_out

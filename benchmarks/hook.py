@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from monty_mqtt_bridge.config import BridgeConfig
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
+from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_stack.broker import Mosquitto
 
 __all__ = ["rows"]

@@ -18,8 +18,8 @@ from small_disk import small_disk
 from subscriber import Subscriber
 
 from monty_mqtt.wire import schema, zmq_protocol
-from monty_mqtt_bridge.config import BridgeConfig
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
+from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_stack.broker import Mosquitto
 
 FIRST_STAMP = 1_795_000_000_000_000_000

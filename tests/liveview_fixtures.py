@@ -14,7 +14,7 @@ from bridge_fixtures import Dealer
 from liveview_page import PageProcess
 
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_stack.broker import Mosquitto
 
 _runs = itertools.count()

@@ -8,10 +8,10 @@ from typing import Any
 
 import zmq
 
-from monty_mqtt_bridge.config import BridgeConfig
-from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.receiver import Receiver
-from monty_mqtt_bridge.workers import Workers
+from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.receive.router import Receiver
+from monty_mqtt_bridge.receive.senders import Workers
+from monty_mqtt_bridge.settings import BridgeConfig
 
 
 class Taken:

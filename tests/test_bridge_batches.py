@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bridge_fixtures import FIRST_STAMP
 
-from monty_mqtt_bridge.batches import Batches
-from monty_mqtt_bridge.feeder import Receipt
-from monty_mqtt_bridge.retained import RetainedTopics, Stamp
+from monty_mqtt_bridge.journal.feeder import Receipt
+from monty_mqtt_bridge.publish.line_batches import Batches
+from monty_mqtt_bridge.publish.retained import RetainedTopics, Stamp
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
 KEY = ("run", "main")

@@ -9,10 +9,10 @@ from bridge_fixtures import FIRST_STAMP, make
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.zmq_protocol import Hello
-from monty_mqtt_bridge.commands import Commands
-from monty_mqtt_bridge.liveness import Liveness
-from monty_mqtt_bridge.session import Incoming
-from monty_mqtt_bridge.workers import Worker
+from monty_mqtt_bridge.publish.mqtt_connection import Incoming
+from monty_mqtt_bridge.receive.senders import Worker
+from monty_mqtt_bridge.rules.command_rules import Commands
+from monty_mqtt_bridge.rules.liveness import Liveness
 
 NOW = FIRST_STAMP
 

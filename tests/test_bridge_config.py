@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monty_mqtt.errors import ConfigError
-from monty_mqtt_bridge.config import ENVIRONMENT_PREFIX, BridgeConfig, build, load, read_password
+from monty_mqtt_bridge.settings import ENVIRONMENT_PREFIX, BridgeConfig, build, load, read_password
 
 
 def test_flags_beat_the_environment_the_environment_the_file(tmp_path):

@@ -10,7 +10,7 @@ from bridge_fixtures import config_for
 
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
 
 pytest_plugins = ["bridge_fixtures"]
 

@@ -11,10 +11,10 @@ from mqtt_client import Client
 from subscriber import Subscriber
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge import feeder
-from monty_mqtt_bridge.clearing import Cleared, Clearing
-from monty_mqtt_bridge.service import Bridge
-from monty_mqtt_bridge.session import Incoming
+from monty_mqtt_bridge.bridge import Bridge
+from monty_mqtt_bridge.journal import feeder
+from monty_mqtt_bridge.publish.mqtt_connection import Incoming
+from monty_mqtt_bridge.rules.forgetting import Cleared, Clearing
 from monty_mqtt_stack.broker import Mosquitto
 
 pytest_plugins = ["bridge_fixtures"]

@@ -21,7 +21,7 @@ from told_modes import evaluated
 
 from monty_mqtt import cli
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.settings.state_dir import Endpoint, FarSide
 from monty_mqtt_stack import status
 from monty_mqtt_stack.broker import Mosquitto

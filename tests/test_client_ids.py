@@ -12,7 +12,7 @@ from liveview_page import PageProcess
 from missing import is_missing
 from mqtt_client import Client
 
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.settings import passwords, ports
 from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
 from monty_mqtt_stack.broker import Mosquitto

@@ -14,7 +14,7 @@ from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import AbortRequested
 from monty_mqtt.monitor.commands import Commands
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
 
 pytest_plugins = ("bridge_fixtures",)
 pytestmark = pytest.mark.timeout(90)

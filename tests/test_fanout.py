@@ -16,7 +16,7 @@ from strategies import messages
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge import buffers
+from monty_mqtt_bridge.receive import raw_buffers
 from monty_mqtt_core.payloads.to_mqtt import fan_out
 
 MOST = 10_000_000
@@ -131,10 +131,10 @@ FRAME = {"sensor": "s", "episode": 0, "step": 0}
     ],
 )
 def test_buffers_that_fit_pass_and_one_byte_more_does_not(message, raw):
-    buffers.check(message, raw)
+    raw_buffers.check(message, raw)
     for broken in ([*raw, b""], [*raw[:-1], (raw[-1] if raw else b"") + b"x"]):
         with pytest.raises(DecodeError, match="buffers of"):
-            buffers.check(message, broken)
+            raw_buffers.check(message, broken)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_buffers_that_fit_pass_and_one_byte_more_does_not(message, raw):
 def test_absurd_frames_are_refused(change, match):
     frame = make(schema.Frame, 0, **{"modality": "rgba", "height": 2, "width": 3, **FRAME, **change})
     with pytest.raises(DecodeError, match=match):
-        buffers.check(frame, [b""])
+        raw_buffers.check(frame, [b""])
 
 
 @pytest.mark.parametrize("kind", [schema.Hypotheses, schema.ObjectModel])
@@ -157,4 +157,4 @@ def test_a_negative_count_is_refused(kind):
     names = {"learning_module": "l", "object": "o", "episode": 0, "step": 0}
     fields = {name: value for name, value in names.items() if name in kind.__struct_fields__}
     with pytest.raises(DecodeError, match="negative"):
-        buffers.check(make(kind, 0, count=-1, **fields), [b""])
+        raw_buffers.check(make(kind, 0, count=-1, **fields), [b""])

@@ -15,8 +15,8 @@ from subscriber import Subscriber
 
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema, zmq_protocol
-from monty_mqtt_bridge import feeder
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
+from monty_mqtt_bridge.journal import feeder
 from monty_mqtt_core.influx import points
 from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_stack.broker import Mosquitto

@@ -9,9 +9,9 @@ from bridge_fixtures import make
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.zmq_protocol import Hello
-from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.feeder import Feeder
-from monty_mqtt_bridge.journal import Journal
+from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.journal.feeder import Feeder
+from monty_mqtt_bridge.journal.journal import Journal
 
 MOST = 100
 

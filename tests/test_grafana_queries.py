@@ -13,7 +13,7 @@ from grafana_viewer import ENCODED, SHOWN_SECS, Viewer, looked_at
 from stack_process import until
 
 from monty_mqtt.wire import topics
-from monty_mqtt_bridge.config import BridgeConfig
+from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_stack.influxdb import Series
 
 pytest_plugins = ["grafana_viewer"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from bridge_fixtures import FIRST_STAMP, make
 
 from monty_mqtt.wire import schema, zmq_protocol
-from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.health import Rates, of_life
-from monty_mqtt_bridge.liveness import Life
-from monty_mqtt_bridge.workers import Worker
+from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.receive.senders import Worker
+from monty_mqtt_bridge.rules.health import Rates, of_life
+from monty_mqtt_bridge.rules.liveness import Life
 from monty_mqtt_core.influx.points import FIELDS
 
 SECOND = 10**9

@@ -17,8 +17,8 @@ from stack_process import run, until
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode, LearningModuleStep, Target
-from monty_mqtt_bridge.config import BridgeConfig
-from monty_mqtt_bridge.page_links import PageLinks
+from monty_mqtt_bridge.publish.page_links import PageLinks
+from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.influx.line_protocol import Misfits, key
 from monty_mqtt_core.influx.points import FIELDS, lines_of
 from monty_mqtt_core.payloads.from_mqtt import message_of

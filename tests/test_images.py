@@ -12,7 +12,7 @@ from bridge_fixtures import make
 from PIL import Image
 
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.encoder import Encoder
+from monty_mqtt_bridge.publish.image_encoder import Encoder
 from monty_mqtt_core.payloads import frame_images
 
 

@@ -8,10 +8,10 @@ import pytest
 from bridge_fixtures import make
 
 from monty_mqtt.wire import schema, zmq_protocol
-from monty_mqtt_bridge.complaints import Complaints
-from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.intake import Intake
-from monty_mqtt_bridge.workers import Workers
+from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.rate_limited_log import Complaints
+from monty_mqtt_bridge.receive.acceptance import Intake
+from monty_mqtt_bridge.receive.senders import Workers
 
 
 class Told:

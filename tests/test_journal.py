@@ -14,8 +14,8 @@ from bridge_fixtures import make
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.zmq_protocol import Hello
-from monty_mqtt_bridge.journal import Journal
-from monty_mqtt_bridge.published_name import settle
+from monty_mqtt_bridge.journal.journal import Journal
+from monty_mqtt_bridge.receive.published_name import settle
 
 pytest_plugins = ["bridge_fixtures"]
 

@@ -7,8 +7,8 @@ from bridge_fixtures import FIRST_STAMP, make
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.zmq_protocol import Hello
-from monty_mqtt_bridge.liveness import GRACE_SECS, Liveness
-from monty_mqtt_bridge.workers import Worker
+from monty_mqtt_bridge.receive.senders import Worker
+from monty_mqtt_bridge.rules.liveness import GRACE_SECS, Liveness
 
 NOW_NANOS = FIRST_STAMP + 10**12
 

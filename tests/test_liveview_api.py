@@ -15,7 +15,7 @@ from liveview_told import Teller
 from PIL import Image
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.payloads.frame_images import encode_frame
 from monty_mqtt_core.reading.mqtt_client import Broker, Subscriber
 

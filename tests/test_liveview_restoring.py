@@ -13,7 +13,7 @@ from mqtt_client import Client
 from stack_process import until
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.recordings.mcap_chunks import chunks
 from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 from monty_mqtt_core.recordings.part_files import directory_of, part_name

@@ -19,7 +19,7 @@ from stack_process import until
 from test_liveview_recorder import fill
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.payloads.frame_images import encode_frame
 from monty_mqtt_core.payloads.to_mqtt import fan_out
 from monty_mqtt_core.recordings.part_files import directory_of

@@ -11,8 +11,8 @@ from bridge_process import BridgeProcess, at
 from subscriber import Subscriber
 
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge import liveness
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
+from monty_mqtt_bridge.rules import liveness
 from monty_mqtt_stack.broker import Mosquitto
 
 pytest_plugins = ["bridge_fixtures"]

@@ -8,7 +8,7 @@ import pytest
 from bridge_fixtures import make
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.page_links import PageLinks
+from monty_mqtt_bridge.publish.page_links import PageLinks
 
 SIZE = {"episode": 0, "step": 7, "height": 1, "width": 1}
 NAMES = ["patch", "a/b c", "", ".", "..", "%", "é😀", "x\ny", "?&=#+", "</script><img onerror=…>", 'a,b=c "d"\\']

@@ -15,9 +15,9 @@ from line_parser import parse
 from subscriber import Subscriber
 
 from monty_mqtt.wire import schema, topics, zmq_protocol
-from monty_mqtt_bridge import liveness
-from monty_mqtt_bridge.outlet import Outlet
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
+from monty_mqtt_bridge.publish.outlet import Outlet
+from monty_mqtt_bridge.rules import liveness
 from monty_mqtt_stack.broker import Mosquitto
 
 pytest_plugins = ["bridge_fixtures"]

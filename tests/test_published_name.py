@@ -19,10 +19,10 @@ from subscriber import Subscriber
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.broadcast import spool_file
 from monty_mqtt.wire import schema, topics, zmq_protocol
-from monty_mqtt_bridge.left_behind import LeftBehind
-from monty_mqtt_bridge.published_name import renamed
-from monty_mqtt_bridge.service import Bridge
-from monty_mqtt_bridge.workers import Worker
+from monty_mqtt_bridge.bridge import Bridge
+from monty_mqtt_bridge.receive.published_name import renamed
+from monty_mqtt_bridge.receive.senders import Worker
+from monty_mqtt_bridge.spools.left_behind import LeftBehind
 from monty_mqtt_stack.restore import restore
 
 pytest_plugins = ["bridge_fixtures"]

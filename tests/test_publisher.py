@@ -17,9 +17,10 @@ from subscriber import Subscriber
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge import healthcheck, publisher
-from monty_mqtt_bridge.config import BridgeConfig
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge import healthcheck
+from monty_mqtt_bridge.bridge import Bridge
+from monty_mqtt_bridge.publish import publisher
+from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.settings.ports import answers_mqtt, any_free
 from monty_mqtt_stack.broker import Mosquitto
 

@@ -19,10 +19,10 @@ from taken import Taken
 
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import schema, zmq_protocol
-from monty_mqtt_bridge.config import BridgeConfig
-from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.receiver import Receiver
-from monty_mqtt_bridge.workers import Workers
+from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.receive.router import Receiver
+from monty_mqtt_bridge.receive.senders import Workers
+from monty_mqtt_bridge.settings import BridgeConfig
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from subscriber import Subscriber
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.config import BridgeConfig
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
+from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.payloads.from_mqtt import message_of
 from monty_mqtt_core.reading.mqtt_client import Broker
 from monty_mqtt_core.recordings import record as recording

@@ -12,7 +12,7 @@ from subscriber import Subscriber
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.payloads.from_mqtt import message_of
 from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter
 from monty_mqtt_stack.broker import Mosquitto

@@ -18,7 +18,7 @@ from PIL import Image
 from subscriber import Subscriber
 
 from monty_mqtt.wire import schema, topics, zmq_protocol
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_stack.broker import Mosquitto
 
 pytest_plugins = ["bridge_fixtures"]

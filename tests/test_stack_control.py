@@ -11,7 +11,7 @@ from bridge_fixtures import Dealer, config_for
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.reading.mqtt_client import Broker
 from monty_mqtt_stack import control
 from monty_mqtt_stack.control import Answer, ask

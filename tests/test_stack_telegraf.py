@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tomllib
 
-from monty_mqtt_bridge import batches
+from monty_mqtt_bridge.publish import line_batches
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -30,7 +30,7 @@ def test_the_windows_are_in_their_order(telegraf):
     points = telegraf["inputs"]["mqtt_consumer"][0]
     undelivered = points["max_undelivered_messages"]
     assert 0 < int(mosquitto("max_inflight_messages")) < undelivered
-    assert undelivered * batches._POINTS < telegraf["agent"]["metric_buffer_limit"]
+    assert undelivered * line_batches._POINTS < telegraf["agent"]["metric_buffer_limit"]
     assert telegraf["agent"]["metric_batch_size"] <= telegraf["agent"]["metric_buffer_limit"]
     assert (mosquitto("max_queued_messages"), mosquitto("max_queued_bytes")) == ("0", "0")
     assert (mosquitto("persistence"), mosquitto("autosave_interval")) == ("true", "1")

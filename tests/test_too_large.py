@@ -8,7 +8,7 @@ from line_parser import parse
 
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.reading.run_status import Runs
 from monty_mqtt_stack.readable import readable
 from monty_mqtt_stack.summary import summary

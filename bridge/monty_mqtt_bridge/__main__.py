@@ -12,7 +12,7 @@ from importlib import import_module
 
 from monty_mqtt.errors import MontyMqttError
 from monty_mqtt_bridge import healthcheck
-from monty_mqtt_bridge.config import load
+from monty_mqtt_bridge.settings import load
 
 __all__ = ["main"]
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gc.freeze()
         gc.set_threshold(_GC_AFTER)
         # Here, not above: a health check, every few seconds, would load all of it for nothing.
-        bridge = import_module("monty_mqtt_bridge.service").Bridge(config)
+        bridge = import_module("monty_mqtt_bridge.bridge").Bridge(config)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: bridge.stop())
         bridge.run()

@@ -13,7 +13,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from monty_mqtt.wire import topics
-from monty_mqtt_bridge.config import BridgeConfig, read_password
+from monty_mqtt_bridge.settings import BridgeConfig, read_password
 
 __all__ = ["ask"]
 

@@ -14,27 +14,27 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge import health
-from monty_mqtt_bridge.clearing import Cleared, Clearing
-from monty_mqtt_bridge.commands import FORGET, Commands
-from monty_mqtt_bridge.complaints import Complaints
-from monty_mqtt_bridge.config import BridgeConfig
-from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.feeder import Feeder, Receipt
-from monty_mqtt_bridge.journal import Journal
-from monty_mqtt_bridge.left_behind import LeftBehind
-from monty_mqtt_bridge.liveness import Life, Liveness
-from monty_mqtt_bridge.outlet import Outlet
+from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.journal.feeder import Feeder, Receipt
+from monty_mqtt_bridge.journal.journal import Journal
+from monty_mqtt_bridge.journal.rows import HELLO, Row
+from monty_mqtt_bridge.publish.mqtt_connection import Incoming
+from monty_mqtt_bridge.publish.outlet import Outlet
+from monty_mqtt_bridge.rate_limited_log import Complaints
 from monty_mqtt_bridge.recall import Recall
-from monty_mqtt_bridge.rows import HELLO, Row
-from monty_mqtt_bridge.session import Incoming
-from monty_mqtt_bridge.workers import Key, Worker, label
+from monty_mqtt_bridge.receive.senders import Key, Worker, label
+from monty_mqtt_bridge.rules import health
+from monty_mqtt_bridge.rules.command_rules import FORGET, Commands
+from monty_mqtt_bridge.rules.forgetting import Cleared, Clearing
+from monty_mqtt_bridge.rules.liveness import Life, Liveness
+from monty_mqtt_bridge.settings import BridgeConfig
+from monty_mqtt_bridge.spools.left_behind import LeftBehind
 from monty_mqtt_core.influx import points
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
 if TYPE_CHECKING:
-    from monty_mqtt_bridge.publisher import Publisher
-    from monty_mqtt_bridge.receiver import Receiver
+    from monty_mqtt_bridge.publish.publisher import Publisher
+    from monty_mqtt_bridge.receive.router import Receiver
 
 __all__ = ["Pipeline"]
 
@@ -46,7 +46,7 @@ _SIGNS_OF_LIFE = (schema.Step, schema.EpisodeStarted, schema.Status, schema.End)
 
 
 class Pipeline:
-    """The middle of the bridge. Lives in one thread; `service` sets `publisher`, `receiver` and `feeder`.
+    """The middle of the bridge. Lives in one thread; `bridge` sets `publisher`, `receiver` and `feeder`.
 
     Args:
         config: Settings.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.journal import Journal
-from monty_mqtt_bridge.liveness import REMEMBERED_NANOS, Liveness
-from monty_mqtt_bridge.outlet import Outlet
-from monty_mqtt_bridge.retained import Stamp
-from monty_mqtt_bridge.session import Incoming
-from monty_mqtt_bridge.workers import Key, Worker
+from monty_mqtt_bridge.journal.journal import Journal
+from monty_mqtt_bridge.publish.mqtt_connection import Incoming
+from monty_mqtt_bridge.publish.outlet import Outlet
+from monty_mqtt_bridge.publish.retained import Stamp
+from monty_mqtt_bridge.receive.senders import Key, Worker
+from monty_mqtt_bridge.rules.liveness import REMEMBERED_NANOS, Liveness
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
 __all__ = ["Recall"]

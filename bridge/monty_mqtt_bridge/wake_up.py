@@ -1,6 +1,6 @@
 """Interrupting a poll from another thread or a signal handler.
 
-Place in the flow: the loop of `service` polls it beside its sockets; the encoder, the thread that connects and `stop`
+Place in the flow: the loop of `bridge` polls it beside its sockets; the encoder, the thread that connects and `stop`
 set it.
 """
 

@@ -1,6 +1,6 @@
 """The DEALER socket of an experiment, and the context it lives in.
 
-Place in the flow: `bridge_link` makes one in the process that uses it. The bridge's half is its `receiver`.
+Place in the flow: `bridge_link` makes one in the process that uses it. The bridge's half is its `router`.
 """
 
 from __future__ import annotations

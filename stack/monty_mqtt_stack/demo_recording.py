@@ -19,8 +19,8 @@ from pathlib import Path
 from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.errors import MontyMqttError, ServiceError
 from monty_mqtt.wire.run_id import new_run_id
-from monty_mqtt_bridge.config import BridgeConfig
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
+from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.reading.mqtt_client import Broker
 from monty_mqtt_core.recordings.mcap_file import Reader, RecordingWriter
 from monty_mqtt_core.recordings.record import Recorded, record

@@ -17,7 +17,7 @@ from stack_process import until
 from watching import Watched
 
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.service import Bridge
+from monty_mqtt_bridge.bridge import Bridge
 
 MODULES = tuple(f"learning_module_{n}" for n in range(5))
 

@@ -1,7 +1,7 @@
 """Messages -> points in InfluxDB line protocol. Pure: no I/O, no clock.
 
-Place in the flow: `pipeline` asks for the lines of each message and puts them into `batches`. `FIELDS` is the one place
-that says which fields there are and of which type; a type never changes.
+Place in the flow: `pipeline` asks for the lines of each message and puts them into `line_batches`. `FIELDS` is the one
+place that says which fields there are and of which type; a type never changes.
 
 Tags are only `run`, `worker`, `experiment`, `learning_module`, `name` and `mode`. A worker's times strictly increase,
 and each kind has a measurement of its own, so two points of one series never share a time; sending a message again

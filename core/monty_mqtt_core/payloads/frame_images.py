@@ -1,6 +1,6 @@
 """Raw frames -> JPEG (colour) and 16-bit PNG (depth), each with its own header inside. Pure.
 
-Place in the flow: `encoder` calls these off the message path. The header is the message's own JSON: in the JPEG's
+Place in the flow: `image_encoder` calls these off the message path. The header is the message's own JSON: in the JPEG's
 comment, in the PNG's text `monty_mqtt`; for depth with the range in metres that 0 and 65535 stand for.
 """
 

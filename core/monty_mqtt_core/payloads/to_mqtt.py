@@ -1,6 +1,6 @@
 """One message -> its topics and payloads. Pure.
 
-Place in the flow: behind `receiver`, before `publisher`. Frames are not made here: encoding them takes time, see
+Place in the flow: behind `router`, before `publisher`. Frames are not made here: encoding them takes time, see
 `frame_images`. Line protocol is made by `points`.
 """
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.session import Broker, Incoming
+from monty_mqtt_bridge.publish.mqtt_connection import Broker, Incoming
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
 __all__ = ["COMMAND_FILTER", "ONLINE", "SELF_TEST", "SelfTest"]

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from monty_mqtt.wire.schema import Frame
-from monty_mqtt_bridge.complaints import Complaints
+from monty_mqtt_bridge.rate_limited_log import Complaints
 from monty_mqtt_core.payloads import frame_images
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 

@@ -1,6 +1,6 @@
 """ZMQ side: the socket, who is connected, hello, commands down.
 
-Place in the flow: the first stage. `intake` decides what of it is accepted. The other half is
+Place in the flow: the first stage. `acceptance` decides what of it is accepted. The other half is
 `monty_mqtt.broadcast.bridge_link`.
 
 Whatever arrives that is no message is counted, named in one line, and changes nothing else.
@@ -17,13 +17,13 @@ import zmq
 
 from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt.wire import schema, zmq_protocol
-from monty_mqtt_bridge.complaints import Complaints
-from monty_mqtt_bridge.config import BridgeConfig
-from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.intake import SYNC_EVERY_SECS, Intake, Sink
-from monty_mqtt_bridge.monitor import Monitor
-from monty_mqtt_bridge.names import HelloError, check, check_replay
-from monty_mqtt_bridge.workers import Worker, Workers, label
+from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.rate_limited_log import Complaints
+from monty_mqtt_bridge.receive.acceptance import SYNC_EVERY_SECS, Intake, Sink
+from monty_mqtt_bridge.receive.connections import Monitor
+from monty_mqtt_bridge.receive.hello_check import HelloError, check, check_replay
+from monty_mqtt_bridge.receive.senders import Worker, Workers, label
+from monty_mqtt_bridge.settings import BridgeConfig
 
 __all__ = ["Receiver"]
 

@@ -15,10 +15,10 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.liveness import Life
-from monty_mqtt_bridge.self_test import SELF_TEST
-from monty_mqtt_bridge.session import Incoming
-from monty_mqtt_bridge.workers import Key
+from monty_mqtt_bridge.publish.broker_check import SELF_TEST
+from monty_mqtt_bridge.publish.mqtt_connection import Incoming
+from monty_mqtt_bridge.receive.senders import Key
+from monty_mqtt_bridge.rules.liveness import Life
 
 __all__ = ["COMMANDS", "FORGET", "Commands", "Decision"]
 

@@ -22,12 +22,12 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, zmq_protocol
-from monty_mqtt_bridge import buffers
-from monty_mqtt_bridge.complaints import Complaints
-from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.journal import Journal
-from monty_mqtt_bridge.rows import DROPPED, HELLO, Row
-from monty_mqtt_bridge.workers import Worker, label
+from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.journal.journal import Journal
+from monty_mqtt_bridge.journal.rows import DROPPED, HELLO, Row
+from monty_mqtt_bridge.rate_limited_log import Complaints
+from monty_mqtt_bridge.receive import raw_buffers
+from monty_mqtt_bridge.receive.senders import Worker, label
 
 __all__ = ["Feeder", "Receipt", "Target"]
 
@@ -279,4 +279,4 @@ def _complete(row: Row) -> None:
     """Decode the message of a row that was on disk."""
     if row.message is None and row.kind not in (HELLO, DROPPED):
         row.message = schema.decode(row.payload)
-        buffers.check(row.message, row.buffers)
+        raw_buffers.check(row.message, row.buffers)

@@ -1,7 +1,7 @@
 """What the bridge knows of each worker: where it is in its sequence, and what of it is safe.
 
-Place in the flow: `intake` asks here who says hello and whether a message is next; `journal` writes what changed and
-brings back who is not at hand.
+Place in the flow: `acceptance` asks here who says hello and whether a message is next; `journal` writes what changed
+and brings back who is not at hand.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from monty_mqtt.wire import topics
-from monty_mqtt_bridge.feeder import Receipt
+from monty_mqtt_bridge.journal.feeder import Receipt
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
 __all__ = ["Batch", "Batches"]

@@ -12,7 +12,7 @@ import msgspec
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.zmq_protocol import Hello
-from monty_mqtt_bridge.workers import Worker
+from monty_mqtt_bridge.receive.senders import Worker
 
 __all__ = ["DROPPED", "HELLO", "Kept", "Row", "buffers_of", "row_values", "sender_values", "worker_of"]
 

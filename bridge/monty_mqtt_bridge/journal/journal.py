@@ -1,6 +1,6 @@
 """What was accepted, on disk, until the broker has had it for ten seconds; and what must be known after a restart.
 
-Place in the flow: `intake` accepts -> here -> `feeder` passes on. It is a log of events: the hello of a new sender,
+Place in the flow: `acceptance` accepts -> here -> `feeder` passes on. It is a log of events: the hello of a new sender,
 what a sender dropped, and its messages are rows in the order of their arrival. Everything that changed in one turn of
 the loop (rows, positions of senders, retained topics, how far the rows have been passed on) is one transaction; what is
 committed is acknowledged.
@@ -14,11 +14,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.room import Room
-from monty_mqtt_bridge.rows import Kept, Row, buffers_of, row_values, sender_values
-from monty_mqtt_bridge.senders import Senders
-from monty_mqtt_bridge.store import Store
-from monty_mqtt_bridge.workers import Key, Worker
+from monty_mqtt_bridge.journal.disk_room import Room
+from monty_mqtt_bridge.journal.journal_store import Store
+from monty_mqtt_bridge.journal.known_senders import Senders
+from monty_mqtt_bridge.journal.rows import Kept, Row, buffers_of, row_values, sender_values
+from monty_mqtt_bridge.receive.senders import Key, Worker
 
 __all__ = ["Journal"]
 

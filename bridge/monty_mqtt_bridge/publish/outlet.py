@@ -13,24 +13,24 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.batches import Batch, Batches
-from monty_mqtt_bridge.complaints import Complaints
-from monty_mqtt_bridge.config import BridgeConfig
-from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.encoder import ENCODED_AT_ONCE, Encoder
-from monty_mqtt_bridge.feeder import Receipt
-from monty_mqtt_bridge.journal import Journal
-from monty_mqtt_bridge.liveness import LIVE_STATUSES
-from monty_mqtt_bridge.page_links import PageLinks
-from monty_mqtt_bridge.retained import RetainedTopics, Stamp
-from monty_mqtt_bridge.rows import Kept, Row
-from monty_mqtt_bridge.workers import Key, Worker, label
+from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.journal.feeder import Receipt
+from monty_mqtt_bridge.journal.journal import Journal
+from monty_mqtt_bridge.journal.rows import Kept, Row
+from monty_mqtt_bridge.publish.image_encoder import ENCODED_AT_ONCE, Encoder
+from monty_mqtt_bridge.publish.line_batches import Batch, Batches
+from monty_mqtt_bridge.publish.page_links import PageLinks
+from monty_mqtt_bridge.publish.retained import RetainedTopics, Stamp
+from monty_mqtt_bridge.rate_limited_log import Complaints
+from monty_mqtt_bridge.receive.senders import Key, Worker, label
+from monty_mqtt_bridge.rules.liveness import LIVE_STATUSES
+from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.influx import points
 from monty_mqtt_core.influx.line_protocol import Misfits
 from monty_mqtt_core.payloads.to_mqtt import Outgoing, TooLargeError, check, fan_out
 
 if TYPE_CHECKING:
-    from monty_mqtt_bridge.publisher import Publisher
+    from monty_mqtt_bridge.publish.publisher import Publisher
 
 __all__ = ["Outlet"]
 
@@ -42,7 +42,7 @@ _ENOUGH_BYTES = 4 << 20
 
 
 class Outlet:
-    """The way out. Lives in one thread; `service` sets `publisher`.
+    """The way out. Lives in one thread; `bridge` sets `publisher`.
 
     Args:
         config: Settings.

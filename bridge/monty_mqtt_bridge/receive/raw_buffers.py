@@ -1,6 +1,6 @@
 """Whether the raw buffers of a message are what the message says they are. Pure.
 
-Place in the flow: `receiver` asks before it accepts; behind it `frame_images` and `to_mqtt` may trust sizes.
+Place in the flow: `router` asks before it accepts; behind it `frame_images` and `to_mqtt` may trust sizes.
 """
 
 from __future__ import annotations

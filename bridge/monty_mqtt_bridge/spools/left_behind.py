@@ -1,7 +1,8 @@
 """This module counts the messages that are still with an experiment: in the spool of one whose connection is gone.
 
 Place in the flow: `pipeline` asks once a second, and says the count in the worker's status. Files are read in a thread
-of its own: a spool may have 2 GiB. What is in them is sent by the experiment, by `uptake`'s program, or by `replay`.
+of its own: a spool may have 2 GiB. What is in them is sent by the experiment, by `uptake_program`'s program, or by
+`replay`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import NamedTuple
 from monty_mqtt.broadcast import spool_file
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.workers import Key, Worker
+from monty_mqtt_bridge.receive.senders import Key, Worker
 
 __all__ = ["LeftBehind"]
 

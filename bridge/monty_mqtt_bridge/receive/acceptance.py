@@ -1,6 +1,6 @@
 """In order, once, and nothing that is not a message: the rules of the ZMQ hop. No socket, no clock of its own.
 
-Place in the flow: `receiver` gives it what came on a worker's connection. What it accepts goes to a `Sink`, the
+Place in the flow: `router` gives it what came on a worker's connection. What it accepts goes to a `Sink`, the
 `feeder`; what it has to say goes through `say`; what is to be acknowledged, once the journal has it, it keeps in mind.
 """
 
@@ -13,11 +13,11 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, zmq_protocol
-from monty_mqtt_bridge import buffers
-from monty_mqtt_bridge.complaints import Complaints
-from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.published_name import renamed, settle
-from monty_mqtt_bridge.workers import Worker, Workers, label
+from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.rate_limited_log import Complaints
+from monty_mqtt_bridge.receive import raw_buffers
+from monty_mqtt_bridge.receive.published_name import renamed, settle
+from monty_mqtt_bridge.receive.senders import Worker, Workers, label
 
 __all__ = ["GREATEST_SEQ", "SYNC_EVERY_SECS", "Intake", "Sink"]
 
@@ -296,5 +296,5 @@ def _decode(kind: str, payload: bytes, raw: Sequence[bytes]) -> schema.Message:
     if max(message.seq, abs(message.time_unix_nanos)) > GREATEST_SEQ:
         raise DecodeError(f"seq or time_unix_nanos is greater than {GREATEST_SEQ}")
     if raw or kind in _WITH_BUFFERS:
-        buffers.check(message, raw)
+        raw_buffers.check(message, raw)
     return message

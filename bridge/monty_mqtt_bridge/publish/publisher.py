@@ -15,14 +15,14 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_bridge.complaints import Complaints
-from monty_mqtt_bridge.config import BridgeConfig, read_password
-from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.feeder import Receipt
-from monty_mqtt_bridge.namesake import Namesake
-from monty_mqtt_bridge.retained import only_last_retained
-from monty_mqtt_bridge.self_test import COMMAND_FILTER, OFFLINE, RETAINED_FILTERS, SelfTest
-from monty_mqtt_bridge.session import Broker, Incoming, Session, Will
+from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.journal.feeder import Receipt
+from monty_mqtt_bridge.publish.broker_check import COMMAND_FILTER, OFFLINE, RETAINED_FILTERS, SelfTest
+from monty_mqtt_bridge.publish.mqtt_connection import Broker, Incoming, Session, Will
+from monty_mqtt_bridge.publish.namesake import Namesake
+from monty_mqtt_bridge.publish.retained import only_last_retained
+from monty_mqtt_bridge.rate_limited_log import Complaints
+from monty_mqtt_bridge.settings import BridgeConfig, read_password
 from monty_mqtt_core.payloads.to_mqtt import Outgoing, is_too_long
 
 __all__ = ["Owner", "Publisher"]

@@ -1,6 +1,6 @@
 """This module starts the program that sends what experiments of this machine left in their spools.
 
-Place in the flow: `service` runs it beside the bridge's loop. The program is `monty_mqtt_stack.spool_uptake`, which
+Place in the flow: `bridge` runs it beside the bridge's loop. The program is `monty_mqtt_stack.spool_uptake`, which
 speaks to the bridge's port like any experiment. Where the stack is not installed, spools wait for `monty-mqtt replay`.
 """
 

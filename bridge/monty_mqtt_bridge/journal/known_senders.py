@@ -1,15 +1,15 @@
 """This module finds senders in the journal: who said hello once, and who may go on after a restart.
 
-Place in the flow: `journal` writes them; `workers` asks here who says hello, `pipeline` whom it has to remember.
+Place in the flow: `journal` writes them; `senders` asks here who says hello, `pipeline` whom it has to remember.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from monty_mqtt_bridge.rows import worker_of
-from monty_mqtt_bridge.store import Store
-from monty_mqtt_bridge.workers import Key, Worker, Workers
+from monty_mqtt_bridge.journal.journal_store import Store
+from monty_mqtt_bridge.journal.rows import worker_of
+from monty_mqtt_bridge.receive.senders import Key, Worker, Workers
 
 __all__ = ["Senders"]
 

@@ -15,14 +15,14 @@ from typing import Self
 
 import zmq
 
-from monty_mqtt_bridge.config import BridgeConfig
-from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.feeder import Feeder
-from monty_mqtt_bridge.journal import Journal
+from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.journal.feeder import Feeder
+from monty_mqtt_bridge.journal.journal import Journal
 from monty_mqtt_bridge.pipeline import Pipeline
-from monty_mqtt_bridge.publisher import Publisher
-from monty_mqtt_bridge.receiver import Receiver
-from monty_mqtt_bridge.uptake import Uptake
+from monty_mqtt_bridge.publish.publisher import Publisher
+from monty_mqtt_bridge.receive.router import Receiver
+from monty_mqtt_bridge.settings import BridgeConfig
+from monty_mqtt_bridge.spools.uptake_program import Uptake
 from monty_mqtt_bridge.wake_up import WakeUp
 
 __all__ = ["Bridge"]

@@ -12,7 +12,7 @@ from statistics import median
 import msgspec
 
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.workers import Key, Worker
+from monty_mqtt_bridge.receive.senders import Key, Worker
 
 __all__ = ["GRACE_SECS", "LIVE_STATUSES", "REMEMBERED_NANOS", "Life", "Liveness"]
 

@@ -1,7 +1,7 @@
 """Who may speak for which worker: a hello is believed only as far as it proves whose it is.
 
-Place in the flow: `receiver` asks here before it takes a hello. Every process of the machine can reach the bridge's
-port: a hello that names another's worker, without its token, is a new worker, which `workers` gives a name of its own.
+Place in the flow: `router` asks here before it takes a hello. Every process of the machine can reach the bridge's
+port: a hello that names another's worker, without its token, is a new worker, which `senders` gives a name of its own.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Container
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, zmq_protocol
-from monty_mqtt_bridge.intake import GREATEST_SEQ
-from monty_mqtt_bridge.workers import Key, Workers, label
+from monty_mqtt_bridge.receive.acceptance import GREATEST_SEQ
+from monty_mqtt_bridge.receive.senders import Key, Workers, label
 
 __all__ = ["HelloError", "check", "check_replay"]
 

@@ -1,7 +1,7 @@
 """This module settles under which name a worker is published, and writes that name into its messages.
 
-Place in the flow: `intake` asks here before it takes a worker's first message, and passes each on under this name. Two
-senders of one run that say one name, one after the other or at once, would else be mixed in one curve and one log.
+Place in the flow: `acceptance` asks here before it takes a worker's first message, and passes each on under this name.
+Two senders of one run that say one name, one after the other or at once, would else be mixed in one curve and one log.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from itertools import chain, count
 
 import msgspec
 
-from monty_mqtt_bridge.workers import Key, Worker, Workers
+from monty_mqtt_bridge.receive.senders import Key, Worker, Workers
 
 __all__ = ["renamed", "settle"]
 

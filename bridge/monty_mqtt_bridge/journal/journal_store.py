@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from monty_mqtt_bridge import journal_file
+from monty_mqtt_bridge.journal import database
 
 __all__ = ["Store"]
 
@@ -39,7 +39,7 @@ class Store:
 
     def __init__(self, path: str, clock: Callable[[], float], renewed: Callable[[], None]) -> None:
         self._path, self._clock, self._renewed = path, clock, renewed
-        self._connection = journal_file.open_file(path)
+        self._connection = database.open_file(path)
         self._retry_at = 0.0
         self._closed = False
         self.failure = ""
@@ -72,10 +72,10 @@ class Store:
         self._connection.close()
 
     def _failed(self, error: sqlite3.Error) -> None:
-        if journal_file.is_damage(error):
+        if database.is_damage(error):
             self._connection.close()
-            journal_file.move_aside(self._path, error)
-            self._connection = journal_file.open_file(self._path)
+            database.move_aside(self._path, error)
+            self._connection = database.open_file(self._path)
             self._renewed()
             return
         self._retry_at = self._clock() + _RETRY_SECS

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from monty_mqtt.wire.schema import Frame
 from monty_mqtt.wire.topics import escape
-from monty_mqtt_bridge.workers import Key
+from monty_mqtt_bridge.receive.senders import Key
 
 __all__ = ["PageLinks"]
 

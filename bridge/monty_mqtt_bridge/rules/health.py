@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.counts import Counts
-from monty_mqtt_bridge.liveness import Life
+from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.rules.liveness import Life
 
 __all__ = ["Rates", "of_life", "snapshot"]
 

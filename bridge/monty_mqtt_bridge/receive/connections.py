@@ -1,6 +1,6 @@
 """Which connections come and go, from ZMQ's socket monitor.
 
-Place in the flow: `receiver` reads these events to learn that an experiment is gone; a message's SRCFD ties a file
+Place in the flow: `router` reads these events to learn that an experiment is gone; a message's SRCFD ties a file
 descriptor to its worker.
 """
 

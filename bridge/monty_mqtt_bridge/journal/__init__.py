@@ -1,0 +1,1 @@
+"""What was accepted, on disk, until the broker has it."""
