@@ -21,8 +21,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from benchmarks.bridge import example_step, row
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.reading.mqtt_client import Broker
-from monty_mqtt_liveview.service import Service
-from monty_mqtt_liveview.subscription import Subscription
+from monty_mqtt_liveview.intake.service import Service
+from monty_mqtt_liveview.intake.subscription import Subscription
 from monty_mqtt_stack.broker import Mosquitto
 
 __all__ = ["rows"]

@@ -16,10 +16,10 @@ from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.reading.mqtt_client import Broker
 from monty_mqtt_core.recordings.mcap_file import Reader
 from monty_mqtt_core.recordings.part_files import Recording, directory_of
-from monty_mqtt_liveview.limits import Limits
-from monty_mqtt_liveview.run import Run
-from monty_mqtt_liveview.service import Service
-from monty_mqtt_liveview.subscription import Subscription
+from monty_mqtt_liveview.intake.service import Service
+from monty_mqtt_liveview.intake.subscription import Subscription
+from monty_mqtt_liveview.recordings.retention import Limits
+from monty_mqtt_liveview.state.run import Run
 from monty_mqtt_stack.broker import Mosquitto
 
 CLIENT_ID = "monty-mqtt-liveview"

@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_liveview import sessions
+from monty_mqtt_liveview.web import login_sessions
 
 pytest_plugins = ("bridge_fixtures", "liveview_fixtures")
 
@@ -107,9 +107,9 @@ def test_a_copy_of_the_cookie_is_worth_nothing_after_the_logout(broker, tmp_path
 
 
 def test_only_so_many_sessions_are_kept_and_a_logout_that_cannot_be_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(sessions, "_MOST_SESSIONS", 3)
+    monkeypatch.setattr(login_sessions, "_MOST_SESSIONS", 3)
     state = StateDir(tmp_path)
-    some = sessions.Sessions(state, state.secrets / "sessions")
+    some = login_sessions.Sessions(state, state.secrets / "sessions")
     tokens = [some.open("secret") for _ in range(5)]
     assert [some.is_open(token, "secret") for token in tokens] == [False, False, True, True, True]
     assert not some.is_open(tokens[4], "another")

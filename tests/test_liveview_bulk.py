@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from liveview_state import START, demo, demo_messages, head
 
 from monty_mqtt.wire import schema
-from monty_mqtt_liveview import bulk
-from monty_mqtt_liveview.bulk import Bulk, BulkIndex, bulk_key
+from monty_mqtt_liveview.state import frame_index
+from monty_mqtt_liveview.state.frame_index import Bulk, BulkIndex, bulk_key
 
 
 def test_every_frame_cloud_and_model_of_the_demo_is_found():
@@ -55,7 +55,7 @@ def test_in_whatever_order_they_come(times, asked):
 
 
 def test_of_very_many_the_older_ones_are_thinned_out(monkeypatch):
-    monkeypatch.setattr(bulk, "_MOST_TIMES", 100)
+    monkeypatch.setattr(frame_index, "_MOST_TIMES", 100)
     index = BulkIndex()
     for time in range(1000):
         index.note(time, time, 0, 1)
@@ -66,7 +66,7 @@ def test_of_very_many_the_older_ones_are_thinned_out(monkeypatch):
 
 
 def test_more_kinds_than_fit_are_left_out(monkeypatch):
-    monkeypatch.setattr(bulk, "_MOST_KEYS", 3)
+    monkeypatch.setattr(frame_index, "_MOST_KEYS", 3)
     every = Bulk()
     for number in range(5):
         every.note(schema.Hypotheses(**head(number), learning_module=f"LM {number}", episode=0, step=0), number)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monty_mqtt_liveview.columns import Column, Names, Table, by_keys, numbers, vectors, wholes
+from monty_mqtt_liveview.state.columns import Column, Names, Table, by_keys, numbers, vectors, wholes
 
 NAN = float("nan")
 

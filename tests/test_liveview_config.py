@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monty_mqtt.errors import ConfigError
-from monty_mqtt_liveview.config import ENVIRONMENT_PREFIX, PageConfig, build, load
+from monty_mqtt_liveview.settings import ENVIRONMENT_PREFIX, PageConfig, build, load
 
 
 def test_flags_beat_the_environment_the_environment_the_file(tmp_path):

@@ -13,8 +13,8 @@ from PIL import Image, PngImagePlugin
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.payloads.frame_images import PNG_TEXT_KEY, depth_range, encode_frame
-from monty_mqtt_liveview.decoding import message_of, parsed_topic
-from monty_mqtt_liveview.depth_ranges import DepthRanges
+from monty_mqtt_liveview.intake.message_decoding import message_of, parsed_topic
+from monty_mqtt_liveview.state.depth_ranges import DepthRanges
 
 # The demo's view finder: an object at a hand's breadth, and what MuJoCo calls the horizon behind it.
 OBJECT = [*np.linspace(0.08, 0.14, 60), *[836.0] * 40]

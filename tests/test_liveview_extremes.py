@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monty_mqtt_liveview.extremes import Extremes, Marks
+from monty_mqtt_liveview.state.extremes import Extremes, Marks
 
 
 def series_of(values, most):

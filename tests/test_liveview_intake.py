@@ -7,11 +7,11 @@ from bridge_fixtures import make
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.recordings.part_files import Recording
-from monty_mqtt_liveview.inbox import Arrived
-from monty_mqtt_liveview.intake import Intake
-from monty_mqtt_liveview.payload_cache import PayloadCache
-from monty_mqtt_liveview.recorder import Recorder
-from monty_mqtt_liveview.recordings import Recordings
+from monty_mqtt_liveview.intake.inbox import Arrived
+from monty_mqtt_liveview.intake.sorting import Intake
+from monty_mqtt_liveview.recordings.payload_cache import PayloadCache
+from monty_mqtt_liveview.recordings.recorder import Recorder
+from monty_mqtt_liveview.recordings.run_recordings import Recordings
 
 
 class Taken:

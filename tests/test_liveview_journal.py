@@ -3,7 +3,7 @@
 from liveview_state import head
 
 from monty_mqtt.wire import schema
-from monty_mqtt_liveview.journal import MOST_CHARACTERS, MOST_LINES, Journal
+from monty_mqtt_liveview.state.log_lines import MOST_CHARACTERS, MOST_LINES, Journal
 
 
 def log(at, text="text", **more):

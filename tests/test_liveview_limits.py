@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monty_mqtt_liveview.limits import Kept, Limits, RunKept, to_remove
+from monty_mqtt_liveview.recordings.retention import Kept, Limits, RunKept, to_remove
 
 DAY = 86_400
 NOW = 1000 * DAY

@@ -18,12 +18,13 @@ from stack_process import until
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
-from monty_mqtt_liveview import columns, views
-from monty_mqtt_liveview.columns import Column
-from monty_mqtt_liveview.limits import Limits
-from monty_mqtt_liveview.memory import Memory
-from monty_mqtt_liveview.run import Run
-from monty_mqtt_liveview.scratch import Scratch
+from monty_mqtt_liveview import views
+from monty_mqtt_liveview.intake.step_memory import Memory
+from monty_mqtt_liveview.recordings.retention import Limits
+from monty_mqtt_liveview.state import columns
+from monty_mqtt_liveview.state.columns import Column
+from monty_mqtt_liveview.state.run import Run
+from monty_mqtt_liveview.state.scratch_file import Scratch
 from monty_mqtt_stack.broker import Mosquitto
 
 MIB = 1 << 20

@@ -5,8 +5,8 @@ from liveview_state import SECOND, START, head
 from msgspec import json
 
 from monty_mqtt.wire import schema
-from monty_mqtt_liveview.metric_stretch import MetricStretch
-from monty_mqtt_liveview.metrics import Metrics
+from monty_mqtt_liveview.state.metrics import Metrics
+from monty_mqtt_liveview.views.metric_stretch import MetricStretch
 
 MILLI = START // 1_000_000
 

@@ -5,8 +5,8 @@ import pytest
 from liveview_state import SECOND, START, head
 
 from monty_mqtt.wire import schema
-from monty_mqtt_liveview import metrics
-from monty_mqtt_liveview.metrics import MOST_OF_ONE, NO_NUMBER, Metrics
+from monty_mqtt_liveview.state import metrics
+from monty_mqtt_liveview.state.metrics import MOST_OF_ONE, NO_NUMBER, Metrics
 
 
 def metric(at, value, name="loss", **more):

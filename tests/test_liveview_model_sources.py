@@ -3,8 +3,8 @@
 from liveview_state import demo, head
 
 from monty_mqtt.wire import schema
-from monty_mqtt_liveview.model_sources import model_source
-from monty_mqtt_liveview.run import Runs
+from monty_mqtt_liveview.state.run import Runs
+from monty_mqtt_liveview.views.model_source import model_source
 
 
 def state(*messages):

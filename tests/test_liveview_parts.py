@@ -15,9 +15,9 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter
 from monty_mqtt_core.recordings.part_files import directory_of
-from monty_mqtt_liveview import recordings as module
-from monty_mqtt_liveview.parts import Part
-from monty_mqtt_liveview.recordings import Recordings
+from monty_mqtt_liveview.recordings import run_recordings as module
+from monty_mqtt_liveview.recordings.part import Part
+from monty_mqtt_liveview.recordings.run_recordings import Recordings
 
 COUNT = 40
 
@@ -120,7 +120,7 @@ def test_two_pages_do_not_record_in_one_directory(tmp_path, monkeypatch):
 
 def test_a_page_that_was_killed_holds_nothing(tmp_path):
     code = (
-        "import time\nfrom pathlib import Path\nfrom monty_mqtt_liveview.recordings import Recordings\n"
+        "import time\nfrom pathlib import Path\nfrom monty_mqtt_liveview.recordings.run_recordings import Recordings\n"
         f"with Recordings(Path({str(tmp_path)!r})): print('here', flush=True); time.sleep(100)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:

@@ -3,7 +3,7 @@
 import numpy as np
 from msgspec import json
 
-from monty_mqtt_liveview.plain import millis, rounded, short
+from monty_mqtt_liveview.views.numbers import millis, rounded, short
 
 
 def test_times_are_milliseconds():

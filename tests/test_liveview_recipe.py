@@ -21,8 +21,8 @@ from tbp.monty.frameworks.run_parallel import (
 
 from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.wire import schema
-from monty_mqtt_liveview.recipe import LOGGING, command_line, for_hydra, for_shell, ranges, run_name
 from monty_mqtt_liveview.views import redo
+from monty_mqtt_liveview.views.redo_command_line import LOGGING, command_line, for_hydra, for_shell, ranges, run_name
 
 CONF = Path(next(iter(tbp.monty.__path__))) / "conf"
 PARSER = OverridesParser.create()

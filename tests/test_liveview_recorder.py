@@ -10,10 +10,10 @@ from bridge_fixtures import FIRST_STAMP, make
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.recordings.mcap_file import Entry, Reader
 from monty_mqtt_core.recordings.part_files import Recording
-from monty_mqtt_liveview import recorder as module
-from monty_mqtt_liveview import recordings as recordings_module
-from monty_mqtt_liveview.recorder import Recorder
-from monty_mqtt_liveview.recordings import Recordings
+from monty_mqtt_liveview.recordings import recorder as module
+from monty_mqtt_liveview.recordings import run_recordings as recordings_module
+from monty_mqtt_liveview.recordings.recorder import Recorder
+from monty_mqtt_liveview.recordings.run_recordings import Recordings
 
 pytest_plugins = ["bridge_fixtures"]
 

@@ -10,10 +10,10 @@ from stack_process import until
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.recordings.part_files import directory_of
-from monty_mqtt_liveview import removed
-from monty_mqtt_liveview.inbox import Arrived
-from monty_mqtt_liveview.limits import Limits
-from monty_mqtt_liveview.removed import Removed
+from monty_mqtt_liveview.intake.inbox import Arrived
+from monty_mqtt_liveview.recordings import removed_runs
+from monty_mqtt_liveview.recordings.removed_runs import Removed
+from monty_mqtt_liveview.recordings.retention import Limits
 from monty_mqtt_stack.broker import Mosquitto
 
 LONG = "long " * 100
@@ -85,7 +85,7 @@ def test_what_is_no_news_brings_nothing_back(tmp_path):
 
 
 def test_only_so_many_are_remembered(tmp_path, monkeypatch):
-    monkeypatch.setattr(removed, "_MOST", 3)
+    monkeypatch.setattr(removed_runs, "_MOST", 3)
     gone = Removed(tmp_path / "removed")
     for name in "abcad":
         gone.add(name)

@@ -17,8 +17,8 @@ from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.recordings.mcap_chunks import chunks
 from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 from monty_mqtt_core.recordings.part_files import directory_of, part_name
-from monty_mqtt_liveview import memory
-from monty_mqtt_liveview.limits import Limits
+from monty_mqtt_liveview.intake import step_memory
+from monty_mqtt_liveview.recordings.retention import Limits
 from monty_mqtt_stack.broker import Mosquitto
 
 SMALL = Limits(most_memory_bytes=1)
@@ -136,7 +136,7 @@ def test_what_is_no_recording_of_ours_disturbs_nobody(again):
 
 
 def test_steps_that_were_released_are_read_again_when_somebody_looks(again, monkeypatch):
-    monkeypatch.setattr(memory, "_RECENT_SECS", 1)
+    monkeypatch.setattr(step_memory, "_RECENT_SECS", 1)
     broker, state, names, dumps = again
     with Keeping(broker, state, SMALL) as keeping:
         until(lambda: all(keeping.run(name).is_released for name in names))

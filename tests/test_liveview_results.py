@@ -9,8 +9,8 @@ from msgspec import json, structs
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
 from monty_mqtt.wire.object_names import recognised
-from monty_mqtt_liveview.results import most_likely
 from monty_mqtt_liveview.views import results
+from monty_mqtt_liveview.views.results import most_likely
 
 
 def ended(at, target, outcome, modules=(), **more):

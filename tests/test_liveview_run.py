@@ -5,8 +5,8 @@ from liveview_state import SECOND, START, belief, demo, demo_messages, head, of,
 from msgspec import json
 
 from monty_mqtt.wire import schema
-from monty_mqtt_liveview.episodes import EpisodeKey
-from monty_mqtt_liveview.run import Runs
+from monty_mqtt_liveview.state.episodes import EpisodeKey
+from monty_mqtt_liveview.state.run import Runs
 from monty_mqtt_liveview.views import rows
 
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from liveview_state import belief, only_worker, sensed, step
 
-from monty_mqtt_liveview.series import choose
-from monty_mqtt_liveview.steps import StepTable
+from monty_mqtt_liveview.state.steps import StepTable
+from monty_mqtt_liveview.views.downsampling import choose
 
 RANDOM = np.random.default_rng(3)
 

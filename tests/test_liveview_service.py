@@ -23,9 +23,9 @@ from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.payloads.frame_images import encode_frame
 from monty_mqtt_core.payloads.to_mqtt import fan_out
 from monty_mqtt_core.recordings.part_files import directory_of
-from monty_mqtt_liveview import recorder
-from monty_mqtt_liveview.decoding import message_of
-from monty_mqtt_liveview.metric_stretch import MetricStretch
+from monty_mqtt_liveview.intake.message_decoding import message_of
+from monty_mqtt_liveview.recordings import recorder
+from monty_mqtt_liveview.views.metric_stretch import MetricStretch
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.restore_recording import restore_recording
 

@@ -3,8 +3,8 @@
 from liveview_state import head
 
 from monty_mqtt.wire import schema
-from monty_mqtt_liveview import streams
-from monty_mqtt_liveview.streams import Streams
+from monty_mqtt_liveview.state import latest_values
+from monty_mqtt_liveview.state.latest_values import Streams
 
 
 def data(at, value, stream="s", worker="main"):
@@ -46,6 +46,6 @@ def test_many_large_values_do_not_take_all_memory():
 
 
 def test_more_streams_than_fit_are_counted(monkeypatch):
-    monkeypatch.setattr(streams, "_MOST_STREAMS", 2)
+    monkeypatch.setattr(latest_values, "_MOST_STREAMS", 2)
     found = kept_of(*(data(number, 1, f"s{number}") for number in range(5)))
     assert (len(found), found.left_out) == (2, 3)

@@ -13,8 +13,8 @@ from stack_process import until
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.reading.mqtt_client import Broker
-from monty_mqtt_liveview.inbox import Arrived, Inbox, Receipt
-from monty_mqtt_liveview.subscription import FILTERS, Subscription
+from monty_mqtt_liveview.intake.inbox import Arrived, Inbox, Receipt
+from monty_mqtt_liveview.intake.subscription import FILTERS, Subscription
 from monty_mqtt_stack import acl
 from monty_mqtt_stack.broker import Mosquitto
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from liveview_state import demo
 
 from monty_mqtt.wire import schema
-from monty_mqtt_liveview import views, words
-from monty_mqtt_liveview.metric_stretch import MetricStretch
-from monty_mqtt_liveview.run import Run
-from monty_mqtt_liveview.words import Wanted, find_lines
+from monty_mqtt_liveview import views
+from monty_mqtt_liveview.state.run import Run
+from monty_mqtt_liveview.views import log_search
+from monty_mqtt_liveview.views.log_search import Wanted, find_lines
+from monty_mqtt_liveview.views.metric_stretch import MetricStretch
 
 
 def of_run(workers, modes):
@@ -33,8 +34,8 @@ def every_view(run):
     yield views.run_head(run)
     yield views.info(run)
     yield views.results(run)
-    yield words.logs(find_lines(run.logs, Wanted(level="warning", search="a")))
-    yield words.events(find_lines(run.events, Wanted(search="A")))
+    yield log_search.logs(find_lines(run.logs, Wanted(level="warning", search="a")))
+    yield log_search.events(find_lines(run.events, Wanted(search="A")))
     yield views.metrics(run)
     yield views.data(run)
     yield views.state(run)

@@ -4,18 +4,19 @@ import pytest
 from liveview_state import demo, demo_messages, head, of
 
 from monty_mqtt.wire import schema
-from monty_mqtt_liveview import journal, words
-from monty_mqtt_liveview.words import Wanted, find_lines, with_recorded
+from monty_mqtt_liveview.state import log_lines
+from monty_mqtt_liveview.views import log_search
+from monty_mqtt_liveview.views.log_search import Wanted, find_lines, with_recorded
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 def logs(run, **wanted):
-    return words.logs(find_lines(run.logs, Wanted(**wanted)))
+    return log_search.logs(find_lines(run.logs, Wanted(**wanted)))
 
 
 def events(run, **wanted):
-    return words.events(find_lines(run.events, Wanted(**wanted)))
+    return log_search.events(find_lines(run.events, Wanted(**wanted)))
 
 
 def log(at, message="text", level="info", worker="main", **more):
@@ -103,11 +104,11 @@ def mixed(count):
 @pytest.mark.parametrize("search", [None, "line 1", "line 99", "nothing"])
 def test_with_the_recording_everything_is_found_page_by_page_whatever_is_in_memory(monkeypatch, level, search):
     said = mixed(2000)
-    monkeypatch.setattr(journal, "MOST_LINES", 5000)
+    monkeypatch.setattr(log_lines, "MOST_LINES", 5000)
     everything = run_of(*said)
-    monkeypatch.setattr(journal, "MOST_LINES", 20)
+    monkeypatch.setattr(log_lines, "MOST_LINES", 20)
     run = run_of(*said)
-    recorded = [journal.line_of(message, number) for number, message in enumerate(said)]
+    recorded = [log_lines.line_of(message, number) for number, message in enumerate(said)]
     before = None
     while True:
         wanted = Wanted(level=level, search=search, count=150, before=before)

@@ -15,8 +15,8 @@ from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 from monty_mqtt_core.recordings.page_mark import marked_parts
 from monty_mqtt_core.recordings.part_files import directory_of, part_name
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_liveview.limits import Limits
-from monty_mqtt_liveview.recordings import Recordings
+from monty_mqtt_liveview.recordings.retention import Limits
+from monty_mqtt_liveview.recordings.run_recordings import Recordings
 from monty_mqtt_stack.broker import Mosquitto
 from monty_mqtt_stack.forget import files_of
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from monty_mqtt.errors import MontyMqttError
-from monty_mqtt_liveview import health
-from monty_mqtt_liveview.config import load
+from monty_mqtt_liveview.settings import load
+from monty_mqtt_liveview.web import health
 
 __all__ = ["main"]
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _stop)
         # Here, not above: a health check, every few seconds, would load all of it for nothing.
-        import_module("monty_mqtt_liveview.running").run(options)
+        import_module("monty_mqtt_liveview.app").run(options)
     except MontyMqttError as error:
         sys.stderr.write(f"monty-mqtt-liveview: {error}\n")
         return _WRONG

@@ -11,7 +11,7 @@ from jobs import CONF, TEST_CONF, environment
 from router import Router
 
 from monty_mqtt.wire import schema
-from monty_mqtt_liveview.run import Runs
+from monty_mqtt_liveview.state.run import Runs
 from monty_mqtt_liveview.views import redo
 
 pytestmark = [pytest.mark.monty, pytest.mark.timeout(900)]

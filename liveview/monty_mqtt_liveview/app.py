@@ -1,0 +1,79 @@
+"""All parts of the page, from the settings to the end.
+
+Place in the flow: `__main__` calls it; it puts the parts together and does nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from pathlib import Path
+
+from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.settings import passwords, service_settings
+from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_liveview.intake.service import Service
+from monty_mqtt_liveview.intake.subscription import Subscription
+from monty_mqtt_liveview.recordings.retention import Limits
+from monty_mqtt_liveview.settings import Options, PageConfig
+from monty_mqtt_liveview.web.control import Control
+from monty_mqtt_liveview.web.login import Login, Way
+from monty_mqtt_liveview.web.login_sessions import Sessions
+from monty_mqtt_liveview.web.server import Server, listen, make_app
+
+__all__ = ["run"]
+
+_MIB, _GIB = 1 << 20, 1 << 30
+_LOGIN, _SESSIONS = "liveview_login", "liveview_sessions"
+
+
+def run(options: Options) -> None:
+    """Serve the page until a signal.
+
+    Raises:
+        ConfigError, ServiceError: It cannot start.
+    """
+    config = options.config
+    state = StateDir(config.state_dir or None)
+    recordings = state.path / "recordings"
+    subscription = Subscription(_broker(config), config.mqtt_client_id or passwords.client_id(state, "liveview"))
+    with contextlib.ExitStack() as open_ones:
+        ports = [config.port, *([config.login_port] if config.login_port else [])]
+        sockets = [open_ones.enter_context(listen(config, port)) for port in ports]
+        open_ones.enter_context(subscription)
+        service = open_ones.enter_context(Service(subscription, recordings, _limits(config)))
+        controls = Control(service, _control_broker(options, state))
+        app = make_app(service, config, controls, _login(config, state, sockets[0].getsockname()[1]))
+        gc.freeze()  # nothing of what is loaded by now is ever garbage, and each collection would look through it again
+        Server(app, config, sockets).serve_until_stopped()
+
+
+def _broker(config: PageConfig) -> Broker:
+    service_settings.read_password(config.mqtt_password_file)
+    file = Path(config.mqtt_password_file) if config.mqtt_password_file else None
+    return Broker(config.mqtt_host, config.mqtt_port, config.mqtt_username or None, file)
+
+
+def _limits(config: PageConfig) -> Limits:
+    return Limits(
+        most_bytes=int(config.keep_gib * _GIB),
+        most_days=config.keep_days,
+        most_memory_bytes=int(config.memory_mib * _MIB),
+    )
+
+
+def _control_broker(options: Options, state: StateDir) -> Broker:
+    config = options.config
+    named = config.control_password_file or None
+    file = named if "control_password_file" in options.given else state.password_file(config.control_username)
+    return Broker(config.mqtt_host, config.mqtt_port, config.control_username, Path(file) if file else None)
+
+
+def _login(config: PageConfig, state: StateDir, port: int) -> Login:
+    file = Path(config.login_file) if config.login_file else state.secrets / _LOGIN
+    if not config.login_file:
+        passwords.ensure_file(state, _LOGIN)
+    sessions = Sessions(state, state.secrets / _SESSIONS)
+    is_tls, is_closed = bool(config.tls_certificate), config.needs_login_to_read
+    way = Way(is_tls, is_closed, config.login_port, config.trust_forwarded_for)
+    return Login(file, sessions, f"monty_mqtt_session_{port}", way)

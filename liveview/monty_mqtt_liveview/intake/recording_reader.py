@@ -1,0 +1,138 @@
+"""Runs as they are known from their recordings: at the start of the page, and when released steps are wanted again.
+
+Place in the flow: the other way into the state, beside the intake. `restore` calls it in a thread of its own; a
+run is read into a state that nobody sees, and shown when it is complete.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
+
+from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
+from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.reading.deduplication import Heard
+from monty_mqtt_core.recordings.mcap_chunks import Recorded
+from monty_mqtt_core.recordings.mcap_file import Entry, unwrapped
+from monty_mqtt_core.recordings.part_files import directory_of
+from monty_mqtt_liveview.intake.message_decoding import UNFIT, message_of, parsed_topic
+from monty_mqtt_liveview.recordings.part import Part
+from monty_mqtt_liveview.recordings.run_recordings import RunRecording
+from monty_mqtt_liveview.state.run import Run
+
+__all__ = ["Reading", "close_properly", "messages_of"]
+
+logger = logging.getLogger(__name__)
+
+_LEFT_OUT_KINDS = frozenset({"evidence", "command"})
+_RETAINED_KINDS = frozenset({"info", "status", "progress", "state", "object_model"})
+
+
+class Reading:
+    """A run that is being read from its recording.
+
+    Args:
+        recording: What to read.
+
+    Attributes:
+        recording: What is read.
+        run: The run so far, None before its first message.
+        heard: What was read, to know it when it comes again.
+        unreadable: Messages that were none.
+    """
+
+    def __init__(self, recording: RunRecording) -> None:
+        self.recording = recording
+        self.run: Run | None = None
+        self.heard = Heard()
+        self.unreadable = 0
+        self._read: dict[Part, int] = {}
+        self._live: set[str] = set()
+
+    def read_on(self, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Read what is on disk and was not read yet, until it is all or `is_over`."""
+        for part in self.recording.parts:
+            first, last = self._begin(part)
+            for recorded in part.entries(first, last):
+                self._take_recorded(recorded)
+                if is_over():
+                    return
+            self._read[part] = last
+
+    def take(self, entries: Iterable[Entry]) -> None:
+        """Take in what is not on disk."""
+        for entry in entries:
+            self._take(entry.topic, entry.payload)
+
+    def _begin(self, part: Part) -> tuple[int, int]:
+        if not part.is_open:
+            try:
+                part.look()
+            except OSError as error:
+                logger.warning("recording %s cannot be read: %s", part.path, error.strerror)
+        return self._read.get(part, 0), part.count
+
+    def _take_recorded(self, recorded: Recorded) -> None:
+        try:
+            payload = unwrapped(recorded.topic, recorded.data)
+        except DecodeError:
+            self.unreadable += 1
+        else:
+            self._take(recorded.topic, payload)
+
+    def _take(self, topic: str, payload: bytes) -> None:
+        try:
+            parsed = parsed_topic(topic)
+            if parsed.kind in _LEFT_OUT_KINDS:
+                return
+            message = message_of(parsed, payload)
+        except DecodeError:
+            self.unreadable += 1
+            return
+        if self.run is None and self._is_here(parsed.run):
+            self.run = Run(parsed.run)
+        if self.run is None or self.run.name != parsed.run:
+            self.unreadable += 1
+        elif self._is_new(parsed, message, payload) and parsed.worker != topics.ALL_WORKERS:
+            try:
+                self.run.apply(message)
+            except UNFIT:
+                self.unreadable += 1
+
+    def _is_here(self, run: str) -> bool:
+        directory = self.recording.directory
+        return directory_of(directory.parent, run) == directory
+
+    def _is_new(self, parsed: topics.Parsed, message: schema.Message, payload: bytes) -> bool:
+        """Return whether it was not read before.
+
+        A recording does not say what was retained when it was heard. What may be, and comes before anything that
+        cannot be, is taken for it: so a run that was over when the page first heard of it misses nothing.
+        """
+        if parsed.kind not in _RETAINED_KINDS and parsed.kind not in schema.BULK_KINDS:
+            self._live.add(parsed.worker)
+        is_retained = parsed.worker not in self._live
+        return self.heard.is_new(parsed, message.seq, message.time_unix_nanos, payload, is_retained=is_retained)
+
+
+def messages_of(recording: RunRecording, run: str, unwritten: Iterable[Entry], kind: str) -> Iterator[schema.Message]:
+    """Yield the messages of a run of one kind, recorded and not recorded yet, some of them perhaps more than once."""
+    written = (one for part in recording.parts for one in part.entries(0, part.count))
+    for topic, payload, *_ in chain(written, unwritten):
+        with suppress(DecodeError):
+            parsed = parsed_topic(topic)
+            if parsed.kind == kind and parsed.run == run:
+                yield message_of(parsed, payload)
+
+
+def close_properly(recording: RunRecording) -> None:
+    """Give the parts that were never closed, because the page was killed, what other programs need to read them."""
+    for part in recording.parts:
+        if part.is_open or part.is_whole():
+            continue
+        try:
+            recording.replace(part, part.closed())
+        except (OSError, ConfigError, ServiceError) as error:
+            logger.warning("recording %s stays as it was cut off: %s", part.path, error)

@@ -1,0 +1,293 @@
+"""The state and the recordings, together: what is new goes into both, what is recorded comes back.
+
+Place in the flow: `service` gives what arrives, `restore` has runs read, pages ask for payloads. Two locks: `lock` is
+for the state, and held shortly; `_keeping` for what decides what is new and writes it. Who needs both takes `_keeping`
+first.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from monty_mqtt.wire import schema
+from monty_mqtt_core.recordings.mcap_file import Entry
+from monty_mqtt_liveview.intake.inbox import Arrived
+from monty_mqtt_liveview.intake.message_decoding import UNFIT
+from monty_mqtt_liveview.intake.recording_reader import Reading, messages_of
+from monty_mqtt_liveview.intake.sorting import Counts, Intake
+from monty_mqtt_liveview.intake.step_memory import Memory
+from monty_mqtt_liveview.recordings.payload_cache import PayloadCache
+from monty_mqtt_liveview.recordings.recorder import Recorder
+from monty_mqtt_liveview.recordings.retention import Limits, RunKept, to_remove
+from monty_mqtt_liveview.recordings.run_recordings import Recordings, RunRecording, kept_parts
+from monty_mqtt_liveview.state.run import Run, Runs
+
+__all__ = ["Store"]
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 64
+"""Messages that are put into the state before somebody may look at it again."""
+
+
+class Store:
+    """All runs, in memory and on disk.
+
+    Args:
+        path: Directory of the recordings.
+
+    Attributes:
+        runs: The state.
+        lock: Held while the state is read or changed.
+        recordings: What is on disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.runs = Runs()
+        self.lock = threading.Lock()
+        self.recordings = Recordings(path)
+        self._recorder = Recorder(self.recordings.started)
+        self._cache = PayloadCache()
+        self._intake = Intake(self.recordings, self._recorder, self._cache)
+        self._keeping = threading.Lock()
+        self._loading = threading.Lock()
+        self._used_at: dict[str, float] = {}
+        self._memory = Memory(path)
+
+    @property
+    def problem(self) -> str:
+        """Why nothing is recorded, empty if it is."""
+        return f"nothing is recorded: {self._recorder.problem}" if self._recorder.problem else ""
+
+    def take(self, many: list[Arrived]) -> None:
+        """Record and show what is new."""
+        for first in range(0, len(many), _AT_ONCE):
+            with self._keeping:
+                some = [one for one in many[first : first + _AT_ONCE] if not self.recordings.removed.hides(one)]
+                taken = [self._intake.take(arrived) for arrived in some]
+                forgotten, self._intake.forgotten = self._intake.forgotten, []
+            self._show([message for message in taken if message is not None])
+            for run in forgotten:
+                self.forget(run, "it was asked for")
+
+    def flush(self) -> bool:
+        """Write what was recorded; return whether it is on disk."""
+        with self._keeping:
+            is_written = self._recorder.flush()
+            some, self._intake.with_bulk = self._intake.with_bulk, set()
+            missing = {name: self._intake.heard[name].bulk_missing for name in some if name in self._intake.heard}
+        with self.lock:
+            for name, frames in missing.items():
+                if run := self.runs.by_name.get(name):
+                    run.note_missing(frames)
+        return is_written
+
+    def close(self) -> None:
+        """Write everything and close all parts."""
+        with self._keeping:
+            self._recorder.flush()
+            self._recorder.close()
+        self._memory.close()
+
+    def counts(self) -> Counts:
+        """Return what became of the messages so far."""
+        with self._keeping:
+            heard = list(self._intake.heard.values())
+            missing, frames_missing = sum(one.missing for one in heard), sum(one.bulk_missing for one in heard)
+            lost = self._recorder.lost
+            return msgspec.structs.replace(
+                self._intake.counts, missing=missing, frames_missing=frames_missing, lost=lost
+            )
+
+    def next_to_restore(self, pending: list[RunRecording]) -> RunRecording:
+        """Return a run of which something new came, else the first."""
+        with self._keeping:
+            wanted = self._intake.wanted
+            return next((one for one in pending if one in wanted), pending[0])
+
+    def restore(self, recording: RunRecording, is_over: Callable[[], bool]) -> None:
+        """Read a run's recording, and show the run; what comes meanwhile is recorded, and read at last."""
+        reading = Reading(recording)
+        reading.read_on(is_over)
+        self.flush()
+        reading.read_on(is_over)
+        if is_over():
+            return
+        with self._keeping:
+            self._recorder.flush()
+            reading.read_on()
+            reading.take(self._recorder.unwritten(recording))
+            recording.was_read = True
+            self._intake.wanted.discard(recording)
+            self._intake.counts.unreadable += reading.unreadable
+            is_there = recording.directory.is_dir()  # else it was forgotten meanwhile
+            if reading.run is not None and reading.run.workers and is_there:
+                self._intake.heard[reading.run.name] = reading.heard
+                reading.run.note_missing(reading.heard.bulk_missing)
+                with self.lock:
+                    self.runs.by_name[reading.run.name] = reading.run
+
+    def take_held_back(self) -> bool:
+        """Return whether retained messages were left out while runs were read; they have to be asked for again."""
+        with self._keeping:
+            held_back, self._intake.has_held_back = self._intake.has_held_back, False
+        return held_back
+
+    def load(self, name: str) -> None:
+        """Have the steps of a run in memory."""
+        self._used_at[name] = time.monotonic()
+        with self.lock:
+            run = self.runs.by_name.get(name)
+        if run is None or not run.is_released:
+            return
+        with self._loading:
+            if run.is_released:
+                self._load(run)
+
+    def payload(self, run: str, topic: str, time_unix_nanos: int) -> bytes | None:
+        """Return what was published on a topic at a time, None where it is not kept."""
+        key = (topic, time_unix_nanos)
+        payload = self._cache.get(key)
+        if payload is not None:
+            return payload
+        recording = self.recordings.find(run)
+        if recording is None:
+            return None
+        payload = recording.find(*key)
+        if payload is None:
+            unwritten = self._unwritten(recording)
+            found = (one.payload for one in unwritten if (one.topic, one.time_unix_nanos) == key)
+            payload = recording.find(*key) or next(found, None)
+        if payload is not None:
+            self._cache.put(key, payload)
+        return payload
+
+    def published(self, run: str, topic: str, first_unix_nanos: int, last_unix_nanos: int) -> list[bytes]:
+        """Return what was published on a topic in a time and around it; nothing where it would be too much to read."""
+        recording = self.recordings.find(run)
+        if recording is None:
+            return []
+        unwritten = [one.payload for one in self._unwritten(recording) if one.topic == topic]
+        found = recording.published(topic, first_unix_nanos, last_unix_nanos)
+        return [] if found is None else found + unwritten
+
+    def recorded(self, run: str, kind: str) -> Iterator[schema.Message]:
+        """Yield what is recorded of a run of one kind, some of it perhaps twice; takes as long as it is large."""
+        recording = self.recordings.find(run)
+        if recording is None:
+            return
+        with self._keeping:
+            self._recorder.flush()
+            unwritten = self._recorder.unwritten(recording)
+        yield from messages_of(recording, run, unwritten, kind)
+
+    def recorded_bytes(self, run: str) -> int:
+        """Return the size of a run's recording."""
+        recording = self.recordings.find(run)
+        return recording.size_bytes if recording else 0
+
+    def forget(self, run: str, why: str, *, is_removed: bool = False) -> None:
+        """Drop a run, and remove its recording, unless somebody did."""
+        recording = self.recordings.of(run)
+        logger.warning("run %r is forgotten: %s", run[:200], why)
+        with self._keeping:
+            self._recorder.drop(recording)
+            self._intake.forget(run)
+            if is_removed:
+                self.recordings.forget(recording)
+            else:
+                self.recordings.remove(recording)
+            with self.lock:
+                self.runs.forget(run)
+
+    def forget_removed(self) -> None:
+        """Drop the runs whose recording somebody removed."""
+        with self.lock:
+            names = list(self.runs.by_name)
+        for name in names:
+            recording = self.recordings.of(name)
+            if recording.was_there and not recording.directory.exists() and self.recordings.are_there:
+                self.forget(name, f"{recording.directory} was removed", is_removed=True)
+
+    def close_idle(self) -> None:
+        """Close the recordings of runs that are over."""
+        with self.lock:
+            ended = [name for name, run in self.runs.by_name.items() if not run.is_live]
+        with self._keeping:
+            self._recorder.close_idle({self.recordings.of(name) for name in ended})
+
+    def release(self, most_bytes: int) -> None:
+        """Let go of steps until those in memory take no more than that."""
+        with self.lock:
+            self._memory.bound(list(self.runs.by_name.values()), self._used_at, most_bytes)
+
+    def limit(self, limits: Limits) -> None:
+        """Remove what must not be kept any longer."""
+        with self.lock:
+            live = {self.recordings.of(run.name).directory for run in self.runs.by_name.values() if run.is_live}
+            names = {self.recordings.of(name).directory: name for name in self.runs.by_name}
+        recordings = {one.directory: one for one in self.recordings.all()}
+        kept = [
+            RunKept(one.directory, one.directory in live or not one.was_read, kept_parts(one))
+            for one in recordings.values()
+        ]
+        for path, why in to_remove(kept, limits, time.time()):
+            if path in names:
+                self.forget(names[path], why)
+            elif path in recordings:
+                logger.warning("recording %s is removed: %s", path, why)
+                self.recordings.remove(recordings[path])
+            else:
+                self._remove_part(recordings[path.parent], path, why)
+
+    def _unwritten(self, recording: RunRecording) -> list[Entry]:
+        with self._keeping:
+            self._recorder.flush()
+            return self._recorder.unwritten(recording)
+
+    def _load(self, run: Run) -> None:
+        recording = self.recordings.of(run.name)
+        with self._keeping:
+            self._recorder.flush()
+            unwritten = self._recorder.unwritten(recording)
+            with self.lock:
+                run.begin_reload()
+        steps = messages_of(recording, run.name, unwritten, "step")
+        while some := list(islice(steps, _AT_ONCE)):
+            with self.lock:
+                for message in some:
+                    _apply(run.apply_again, message)
+
+    def _show(self, messages: list[schema.Message]) -> None:
+        if not messages:
+            return
+        with self.lock:
+            for message in messages:
+                if not _apply(self.runs.apply, message):
+                    self._intake.counts.unreadable += 1
+
+    @staticmethod
+    def _remove_part(recording: RunRecording, path: Path, why: str) -> None:
+        part = next((one for one in recording.parts if one.path == path), None)
+        if part is not None and not part.is_open:
+            logger.warning("recording %s is removed: %s", path, why)
+            recording.replace(part, None)
+            with suppress(OSError):
+                path.unlink()
+
+
+def _apply(apply: Callable[[schema.Message], object], message: schema.Message) -> bool:
+    try:
+        apply(message)
+    except UNFIT:
+        logger.warning("a message makes no sense: %.200r", message, exc_info=True)
+        return False
+    return True

@@ -1,0 +1,158 @@
+"""What the pages know: the state, what was published when, and what is wrong.
+
+Place in the flow: `subscription` -> `run_store` in a thread of its own; `live` and `api` read the state under `lock`. A
+message is shown at once and acknowledged when it is on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from monty_mqtt.wire import schema
+from monty_mqtt_liveview.intake.inbox import Receipt
+from monty_mqtt_liveview.intake.restore import Restoring
+from monty_mqtt_liveview.intake.run_store import Store
+from monty_mqtt_liveview.intake.sorting import Counts
+from monty_mqtt_liveview.intake.subscription import Subscription
+from monty_mqtt_liveview.recordings.retention import Limits
+from monty_mqtt_liveview.state.run import Runs
+
+__all__ = ["Service"]
+
+logger = logging.getLogger(__name__)
+
+_POLL_SECS = 0.1
+_FLUSH_SECS = 1.0
+_MOST_UNACKNOWLEDGED = 500
+"""Half of the broker's window: it goes on sending while these are written."""
+
+_MOST_UNWRITTEN_BYTES = 16 << 20
+
+
+class Service:
+    """The page's state, kept up to date, and its recordings, from `__enter__` to `__exit__`.
+
+    Args:
+        subscription: Where messages come from.
+        recordings: Directory of the recordings.
+        limits: How much is kept.
+
+    Attributes:
+        subscription: Where messages come from.
+        runs: The state.
+        lock: Held while the state is read or changed; shortly.
+
+    Raises:
+        ServiceError: On entering: nothing can be recorded there, or another page does.
+    """
+
+    def __init__(self, subscription: Subscription, recordings: Path, limits: Limits | None = None) -> None:
+        self.subscription = subscription
+        self._store = Store(recordings)
+        self.runs: Runs = self._store.runs
+        self.lock = self._store.lock
+        self._restoring = Restoring(self._store, limits or Limits(), subscription.ask_again)
+        self._unacknowledged: list[Receipt] = []
+        self._unwritten_bytes = 0
+        self._flush_at = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._take_in, name="intake", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._store.recordings.__enter__()
+        self._restoring.start()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._restoring.close()
+        self._thread.join()
+        self._flush()
+        self._store.close()
+        self._store.recordings.__exit__(kind, error, trace)
+
+    @property
+    def restoring(self) -> dict[str, Any] | None:
+        """How many runs of before were read: `done`, `of`, and the one that is read now, `run`; None when all were."""
+        return self._restoring.progress
+
+    @property
+    def counts(self) -> Counts:
+        """What became of the messages so far."""
+        return self._store.counts()
+
+    def problems(self) -> list[str]:
+        """Return what the page's user should know, each in one line."""
+        works = self._stop.is_set() or not self._thread.ident or self._thread.is_alive()
+        own = "" if works else "the page takes in nothing any more: its log says why; start it again"
+        return [problem for problem in (self.subscription.problem, self._store.problem, own) if problem]
+
+    def silent_since_unix_nanos(self) -> int | None:
+        """Return when the broker was heard last, None while it is heard."""
+        return self.subscription.heard_unix_nanos if self.subscription.is_silent else None
+
+    def notes(self) -> list[str]:
+        """Return what the page is busy with, each in one line."""
+        reading = self._restoring.progress
+        if reading is None:
+            return []
+        read = f"{reading['done']} of {reading['of']} runs are read"
+        return [f"Reading what was recorded before: {read}, now {reading['run']}."]
+
+    def ensure_loaded(self, run: str) -> None:
+        """Have a run's steps in memory; may take seconds."""
+        self._restoring.wait_for(run)
+        self._store.load(run)
+
+    def payload(self, run: str, topic: str, time_unix_nanos: int) -> bytes | None:
+        """Return what was published on a topic of a run at a time, None where it is not kept; may read from disk."""
+        return self._store.payload(run, topic, time_unix_nanos)
+
+    def published(self, run: str, topic: str, first_unix_nanos: int, last_unix_nanos: int) -> list[bytes]:
+        """Return what was published on a topic of a run in a time and around it; nothing where it is too much."""
+        return self._store.published(run, topic, first_unix_nanos, last_unix_nanos)
+
+    def recorded(self, run: str, kind: str) -> Iterator[schema.Message]:
+        """Yield what is recorded of a run of one kind, some of it perhaps twice; takes as long as it is large."""
+        return self._store.recorded(run, kind)
+
+    def recorded_bytes(self, run: str) -> int:
+        """Return the size of a run's recording."""
+        return self._store.recorded_bytes(run)
+
+    def _take_in(self) -> None:
+        while not self._stop.is_set():
+            self.subscription.ask_for_sign()
+            arrived = self.subscription.inbox.take(_POLL_SECS)
+            for first in range(0, len(arrived), _MOST_UNACKNOWLEDGED):
+                some = arrived[first : first + _MOST_UNACKNOWLEDGED]
+                self._store.take(some)
+                self._unacknowledged += [one.receipt for one in some if one.receipt]
+                self._unwritten_bytes += sum(len(one.payload) for one in some)
+                if len(self._unacknowledged) >= _MOST_UNACKNOWLEDGED or self._unwritten_bytes >= _MOST_UNWRITTEN_BYTES:
+                    self._flush()
+            if time.monotonic() >= self._flush_at:
+                self._flush()
+
+    def _flush(self) -> None:
+        """Write, and acknowledge what is written.
+
+        With a full disk half of the broker's window stays unacknowledged, and is kept by it; the other half must go on
+        moving, or nothing more would be shown.
+        """
+        self._flush_at = time.monotonic() + _FLUSH_SECS
+        self._unwritten_bytes = 0
+        is_written = self._store.flush()
+        kept = [] if is_written else self._unacknowledged[-_MOST_UNACKNOWLEDGED:]
+        done = self._unacknowledged[: len(self._unacknowledged) - len(kept)]
+        self._unacknowledged = kept
+        self.subscription.acknowledge(done)

@@ -1,0 +1,75 @@
+"""Keeps the steps of all runs within the memory they may take; none of them is lost to who looks.
+
+Place in the flow: `run_store` asks it now and then, under the state's lock. Of runs that are over and that nobody looks
+at, the steps are dropped: their recording has them. Of all others, live ones before all, the older rows go to a file.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from monty_mqtt_liveview.state.run import Run
+from monty_mqtt_liveview.state.scratch_file import Scratch
+
+__all__ = ["Memory"]
+
+logger = logging.getLogger(__name__)
+
+_RECENT_SECS = 30.0
+"""So long somebody is taken to look at a run still."""
+
+
+class Memory:
+    """What is in memory of all runs.
+
+    Args:
+        directory: Where the file is in which older rows are kept.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._scratch = Scratch(directory)
+        self._was_told = False
+
+    def close(self) -> None:
+        """Remove the file; may be called twice."""
+        self._scratch.close()
+
+    def bound(self, runs: list[Run], used_at: Mapping[str, float], most_bytes: int) -> None:
+        """Let go of steps until the others take no more than that; the newest rows of each worker stay.
+
+        Args:
+            runs: All runs.
+            used_at: When somebody looked at them last, of `time.monotonic`.
+            most_bytes: What they may take.
+        """
+        self._scratch.let_go()
+        size = sum(run.nbytes for run in runs)
+        recent = time.monotonic() - _RECENT_SECS
+        over = [
+            run for run in runs if not run.is_released and not run.is_live and used_at.get(run.name, recent) <= recent
+        ]
+        over.sort(key=lambda run: (used_at.get(run.name, 0.0), run.newest_unix_nanos))
+        for run in over:
+            if size <= most_bytes:
+                return
+            size -= run.nbytes
+            run.release()
+        for run in sorted(runs, key=lambda run: run.nbytes, reverse=True):
+            if size <= most_bytes:
+                return
+            size -= run.nbytes
+            self._spill(run)
+            size += run.nbytes
+
+    def _spill(self, run: Run) -> None:
+        try:
+            run.spill(self._scratch)
+        except OSError as error:
+            if not self._was_told:
+                logger.error("steps stay in memory beyond memory_mib: %s", error.strerror)  # noqa: TRY400 - its words say it
+            self._was_told = True
+        else:
+            self._was_told = False

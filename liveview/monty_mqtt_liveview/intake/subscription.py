@@ -1,0 +1,190 @@
+"""The page's own ear at the broker: a persistent session that acknowledges what is kept, and not before.
+
+Place in the flow: the first stage. paho's thread puts every message into the inbox; `service` takes it from there and
+acknowledges it when it is recorded. What was not acknowledged when the page was killed, the broker sends again. Once a
+second the broker is asked for a sign of life: MQTT's own would take a minute to find a connection that passes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from monty_mqtt.wire import topics
+from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_liveview.intake.inbox import Arrived, Inbox, Receipt
+
+__all__ = ["FILTERS", "Arrived", "Subscription"]
+
+logger = logging.getLogger(__name__)
+
+_JSON_PATHS = (
+    "info", "status", "progress", "state", "episode/#", "step", "end", "hypotheses/#", "metric/#", "data/#", "log/#",
+    "event/#", "command/result",
+)  # fmt: skip
+FILTERS = (*(f"{topics.JSON_PREFIX}/+/+/{path}" for path in _JSON_PATHS), f"{topics.RAW_PREFIX}/#")
+"""All kinds but commands, and `evidence`: the steps say the same, and it is most of the messages."""
+
+_KEEPALIVE_SECS = 30
+_RECONNECT_SECS = (1, 5)
+_SIGN_SECS, _SILENT_SECS = 1.0, 3.5
+"""How often a sign of life is asked for, and how long after that the broker counts as silent."""
+
+_NO_FILTER = "monty/nobody"
+"""What is unsubscribed from and was never subscribed to: every broker answers this, and it changes nothing."""
+
+_SHORT_SECS, _MANY = 5.0, 3
+"""As many connections in a row that ended so soon: somebody else has our client id, and each puts the other out."""
+
+
+class Subscription:
+    """Subscribed from `__enter__` to `__exit__`, also while the broker is away.
+
+    Args:
+        broker: Where, and as whom. The password is read at each connection.
+        client_id: Name of the session, the same at every start.
+
+    Attributes:
+        broker: Where.
+        inbox: What arrived.
+        is_connected: Whether the broker answers now.
+        refused: Why it does not let us in, empty if it does.
+        heard_unix_nanos: When it said something last; at first, when we began to listen.
+        connection: The how manieth connection this is.
+    """
+
+    def __init__(self, broker: Broker, client_id: str) -> None:
+        self.broker = broker
+        self.inbox = Inbox()
+        self.is_connected = False
+        self.refused = ""
+        self.connection = 0
+        self.heard_unix_nanos = time.time_ns()
+        self._asked_at: float | None = time.monotonic()
+        self._sign_at = 0.0
+        self._is_taking = False
+        self._connected_at, self._short_connections = 0.0, 0
+        self._is_leaving = False
+        self._without_password = ""
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True
+        )
+        self._client.reconnect_delay_set(*_RECONNECT_SECS)
+        self._client.on_pre_connect = self._on_pre_connect
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_message = self._on_message
+        self._client.on_unsubscribe = self._hear
+
+    def __enter__(self) -> Self:
+        self._client.connect_async(self.broker.host, self.broker.port, _KEEPALIVE_SECS)
+        self._client.loop_start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_leaving = True
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the broker, empty if nothing is."""
+        if self.is_taken:
+            return (
+                f"broker {self.broker}: another client has this page's client id too, and each gets half of what "
+                "comes; give one of the two another --mqtt-client-id"
+            )
+        if self.is_connected:
+            return f"broker {self.broker} does not answer" if self.is_silent else ""
+        return f"broker {self.broker}: {self.refused}" if self.refused else f"no broker at {self.broker}"
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether another client takes our session again and again."""
+        lasts = self.is_connected and time.monotonic() - self._connected_at >= _SHORT_SECS
+        return self._short_connections >= _MANY and not lasts
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was heard since a sign of life was asked for, seconds ago; also where there is no broker."""
+        asked_at = self._asked_at
+        return asked_at is not None and not self._is_taking and time.monotonic() - asked_at > _SILENT_SECS
+
+    def ask_for_sign(self) -> None:
+        """Ask the broker for a sign of life, where it is due."""
+        now = time.monotonic()
+        if self.is_connected and self._asked_at is None and now >= self._sign_at:
+            self._asked_at, self._sign_at = now, now + _SIGN_SECS
+            self._client.unsubscribe(_NO_FILTER)
+
+    def acknowledge(self, many: Iterable[Receipt]) -> None:
+        """Tell the broker that it need not keep these any longer.
+
+        What an earlier connection brought is left out: it comes again, or its number has become that of another.
+        """
+        for mid, connection in many:
+            if connection == self.connection:
+                self._client.ack(mid, 1)
+
+    def ask_again(self) -> None:
+        """Have everything that is retained sent once more."""
+        if self.is_connected:
+            self._client.subscribe([(one, 1) for one in FILTERS])
+
+    def _on_pre_connect(self, client: mqtt.Client, _data: Any) -> None:
+        self._without_password, password = "", None
+        if self.broker.password_file:
+            try:
+                password = self.broker.password_file.read_text().strip()
+            except OSError as error:
+                self._without_password = f", password file {self.broker.password_file}: {error.strerror}"
+        if self.broker.username:
+            client.username_pw_set(self.broker.username, password)
+
+    def _on_connect(self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            user = self.broker.username
+            refused = f"refuses {f'user {user}' if user else 'anonymous clients'}: {reason}{self._without_password}"
+            if refused != self.refused:
+                logger.error("broker %s %s", self.broker, refused)
+            self.refused = refused
+            return
+        logger.info("broker %s is there", self.broker)
+        self.refused = ""
+        self.connection += 1
+        self._hear()
+        self._connected_at = time.monotonic()
+        self.is_connected = True
+        self.ask_again()
+
+    def _on_disconnect(self, *_: Any) -> None:
+        if self.is_connected and not self._is_leaving:
+            is_short = time.monotonic() - self._connected_at < _SHORT_SECS
+            self._short_connections = self._short_connections + 1 if is_short else 0
+            logger.warning("%s", self.problem if self.is_taken else f"broker {self.broker} has gone")
+        self._asked_at = self._asked_at or time.monotonic()
+        self.is_connected = False
+
+    def _hear(self, *_: Any) -> None:
+        self.heard_unix_nanos = time.time_ns()
+        self._asked_at = None
+
+    def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""  # nobody's; it is acknowledged like any other
+        payload = bytes(message.payload)  # which copies nothing: it is bytes
+        receipt = Receipt(message.mid, self.connection) if message.qos else None
+        self._is_taking = True  # it may have to wait for room: then it is we who do not listen
+        self.inbox.put(Arrived(topic, payload, message.retain, receipt))
+        self._hear()
+        self._is_taking = False

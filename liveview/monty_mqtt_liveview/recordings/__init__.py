@@ -1,0 +1,1 @@
+"""The recordings of all runs on disk: written, looked up, kept within their limits."""

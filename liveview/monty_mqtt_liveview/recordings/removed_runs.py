@@ -1,0 +1,82 @@
+"""Runs that were removed: what the broker retains of them brings none of them back.
+
+Place in the flow: `run_recordings` notes them, `run_store` leaves out what is only retained of them, until something
+new comes. A file beside the recordings remembers them over a restart, one name of a run's directory in each line.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import topics
+from monty_mqtt_core.recordings.part_files import directory_of
+from monty_mqtt_liveview.intake.inbox import Arrived
+from monty_mqtt_liveview.intake.message_decoding import parsed_topic
+
+__all__ = ["Removed"]
+
+logger = logging.getLogger(__name__)
+
+_MOST = 10_000
+"""So many are remembered, the newest; what is retained of runs that are long over, the bridge clears."""
+
+
+class Removed:
+    """The names of the directories of runs that were removed.
+
+    Args:
+        file: Where they are remembered.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._names: dict[str, None] = {}
+        self._changing = threading.Lock()
+
+    def load(self) -> None:
+        """Remember those of before."""
+        try:
+            names = self._file.read_text("utf-8").split("\n")
+        except FileNotFoundError:
+            return
+        except (OSError, UnicodeDecodeError) as error:
+            logger.warning("%s cannot be read, removed runs may be listed again: %s", self._file, error)
+            return
+        self._names = dict.fromkeys([name for name in names if name][-_MOST:])
+
+    def add(self, name: str) -> None:
+        """Remember a run."""
+        with self._changing:
+            self._names.pop(name, None)
+            self._names[name] = None
+            while len(self._names) > _MOST:
+                del self._names[next(iter(self._names))]
+            self._write()
+
+    def hides(self, arrived: Arrived) -> bool:
+        """Return whether a message is nothing but what is retained of a removed run; one that is new ends that."""
+        if not self._names:
+            return False
+        try:
+            parsed = parsed_topic(arrived.topic)
+        except DecodeError:
+            return False
+        name = directory_of(self._file.parent, parsed.run).name
+        if name not in self._names or arrived.retain:
+            return name in self._names
+        if arrived.payload and parsed.worker != topics.ALL_WORKERS:
+            with self._changing:
+                del self._names[name]
+                self._write()
+        return False
+
+    def _write(self) -> None:
+        staged = self._file.with_name(f"{self._file.name}.new")
+        try:
+            staged.write_text("".join(f"{name}\n" for name in self._names), "utf-8")
+            staged.replace(self._file)
+        except OSError as error:
+            logger.warning("%s cannot be written, removed runs may be listed again: %s", self._file, error)

@@ -1,0 +1,236 @@
+"""The recordings of all runs: `<recordings>/<escaped run>/<start of the page, UTC>-<n>.mcap`.
+
+Place in the flow: `recorder` adds parts, `restore` reads them at the next start, `service` looks up single payloads
+and removes what `retention` says. What does not bear the mark of `page_mark` is somebody else's: it is not read, not
+counted and not removed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import threading
+import time
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_core.recordings.page_mark import marked_parts
+from monty_mqtt_core.recordings.part_files import directory_of, part_name
+from monty_mqtt_liveview.recordings.part import Part
+from monty_mqtt_liveview.recordings.removed_runs import Removed
+from monty_mqtt_liveview.recordings.retention import Kept
+
+__all__ = ["Recordings", "RunRecording", "kept_parts"]
+
+logger = logging.getLogger(__name__)
+
+_LOCK = ".lock"
+_REMOVED = ".removed"
+_MOST_CHUNKS_AT_ONCE = 1000
+"""A quarter of a GiB, a few seconds."""
+
+_LOCK_SECS, _LOCK_POLL_SECS = 10.0, 0.1
+
+
+class RunRecording:
+    """The parts of one run.
+
+    Attributes:
+        directory: Where they are.
+        parts: In the order in which they were begun.
+        was_read: Whether everything of before this start was read.
+        was_there: Whether the directory was made or found.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.parts: list[Part] = []
+        self.was_read = True
+        self.was_there = False
+        self._changing = threading.Lock()
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all parts."""
+        return sum(part.size_bytes for part in list(self.parts))
+
+    def begin(self, started: str) -> Part:
+        """Return a new part, whose file does not exist yet.
+
+        Raises:
+            OSError: The directory cannot be made.
+        """
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.was_there = True
+        with self._changing:
+            number = sum(part.path.name.startswith(started) for part in self.parts)
+            while (path := self.directory / part_name(started, number)).exists():
+                number += 1
+            part = Part(path, is_open=True)
+            self.parts = [*self.parts, part]
+        return part
+
+    def replace(self, part: Part, by: Part | None) -> None:
+        """Put another in a part's place, or nothing."""
+        with self._changing:
+            self.parts = [one for old in self.parts for one in ([by] if old is part else [old]) if one is not None]
+
+    def find(self, topic: str, time_unix_nanos: int) -> bytes | None:
+        """Return the payload that was published on a topic at a time, None where it is not recorded."""
+        found = (part.find(topic, time_unix_nanos) for part in reversed(self.parts))
+        return next((payload for payload in found if payload is not None), None)
+
+    def published(self, topic: str, first_unix_nanos: int, last_unix_nanos: int) -> list[bytes] | None:
+        """Return what was published on a topic in a time and around it, None where too much would have to be read."""
+        chunks = [(part, part.chunks_between(first_unix_nanos, last_unix_nanos)) for part in self.parts]
+        if sum(len(numbers) for _, numbers in chunks) > _MOST_CHUNKS_AT_ONCE:
+            return None
+        return [payload for part, numbers in chunks for payload in part.published(topic, numbers)]
+
+
+class Recordings:
+    """All of them, ours alone from `__enter__` to `__exit__`.
+
+    Args:
+        path: The directory; made if there is none.
+
+    Raises:
+        ServiceError: On entering: it cannot be made, or another page records there.
+
+    Attributes:
+        path: The directory.
+        started: When this page started, as parts are named.
+        removed: Runs that are not kept any more.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.removed = Removed(path / _REMOVED)
+        self.started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        self._by_directory: dict[str, RunRecording] = {}
+        self._names: dict[str, str] = {}
+        self._lock_file: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock_file = (self.path / _LOCK).open("wb")
+        except OSError as error:
+            raise ServiceError(f"recordings {self.path}: {error.strerror}") from None
+        try:
+            self._lock(self._lock_file)
+        except ServiceError:
+            self.__exit__(None, None, None)
+            raise
+        self.removed.load()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._lock_file:
+            self._lock_file.close()
+
+    @property
+    def are_there(self) -> bool:
+        """Whether the directory is in its place; a disk that was taken away is no reason to forget anything."""
+        return (self.path / _LOCK).exists()
+
+    def find_old(self) -> list[RunRecording]:
+        """Return the recordings of before this start, the newest run first.
+
+        Raises:
+            ServiceError: They cannot be read.
+        """
+        try:
+            found = [one for path in self.path.iterdir() if path.is_dir() and (one := _found(path)).parts]
+        except OSError as error:
+            raise ServiceError(f"recordings {self.path}: {error.strerror}") from None
+        found.sort(key=_newest_unix_secs, reverse=True)
+        self._by_directory.update({one.directory.name: one for one in found})
+        return found
+
+    def find(self, run: str) -> RunRecording | None:
+        """Return the recording of a run, None where there is none."""
+        name = self._names.get(run) or directory_of(self.path, run).name
+        return self._by_directory.get(name)
+
+    def of(self, run: str) -> RunRecording:
+        """Return the recording of a run, an empty one where there is none yet."""
+        name = self._names.get(run)
+        if name is None:
+            name = self._names[run] = directory_of(self.path, run).name
+        found = self._by_directory.get(name)
+        if found is None:
+            found = self._by_directory[name] = RunRecording(self.path / name)
+        return found
+
+    def all(self) -> list[RunRecording]:
+        """Return every recording."""
+        return list(self._by_directory.values())
+
+    def forget(self, recording: RunRecording) -> None:
+        """Know nothing of a recording any more; what is on disk of it stays."""
+        name = recording.directory.name
+        self.removed.add(name)
+        self._by_directory.pop(name, None)
+        self._names = {run: directory for run, directory in self._names.items() if directory != name}
+
+    def remove(self, recording: RunRecording) -> None:
+        """Forget a recording, and remove its parts from the disk; the directory only where nothing else is in it."""
+        self.forget(recording)
+        for part in recording.parts:
+            with suppress(OSError):
+                part.path.unlink()
+        with suppress(OSError):
+            recording.directory.rmdir()
+
+    def _lock(self, file: IO[bytes]) -> None:
+        deadline = time.monotonic() + _LOCK_SECS
+        while not _is_locked(file):
+            if time.monotonic() > deadline:
+                raise ServiceError(f"recordings {self.path}: another page records there")
+            threading.Event().wait(_LOCK_POLL_SECS)
+
+
+def _is_locked(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # a file system without locks: then nobody can tell
+        logger.warning("recordings: %s cannot be locked (%s)", file.name, error.strerror)
+    return True
+
+
+def _found(directory: Path) -> RunRecording:
+    recording = RunRecording(directory)
+    recording.was_read, recording.was_there = False, True
+    try:
+        recording.parts = [Part(file) for file in marked_parts(directory)]
+    except OSError as error:
+        logger.warning("recording %s cannot be read: %s", directory, error.strerror)
+    for part in recording.parts:  # a page that was killed while it closed it
+        with suppress(OSError):
+            part.staged.unlink()
+    return recording
+
+
+def _newest_unix_secs(recording: RunRecording) -> float:
+    return max((one.modified_unix_secs for one in kept_parts(recording)), default=0.0)
+
+
+def kept_parts(recording: RunRecording) -> list[Kept]:
+    """Return what `retention` has to know of each part that is there."""
+    found = []
+    for part in recording.parts:
+        try:
+            stat = part.path.stat()
+        except OSError:
+            continue
+        found.append(Kept(part.path, stat.st_size, stat.st_mtime))
+    return found

@@ -1,0 +1,228 @@
+"""Columns that grow: what steps said, as numbers side by side, because a run may have a hundred thousand of them. Pure.
+
+Place in the flow: `steps` and `module_columns` keep one row per step in these, views cut pieces out of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from monty_mqtt_liveview.state.scratch_file import Array, Scratch, Spilled
+
+__all__ = ["BLOCK_ROWS", "KEPT_ROWS", "Array", "Column", "Names", "Table", "by_keys", "numbers", "vectors", "wholes"]
+
+T = TypeVar("T")
+
+BLOCK_ROWS, KEPT_ROWS = 8192, 2048
+"""Rows that leave memory together; so many of the newest never do: rows that wait are still to be put there."""
+
+_FIRST_ROWS = 16
+_GROWTH = 1.25
+_MOST_NAMES = 32_767
+_NAN = float("nan")
+
+
+class Column:
+    """One value, or several, per row; what was never put is `fill`. Older rows may be out of memory, in a scratch file.
+
+    Args:
+        dtype: Of a value.
+        fill: What a row has before something is put there.
+        width: Values per row; None is one value that is no array.
+    """
+
+    def __init__(self, dtype: npt.DTypeLike, fill: float, width: int | None = None) -> None:
+        self._fill = fill
+        shape = (_FIRST_ROWS,) if width is None else (_FIRST_ROWS, width)
+        self._values: Array = np.full(shape, fill, dtype)
+        self._spilled: list[Spilled] = []
+        self._first = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it takes."""
+        return self._values.nbytes
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of a value."""
+        return self._values.dtype
+
+    def put(self, rows: Array, values: Array) -> None:
+        """Set rows, in ascending order, of those that are in memory."""
+        self._make_room(int(rows[-1]) + 1)
+        self._values[rows - self._first] = values
+
+    def put_at(self, rows: Array, places: Array, values: Array) -> None:
+        """Set the values at some places of rows, which become wider if they must."""
+        if len(places):
+            self._make_wide(int(places.max()) + 1)
+            self._make_room(int(rows[-1]) + 1)
+            self._values[rows[:, None] - self._first, places] = values
+
+    def view(self, count: int) -> Array:
+        """Return the first rows, not to be written to."""
+        return self.between(0, count)
+
+    def between(self, first: int, end: int) -> Array:
+        """Return the rows from one to before another, not to be written to."""
+        self._make_room(end)
+        in_memory = self._values[max(first - self._first, 0) : max(end - self._first, 0)]
+        if first >= self._first:
+            return in_memory
+        parts = [self._widened(one.read()) for one in self._spilled[first // BLOCK_ROWS : -(-end // BLOCK_ROWS)]]
+        begin = first // BLOCK_ROWS * BLOCK_ROWS
+        return np.concatenate([*parts, in_memory])[first - begin : end - begin]
+
+    def take(self, rows: Array, width: int | None = None) -> Array:
+        """Return chosen rows as a copy, of each the first `width` values."""
+        self._make_room(int(rows.max(initial=-1)) + 1)
+        if width is not None:
+            self._make_wide(width)
+        found: Array = self._values[np.maximum(rows - self._first, 0)]
+        for block in np.unique(rows[rows < self._first] // BLOCK_ROWS).tolist():
+            chosen = np.flatnonzero(rows // BLOCK_ROWS == block)
+            found[chosen] = self._widened(self._spilled[block].read()[rows[chosen] - block * BLOCK_ROWS])
+        return found if width is None else found[:, :width]
+
+    def reorder(self, order: Array) -> None:
+        """Put the rows in another order, all in memory; those left out are gone."""
+        self._values = self.view(int(order.max(initial=-1)) + 1)[order]
+        self._spilled, self._first = [], 0
+
+    def spill(self, scratch: Scratch, count: int) -> None:
+        """Keep of the first `count` rows only the newest in memory.
+
+        Raises:
+            OSError: There is no room in the file either; what is in memory stays there.
+        """
+        self._make_room(count)
+        done = 0
+        try:
+            while self._first + done + BLOCK_ROWS + KEPT_ROWS <= count:
+                self._spilled.append(scratch.put(self._values[done : done + BLOCK_ROWS]))
+                done += BLOCK_ROWS
+        finally:
+            if done:
+                self._values, self._first = self._values[done : count - self._first].copy(), self._first + done
+
+    def _widened(self, rows: Array) -> Array:
+        missing = self._values.shape[1] - rows.shape[1] if rows.ndim > 1 else 0
+        return np.pad(rows, ((0, 0), (0, missing)), constant_values=self._fill) if missing else rows
+
+    def _make_room(self, rows: int) -> None:
+        rows -= self._first
+        if rows > len(self._values):
+            self._grow((max(rows, int(_GROWTH * len(self._values))), *self._values.shape[1:]))
+
+    def _make_wide(self, width: int) -> None:
+        if width > self._values.shape[1]:
+            self._grow((len(self._values), width))
+
+    def _grow(self, shape: tuple[int, ...]) -> None:
+        grown = np.full(shape, self._fill, self._values.dtype)
+        grown[tuple(slice(size) for size in self._values.shape)] = self._values
+        self._values = grown
+
+
+class Table:
+    """Columns of the same rows, and further tables: all that is an attribute, or in a mapping that is one."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory the columns take."""
+        return sum(column.nbytes for column in self.columns())
+
+    def spill(self, scratch: Scratch, count: int) -> None:
+        """Keep of the first `count` rows only the newest in memory.
+
+        Raises:
+            OSError: There is no room in the file either.
+        """
+        for column in self.columns():
+            column.spill(scratch, count)
+
+    def columns(self) -> Iterable[Column]:
+        """Yield every column, those of further tables too."""
+        for value in vars(self).values():
+            for part in value.values() if isinstance(value, dict) else (value,):
+                if isinstance(part, Column):
+                    yield part
+                elif isinstance(part, Table):
+                    yield from part.columns()
+
+
+class Names(Generic[T]):
+    """Names as small numbers, in the order in which they were first seen; -1 is no name, or one too many."""
+
+    def __init__(self) -> None:
+        self.names: list[T] = []
+        self._places: dict[T | None, int] = {None: -1}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def place(self, name: T | None) -> int:
+        """Return the number of a name, a new one if it was never seen."""
+        found = self._places.get(name)
+        if found is None:
+            if name is None or len(self.names) >= _MOST_NAMES:
+                return -1
+            found = self._places[name] = len(self.names)
+            self.names.append(name)
+        return found
+
+    def places(self, names: Iterable[T | None]) -> Array:
+        """Return the numbers of names."""
+        known = self._places
+        try:
+            found = [known[name] for name in names]
+        except KeyError:
+            found = [self.place(name) for name in names]
+        return np.array(found, np.int16)
+
+    def find(self, name: T | None) -> int:
+        """Return the number of a name, -1 if it was never seen."""
+        return self._places.get(name, -1)
+
+    def name(self, place: int) -> T | None:
+        """Return the name of a number."""
+        return self.names[place] if 0 <= place < len(self.names) else None
+
+
+def numbers(values: Sequence[Any]) -> Array:
+    """Return numbers, or rows of numbers, as float32; None is NaN."""
+    with np.errstate(over="ignore"):
+        return np.array(values, np.float64).astype(np.float32)
+
+
+def wholes(values: Sequence[Any], dtype: npt.DTypeLike) -> Array:
+    """Return whole numbers, or rows of them, as near as the type can come."""
+    bounds = np.iinfo(np.dtype(dtype))
+    try:
+        return np.array(values, np.int64).clip(bounds.min, bounds.max).astype(dtype)
+    except OverflowError:
+        return np.array(values, object).clip(bounds.min, bounds.max).astype(dtype)
+
+
+def vectors(values: Iterable[Sequence[float | None] | None], width: int) -> Array:
+    """Return vectors as rows of `width` numbers; what is missing is NaN."""
+    missing = [_NAN] * width
+    return numbers([value if value and len(value) == width else _fitted(value or (), missing) for value in values])
+
+
+def by_keys(mappings: Iterable[Mapping[str, Any] | None]) -> dict[tuple[str, ...], list[int]]:
+    """Return which of the mappings have the same keys in the same order; those without any are left out."""
+    found: dict[tuple[str, ...], list[int]] = {}
+    for place, mapping in enumerate(mappings):
+        if mapping:
+            found.setdefault(tuple(mapping), []).append(place)
+    return found
+
+
+def _fitted(value: Sequence[float | None], missing: list[float]) -> list[float | None]:
+    return [*value, *missing][: len(missing)]

@@ -1,0 +1,110 @@
+"""The episodes of a worker: which rows are theirs, and what was said of them. Pure.
+
+Place in the flow: `worker` keeps them; views read.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from monty_mqtt.wire import schema
+from monty_mqtt_liveview.state.steps import MODES, StepTable
+
+__all__ = ["Episode", "EpisodeKey", "Episodes"]
+
+_NO_ROW = -1
+_NANOS = 1e9
+
+_Said = schema.Step | schema.EpisodeStarted | schema.EpisodeEnded
+
+
+class EpisodeKey(NamedTuple):
+    """Which episode: `train` or `eval`, and its number in that mode."""
+
+    mode: str
+    episode: int
+
+
+class Episode(msgspec.Struct, kw_only=True):
+    """One episode.
+
+    Attributes:
+        key: Which.
+        epoch: Epoch of its mode.
+        first_row: Row of its first step in the worker's table, -1 before there is one.
+        last_row: Row of its last step so far.
+        first_unix_nanos: Time of the first message about it.
+        newest_unix_nanos: Time of the newest.
+        paused_nanos: Of the time between these two, the pauses.
+        steps: How many steps were heard.
+        started: Its `episode_started`.
+        ended: Its `episode_ended`.
+        revision: That of the run at its last change.
+    """
+
+    key: EpisodeKey
+    epoch: int = 0
+    first_row: int = _NO_ROW
+    last_row: int = _NO_ROW
+    first_unix_nanos: int = 0
+    newest_unix_nanos: int = 0
+    paused_nanos: int = 0
+    paused_before_nanos: int = 0
+    steps: int = 0
+    started: schema.EpisodeStarted | None = None
+    ended: schema.EpisodeEnded | None = None
+    revision: int = 0
+
+    @property
+    def elapsed_secs(self) -> float:
+        """How long it took, or takes so far, without pauses."""
+        if self.ended:
+            return self.ended.elapsed_secs
+        return (self.newest_unix_nanos - self.first_unix_nanos - self.paused_nanos) / _NANOS
+
+    @property
+    def target(self) -> schema.Target | None:
+        """What it shows."""
+        told = self.ended or self.started
+        return (told.target if told else None) or (self.started.target if self.started else None)
+
+
+class Episodes(dict[EpisodeKey, Episode]):
+    """The episodes of a worker, in the order in which they were first heard of."""
+
+    def note(self, said: _Said, revision: int, paused_nanos: int = 0) -> Episode:
+        """Take in that something was said of an episode, and how long its worker was paused so far; return it."""
+        key = EpisodeKey(said.mode, said.episode)
+        episode = self.get(key)
+        if episode is None:
+            episode = self[key] = Episode(key=key, epoch=said.epoch, first_unix_nanos=said.time_unix_nanos)
+            episode.paused_before_nanos = paused_nanos
+        episode.first_unix_nanos = min(episode.first_unix_nanos, said.time_unix_nanos)
+        if said.time_unix_nanos > episode.newest_unix_nanos:
+            episode.newest_unix_nanos = said.time_unix_nanos
+            episode.paused_nanos = paused_nanos - episode.paused_before_nanos
+        episode.revision = revision
+        return episode
+
+    def forget_rows(self) -> None:
+        """Take in that the table has no rows any more."""
+        for episode in self.values():
+            episode.first_row = episode.last_row = _NO_ROW
+
+    def find_rows(self, table: StepTable, revision: int) -> None:
+        """Find the rows of every episode anew, in a table whose rows have moved."""
+        self.forget_rows()
+        if not table.count:
+            return
+        modes, numbers = table.mode.view(table.count), table.episode.view(table.count)
+        changes = np.flatnonzero((np.diff(modes) != 0) | (np.diff(numbers) != 0)) + 1
+        for first, last in zip([0, *changes], [*(changes - 1), table.count - 1], strict=True):
+            episode = self.get(EpisodeKey(MODES[modes[first]] if modes[first] >= 0 else "", int(numbers[first])))
+            if episode is not None:
+                episode.first_row = int(first) if episode.first_row < 0 else episode.first_row
+                episode.last_row = int(last)
+                episode.steps = max(episode.steps, int(last - first) + 1)
+                episode.revision = revision

@@ -1,0 +1,93 @@
+"""The numbers a run publishes by name: the whole course of each, in bounded memory. Pure.
+
+Place in the flow: `run` adds each `metric`; `user_values` makes views of them.
+
+Where a course becomes too long, of each stretch of it the least and the greatest value stay; where a number was NaN or
+infinite, a mark.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from monty_mqtt.wire import schema
+from monty_mqtt_liveview.state.extremes import Extremes, Marks
+from monty_mqtt_liveview.state.log_lines import bounded
+
+__all__ = ["MOST_OF_ONE", "NO_NUMBER", "Course", "Metrics"]
+
+MOST_POINTS = 1_000_000
+"""Of all metrics of a run together."""
+
+MOST_OF_ONE, LEAST_OF_ONE = 4096, 64
+MOST_NAMES = 20_000
+_MOST_NAME_CHARACTERS = 4_000_000
+
+NO_NUMBER = "none"
+"""What a value that is null is called where nobody says what it was: the user published None."""
+
+_KINDS = frozenset({"nan", "inf", "-inf"})
+
+
+class Course:
+    """One metric over time.
+
+    Attributes:
+        latest: The newest message.
+        metadata: What was said beside it.
+        count: How many there were in all.
+        revision: That of the run at the latest one.
+        numbers: The finite ones.
+        marks: Where others were: `nan`, `inf`, `-inf`, `none`.
+    """
+
+    def __init__(self, latest: schema.Metric) -> None:
+        self.latest = latest
+        self.metadata: dict[str, Any] = {}
+        self.count = 0
+        self.revision = 0
+        self.numbers = Extremes()
+        self.marks: dict[str, Marks] = {}
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def add(self, said: schema.Metric, most: int, revision: int) -> None:
+        """Keep a value, of all of them about `most` points."""
+        if said.time_unix_nanos >= self.latest.time_unix_nanos:
+            self.latest, self.metadata = said, bounded(said.metadata)
+        if said.value is None:
+            kind = said.not_finite if said.not_finite in _KINDS else None
+            self.marks.setdefault(kind or NO_NUMBER, Marks()).add(said.time_unix_nanos)
+        else:
+            self.numbers.add(said.time_unix_nanos, said.value, most)
+        self.count += 1
+        self.revision = revision
+
+
+class Metrics(dict[tuple[str, str], Course]):
+    """All of a run, by worker and name.
+
+    Attributes:
+        left_out: How many values came under names that were too many.
+        revision: That of the run at the latest value.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left_out = 0
+        self.revision = 0
+        self._characters = 0
+
+    def add(self, said: schema.Metric, revision: int) -> None:
+        """Keep a value."""
+        key = said.worker, said.name
+        course = self.get(key)
+        if course is None:
+            if len(self) >= MOST_NAMES or self._characters + len(said.name) > _MOST_NAME_CHARACTERS:
+                self.left_out += 1
+                return
+            self._characters += len(said.name)
+            course = self[key] = Course(said)
+        course.add(said, min(max(MOST_POINTS // len(self), LEAST_OF_ONE), MOST_OF_ONE), revision)
+        self.revision = revision

@@ -1,0 +1,122 @@
+"""What the steps of a worker said, one row per step. Pure.
+
+Place in the flow: `worker` puts every `step` message here; views, `first_wrong_decision` and `downsampling` read.
+
+Messages wait until somebody reads, or until there are some: numpy takes many at once ten times as fast as one by one.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from monty_mqtt.wire import schema
+from monty_mqtt_liveview.state.columns import Array, Column, Names, Table, numbers, wholes
+from monty_mqtt_liveview.state.module_columns import LearningModuleSteps, SensorSteps
+
+__all__ = ["MODES", "StepTable"]
+
+MODES = ("train", "eval")
+_PLACES = {mode: place for place, mode in enumerate(MODES)}
+_EXPLORING = "exploratory_step"
+
+_MOST_WAITING = 64
+"""A message takes ten times the memory of its row."""
+
+_MOST_MODULES = 64
+_NAN = float("nan")
+
+
+class StepTable(Table):
+    """All steps of a worker. Columns are up to date after `settle`.
+
+    Attributes:
+        count: How many rows there are, those that wait included.
+        is_in_order: Whether every step so far came after those before it.
+        targets: Names of what episodes showed.
+        time_unix_nanos, mode, epoch, episode, step, total_step: Columns; `mode` is a place in `MODES`.
+        motor_only, exploring: Columns of flags: the learning modules were left out; they learned and did not match.
+        target: Column of places in `targets`, -1 absent.
+        step_secs, monitor_micros: Columns of numbers.
+        learning_modules: By id.
+        sensors: By id.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.targets = Names[str]()
+        self.time_unix_nanos = Column(np.int64, 0)
+        self.mode, self.motor_only, self.exploring = Column(np.int8, -1), Column(np.int8, 0), Column(np.int8, 0)
+        self.epoch, self.episode, self.step, self.total_step = (Column(np.int32, -1) for _ in range(4))
+        self.target = Column(np.int16, -1)
+        self.step_secs, self.monitor_micros = Column(np.float32, _NAN), Column(np.float32, _NAN)
+        self.learning_modules: dict[str, LearningModuleSteps] = {}
+        self.sensors: dict[str, SensorSteps] = {}
+        self._waiting: list[schema.Step] = []
+        self._newest_unix_nanos = -1
+        self.is_in_order = True
+
+    def append(self, said: schema.Step) -> int:
+        """Keep a step; return its row, which is right as long as steps come in order."""
+        self.is_in_order &= said.time_unix_nanos > self._newest_unix_nanos
+        self._newest_unix_nanos = max(said.time_unix_nanos, self._newest_unix_nanos)
+        self._waiting.append(said)
+        self.count += 1
+        if len(self._waiting) >= _MOST_WAITING:
+            self.put_waiting()
+        return self.count - 1
+
+    def settle(self) -> bool:
+        """Make the columns complete, in order of time and without repetitions; return whether rows have moved."""
+        self.put_waiting()
+        if self.is_in_order:
+            return False
+        _, order = np.unique(self.time_unix_nanos.view(self.count), return_index=True)
+        for column in self.columns():
+            column.reorder(order)
+        self.count = len(order)
+        self.is_in_order = True
+        return True
+
+    def time_at(self, row: int) -> int:
+        """Return when a step was published, nanoseconds.
+
+        Raises:
+            IndexError: There is no such row.
+        """
+        if not 0 <= row < self.count:
+            raise IndexError(row)
+        return int(self.time_unix_nanos.between(row, row + 1)[0])
+
+    def put_waiting(self) -> None:
+        """Put messages that wait into the columns."""
+        said, self._waiting = self._waiting, []
+        if said:
+            rows = np.arange(self.count - len(said), self.count)
+            self._put_common(rows, said)
+            _put_each(self.learning_modules, LearningModuleSteps, rows, [one.learning_modules for one in said])
+            _put_each(self.sensors, SensorSteps, rows, [one.sensor_modules for one in said])
+
+    def _put_common(self, rows: Array, said: list[schema.Step]) -> None:
+        for name in ("time_unix_nanos", "epoch", "episode", "step", "total_step"):
+            column: Column = getattr(self, name)
+            column.put(rows, wholes(list(map(attrgetter(name), said)), column.dtype))
+        for name in ("step_secs", "monitor_micros"):
+            getattr(self, name).put(rows, numbers(list(map(attrgetter(name), said))))
+        self.mode.put(rows, wholes([_PLACES.get(one.mode, -1) for one in said], np.int8))
+        self.motor_only.put(rows, wholes([bool(one.is_motor_only) for one in said], np.int8))
+        self.exploring.put(rows, wholes([one.step_type == _EXPLORING for one in said], np.int8))
+        self.target.put(rows, self.targets.places([one.target_object for one in said]))
+
+
+def _put_each(tables: dict[str, Any], kind: type[Table], rows: Array, said: list[dict[str, Any]]) -> None:
+    """Put what was said of each module, step by step, into its own table; a table is made where there is none yet."""
+    for name in dict.fromkeys(chain.from_iterable(said)):
+        if name not in tables and len(tables) < _MOST_MODULES:
+            tables[name] = kind()
+        if name in tables:
+            places = [place for place, one in enumerate(said) if name in one]
+            tables[name].put(rows[places], [said[place][name] for place in places])

@@ -1,0 +1,200 @@
+"""One worker of a run, as it is known from its messages. Pure.
+
+Place in the flow: `run` passes each message of the worker to `apply`; views read. The last word on everything but steps
+is kept by `monty_mqtt_core.reading.run_status`, whose rules `monty-mqtt status` follows too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from monty_mqtt.wire import schema
+from monty_mqtt_core.reading import run_status
+from monty_mqtt_liveview.state.episodes import Episode, Episodes
+from monty_mqtt_liveview.state.frame_index import Bulk
+from monty_mqtt_liveview.state.pauses import Pauses
+from monty_mqtt_liveview.state.scratch_file import Scratch
+from monty_mqtt_liveview.state.steps import StepTable
+
+__all__ = ["Worker"]
+
+_TIMES_OF_RATE = 32
+_BULK = (schema.Frame, schema.Hypotheses, schema.ObjectModel)
+_NANOS = 1e9
+
+
+class Worker:
+    """What is known of a worker.
+
+    Attributes:
+        name: Its name.
+        known: The last word on everything.
+        bulk: When there were frames, clouds and models.
+        revision: That of the run at the last message of this worker.
+        steps_heard: How many steps came, kept or not.
+        started_unix_nanos, newest_unix_nanos: Time of the first and of the newest message.
+        told_revision: That of the run at the last message about how far it is: its progress, or the end of an episode.
+        head, counts: What a view made of it, and the revision that was made of.
+    """
+
+    def __init__(self, run: str, name: str) -> None:
+        self.name = name
+        self.known = run_status.Worker(run, name)
+        self.bulk = Bulk()
+        self.revision = 0
+        self.steps_heard = 0
+        self.started_unix_nanos, self.newest_unix_nanos = 0, 0
+        self.told_revision = 0
+        self.head: tuple[int, dict[str, Any]] = (-1, {})
+        self.counts: tuple[int, dict[str, Any]] = (-1, {})
+        self._steps = StepTable()
+        self._episodes = Episodes()
+        self._generation = 0
+        self._keeps_steps = True
+        self._pauses = Pauses()
+        self._paused_before_told = 0
+        self._times: deque[int] = deque(maxlen=_TIMES_OF_RATE)
+
+    @property
+    def info(self) -> schema.Info | None:
+        """What is being run."""
+        return self.known.info
+
+    @property
+    def steps(self) -> StepTable:
+        """Every step, in order of time."""
+        self._settle()
+        return self._steps
+
+    @property
+    def episodes(self) -> Episodes:
+        """Every episode, in the order in which they were first heard of."""
+        self._settle_order()
+        return self._episodes
+
+    @property
+    def generation(self) -> int:
+        """Grows when rows have moved: who has some must take them all anew."""
+        self._settle_order()
+        return self._generation
+
+    @property
+    def rows(self) -> int:
+        """How many steps are kept."""
+        self._settle_order()
+        return self._steps.count
+
+    @property
+    def word(self) -> str:
+        """Its status word; where its last status was lost, what its end said."""
+        end, status = self.known.end, self.known.status
+        return end.status if end and (status is None or end.seq > status.seq) else self.known.word
+
+    @property
+    def is_live(self) -> bool:
+        """Whether something may still come."""
+        return self.word not in run_status.FINAL
+
+    @property
+    def steps_per_sec(self) -> float | None:
+        """Rate of its latest steps; None where there is none."""
+        if len(self._times) < 2 or not self.is_live or self.word == "paused":  # noqa: PLR2004 - a rate takes two
+            return None
+        secs = (max(self._times) - min(self._times)) / _NANOS
+        return (len(self._times) - 1) / secs if secs > 0 else None
+
+    @property
+    def elapsed_secs(self) -> float:
+        """How long it has been running, without pauses."""
+        progress, newest = self.known.progress, self.newest_unix_nanos
+        if progress is None:
+            return (newest - self.started_unix_nanos - self._pauses.nanos) / _NANOS
+        since = newest - progress.time_unix_nanos - (self._pauses.nanos - self._paused_before_told)
+        return progress.elapsed_secs + (max(since, 0) / _NANOS if self.word == "running" else 0.0)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory the steps take."""
+        return self._steps.nbytes
+
+    def apply(self, message: schema.Message, revision: int) -> None:
+        """Take in a message of this worker that was not heard before."""
+        self.revision = revision
+        time_unix_nanos = message.time_unix_nanos
+        self.started_unix_nanos = min(self.started_unix_nanos or time_unix_nanos, time_unix_nanos)
+        self.newest_unix_nanos = max(self.newest_unix_nanos, time_unix_nanos)
+        if isinstance(message, _BULK):
+            self.bulk.note(message, revision)
+            return
+        self.known.apply(message)
+        if isinstance(message, schema.Step):
+            self._step(message, revision)
+        else:
+            self._tell(message, revision)
+
+    def apply_again(self, message: schema.Message, revision: int) -> None:
+        """Take in a step that was heard before, and released since."""
+        if isinstance(message, schema.Step):
+            self._keep(message, self._episodes.note(message, revision, self._pauses.nanos))
+            self.revision = revision
+
+    def release(self) -> None:
+        """Drop the steps; those that come are counted, and not kept."""
+        self._keeps_steps = False
+        self._drop_steps()
+
+    def spill(self, scratch: Scratch) -> None:
+        """Keep only the newest steps in memory.
+
+        Raises:
+            OSError: There is no room in the file either.
+        """
+        self._steps.put_waiting()
+        self._steps.spill(scratch, self._steps.count)
+
+    def begin_reload(self) -> None:
+        """Keep steps again."""
+        self._keeps_steps = True
+        self._drop_steps()
+
+    def _tell(self, message: schema.Message, revision: int) -> None:
+        if isinstance(message, (schema.Info, schema.Progress, schema.EpisodeEnded)):
+            self.told_revision = revision
+        if isinstance(message, schema.Status):
+            self._pauses.note(message)
+        elif isinstance(message, schema.Progress):
+            self._paused_before_told = self._pauses.nanos
+        if isinstance(message, schema.EpisodeStarted):
+            self._episodes.note(message, revision, self._pauses.nanos).started = message
+        elif isinstance(message, schema.EpisodeEnded):
+            self._episodes.note(message, revision, self._pauses.nanos).ended = message
+            self._steps.put_waiting()
+
+    def _step(self, message: schema.Step, revision: int) -> None:
+        self.steps_heard += 1
+        self._times.append(message.time_unix_nanos)
+        episode = self._episodes.note(message, revision, self._pauses.nanos)
+        episode.steps += 1
+        if self._keeps_steps:
+            self._keep(message, episode)
+
+    def _keep(self, message: schema.Step, episode: Episode) -> None:
+        row = self._steps.append(message)
+        episode.last_row = row
+        if episode.first_row < 0:
+            episode.first_row = row
+
+    def _drop_steps(self) -> None:
+        self._steps = StepTable()
+        self._episodes.forget_rows()
+        self._generation += 1
+
+    def _settle_order(self) -> None:
+        if not self._steps.is_in_order:
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._steps.settle():
+            self._generation += 1
+            self._episodes.find_rows(self._steps, self.revision)

@@ -1,0 +1,159 @@
+"""Which rows of a long course to draw, so that it looks as if all were drawn. Pure.
+
+Place in the flow: `step_rows` asks which; a chart that is a thousand points wide need not hold a hundred thousand.
+
+Rows are real ones and the same for all learning modules, so that a row can be looked at with everything that belongs
+to it. The course is cut into stretches. Of each of many short ones the rows are kept where the strongest evidence of
+all is highest and where it is lowest; of each of fewer long ones, as many as fit, those where any object's evidence is
+highest and lowest. Of a few stretches those are kept where each sensor is farthest to each side, so that no excursion
+of a path is lost. What room is left goes to rows at even distances.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from monty_mqtt_liveview.state.columns import Array
+from monty_mqtt_liveview.state.steps import StepTable
+
+__all__ = ["Stretch", "choose"]
+
+_SHARE = 4
+"""One short stretch for so many points: two of them are its own, the others for the long ones and for places."""
+
+_PLACES_SHARE = 8
+"""Of so many points one is for places."""
+
+
+def choose(table: StepTable, first: int, last: int, points: int) -> Array:
+    """Return at most `points` rows from `first` to `last`, in order; both are among them where there are two.
+
+    Args:
+        table: The steps.
+        first: The first row.
+        last: The last row.
+        points: How many rows at most, 1 or more.
+    """
+    return Stretch.of(table, first, last).choose(points)
+
+
+class Stretch(NamedTuple):
+    """A stretch of the steps as it is now: rows that come later, or are put in another order, do not change it.
+
+    Attributes:
+        first: The first row.
+        size: How many rows.
+        courses: Evidence of each learning module, row by row.
+        places: x, y and z of each sensor, row by row.
+    """
+
+    first: int
+    size: int
+    courses: list[Array]
+    places: list[Array]
+
+    @classmethod
+    def of(cls, table: StepTable, first: int, last: int) -> Self:
+        """Return the rows from `first` to `last`; takes no time."""
+        last = min(last, table.count - 1)
+        modules = table.learning_modules.values()
+        end = max(last + 1, first)
+        courses = [one.evidence.between(first, end)[:, : one.known] for one in modules]
+        places = [one.location.between(first, end) for one in table.sensors.values()]
+        return cls(first, end - first, [course for course in courses if course.shape[1]], places)
+
+    def choose(self, points: int) -> Array:
+        """Return at most `points` of the rows, as `choose` does; takes time, and needs no lock."""
+        if self.size <= points:
+            return np.arange(self.first, self.first + self.size)
+        ends = np.unique([0, self.size - 1])[-points:]
+        needed = np.union1d(ends, _turns(self.places, points))
+        return self.first + _chosen(self.courses, self.size, points, needed)
+
+
+def _chosen(courses: list[Array], count: int, points: int, needed: Array) -> Array:
+    found = _extremes(courses, count, points, needed) if courses and points >= _SHARE else needed
+    even = np.linspace(0, count - 1, points - len(found) + 2)[1:-1].astype(np.int64)
+    return np.union1d(found, even)
+
+
+class _Extremes(NamedTuple):
+    """The greatest value of each course in each stretch, and where it is; minus infinity where there is none."""
+
+    values: Array
+    places: Array
+
+    @classmethod
+    def of(cls, stretches: Array) -> Self:
+        """Return those of courses that are cut already: course, stretch, row."""
+        at = stretches.argmax(axis=2)
+        values = np.take_along_axis(stretches, at[:, :, None], axis=2)[:, :, 0]
+        return cls(values, at + stretches.shape[2] * np.arange(stretches.shape[1]))
+
+    @classmethod
+    def joined(cls, parts: list[Self]) -> Self:
+        """Return those of all courses."""
+        return cls(*(np.concatenate([part[at] for part in parts]) for at in range(2)))
+
+    def pooled(self) -> Self:
+        """Return those of stretches twice as long."""
+        if self.values.shape[1] % 2:
+            pad = ((0, 0), (0, 1))
+            return type(self)(np.pad(self.values, pad, constant_values=-np.inf), np.pad(self.places, pad)).pooled()
+        is_later = self.values[:, 1::2] > self.values[:, ::2]
+        return type(self)(*(np.where(is_later, part[:, 1::2], part[:, ::2]) for part in self))
+
+    def rows(self) -> Array:
+        """Return where they are, the greatest first."""
+        order = np.argsort(-self.values, axis=None, kind="stable")
+        return self.places.ravel()[order][self.values.ravel()[order] > -np.inf]
+
+
+def _turns(places: list[Array], points: int) -> Array:
+    """Return the rows where each sensor is farthest to each side, in as many stretches as there is room for."""
+    sides = 2 * sum(place.shape[1] for place in places)
+    stretches = points // (_PLACES_SHARE * sides) if sides else 0
+    if not stretches:
+        return np.array([], np.int64)
+    cut = [side for place in places for side in (_cut(place, stretches), _turned(_cut(place, stretches)))]
+    return np.unique(np.concatenate([_Extremes.of(one).rows() for one in cut]))
+
+
+def _extremes(courses: list[Array], count: int, points: int, needed: Array) -> Array:
+    cut = [_cut(course, points // _SHARE) for course in courses]
+    highest = _Extremes.joined([_Extremes.of(course) for course in cut])
+    strongest = np.max([course.max(axis=0) for course in cut], axis=0)
+    lowest = _Extremes.joined([_Extremes.of(_turned(course)) for course in cut])
+    peaks = highest.places[highest.values.argmax(axis=0), np.arange(highest.places.shape[1])]
+    troughs = _Extremes.of(_turned(strongest[None])).rows()
+    outline = np.zeros(count, bool)
+    outline[needed] = outline[troughs] = True
+    outline[peaks[highest.values.max(axis=0) > -np.inf]] = True
+    while True:
+        found = outline.copy()
+        found[highest.rows()] = found[lowest.rows()] = True
+        if np.count_nonzero(found) <= points:
+            return np.flatnonzero(found)
+        if highest.values.shape[1] == 1:
+            break
+        highest, lowest = highest.pooled(), lowest.pooled()
+    rest = highest.rows()[~outline[highest.rows()]]
+    outline[rest[: points - np.count_nonzero(outline)]] = True
+    return np.flatnonzero(outline)
+
+
+def _cut(course: Array, stretches: int) -> Array:
+    """Return courses cut into stretches of the same length: course, stretch, row; minus infinity where nothing is."""
+    count, width = course.shape
+    length = -(-count // stretches)
+    cut = np.full((width, stretches * length), -np.inf, course.dtype)
+    cut[:, :count] = course.T
+    cut[np.isnan(cut)] = -np.inf
+    return cut.reshape(width, stretches, length)
+
+
+def _turned(cut: Array) -> Array:
+    """Return courses upside down; where nothing is nothing stays."""
+    return np.where(np.isneginf(cut), cut, -cut)

@@ -1,0 +1,111 @@
+"""Episodes as a table: what was shown, and what came of it. Pure.
+
+Place in the flow: a part of `views`, which is what everybody imports.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.object_names import believed, graph_of, recognised
+from monty_mqtt_liveview.state.episodes import Episode
+from monty_mqtt_liveview.state.run import Run
+from monty_mqtt_liveview.state.worker import Worker
+from monty_mqtt_liveview.views.numbers import Json, millis, short
+from monty_mqtt_liveview.views.results import most_likely
+
+__all__ = ["episode_rows"]
+
+
+def episode_rows(run: Run, worker_name: str | None = None, seen: int = 0) -> list[Json]:
+    """Return the episodes of one worker, or of all in the order in which they began.
+
+    Args:
+        run: The run.
+        worker_name: Of which worker; None is all.
+        seen: Only what changed after this revision of the run.
+    """
+    workers = [worker for worker in run.workers.values() if worker_name is None or worker.name == worker_name]
+    found = [
+        (episode.first_unix_nanos, worker, episode)
+        for worker in workers
+        if worker.revision > seen
+        for episode in worker.episodes.values()
+        if episode.revision > seen
+    ]
+    found.sort(key=lambda one: one[0])
+    return [_row(worker, episode) for _, worker, episode in found]
+
+
+def _row(worker: Worker, episode: Episode) -> Json:
+    ended, target = episode.ended, episode.target
+    return {
+        "worker": worker.name,
+        "mode": episode.key.mode,
+        "epoch": episode.epoch,
+        "episode": episode.key.episode,
+        "target": target.object if target else None,
+        "target_rotation_euler_degs": target.rotation_euler_degs if target else None,
+        "started_unix_millis": millis(episode.first_unix_nanos),
+        "elapsed_secs": short(episode.elapsed_secs),
+        "steps": ended.steps if ended else episode.steps,
+        "first_row": episode.first_row,
+        "last_row": episode.last_row,
+        "episode_seed": _seed(episode),
+        "is_over": ended is not None,
+        "graph_targets": episode.started.graph_targets if episode.started else {},
+        **_outcome(worker, episode),
+    }
+
+
+def _outcome(worker: Worker, episode: Episode) -> Json:
+    ended = episode.ended
+    modules = ended.learning_modules if ended else {}
+    return {
+        "outcome": ended.outcome if ended else None,
+        "correct": ended.correct if ended else None,
+        "used_mlh": ended.used_mlh if ended else None,
+        **(_taken_for(ended) if ended else _believed(worker, episode)),
+        "rotation_error_degs": short(ended.rotation_error_degs) if ended else None,
+        "matching_steps": ended.matching_steps if ended else None,
+        "learned": ended.learned if ended else [],
+        "learning_modules": {name: _module(one) for name, one in modules.items()},
+    }
+
+
+def _taken_for(ended: schema.EpisodeEnded) -> Json:
+    module = most_likely(ended)
+    return _likely(graph_of(module), recognised(module)) if module else _likely(None, None)
+
+
+def _believed(worker: Worker, episode: Episode) -> Json:
+    step = worker.known.step
+    if step is None or (step.mode, step.episode) != episode.key:
+        return _likely(None, None)
+    likely = [(one.most_likely, one) for one in step.learning_modules.values() if one.most_likely]
+    if not likely:
+        return _likely(None, None)
+    hypothesis, module = max(likely, key=lambda one: one[0].evidence or 0.0)
+    return _likely(hypothesis.object, believed(module))
+
+
+def _likely(graph: str | None, name: str | None) -> Json:
+    return {"most_likely_object": graph, "most_likely_name": name}
+
+
+def _module(said: schema.LearningModuleEpisode) -> Json:
+    found: dict[str, Any] = {
+        "outcome": said.outcome,
+        "most_likely_object": said.most_likely_object,
+        "recognised": recognised(said),
+        "rotation_error_degs": short(said.rotation_error_degs),
+        "steps": said.steps,
+        "highest_evidence": short(said.highest_evidence),
+    }
+    return found
+
+
+def _seed(episode: Episode) -> int | None:
+    told = [one.episode_seed for one in (episode.ended, episode.started) if one and one.episode_seed is not None]
+    return told[0] if told else None

@@ -1,0 +1,134 @@
+"""Log lines and events, filtered. Pure.
+
+Place in the flow: a part of `views`, which is what everybody imports. What is not in memory any more, `log_lookback`
+reads from the recording, and it is chosen here by the same rules.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from monty_mqtt_liveview.state.log_lines import MOST_LINES, Journal, KeptFrom, Line, rank
+from monty_mqtt_liveview.views.numbers import Json, millis
+
+__all__ = ["Found", "Wanted", "events", "find_lines", "logs", "with_recorded"]
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which lines are asked for.
+
+    Attributes:
+        worker: Of which worker; None is all.
+        level: Of this level and above; None is all.
+        search: What the line, its logger, source or fields have in them, in any case.
+        count: How many lines at most.
+        before: Only lines with a lower number.
+    """
+
+    worker: str | None = None
+    level: str | None = None
+    search: str | None = None
+    count: int = 200
+    before: int | None = None
+
+
+class Found(msgspec.Struct):
+    """What was found in memory.
+
+    Attributes:
+        lines: Newest first.
+        count: How many lines there were in all.
+        in_memory: How many of them were looked through.
+        kept_from: Which of them these are.
+    """
+
+    lines: list[Line]
+    count: int
+    in_memory: int
+    kept_from: KeptFrom
+
+    def is_all(self, wanted: Wanted) -> bool:
+        """Return whether nothing that is asked for can be in the recording alone."""
+        first = self.kept_from.first_of(wanted.level)
+        oldest = self.lines[-1].number if len(self.lines) >= min(wanted.count, MOST_LINES) and self.lines else 0
+        return oldest >= first or wanted.count <= 0
+
+
+def find_lines(journal: Journal, wanted: Wanted) -> Found:
+    """Return the lines in memory that are asked for."""
+    left = min(wanted.count, MOST_LINES)
+    lines: list[Line] = []
+    chosen = _chooser(wanted)
+    for line in journal.before(wanted.before):
+        if len(lines) >= left:
+            break
+        if chosen(line):
+            lines.append(line)
+    return Found(lines, journal.count, len(journal), journal.kept_from())
+
+
+def with_recorded(found: Found, wanted: Wanted, recorded: Iterable[Line]) -> int:
+    """Add the lines of a recording that are asked for and are not in memory; return how many were looked through."""
+    most, looked = min(wanted.count, MOST_LINES), 0
+    chosen, more = _chooser(wanted), deque[Line](maxlen=most)
+    end = found.count if wanted.before is None else min(wanted.before, found.count)
+    for line in recorded:
+        if line.number >= found.count or found.kept_from.has(line):
+            continue
+        looked += 1
+        if line.number < end and chosen(line):
+            more.append(line)
+    found.lines = sorted([*found.lines, *more], key=lambda line: -line.number)[:most]
+    return looked
+
+
+def logs(found: Found, recorded: int = 0) -> Json:
+    """Return log lines, the newest last, how many there were in all, and how many of them were looked through."""
+    lines = [
+        {**_common(line), "logger": line.source, "message": line.text, "suppressed": line.suppressed}
+        for line in found.lines
+    ]
+    return _said(found, recorded, lines)
+
+
+def events(found: Found, recorded: int = 0) -> Json:
+    """Return events as `logs` does log lines; what is searched are kind, source and content."""
+    lines = [
+        {**_common(line), "event": line.text, "source": line.source, "fields": line.fields} for line in found.lines
+    ]
+    return _said(found, recorded, lines)
+
+
+def _said(found: Found, recorded: int, lines: list[Json]) -> Json:
+    searched = {"in_memory": found.in_memory, "recorded": recorded}
+    return {"lines": lines[::-1], "count": found.count, "searched": searched}
+
+
+def _chooser(wanted: Wanted) -> Callable[[Line], bool]:
+    """Return what says of a line whether it is asked for, by worker, level and text."""
+    lowest = rank(wanted.level) if wanted.level else 0
+    needle = (wanted.search or "").casefold()
+
+    def chosen(line: Line) -> bool:
+        if (wanted.worker is not None and line.worker != wanted.worker) or rank(line.level) < lowest:
+            return False
+        return not needle or needle in _text(line).casefold()
+
+    return chosen
+
+
+def _text(line: Line) -> str:
+    fields = msgspec.json.encode(line.fields).decode() if line.fields else ""
+    return f"{line.text} {line.source or ''} {fields}"
+
+
+def _common(line: Line) -> Json:
+    return {
+        "number": line.number,
+        "worker": line.worker,
+        "time_unix_millis": millis(line.time_unix_nanos),
+        "level": line.level,
+    }

@@ -1,0 +1,192 @@
+"""Everything at one step, and where a step is. Pure.
+
+Place in the flow: a part of `views`, which is what everybody imports.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from monty_mqtt.wire import topics
+from monty_mqtt_liveview.state.columns import Array
+from monty_mqtt_liveview.state.episodes import Episode, EpisodeKey
+from monty_mqtt_liveview.state.frame_index import BulkKey
+from monty_mqtt_liveview.state.module_columns import LearningModuleSteps, SensorSteps
+from monty_mqtt_liveview.state.steps import MODES
+from monty_mqtt_liveview.state.worker import Worker
+from monty_mqtt_liveview.views.numbers import Json, millis, rounded
+
+__all__ = ["bulk", "bulk_at", "bulk_latest", "find_row", "moment"]
+
+
+def moment(worker: Worker, row: int) -> Json:
+    """Return everything that was said of one step, and which frames and clouds belong to it.
+
+    Args:
+        worker: The worker.
+        row: The step's row; a negative one counts from the end.
+
+    Raises:
+        IndexError: There is no such row.
+    """
+    table = worker.steps
+    row = row + table.count if row < 0 else row
+    time = table.time_at(row)
+    at = np.array([row])
+    mode = int(table.mode.take(at)[0])
+    episode, step = int(table.episode.take(at)[0]), int(table.step.take(at)[0])
+    limits = {name: value for name, value in (worker.info.limits if worker.info else {}).items() if value is not None}
+    return {
+        "row": row,
+        "time_unix_millis": millis(time),
+        "mode": MODES[mode] if mode >= 0 else None,
+        "epoch": int(table.epoch.take(at)[0]),
+        "episode": episode,
+        "step": step,
+        "total_step": int(table.total_step.take(at)[0]),
+        "motor_only": bool(table.motor_only.take(at)[0]),
+        "target_object": table.targets.name(int(table.target.take(at)[0])),
+        "learning_modules": {name: _module(one, at) for name, one in table.learning_modules.items()},
+        "sensors": {name: _sensor(one, at) for name, one in table.sensors.items()},
+        "frames": _frames(worker, row, (episode, step)),
+        "clouds": _clouds(worker, row, (episode, step)),
+        "limits": limits,
+        "steps_left": _steps_left(worker, row, limits),
+    }
+
+
+def find_row(worker: Worker, mode: str, episode: int, step: int) -> int | None:
+    """Return the row of a step, else of the nearest one before it in its episode; None where there is none."""
+    found = worker.episodes.get(EpisodeKey(mode, episode))
+    if found is None or found.first_row < 0:
+        return None
+    table = worker.steps
+    steps = table.step.between(found.first_row, found.last_row + 1)
+    earlier = np.flatnonzero(steps <= step)
+    return found.first_row + (int(earlier[-1]) if len(earlier) else 0)
+
+
+def bulk(worker: Worker, seen: int = 0) -> Json:
+    """Return the newest frame, cloud and model of each kind that came after a revision of the run; 0: of all."""
+    found = {}
+    for key, index in worker.bulk.items():
+        latest = bulk_latest(worker, key) if index.revision > seen else None
+        if latest is not None:
+            time, episode, step = latest
+            name = "/".join([key[0], *map(topics.escape, key[1:])])
+            found[name] = {"episode": episode, "step": step, "time_unix_millis": millis(time)}
+    return found
+
+
+def bulk_at(worker: Worker, row: int, key: BulkKey) -> tuple[int, int, int] | None:
+    """Return time, episode and step of the frame, cloud or model that is shown with a step; None where there is none.
+
+    What belongs to a step is published after it: it is the newest before the step that follows.
+
+    Args:
+        worker: The worker.
+        row: The step's row.
+        key: Which, as in `Worker.bulk`.
+
+    Raises:
+        IndexError: There is no such row.
+    """
+    table, index = worker.steps, worker.bulk.get(key)
+    table.time_at(row)
+    if index is None:
+        return None
+    place = index.at(table.time_at(row + 1) - 1) if row + 1 < table.count else index.latest()
+    return None if place is None else index.entry(place)
+
+
+def bulk_latest(worker: Worker, key: BulkKey) -> tuple[int, int, int] | None:
+    """Return time, episode and step of the newest; None where there is none."""
+    index = worker.bulk.get(key)
+    place = index.latest() if index else None
+    return None if index is None or place is None else index.entry(place)
+
+
+def _module(module: LearningModuleSteps, at: Array) -> Json:
+    names = module.objects.names[: module.known]
+    evidence = rounded(module.evidence.take(at, module.known)[0])
+    counts = module.hypotheses.take(at, module.known)[0].tolist()
+    possible = module.possible.take(at, module.known)[0].tolist()
+    numbers: dict[str, Any] = {name: rounded(column.take(at))[0] for name, column in module.numbers.items()}
+    most_likely = {
+        "object": module.objects.name(int(module.winner.take(at)[0])),
+        "evidence": numbers.pop("winner_evidence"),
+        "location": rounded(module.location.take(at)[0]),
+        "rotation": rounded(module.rotation.take(at)[0]),
+        "scale": numbers.pop("scale"),
+    }
+    is_correct = int(module.is_correct.take(at)[0])
+    return {
+        "most_likely": most_likely if most_likely["object"] is not None else None,
+        "is_correct": None if is_correct < 0 else bool(is_correct),
+        "is_new": bool(module.is_new.take(at)[0]),
+        "target_graphs": module.target_sets.name(int(module.target_graphs.take(at)[0])),
+        "second_object": module.objects.name(int(module.second.take(at)[0])),
+        **numbers,
+        "possible_matches": [name for name, flag in zip(names, possible, strict=True) if flag == 1],
+        "terminal_state": module.terminals.name(int(module.terminal.take(at)[0])),
+        "target_object": module.objects.name(int(module.target.take(at)[0])),
+        "stepwise_target_object": module.objects.name(int(module.stepwise_target.take(at)[0])),
+        "evidence": {name: value for name, value in zip(names, evidence, strict=True) if value == value},  # noqa: PLR0124
+        "hypothesis_counts": {name: count for name, count in zip(names, counts, strict=True) if count >= 0},
+    }
+
+
+def _sensor(sensor: SensorSteps, at: Array) -> Json:
+    flag = int(sensor.on_object.take(at)[0])
+    return {"location": rounded(sensor.location.take(at)[0]), "on_object": None if flag < 0 else bool(flag)}
+
+
+def _frames(worker: Worker, row: int, now: tuple[int, int]) -> list[Json]:
+    found = {key: _at(worker, row, key, now) for key in worker.bulk if key[0] == "frame"}
+    return [{"sensor": key[1], "modality": key[2], **told} for key, told in found.items() if told is not None]
+
+
+def _clouds(worker: Worker, row: int, now: tuple[int, int]) -> Json:
+    """Of this episode only: Monty gives up all hypotheses of the one before."""
+    began = _began(worker, row)
+    found = {key[1]: _at(worker, row, key, now, began) for key in worker.bulk if key[0] == "hypotheses"}
+    return {name: told for name, told in found.items() if told is not None}
+
+
+def _began(worker: Worker, row: int) -> int:
+    """Return when the first step of a row's episode was, in nanoseconds."""
+    _, episode = _episode_of(worker, row)
+    first = episode.first_row if episode and 0 <= episode.first_row <= row else row
+    return worker.steps.time_at(first)
+
+
+def _episode_of(worker: Worker, row: int) -> tuple[str, Episode | None]:
+    """Return a row's mode, and its episode if it is known."""
+    table, at = worker.steps, np.array([row])
+    mode = int(table.mode.take(at)[0])
+    name = MODES[mode] if mode >= 0 else ""
+    return name, worker.episodes.get(EpisodeKey(name, int(table.episode.take(at)[0])))
+
+
+def _at(worker: Worker, row: int, key: BulkKey, now: tuple[int, int], since: int = 0) -> Json | None:
+    found = bulk_at(worker, row, key)
+    if found is None or found[0] < since:
+        return None
+    at, episode, step = found
+    return {"episode": episode, "step": step, "time_unix_millis": millis(at), "is_older": (episode, step) != now}
+
+
+def _steps_left(worker: Worker, row: int, limits: dict[str, float]) -> int | None:
+    """Return how many steps are left before Monty gives up, if all of them match.
+
+    As its `MaximumSteps` and `MaxTotalSteps` (0.55) count: steps in which learning modules matched; steps of any kind.
+    """
+    table, at = worker.steps, np.array([row])
+    name, episode = _episode_of(worker, row)
+    rows = np.arange(episode.first_row if episode else row, row + 1)
+    matched = int(np.count_nonzero((table.motor_only.take(rows) == 0) & (table.exploring.take(rows) == 0)))
+    taken = {f"max_{name}_steps": matched, "max_total_steps": int(table.step.take(at)[0]) + 1}
+    left = [int(limits[limit]) - steps for limit, steps in taken.items() if limit in limits]
+    return max(min(left), 0) if left else None

@@ -1,0 +1,146 @@
+"""The command line that repeats one episode, or all failed ones, with detailed logging. Pure.
+
+Place in the flow: a part of `views`, which is what everybody imports; `redo_command_line` writes what is decided here.
+
+Monty's own parallel runner can run chosen episodes of an experiment (`episodes`, tbp.monty 0.54 and 0.55): one worker
+per object and epoch in evaluation, so that a worker's number is the episode's, and with it its seed; one per object,
+in every pose, in training. Of training that was not parallel, only the same runner gives each episode its seed again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from monty_mqtt.observe.monty_version import SUPPORTED
+from monty_mqtt.wire import schema
+from monty_mqtt_liveview.state.run import Run
+from monty_mqtt_liveview.state.worker import Worker
+from monty_mqtt_liveview.views.heads import info
+from monty_mqtt_liveview.views.numbers import Json
+from monty_mqtt_liveview.views.redo_command_line import command_line, ranges
+
+__all__ = ["redo"]
+
+_VERSION = re.compile(r"(\d{1,9})\.(\d{1,9})(?!\d)", re.ASCII)
+_EVAL_WORKER = re.compile(r"parallel_eval_episode_(\d{1,9})(?!\d)", re.ASCII)
+_TRAIN_WORKER = "parallel_train_episode_"
+_PER_OBJECT = "OneObjectPerEpisodeInterface"
+_PRETRAINING = "Pretraining"
+_ONLY_TRAINING = ["++experiment.config.do_train=true", "++experiment.config.do_eval=false"]
+_ONLY_EVALUATION = ["++experiment.config.do_train=false", "++experiment.config.do_eval=true"]
+"""Both are said: what the run's own command line says of them is not kept, and the YAML may say otherwise."""
+
+
+def redo(run: Run, worker_name: str | None = None, mode: str | None = None, episode: int | None = None) -> Json:
+    """Return the command line that repeats an episode, or all failed ones, and what is to be said of it.
+
+    Args:
+        run: The run.
+        worker_name: Of which worker; None is all.
+        mode: `train` or `eval`; None is `eval`.
+        episode: Which; None is all that were not correct.
+
+    Returns:
+        `command`, None where there is none, and `note`.
+    """
+    about = info(run)
+    workers = [worker for worker in run.workers.values() if worker_name in {None, worker.name}]
+    if about is None:
+        return _none("The run has not said yet what it runs.")
+    if (why_not := _why_not(about, mode or "eval")) is not None:
+        return _none(why_not)
+    return _objects(about, workers, episode) if mode == "train" else _episodes(about, workers, episode)
+
+
+def _episodes(about: schema.Info, workers: Sequence[Worker], episode: int | None) -> Json:
+    chosen = _failed(workers) if episode is None else (_number(worker, episode) for worker in workers[:1])
+    numbers = sorted(set(chosen))
+    if not numbers:
+        return _none("No episode has failed so far.")
+    command, notes = command_line(about, ranges(numbers), _ONLY_EVALUATION)
+    what = f"evaluation episode {numbers[0]}, counted from 0"
+    if len(numbers) > 1:
+        what = f"the {len(numbers)} evaluation episodes that were not correct, counted from 0"
+    return {"command": command, "note": " ".join([f"Repeats {what}.", *notes])}
+
+
+def _objects(about: schema.Info, workers: Sequence[Worker], episode: int | None) -> Json:
+    if episode is None:
+        return _none("Training episodes do not fail; choose one.")
+    names = _object_names(about, "train")
+    worker, shown = next(((one, name) for one in workers if (name := _target(one, episode)) is not None), (None, None))
+    if worker is None or shown not in names:
+        return _none("It is not known which object that training episode showed.")
+    if worker.name.startswith(_TRAIN_WORKER):
+        command, notes = command_line(about, str(names.index(shown)), _ONLY_TRAINING)
+        told = f"Repeats the training with {shown}, in every pose: Monty's parallel runner has one worker per object."
+    else:
+        # In a worker of its own the object would be shown with other random numbers.
+        epochs = 1 + next(one.epoch for key, one in worker.episodes.items() if key == ("train", episode))
+        more = [*_ONLY_TRAINING, f"++experiment.config.n_train_epochs={epochs}"]
+        command, notes = command_line(about, None, more)
+        told = f"Repeats the training from its start to the epoch of episode {episode} ({shown})."
+    return {"command": command, "note": " ".join([told, *notes])}
+
+
+def _why_not(about: schema.Info, mode: str) -> str | None:
+    if about.experiment is None or not about.config:
+        return "This run is no experiment of Monty's: it did not say how it was configured."
+    if (why_not := _why_not_by_runner(about, mode)) is not None:
+        return why_not
+    if mode == "train" and _PRETRAINING not in str(about.experiment_class):
+        return "What an episode learns without supervision depends on those before it: repeat the whole run."
+    if mode != "train" and about.do_train and not _has_model(about):
+        return "The run evaluated what it had just learned: an episode alone would know nothing. Repeat the whole run."
+    return None
+
+
+def _why_not_by_runner(about: schema.Info, mode: str) -> str | None:
+    version = about.versions.get("tbp-monty", "")
+    if _is_too_old(version):
+        return f"The run's tbp.monty {version} is older than {SUPPORTED[0]}: its command line is not known here."
+    interface = str(about.config.get(f"{mode}_env_interface_class") or _PER_OBJECT)
+    if not interface.endswith(_PER_OBJECT):
+        return f"Monty's parallel runner, which runs chosen episodes, cannot run {interface.rpartition('.')[2]}."
+    return None
+
+
+def _is_too_old(version: str) -> bool:
+    oldest, found = _VERSION.match(SUPPORTED[0]), _VERSION.match(version)
+    return bool(oldest and found and [*map(int, found.groups())] < [*map(int, oldest.groups())])
+
+
+def _has_model(about: schema.Info) -> bool:
+    return bool(about.model_path or about.config.get("model_name_or_path"))
+
+
+def _failed(workers: Iterable[Worker]) -> Iterable[int]:
+    for worker in workers:
+        for one in worker.known.episodes.values():
+            if one.mode == "eval" and one.correct == 0:
+                yield _number(worker, one.episode)
+
+
+def _number(worker: Worker, episode: int) -> int:
+    """Return the number of an episode in the whole run; a parallel worker's only one is in its name."""
+    told = _EVAL_WORKER.match(worker.name)
+    return int(told[1]) if told else episode
+
+
+def _target(worker: Worker, episode: int) -> str | None:
+    if worker.name.startswith(_TRAIN_WORKER):
+        return worker.name.removeprefix(_TRAIN_WORKER)
+    found = [one for key, one in worker.episodes.items() if key == ("train", episode) and one.target is not None]
+    return found[0].target.object if found and found[0].target else None
+
+
+def _object_names(about: schema.Info, mode: str) -> list[Any]:
+    arguments = about.config.get(f"{mode}_env_interface_args")
+    names = arguments.get("object_names") if isinstance(arguments, dict) else None
+    return names if isinstance(names, list) else []
+
+
+def _none(why: str) -> Json:
+    return {"command": None, "note": why}

@@ -1,0 +1,169 @@
+"""What came of the episodes: who was taken for whom, how often, how far off, how long it took. Pure.
+
+Place in the flow: a part of `views`, which is what everybody imports. Whether an episode is correct is not decided
+here, nor whether a learning module is right: the source did, by Monty's rule.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.mode_sum import ModeSum, finished
+from monty_mqtt.wire.object_names import recognised
+from monty_mqtt_liveview.state.columns import Array
+from monty_mqtt_liveview.state.run import Run
+from monty_mqtt_liveview.views.heads import mode_head
+from monty_mqtt_liveview.views.numbers import Json, rounded
+
+__all__ = ["most_likely", "results"]
+
+_ALL = "all"
+_BINS = 20
+_ROTATION_EDGES = np.arange(0.0, 181.0, 10.0)
+_MOST_BELIEVABLE = 1e9
+
+
+def results(run: Run, worker_name: str | None = None) -> dict[str, Json]:
+    """Return tables and histograms of the judged episodes of each mode, `eval` first.
+
+    Args:
+        run: The run.
+        worker_name: Of which worker; None is all.
+    """
+    workers = [worker for worker in run.workers.values() if worker_name in (None, worker.name)]
+    ended = [one for worker in workers for one in worker.known.episodes.values()]
+    return {mode: _of_mode(ended, mode) for mode in sorted({one.mode for one in ended if one.outcome})}
+
+
+def _of_mode(of_all_modes: Sequence[schema.EpisodeEnded], mode: str) -> Json:
+    ended = [one for one in of_all_modes if one.mode == mode]
+    return {**_confusion(ended), "per_object": _per_object(ended), "histograms": _histograms(ended), **_sums(ended)}
+
+
+def most_likely(ended: schema.EpisodeEnded) -> schema.LearningModuleEpisode | None:
+    """Return the learning module that says what the model took the target for; None where none names an object.
+
+    It is one of those that name the object which is named most often by the modules that decided the outcome, which are
+    the ones whose outcome is that of the whole; of objects named as often, the one with more evidence.
+    """
+    modules = ended.learning_modules.values()
+    deciding = [one for one in modules if one.outcome == ended.outcome] or modules
+    naming = [(name, one) for one in deciding if (name := recognised(one)) is not None]
+    counts = Counter(name for name, _ in naming)
+
+    def weight(naming: tuple[str, schema.LearningModuleEpisode]) -> tuple[int, float]:
+        return counts[naming[0]], naming[1].highest_evidence or 0.0
+
+    return max(naming, key=weight)[1] if naming else None
+
+
+class _Cells:
+    """How often what was shown was taken for what, and how often Monty called that right or wrong."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.right: Counter[tuple[str, str]] = Counter()
+        self.wrong: Counter[tuple[str, str]] = Counter()
+
+    def add(self, shown: str, taken_for: str, *, is_correct: bool | None) -> None:
+        cell = shown, taken_for
+        self.counts[cell] += 1
+        self.right[cell] += is_correct is True
+        self.wrong[cell] += is_correct is False
+
+
+def _confusion(ended: Sequence[schema.EpisodeEnded]) -> Json:
+    tables = _counted(ended)
+    targets = sorted({target for table in tables.values() for target, _ in table.counts})
+    predicted = _columns(targets, tables.values())
+
+    def rows(counter: Counter[tuple[str, str]]) -> list[list[int]]:
+        return [[counter[target, taken_for] for taken_for in predicted] for target in targets]
+
+    return {
+        "targets": targets,
+        "predicted": predicted,
+        "confusion": {name: rows(table.counts) for name, table in tables.items()},
+        "right": {name: rows(table.right) for name, table in tables.items()},
+        "wrong": {name: rows(table.wrong) for name, table in tables.items()},
+    }
+
+
+def _columns(targets: Sequence[str], tables: Iterable[_Cells]) -> list[str]:
+    """Return the names to compare with, those that are right for a target in the order of targets: the diagonal."""
+    cells = list(tables)
+    named = {name for table in cells for _, name in table.counts}
+    right = {cell for table in cells for cell, count in table.right.items() if count}
+    found: dict[str, None] = {}
+    for target in targets:
+        found.update(dict.fromkeys(sorted(name for shown, name in right if shown == target) or [target]))
+    return list(found | dict.fromkeys(sorted(named)))
+
+
+def _counted(ended: Sequence[schema.EpisodeEnded]) -> dict[str, _Cells]:
+    """Return the cells of the whole model and of each learning module."""
+    tables = {_ALL: _Cells()}
+    for one in ended:
+        if one.target is None:
+            continue
+        shown = one.target.object
+        deciding = most_likely(one)
+        taken_for = (deciding and recognised(deciding)) or _nothing(one.outcome)
+        tables[_ALL].add(shown, taken_for, is_correct=deciding.is_correct if deciding else None)
+        for name, module in one.learning_modules.items():
+            taken_for = recognised(module) or _nothing(module.outcome)
+            tables.setdefault(name, _Cells()).add(shown, taken_for, is_correct=module.is_correct)
+    return tables
+
+
+def _nothing(outcome: str | None) -> str:
+    return f"({outcome or 'nothing'})"
+
+
+def _per_object(ended: Sequence[schema.EpisodeEnded]) -> list[Json]:
+    by_object: dict[str, list[schema.EpisodeEnded]] = {}
+    for one in ended:
+        if one.target is not None:
+            by_object.setdefault(one.target.object, []).append(one)
+    return [{"object": name, **_sums(by_object[name])} for name in sorted(by_object)]
+
+
+def _sums(ended: Sequence[schema.EpisodeEnded]) -> Json:
+    added = ModeSum()
+    for one in ended:
+        added.add(finished(one))
+    return mode_head(added.progress(sum(one.steps for one in ended)))
+
+
+def _histograms(ended: Sequence[schema.EpisodeEnded]) -> Json:
+    return {
+        "steps": _histogram([one.steps for one in ended]),
+        "secs": _histogram([one.elapsed_secs for one in ended]),
+        "rotation_error_degs": _histogram([one.rotation_error_degs for one in ended], _ROTATION_EDGES),
+    }
+
+
+def _histogram(values: Iterable[float | None], edges: Array | None = None) -> Json:
+    known = [round(value, 5) for value in values if value is not None and abs(value) < _MOST_BELIEVABLE]
+    counts, found = _round_bins(known) if edges is None else np.histogram(known, edges)
+    return {"edges": rounded(found), "counts": counts.tolist()}
+
+
+def _round_bins(values: Sequence[float]) -> tuple[Array, Array]:
+    """Return counts and edges of at most `_BINS` + 1 bins.
+
+    Edges are multiples of 1, 2 or 5 times a power of ten; of whole numbers whole.
+    """
+    if not values:
+        return np.zeros(1, np.int64), np.arange(2.0)
+    low, high = min(values), max(values)
+    least = max((high - low) / _BINS, 1.0 if all(value == round(value) for value in values) else 1e-5)
+    power = 10.0 ** np.floor(np.log10(least))
+    width = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least * (1 - 1e-9))
+    places = np.floor(np.array(values) / width + 1e-6).astype(np.int64)  # 0.3 / 0.1 is a little less than 3
+    first, last = int(places.min()), int(places.max())
+    return np.bincount(places - first), np.round(np.arange(first, last + 2) * width, 10)

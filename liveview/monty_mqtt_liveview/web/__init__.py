@@ -1,0 +1,1 @@
+"""What browsers and programs ask of the page over HTTP and WebSocket."""

@@ -1,0 +1,213 @@
+"""What programs, and the page itself, read of the state over HTTP.
+
+Place in the flow: `server` adds these routes; `views` cuts what they answer out of the state, under its lock.
+FastAPI runs each in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Response
+
+from monty_mqtt.wire import topics
+from monty_mqtt_liveview import views
+from monty_mqtt_liveview.intake.service import Service
+from monty_mqtt_liveview.state.metrics import MOST_OF_ONE
+from monty_mqtt_liveview.state.run import Run
+from monty_mqtt_liveview.state.worker import Worker
+from monty_mqtt_liveview.views import downsampling, log_search
+from monty_mqtt_liveview.views.metric_stretch import MetricStretch
+from monty_mqtt_liveview.web.log_lookback import Kind, Lookback
+from monty_mqtt_liveview.web.responses import find_run, find_worker, json_answer, name_of, not_found
+
+__all__ = ["make_api"]
+
+_MOST_POINTS, _MOST_LINES = 20_000, 5000
+
+Points = Annotated[int, Query(ge=1, le=_MOST_POINTS)]
+Row = Annotated[int, Query(ge=0)]
+Millis = Annotated[float | None, Query(ge=0, le=9e12)]
+Lines = Annotated[int, Query(ge=1, le=_MOST_LINES)]
+
+
+def make_api(service: Service) -> APIRouter:
+    """Return the routes below `/api/`."""
+    api = APIRouter(prefix="/api")
+    _Runs(service).add_to(api)
+    _Steps(service).add_to(api)
+    return api
+
+
+class _Runs:
+    """What is known of runs, without their steps."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._lookback = Lookback(service)
+
+    def add_to(self, api: APIRouter) -> None:
+        api.add_api_route("/recording", self.recording)
+        api.add_api_route("/runs", self.runs)
+        api.add_api_route("/run/{run}", self.run)
+        parts = (self.episodes, self.results, self.redo, self.logs, self.events)
+        for part in (*parts, self.metrics, self.metric, self.data, self.stream, self.state):
+            api.add_api_route(f"/run/{{run}}/{part.__name__}", part)
+
+    def recording(self) -> Response:
+        return json_answer(msgspec.structs.asdict(self._service.counts))
+
+    def runs(self) -> Response:
+        with self._service.lock:
+            runs = list(self._service.runs.by_name.values())
+        sizes = [self._service.recorded_bytes(run.name) for run in runs]
+        with self._service.lock:
+            heads = [views.run_head(run, size) for run, size in zip(runs, sizes, strict=True)]
+        return json_answer(heads)
+
+    def run(self, run: str) -> Response:
+        size = self._service.recorded_bytes(name_of(run))
+
+        def cut(found: Run) -> dict[str, Any]:
+            workers = views.changed_workers(found)
+            return {"run": views.run_head(found, size), "workers": workers, "info": views.info(found)}
+
+        return self._of(run, cut)
+
+    def episodes(self, run: str, worker: str = "") -> Response:
+        return self._of(run, lambda found: views.episode_rows(found, _named(found, worker)))
+
+    def results(self, run: str, worker: str = "") -> Response:
+        return self._of(run, lambda found: views.results(found, _named(found, worker)))
+
+    def redo(self, run: str, worker: str = "", mode: str = "", episode: int | None = None) -> Response:
+        return self._of(run, lambda found: views.redo(found, _named(found, worker), mode or None, episode))
+
+    def logs(
+        self,
+        run: str,
+        worker: str = "",
+        level: str = "",
+        search: str = "",
+        count: Lines = 200,
+        before: int | None = None,
+    ) -> Response:
+        wanted = log_search.Wanted(name_of(worker) if worker else None, level or None, search or None, count, before)
+        return json_answer(log_search.logs(*self._lines(run, worker, "log", wanted)))
+
+    def events(
+        self,
+        run: str,
+        worker: str = "",
+        level: str = "",
+        search: str = "",
+        count: Lines = 200,
+        before: int | None = None,
+    ) -> Response:
+        wanted = log_search.Wanted(name_of(worker) if worker else None, level or None, search or None, count, before)
+        return json_answer(log_search.events(*self._lines(run, worker, "event", wanted)))
+
+    def _lines(self, run: str, worker: str, kind: Kind, wanted: log_search.Wanted) -> tuple[log_search.Found, int]:
+        """Return the lines that are asked for, and how many were looked through in the recording."""
+        with self._service.lock:
+            known = find_run(self._service, run)
+            _named(known, worker)
+            found = log_search.find_lines(known.logs if kind == "log" else known.events, wanted)
+        return found, self._lookback.complete(known.name, kind, wanted, found)
+
+    def metrics(self, run: str, worker: str = "", search: str = "", first: Row = 0, most: Lines = 1000) -> Response:
+        wanted = (search or None, first, most)
+        return self._of(run, lambda found: views.metrics(found, _named(found, worker), *wanted))
+
+    def metric(
+        self, run: str, worker: str, name: str, first: Millis = None, last: Millis = None, points: Points = MOST_OF_ONE
+    ) -> Response:
+        with self._service.lock:
+            course = find_run(self._service, run).metrics.get((name_of(worker), name_of(name)))
+            if course is None:
+                raise not_found(f"worker {name_of(worker)!r} has no metric {name_of(name)!r}")
+            known = MetricStretch.of(course)
+        if first is not None and last is not None:
+            known = known.between(first, last)
+            if not known.is_whole:
+                topic = topics.build(name_of(run), name_of(worker), "metric", name_of(name))
+                known = known.completed(self._service.published(name_of(run), topic, *known.span))
+        return json_answer({**known.thinned(points).told(), "metadata": course.metadata})
+
+    def data(self, run: str, worker: str = "") -> Response:
+        return self._of(run, lambda found: views.data(found, _named(found, worker)))
+
+    def stream(self, run: str, worker: str, stream: str, count: Lines = 100, before: Row | None = None) -> Response:
+        with self._service.lock:
+            known = find_run(self._service, run)
+            _named(known, worker)
+        return json_answer(self._lookback.stream(known.name, name_of(worker), name_of(stream), count, before))
+
+    def state(self, run: str, worker: str = "") -> Response:
+        return self._of(run, lambda found: views.state(found, _named(found, worker)))
+
+    def _of(self, run: str, cut: Callable[[Run], Any]) -> Response:
+        with self._service.lock:
+            said = cut(find_run(self._service, run))
+        return json_answer(said)
+
+
+class _Steps:
+    """What needs a worker's steps."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def add_to(self, api: APIRouter) -> None:
+        for part in (self.steps, self.moment, self.find, self.wrong):
+            api.add_api_route(f"/run/{{run}}/worker/{{worker}}/{part.__name__}", part)
+
+    def steps(self, run: str, worker: str, first: Row = 0, last: int | None = None, points: Points = 1000) -> Response:
+        with self._loaded(run, worker) as found:
+            generation = found.generation
+            stretch = downsampling.Stretch.of(found.steps, first, found.steps.count - 1 if last is None else last)
+        chosen = stretch.choose(points)  # takes longest, and holds nobody up
+        with self._loaded(run, worker) as found:
+            if found.generation == generation:
+                said = views.rows(found.steps, chosen)
+            else:
+                said = views.course(found, first, last, points)
+        return json_answer(said)
+
+    def moment(self, run: str, worker: str, row: int = -1) -> Response:
+        with self._loaded(run, worker) as found:
+            try:
+                said = views.moment(found, row)
+            except IndexError:
+                raise not_found(f"row {row} is not one of the {found.steps.count} rows of {found.name!r}") from None
+        return json_answer(said)
+
+    def find(self, run: str, worker: str, mode: str, episode: int, step: int = 0) -> Response:
+        with self._loaded(run, worker) as found:
+            row = views.find_row(found, mode, episode, step)
+        return json_answer({"row": row})
+
+    def wrong(self, run: str, worker: str, mode: str, episode: int) -> Response:
+        with self._loaded(run, worker) as found:
+            try:
+                said = views.wrong(found, mode, episode)
+            except KeyError:
+                raise not_found(f"worker {found.name!r} has no episode {episode} of mode {mode!r}") from None
+        return json_answer(said)
+
+    @contextmanager
+    def _loaded(self, run: str, worker: str) -> Iterator[Worker]:
+        self._service.ensure_loaded(name_of(run))
+        with self._service.lock:
+            yield find_worker(self._service, run, worker)
+
+
+def _named(run: Run, worker: str) -> str | None:
+    if not worker:
+        return None
+    if name_of(worker) not in run.workers:
+        raise not_found(f"run {run.name!r} has no worker {name_of(worker)!r}")
+    return name_of(worker)

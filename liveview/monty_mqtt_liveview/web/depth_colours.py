@@ -1,0 +1,154 @@
+"""Published frames -> images that a browser shows. Pure.
+
+Place in the flow: `frames` passes payloads here. A colour frame is a JPEG already. A depth frame is a 16-bit PNG
+whose levels mean something else in each frame; it is drawn in viridis, on a scale that all frames of a sensor
+share.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from monty_mqtt.errors import DecodeError
+from monty_mqtt_core.payloads.frame_images import PNG_TEXT_KEY
+
+__all__ = [
+    "FARTHER",
+    "NEARER",
+    "VIRIDIS",
+    "Metres",
+    "Scale",
+    "checked_jpeg",
+    "coloured",
+    "read_depth",
+    "scale_between",
+]
+
+VIRIDIS = [
+    *("#440154", "#48186a", "#472d7b", "#424086", "#3b528b", "#33638d", "#2c728e", "#26828e", "#21918c"),
+    *("#1fa088", "#28ae80", "#3fbc73", "#5ec962", "#84d44b", "#addc30", "#d8e219", "#fde725"),
+]
+"""Every sixteenth of the map of Stéfan van der Walt and Nathaniel Smith, https://bids.github.io/colormap; between them
+linear, as in CSS. Its lightness grows evenly, for every kind of colour vision."""
+
+NEARER, FARTHER = "#000000", "#9e9e9e"
+"""What lies outside of the scale."""
+
+_MOST_PIXELS = 4096 * 4096
+_LEVELS = 65_535
+_SHADES = 254
+_NEARER_PLACE, _FARTHER_PLACE = 254, 255
+_FEWEST_METRES = 1e-4
+_HARDLY = 1e-3
+"""What rounding to 16 bits, or to float32, may add: no reason for another step."""
+
+_HALF_A_SHADE = 0.5 / _SHADES
+_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_UNREADABLE = (OSError, ValueError, SyntaxError, struct.error, KeyError, TypeError, *_BOMBS)
+
+Metres = npt.NDArray[np.float64]
+
+
+class Scale(NamedTuple):
+    """What the first and the last colour stand for, metres."""
+
+    min_metres: float
+    max_metres: float
+
+
+class _Range(msgspec.Struct):
+    depth_min_metres: float
+    depth_max_metres: float
+
+
+def checked_jpeg(payload: bytes) -> bytes:
+    """Return a colour frame as it is.
+
+    Raises:
+        DecodeError: It is no JPEG, or one of more than 4096 x 4096 pixels.
+    """
+    _open(payload, "JPEG").close()
+    return payload
+
+
+def read_depth(payload: bytes) -> Metres:
+    """Return the depths of a depth frame.
+
+    Raises:
+        DecodeError: It is no 16-bit PNG with a range, or has more than 4096 x 4096 pixels.
+    """
+    try:
+        with _open(payload, "PNG") as image:
+            span = msgspec.json.decode(str(image.info[PNG_TEXT_KEY]), type=_Range)
+            levels = np.asarray(image, np.float64)
+    except _UNREADABLE as error:
+        raise DecodeError(f"it is no depth image: {error}") from None
+    low, high = span.depth_min_metres, span.depth_max_metres
+    if levels.ndim != 2 or not levels.size or not (math.isfinite(low) and math.isfinite(high) and low <= high):  # noqa: PLR2004
+        raise DecodeError("it is no depth image: one 16-bit channel and a finite range are needed")
+    metres: Metres = low + levels * ((high - low) / _LEVELS)
+    return metres
+
+
+def scale_between(low: float, high: float) -> Scale:
+    """Return a scale that holds both.
+
+    Its ends are rounded outwards, to a fifth of the span or thereabouts: 1, 2 or 5 times a power of ten.
+    """
+    span = max(high - low, abs(high) / 10, _FEWEST_METRES)
+    exact = span / 5
+    power = 10.0 ** math.floor(math.log10(exact))
+    unit = power * next(step for step in (1, 2, 5, 10) if exact <= step * power * (1 + 1e-9))
+    least, greatest = math.floor(low / unit + _HARDLY), math.ceil(high / unit - _HARDLY)
+    # In whole units, so that no rounding error shows.
+    return Scale(_tidy(least * unit), _tidy(max(greatest, least + 1) * unit))
+
+
+def coloured(metres: Metres, scale: Scale) -> tuple[bytes, int]:
+    """Return a depth frame as a PNG of 8 bits, and how many of its pixels are outside of the scale."""
+    share = (metres - scale.min_metres) / (scale.max_metres - scale.min_metres)
+    places = np.clip(share * (_SHADES - 1), 0, _SHADES - 1).round().astype(np.uint8)
+    nearer, farther = share < -_HALF_A_SHADE, share > 1 + _HALF_A_SHADE
+    places[nearer], places[farther] = _NEARER_PLACE, _FARTHER_PLACE
+    image = Image.fromarray(places)
+    image.putpalette(_PALETTE)
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=1)
+    return file.getvalue(), int(np.count_nonzero(nearer) + np.count_nonzero(farther))
+
+
+def _open(payload: bytes, kind: str) -> Image.Image:
+    try:
+        image: Image.Image = Image.open(io.BytesIO(payload), formats=(kind,))
+    except _UNREADABLE as error:
+        raise DecodeError(f"it is no {kind} image: {error}") from None
+    if image.width * image.height > _MOST_PIXELS:
+        raise DecodeError(f"{image.width} x {image.height} pixels are more than this page shows")
+    return image
+
+
+def _tidy(number: float) -> float:
+    return float(f"{number:.6g}")
+
+
+def _palette() -> list[int]:
+    stops = np.array([_rgb(stop) for stop in VIRIDIS], np.float64)
+    at = np.linspace(0, len(stops) - 1, _SHADES)
+    shades = [np.interp(at, np.arange(len(stops)), stops[:, channel]) for channel in range(3)]
+    found: Any = np.rint(np.stack(shades, 1)).astype(int).ravel().tolist()
+    return [*found, *_rgb(NEARER), *_rgb(FARTHER)]
+
+
+def _rgb(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour[1:]))
+
+
+_PALETTE = _palette()

@@ -1,0 +1,119 @@
+"""The pages that a browser opens: one document; what moves on it is in `browser/`, ES modules over Vue and ECharts.
+
+Place in the flow: `server` adds these routes. The libraries are those that NiceGUI ships, served as files from this
+machine. NiceGUI's own server is left out: it would hold a second connection and state for every browser, and reload
+the page whenever this process was started again.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, FastAPI
+from starlette.responses import HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_liveview.web.responses import name_of
+
+__all__ = ["Document", "add_pages"]
+
+_BROWSER = Path(__file__).parent.parent / "browser"
+_MODULES = {"nicegui-echart": "elements/echart/dist", "nicegui-scene": "elements/scene/dist"}
+_FOR_GOOD = "public, max-age=31536000, immutable"
+
+
+class Document:
+    """The one HTML document, filled in for each address.
+
+    Attributes:
+        script_hash: Of the only script that stands in the document itself, for the Content-Security-Policy.
+
+    Raises:
+        ServiceError: NiceGUI is not installed, or ships its libraries elsewhere than we know.
+    """
+
+    def __init__(self) -> None:
+        self.nicegui = _nicegui()
+        self.nicegui_path = f"/assets/nicegui-{version('nicegui')}"
+        own = {"monty-liveview/": "/assets/browser/", "vue": f"{self.nicegui_path}/static/vue.esm-browser.prod.js"}
+        libraries = {name: f"{self.nicegui_path}/{folder}/index.js" for name, folder in _MODULES.items()}
+        imports = msgspec.json.encode({"imports": {**own, **libraries}}).decode()
+        self.script_hash = f"sha256-{base64.b64encode(hashlib.sha256(imports.encode()).digest()).decode()}"
+        self._template = Template((_BROWSER / "page.html").read_text(encoding="utf-8"))
+        self._fixed = {"imports": imports, "nicegui": self.nicegui_path, "browser": "/assets/browser"}
+
+    def answer(self, title: str, view: str, run: str = "", status: int = 200) -> Response:
+        """Return the document.
+
+        Args:
+            title: Until the page knows a better one.
+            view: `runs`, `run`, `workers`, or `missing` where there is no such page.
+            run: Id of the run, where it is of one.
+            status: Of HTTP.
+        """
+        modules = (f"/assets/browser/{path.name}" for path in sorted(_BROWSER.glob("*.js")))
+        links = "\n    ".join(f'<link rel="modulepreload" href="{module}" />' for module in modules)
+        said = {"title": html.escape(title), "view": view, "run": html.escape(run)}
+        text = self._template.substitute(self._fixed, preloads=links, **said)
+        return HTMLResponse(text, status, headers={"Cache-Control": "no-store"})
+
+
+class _Unchanging(StaticFiles):
+    """Files whose address holds their version."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        answer = super().file_response(*arguments, **options)
+        answer.headers["Cache-Control"] = _FOR_GOOD
+        return answer
+
+
+class _Own(StaticFiles):
+    """Our own modules: asked for each time, sent when they changed."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        answer = super().file_response(*arguments, **options)
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
+
+
+def add_pages(app: FastAPI, document: Document) -> None:
+    """Add the pages and the files that they need."""
+    pages = APIRouter()
+
+    @pages.get("/")
+    def runs() -> Response:
+        return document.answer("Monty runs", "runs")
+
+    @pages.get("/run/{run}")
+    def one_run(run: str) -> Response:
+        return document.answer(name_of(run), "run", name_of(run))
+
+    @pages.get("/run/{run}/workers")
+    def workers(run: str) -> Response:
+        return document.answer(f"{name_of(run)}: workers", "workers", name_of(run))
+
+    app.include_router(pages)
+    for folder in ("static", *_MODULES.values()):
+        files = _Unchanging(directory=document.nicegui / folder)
+        app.mount(f"{document.nicegui_path}/{folder}", files)
+    app.mount("/assets/browser", _Own(directory=_BROWSER))
+
+
+def _nicegui() -> Path:
+    spec = find_spec("nicegui")
+    if spec is None or spec.origin is None:
+        raise ServiceError("NiceGUI is not installed: pip install 'monty-mqtt[server]'")
+    found = Path(spec.origin).parent
+    for folder in _MODULES.values():
+        if not (found / folder / "index.js").is_file():
+            raise ServiceError(f"NiceGUI {version('nicegui')} has no {folder}: pip install 'monty-mqtt[server]'")
+    return found

@@ -1,0 +1,180 @@
+"""What a run's sensors saw, where its hypotheses are, and what was learned, over HTTP.
+
+Place in the flow: `server` adds these routes; the state knows when there was something, `service` brings it from
+memory or from the recording, `depth_colours` makes it fit for a browser. FastAPI runs each in a thread.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+from fastapi import APIRouter, Response
+
+from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire import topics
+from monty_mqtt_core.payloads.from_mqtt import Cloud, message_of
+from monty_mqtt_liveview import views
+from monty_mqtt_liveview.intake.service import Service
+from monty_mqtt_liveview.state.worker import Worker
+from monty_mqtt_liveview.views.model_source import model_source
+from monty_mqtt_liveview.web import depth_colours
+from monty_mqtt_liveview.web.depth_colours import Metres, Scale
+from monty_mqtt_liveview.web.responses import find_run, find_worker, json_answer, name_of, not_found
+
+__all__ = ["Pictures"]
+
+_TYPES = {"rgba": "image/jpeg", "depth": "image/png"}
+_NOTE = "one scale for all frames of the sensor in this run, without what is far behind them; grey is farther away"
+_SO_FAR = "; it grows as long as the run goes on and comes nearer or sees farther"
+
+_clouds = msgspec.json.Decoder(Cloud)
+
+
+class _Found(NamedTuple):
+    """A bulk message: what it is of, and the payload."""
+
+    episode: int
+    step: int
+    payload: bytes
+
+
+class Pictures:
+    """Routes.
+
+    Args:
+        service: The state, and what was published.
+        depth_range: The scale of all sensors, metres; None: each has its own.
+    """
+
+    def __init__(self, service: Service, depth_range: tuple[float, float] | None) -> None:
+        self._service = service
+        self._fixed = Scale(*depth_range) if depth_range else None
+
+    def routes(self) -> APIRouter:
+        """Return the routes."""
+        api = APIRouter()
+        for part in (self.frame, self.depth_scale, self.cloud, self.model, self.model_source):
+            api.add_api_route(f"/api/run/{{run}}/worker/{{worker}}/{part.__name__}", part)
+        api.add_api_route("/run/{run}/latest/{sensor}/{modality}", self.latest)
+        return api
+
+    def frame(self, run: str, worker: str, sensor: str, modality: str, row: int | None = None) -> Response:
+        """Answer with a sensor's image at a row, the one before it where the row has none; without a row the latest."""
+        key = ("frame", name_of(sensor), name_of(modality))
+        return self._image(name_of(run), key, self._find(run, worker, key, row))
+
+    def latest(self, run: str, sensor: str, modality: str, worker: str | None = None) -> Response:
+        """Answer with a sensor's latest image, of this worker or of whichever has it."""
+        key = ("frame", name_of(sensor), name_of(modality))
+        wanted = None if worker is None else name_of(worker)
+        with self._service.lock:
+            workers = [one for one in find_run(self._service, run).workers.values() if wanted in (None, one.name)]
+            having = [one for one in workers if key in one.bulk and one.bulk[key].count]
+            newest = max(having, key=lambda one: int(one.bulk[key].times[-1]), default=None)
+        if newest is None:
+            raise not_found(f"run {name_of(run)!r} has published no {key[2]} of sensor {key[1]!r}")
+        found = self._find(run, topics.escape(newest.name), key, None)
+        return self._image(name_of(run), key, found)
+
+    def depth_scale(self, run: str, worker: str, sensor: str) -> Response:
+        """Answer with the scale of a sensor's depth images, and whether it is the last word."""
+        key = ("frame", name_of(sensor), "depth")
+        latest = _depth(self._find(run, worker, key, None))
+        scale, is_final = self._scale(name_of(run), key[1], latest)
+        colours = {
+            "colours": depth_colours.VIRIDIS,
+            "nearer_colour": depth_colours.NEARER,
+            "farther_colour": depth_colours.FARTHER,
+        }
+        note = _NOTE if is_final else _NOTE + _SO_FAR
+        return json_answer({**scale._asdict(), **colours, "is_final": is_final, "note": note})
+
+    def cloud(self, run: str, worker: str, learning_module: str, row: int | None = None) -> Response:
+        """Answer with a learning module's hypotheses at a row, or the latest."""
+        key = ("hypotheses", name_of(learning_module))
+        found = self._find(run, worker, key, row)
+        try:
+            cloud = _clouds.decode(found.payload)
+        except msgspec.MsgspecError as error:
+            raise not_found(f"what was published is no hypothesis cloud: {error}") from None
+        names = ("objects", "locations", "evidence", "object_indices")
+        shown = {name: getattr(cloud, name) for name in names}
+        return json_answer({**shown, "episode": found.episode, "step": found.step})
+
+    def model(self, run: str, worker: str, learning_module: str, object: str) -> Response:  # noqa: A002 - Monty's word
+        """Answer with the points of a learned object: x, y, z, ... in metres, float32, little-endian."""
+        key = ("object_model", name_of(learning_module), name_of(object))
+        found = self._find(run, worker, key, None)
+        try:
+            _, (points,) = message_of(_topic(name_of(run), name_of(worker), key), found.payload)
+        except (DecodeError, ValueError) as error:
+            raise not_found(f"what was published is no object model: {error}") from None
+        return Response(points, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
+
+    def model_source(self, run: str, worker: str, learning_module: str, object: str) -> Response:  # noqa: A002
+        """Answer with the run and worker that sent the learned model of an object; null where nobody did."""
+        with self._service.lock:
+            found, known = find_run(self._service, run), find_worker(self._service, run, worker)
+            said = model_source(self._service.runs, found, known, name_of(learning_module), name_of(object))
+        return json_answer(said)
+
+    def _find(self, run: str, worker: str, key: tuple[str, ...], row: int | None) -> _Found:
+        """Return a bulk message at a row, the one before it where the row has none; without a row the latest."""
+        if row is not None:
+            self._service.ensure_loaded(name_of(run))
+        with self._service.lock:
+            known = find_worker(self._service, run, worker)
+            time, episode, step = _entry(known, key, row)
+        payload = self._service.payload(name_of(run), _topic(name_of(run), name_of(worker), key), time)
+        if payload is None:
+            raise not_found(f"{' '.join(key)} at step {step} of episode {episode} was not kept")
+        return _Found(episode, step, payload)
+
+    def _image(self, run: str, key: tuple[str, ...], found: _Found) -> Response:
+        headers = {"X-Monty-Episode": str(found.episode), "X-Monty-Step": str(found.step), "Cache-Control": "no-store"}
+        try:
+            if key[2] == "rgba":
+                content = depth_colours.checked_jpeg(found.payload)
+            else:
+                depth = _depth(found)
+                scale, _ = self._scale(run, key[1], depth)
+                content, outside = depth_colours.coloured(depth, scale)
+                headers["X-Monty-Depth-Range"] = f"{scale.min_metres:g}:{scale.max_metres:g}"
+                headers["X-Monty-Depth-Outside"] = str(outside)
+        except DecodeError as error:
+            raise not_found(f"{key[2]} of sensor {key[1]!r} cannot be shown: {error}") from None
+        return Response(content, media_type=_TYPES.get(key[2], "image/png"), headers=headers)
+
+    def _scale(self, run: str, sensor: str, depth: Metres) -> tuple[Scale, bool]:
+        """Return the scale of a sensor, and whether it stays: of this frame alone where nobody knows of others."""
+        if self._fixed:
+            return self._fixed, True
+        with self._service.lock:
+            known = self._service.runs.by_name.get(run)
+            span = known.depths.span(sensor) if known else None
+            is_final = known is None or not known.is_live
+        return depth_colours.scale_between(*(span or (float(depth.min()), float(depth.max())))), is_final
+
+
+def _entry(worker: Worker, key: tuple[str, ...], row: int | None) -> tuple[int, int, int]:
+    if key not in worker.bulk:
+        raise not_found(f"worker {worker.name!r} has published no {' '.join(key)}")
+    try:
+        found = views.bulk_latest(worker, key) if row is None else views.bulk_at(worker, row, key)
+    except IndexError:
+        raise not_found(f"row {row} is not one of the {worker.steps.count} rows of {worker.name!r}") from None
+    if found is None:
+        raise not_found(f"worker {worker.name!r} had published no {' '.join(key)} by row {row}")
+    return found
+
+
+def _depth(found: _Found) -> Metres:
+    try:
+        return depth_colours.read_depth(found.payload)
+    except DecodeError as error:
+        raise not_found(str(error)) from None
+
+
+def _topic(run: str, worker: str, key: tuple[str, ...]) -> str:
+    return topics.build(run, worker, *key)

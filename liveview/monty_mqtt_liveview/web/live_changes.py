@@ -1,0 +1,176 @@
+"""What is new to a browser since what it has.
+
+Place in the flow: `live` asks, in a thread; `views` cuts it out of the state under its lock; encoded it is here,
+without.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
+
+import msgspec
+
+from monty_mqtt_liveview import views
+from monty_mqtt_liveview.intake.service import Service
+from monty_mqtt_liveview.state.latest_values import Streams
+from monty_mqtt_liveview.state.metrics import Metrics
+from monty_mqtt_liveview.state.run import Run
+from monty_mqtt_liveview.state.worker import Worker
+from monty_mqtt_liveview.views.numbers import millis
+
+__all__ = ["Changes", "Have", "RunsChanges"]
+
+_NANOS_PER_MILLI = 1_000_000
+_FIRST_ROWS, _MOST_ROWS = 400, 2000
+"""Steps that a browser is sent at most when it comes, and when it comes back; it fetches older ones decimated."""
+
+_START = (secrets.randbits(30) | 1) << 20
+"""Added to every generation: rows that came from the page before it was started again may be others now."""
+
+_encoder = msgspec.json.Encoder()
+
+
+class Told(NamedTuple):
+    """What is said of the page itself.
+
+    Attributes:
+        problems: What is wrong, in sentences.
+        notes: What it is busy with, in sentences.
+        silent_since_unix_millis: When it heard its broker last; None while it does.
+    """
+
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+    silent_since_unix_millis: int | None
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """Return what is to be said now."""
+        return cls(tuple(service.problems()), tuple(service.notes()), millis(service.silent_since_unix_nanos()))
+
+
+class Have(NamedTuple):
+    """What a browser has of a run.
+
+    Attributes:
+        rows: Rows of steps.
+        generation: Of which generation these are.
+        revision: Of the run, as it was told last; -1: never.
+        told: What it was told last of the page itself.
+    """
+
+    rows: int
+    generation: int
+    revision: int = -1
+    told: Told | None = None
+
+
+class Changes:
+    """What is new of one run.
+
+    Args:
+        service: The state.
+        run: Id of the run.
+        worker: Whose steps; empty: nobody's.
+    """
+
+    def __init__(self, service: Service, run: str, worker: str) -> None:
+        self._service, self._run, self._worker = service, run, worker
+
+    def since(self, have: Have) -> tuple[str | None, Have]:
+        """Return what is new, as JSON, None if nothing is; and what there is then."""
+        said: dict[str, Any] = {}
+        told = Told.of(self._service)
+        if told != have.told:
+            said |= told._asdict()
+        with self._service.lock:
+            run = self._service.runs.by_name.get(self._run)
+            if run is not None and run.revision != have.revision:
+                said |= self._of(run, have)
+                have = self._then(run, have)
+        have = have._replace(told=told)
+        if not said:
+            return None, have
+        if run is not None and "run" in said:
+            said["run"]["recorded_bytes"] = self._service.recorded_bytes(run.name)
+        said["server_unix_millis"] = _now_unix_millis()
+        return _encoder.encode(said).decode(), have
+
+    def _of(self, run: Run, have: Have) -> dict[str, Any]:
+        seen = max(have.revision, 0)
+        said: dict[str, Any] = {"run": views.run_head(run), "workers": views.changed_workers(run, seen)}
+        if run.info_revision > seen or have.revision < 0:
+            said["info"] = views.info(run)
+        if self._worker:
+            said |= _words(run, seen)
+            worker = run.workers.get(self._worker)
+            if worker is not None and worker.revision > seen:
+                said |= {"episodes": views.episode_rows(run, worker.name, seen), "bulk": views.bulk(worker, seen)}
+                said |= _steps(worker, have)
+        return said
+
+    def _then(self, run: Run, have: Have) -> Have:
+        worker = run.workers.get(self._worker)
+        if worker is None:
+            return have._replace(revision=run.revision)
+        return have._replace(revision=run.revision, rows=worker.steps.count, generation=_START + worker.generation)
+
+
+def _now_unix_millis() -> int:
+    return time.time_ns() // _NANOS_PER_MILLI
+
+
+def _words(run: Run, seen: int) -> dict[str, Any]:
+    counted = {"logs": run.logs, "events": run.events}
+    revised: dict[str, Metrics | Streams] = {"metrics": run.metrics, "data": run.data, "state": run.states}
+    counts = {name: {"count": one.count} for name, one in counted.items() if one.revision > seen}
+    return counts | {name: {"revision": one.revision} for name, one in revised.items() if one.revision > seen}
+
+
+def _steps(worker: Worker, have: Have) -> dict[str, Any]:
+    generation = _START + worker.generation
+    rows = have.rows if generation == have.generation else 0
+    steps = views.newest_rows(worker, rows, _MOST_ROWS if rows else _FIRST_ROWS)
+    if steps is None and generation == have.generation:
+        return {}
+    return {"generation": generation, "first_row": steps["row"][0] if steps else 0, "steps": steps}
+
+
+class RunsChanges:
+    """What is new of the list of runs.
+
+    Args:
+        service: The state.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def since(self, have: _Heads | None) -> tuple[str | None, _Heads]:
+        """Return what is new, as JSON, None if nothing is; and what there is then."""
+        known = have or _Heads({}, None)
+        told = Told.of(self._service)
+        heads, now = self._heads(known.revisions)
+        forgotten = [name for name in known.revisions if name not in now]
+        if not heads and not forgotten and told == known.told and have is not None:
+            return None, known
+        for head in heads:
+            head["recorded_bytes"] = self._service.recorded_bytes(head["run"])
+        said = {"runs": heads, "forgotten": forgotten, **told._asdict(), "server_unix_millis": _now_unix_millis()}
+        return _encoder.encode(said).decode(), _Heads(now, told)
+
+    def _heads(self, known: Mapping[str, int]) -> tuple[list[dict[str, Any]], dict[str, int]]:
+        with self._service.lock:
+            runs = self._service.runs.by_name.values()
+            heads = [views.run_head(run) for run in runs if known.get(run.name) != run.revision]
+            return heads, {run.name: run.revision for run in runs}
+
+
+class _Heads:
+    """Which revision of each run a browser was told; those with the same share one of these."""
+
+    def __init__(self, revisions: dict[str, int], told: Told | None) -> None:
+        self.revisions, self.told = revisions, told

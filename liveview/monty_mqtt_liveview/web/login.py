@@ -1,0 +1,234 @@
+"""Who may do what: anyone may look who can reach the page, who controls runs logs in; beyond loopback, who looks, too.
+
+Place in the flow: `server` adds the routes, and `Access` itself around everything; `control` asks `may_control`.
+There is one password. It is made on the first start and lies in a file that only its owner can read.
+"""
+
+from __future__ import annotations
+
+import hmac
+import html
+import time
+from collections import OrderedDict, deque
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import parse_qs, quote
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_liveview.web.login_sessions import SESSION_SECS, Sessions
+from monty_mqtt_liveview.web.responses import json_answer
+
+__all__ = ["Access", "Login", "Way", "login_routes"]
+
+_MOST_FAILURES, _WITHIN_SECS = 10, 60.0
+_MOST_PEERS = 1000
+_OPEN_PATHS = frozenset({"/login", "/api/login", "/api/session", "/healthz"})
+_DOCUMENT = """<!doctype html>
+<html lang="en">
+  <head><meta charset="utf-8" /><title>Log in</title><meta name="viewport" content="width=device-width" /></head>
+  <body style="font-family: sans-serif; color-scheme: light dark; margin: 10vh auto; max-width: 24em; padding: 1em">
+    <h1>Monty runs</h1>
+    <p role="alert">$wrong</p>
+    <form method="post" action="/login?next=$next">
+      <p><label>Password, from $place on the page's machine<br />
+        <input name="password" type="password" autocomplete="current-password" autofocus required style="width: 100%" />
+      </label></p>
+      <p><button>Log in</button></p>
+    </form>
+  </body>
+</html>
+"""
+
+
+class Way(NamedTuple):
+    """How the page is reached.
+
+    Attributes:
+        is_tls: Over TLS of our own.
+        is_closed: By nobody without a login.
+        login_port: The port where that is so for those who come by it, through a TLS proxy; 0: there is none.
+        trusts_forwarded_for: Whether that proxy says who they are.
+    """
+
+    is_tls: bool = False
+    is_closed: bool = False
+    login_port: int = 0
+    trusts_forwarded_for: bool = False
+
+
+class Login:
+    """The password, and who has shown that he knows it.
+
+    Args:
+        file: Where the password is.
+        sessions: Who is logged in.
+        cookie: Name of the session cookie. Ports of one host share their cookies: each page needs a name of its own.
+        way: How the page is reached.
+    """
+
+    def __init__(self, file: Path, sessions: Sessions, cookie: str, way: Way) -> None:
+        self.file = file
+        self._sessions, self._cookie, self._way = sessions, cookie, way
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def is_needed_to_look(self, scope: Scope) -> bool:
+        """Return whether who comes this way sees nothing without a login."""
+        return self._way.is_closed or self._comes_by_proxy(scope)
+
+    @property
+    def why_not(self) -> str:
+        """Why nobody can log in, empty if one can."""
+        return "" if self._password() else f"nobody can log in: {self.file} has no password, or cannot be read"
+
+    def is_in(self, connection: HTTPConnection) -> bool:
+        """Return whether this browser has logged in, with the password as it is now."""
+        return self._sessions.is_open(self._token(connection), self._password())
+
+    def enter(self, request: Request, password: str, answer: Response) -> None:
+        """Set the session cookie on the answer.
+
+        Raises:
+            HTTPException: 401, the password is wrong; 429, this peer tried too often. Who has a session is told apart
+                from others that come from the same address.
+        """
+        failures = self._failures_of(self._token(request) if self.is_in(request) else self._peer(request))
+        if len(failures) >= _MOST_FAILURES:
+            raise HTTPException(429, f"too many wrong passwords; wait {_WITHIN_SECS:g} s", {"Retry-After": "60"})
+        known = self._password()
+        if not known or not hmac.compare_digest(password.encode("utf-8", "replace"), known.encode()):
+            failures.append(time.monotonic())
+            raise HTTPException(401, self.why_not or f"not the password that is in {self.file}")
+        answer.set_cookie(
+            self._cookie,
+            self._sessions.open(known),
+            max_age=SESSION_SECS,
+            httponly=True,
+            samesite="strict",
+            secure=self._way.is_tls or self._comes_by_proxy(request.scope),
+        )
+
+    def leave(self, request: Request, answer: Response) -> None:
+        """End the session, whoever holds a copy of its cookie, and take the cookie back.
+
+        Raises:
+            HTTPException: 503, it cannot be written down, and would go on when the page is started again.
+        """
+        try:
+            self._sessions.close(self._token(request))
+        except ServiceError as error:
+            raise HTTPException(503, f"logged out only until the page is started again: {error}") from None
+        answer.delete_cookie(self._cookie, httponly=True, samesite="strict")
+
+    def _token(self, connection: HTTPConnection) -> str:
+        return connection.cookies.get(self._cookie, "")
+
+    def _comes_by_proxy(self, scope: Scope) -> bool:
+        return bool(self._way.login_port) and (scope.get("server") or ("", 0))[1] == self._way.login_port
+
+    def _peer(self, request: Request) -> str:
+        if self._way.trusts_forwarded_for and self._comes_by_proxy(request.scope):
+            said = ",".join(request.headers.getlist("x-forwarded-for"))
+            return said.rpartition(",")[2].strip()  # the proxy's own word is the last
+        return request.client.host if request.client else ""
+
+    def _password(self) -> str:
+        try:
+            return self.file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def _failures_of(self, peer: str) -> deque[float]:
+        found = self._failures.setdefault(peer, deque())
+        self._failures.move_to_end(peer)
+        if len(self._failures) > _MOST_PEERS:
+            self._failures.popitem(last=False)
+        while found and found[0] < time.monotonic() - _WITHIN_SECS:
+            found.popleft()
+        return found
+
+
+class Access:
+    """Lets in only who has logged in.
+
+    Args:
+        app: What is behind it.
+        login: Who has.
+    """
+
+    def __init__(self, app: ASGIApp, login: Login) -> None:
+        self._app, self._login = app, login
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or send it to the login."""
+        if scope["type"] == "lifespan" or scope["path"] in _OPEN_PATHS or self._may_look(scope):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": "log in first"})
+        else:
+            wants_page = "text/html" in HTTPConnection(scope).headers.get("accept", "")
+            place = f"/login?next={quote(scope['path'], safe='')}"
+            refusal = RedirectResponse(place, 303) if wants_page else json_answer({"error": "log in first"}, 401)
+            await refusal(scope, receive, send)
+
+    def _may_look(self, scope: Scope) -> bool:
+        return not self._login.is_needed_to_look(scope) or self._login.is_in(HTTPConnection(scope))
+
+
+class Given(msgspec.Struct):
+    """What `/api/login` is sent."""
+
+    password: str
+
+
+def login_routes(login: Login) -> APIRouter:
+    """Return the routes that log in and out."""
+    routes = APIRouter()
+
+    @routes.post("/api/login")
+    async def enter(request: Request) -> Response:
+        try:
+            given = msgspec.json.decode(await request.body(), type=Given)
+        except msgspec.MsgspecError:
+            raise HTTPException(400, 'send {"password": "..."}') from None
+        answer = json_answer({})
+        login.enter(request, given.password, answer)
+        return answer
+
+    @routes.post("/api/logout")
+    def leave(request: Request) -> Response:
+        answer = json_answer({})
+        login.leave(request, answer)
+        return answer
+
+    @routes.get("/login")
+    def show(next: str = "/") -> Response:  # noqa: A002 - the name in the address
+        return _document(login, "", next)
+
+    @routes.post("/login")
+    async def enter_from_document(request: Request, next: str = "/") -> Response:  # noqa: A002 - the name in the address
+        given = parse_qs((await request.body()).decode("utf-8", "replace"))
+        # A path on this machine, and nothing that a browser takes for another's.
+        place = quote(next, safe="/%") if next.startswith("/") and not next.startswith(("//", "/\\")) else "/"
+        answer = RedirectResponse(place, 303)
+        try:
+            login.enter(request, given.get("password", [""])[0], answer)
+        except HTTPException as error:
+            return _document(login, str(error.detail), next, error.status_code)
+        return answer
+
+    return routes
+
+
+def _document(login: Login, wrong: str, place: str, status: int = 200) -> Response:
+    said = {"$wrong": html.escape(wrong), "$next": quote(place, safe=""), "$place": html.escape(str(login.file))}
+    text = _DOCUMENT
+    for name, value in said.items():
+        text = text.replace(name, value)
+    return HTMLResponse(text, status, {"Cache-Control": "no-store"})

@@ -1,0 +1,104 @@
+"""Who is logged in: what a session cookie stands for, on disk, so that a logout lasts over a restart of the page.
+
+Place in the flow: `login` opens, asks for and closes sessions. A cookie is a random token; here is only its hash, so
+that nobody who reads the file gets in. A session ends with a logout, with another password, after a week, or when more
+than so many others were opened after it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_core.settings.state_dir import StateDir
+
+__all__ = ["SESSION_SECS", "Sessions"]
+
+logger = logging.getLogger(__name__)
+
+SESSION_SECS = 7 * 86_400
+_MOST_SESSIONS = 1000
+_TOKEN_BYTES = 32
+
+
+class _Session(msgspec.Struct, frozen=True):
+    """What is known of a session: the mark of the password that opened it, and when it ends by itself."""
+
+    mark: str
+    ends_unix_secs: float
+
+
+class Sessions:
+    """The sessions of one page.
+
+    Args:
+        state: Writes the file.
+        file: Where they are remembered; what in it is not readable, opens nothing.
+    """
+
+    def __init__(self, state: StateDir, file: Path) -> None:
+        self._state, self._file = state, file
+        self._changing = threading.Lock()
+        self._by_hash = self._read()
+
+    def open(self, password: str) -> str:
+        """Return the token of a new session."""
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        with self._changing:
+            now = time.time()
+            self._by_hash = {name: one for name, one in self._by_hash.items() if one.ends_unix_secs > now}
+            self._by_hash[_hash(token)] = _Session(_mark(password), now + SESSION_SECS)
+            while len(self._by_hash) > _MOST_SESSIONS:
+                del self._by_hash[next(iter(self._by_hash))]
+            try:
+                self._write()
+            except ServiceError as error:
+                logger.warning("who logged in must do so again when the page is started again: %s", error)
+        return token
+
+    def is_open(self, token: str, password: str) -> bool:
+        """Return whether a token is that of a session that this password opened, and that goes on."""
+        found = self._by_hash.get(_hash(token))
+        return bool(password) and found is not None and found.mark == _mark(password) and _goes_on(found)
+
+    def close(self, token: str) -> None:
+        """End a session; nothing happens where there is none.
+
+        Raises:
+            ServiceError: It cannot be written down: the session would go on when the page is started again.
+        """
+        with self._changing:
+            if self._by_hash.pop(_hash(token), None) is not None:
+                self._write()
+
+    def _read(self) -> dict[str, _Session]:
+        try:
+            return msgspec.json.decode(self._file.read_bytes(), type=dict[str, _Session])
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.MsgspecError) as error:
+            logger.warning("%s cannot be read, everybody has to log in again: %s", self._file, error)
+            return {}
+
+    def _write(self) -> None:
+        self._state.write_private(self._file, msgspec.json.encode(self._by_hash))
+
+
+def _goes_on(session: _Session) -> bool:
+    return session.ends_unix_secs > time.time()
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def _mark(password: str) -> str:
+    """Return what a session remembers of the password: who changes the file ends all sessions."""
+    return hashlib.sha256(b"monty_mqtt_liveview.session" + password.encode()).hexdigest()[:32]
