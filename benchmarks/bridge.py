@@ -33,7 +33,7 @@ from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
 from monty_mqtt_core.influx.line_protocol import Misfits
 from monty_mqtt_core.influx.points import lines_of
 from monty_mqtt_core.settings import ports
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 __all__ = ["rows"]
 

@@ -29,10 +29,10 @@ from monty_mqtt_core.influx import points as lines
 from monty_mqtt_core.influx.line_protocol import Misfits
 from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack import programs
-from monty_mqtt_stack.influxdb import METRICS, ORG, InfluxDB, influxdb_launch
-from monty_mqtt_stack.launch import Running
-from monty_mqtt_stack.provisioning import GRAFANA_TOKEN, TELEGRAF_TOKEN, provision
+from monty_mqtt_stack.processes import programs
+from monty_mqtt_stack.processes.launch import Running
+from monty_mqtt_stack.services.influxdb import METRICS, ORG, InfluxDB, influxdb_launch
+from monty_mqtt_stack.services.influxdb_setup import GRAFANA_TOKEN, TELEGRAF_TOKEN, provision
 
 __all__ = ["rows"]
 

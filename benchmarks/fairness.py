@@ -20,7 +20,7 @@ from benchmarks.bridge import Listener, bridge_process, example_step, row
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema
 from monty_mqtt_core.settings import ports
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 __all__ = ["rows"]
 

@@ -35,8 +35,8 @@ from monty_mqtt_core.influx.line_protocol import Misfits
 from monty_mqtt_core.influx.points import lines_of
 from monty_mqtt_core.payloads.to_mqtt import Outgoing, fan_out
 from monty_mqtt_core.settings.state_dir import FarSide, StateDir
-from monty_mqtt_stack import programs
-from monty_mqtt_stack.influxdb import query
+from monty_mqtt_stack.processes import programs
+from monty_mqtt_stack.services.influxdb import query
 
 __all__ = ["rows"]
 

@@ -17,7 +17,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.settings import BridgeConfig
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 __all__ = ["rows"]
 

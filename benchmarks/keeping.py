@@ -23,7 +23,7 @@ from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.reading.mqtt_client import Broker
 from monty_mqtt_liveview.intake.service import Service
 from monty_mqtt_liveview.intake.subscription import Subscription
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 __all__ = ["rows"]
 

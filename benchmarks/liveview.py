@@ -32,7 +32,7 @@ from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema
 from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 __all__ = ["rows"]
 

@@ -20,8 +20,8 @@ from benchmarks.bridge import PATIENCE_SECS, Arrival, bridge_process, example_st
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema
 from monty_mqtt_core.settings import ports
-from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.restore import restore
+from monty_mqtt_stack.replay.restore_spool import restore
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 __all__ = ["rows"]
 

@@ -54,7 +54,7 @@ def _complain(text: str) -> None:
 
 def _dispatch(options: argparse.Namespace) -> int:
     try:
-        module = importlib.import_module(f"monty_mqtt_stack.{options.module}")
+        module = importlib.import_module(f"monty_mqtt_stack.commands.{options.module}")
     except ImportError as error:  # Python 3.8, or the extra `server` is not installed
         if options.module == "run" and options.function == "command":
             return _run_alone(options, error)

@@ -235,7 +235,7 @@ def _add_replay(commands: Any) -> None:
     command.add_argument(
         "--bridge", metavar="HOST[:PORT]", help="a bridge of your own (default: the one that runs here)"
     )
-    command.set_defaults(module="replay_command", function="command")
+    command.set_defaults(module="replay", function="command")
 
 
 def _add_forget(commands: Any) -> None:

@@ -20,7 +20,7 @@ from subscriber import Subscriber
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.settings import BridgeConfig
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 FIRST_STAMP = 1_795_000_000_000_000_000
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 ROOT = Path(__file__).parent.parent
 

@@ -27,9 +27,9 @@ from stack_process import Process, until
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.reading.mqtt_client import retained
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.far_side import address_of
-from monty_mqtt_stack.influxdb import query
-from monty_mqtt_stack.provisioning import GRAFANA_TOKEN
+from monty_mqtt_stack.services.find_services import address_of
+from monty_mqtt_stack.services.influxdb import query
+from monty_mqtt_stack.services.influxdb_setup import GRAFANA_TOKEN
 
 EXPERIMENTS = {
     "test/evidence_lm/evidence_mujoco": ("n_train_epochs=1", "n_eval_epochs=2"),

@@ -12,7 +12,7 @@ from typing import Any
 
 from missing import is_missing
 
-from monty_mqtt_stack import programs
+from monty_mqtt_stack.processes import programs
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = ROOT / "compose.yaml"

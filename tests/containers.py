@@ -19,7 +19,7 @@ from typing import Any, Self
 from compose_project import ROOT, dockerfile
 from missing import is_missing
 
-from monty_mqtt_stack import programs
+from monty_mqtt_stack.processes import programs
 
 COMMANDS = {
     "influxdb": ["influxd"],

@@ -14,8 +14,8 @@ from told_modes import ended_so
 from monty_mqtt.broadcast import spool_file
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleEpisode, LearningModuleStep, Target
-from monty_mqtt_stack.demo_recording import recording_path
-from monty_mqtt_stack.replay import replay
+from monty_mqtt_stack.demo.demo_recording import recording_path
+from monty_mqtt_stack.replay.play import replay
 
 HOSTILE = 'a,b=c "d"\\\n$x [y] (z|w) {${run}} /.*/ é\'😀'
 """An object's, a metric's, a module's name; also a run's and a worker's."""

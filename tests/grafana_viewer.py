@@ -19,7 +19,7 @@ from node import node_modules
 from stack_process import until
 
 from monty_mqtt_core.influx.line_protocol import key
-from monty_mqtt_stack.influxdb import Series
+from monty_mqtt_stack.services.influxdb import Series
 
 ENCODED = key(HOSTILE).replace("\\", "")
 """The hostile name as InfluxDB has it in tags and field names: what readers disagree on is percent-encoded."""

@@ -21,13 +21,13 @@ from stack_process import until
 from monty_mqtt_core.influx.points import FIELDS
 from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
-from monty_mqtt_stack import programs
-from monty_mqtt_stack.broker import mosquitto_launch
-from monty_mqtt_stack.influxdb import METRICS, InfluxDB, Series, influxdb_launch, query
-from monty_mqtt_stack.launch import Launch, Running
-from monty_mqtt_stack.provisioning import GRAFANA_TOKEN
-from monty_mqtt_stack.services import TABLE, Plan
-from monty_mqtt_stack.telegraf import telegraf_launch
+from monty_mqtt_stack.processes import programs
+from monty_mqtt_stack.processes.launch import Launch, Running
+from monty_mqtt_stack.services.influxdb import METRICS, InfluxDB, Series, influxdb_launch, query
+from monty_mqtt_stack.services.influxdb_setup import GRAFANA_TOKEN
+from monty_mqtt_stack.services.mosquitto import mosquitto_launch
+from monty_mqtt_stack.services.table import TABLE, Plan
+from monty_mqtt_stack.services.telegraf import telegraf_launch
 
 HOST = "127.0.0.1"
 STORED_SECS = 60

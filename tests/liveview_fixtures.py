@@ -15,7 +15,7 @@ from liveview_page import PageProcess
 
 from monty_mqtt.wire import schema
 from monty_mqtt_bridge.bridge import Bridge
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 _runs = itertools.count()
 

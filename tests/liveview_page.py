@@ -11,8 +11,8 @@ import httpx
 from stack_process import Process, until
 
 from monty_mqtt_core.settings.ports import any_free
-from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.demo_recording import recording_path
+from monty_mqtt_stack.demo.demo_recording import recording_path
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 
 class PageProcess(Process):
@@ -66,6 +66,6 @@ class PageProcess(Process):
 
 def replay(zmq_port: int, *, speed: float = 0) -> list[str]:
     """Replay the demo as new; return the ids of its two runs."""
-    words = ("-m", "monty_mqtt_stack.replay", str(recording_path()), f"--speed={speed}", f"--zmq-port={zmq_port}")
+    words = ("-m", "monty_mqtt_stack.replay.play", str(recording_path()), f"--speed={speed}", f"--zmq-port={zmq_port}")
     done = subprocess.run((sys.executable, *words), capture_output=True, text=True, check=True, timeout=100)
     return done.stdout.split()

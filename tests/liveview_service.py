@@ -20,7 +20,7 @@ from monty_mqtt_liveview.intake.service import Service
 from monty_mqtt_liveview.intake.subscription import Subscription
 from monty_mqtt_liveview.recordings.retention import Limits
 from monty_mqtt_liveview.state.run import Run
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 CLIENT_ID = "monty-mqtt-liveview"
 

@@ -7,7 +7,7 @@ from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep, Senso
 from monty_mqtt_core.payloads.from_mqtt import message_of
 from monty_mqtt_core.recordings.mcap_file import Reader
 from monty_mqtt_liveview.state.run import Runs
-from monty_mqtt_stack.demo_recording import recording_path
+from monty_mqtt_stack.demo.demo_recording import recording_path
 
 SECOND = 1_000_000_000
 START = 1_795_428_900 * SECOND

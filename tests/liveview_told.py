@@ -10,7 +10,7 @@ from mqtt_client import Client
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.payloads.frame_images import encode_frame
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 HOSTILE = "../../x</script><img src=x onerror=alert(1)>"
 

@@ -10,10 +10,10 @@ from stack_process import until
 
 from monty_mqtt_core.reading.mqtt_client import Broker
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack import services
-from monty_mqtt_stack.anonymous_sessions import AnonymousSessions
-from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.supervisor import Supervisor
+from monty_mqtt_stack.services import table
+from monty_mqtt_stack.services.anonymous_sessions import AnonymousSessions
+from monty_mqtt_stack.services.mosquitto import Mosquitto
+from monty_mqtt_stack.services.supervisor import Supervisor
 
 TOPIC = "monty/v1/run/main/step"
 
@@ -74,7 +74,7 @@ def test_a_far_side_does_this_while_it_runs(tmp_path):
     def is_running():
         return "anonymous sessions" in [thread.name for thread in threading.enumerate()]
 
-    others = frozenset(services.TABLE) - {"broker"}
-    with Supervisor(services.Plan(state=StateDir(tmp_path), mqtt_port=0, without=others), print):
+    others = frozenset(table.TABLE) - {"broker"}
+    with Supervisor(table.Plan(state=StateDir(tmp_path), mqtt_port=0, without=others), print):
         assert is_running()
     assert not is_running()

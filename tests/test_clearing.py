@@ -15,7 +15,7 @@ from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.journal import feeder
 from monty_mqtt_bridge.publish.mqtt_connection import Incoming
 from monty_mqtt_bridge.rules.forgetting import Cleared, Clearing
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 pytest_plugins = ["bridge_fixtures"]
 

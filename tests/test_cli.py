@@ -23,8 +23,8 @@ from monty_mqtt import cli
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.settings.state_dir import Endpoint, FarSide
-from monty_mqtt_stack import status
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.commands import status
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 WAIT_SECS = 10
 
@@ -253,13 +253,13 @@ def test_abort_without_the_password_says_which_file(broker, tmp_path):
 
 @pytest.mark.parametrize("words", [["status"], ["tail"], ["abort", "run"]])
 def test_without_a_broker_it_says_what_to_do(tmp_path, monkeypatch, words):
-    monkeypatch.setattr("monty_mqtt_stack.services.MQTT_PORT", 1)
+    monkeypatch.setattr("monty_mqtt_stack.services.table.MQTT_PORT", 1)
     monkeypatch.setenv("MONTY_MQTT_STATE_DIR", str(tmp_path))
     assert cli.main(words) == 1
 
 
 def test_the_words_for_no_far_side(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("monty_mqtt_stack.services.MQTT_PORT", 1)
+    monkeypatch.setattr("monty_mqtt_stack.services.table.MQTT_PORT", 1)
     assert cli.main(["status", "--state-dir", str(tmp_path)]) == 1
     assert "start one with `monty-mqtt up`" in capsys.readouterr().err
 
@@ -338,7 +338,7 @@ def test_doctor_says_what_to_do_with_spools(tmp_path):
 
 def test_doctor_names_what_is_missing(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("monty_mqtt_stack.broker._OFF_PATH", ())
+    monkeypatch.setattr("monty_mqtt_stack.services.mosquitto._OFF_PATH", ())
     assert cli.main(["doctor", "--state-dir", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert "mosquitto: `apt install mosquitto" in shown

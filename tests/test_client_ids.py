@@ -15,8 +15,8 @@ from mqtt_client import Client
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.settings import passwords, ports
 from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
-from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.influxdb import InfluxDB
+from monty_mqtt_stack.services.influxdb import InfluxDB
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 pytest_plugins = ("bridge_fixtures",)
 
@@ -65,7 +65,8 @@ def test_a_bridge_has_another_id_at_each_start(tmp_path):
 
 
 def test_telegraf_is_given_its_id(tmp_path):
-    from monty_mqtt_stack import programs, telegraf  # noqa: PLC0415 - half a second: InfluxDB's client library
+    from monty_mqtt_stack.processes import programs  # noqa: PLC0415
+    from monty_mqtt_stack.services import telegraf  # noqa: PLC0415 - half a second: InfluxDB's client library
 
     state = StateDir(tmp_path)
     passwords.ensure(state)

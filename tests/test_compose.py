@@ -13,7 +13,7 @@ from compose_project import COMPOSE, PROFILES, ROOT, dockerfile, resolve
 from monty_mqtt.errors import ConfigError
 from monty_mqtt_bridge.settings import load
 from monty_mqtt_liveview.settings import load as load_page
-from monty_mqtt_stack.container_setup import OWNERS
+from monty_mqtt_stack.services.container_setup import OWNERS
 
 IMAGE_VOLUMES = {
     "influxdb": {"/var/lib/influxdb2", "/etc/influxdb2"},

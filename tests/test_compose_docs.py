@@ -11,7 +11,7 @@ from compose_project import COMPOSE, PROFILES, resolve
 from test_docs import BLOCK, PAGES
 
 from monty_mqtt.cli_parser import make_parser
-from monty_mqtt_stack.container_setup import OWNERS
+from monty_mqtt_stack.services.container_setup import OWNERS
 
 FLAGS = {
     "up": {"-d", "--force-recreate", "--build"},

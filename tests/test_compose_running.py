@@ -17,7 +17,7 @@ import pytest
 from compose_project import PROFILES, ROOT, resolve
 from containers import Containers, need
 
-from monty_mqtt_stack.container_setup import OWNERS
+from monty_mqtt_stack.services.container_setup import OWNERS
 
 SERVICES = ("influxdb", "mosquitto", "telegraf", "bridge", "liveview")
 """Those that stay up and whose programs can be had; Grafana's is in its image alone."""
@@ -33,14 +33,14 @@ with ZmqBroadcaster(run_id={RUN!r}, strict=True) as broadcaster:
 ASK = """
 import sys
 from pathlib import Path
-from monty_mqtt_stack.influxdb import query
+from monty_mqtt_stack.services.influxdb import query
 token = Path(sys.argv[1]).read_text()
 found = query("http://127.0.0.1:8086", token, f'SELECT count("value") FROM "metric" WHERE "run" = \\'{sys.argv[2]}\\'')
 print(found[0].rows[0][-1] if found else 0)
 """
 UNTIL = """
 import os, sys
-from monty_mqtt_stack.container_setup import Volumes, set_up
+from monty_mqtt_stack.services.container_setup import Volumes, set_up
 from monty_mqtt_core.settings.state_dir import StateDir
 for number, line in enumerate(set_up(StateDir(), Volumes(), os.environ), 1):
     if number == int(sys.argv[1]):

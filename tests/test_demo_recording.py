@@ -17,8 +17,8 @@ from subscriber import Subscriber
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.payloads.from_mqtt import message_of
 from monty_mqtt_core.recordings.mcap_file import Reader
-from monty_mqtt_stack.demo_recording import EXPERIMENTS, LARGEST_BYTES, pack, recording_path
-from monty_mqtt_stack.replay import replay
+from monty_mqtt_stack.demo.demo_recording import EXPERIMENTS, LARGEST_BYTES, pack, recording_path
+from monty_mqtt_stack.replay.play import replay
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_OF_A_TOPIC = 5  # the validator takes a millisecond each

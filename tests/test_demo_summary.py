@@ -12,7 +12,7 @@ from subscriber import Subscriber
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
-from monty_mqtt_stack.replay import replay
+from monty_mqtt_stack.replay.play import replay
 
 
 def test_the_summary_is_of_the_demo_alone(far_side, live_run):

@@ -14,7 +14,7 @@ from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.message_pieces import LearningModuleStep
 from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 from monty_mqtt_core.recordings.part_files import directory_of, part_name
-from monty_mqtt_stack.recorded_rows import KINDS
+from monty_mqtt_stack.commands.recorded_rows import KINDS
 
 RUN = "odd / name"
 MODULE = LearningModuleStep(evidence={"mug": 1.5, "bowl": 0.25})

@@ -19,7 +19,7 @@ from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.journal import feeder
 from monty_mqtt_core.influx import points
 from monty_mqtt_core.settings.ports import any_free
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 pytest_plugins = ["bridge_fixtures"]
 

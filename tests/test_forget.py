@@ -19,8 +19,8 @@ from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.recordings.part_files import directory_of, part_name
 from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.forget import files_of
+from monty_mqtt_stack.commands.forget import files_of
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 WAIT_SECS = 40  # the journal lets go of a run 10 s after its end
 

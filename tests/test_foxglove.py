@@ -15,7 +15,7 @@ from node import node_modules
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt_core.reading.mqtt_client import Broker
 from monty_mqtt_core.recordings.record import record
-from monty_mqtt_stack.demo_recording import recording_path
+from monty_mqtt_stack.demo.demo_recording import recording_path
 
 FOLDER = Path(__file__).parent / "foxglove"
 

@@ -14,7 +14,7 @@ from stack_process import until
 
 from monty_mqtt.wire import topics
 from monty_mqtt_bridge.settings import BridgeConfig
-from monty_mqtt_stack.influxdb import Series
+from monty_mqtt_stack.services.influxdb import Series
 
 pytest_plugins = ["grafana_viewer"]
 

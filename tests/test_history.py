@@ -23,10 +23,10 @@ from monty_mqtt_core.influx.line_protocol import Misfits, key
 from monty_mqtt_core.influx.points import FIELDS, lines_of
 from monty_mqtt_core.payloads.from_mqtt import message_of
 from monty_mqtt_core.recordings.mcap_file import Reader
-from monty_mqtt_stack.demo_recording import recording_path
-from monty_mqtt_stack.export import MEASUREMENTS, rows_of
-from monty_mqtt_stack.influxdb import LOGS
-from monty_mqtt_stack.restore_recording import restore_recording
+from monty_mqtt_stack.commands.export import MEASUREMENTS, rows_of
+from monty_mqtt_stack.demo.demo_recording import recording_path
+from monty_mqtt_stack.replay.restore_recording import restore_recording
+from monty_mqtt_stack.services.influxdb import LOGS
 
 pytest_plugins = ["history"]
 

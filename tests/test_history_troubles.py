@@ -14,7 +14,7 @@ from stack_process import Process, until
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.influxdb import query
+from monty_mqtt_stack.services.influxdb import query
 
 ROUNDS = [
     pytest.param(2, marks=pytest.mark.timeout(300)),

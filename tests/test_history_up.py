@@ -20,8 +20,8 @@ from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.influxdb import InfluxDB, query
-from monty_mqtt_stack.provisioning import provision
+from monty_mqtt_stack.services.influxdb import InfluxDB, query
+from monty_mqtt_stack.services.influxdb_setup import provision
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -25,7 +25,7 @@ from monty_mqtt_liveview.state import columns
 from monty_mqtt_liveview.state.columns import Column
 from monty_mqtt_liveview.state.run import Run
 from monty_mqtt_liveview.state.scratch_file import Scratch
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 MIB = 1 << 20
 OBJECTS, MODULES, PER_EPISODE = 10, 5, 1000

@@ -14,7 +14,7 @@ from monty_mqtt_liveview.intake.inbox import Arrived
 from monty_mqtt_liveview.recordings import removed_runs
 from monty_mqtt_liveview.recordings.removed_runs import Removed
 from monty_mqtt_liveview.recordings.retention import Limits
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 LONG = "long " * 100
 RUNS = ["over", "odd / ü\u2028#+", LONG]

@@ -19,7 +19,7 @@ from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 from monty_mqtt_core.recordings.part_files import directory_of, part_name
 from monty_mqtt_liveview.intake import step_memory
 from monty_mqtt_liveview.recordings.retention import Limits
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 SMALL = Limits(most_memory_bytes=1)
 

@@ -23,7 +23,7 @@ from websockets.sync.client import connect
 
 from monty_mqtt.wire import schema
 from monty_mqtt_core.settings.ports import any_free
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 pytest_plugins = ("bridge_fixtures", "liveview_fixtures")
 

@@ -26,8 +26,8 @@ from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_liveview.intake.message_decoding import message_of
 from monty_mqtt_liveview.recordings import recorder
 from monty_mqtt_liveview.views.metric_stretch import MetricStretch
-from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.restore_recording import restore_recording
+from monty_mqtt_stack.replay.restore_recording import restore_recording
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 pytest_plugins = ["bridge_fixtures"]
 pytestmark = pytest.mark.timeout(240)

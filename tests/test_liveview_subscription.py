@@ -15,14 +15,14 @@ from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.reading.mqtt_client import Broker
 from monty_mqtt_liveview.intake.inbox import Arrived, Inbox, Receipt
 from monty_mqtt_liveview.intake.subscription import FILTERS, Subscription
-from monty_mqtt_stack import acl
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services import broker_acl
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 pytest_plugins = ["bridge_fixtures"]
 
 
 def hears(topic):
-    return any(acl.matches(one, topic) for one in FILTERS)
+    return any(broker_acl.matches(one, topic) for one in FILTERS)
 
 
 def metric(seq):

@@ -13,7 +13,7 @@ from subscriber import Subscriber
 from monty_mqtt.wire import schema
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.rules import liveness
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 pytest_plugins = ["bridge_fixtures"]
 

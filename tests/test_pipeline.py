@@ -18,7 +18,7 @@ from monty_mqtt.wire import schema, topics, zmq_protocol
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.publish.outlet import Outlet
 from monty_mqtt_bridge.rules import liveness
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 pytest_plugins = ["bridge_fixtures"]
 

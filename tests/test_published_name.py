@@ -23,7 +23,7 @@ from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.receive.published_name import renamed
 from monty_mqtt_bridge.receive.senders import Worker
 from monty_mqtt_bridge.spools.left_behind import LeftBehind
-from monty_mqtt_stack.restore import restore
+from monty_mqtt_stack.replay.restore_spool import restore
 
 pytest_plugins = ["bridge_fixtures"]
 pytestmark = pytest.mark.timeout(120)

@@ -22,7 +22,7 @@ from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.publish import publisher
 from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.settings.ports import answers_mqtt, any_free
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 pytest_plugins = ["bridge_fixtures"]
 

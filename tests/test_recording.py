@@ -31,11 +31,11 @@ from monty_mqtt_core.recordings.part_files import Recording
 from monty_mqtt_core.recordings.record import record
 from monty_mqtt_core.recordings.selection import Intake, Thinning
 from monty_mqtt_core.settings import ports
-from monty_mqtt_stack import replay_stage
-from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.control import ask
-from monty_mqtt_stack.demo_recording import recording_path
-from monty_mqtt_stack.replay import overview, replay
+from monty_mqtt_stack.commands.control import ask
+from monty_mqtt_stack.demo.demo_recording import recording_path
+from monty_mqtt_stack.replay import stage
+from monty_mqtt_stack.replay.play import overview, replay
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 STAMPS = {"run", "seq", "time_unix_nanos", "estimated_end_unix_nanos"}
 STEPS = 12
@@ -454,7 +454,7 @@ def test_wrong_settings_are_one_clear_line(recorded, setting, value):
 
 
 def test_no_bridge_is_one_clear_line(monkeypatch):
-    monkeypatch.setattr(replay_stage, "_PATIENCE_SECS", 0.5)
+    monkeypatch.setattr(stage, "_PATIENCE_SECS", 0.5)
     port = ports.any_free("127.0.0.1")
     with pytest.raises(ServiceError, match=f"no bridge at 127.0.0.1:{port}"):
         replay(recording_path(), zmq_port=port, speed=0)
@@ -462,7 +462,7 @@ def test_no_bridge_is_one_clear_line(monkeypatch):
 
 def test_a_bridge_that_goes_and_comes_back_gets_all_of_it(recorded, tmp_path, monkeypatch):
     """The recording is longer than what may be under way: the replay waits for the bridge."""
-    monkeypatch.setattr(replay_stage, "_MOST_UNACKNOWLEDGED", 20)
+    monkeypatch.setattr(stage, "_MOST_UNACKNOWLEDGED", 20)
     stopped = threading.Event()
     with Mosquitto(tmp_path / "state") as broker, Subscriber(broker.host, broker.port, "monty/v1/#") as subscriber:
         config = BridgeConfig(
@@ -534,7 +534,7 @@ def test_the_command_stops_on_ctrl_c(recorded, far_side):
     argv = ["--zmq-port", str(bridge.zmq_port), "--duration-secs", "20", str(first.path)]
     with Subscriber(broker.host, broker.port) as subscriber:
         with subprocess.Popen(
-            [sys.executable, "-m", "monty_mqtt_stack.replay", *argv], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "monty_mqtt_stack.replay.play", *argv], stdout=subprocess.PIPE, text=True
         ) as process:
             run = first_run_seen(subscriber)
             process.send_signal(signal.SIGINT)
@@ -546,7 +546,7 @@ def test_the_command_stops_on_ctrl_c(recorded, far_side):
 
 def test_the_replay_says_in_one_line_what_is_wrong(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "monty_mqtt_stack.replay", str(tmp_path)],
+        [sys.executable, "-m", "monty_mqtt_stack.replay.play", str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=20,

@@ -17,8 +17,8 @@ from monty_mqtt_core.recordings.part_files import directory_of, part_name
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_liveview.recordings.retention import Limits
 from monty_mqtt_liveview.recordings.run_recordings import Recordings
-from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.forget import files_of
+from monty_mqtt_stack.commands.forget import files_of
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 PART = part_name("20261124T093000Z", 0)
 LONG_AGO = 1_000_000

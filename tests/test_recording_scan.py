@@ -15,8 +15,8 @@ from monty_mqtt_core.recordings.mcap_chunks import chunks
 from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter
 from monty_mqtt_core.recordings.mcap_scan import Beginning
 from monty_mqtt_core.recordings.part_files import Recording
-from monty_mqtt_stack.restore import is_spool, writer_of
-from monty_mqtt_stack.spool_uptake import is_left_behind
+from monty_mqtt_stack.commands.spool_uptake import is_left_behind
+from monty_mqtt_stack.replay.restore_spool import is_spool, writer_of
 
 TOPIC = "monty/v1/r/main/metric/loss"
 CHUNKS, EACH = 11, 10

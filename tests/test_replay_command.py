@@ -23,7 +23,7 @@ from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter
 from monty_mqtt_core.recordings.mcap_scan import Beginning
 from monty_mqtt_core.recordings.part_files import part_name
 from monty_mqtt_core.settings.ports import any_free
-from monty_mqtt_stack.demo_recording import recording_path
+from monty_mqtt_stack.demo.demo_recording import recording_path
 
 NEW = {"run", "bridge", "seq", "time_unix_nanos", "estimated_end_unix_nanos", "bulk_seq"}
 NEW |= {"near_metres", "foreground_min_metres", "foreground_max_metres"}

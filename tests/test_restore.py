@@ -16,8 +16,8 @@ from monty_mqtt.broadcast import spool_file
 from monty_mqtt.broadcast.spool_file import Header, Spool
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import schema
-from monty_mqtt_stack.restore import is_spool, restore, restore_messages
-from monty_mqtt_stack.restored import as_lines
+from monty_mqtt_stack.replay.restore_report import as_lines
+from monty_mqtt_stack.replay.restore_spool import is_spool, restore, restore_messages
 
 SECOND = 10**9
 BEGAN = 1_700_000_000 * SECOND
@@ -227,7 +227,7 @@ def test_memory_stays_small_with_a_large_file(router, tmp_path):
     code = f"""if True:
         import resource
         from pathlib import Path
-        from monty_mqtt_stack.restore import restore
+        from monty_mqtt_stack.replay.restore_spool import restore
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         assert restore(Path({str(one.path)!r}), zmq_port={router.port}).removed
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

@@ -15,9 +15,9 @@ from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.payloads.from_mqtt import message_of
 from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter
-from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.demo_recording import recording_path
-from monty_mqtt_stack.restore_recording import restore_recording
+from monty_mqtt_stack.demo.demo_recording import recording_path
+from monty_mqtt_stack.replay.restore_recording import restore_recording
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 pytest_plugins = ["bridge_fixtures"]
 

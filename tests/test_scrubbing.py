@@ -7,7 +7,7 @@ from examples import EXAMPLES
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.recordings.mcap_file import Entry
-from monty_mqtt_stack.scrubbing import HOST, scrubbed, without_places
+from monty_mqtt_stack.demo.scrubbing import HOST, scrubbed, without_places
 
 HEAD = {"run": "r", "worker": "main", "seq": 1, "time_unix_nanos": 5}
 

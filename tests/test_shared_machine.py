@@ -17,7 +17,7 @@ from mqtt_client import WAIT_SECS, Client
 from monty_mqtt.conf_files import conf_dir
 from monty_mqtt_core.settings import passwords, ports
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.broker import find_mosquitto
+from monty_mqtt_stack.services.mosquitto import find_mosquitto
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "operations.md"
 TOPIC = "monty/influx/v1/run"

@@ -14,7 +14,7 @@ import pytest
 from bridge_process import BridgeProcess, at
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_stack.restore import restore
+from monty_mqtt_stack.replay.restore_spool import restore
 
 pytest_plugins = ["bridge_fixtures"]
 

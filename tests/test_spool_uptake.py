@@ -18,9 +18,9 @@ from monty_mqtt.broadcast import spool_file
 from monty_mqtt.wire import schema
 from monty_mqtt_core.reading.run_status import Runs
 from monty_mqtt_core.settings.ports import any_free
-from monty_mqtt_stack.far_side import Address
-from monty_mqtt_stack.readable import readable
-from monty_mqtt_stack.spool_uptake import SpoolUptake, is_left_behind
+from monty_mqtt_stack.commands.spool_uptake import SpoolUptake, is_left_behind
+from monty_mqtt_stack.services.find_services import Address
+from monty_mqtt_stack.watch.message_lines import readable
 
 pytest_plugins = ["bridge_fixtures"]
 

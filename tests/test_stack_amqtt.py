@@ -7,8 +7,8 @@ from mqtt_client import Client, arrived_until_barrier
 
 from monty_mqtt_core.settings import passwords, ports
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.broker import amqtt_launch
-from monty_mqtt_stack.launch import Running
+from monty_mqtt_stack.processes.launch import Running
+from monty_mqtt_stack.services.mosquitto import amqtt_launch
 
 STATUS = "monty/v1/run/main/status"
 COMMAND = "monty/v1/run/main/command"

@@ -17,7 +17,7 @@ from subscriber import Subscriber
 from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.settings import passwords
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 COMMAND = "monty/v1/run/main/command"
 STATUS = "monty/v1/run/main/status"
@@ -234,6 +234,6 @@ def test_a_taken_port_is_named_with_its_owner(tmp_path, broker):
 
 def test_a_missing_program_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("monty_mqtt_stack.broker._OFF_PATH", ())
+    monkeypatch.setattr("monty_mqtt_stack.services.mosquitto._OFF_PATH", ())
     with pytest.raises(ServiceError, match="apt install mosquitto"):
         Mosquitto(tmp_path).start()

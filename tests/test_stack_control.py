@@ -13,8 +13,8 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.reading.mqtt_client import Broker
-from monty_mqtt_stack import control
-from monty_mqtt_stack.control import Answer, ask
+from monty_mqtt_stack.commands import control
+from monty_mqtt_stack.commands.control import Answer, ask
 
 pytest_plugins = ("bridge_fixtures",)
 

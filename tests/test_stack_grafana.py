@@ -8,10 +8,10 @@ import pytest
 from history import Chain
 
 from monty_mqtt.conf_files import grafana_dir
-from monty_mqtt_stack import programs
-from monty_mqtt_stack.grafana import grafana_launch
-from monty_mqtt_stack.influxdb import InfluxDB
-from monty_mqtt_stack.provisioning import GRAFANA_TOKEN
+from monty_mqtt_stack.processes import programs
+from monty_mqtt_stack.services.grafana import grafana_launch
+from monty_mqtt_stack.services.influxdb import InfluxDB
+from monty_mqtt_stack.services.influxdb_setup import GRAFANA_TOKEN
 
 pytest_plugins = ["history"]
 

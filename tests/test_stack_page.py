@@ -89,11 +89,11 @@ def test_without_what_it_needs_it_is_left_out_with_the_reason(state):
 def test_without_nicegui_it_says_how_to_get_it(state, monkeypatch):
     from importlib import util  # noqa: PLC0415
 
-    from monty_mqtt_stack import services  # noqa: PLC0415
+    from monty_mqtt_stack.services import table  # noqa: PLC0415
 
     find = util.find_spec
-    monkeypatch.setattr(services.importlib.util, "find_spec", lambda name: None if name == "nicegui" else find(name))
-    left_out = services.TABLE["liveview"](services.Plan(state=state))
+    monkeypatch.setattr(table.importlib.util, "find_spec", lambda name: None if name == "nicegui" else find(name))
+    left_out = table.TABLE["liveview"](table.Plan(state=state))
     assert left_out.why == "nicegui not installed: pip install 'monty-mqtt[server]'"
 
 

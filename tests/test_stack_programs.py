@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monty_mqtt_stack import programs
+from monty_mqtt_stack.processes import programs
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -15,16 +15,16 @@ from history import Chain, api, need, write
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.influxdb import LOGS, METRICS, InfluxDB, query
-from monty_mqtt_stack.provisioning import GRAFANA_TOKEN, TELEGRAF_TOKEN, provision
+from monty_mqtt_stack.services.influxdb import LOGS, METRICS, InfluxDB, query
+from monty_mqtt_stack.services.influxdb_setup import GRAFANA_TOKEN, TELEGRAF_TOKEN, provision
 
 pytest_plugins = ["history"]
 
 POINT = "m value=1 1795000000000000000"
 PROGRAM = """
 import sys
-from monty_mqtt_stack.influxdb import InfluxDB
-from monty_mqtt_stack.provisioning import provision
+from monty_mqtt_stack.services.influxdb import InfluxDB
+from monty_mqtt_stack.services.influxdb_setup import provision
 from monty_mqtt_core.settings.state_dir import StateDir
 provision(StateDir(sys.argv[1]), InfluxDB(sys.argv[2], sys.argv[3]))
 """

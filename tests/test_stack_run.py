@@ -17,7 +17,7 @@ from stack_process import Process, processes_of, run, summary_of, until
 
 from monty_mqtt_core.settings import passwords
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack import far_side
+from monty_mqtt_stack.services import find_services
 
 HERE = Path(__file__).parent
 
@@ -228,15 +228,15 @@ def test_a_bridge_and_broker_of_ones_own(shared, environment, tmp_path):
 
 def test_a_far_side_at_the_usual_ports_is_used_only_if_it_is_ours(shared, tmp_path, monkeypatch):
     running = shared.read_far_side().services
-    monkeypatch.setattr("monty_mqtt_stack.services.MQTT_PORT", running["broker"].port)
-    monkeypatch.setattr("monty_mqtt_stack.services.ZMQ_PORT", running["bridge"].port)
+    monkeypatch.setattr("monty_mqtt_stack.services.table.MQTT_PORT", running["broker"].port)
+    monkeypatch.setattr("monty_mqtt_stack.services.table.ZMQ_PORT", running["bridge"].port)
     mine = StateDir(tmp_path / "mine")
-    assert far_side.find(mine) is None
+    assert find_services.find(mine) is None
     passwords.ensure(mine)
-    assert far_side.find(mine) is None
+    assert find_services.find(mine) is None
     for path in shared.secrets.iterdir():
         shutil.copy(path, mine.secrets)
-    assert far_side.find(mine).zmq.port == running["bridge"].port
+    assert find_services.find(mine).zmq.port == running["bridge"].port
 
 
 def test_in_a_terminal_it_draws_a_table(shared, environment):

@@ -11,7 +11,7 @@ from subscriber import Subscriber
 
 from monty_mqtt_core.settings import passwords as secrets
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 
 @pytest.fixture(scope="module")

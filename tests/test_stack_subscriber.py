@@ -13,8 +13,8 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.reading.mqtt_client import Broker, Subscriber, retained
 from monty_mqtt_core.settings import passwords, ports
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.broker import amqtt_launch
-from monty_mqtt_stack.launch import Running
+from monty_mqtt_stack.processes.launch import Running
+from monty_mqtt_stack.services.mosquitto import amqtt_launch
 
 pytest_plugins = ("bridge_fixtures",)
 

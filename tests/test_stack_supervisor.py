@@ -19,8 +19,8 @@ from subscriber import Subscriber
 from monty_mqtt_core.settings import passwords as secrets
 from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.services import Plan
-from monty_mqtt_stack.supervisor import Supervisor
+from monty_mqtt_stack.services.supervisor import Supervisor
+from monty_mqtt_stack.services.table import Plan
 
 ANY_PORTS = ("--mqtt-port", "0", "--zmq-port", "0")
 
@@ -185,7 +185,7 @@ def test_amqtt_serves_where_there_is_no_mosquitto(state):
 
 def test_amqtt_is_taken_where_path_has_no_mosquitto(state, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("monty_mqtt_stack.broker._OFF_PATH", ())
+    monkeypatch.setattr("monty_mqtt_stack.services.mosquitto._OFF_PATH", ())
     with Supervisor(Plan(state=state, mqtt_port=0, zmq_port=0), print) as supervisor:
         assert supervisor.far_side.services["broker"].program == "amqtt"
         assert supervisor.far_side.services["bridge"].program == "monty-mqtt-bridge"

@@ -10,12 +10,12 @@ from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import message_pieces, schema, topics
 from monty_mqtt.wire.run_id import new_run_id
 from monty_mqtt_core.reading.run_status import Runs, decode, pick_run
-from monty_mqtt_stack import acl
-from monty_mqtt_stack.experiment import experiment_name
-from monty_mqtt_stack.far_side import Address, parse_address
-from monty_mqtt_stack.progress import PlainDisplay, describe, overview
-from monty_mqtt_stack.readable import duration, mode_in_words, readable
-from monty_mqtt_stack.summary import summary
+from monty_mqtt_stack.services import broker_acl
+from monty_mqtt_stack.services.find_services import Address, parse_address
+from monty_mqtt_stack.watch.message_lines import duration, mode_in_words, readable
+from monty_mqtt_stack.watch.progress_display import PlainDisplay, describe, overview
+from monty_mqtt_stack.watch.summary import summary
+from monty_mqtt_stack.watch.watched_experiment import experiment_name
 
 NOW = 1_790_000_000_000_000_000
 
@@ -415,9 +415,9 @@ def test_a_run_is_named_for_its_experiment(overrides, name):
     ],
 )
 def test_topic_filters(topic_filter, topic, is_match):
-    assert acl.matches(topic_filter, topic) == is_match
+    assert broker_acl.matches(topic_filter, topic) == is_match
 
 
 def test_a_rule_that_is_none_is_named():
     with pytest.raises(ConfigError, match="topic raed"):
-        acl.parse("topic raed monty/#")
+        broker_acl.parse("topic raed monty/#")

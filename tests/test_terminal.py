@@ -12,7 +12,7 @@ import pytest
 from monty_mqtt import terminal_text
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.process import Child
+from monty_mqtt_stack.processes.child_process import Child
 
 _FULL = Path("/dev/full")
 
@@ -20,7 +20,7 @@ SHELL = ("bash", "-c")
 
 _SAYS = """
 import sys
-from monty_mqtt_stack.progress import make_display
+from monty_mqtt_stack.watch.progress_display import make_display
 display = make_display()
 sys.stdin.read()
 for number in range(3):
@@ -88,7 +88,7 @@ def test_a_log_that_cannot_be_written_is_named(no_room):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user whom nobody knows")
 def test_a_user_without_a_home_is_told_what_to_do():
     source = (
-        "import os, sys; from monty_mqtt import cli; import monty_mqtt_stack.status\n"
+        "import os, sys; from monty_mqtt import cli; import monty_mqtt_stack.commands.status\n"
         "os.environ.clear(); os.setuid(54321); sys.exit(cli.main(['status']))"
     )
     with program(source) as process:

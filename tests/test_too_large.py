@@ -10,8 +10,8 @@ from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.reading.run_status import Runs
-from monty_mqtt_stack.readable import readable
-from monty_mqtt_stack.summary import summary
+from monty_mqtt_stack.watch.message_lines import readable
+from monty_mqtt_stack.watch.summary import summary
 
 pytest_plugins = ["bridge_fixtures"]
 MEGA = 1_000_000

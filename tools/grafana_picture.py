@@ -23,10 +23,10 @@ from monty_mqtt_core.payloads.from_mqtt import message_of
 from monty_mqtt_core.recordings.mcap_file import Reader
 from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.demo_recording import recording_path
-from monty_mqtt_stack.influxdb import METRICS, ORG, InfluxDB, Series, influxdb_launch, query
-from monty_mqtt_stack.launch import Running
-from monty_mqtt_stack.provisioning import GRAFANA_TOKEN, TELEGRAF_TOKEN, provision
+from monty_mqtt_stack.demo.demo_recording import recording_path
+from monty_mqtt_stack.processes.launch import Running
+from monty_mqtt_stack.services.influxdb import METRICS, ORG, InfluxDB, Series, influxdb_launch, query
+from monty_mqtt_stack.services.influxdb_setup import GRAFANA_TOKEN, TELEGRAF_TOKEN, provision
 
 mpl.use("svg")
 from matplotlib import pyplot as plt

@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "stack"))
 
-from monty_mqtt_stack import programs  # noqa: E402
+from monty_mqtt_stack.processes import programs  # noqa: E402
 
 BUILD_SECS = 1800
 SAY_SECS = 30

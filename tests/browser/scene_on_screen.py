@@ -13,7 +13,7 @@ from liveview_page import PageProcess
 from playwright.sync_api import Browser, expect
 
 from monty_mqtt_core.settings.ports import any_free
-from monty_mqtt_stack.broker import Mosquitto
+from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 PER_SECOND = 200
 STEP_EVERY = 10  # as `chaos.load` publishes: every tenth message is a step

@@ -11,8 +11,8 @@ from scene_on_screen import STEP_EVERY, in_the_middle, over, scene, shows_all
 from stack_process import until
 
 from monty_mqtt_core.recordings.part_files import directory_of
-from monty_mqtt_stack.demo_recording import recording_path
-from monty_mqtt_stack.restore_recording import restore_recording
+from monty_mqtt_stack.demo.demo_recording import recording_path
+from monty_mqtt_stack.replay.restore_recording import restore_recording
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -19,10 +19,10 @@ from chaos.memory import MIB, TABLE, Sampler
 from chaos.program import WAIT_SECS, Program
 from monty_mqtt_core.reading.mqtt_client import Broker, retained
 from monty_mqtt_core.settings.state_dir import Endpoint
-from monty_mqtt_stack.broker import Mosquitto
-from monty_mqtt_stack.launch import Launch, Running
-from monty_mqtt_stack.services import TABLE as SERVICES
-from monty_mqtt_stack.services import Plan
+from monty_mqtt_stack.processes.launch import Launch, Running
+from monty_mqtt_stack.services.mosquitto import Mosquitto
+from monty_mqtt_stack.services.table import TABLE as SERVICES
+from monty_mqtt_stack.services.table import Plan
 
 BRIDGE_MOST_MIB = 250
 EXPERIMENT_MOST_MIB = 64 + 8 + 24

@@ -10,8 +10,8 @@ from chaos.stage import Stage, freeze, thaw
 from stack_process import until
 from subscriber import Subscriber
 
-from monty_mqtt_stack.far_side import Address
-from monty_mqtt_stack.spool_uptake import SpoolUptake
+from monty_mqtt_stack.commands.spool_uptake import SpoolUptake
+from monty_mqtt_stack.services.find_services import Address
 
 COUNT = 10_000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from compare_with_monty import EXPERIMENTS, Stage
 
-from monty_mqtt_stack import programs
+from monty_mqtt_stack.processes import programs
 
 pytestmark = [pytest.mark.monty, pytest.mark.timeout(1800)]
 

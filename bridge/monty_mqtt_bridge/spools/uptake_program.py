@@ -1,7 +1,8 @@
 """This module starts the program that sends what experiments of this machine left in their spools.
 
-Place in the flow: `bridge` runs it beside the bridge's loop. The program is `monty_mqtt_stack.spool_uptake`, which
-speaks to the bridge's port like any experiment. Where the stack is not installed, spools wait for `monty-mqtt replay`.
+Place in the flow: `bridge` runs it beside the bridge's loop. The program is `monty_mqtt_stack.commands.spool_uptake`,
+which speaks to the bridge's port like any experiment. Where the stack is not installed, spools wait for
+`monty-mqtt replay`.
 """
 
 from __future__ import annotations
@@ -48,7 +49,15 @@ class Uptake:
 
     def __init__(self, directory: str, host: str, port: int) -> None:
         self._directory = Path(directory)
-        self._command = [sys.executable, "-P", "-m", f"{_STACK}.spool_uptake", directory, _reached_at(host), str(port)]
+        self._command = [
+            sys.executable,
+            "-P",
+            "-m",
+            f"{_STACK}.commands.spool_uptake",
+            directory,
+            _reached_at(host),
+            str(port),
+        ]
         self._is_able = bool(directory) and find_spec(_STACK) is not None
         self._program: subprocess.Popen[bytes] | None = None
         self._start_at = 0.0

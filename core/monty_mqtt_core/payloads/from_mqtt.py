@@ -1,6 +1,6 @@
 """MQTT payloads -> messages: the way back of `to_mqtt` and `frame_images`.
 
-Place in the flow: `selection` asks for the head of what it hears, `replay_stage` for the whole message with its
+Place in the flow: `selection` asks for the head of what it hears, `stage` for the whole message with its
 buffers.
 
 What comes back is what was sent, but for colour frames, which went through JPEG, and depth, which has 65,535 levels.

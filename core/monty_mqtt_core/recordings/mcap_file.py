@@ -1,6 +1,6 @@
 """A recording on disk: an MCAP file (https://mcap.dev) with one channel per MQTT topic. The only user of `mcap`.
 
-Place in the flow: `record` writes here what it hears on MQTT, `replay` reads it back. In and out go topic and
+Place in the flow: `record` writes here what it hears on MQTT, `play` reads it back. In and out go topic and
 payload as they are on MQTT; inside the file
 
 - JSON topics are channels of encoding `json` with the schemas of `json_schemas`,

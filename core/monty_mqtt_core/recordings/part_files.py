@@ -1,6 +1,6 @@
 """Recordings in parts, read as one: the page begins a new file at each start, and where one has become large.
 
-Place in the flow: `replay` and `restore_recording` read every recording through here, be it a file, or a directory of
+Place in the flow: `play` and `restore_recording` read every recording through here, be it a file, or a directory of
 the page's with the parts of a run.
 """
 

@@ -1,6 +1,6 @@
 """Records what runs publish on MQTT into a file, from now on.
 
-Place in the flow: an ordinary MQTT subscriber -> `selection` decides -> `mcap_file` writes; `replay`
+Place in the flow: an ordinary MQTT subscriber -> `selection` decides -> `mcap_file` writes; `play`
 reads it back. `record` is its command.
 """
 

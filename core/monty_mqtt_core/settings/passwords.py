@@ -1,7 +1,7 @@
 """Passwords of the MQTT users and others: made on first start, kept in files of mode 0600, and nowhere else.
 
-Place in the flow: `broker` calls `ensure` before it starts Mosquitto, `provisioning` and `grafana` call `ensure_file`;
-clients read their own file.
+Place in the flow: `mosquitto` calls `ensure` before it starts Mosquitto, `influxdb_setup` and `grafana` call
+`ensure_file`; clients read their own file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """TCP ports: is one free, who has it, which is the next.
 
-Place in the flow: `broker`, `supervisor` and `doctor` ask here before they start or blame anything. Nothing else reads
-psutil.
+Place in the flow: `mosquitto`, `supervisor` and `doctor` ask here before they start or blame anything. Nothing else
+reads psutil.
 """
 
 from __future__ import annotations

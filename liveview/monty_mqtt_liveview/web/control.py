@@ -1,7 +1,7 @@
 """Commands to a run, from the page: abort, pause, resume, step, stop.
 
-Place in the flow: `server` adds the route; who may is `login`'s matter; `monty_mqtt_stack.control` publishes the
-command as MQTT user `control` and waits for what the workers answer. The page's own connection may write nothing.
+Place in the flow: `server` adds the route; who may is `login`'s matter; `monty_mqtt_stack.commands.control` publishes
+the command as MQTT user `control` and waits for what the workers answer. The page's own connection may write nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from monty_mqtt_liveview import views
 from monty_mqtt_liveview.intake.service import Service
 from monty_mqtt_liveview.web.login import Login
 from monty_mqtt_liveview.web.responses import find_run, json_answer
-from monty_mqtt_stack import control
+from monty_mqtt_stack.commands import control
 
 __all__ = ["Control", "control_routes"]
 

@@ -1,0 +1,141 @@
+"""`monty-mqtt doctor`: what is installed, which ports are free or taken by whom, what to do about the rest.
+
+Place in the flow: the command line calls it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes.util
+import importlib.metadata
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import sys
+from typing import List, NamedTuple, Optional
+
+from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack.processes import programs
+from monty_mqtt_stack.services import mosquitto
+from monty_mqtt_stack.services import table as services
+from monty_mqtt_stack.watch.message_lines import table
+
+__all__ = ["Finding", "command", "examine", "report"]
+
+_VERSION_SECS = 10.0
+_MEGA = 1e6
+_SERVER = "pip install 'monty-mqtt[server]'"
+_DISTRIBUTIONS = {
+    "monty-mqtt": None, "msgspec": _SERVER, "pyzmq": _SERVER, "paho-mqtt": _SERVER, "psutil": _SERVER, "rich": _SERVER,
+    "influxdb-client": _SERVER, "numpy": _SERVER, "pillow": _SERVER, "mcap": _SERVER,
+}  # fmt: skip
+_OPTIONAL = {
+    "nicegui": f"only for the page: {_SERVER}",
+    "tbp-monty": "Monty: in this Python, or name the one that has it with MONTY_PYTHON",
+    "mujoco": "only for experiments on MuJoCo: pip install 'tbp-monty[simulator-mujoco]'",
+}
+
+
+class Finding(NamedTuple):
+    """One thing looked at. `advice`: what to do, None if nothing. `is_fatal`: without it the far side cannot run."""
+
+    name: str
+    found: str
+    advice: Optional[str] = None
+    is_fatal: bool = False
+
+
+def command(options: argparse.Namespace) -> int:
+    """Run `monty-mqtt doctor`; return the exit code: 1 if the far side cannot run here."""
+    findings = examine(StateDir(options.state_dir))
+    print("\n".join(report(findings)))  # noqa: T201 - a command's output
+    return 1 if any(one.is_fatal and one.advice for one in findings) else 0
+
+
+def examine(state: StateDir, host: str = "127.0.0.1") -> List[Finding]:
+    """Return what there is and what is missing."""
+    findings = [Finding("python", f"{platform.python_version()} ({sys.executable})")]
+    findings += [_distribution(name, advice, is_fatal=True) for name, advice in _DISTRIBUTIONS.items()]
+    findings += [_distribution(name, advice, is_fatal=False) for name, advice in _OPTIONAL.items()]
+    findings += [
+        _egl(),
+        _mosquitto(),
+        _program("mosquitto_sub", "`apt install mosquitto-clients`; or use `monty-mqtt tail`"),
+    ]
+    findings += [_history(name) for name in programs.PROGRAMS]
+    wanted = {services.MQTT_PORT: "broker", services.ZMQ_PORT: "bridge", services.LIVEVIEW_PORT: "page"}
+    findings += [_port(host, port, service, state) for port, service in wanted.items()]
+    return [*findings, _state(state), _spools(state)]
+
+
+def report(findings: List[Finding]) -> List[str]:
+    """Return the findings as lines, those with advice last."""
+    lines = table([[one.name, one.found] for one in findings])
+    advice = [f"{one.name}: {one.advice}" for one in findings if one.advice]
+    return [*lines, "", *(["missing, and what to do:", *advice] if advice else ["nothing is missing"])]
+
+
+def _distribution(name: str, advice: Optional[str], *, is_fatal: bool) -> Finding:
+    try:
+        return Finding(name, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, "not installed", advice, is_fatal)
+
+
+def _mosquitto() -> Finding:
+    program = mosquitto.find_mosquitto()
+    if program is None:
+        amqtt = _distribution("amqtt", _SERVER, is_fatal=True)
+        told = f"not installed; amqtt {amqtt.found}, for looking only"
+        return Finding("mosquitto", told, mosquitto.HOW_TO_INSTALL, is_fatal=amqtt.advice is not None)
+    shown = subprocess.run([program, "-h"], capture_output=True, text=True, check=False, timeout=_VERSION_SECS)  # noqa: S603
+    return Finding("mosquitto", f"{(shown.stdout.splitlines() or ['?'])[0]} ({program})")
+
+
+def _history(name: str) -> Finding:
+    found = programs.find(name)
+    if found.path is None:
+        return Finding(name, found.why.partition(":")[0], f"only for history: {programs.PROGRAMS[name].how_to_install}")
+    return Finding(name, f"{found.version} ({found.path})")
+
+
+def _egl() -> Finding:
+    if sys.platform != "linux" or ctypes.util.find_library("EGL"):
+        return Finding("EGL", "installed" if sys.platform == "linux" else "not needed here")
+    return Finding("EGL", "not installed", "only for MuJoCo without a screen: `apt install libegl1 libgl1-mesa-dri`")
+
+
+def _program(name: str, advice: str) -> Finding:
+    path = shutil.which(name)
+    return Finding(name, path) if path else Finding(name, "not installed", advice)
+
+
+def _port(host: str, port: int, service: str, state: StateDir) -> Finding:
+    name = f"port {port}"
+    if ports.is_free(host, port):
+        return Finding(name, f"free, for the {service}")
+    holder = ports.owner(port) or "another process"
+    far_side = state.read_far_side()
+    if far_side and any(one.port == port for one in far_side.services.values()):
+        return Finding(name, f"our {service}: {holder}")
+    return Finding(name, f"taken by {holder}", f"the {service} will use the next free port; `monty-mqtt up` says which")
+
+
+def _state(state: StateDir) -> Finding:
+    mode = stat.S_IMODE(state.secrets.stat().st_mode)
+    if not os.access(state.path, os.W_OK):
+        return Finding("state", f"{state.path} is not writable", "choose another with --state-dir", is_fatal=True)
+    return Finding("state", f"{state.path} (secrets {mode:04o})")
+
+
+def _spools(state: StateDir) -> Finding:
+    found = list((state.path / "spool").glob("*/*.spool"))
+    if not found:
+        return Finding("spool", "nothing is left in it")
+    size = sum(path.stat().st_size for path in found) / _MEGA
+    told = f"{len(found)} files of {len({path.parent for path in found})} runs, {size:.1f} MB"
+    advice = f"what experiments could not deliver; when they have ended: monty-mqtt replay {state.path}/spool/*/*.spool"
+    return Finding("spool", told, advice)

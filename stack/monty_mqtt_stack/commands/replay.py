@@ -1,0 +1,161 @@
+"""`monty-mqtt replay`: spools and recordings, to the bridge that runs here.
+
+Place in the flow: the command line calls it; `restore_spool` and `restore_recording` bring runs back under their own
+names, `play` plays them as new ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Dict, Optional, Self, Sequence, Type
+
+from monty_mqtt.errors import ConfigError, ServiceError
+from monty_mqtt.terminal_text import one_line
+from monty_mqtt_core.recordings.mcap_scan import Beginning
+from monty_mqtt_core.recordings.part_files import Recording, joined
+from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack.replay.play import Position, replay
+from monty_mqtt_stack.replay.restore_recording import restore_recording
+from monty_mqtt_stack.replay.restore_report import as_lines
+from monty_mqtt_stack.replay.restore_spool import is_spool, restore
+from monty_mqtt_stack.services.find_services import Address, accepts, find, parse_address
+from monty_mqtt_stack.services.table import ZMQ_PORT
+from monty_mqtt_stack.watch.message_lines import duration
+
+__all__ = ["command"]
+
+_INTERRUPTED = 130
+_SHOWN_EVERY_SECS = 0.5
+_ERASE_LINE = "\r\x1b[K"
+
+
+def command(options: argparse.Namespace) -> int:
+    """Run `monty-mqtt replay`; return the exit code: 0 all of it arrived, 1 not all, 130 stopped.
+
+    Raises:
+        ConfigError: A file is none of ours, or a setting is out of range.
+        ServiceError: No bridge answers, or it has been away for too long.
+    """
+    spools = _checked(options)
+    bridge = _bridge(options)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    whole = []
+    for paths in joined(options.files):
+        try:
+            if options.as_new:
+                whole.append(_play(paths, bridge, 1.0 if options.speed is None else options.speed, stop))
+            else:
+                whole.append(_restore(paths, bridge, stop, is_spool=spools[paths[0]]))
+        except ServiceError as error:  # another file may fare better
+            print(f"monty-mqtt: {one_line(str(error))}", file=sys.stderr)  # noqa: T201 - a command's output
+            whole.append(False)
+        if stop.is_set():
+            return _INTERRUPTED
+    return 0 if all(whole) else 1
+
+
+def _checked(options: argparse.Namespace) -> Dict[Path, bool]:
+    """Return which files are spools."""
+    if options.speed is not None and not options.as_new:
+        raise ConfigError("--speed", options.speed, "given with --as-new: what is restored keeps its times")
+    spools = {path: is_spool(path) for path in options.files}
+    for path, is_one in spools.items():
+        if options.as_new and is_one:
+            raise ConfigError("--as-new", str(path), "a recording; a spool is what is missing of a run: restore it")
+    return spools
+
+
+def _play(paths: Sequence[Path], bridge: Address, speed: float, stop: threading.Event) -> bool:
+    host, port = bridge
+    with _Shown() as shown:
+        replayed = replay(*paths, zmq_host=host, zmq_port=port, speed=speed, stop=stop, on_progress=shown.played)
+    for old, new in replayed.runs.items():
+        _say(f"{old} as {new}")
+    counts = {
+        "sent": replayed.messages,
+        "not readable": replayed.unreadable,
+        "dropped": replayed.dropped,
+        "not confirmed by the bridge": replayed.unacknowledged,
+    }
+    _say(", ".join(f"{count:,} {name}" for name, count in counts.items() if count or name == "sent"))
+    _say_begun(replayed.begun)
+    return not (replayed.damages or replayed.unacknowledged or replayed.dropped or replayed.unreadable)
+
+
+def _restore(paths: Sequence[Path], bridge: Address, stop: threading.Event, *, is_spool: bool) -> bool:
+    host, port = bridge
+    read: list[Recording] = []
+    if is_spool:
+        with _Shown() as shown:
+            found = [restore(paths[0], zmq_host=host, zmq_port=port, stop=stop, on_progress=shown.restored)]
+    else:
+        found = restore_recording(*paths, zmq_host=host, zmq_port=port, stop=stop, on_read=read.append)
+    for restored in found:
+        for line in as_lines(restored, is_recording=not is_spool):
+            _say(line)
+    for recording in read:
+        _say_begun(recording.begun)
+    is_damaged = any(recording.damages for recording in read)
+    return not (is_damaged or any(restored.missing or restored.unreadable_bytes for restored in found))
+
+
+def _say_begun(begun: Sequence[Beginning]) -> None:
+    for one in begun:
+        _say(f"  {one}")
+
+
+class _Shown:
+    """How far it is, in one line of a terminal; where stdout is none, nothing."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stdout is not None and sys.stdout.isatty()
+        self._next = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self._print("")
+
+    def played(self, position: Position) -> None:
+        """Show how much was played."""
+        self._show(f"{position.messages:,} messages, {duration(position.playing_secs)}")
+
+    def restored(self, done_bytes: int, all_bytes: int) -> None:
+        """Show how much of a file was sent."""
+        self._show(f"{done_bytes / max(all_bytes, 1):.0%}")
+
+    def _show(self, text: str) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _SHOWN_EVERY_SECS
+            self._print(text)
+
+    def _print(self, text: str) -> None:
+        if self._is_terminal:
+            print(f"{_ERASE_LINE}{text}", end="", flush=True)  # noqa: T201 - a command's output
+
+
+def _bridge(options: argparse.Namespace) -> Address:
+    if options.bridge:
+        named = parse_address(options.bridge, ZMQ_PORT)
+        if not accepts(named):
+            raise ServiceError(f"no bridge at {named.host}:{named.port}")
+        return named
+    found = find(StateDir(options.state_dir))
+    if found is None:
+        raise ServiceError("no bridge answers: start one with `monty-mqtt up`, or name it with --bridge HOST:PORT")
+    return found.zmq
+
+
+def _say(line: str) -> None:
+    print(one_line(line), flush=True)  # noqa: T201 - a command's output

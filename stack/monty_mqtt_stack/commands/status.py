@@ -1,0 +1,220 @@
+"""`monty-mqtt status`: services, the bridge's journal, runs, workers, lost and dropped counts; from retained messages.
+
+Place in the flow: the command line calls it; `run_status` folds the messages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import Counter
+from typing import Any, Dict, List, Optional
+
+import msgspec
+
+from monty_mqtt.errors import ServiceError
+from monty_mqtt.terminal_text import one_line
+from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.reading.mqtt_client import Arrived, Broker, Subscriber, retained
+from monty_mqtt_core.reading.run_status import FINAL, Runs, Worker, decode
+from monty_mqtt_core.settings.state_dir import Endpoint, FarSide, StateDir
+from monty_mqtt_stack.services.find_services import Address, accepts, broker_of
+from monty_mqtt_stack.watch.message_lines import duration, modes_in_words, table
+
+__all__ = ["as_json", "as_lines", "collect", "command"]
+
+_KINDS = ("info", "status", "progress")
+_HEALTH = {
+    "workers": "workers {}",
+    "received_per_sec": "in {}/s",
+    "published_per_sec": "out {}/s",
+    "queued": "waiting {}",
+    "lost": "lost {}",
+    "dropped": "dropped {}",
+    "too_large": "too large {}",
+}
+_HEALTH_SECS = 2.0
+_MEGA = 1e6
+_LIVE = frozenset(schema.STATUS_CODES) - FINAL
+
+
+def command(options: argparse.Namespace) -> int:
+    """Run `monty-mqtt status`; return the exit code.
+
+    Raises:
+        ServiceError: The broker does not answer; or, after all that it knows is told, no bridge is online.
+    """
+    far_side = None if options.broker else StateDir(options.state_dir).read_far_side()
+    collected = collect(broker_of(options), far_side)
+    told = as_json(collected) if options.json else "\n".join(as_lines(collected))
+    print(told, flush=True)  # noqa: T201 - a command's output
+    if not any(map(_is_online, collected["bridges"].values())):
+        raise ServiceError(f"no bridge is online at {collected['broker']}; start one with `monty-mqtt up`")
+    return 0
+
+
+def collect(broker: Broker, far_side: Optional[FarSide]) -> Dict[str, Any]:
+    """Return what the broker keeps about runs and bridges, and which services our far side says it runs.
+
+    Raises:
+        ServiceError: The broker does not answer.
+    """
+    filters = [f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in _KINDS]
+    runs = Runs()
+    bridges: Dict[str, Dict[str, Any]] = {}
+    with Subscriber(broker, [f"{topics.BRIDGE_PREFIX}/+/health"]) as one:
+        for kept in retained(broker, [*filters, f"{topics.BRIDGE_PREFIX}/+/status"]):
+            if kept.topic.startswith(topics.BRIDGE_PREFIX):
+                _note_bridge(bridges, kept)
+            elif (message := decode(kept.topic, kept.payload)) is not None:
+                runs.apply(message)
+        _await_health(one, bridges)
+    services = far_side.services if far_side else {}
+    known = {name: {one.worker: _worker(one) for one in runs.of_run(name)} for name in runs.names()}
+    return {
+        "broker": str(broker),
+        "services": {name: _service(endpoint) for name, endpoint in services.items()},
+        "left_out": dict(far_side.left_out) if far_side else {},
+        "bridges": bridges,
+        "totals": _totals(known),
+        "runs": known,
+    }
+
+
+def as_json(status: Dict[str, Any]) -> str:
+    """Return it for a program."""
+    return json.dumps(status, indent=2, ensure_ascii=False)
+
+
+def as_lines(status: Dict[str, Any]) -> List[str]:
+    """Return it for a person."""
+    lines = [*_services(status), *(f"left out: {name}: {why}" for name, why in status["left_out"].items())]
+    for name, told in status["bridges"].items():
+        lines.append(f"bridge {name}: {_told(told)}")
+        lines += _journal(told.get("health"))
+    return [one_line(line) for line in (*lines, "", *_runs(status))]
+
+
+def _services(status: Dict[str, Any]) -> List[str]:
+    if not status["services"]:
+        return [f"broker {status['broker']}, not started by monty-mqtt"]
+    rows = [["service", "where", "what"]]
+    for name, one in status["services"].items():
+        silent = "" if one["answers"] else ", does not answer"
+        pid = f" (pid {one['pid']})" if one["pid"] else ""  # that of a container is none of ours
+        rows.append([name, one["url"], f"{one['program']}{pid}{silent}"])
+    return table(rows)
+
+
+def _journal(health: Any) -> List[str]:
+    """Return the line on what the bridge keeps on disk; none for a bridge that does not tell."""
+    if not isinstance(health, dict) or "journal_rows" not in health:
+        return []
+    used = f"{health['journal_bytes'] / _MEGA:,.1f} of {health.get('journal_bound_bytes', 0) / _MEGA:,.0f} MB"
+    parts = [f"{health['journal_rows']:,} rows", used, f"{health['journal_waiting']:,} wait for the broker"]
+    if health["journal_waiting"]:
+        parts.append(f"the oldest for {duration(health['journal_oldest_secs'])}")
+    if health["journal_evicted"]:
+        parts.append(f"{health['journal_evicted']:,} frames and clouds gave way")
+    if health["journal_full"]:
+        parts.append("FULL: nothing more is accepted, experiments keep what they have")
+    return [f"  journal: {', '.join(parts)}"]
+
+
+def _runs(status: Dict[str, Any]) -> List[str]:
+    if not status["runs"]:
+        return ["no runs"]
+    rows = [["run", "worker", "status", "episodes", "outcomes", "lost", "dropped", "too large"]]
+    for run, workers in status["runs"].items():
+        rows += [[run, name, *_cells(one)] for name, one in workers.items()]
+    shown = [f"{count:,} {name}" for name, count in status["totals"].items() if count or name in ("runs", "workers")]
+    return [*table(rows), "", ", ".join(shown)]
+
+
+def _totals(runs: Dict[str, Dict[str, Dict[str, Any]]]) -> Dict[str, int]:
+    """Return how many there are, and of what a person should know."""
+    workers = [one for of_run in runs.values() for one in of_run.values()]
+    words = Counter(one["status"] for one in workers)
+    return {
+        "runs": len(runs),
+        "workers": len(workers),
+        "live": sum(words[word] for word in _LIVE),
+        "stalled": sum(one["stalled"] for one in workers),
+        "disconnected": words["disconnected"],
+        "lost": sum(one["lost"] for one in workers),
+        "dropped": sum(one["dropped"] for one in workers),
+        "too large": sum(one["too_large"] for one in workers),
+        "still with the experiment": sum(one["spooled"] for one in workers),
+    }
+
+
+def _service(one: Endpoint) -> Dict[str, Any]:
+    answers = accepts(Address(one.host, one.port))
+    return {"url": one.url, "program": one.program, "pid": one.pid, "answers": answers}
+
+
+def _note_bridge(bridges: Dict[str, Dict[str, Any]], told: Arrived) -> None:
+    *_, bridge, what = told.topic.split("/")
+    bridges.setdefault(topics.unescape(bridge), {})[what] = _plain(told.payload)
+
+
+def _is_online(told: Dict[str, Any]) -> bool:
+    return "online" in str(told.get("status"))
+
+
+def _await_health(subscriber: Subscriber, bridges: Dict[str, Dict[str, Any]]) -> None:
+    # Health is not retained: it comes once a second from a bridge that lives.
+    deadline = time.monotonic() + _HEALTH_SECS
+    while any(_is_online(told) and "health" not in told for told in bridges.values()):
+        one = subscriber.get(deadline - time.monotonic())
+        if one and one.topic.startswith(topics.BRIDGE_PREFIX):
+            _note_bridge(bridges, one)
+        elif time.monotonic() > deadline:
+            break
+
+
+def _worker(one: Worker) -> Dict[str, Any]:
+    progress = one.progress
+    return {
+        "status": one.word,
+        "stalled": bool(one.status and one.status.stalled),
+        "experiment": one.info.experiment if one.info else None,
+        "group": one.info.group if one.info else None,
+        "overrides": one.info.overrides if one.info else {},
+        "episodes_done": one.episodes_done,
+        "episodes_expected": progress.episodes_expected if progress else None,
+        "modes": {name: msgspec.structs.asdict(mode) for name, mode in one.modes.items()},
+        "lost": one.lost,
+        "dropped": one.dropped,
+        "too_large": one.too_large,
+        "spooled": one.spooled,
+        "estimated_end_unix_nanos": progress.estimated_end_unix_nanos if progress else None,
+    }
+
+
+def _cells(one: Dict[str, Any]) -> List[str]:
+    of = "" if one["episodes_expected"] is None else f" of {one['episodes_expected']}"
+    spooled = f", {one['spooled']:,} messages are still with the experiment" if one["spooled"] else ""
+    word = f"{one['status']}{', stalled' if one['stalled'] else ''}{spooled}"
+    missing = (str(one[name]) for name in ("lost", "dropped", "too_large"))
+    return [word, f"{one['episodes_done']}{of}", _outcomes(one["modes"]), *missing]
+
+
+def _outcomes(modes: Dict[str, Dict[str, Any]]) -> str:
+    return modes_in_words({name: schema.ModeProgress(**mode) for name, mode in modes.items()})
+
+
+def _plain(payload: bytes) -> Any:
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload.decode("utf-8", "replace")
+
+
+def _told(one: Dict[str, Any]) -> str:
+    status, health = one.get("status", "unknown"), one.get("health")
+    word = status.get("status", status) if isinstance(status, dict) else status
+    if not isinstance(health, dict):
+        return str(word)
+    return ", ".join([str(word), *(told.format(health[key]) for key, told in _HEALTH.items() if key in health)])

@@ -1,0 +1,79 @@
+"""`monty-mqtt tail`: what is being published, readable.
+
+Place in the flow: the command line calls it; `message_lines` makes the lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import islice
+from typing import Callable, Iterable, Iterator, Optional, Set
+
+from monty_mqtt.terminal_text import one_line
+from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.reading.mqtt_client import Arrived, Broker, Subscriber, retained
+from monty_mqtt_core.reading.run_lookup import known_runs
+from monty_mqtt_core.reading.run_status import Runs, decode, pick_run
+from monty_mqtt_stack.processes.stop_signals import StopSignals
+from monty_mqtt_stack.services.find_services import broker_of
+from monty_mqtt_stack.watch.message_lines import readable
+
+__all__ = ["command", "tail"]
+
+_TICK_SECS = 0.1
+
+
+def command(options: argparse.Namespace) -> int:
+    """Run `monty-mqtt tail`; return the exit code."""
+    return tail(broker_of(options), _say, run=options.run, count=options.count)
+
+
+def tail(broker: Broker, say: Callable[[str], None], *, run: Optional[str] = None, count: Optional[int] = None) -> int:
+    """Say every message as it comes, until Ctrl+C or `count` lines; return the exit code.
+
+    Args:
+        broker: Where to look.
+        say: Takes a line.
+        run: A run's id or the beginning of it; default all, each line with its run.
+        count: Lines after which to end; default none. What the broker had kept counts; of ended runs, that is only
+            shown where no run is live. An ended run named by `run` has no more than what was kept.
+
+    Raises:
+        ServiceError: The broker does not answer, or there is no such run.
+    """
+    known = known_runs(broker)
+    chosen = pick_run(run, known) if run else None
+    over = set() if chosen else _over(known)
+    level = topics.escape(chosen) if chosen else "+"
+    filters = [f"{topics.JSON_PREFIX}/{level}/#"]
+    with StopSignals() as stop, Subscriber(broker, filters) as subscriber:
+        ended = bool(chosen) and not any(worker.is_live for worker in known.of_run(str(chosen)))
+        # Of an ended run nothing else will come than what was kept.
+        received = retained(broker, filters) if ended else _until_stopped(subscriber, stop)
+        for message in islice(_messages(received, over), count):
+            say(readable(message) if chosen else f"{one_line(message.run)} {readable(message)}")
+        return stop.exit_code if stop.number else 0
+
+
+def _until_stopped(subscriber: Subscriber, stop: StopSignals) -> Iterator[Arrived]:
+    while not stop.number:
+        one = subscriber.get(_TICK_SECS)
+        if one is not None:
+            yield one
+
+
+def _messages(received: Iterable[Arrived], over: Set[str]) -> Iterator[schema.Message]:
+    for one in received:
+        message = decode(one.topic, one.payload)
+        if message is not None and not (one.retain and message.run in over):
+            yield message
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a command's output
+
+
+def _over(known: Runs) -> Set[str]:
+    """Return the ended runs if one is live: what is kept of them is no news."""
+    live = {one.run for one in known.workers.values() if one.is_live}
+    return set(known.names()) - live if live else set()

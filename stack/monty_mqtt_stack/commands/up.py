@@ -1,0 +1,85 @@
+"""`monty-mqtt up`: the far side, until Ctrl+C.
+
+Place in the flow: the command line calls it; `supervisor` does the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import List, Optional
+
+from monty_mqtt.errors import ConfigError
+from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack.processes.stop_signals import Stopped, StopSignals
+from monty_mqtt_stack.services.influxdb import InfluxDB
+from monty_mqtt_stack.services.supervisor import Supervisor
+from monty_mqtt_stack.services.table import Plan, check_without
+from monty_mqtt_stack.watch.message_lines import table
+
+__all__ = ["command", "report", "up"]
+
+_TICK_SECS = 0.2
+
+
+def up(plan: Plan) -> int:
+    """Start the far side, say what runs, keep it running until a signal; return the exit code.
+
+    Ctrl+C and SIGTERM are its ordinary end: 0.
+
+    Raises:
+        ServiceError: It cannot start.
+    """
+    with StopSignals() as stop:
+        try:
+            with Supervisor(plan, _say, lambda: stop.number is not None) as supervisor:
+                for line in report(supervisor, plan):
+                    _say(line)
+                while not stop.wait(_TICK_SECS):
+                    supervisor.check()
+                _say("stopping")
+        except Stopped:
+            pass
+    _say("stopped")
+    return 0
+
+
+def command(options: argparse.Namespace) -> int:
+    """Run `monty-mqtt up`; return the exit code."""
+    return up(
+        Plan(
+            state=StateDir(options.state_dir),
+            host=options.host,
+            without=check_without(options.without),
+            keeps_history=True,
+            influxdb=_influxdb(options.influxdb, options.influxdb_org),
+            mqtt_port=options.mqtt_port,
+            zmq_port=options.zmq_port,
+            liveview_port=options.liveview_port,
+        )
+    )
+
+
+def _influxdb(url: Optional[str], org: str) -> Optional[InfluxDB]:
+    if url is None:
+        return None
+    if not url.startswith(("http://", "https://")):
+        raise ConfigError("--influxdb", url, "an address, such as http://127.0.0.1:8086")
+    return InfluxDB(url.rstrip("/"), org)
+
+
+def report(supervisor: Supervisor, plan: Plan) -> List[str]:
+    """Return what runs where, what was left out and why, and how to look at it."""
+    endpoints = supervisor.far_side.services
+    rows = [[name, one.url, f"{one.program} (pid {one.pid})"] for name, one in endpoints.items()]
+    lines = table(rows)
+    lines += [f"left out: {name}: {why}" for name, why in supervisor.left_out.items()]
+    lines += plan.notes
+    broker = endpoints.get("broker")
+    if broker:
+        lines.append(f"watch: {Broker(broker.host, broker.port).subscribe_line}")
+    return [*lines, f"state, secrets, logs: {plan.state.path}   Ctrl+C stops everything"]
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a command's output

@@ -1,0 +1,43 @@
+"""Reads in a service's log what only a new start of it mends.
+
+Place in the flow: `influxdb` and `telegraf` say what to look for, `supervisor` looks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from monty_mqtt_stack.processes.child_process import Child
+
+__all__ = ["LogWatch"]
+
+_LONGEST = 300
+
+
+class LogWatch:
+    """Finds new lines in a log.
+
+    Args:
+        pattern: What to look for; its group is what is told.
+        told: What is said before it.
+    """
+
+    def __init__(self, pattern: str, told: str) -> None:
+        self._pattern = re.compile(pattern)
+        self._told = told
+        self._pid = 0
+        self._position = 0
+
+    def __call__(self, child: Child) -> str | None:
+        """Return what a process wrote since the last look, None if nothing of the kind."""
+        if child.pid != self._pid:
+            self._pid, self._position = child.pid, child.log_start
+        with child.log_file.open("rb") as log:
+            if os.fstat(log.fileno()).st_size < self._position:  # the service has begun a new file
+                self._position = 0
+            log.seek(self._position)
+            written = log.read()
+        self._position += len(written)
+        found = self._pattern.findall(written.decode("utf-8", "replace"))
+        return f"{self._told}: {found[-1][:_LONGEST]}" if found else None

@@ -1,0 +1,181 @@
+"""Replays a recording as if it happened now: new run ids, new times, the original rhythm.
+
+Place in the flow: `part_files` -> messages -> one `ZmqBroadcaster` per worker -> the bridge, which cannot tell it
+from a live run: everything after it (topics, database, page) is what a run makes.
+"""
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from monty_mqtt.errors import ConfigError, MontyMqttError
+from monty_mqtt.wire import topics
+from monty_mqtt_core.recordings.part_files import Recording
+from monty_mqtt_stack.replay.stage import Clock, Position, Replayed, Stage
+
+__all__ = ["Overview", "Position", "Replayed", "main", "overview", "replay"]
+
+_NANOS = 1e9
+_POLL_SECS = 0.05
+_INTERRUPTED = 130
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """What a recording holds.
+
+    Attributes:
+        runs: Ids of its runs, in the order they begin.
+        messages: How many messages.
+        duration_secs: From the first to the last, quiet times counted in full.
+        playing_secs: The same with quiet times cut to the longest pause asked for: how long a replay at speed 1 takes.
+    """
+
+    runs: list[str]
+    messages: int
+    duration_secs: float
+    playing_secs: float
+
+
+def overview(path: Path, *, longest_pause_secs: float | None = None) -> Overview:
+    """Return what a recording holds.
+
+    Raises:
+        ConfigError: There is no such file, or it is no recording of ours.
+    """
+    runs: dict[str, None] = {}
+    clock = Clock(1.0, longest_pause_secs)
+    times: list[int] = []
+    for entry in Recording(path).entries():
+        runs.setdefault(topics.parse(entry.topic).run)
+        times.append(entry.time_unix_nanos)
+        clock.advance(entry.time_unix_nanos)
+    if not times:
+        raise _nothing_in(path)
+    duration_secs = (times[-1] - times[0]) / _NANOS
+    return Overview(runs=list(runs), messages=len(times), duration_secs=duration_secs, playing_secs=clock.playing_secs)
+
+
+def replay(
+    *paths: Path,
+    zmq_host: str = "127.0.0.1",
+    zmq_port: int = 5555,
+    speed: float = 1.0,
+    as_new: bool = True,
+    longest_pause_secs: float | None = None,
+    on_progress: Callable[[Position], None] | None = None,
+    stop: threading.Event | None = None,
+    ending: str = "",
+) -> Replayed:
+    """Publish a recording as new runs, now.
+
+    Statuses, outcomes, counts and last values are those of the original; run ids, seqs and times are new.
+
+    Args:
+        paths: The recording: a file, a directory of parts, or parts.
+        zmq_host: Host of the bridge.
+        zmq_port: Its ZMQ port.
+        speed: 2 plays twice as fast, 0 as fast as the bridge takes it.
+        as_new: Whether to give the runs new ids; restoring a run under its own is not there yet.
+        longest_pause_secs: Quiet times of the recording are cut to this; None keeps them.
+        on_progress: Called after each message.
+        stop: Set it to stop: the runs then end as `aborted`.
+        ending: How the new ids end; default the time at which each run begins, and 4 hex digits.
+
+    Raises:
+        ConfigError: The file is no recording of ours, or a setting is out of range.
+        ServiceError: There is no bridge, or it has been away for too long.
+    """
+    _check(as_new=as_new, speed=speed)
+    stop = stop or threading.Event()
+    clock = Clock(speed, longest_pause_secs)
+    with Stage(zmq_host, zmq_port, clock, stop, ending) as stage:
+        recording = Recording(*paths)
+        for entry in recording.entries():
+            if stage.is_over(entry):
+                clock.skip(entry.time_unix_nanos)
+                continue
+            clock.advance(entry.time_unix_nanos)
+            if not _wait_until_due(clock, stage, stop):
+                break
+            position = stage.publish(entry)
+            if on_progress and position:
+                on_progress(position)
+        if not stage.runs:
+            raise _nothing_in(*paths)
+        stage.close(was_stopped=stop.is_set())
+        done = stage.result(was_stopped=stop.is_set())
+        return msgspec.structs.replace(done, damages=recording.damages, begun=recording.begun)
+
+
+def _check(*, as_new: bool, speed: float) -> None:
+    if not as_new:
+        raise ConfigError("as_new", as_new, "true: a recording can only be replayed as new runs")
+    if not 0 <= speed < float("inf"):
+        raise ConfigError("speed", speed, "0 (as fast as possible) or more")
+
+
+def _wait_until_due(clock: Clock, stage: Stage, stop: threading.Event) -> bool:
+    """Return whether to go on: False when asked to stop."""
+    while not stop.is_set() and (remaining_secs := clock.remaining_secs()) > 0:
+        stage.pump()
+        stop.wait(min(remaining_secs, _POLL_SECS))
+    return not stop.is_set()
+
+
+def _nothing_in(*paths: Path) -> ConfigError:
+    return ConfigError(
+        "recording", ", ".join(map(str, paths)), "a recording of monty-mqtt; there is no message of a run in it"
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Replay from the command line; return the exit code: 0 done, 1 not all of it arrived, 130 stopped.
+
+    Raises:
+        ConfigError: The file is no recording of ours, or a setting is out of range.
+        ServiceError: There is no bridge, or it has been away for too long.
+    """
+    parser = argparse.ArgumentParser(prog="monty-mqtt replay", description="Replay a recording as if it were live now.")
+    parser.add_argument("file", type=Path, metavar="FILE.mcap")
+    parser.add_argument("--speed", type=float, default=1.0, help="2 is twice as fast, 0 as fast as possible")
+    parser.add_argument("--duration-secs", type=float, help="fit the whole into this time, instead of a speed")
+    parser.add_argument("--longest-pause-secs", type=float, help="cut quiet times to this")
+    parser.add_argument("--zmq-host", default="127.0.0.1", help="host of the bridge")
+    parser.add_argument("--zmq-port", type=int, default=5555, help="ZMQ port of the bridge")
+    parser.add_argument(
+        "--ending", default="", help="how the ids of the new runs end (default: the time, 4 hex digits)"
+    )
+    options = parser.parse_args(argv)
+    pause_secs = options.longest_pause_secs
+    speed = options.speed
+    if options.duration_secs:
+        speed = overview(options.file, longest_pause_secs=pause_secs).playing_secs / options.duration_secs
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    replayed = replay(
+        options.file,
+        zmq_host=options.zmq_host,
+        zmq_port=options.zmq_port,
+        speed=speed,
+        longest_pause_secs=pause_secs,
+        stop=stop,
+        ending=options.ending,
+    )
+    for run in replayed.runs.values():
+        print(run)  # noqa: T201 - a command's output
+    if replayed.was_stopped:
+        return _INTERRUPTED
+    return 1 if replayed.unacknowledged or replayed.damages else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except MontyMqttError as error:
+        sys.exit(f"monty-mqtt replay: {error}")

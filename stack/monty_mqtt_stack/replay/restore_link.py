@@ -1,0 +1,150 @@
+"""Sends one worker's messages to the bridge once more, under their own seqs: the wire half of `restore_spool`.
+
+Place in the flow: `restore_spool` reads them from a spool, or is given those of a recording; this speaks the
+experiment's half of `monty_mqtt.wire.zmq_protocol`, with `replayed` in its HELLO, so that nobody takes it for the
+experiment itself. What the bridge has already is not sent, or recognised by its seq: so nothing is published twice,
+however often it is restored.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from monty_mqtt.broadcast.bridge_link import Link
+from monty_mqtt.broadcast.send_window import Window
+from monty_mqtt.broadcast.sender_identity import Sender
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_stack.replay.restore_report import Restored
+
+__all__ = ["Restoring", "Stopped"]
+
+_WINDOW_BYTES = 160 << 20
+"""Takes the largest message and as much again; how much of it is used, `_AHEAD_BYTES` says."""
+
+_AHEAD_BYTES = 4 << 20
+_WAIT_SECS = 0.02
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
+    """Somebody asked to stop."""
+
+
+class Restoring:
+    """One connection to the bridge, from `__enter__` to `__exit__`.
+
+    Args:
+        sender: Who sent it first, with `replayed`.
+        first_seq: The first seq that will be sent.
+        restored: Where to count.
+        patience_secs: How long the bridge may take nothing before this gives up.
+        stop: Set it to stop.
+
+    Raises:
+        ServiceError: No bridge answers, or it refuses.
+        Stopped: Somebody asked to.
+    """
+
+    def __init__(
+        self, sender: Sender, first_seq: int, restored: Restored, *, patience_secs: float, stop: threading.Event
+    ) -> None:
+        self._restored = restored
+        self._patience_secs = patience_secs
+        self._stop = stop
+        self._window = Window(_WINDOW_BYTES, first_seq=first_seq)
+        self._link = Link(sender, self._window)
+
+    def __enter__(self) -> Self:
+        try:
+            self._wait_while(lambda: self._link.wanted is None)
+        except BaseException:
+            self.close()
+            raise
+        wanted = self._link.wanted or 0
+        if wanted > self._window.next_seq:
+            self._window.skip_to(wanted)
+            self._window.acknowledge(wanted)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; may be called twice."""
+        self._link.close()
+
+    def send(self, seq: int, frames: Sequence[bytes]) -> None:
+        """Send a message; one whose seq is not above the last one's, or that the bridge has already, is only counted.
+
+        Raises:
+            ServiceError: The bridge refuses it, or has taken nothing for too long.
+            Stopped: Somebody asked to.
+        """
+        window, restored = self._window, self._restored
+        restored.note(frames)
+        if seq < window.next_seq:
+            restored.already += 1
+            return
+        if seq > window.next_seq:
+            restored.missing += seq - window.next_seq
+            window.skip_to(seq)
+        window.append(frames)
+        restored.sent += 1
+        self._link.pump()
+        if window.held_bytes > _AHEAD_BYTES:
+            self._wait_while(lambda: window.held_bytes > _AHEAD_BYTES // 2)
+
+    def send_bulk(self, seq: int, frames: Sequence[bytes]) -> None:
+        """Send a frame or cloud.
+
+        Raises:
+            ServiceError: The bridge refuses it, or has taken nothing for too long.
+            Stopped: Somebody asked to.
+        """
+        self._wait_while(lambda: self._link.bulk_bytes > _AHEAD_BYTES)
+        self._link.bulk_next = seq
+        self._link.send_bulk(frames)
+
+    def finish(self) -> None:
+        """Wait until the bridge has taken over everything.
+
+        Raises:
+            ServiceError: The bridge refuses it, or has taken nothing for too long.
+            Stopped: Somebody asked to.
+        """
+        self._wait_while(lambda: len(self._window) > 0 or self._link.bulk_bytes > 0)
+        self._restored.too_large = self._window.too_large
+        self._restored.sent -= self._window.too_large
+
+    def _wait_while(self, condition: Callable[[], bool]) -> None:
+        link = self._link
+        progressed_at, before = time.monotonic(), self._progress()
+        link.pump(look=True)
+        while condition():
+            self._look_out()
+            if not link.can_send_more:
+                link.wait(_WAIT_SECS)
+            link.pump(look=True)
+            now = self._progress()
+            if now != before:
+                progressed_at, before = time.monotonic(), now
+            elif time.monotonic() - progressed_at > self._patience_secs:
+                raise ServiceError(self._why_given_up())
+
+    def _progress(self) -> tuple[object, ...]:
+        return self._window.base, self._link.bulk_bytes, self._link.wanted
+
+    def _look_out(self) -> None:
+        link = self._link
+        if link.refused is not None:
+            raise ServiceError(f"the bridge refuses {link.sender.run!r}, {link.sender.worker!r}: {link.refused}")
+        if self._stop.is_set():
+            raise Stopped
+
+    def _why_given_up(self) -> str:
+        link = self._link
+        what = "answered" if link.wanted is None else "took what it was sent"
+        return f"no bridge at {link.sender.host}:{link.sender.port} {what} for {self._patience_secs:g} s"

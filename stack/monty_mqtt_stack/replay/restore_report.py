@@ -1,0 +1,98 @@
+"""What became of restored messages, in numbers and in sentences. Pure.
+
+Place in the flow: `restore_link` counts here, `monty-mqtt replay` prints it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from monty_mqtt.wire import zmq_protocol
+
+__all__ = ["Restored", "as_lines"]
+
+_END = zmq_protocol.head("end")
+_NANOS = 1e9
+
+
+class Restored(msgspec.Struct, kw_only=True):
+    """What became of one worker's messages.
+
+    Attributes:
+        run: The run's id.
+        worker: The worker within it.
+        sent: Messages that were sent now, frames and clouds not among them.
+        already: Messages that the bridge had before.
+        missing: Messages between the first and the last that nobody has.
+        too_large: Messages that the bridge does not take, because they are larger than its broker allows.
+        first_unix_nanos: Time of the first message; 0 where there is none.
+        last_unix_nanos: Time of the last one.
+        ended: Whether the worker's `end` is among them.
+        unreadable_bytes: Bytes behind the last whole message of the file.
+        removed: Whether the file is gone because the bridge has all of it.
+        was_stopped: Whether it was stopped before the bridge had everything.
+    """
+
+    run: str
+    worker: str
+    sent: int = 0
+    already: int = 0
+    missing: int = 0
+    too_large: int = 0
+    first_unix_nanos: int = 0
+    last_unix_nanos: int = 0
+    ended: bool = False
+    unreadable_bytes: int = 0
+    removed: bool = False
+    was_stopped: bool = False
+
+    def note(self, frames: Sequence[bytes]) -> None:
+        """Learn from a message when it was, and whether it is the last of its worker."""
+        stamp = _stamps.decode(frames[1]).time_unix_nanos
+        self.first_unix_nanos = self.first_unix_nanos or stamp
+        self.last_unix_nanos = max(self.last_unix_nanos, stamp)
+        self.ended = self.ended or frames[0] == _END
+
+
+class _Stamp(msgspec.Struct):
+    time_unix_nanos: int
+
+
+_stamps = msgspec.json.Decoder(_Stamp)
+
+
+def as_lines(restored: Restored, *, is_recording: bool = False) -> list[str]:
+    """Return it as a person reads it; `is_recording`: it is from a recording, not from a spool."""
+    lines = [f"{restored.run}, {restored.worker}: {_counts(restored)}"]
+    if restored.last_unix_nanos:
+        lines.append(f"  from {_local(restored.first_unix_nanos)} to {_local(restored.last_unix_nanos)}")
+    if restored.was_stopped:
+        lines.append("  stopped before all was sent; the same command goes on from there")
+    elif not restored.ended and is_recording:
+        lines.append("  the recording does not have its end")
+    elif not restored.ended:
+        lines.append(
+            "  there is no end of it: its process was killed, and what it published in its last second may be missing"
+        )
+    if restored.unreadable_bytes:
+        lines.append(f"  the last {restored.unreadable_bytes:,} bytes are no whole message; the file stays")
+    if restored.too_large and not is_recording:
+        lines.append("  the file stays: not all of it could be sent")
+    if restored.removed:
+        lines.append("  the bridge has all of it; the file is removed")
+    return lines
+
+
+def _counts(restored: Restored) -> str:
+    counts = {
+        "the bridge had already": restored.already,
+        "between them are lost": restored.missing,
+        "are larger than the broker takes": restored.too_large,
+    }
+    more = (f", {count:,} {what}" for what, count in counts.items() if count)
+    return f"{restored.sent:,} messages sent{''.join(more)}"
+
+
+def _local(unix_nanos: int) -> str:
+    return datetime.fromtimestamp(unix_nanos / _NANOS).astimezone().isoformat(sep=" ", timespec="milliseconds")

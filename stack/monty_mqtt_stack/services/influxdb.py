@@ -1,0 +1,183 @@
+"""InfluxDB 2: where it is, whether it answers, how ours is started, and queries in InfluxQL.
+
+Place in the flow: `table` starts it after the broker; `influxdb_setup` sets it up; `export` asks it. Its client
+library is used in `influxdb_setup` alone: InfluxQL, which Grafana asks in too, is one POST.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_core.influx.line_protocol import stored_name
+from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack.processes import programs
+from monty_mqtt_stack.processes.child_process import Child
+from monty_mqtt_stack.processes.launch import Launch
+from monty_mqtt_stack.processes.log_watch import LogWatch
+
+__all__ = [
+    "LOGS",
+    "METRICS",
+    "ORG",
+    "InfluxDB",
+    "Series",
+    "delete_run",
+    "health",
+    "influxdb_launch",
+    "query",
+    "query_rows",
+]
+
+ORG = "monty"
+METRICS = "monty"
+"""The bucket of everything but the logs, kept for ever."""
+LOGS = "monty_logs"
+"""The bucket of the logs, kept for 30 days."""
+
+_STUCK = r"(?:opening shard previously failed with: |error=)(.*no space left on device)"
+"""A shard that could not be opened is not tried again until influxd starts anew."""
+_HEALTH_SECS = 1.0
+_QUERY_SECS = 60.0
+_CHUNK_ROWS = 10_000
+_FIRST, _LAST = "1970-01-01T00:00:00Z", "2262-01-01T00:00:00Z"
+
+
+class InfluxDB(NamedTuple):
+    """An InfluxDB 2. `org`: the organisation that the buckets are in."""
+
+    url: str
+    org: str = ORG
+
+
+class Series(NamedTuple):
+    """One series of an answer: its measurement, the tags it was grouped by, and rows of the columns."""
+
+    name: str
+    tags: dict[str, str]
+    columns: list[str]
+    rows: list[list[Any]]
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Return the rows by column, the tags among them, without what is absent."""
+        for row in self.rows:
+            yield {**self.tags, **{name: value for name, value in zip(self.columns, row) if value is not None}}
+
+
+def influxdb_launch(state: StateDir, host: str, port: int) -> Launch:
+    """Return how to start influxd with its data in the state directory.
+
+    Raises:
+        ServiceError: It is not installed.
+    """
+    program = programs.find("influxd")
+    if program.path is None:
+        raise ServiceError(f"influxd: {program.why}")
+    url, home = ports.url("http", host, port), state.path / "influxdb"
+    home.mkdir(mode=0o700, exist_ok=True)
+    flags = {
+        "--bolt-path": home / "influxd.bolt",
+        "--sqlite-path": home / "influxd.sqlite",
+        "--engine-path": home / "engine",
+        "--http-bind-address": url.partition("://")[2],
+        "--log-level": "warn",
+    }
+    switches = ("--reporting-disabled", "--ui-disabled", "--pprof-disabled", "--hardening-enabled")
+    return Launch(
+        name="influxdb",
+        program="influxd",
+        argv=(program.path, *(str(word) for flag in flags.items() for word in flag), *switches),
+        host=host,
+        port=port,
+        url=url,
+        log_file=state.log_file("influxd"),
+        is_ready=partial(_is_ready, url, port),
+        trouble=LogWatch(_STUCK, "cannot write its data"),
+        ready_secs=60.0,  # after a kill it reads its log of writes first
+        stop_secs=20.0,
+    )
+
+
+def health(url: str) -> bool:
+    """Return whether an InfluxDB answers there, and is well."""
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=_HEALTH_SECS) as answer:  # noqa: S310 - a URL of ours
+            return bool(json.load(answer).get("status") == "pass")
+    except (OSError, ValueError):
+        return False
+
+
+def query(url: str, token: str, influxql: str, bucket: str = METRICS) -> list[Series]:
+    """Return the answer to InfluxQL, times in nanoseconds.
+
+    Raises:
+        ServiceError: It does not answer, or refuses.
+    """
+    return [
+        Series(one.get("name", ""), one.get("tags", {}), one["columns"], one.get("values", []))
+        for answer in _answers(url, token, {"db": bucket, "q": influxql, "epoch": "ns"})
+        for one in answer.get("series", [])
+    ]
+
+
+def query_rows(url: str, token: str, influxql: str, bucket: str = METRICS) -> Iterator[tuple[list[str], list[Any]]]:
+    """Yield columns and values of each row, however many there are.
+
+    Raises:
+        ServiceError: It does not answer, or refuses.
+    """
+    form = {"db": bucket, "q": influxql, "epoch": "ns", "chunked": "true", "chunk_size": str(_CHUNK_ROWS)}
+    for answer in _answers(url, token, form):
+        for one in answer.get("series", []):
+            for row in one.get("values", []):
+                yield one["columns"], row
+
+
+def delete_run(influxdb: InfluxDB, token: str, run: str) -> None:
+    """Delete all points of a run.
+
+    Raises:
+        ServiceError: It does not answer, or refuses.
+    """
+    quoted = stored_name(run).replace("\\", "\\\\").replace('"', '\\"')
+    body = json.dumps({"start": _FIRST, "stop": _LAST, "predicate": f'run="{quoted}"'}).encode()
+    headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
+    for bucket in (METRICS, LOGS):
+        where = urllib.parse.urlencode({"org": influxdb.org, "bucket": bucket})
+        with _asked(influxdb.url, f"api/v2/delete?{where}", body, headers):
+            pass
+
+
+def _answers(url: str, token: str, form: dict[str, str]) -> Iterator[dict[str, Any]]:
+    with _asked(url, "query", urllib.parse.urlencode(form).encode(), {"Authorization": f"Token {token}"}) as response:
+        for line in response:
+            for answer in json.loads(line).get("results", []):
+                if "error" in answer:
+                    raise ServiceError(f"InfluxDB at {url} refuses: {answer['error']}")
+                yield answer
+
+
+@contextmanager
+def _asked(url: str, path: str, body: bytes, headers: dict[str, str]) -> Iterator[http.client.HTTPResponse]:
+    request = urllib.request.Request(f"{url}/{path}", body, headers)  # noqa: S310 - a URL of ours
+    try:
+        with urllib.request.urlopen(request, timeout=_QUERY_SECS) as response:  # noqa: S310 - a URL of ours
+            yield response
+    except urllib.error.HTTPError as error:
+        told = error.read(500).decode(errors="replace").strip()
+        raise ServiceError(f"InfluxDB at {url} refuses: {error.code} {told}") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise ServiceError(f"no InfluxDB answers at {url}: {error}") from None
+
+
+def _is_ready(url: str, port: int, child: Child) -> bool:
+    return ports.listens(child.pid, port) and health(url)

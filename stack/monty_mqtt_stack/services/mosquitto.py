@@ -1,0 +1,190 @@
+"""The MQTT broker of the far side: Mosquitto with the configuration that ships, else amqtt.
+
+Place in the flow: the supervisor starts it first; tests start one each. Who may do what is in conf/mosquitto.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import List, Optional, Self, Type, Union
+
+from monty_mqtt.conf_files import conf_dir
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_core.settings import passwords, ports
+from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack.processes.child_process import Child
+from monty_mqtt_stack.processes.launch import Launch, PortTakenError, Running
+
+__all__ = ["HOW_TO_INSTALL", "Mosquitto", "amqtt_launch", "find_mosquitto", "mosquitto_launch"]
+
+HOW_TO_INSTALL = "`apt install mosquitto mosquitto-clients` or `brew install mosquitto`"
+
+_OFF_PATH = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
+"""Where Debian and Homebrew keep it; ordinary users' PATH has none of these."""
+
+_TRIES = 3
+
+
+def find_mosquitto() -> Optional[str]:
+    """Return the program's path, None where it is not installed."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path=os.pathsep.join(_OFF_PATH))
+
+
+def mosquitto_launch(state: StateDir, host: str, port: int) -> Launch:
+    """Write Mosquitto's files into the state directory and return how to start it with them.
+
+    Raises:
+        ServiceError: It is not installed.
+    """
+    program = find_mosquitto()
+    if program is None:
+        raise ServiceError(f"mosquitto is not installed: {HOW_TO_INSTALL}")
+    config = state.mosquitto / "mosquitto.conf"
+    state.write_private(config, "".join(f"{line}\n" for line in _places(state, host, port)).encode())
+    return Launch(
+        name="broker",
+        program="mosquitto",
+        argv=(program, "-c", str(config)),
+        host=host,
+        port=port,
+        url=ports.url("mqtt", host, port),
+        log_file=state.log_file("mosquitto"),
+        is_ready=partial(_is_ready, host, port),
+    )
+
+
+def amqtt_launch(state: StateDir, host: str, port: int) -> Launch:
+    """Return how to start the broker in pure Python.
+
+    Raises:
+        ServiceError: It is not installed.
+    """
+    if importlib.util.find_spec("amqtt") is None:
+        raise ServiceError("amqtt is not installed: pip install 'monty-mqtt[server]'")
+    passwords.ensure(state)
+    return Launch(
+        name="broker",
+        program="amqtt",
+        argv=(sys.executable, "-m", "monty_mqtt_stack.services.amqtt_broker", host, str(port), str(state.path)),
+        host=host,
+        port=port,
+        url=ports.url("mqtt", host, port),
+        log_file=state.log_file("amqtt"),
+        is_ready=partial(_is_ready, host, port),
+        notes=(
+            f"amqtt is for looking: it is slow and keeps nothing when it ends; install Mosquitto: {HOW_TO_INSTALL}",
+        ),
+    )
+
+
+class Mosquitto:
+    """A Mosquitto of our own, from `__enter__` to `__exit__`.
+
+    Args:
+        state_dir: Where its secrets, data and log are.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+
+    Attributes:
+        host: Address it listens on.
+        port: Port it listens on, known once it runs.
+    """
+
+    def __init__(
+        self, state_dir: Union[StateDir, Path, str, None] = None, *, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
+        self.state = StateDir(state_dir)
+        self.host = host
+        self.port = port
+        self._running: Optional[Running] = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.stop()
+
+    @property
+    def child(self) -> Optional[Child]:
+        """Its process, once it was started."""
+        return self._running.child if self._running else None
+
+    @property
+    def pid(self) -> int:
+        """Its process id, 0 while it does not run."""
+        return self.child.pid if self.child and self.child.poll() is None else 0
+
+    def password_file(self, user: str) -> Path:
+        """Return the file that holds a user's password."""
+        return self.state.password_file(user)
+
+    def password(self, user: str) -> str:
+        """Return a user's password."""
+        return passwords.read(self.state, user)
+
+    def start(self) -> None:
+        """Start it, or start it again on the port it had, and return when it answers.
+
+        Raises:
+            ServiceError: It is not installed, the port is taken, or it does not answer in time.
+        """
+        if self.port:
+            self._start_on(self.port)
+            return
+        for attempt in range(_TRIES):
+            port = ports.any_free(self.host)
+            try:
+                self._start_on(port)
+            except PortTakenError:  # since we looked
+                if attempt + 1 == _TRIES:
+                    raise
+            else:
+                self.port = port
+                return
+
+    def stop(self) -> None:
+        """Let it save and end; may be called twice."""
+        if self._running:
+            self._running.stop()
+
+    def kill(self) -> None:
+        """End it as `kill -9` does; `start()` starts it again on the same port."""
+        if self._running:
+            self._running.child.send_signal(signal.SIGKILL)
+            self._running.child.kill()
+
+    def _start_on(self, port: int) -> None:
+        self._running = Running(mosquitto_launch(self.state, self.host, port))
+        self._running.wait_until_ready()
+
+
+def _places(state: StateDir, host: str, port: int) -> List[str]:
+    shipped = conf_dir() / "mosquitto"
+    acl = state.write_private(state.mosquitto / "acl", (shipped / "acl").read_bytes())
+    places = [
+        "# Written by monty-mqtt at each start: what differs from machine to machine.",
+        f"listener {port} {host}",
+        f"password_file {passwords.ensure(state)}",
+        f"acl_file {acl}",
+        f"persistence_location {state.mosquitto}/",
+        f"include_dir {shipped / 'conf.d'}",
+    ]
+    if os.geteuid() == 0:
+        # Started as root, Mosquitto would become user `mosquitto`, who may not read files of mode 0600 of ours
+        # nor enter root's home; opening them to another user would be worse than staying who we are.
+        places.append("user root")
+    return places
+
+
+def _is_ready(host: str, port: int, child: Child) -> bool:
+    return ports.listens(child.pid, port) and ports.answers_mqtt(host, port)

@@ -1,0 +1,198 @@
+"""Starts the far side, keeps it running, stops it.
+
+Place in the flow: `monty-mqtt up` runs one until Ctrl+C, `monty-mqtt run` runs one beside the experiment. One thread
+starts all children: on Linux a child ends with the thread that started it. Another takes up spools,
+a third removes what anonymous clients leave behind.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from types import TracebackType
+from typing import IO, Callable, Dict, Optional, Self, Type
+
+from monty_mqtt.errors import ServiceError
+from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.settings.state_dir import FarSide, StateDir
+from monty_mqtt_stack.processes.launch import LeftOut, Planned, PortTakenError, Running
+from monty_mqtt_stack.services import table
+from monty_mqtt_stack.services.anonymous_sessions import AnonymousSessions
+
+__all__ = ["Supervisor"]
+
+_FIRST_BACKOFF_SECS = 0.5
+_LONGEST_BACKOFF_SECS = 30.0
+_PORT_TRIES = 5
+_GOOD_SECS = 60.0
+"""A service that ran so long failed for a new reason: the back-off begins again."""
+
+
+class Supervisor:
+    """A far side of our own, from `__enter__` to `__exit__`. Call `check` a few times a second in between.
+
+    Args:
+        plan: State directory, host, ports, what to leave out.
+        say: Takes one line for the person who started it.
+        is_stopped: Whether a start under way shall be given up.
+
+    Raises:
+        Stopped: On entering: `is_stopped` said so.
+        ServiceError: The host is not loopback, or on entering: another far side holds the state directory, or a
+            service does not start.
+    """
+
+    def __init__(
+        self, plan: table.Plan, say: Callable[[str], None], is_stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        if not table.is_loopback(plan.host):
+            raise ServiceError(
+                f"--host {plan.host}: beyond loopback the broker needs TLS and a login for readers too, which this "
+                "version cannot set up; reach it through an SSH tunnel, or point monty-mqtt-bridge at your own broker"
+            )
+        self._plan = plan
+        self._say = say
+        self._is_stopped = is_stopped
+        self._lock: Optional[IO[bytes]] = None
+        self._retry_at: Dict[str, float] = {}
+        self._sessions: Optional[AnonymousSessions] = None
+        self.running: Dict[str, Running] = {}
+        self.left_out: Dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self._lock = lock(self._plan.state)
+        try:
+            self._start()
+            self._remove_anonymous_sessions()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.stop()
+
+    @property
+    def far_side(self) -> FarSide:
+        """What runs where."""
+        endpoints = {name: one.endpoint for name, one in self.running.items()}
+        history = self._plan.history() if "telegraf" in endpoints else None
+        return FarSide(
+            supervisor_pid=os.getpid(),
+            services=endpoints,
+            left_out=dict(self.left_out),
+            influxdb_url=history.url if history else "",
+            influxdb_org=history.org if history else "",
+        )
+
+    def check(self) -> None:
+        """Start again what ended, later each time it does; never waits."""
+        for name, one in self.running.items():
+            was_ready = one.is_ready
+            if one.check():
+                if not was_ready:
+                    self._tell_where()
+                    self._say(f"{name} runs again")
+                trouble = one.trouble()
+                if trouble:
+                    self._say(f"{name}: {trouble}")
+                    one.child.kill()
+                continue
+            if one.child.poll() is not None:
+                self._restart(name, one)
+
+    def stop(self) -> None:
+        """Stop everything, the last started first; may be called twice."""
+        if self._sessions:
+            self._sessions.__exit__(None, None, None)
+            self._sessions = None
+        for one in reversed(self.running.values()):
+            one.stop()
+        if self._lock:
+            self._plan.state.write_far_side(None)
+            self._lock.close()
+            self._lock = None
+
+    def _start(self) -> None:
+        for name, plan_service in table.TABLE.items():
+            if name in self._plan.without:
+                self.left_out[name] = f"--without {name}"
+            else:
+                self._start_service(name, plan_service)
+        if not self.running:
+            raise ServiceError("; ".join(f"no {name}: {why}" for name, why in self.left_out.items()))
+        self._plan.state.write_far_side(self.far_side)
+
+    def _start_service(self, name: str, plan_service: Callable[[table.Plan], Planned]) -> None:
+        for attempt in range(_PORT_TRIES):
+            planned = plan_service(self._plan)
+            if isinstance(planned, LeftOut):
+                self.left_out[name] = planned.why
+                return
+            one = self.running[name] = Running(planned)
+            try:
+                one.wait_until_ready(self._is_stopped)
+            except ServiceError as error:
+                if isinstance(error, PortTakenError) and attempt + 1 < _PORT_TRIES:
+                    continue  # taken since the plan was made; the next plan sees it
+                if planned.is_needed:
+                    raise
+                del self.running[name]
+                self.left_out[name] = str(error)
+                return
+            else:
+                self._plan.started[name] = one.endpoint
+                self._plan.notes.extend(planned.notes)
+                return
+
+    def _remove_anonymous_sessions(self) -> None:
+        broker = self.running.get("broker")
+        if broker and broker.endpoint.program == "mosquitto":
+            endpoint, child = broker.endpoint, broker.child
+            sessions = AnonymousSessions(child.log_file, child.log_start, Broker(endpoint.host, endpoint.port))
+            self._sessions = sessions.__enter__()
+
+    def _tell_where(self) -> None:
+        try:
+            self._plan.state.write_far_side(self.far_side)
+        except ServiceError as error:  # a full disk is no reason to end what runs
+            self._say(str(error))
+
+    def _restart(self, name: str, one: Running) -> None:
+        now = time.monotonic()
+        if name not in self._retry_at:
+            if now - one.started > _GOOD_SECS:
+                one.restarts = 0
+            pause_secs = min(_FIRST_BACKOFF_SECS * 2**one.restarts, _LONGEST_BACKOFF_SECS)
+            self._retry_at[name] = now + pause_secs
+            self._say(
+                f"{name} ended (exit code {one.child.poll()}: {one.why()}); starting it again in {pause_secs:g} s"
+            )
+        elif now >= self._retry_at[name]:
+            del self._retry_at[name]
+            one.child.kill()  # what may be left of its group
+            one.restarts += 1
+            try:
+                one.spawn()
+            except ServiceError as error:  # uninstalled meanwhile: it may come back
+                self._say(f"{name}: {error}")
+
+
+def lock(state: StateDir) -> IO[bytes]:
+    """Return a file that holds the state directory for us until it is closed or we end.
+
+    Raises:
+        ServiceError: Another process holds it.
+    """
+    file = (state.path / "up.lock").open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        far_side = state.read_far_side()
+        who = f" (pid {far_side.supervisor_pid})" if far_side else ""
+        raise ServiceError(f"a far side runs already from {state.path}{who}; see `monty-mqtt status`") from None
+    return file

@@ -1,0 +1,226 @@
+"""The services of the far side, in the order in which they start.
+
+Place in the flow: `supervisor` walks `TABLE`; a service added to it is started, shown, restarted and stopped like the
+others.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional
+
+from monty_mqtt.errors import ConfigError, ServiceError
+from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.service_settings import is_loopback
+from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
+from monty_mqtt_stack.processes.child_process import Child
+from monty_mqtt_stack.processes.launch import Launch, LeftOut, Planned
+from monty_mqtt_stack.services import mosquitto
+from monty_mqtt_stack.services.influxdb import InfluxDB, influxdb_launch
+
+__all__ = ["LIVEVIEW_PORT", "MQTT_PORT", "NAMES", "TABLE", "ZMQ_PORT", "Plan", "check_without", "is_loopback"]
+
+MQTT_PORT = 1883
+ZMQ_PORT = 5555
+LIVEVIEW_PORT = 8000
+INFLUXDB_PORT = 8086
+GRAFANA_PORT = 3000
+
+_READY_LINES = {"bridge": "bridge ready:", "liveview": "page ready:"}
+_BRIDGE_NEEDS = {"paho": "paho-mqtt", "numpy": "numpy", "PIL": "pillow", "zmq": "pyzmq"}
+_LIVEVIEW_NEEDS = {"nicegui": "nicegui", "paho": "paho-mqtt", "numpy": "numpy", "PIL": "pillow", "mcap": "mcap"}
+_INSTALL = "pip install 'monty-mqtt[server]'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a service needs to know to plan its start.
+
+    Attributes:
+        state: The state directory.
+        host: Address to listen on.
+        without: Names that are left out.
+        keeps_history: Whether InfluxDB, Telegraf and Grafana run too, where they are installed.
+        influxdb: An InfluxDB 2 that runs already, instead of one of our own.
+        mqtt_port: Port the broker would like.
+        zmq_port: Port the bridge would like.
+        liveview_port: Port the page would like.
+        started: What runs already, by service name.
+        notes: Lines for the person who started it; services append.
+    """
+
+    state: StateDir
+    host: str = "127.0.0.1"
+    without: FrozenSet[str] = frozenset()
+    keeps_history: bool = False
+    influxdb: Optional[InfluxDB] = None
+    mqtt_port: int = MQTT_PORT
+    zmq_port: int = ZMQ_PORT
+    liveview_port: int = LIVEVIEW_PORT
+    started: Dict[str, Endpoint] = field(default_factory=dict)
+    notes: List[str] = field(default_factory=list)
+
+    def port(self, wanted: int, what: str) -> int:
+        """Return `wanted`, or the next free port, and note who has it then."""
+        free = ports.next_free(self.host, wanted) if wanted else ports.any_free(self.host)
+        if wanted and free != wanted:
+            holder = ports.owner(wanted) or "another process"
+            self.notes.append(f"port {wanted} is taken by {holder}: {what} uses {free}")
+        return free
+
+    def history(self) -> Optional[InfluxDB]:
+        """Return the InfluxDB that points go to, None if there is none."""
+        started = self.started.get("influxdb")
+        return InfluxDB(started.url) if started else self.influxdb
+
+
+def check_without(names: Iterable[str]) -> FrozenSet[str]:
+    """Return the names as a set.
+
+    Raises:
+        ConfigError: One is no name of a service or of its program.
+    """
+    for name in names:
+        if name not in NAMES:
+            raise ConfigError("--without", name, f"one of {', '.join(NAMES)}")
+    return frozenset(names)
+
+
+def _broker(plan: Plan) -> Planned:
+    candidates = {"mosquitto": mosquitto.mosquitto_launch, "amqtt": mosquitto.amqtt_launch}
+    missing: List[str] = []
+    for program, launch in candidates.items():
+        if program in plan.without:
+            missing.append(f"{program}: --without {program}")
+            continue
+        try:
+            return launch(plan.state, plan.host, plan.port(plan.mqtt_port, "the broker"))
+        except ServiceError as error:
+            missing.append(str(error))
+    return LeftOut("broker", "; ".join(missing))
+
+
+def _bridge(plan: Plan) -> Planned:
+    if why := _why_not(plan, "bridge", _BRIDGE_NEEDS, "publish to"):
+        return LeftOut("bridge", why)
+    port = plan.port(plan.zmq_port, "the bridge")
+    page = plan.started.get("liveview")
+    flags = {
+        "--zmq-host": plan.host,
+        "--zmq-port": str(port),
+        "--journal": str(plan.state.path / "journal" / "bridge.sqlite"),
+        "--spool": str(plan.state.path / "spool"),
+        "--liveview-url": page.url if page else "",
+    }
+    return _own_launch(plan, "bridge", ports.url("tcp", plan.host, port), port, flags, stop_secs=15.0)
+
+
+def _liveview(plan: Plan) -> Planned:
+    if why := _why_not(plan, "liveview", _LIVEVIEW_NEEDS, "listen to"):
+        return LeftOut("liveview", why)
+    port = plan.port(plan.liveview_port, "the page")
+    flags = {"--host": plan.host, "--port": str(port), "--state-dir": str(plan.state.path)}
+    login = f"page: to control runs there, log in with the password in {plan.state.secrets / 'liveview_login'}"
+    more = {"ready_secs": 30.0, "is_needed": False, "notes": (login,)}
+    return _own_launch(plan, "liveview", ports.url("http", plan.host, port), port, flags, **more)
+
+
+def _why_not(plan: Plan, name: str, needs: Dict[str, str], what_for: str) -> str:
+    """Return why a service of ours cannot be started, empty where it can."""
+    if lacking := _lacking(needs):
+        return lacking
+    if "broker" not in plan.started:
+        return f"there is no broker to {what_for}; for one of your own start `monty-mqtt-{name}`"
+    return ""
+
+
+def _own_launch(plan: Plan, name: str, url: str, port: int, flags: Dict[str, str], **more: Any) -> Launch:
+    """Return how a service of ours is launched, which comes to the broker as a user of its own name."""
+    mqtt = plan.started["broker"]
+    flags = {
+        "--mqtt-host": mqtt.host,
+        "--mqtt-port": str(mqtt.port),
+        "--mqtt-username": name,
+        "--mqtt-password-file": str(plan.state.password_file(name)),
+        **flags,
+    }
+    return Launch(
+        name=name,
+        program=f"monty-mqtt-{name}",
+        argv=(sys.executable, "-m", f"monty_mqtt_{name}", *(word for flag in flags.items() for word in flag)),
+        host=plan.host,
+        port=port,
+        url=url,
+        log_file=plan.state.log_file(name),
+        is_ready=_says_that_it_is_ready(name),
+        **more,
+    )
+
+
+def _lacking(needs: Dict[str, str]) -> str:
+    """Return what a service needs and is not installed, and how to get it; empty where nothing is missing."""
+    missing = [name for module, name in needs.items() if importlib.util.find_spec(module) is None]
+    return f"{', '.join(missing)} not installed: {_INSTALL}" if missing else ""
+
+
+def _says_that_it_is_ready(name: str) -> Callable[[Child], bool]:
+    line = _READY_LINES[name]
+    return lambda child: any(one.startswith(line) for one in child.output().splitlines())
+
+
+def _influxdb(plan: Plan) -> Planned:
+    if "broker" not in plan.started:
+        return LeftOut("influxdb", "there is no broker whose points it could keep")
+    if plan.influxdb:
+        return LeftOut("influxdb", f"that at {plan.influxdb.url} is used")
+    return influxdb_launch(plan.state, plan.host, plan.port(INFLUXDB_PORT, "InfluxDB"))
+
+
+def _telegraf(plan: Plan) -> Planned:
+    from monty_mqtt_stack.services.telegraf import telegraf_launch  # noqa: PLC0415 - half a second: InfluxDB's client library
+
+    mqtt, influxdb = plan.started.get("broker"), plan.history()
+    if mqtt is None or influxdb is None:
+        return LeftOut("telegraf", f"there is no {'InfluxDB to write to' if mqtt else 'broker to read from'}")
+    return telegraf_launch(plan.state, plan.host, ports.any_free(plan.host), mqtt, influxdb)
+
+
+def _grafana(plan: Plan) -> Planned:
+    from monty_mqtt_stack.services.grafana import grafana_launch  # noqa: PLC0415 - as Telegraf
+
+    influxdb = plan.history()
+    if influxdb is None:
+        return LeftOut("grafana", "there is no InfluxDB to show")
+    return grafana_launch(plan.state, plan.host, plan.port(GRAFANA_PORT, "Grafana"), influxdb)
+
+
+def _of_history(name: str, plan_service: Callable[[Plan], Planned]) -> Callable[[Plan], Planned]:
+    def plan_where_wanted(plan: Plan) -> Planned:
+        if not plan.keeps_history:
+            return LeftOut(name, "only `monty-mqtt up` keeps a history")
+        if "history" in plan.without:
+            return LeftOut(name, "--without history")
+        try:
+            return plan_service(plan)
+        except ServiceError as error:
+            return LeftOut(name, str(error))
+        except ImportError as error:
+            return LeftOut(name, f"{error.name} is not installed: {_INSTALL}")
+
+    return plan_where_wanted
+
+
+_HISTORY = {"influxdb": _influxdb, "telegraf": _telegraf, "grafana": _grafana}
+
+TABLE: Dict[str, Callable[[Plan], Planned]] = {
+    "broker": _broker,
+    "liveview": _liveview,
+    "bridge": _bridge,
+    **{name: _of_history(name, plan_service) for name, plan_service in _HISTORY.items()},
+}
+"""Service name -> what becomes of it. A service may look at those before it in `plan.started`."""
+
+NAMES = (*TABLE, "history", "mosquitto", "amqtt")
+"""What `--without` takes: services, all of history's at once, and the programs that can be the broker."""

@@ -1,0 +1,1 @@
+"""An experiment while it runs: watched, shown, summed up."""
