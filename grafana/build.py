@@ -16,12 +16,12 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from monty_dashboards.alerts import rules_file
-from monty_dashboards.experiment import experiment
-from monty_dashboards.health import health
-from monty_dashboards.page import page
-from monty_dashboards.parallel import parallel
-from monty_dashboards.results import results
-from monty_dashboards.runs import runs
+from monty_dashboards.boards.experiment import experiment
+from monty_dashboards.boards.health import health
+from monty_dashboards.boards.parallel import parallel
+from monty_dashboards.boards.results import results
+from monty_dashboards.boards.runs import runs
+from monty_dashboards.docs_page import page
 
 ROOT = Path(__file__).resolve().parent.parent
 DASHBOARDS: dict[str, Callable[[], Dashboard]] = {

@@ -63,8 +63,8 @@ In Grafana's container `GF_MONTY_INFLUXDB_TOKEN__FILE` names a file with the tok
 
 ## To add a panel or change one
 
-1. Edit the dashboard's module in `grafana/monty_dashboards/`: a panel is a title, the question it answers, its queries
-   and its size on the grid of 24 columns.
+1. Edit the dashboard's module in `grafana/monty_dashboards/boards/`: a panel is a title, the question it answers, its
+   queries and its size on the grid of 24 columns.
 2. A field that is missing is added where points are made, `core/monty_mqtt_core/influx/points.py`: no panel computes.
 3. Write the files anew, and run the tests:
 
