@@ -150,7 +150,7 @@ def take_turns(contenders: Dict[str, Contender], blocks: int) -> Dict[str, List[
 @contextmanager
 def ours(run: str, *, with_frames: bool) -> Iterator[Publish]:
     """Publish to a ROUTER in another process."""
-    router = [sys.executable, str(ROOT / "tests" / "router.py")]
+    router = [sys.executable, str(ROOT / "tests" / "kit" / "zmq_router.py")]
     with subprocess.Popen(router, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         port = int(process.stdout.readline())

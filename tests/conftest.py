@@ -113,7 +113,7 @@ def pytest_report_header() -> str:
     return f"monty_mqtt: tests run in {where.name}, real parts only"
 
 
-LONG_FIRST = ("integration/", "e2e/", "test_compose_running", "test_history_up", "test_docs", "browser/", "")
+LONG_FIRST = ("tests/monty/", "e2e/", "test_compose_running", "test_history_up", "test_docs", "browser/", "")
 """What takes minutes begins first: where two processes test at once, none waits alone for it at the end."""
 
 
@@ -127,7 +127,7 @@ class ByModule(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
-        return "integration" if "/integration/" in module else module
+        return "tests/monty" if "tests/monty/" in module else module
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

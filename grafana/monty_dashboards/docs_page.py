@@ -70,7 +70,7 @@ In Grafana's container `GF_MONTY_INFLUXDB_TOKEN__FILE` names a file with the tok
 
 ```bash
 python grafana/build.py
-python -m pytest -q tests/test_grafana_dashboards.py
+python -m pytest -q tests/grafana/test_dashboards.py
 ```
 
 `grafana-foundation-sdk` makes the JSON; `constraints.txt` pins it, because pip alone takes a version for Grafana 10. To

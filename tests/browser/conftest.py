@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from bridge_fixtures import bridge, broker  # noqa: F401 - fixtures
-from liveview_page import PageProcess
-from liveview_told import Teller
-from missing import is_missing
+from kit.bridge import bridge, broker  # noqa: F401 - fixtures
+from kit.machine.missing import is_missing
+from kit.page.page_process import PageProcess
+from kit.page.teller import Teller
 from playwright.sync_api import Browser, expect, sync_playwright
 from watching import CHROMIUM, QUIET, Watched
 

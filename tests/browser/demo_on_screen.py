@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
-from bridge_fixtures import config_for
-from liveview_page import PageProcess, replay
-from liveview_state import demo_messages
+from kit.bridge import config_for
+from kit.machine.child_process import until
+from kit.page.page_process import PageProcess, replay
+from kit.page.page_state import demo_messages
 from playwright.sync_api import Page
-from stack_process import until
 from watching import Watched
 
 from monty_mqtt.wire import schema

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import page_flood
-from bridge_fixtures import make
+from kit.bridge import make
+from kit.programs import page_flood
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep

@@ -9,7 +9,7 @@ import pytest
 from chaos.program import Program
 from chaos.stage import BridgeProcess
 from demo_on_screen import drawn
-from liveview_page import PageProcess
+from kit.page.page_process import PageProcess
 from playwright.sync_api import Browser, expect
 
 from monty_mqtt_core.settings.ports import any_free

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from liveview_page import replay
-from liveview_told import HOSTILE
-from node import node_modules
+from kit.machine.node import node_modules
+from kit.messages.told_modes import evaluated
+from kit.page.page_process import replay
+from kit.page.teller import HOSTILE
 from playwright.sync_api import expect
-from told_modes import evaluated
 
 from monty_mqtt.wire import schema
 

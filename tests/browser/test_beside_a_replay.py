@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import pytest
-from liveview_page import replay
-from liveview_service import seqs
+from kit.machine.child_process import until
+from kit.page.page_process import replay
+from kit.page.page_service import seqs
 from playwright.sync_api import expect
 from scene_on_screen import STEP_EVERY, in_the_middle, over, scene, shows_all
-from stack_process import until
 
 from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_stack.demo.demo_recording import recording_path

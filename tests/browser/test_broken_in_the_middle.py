@@ -6,10 +6,10 @@ from __future__ import annotations
 import threading
 
 import pytest
-from liveview_service import Keeping, are_whole, seqs
+from kit.machine.child_process import until
+from kit.page.page_service import Keeping, are_whole, seqs
 from playwright.sync_api import expect
 from scene_on_screen import STEP_EVERY, head, in_the_middle, over, scene, shows_all
-from stack_process import until
 
 from monty_mqtt_core.recordings.part_files import directory_of
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from liveview_page import PageProcess
+from kit.machine.child_process import until
+from kit.messages.told_modes import evaluated
+from kit.page.page_process import PageProcess
 from long_recording import write_long
 from playwright.sync_api import expect
-from stack_process import until
-from told_modes import evaluated
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep

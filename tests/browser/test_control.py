@@ -8,7 +8,7 @@ import threading
 from contextlib import suppress
 
 import pytest
-from liveview_page import PageProcess
+from kit.page.page_process import PageProcess
 from playwright.sync_api import expect
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 from demo_on_screen import MODULES, at, chart, demo, drawn, shown
+from kit.machine.child_process import until
 from playwright.sync_api import CDPSession, Page, expect
-from stack_process import until
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep

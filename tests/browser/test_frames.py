@@ -8,7 +8,7 @@ import io
 import numpy as np
 import pytest
 from demo_on_screen import at, demo, shown
-from liveview_state import demo_messages
+from kit.page.page_state import demo_messages
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 

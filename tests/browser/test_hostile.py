@@ -6,17 +6,17 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from urllib.parse import quote
 
-import page_flood
 import psutil
 import pytest
-from bridge_fixtures import make
-from liveview_page import PageProcess
-from liveview_told import HOSTILE
+from kit.bridge import make
+from kit.machine.child_process import until
+from kit.page.page_process import PageProcess
+from kit.page.teller import HOSTILE
 from long_recording import write_long
 from playwright.sync_api import expect
-from stack_process import until
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.message_pieces import (
@@ -159,7 +159,16 @@ def test_a_flood_on_a_telephone_neither_freezes_the_page_nor_grows_for_ever(
     chromium, broker, tmp_path, capsys, steps, secs
 ):
     write_long(tmp_path / "state" / "recordings", "flood", steps)
-    command = [sys.executable, page_flood.__file__, broker.port, broker.password("bridge"), "flood", steps, secs]
+    command = [
+        sys.executable,
+        "-m",
+        "kit.programs.page_flood",
+        broker.port,
+        broker.password("bridge"),
+        "flood",
+        steps,
+        secs,
+    ]
     with PageProcess(broker, tmp_path / "state") as server:
         server.ready()
         server.until_json("/api/run/flood", lambda found: found["run"]["steps"] == steps, 120)
@@ -172,7 +181,9 @@ def test_a_flood_on_a_telephone_neither_freezes_the_page_nor_grows_for_ever(
         opened = time.monotonic() - began
         page.evaluate(WATCH)
         memory = psutil.Process(server.pid).memory_info
-        with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True) as flood:
+        with subprocess.Popen(
+            [str(word) for word in command], cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True
+        ) as flood:
             until(lambda: page.evaluate("globalThis.drawn.length") > 5)
             clicks = []
             half = (memory().rss / MIB, heap_mib(page))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from liveview_told import HOSTILE
+from kit.page.teller import HOSTILE
 from playwright.sync_api import expect
 
 from monty_mqtt.wire import schema

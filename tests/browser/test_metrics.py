@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from liveview_told import HOSTILE
+from kit.machine.child_process import until
+from kit.page.teller import HOSTILE
 from playwright.sync_api import expect
-from stack_process import until
 
 from monty_mqtt.wire import schema
 

@@ -7,7 +7,7 @@ import unicodedata
 from urllib.parse import quote
 
 import pytest
-from liveview_told import HOSTILE
+from kit.page.teller import HOSTILE
 
 from monty_mqtt.wire import topics
 

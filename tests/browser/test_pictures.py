@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
-from liveview_page import replay
+from kit.page.page_process import replay
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent.parent

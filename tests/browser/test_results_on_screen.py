@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from liveview_told import HOSTILE
+from kit.machine.child_process import until
+from kit.messages.told_modes import evaluated
+from kit.page.teller import HOSTILE
 from playwright.sync_api import expect
-from stack_process import until
-from told_modes import evaluated
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode, LearningModuleInfo, Target

@@ -6,9 +6,9 @@ import re
 import time
 
 import pytest
-from liveview_told import HOSTILE, Teller
+from kit.messages.told_modes import evaluated
+from kit.page.teller import HOSTILE, Teller
 from playwright.sync_api import expect
-from told_modes import evaluated
 
 from monty_mqtt.wire import schema, topics
 

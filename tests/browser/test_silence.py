@@ -10,10 +10,10 @@ from types import SimpleNamespace
 from typing import Self
 
 import pytest
-from liveview_page import PageProcess
-from liveview_told import Teller
+from kit.machine.tcp_proxy import TcpProxy
+from kit.page.page_process import PageProcess
+from kit.page.teller import Teller
 from playwright.sync_api import Page, expect
-from tcp_proxy import TcpProxy
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from liveview_page import replay
+from kit.page.page_process import replay
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.timeout(120)

@@ -8,9 +8,9 @@ import re
 
 import pytest
 from demo_on_screen import at, demo, shown
+from kit.machine.child_process import until
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
-from stack_process import until
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 from demo_on_screen import MODULES, demo, shown
+from kit.machine.child_process import until
 from playwright.sync_api import Page, expect
-from stack_process import until
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode, LearningModuleStep

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from demo_on_screen import MODULES, demo, drawn
+from kit.machine.child_process import until
 from playwright.sync_api import CDPSession, Page
-from stack_process import until
 from watching import Watched
 
 pytestmark = pytest.mark.timeout(120)

@@ -7,8 +7,8 @@ import re
 from urllib.parse import quote
 
 import pytest
+from kit.messages.told_modes import evaluated
 from playwright.sync_api import expect
-from told_modes import evaluated
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.message_pieces import SensorModuleInfo, Target

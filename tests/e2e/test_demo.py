@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import line_parser
 import msgspec
 import pytest
+from kit.history import line_parser
+from kit.mqtt_subscriber import Subscriber
 from PIL import Image
-from subscriber import Subscriber
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.settings.state_dir import StateDir

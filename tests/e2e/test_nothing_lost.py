@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from chaos import faults
 from chaos.stage import Stage
-from stack_process import until
+from kit.machine.child_process import until
 
 from monty_mqtt.wire import topics
 

@@ -6,7 +6,7 @@ import time
 
 from chaos import faults
 from chaos.stage import Stage
-from mqtt_client import Client
+from kit.mqtt_publisher import Client
 
 from monty_mqtt.wire import schema, topics
 

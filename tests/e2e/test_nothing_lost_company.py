@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 
-from bridge_process import BridgeProcess, at
 from chaos import faults
 from chaos.stage import Stage, freeze, thaw
-from stack_process import until
-from subscriber import Subscriber
+from kit.bridge_process import BridgeProcess, at
+from kit.machine.child_process import until
+from kit.mqtt_subscriber import Subscriber
 
 from monty_mqtt_stack.commands.spool_uptake import SpoolUptake
 from monty_mqtt_stack.services.find_services import Address

@@ -7,7 +7,7 @@ import threading
 import pytest
 from chaos import faults
 from chaos.stage import Stage, freeze, thaw
-from stack_process import run
+from kit.machine.child_process import run
 
 from monty_mqtt.wire import schema, topics
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from stack_process import Process, run, summary_of, until
+from kit.machine.child_process import Process, run, summary_of, until
 
 from monty_mqtt_core.settings.state_dir import StateDir
 

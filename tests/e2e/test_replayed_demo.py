@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from subscriber import Subscriber
+from kit.mqtt_subscriber import Subscriber
 
 from monty_mqtt.wire import schema
 from monty_mqtt_core.settings.state_dir import StateDir

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from missing import is_missing
+from kit.machine.missing import is_missing
 from playwright.sync_api import sync_playwright
 from watching import CHROMIUM, QUIET
 

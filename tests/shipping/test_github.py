@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from missing import is_missing
+from kit.machine.missing import is_missing
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GITHUB = ROOT / ".github"

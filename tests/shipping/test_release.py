@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from python38 import python38_interpreter
+from kit.machine.python38 import python38_interpreter
 
 from monty_mqtt import __version__
 

@@ -1,0 +1,85 @@
+"""When a worker is told what is safe: at once after a pause, then by number, bytes and time."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from kit.bridge import make
+
+from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.rate_limited_log import Complaints
+from monty_mqtt_bridge.receive.acceptance import Intake
+from monty_mqtt_bridge.receive.senders import Workers
+
+
+class Told:
+    """An intake whose messages are safe as soon as they are accepted, with a clock of its own."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.acks: list[zmq_protocol.Ack] = []
+        complaints = Complaints(logging.getLogger(__name__), self.clock)
+        self.intake = Intake(self, Workers(), Counts(), complaints, self.clock, lambda _, answer: self.say(answer))
+        hello = zmq_protocol.Hello(schema_version=schema.SCHEMA_VERSION, run="run", worker="main", base=0)
+        self.worker, _ = self.intake.identify(hello)
+        self.seq = 0
+
+    def clock(self) -> float:
+        return self.now
+
+    def say(self, answer: zmq_protocol.Down) -> None:
+        assert isinstance(answer, zmq_protocol.Ack)
+        self.acks.append(answer)
+
+    def began(self, worker) -> None:
+        """A life begins."""
+
+    def accepted(self, worker, kind, message, payload, raw) -> None:  # noqa: ARG002
+        worker.safe = worker.next
+
+    def publish(self, kind=schema.Metric, **fields) -> list[int]:
+        """Take one message and return what was acknowledged then."""
+        message = make(kind, self.seq, **fields)
+        self.seq += 1
+        self.intake.message(self.worker, message.__struct_config__.tag, schema.encode(message), ())
+        before = len(self.acks)
+        self.intake.acknowledge()
+        return [ack.next for ack in self.acks[before:]]
+
+
+@pytest.fixture
+def told():
+    return Told()
+
+
+def test_first_message_after_a_pause_is_acknowledged_at_once_the_next_ones_together(told):
+    assert told.publish() == [1]
+    assert told.publish() == []
+    told.now += 0.1
+    assert told.publish() == []
+    assert told.intake.ack_due
+    told.now += 0.11
+    told.intake.acknowledge()
+    assert [ack.next for ack in told.acks] == [1, 3]
+    assert not told.intake.ack_due
+
+
+def test_many_messages_are_acknowledged_sooner(told):
+    told.publish()
+    assert [told.publish() for _ in range(64)] == [[]] * 63 + [[65]]
+
+
+def test_large_messages_are_acknowledged_sooner(told):
+    told.publish()
+    assert told.publish(schema.Log, level="info", message="x" * 300_000) == [2]
+
+
+def test_who_ends_or_asks_is_told_at_once(told):
+    told.publish()
+    assert told.publish() == []
+    told.intake.control(told.worker, zmq_protocol.Probe(run="run", worker="main", next=2))
+    told.intake.acknowledge()
+    assert told.acks[-1].next == 2
+    assert told.publish(schema.End, status="completed") == [3]

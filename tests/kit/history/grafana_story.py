@@ -1,0 +1,160 @@
+"""What happens before Grafana's queries are asked: the recorded demo, a parallel run, one whose names are hostile, and
+one for each thing that an alert tells.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+from kit.bridge import Dealer
+from kit.history.history_chain import Chain
+from kit.messages.told_modes import ended_so
+
+from monty_mqtt.broadcast import spool_file
+from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleEpisode, LearningModuleStep, Target
+from monty_mqtt_stack.demo.demo_recording import recording_path
+from monty_mqtt_stack.replay.play import replay
+
+HOSTILE = 'a,b=c "d"\\\n$x [y] (z|w) {${run}} /.*/ é\'😀'
+"""An object's, a metric's, a module's name; also a run's and a worker's."""
+
+MUG, BOWL = HOSTILE, "bowl"
+FRAME = {"episode": 0, "step": 2, "height": 1, "width": 1}
+NANS = (100, 101, 9000)
+"""Numbers of the values of the spiked run's metric that are NaN."""
+
+WORKERS = ("parallel_eval_episode_0", "parallel_eval_episode_1", "parallel_eval_episode_2")
+"""Of the parallel run: one is done, one runs, one has failed."""
+
+
+class Story:
+    """Speaks to a chain as experiments do.
+
+    Attributes:
+        demo: The runs of the demo as they were called anew: learning, recognising.
+    """
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.demo: list[str] = []
+        self._open: list[Dealer] = []
+
+    def tell(self) -> None:
+        """Have everything happen, what takes time to show first."""
+        self._say("stuck", "main", [(schema.Status, {"status": "running"}), (schema.Step, {})])
+        vanished = self._say("vanished", "main", [(schema.Status, {"status": "running"}), (schema.Step, {})])
+        self._leave(vanished, range(2, 7))
+        vanished.__exit__()
+        error = {"error_type": "ValueError", "error_message": "no", "error_traceback": "…"}
+        self._say("failed", "main", [(schema.Status, {"status": "error", **error})])
+        self._say("called off", "main", [(schema.Status, {"status": "aborted", "reason": "enough"})])
+        self._holes()
+        found = replay(recording_path(), zmq_port=self.chain.zmq_port, speed=0)
+        self.demo = list(found.runs.values())
+        self._parallel()
+        self._hostile()
+        self._spiked()
+
+    def close(self) -> None:
+        """Hang up."""
+        for one in self._open:
+            one.__exit__()
+
+    def _say(self, run: str, worker: str, messages: list[tuple[type, dict]]) -> Dealer:
+        dealer = Dealer(self.chain.zmq_port, run, worker, started_unix_nanos=_now())
+        self._open.append(dealer)
+        dealer.hello()
+        for seq, (kind, fields) in enumerate(messages):
+            dealer.send(kind, seq, time_unix_nanos=_now(), **fields)
+        dealer.acked(len(messages))
+        return dealer
+
+    def _leave(self, dealer: Dealer, seqs: range) -> None:
+        header = spool_file.Header(
+            schema_version=1, run=dealer.run, worker=dealer.worker, started_unix_nanos=dealer.started,
+            host="another.example.org",
+        )  # fmt: skip
+        left = spool_file.Spool(self.chain.state.path / "spool", header)
+        left.write([(seq, (b"v1 step", b"{}")) for seq in seqs])
+        left.close()
+
+    def _holes(self) -> None:
+        dealer = self._say("holes", "main", [(schema.Status, {"status": "running"})])
+        dealer.up(zmq_protocol.Dropped(run="holes", worker="main", first=1, last=3))
+        dealer.send(schema.Step, 4, time_unix_nanos=_now())
+        dealer.acked(5)
+
+    def _parallel(self) -> None:
+        expected = {"episodes_done": 1, "episodes_expected": 2, "elapsed_secs": 60.0,
+                    "modes": {"eval": ended_so({"correct": 1}, steps=120)},
+                    "estimated_end_unix_nanos": _now() + 60 * 10**9}  # fmt: skip
+        self._say("parallel", "main", [(schema.Status, {"status": "running"}), (schema.Progress, expected)])
+        for number, worker in enumerate(WORKERS):
+            progress = {"episode": number, "step": 7, "elapsed_secs": 10.0 + number,
+                        "modes": {"eval": ended_so({"correct": 1}, steps=100)}}  # fmt: skip
+            outcome = {"outcome": "correct", "correct": 1, "elapsed_secs": 1.0, "target": Target(object="mug")}
+            ended = (schema.EpisodeEnded, {"mode": "eval", "epoch": 0, "episode": number, **outcome})
+            first = [(schema.Status, {"status": "running"}), (schema.Progress, progress), (schema.Step, {})]
+            last = ([ended, (schema.Status, {"status": "completed"})], [], [(schema.Status, {"status": "error"})])
+            self._say("parallel", worker, first + last[number])
+
+    def _hostile(self) -> None:
+        module = LearningModuleStep(
+            evidence={MUG: 2.5, BOWL: 1.0}, most_likely=Hypothesis(object=MUG, evidence=2.5), is_correct=True,
+            second_object=BOWL, margin=1.5, possible_matches=[MUG, BOWL], target_object=MUG, rotation_error_degs=12.0,
+        )  # fmt: skip
+        step = {"target_object": MUG, "learning_modules": {HOSTILE: module}, "step_secs": 0.04, "monitor_micros": 60.0}
+        verdict = LearningModuleEpisode(outcome="confused", detected_object=BOWL, rotation_error_degs=12.0)
+        ended = {"mode": "eval", "epoch": 0, "episode": 0, "outcome": "confused", "correct": 0, "used_mlh": 0,
+                 "steps": 9, "elapsed_secs": 0.5, "rotation_error_degs": 12.0, "target": Target(object=MUG),
+                 "learning_modules": {HOSTILE: verdict}}  # fmt: skip
+        progress = {"episodes_done": 1, "episodes_expected": 2, "elapsed_secs": 10.0,
+                    "modes": {"eval": ended_so({"confused": 1}, steps=9)},
+                    "estimated_end_unix_nanos": _now() + 10**10}  # fmt: skip
+        self._say(
+            HOSTILE,
+            HOSTILE,
+            [
+                (schema.Info, {"experiment": HOSTILE}),
+                (schema.Status, {"status": "running"}),
+                *[(schema.Step, step)] * 3,
+                (schema.EpisodeEnded, ended),
+                (schema.Progress, progress),
+                (schema.Metric, {"name": HOSTILE, "value": None, "not_finite": "nan"}),
+                (schema.Metric, {"name": HOSTILE, "value": 0.25, "metadata": {HOSTILE: HOSTILE}}),
+                (schema.Log, {"level": "warning", "message": HOSTILE, "logger": HOSTILE}),
+                (schema.Event, {"event": HOSTILE, "source": HOSTILE, "fields": {HOSTILE: 1}}),
+            ],
+        ).send(schema.Frame, 0, [bytes(4)], sensor=HOSTILE, modality="rgba", time_unix_nanos=_now(), **FRAME)
+
+    def _spiked(self) -> None:
+        """Twenty thousand times 1 in twenty seconds, once 1000, three times NaN; and a step that is like no other."""
+        began = _now() - 30 * 10**9
+        module = LearningModuleStep(
+            evidence={"mug": 1.0}, margin=1.0, possible_matches=["mug"], rotation_error_degs=1.0
+        )
+        spiked = LearningModuleStep(
+            evidence={"mug": 1000.0}, margin=1000.0, possible_matches=["mug"] * 9, rotation_error_degs=170.0
+        )
+        dealer = self._say("spiked", "main", [(schema.Status, {"status": "running"})])
+        values = [1000.0 if number == 7003 else None if number in NANS else 1.0 for number in range(20_000)]
+        for number, value in enumerate(values):
+            kind = "nan" if value is None else None
+            at = began + number * 10**6
+            dealer.send(schema.Metric, number + 1, time_unix_nanos=at, name="loss", value=value, not_finite=kind)
+        for number in range(200):
+            cost = 1e6 if number == 77 else 60.0
+            said = {"lm": spiked if number == 77 else module}
+            dealer.send(schema.Step, number + 20_001, time_unix_nanos=began + 2 * 10**10 + number * 10**7,
+                        step_secs=cost / 1000, monitor_micros=cost, learning_modules=said)  # fmt: skip
+        dealer.acked(20_201, 60)
+
+
+_last = itertools.count()
+
+
+def _now() -> int:
+    """Return the time, each a little later than the last one."""
+    return time.time_ns() + next(_last)

@@ -1,0 +1,58 @@
+"""compose.yaml as Docker Compose sees it: resolved by the library that Docker Compose is built on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from kit.machine.missing import is_missing
+
+from monty_mqtt_stack.processes import programs
+
+ROOT = Path(__file__).resolve().parents[3]
+COMPOSE = ROOT / "compose.yaml"
+PROFILES = ("tls", "other-broker", "tools")
+BUILD_SECS = 300
+
+
+def resolve(*profiles: str, **environ: str) -> dict[str, Any]:
+    """Return the project with these profiles, in an environment that has nothing but `environ`."""
+    done = subprocess.run(
+        [str(resolver()), str(COMPOSE), *profiles],
+        env={"HOME": "/nonexistent", **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, done.stderr  # it warns of variables that are not set
+    return json.loads(done.stdout)
+
+
+def resolver() -> Path:
+    """Return compose_spec, built on first use and kept in the user's cache; without Go skip (under CI: fail)."""
+    source = Path(__file__).parents[2] / "shipping" / "compose_spec"
+    key = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(source.iterdir()))).hexdigest()[:12]
+    built = programs.cached("telegraf").parent.parent / f"compose_spec-{key}"
+    if not built.exists():
+        if not shutil.which("go"):
+            is_missing("not run: Go, which builds Docker Compose's own library, is not installed here")
+        built.parent.mkdir(parents=True, exist_ok=True)
+        staged = built.with_name(f".{built.name}.{os.getpid()}")
+        command = ["go", "build", "-trimpath", "-o", str(staged), "."]
+        subprocess.run(command, cwd=source, env={**os.environ, "CGO_ENABLED": "0"}, check=True, timeout=BUILD_SECS)
+        staged.replace(built)
+    return built
+
+
+def dockerfile(service: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the instructions that build a service's image, as (word, rest), continued lines joined."""
+    text = (ROOT / service["build"]["dockerfile"]).read_text().replace("\\\n", " ")
+    lines = (line.strip() for line in text.splitlines())
+    return [tuple(line.split(maxsplit=1)) for line in lines if line and not line.startswith("#")]

@@ -1,0 +1,302 @@
+"""What compose.yaml's containers would run, without Docker: the same program, user, rights, mounts and environment.
+
+Each service runs in namespaces of its own: a read-only tree of this machine's programs, the mounts that compose.yaml
+says, its user, no capability but those it is given. All share one network that nothing else is on, where the names of
+services lead to each other. What is not Docker's: the programs are this machine's, not the images'.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+
+from kit.machine.compose_project import ROOT, dockerfile
+from kit.machine.missing import is_missing
+
+from monty_mqtt_stack.processes import programs
+
+COMMANDS = {
+    "influxdb": ["influxd"],
+    "mosquitto": ["mosquitto", "-c", "/mosquitto/config/mosquitto.conf"],
+    "telegraf": ["telegraf"],
+    "bridge": ["monty-mqtt-bridge"],
+    "liveview": ["monty-mqtt-liveview"],
+    "tls": ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"],
+}
+"""What the images start."""
+STOP_SECS = 30
+STOP_SIGNALS = {"tls": "USR1"}
+"""Where it is not TERM."""
+OWNED = {
+    "mosquitto": ["mosquitto"],
+    "influxdb": ["influxdb", "influxdb_config"],
+    "bridge": ["journal"],
+    "liveview": ["recordings"],
+    "cli": ["state"],
+}
+"""Volumes that a new container finds owned by its user, because the image has the directory so."""
+_PATH = (
+    "/opt/bridge/bin:/opt/liveview/bin:/opt/stack/bin:/mnt/telegraf:/mnt/influxd:/usr/local/bin:/usr/bin:/usr/sbin:/bin"
+)
+LOOPBACK_UP = (
+    "import fcntl, socket, struct; s = socket.socket(); fcntl.ioctl(s, 0x8914, struct.pack('16sH22x', b'lo', 1))"
+)
+DIES_WITH_US = ["setpriv", "--pdeathsig=KILL"]
+"""A test that is killed leaves nothing running; another user's process must be told so again."""
+TREE = """
+root=/mnt && mount -t tmpfs -o mode=755 tmpfs "$root"
+for name in /usr /bin /sbin /lib /lib64; do
+  if [ -L $name ]; then cp -a $name "$root$name"
+  elif [ -d $name ]; then mkdir "$root$name"; mount --bind $name "$root$name"; mount -o remount,ro,bind "$root$name"; fi
+done
+cp -a /etc "$root/etc" && mkdir -p "$root/proc" "$root/dev" "$root/tmp" "$root/mnt"
+mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev"
+mount -t tmpfs -o mode=755 tmpfs "$root/usr/local/etc"
+bind() {  # source target [ro]
+  if [ -d "$1" ]; then mkdir -p "$root$2"; else mkdir -p "$(dirname "$root$2")"; [ -e "$root$2" ] || : > "$root$2"; fi
+  mount --bind "$1" "$root$2"; [ -z "$3" ] || mount -o remount,ro,bind "$root$2"
+}
+"""
+
+
+def need(*names: str) -> None:
+    """Skip without the rights to make namespaces, or a program; under CI fail."""
+    missing = [name for name in names if not find(name)]
+    if (
+        os.geteuid() != 0
+        or subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "true"], check=False).returncode
+    ):
+        missing.append("root's right to make namespaces")
+    if missing:
+        is_missing(f"not run: no {', no '.join(missing)}")
+
+
+def find(name: str) -> str | None:
+    """Return where a program is: built by `make services`, or installed."""
+    built = programs.cached(name) if name in programs.PROGRAMS else None
+    return str(built) if built and built.exists() else shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+class Containers:
+    """The services of a project, each in its namespaces.
+
+    Args:
+        services: By name, resolved.
+        where: Directory of the named volumes and the logs.
+        builds: Where `build` put what the Dockerfiles make.
+    """
+
+    def __init__(self, services: dict[str, Any], where: Path, builds: Path) -> None:
+        self.services = services
+        self.builds = builds
+        self._where = where
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        code = f"{LOOPBACK_UP}; print(flush=True); input()"
+        self._network = subprocess.Popen(
+            ["unshare", "--net", sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self._network.stdout.readline()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in list(self.running):
+            self.stop(name)
+        self._network.communicate(b"\n", timeout=10)
+
+    def volume(self, name: str) -> Path:
+        """Return the directory of a named volume, made as Docker makes it on first use."""
+        path = self._where / "volumes" / name
+        if not path.exists():
+            path.mkdir(parents=True)
+            owner = next((service for service, names in OWNED.items() if name in names), None)
+            if owner:
+                os.chown(path, *map(int, self.services[owner]["user"].split(":")))
+            path.chmod(0o755)
+        return path
+
+    def log(self, name: str) -> str:
+        """Return what a service said."""
+        return (self._where / f"{name}.log").read_text(errors="replace")
+
+    def start(self, name: str) -> None:
+        """Start a service as compose.yaml says, else as its image does."""
+        command = self.services[name].get("command") or COMMANDS[name]
+        with (self._where / f"{name}.log").open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                self._contained(name, command), stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            )
+
+    def stop(self, name: str) -> int:
+        """Stop a service as Docker does; return its exit code."""
+        process = self.running.pop(name)
+        if process.poll() is None:
+            subprocess.run(
+                ["kill", f"-{STOP_SIGNALS.get(name, 'TERM')}", str(self.pid_of(name, process))],
+                check=False,
+                capture_output=True,
+            )
+        try:
+            return process.wait(STOP_SECS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    def run(self, name: str, *words: str, entrypoint: Any = None, **options: Any) -> subprocess.CompletedProcess[Any]:
+        """Run a one-shot service to its end, with other words than compose.yaml's where they are given."""
+        service = self.services[name]
+        command = [*(entrypoint or service.get("entrypoint") or ()), *(words or service.get("command") or ())]
+        given = {"capture_output": True, "text": True, "timeout": 120, **options}
+        return subprocess.run(self._contained(name, command), check=False, **given)
+
+    def is_healthy(self, name: str, programs_first: str = "") -> bool:
+        """Run a service's health check in its container, as Docker does; return what it says."""
+        check = self.services[name]["healthcheck"]
+        kind, *words = check["test"]
+        command = ["sh", "-c", words[0]] if kind == "CMD-SHELL" else words
+        try:
+            enter = ["nsenter", f"--target={self.pid_of(name)}", "--mount", "--net", "--pid", "--root", "--wd=/"]
+            command = [*enter, *self._as_user(name, command, programs_first)]
+            done = subprocess.run(command, capture_output=True, timeout=int(check["timeout"].rstrip("s")), check=False)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            return False
+        return done.returncode == 0
+
+    def signal(self, name: str, number: int) -> None:
+        """Send a signal to a service."""
+        os.kill(self.pid_of(name), number)
+
+    def wait_healthy(self, name: str, secs: float = 60) -> None:
+        """Wait until a service is healthy."""
+        deadline = time.monotonic() + secs
+        while not self.is_healthy(name):
+            assert self.running[name].poll() is None, self.log(name)[-3000:]
+            assert time.monotonic() < deadline, self.log(name)[-3000:]
+
+    def in_network(self, *command: str) -> list[str]:
+        """Return the command to be run where the services are."""
+        return ["nsenter", f"--net=/proc/{self._network.pid}/ns/net", *command]
+
+    def pid_of(self, name: str, process: subprocess.Popen[bytes] | None = None) -> int:
+        """Return a service's process id, on this machine."""
+        process = process or self.running[name]
+        deadline = time.monotonic() + 10
+        while process.poll() is None and time.monotonic() < deadline:
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            if children:
+                return int(children[0])
+        raise ProcessLookupError(f"{name} does not run: {self.log(name)[-3000:]}")
+
+    def build(self, name: str) -> Path:
+        """Run the first stage of a service's Dockerfile, every COPY and RUN of it; return its environment."""
+        made = self.builds / name
+        for folder in ("src", "opt", "wheels", "python"):
+            (made / folder).mkdir(parents=True)
+        subprocess.run([sys.executable, "-m", "venv", "--copies", str(made / "python")], check=True)
+        place = made / "src"
+        for word, rest in first_stage(dockerfile(self.services[name])):
+            if word == "COPY":
+                *sources, target = rest.split()
+                for source in sources:
+                    copy(ROOT / source, place / target / (Path(source).name if target.endswith("/") else ""))
+            elif word == "RUN":
+                binds = [
+                    *((made / one, f"/{one}") for one in ("src", "opt", "wheels")),
+                    (made / "python", made / "python"),
+                ]
+                path = f"{made}/python/bin:/usr/bin:/bin"
+                script = self._script(binds, "", ["sh", "-ec", f"cd /src; export PATH={path}; {rest}"])
+                command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script]
+                done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+                assert done.returncode == 0, f"{rest}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+        return made / "opt"
+
+    def _contained(self, name: str, command: list[str]) -> list[str]:
+        service = self.services[name]
+        binds: list[Any] = [*self._built(name), (self._busybox(), "/mnt/busybox", True)]
+        lines = []
+        for mount in service.get("volumes", ()):
+            if mount["type"] == "tmpfs":
+                lines.append(
+                    f'mkdir -p "$root{mount["target"]}"; mount -t tmpfs -o mode=1777 tmpfs "$root{mount["target"]}"'
+                )
+            else:
+                source = mount["source"] if mount["type"] == "bind" else self.volume(mount["source"])
+                binds.append((Path(source), mount["target"], mount.get("read_only", False)))
+        names = "".join(f"127.0.0.1 {one}\n" for one in ("localhost", *self.services))
+        lines.append(f"printf %s {shlex.quote(names)} > $root/etc/hosts; mount -o remount,ro $root")
+        script = self._script(binds, "\n".join(lines), self._as_user(name, command))
+        entered = ["unshare", "--net"] if service.get("network_mode") == "none" else self.in_network()
+        return [*DIES_WITH_US, *entered, "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script]
+
+    def _built(self, name: str) -> list[tuple[Path, str, bool]]:
+        """Return where the environment of a service's image is; a Dockerfile is built once, by one service's name."""
+        wanted = self.services[name].get("build", {}).get("dockerfile")
+        folders = sorted(self.builds.glob("*/opt"))
+        return [
+            (one, "/opt", True) for one in folders if self.services[one.parent.name]["build"]["dockerfile"] == wanted
+        ]
+
+    def _script(self, binds: list[Any], lines: str, command: list[str]) -> str:
+        interpreter = Path(sys.base_prefix)
+        shown = [] if interpreter == Path("/usr") else [(interpreter, interpreter, True)]
+        built = [(one, programs.cached(one)) for one in ("telegraf", "influxd")]
+        shown += [(path.parent, f"/mnt/{one}", True) for one, path in built if path.exists()]
+        calls = [
+            f"bind {shlex.quote(str(source))} {shlex.quote(str(target))} {'ro' if rest and rest[0] else ''}"
+            for source, target, *rest in (*shown, *binds)
+        ]
+        return "\n".join([TREE, *calls, lines, f'exec chroot "$root" {shlex.join(command)}'])
+
+    def _busybox(self) -> Path:
+        """Return a directory where programs are BusyBox's, as in the images that are made of Alpine."""
+        folder = self._where / "busybox"
+        if not folder.exists():
+            folder.mkdir()
+            for name in ("timeout", "wget"):
+                (folder / name).symlink_to(find("busybox") or "/nonexistent")
+        return folder
+
+    def _as_user(self, name: str, command: list[str], programs_first: str = "") -> list[str]:
+        service = self.services[name]
+        user, group = service["user"].split(":")
+        kept = ",".join(f"+{cap.lower()}" for cap in service.get("cap_add", ()))
+        rights = [
+            *DIES_WITH_US[1:],
+            "--no-new-privs",
+            "--inh-caps=-all",
+            f"--bounding-set=-all{',' + kept if kept else ''}",
+        ]
+        locked = service.get("ulimits", {}).get("memlock")
+        limits = ["prlimit", f"--memlock={locked}"] if locked else []
+        variables = {
+            "PATH": programs_first + _PATH,
+            **service.get("environment", {}),
+        }
+        environment = [f"{key}={value}" for key, value in variables.items()]
+        return [
+            *limits, "setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *rights,
+            "env", "-i", *environment, *command,
+        ]  # fmt: skip
+
+
+def first_stage(instructions: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the instructions before the last FROM."""
+    last = max(number for number, (word, _) in enumerate(instructions) if word == "FROM")
+    return instructions[:last]
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy as COPY does, without what .dockerignore keeps out."""
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    else:
+        shutil.copy(source, target)

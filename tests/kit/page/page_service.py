@@ -1,0 +1,106 @@
+"""The page's keeping without its web part: at a real broker, in this process."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+from kit.machine.child_process import until
+
+from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.recordings.mcap_file import Reader
+from monty_mqtt_core.recordings.part_files import Recording, directory_of
+from monty_mqtt_liveview.intake.service import Service
+from monty_mqtt_liveview.intake.subscription import Subscription
+from monty_mqtt_liveview.recordings.retention import Limits
+from monty_mqtt_liveview.state.run import Run
+from monty_mqtt_stack.services.mosquitto import Mosquitto
+
+CLIENT_ID = "monty-mqtt-liveview"
+
+
+def broker_for(broker: Mosquitto) -> Broker:
+    return Broker(broker.host, broker.port, "liveview", broker.password_file("liveview"))
+
+
+class Keeping:
+    """Subscription and service, from entering to leaving; ready on entering, unless `wait` is false."""
+
+    def __init__(self, broker: Mosquitto, state: Path, limits: Limits | None = None, *, wait: bool = True) -> None:
+        self._waits = wait
+        self.recordings = state / "recordings"
+        self._subscription = Subscription(broker_for(broker), CLIENT_ID)
+        self.service = Service(self._subscription, self.recordings, limits)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self._subscription)
+        self._stack.enter_context(self.service)
+        if self._waits:
+            until(lambda: self._subscription.is_connected and self.service.restoring is None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def run(self, name: str) -> Run | None:
+        with self.service.lock:
+            return self.service.runs.by_name.get(name)
+
+    def steps(self, name: str, worker: str = "main") -> int:
+        run = self.run(name)
+        with self.service.lock:
+            return run.workers[worker].steps.count if run and worker in run.workers else 0
+
+    def ended(self, name: str) -> bool:
+        run = self.run(name)
+        with self.service.lock:
+            return bool(run) and all(worker.known.end for worker in run.workers.values())
+
+    def dump(self, name: str) -> bytes:
+        """Everything that is shown of a run, as bytes that can be compared."""
+        run = self.run(name)
+        assert run, name
+        with self.service.lock:
+            return msgspec.json.encode([list(shown(run)), missing(self.service)], order="sorted")
+
+    def kept(self, name: str) -> Counter[tuple[str, int]]:
+        """How often each message is in the parts of a run when they are read as one, bulk not among them."""
+        return seqs(directory_of(self.recordings, name))
+
+
+def shown(run: Run) -> Iterator[Any]:
+    for worker in sorted(run.workers.values(), key=lambda one: one.name):
+        table = worker.steps
+        yield worker.name, worker.word, table.count
+        yield table.total_step.take(np.arange(table.count)).tolist()
+        yield {"/".join(key): index.times.tolist() for key, index in worker.bulk.items()}
+        yield [[key.mode, key.episode, one.first_row, one.last_row] for key, one in worker.episodes.items()]
+
+
+def missing(service: Service) -> list[int]:
+    counts = service.counts
+    return [counts.missing, counts.frames_missing]
+
+
+def seqs(directory: Path) -> Counter[tuple[str, int]]:
+    found: Counter[tuple[str, int]] = Counter()
+    for entry in Recording(directory).entries():
+        parsed = topics.parse(entry.topic)
+        if parsed.kind not in schema.BULK_KINDS and parsed.kind not in ("status", "command_result"):
+            found[parsed.worker, entry.seq] += 1
+    return found
+
+
+def parts_of(recordings: Path) -> list[Path]:
+    return sorted(part for part in recordings.glob("*/*.mcap") if not part.name.startswith("."))
+
+
+def are_whole(recordings: Path) -> bool:
+    return all(Reader(part).is_whole for part in parts_of(recordings))

@@ -1,0 +1,75 @@
+"""Runs told to the page at the broker, as a bridge would: many at once, in any state, without an experiment."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any, Self
+
+from kit.mqtt_publisher import Client
+
+from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.payloads.frame_images import encode_frame
+from monty_mqtt_stack.services.mosquitto import Mosquitto
+
+HOSTILE = "../../x</script><img src=x onerror=alert(1)>"
+
+_NEEDED: dict[type[schema.Message], dict[str, Any]] = {
+    schema.Info: {"schema_version": schema.SCHEMA_VERSION},
+    schema.Progress: {"mode": "eval"},
+    schema.EpisodeStarted: {"mode": "eval", "epoch": 0},
+    schema.EpisodeEnded: {"mode": "eval", "epoch": 0},
+    schema.Step: {"mode": "eval", "epoch": 0},
+}
+
+
+class Voice:
+    """One worker; its messages are numbered and stamped with the time, `secs_ago` before now."""
+
+    def __init__(self, teller: Teller, run: str, worker: str, secs_ago: float) -> None:
+        self._teller, self._run, self._worker = teller, run, worker
+        self._seqs, self._frame_seqs = itertools.count(), itertools.count()
+        self._time_unix_nanos = time.time_ns() - int(secs_ago * 1e9)
+
+    def say(self, kind: type[schema.Message], *, after_secs: float = 0, **fields: Any) -> None:
+        """Publish a message, `after_secs` later than the last one as far as its time goes."""
+        self._time_unix_nanos += int(after_secs * 1e9) + 1
+        head = {"run": self._run, "worker": self._worker, "seq": next(self._seqs)}
+        message = kind(**head, time_unix_nanos=self._time_unix_nanos, **{**_NEEDED.get(kind, {}), **fields})
+        topic = topics.of_message(message)
+        self._teller.publish(topic.topic, schema.encode(message), retain=topic.retain)
+
+    def see(self, kind: type[schema.Frame], pixels: bytes, **fields: Any) -> None:
+        """Publish a frame at the time of what was said last, as the bridge would."""
+        self._time_unix_nanos += 1
+        head = {"run": self._run, "worker": self._worker, "seq": next(self._frame_seqs)}
+        sent = encode_frame(kind(**head, time_unix_nanos=self._time_unix_nanos, **fields), pixels)
+        self._teller.publish(sent.topic, sent.payload, retain=sent.retain)
+
+
+class Teller:
+    """The bridge's user at a broker."""
+
+    def __init__(self, broker: Mosquitto) -> None:
+        self._client = Client(broker.port, "bridge", broker.password("bridge"))
+        self._sent: list[Any] = []
+
+    def __enter__(self) -> Self:
+        self._client.client.max_inflight_messages_set(500)
+        self._client.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._client.__exit__(*error)
+
+    def voice(self, run: str, worker: str = "main", *, secs_ago: float = 0) -> Voice:
+        return Voice(self, run, worker, secs_ago)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        self._sent.append(self._client.client.publish(topic, payload, qos=1, retain=retain))
+
+    def done(self) -> None:
+        """Wait until the broker has all of it."""
+        for one in self._sent:
+            one.wait_for_publish(20)
+        self._sent.clear()

@@ -1,0 +1,88 @@
+"""The course of each metric, in bounded memory."""
+
+import numpy as np
+import pytest
+from kit.page.page_state import SECOND, START, head
+
+from monty_mqtt.wire import schema
+from monty_mqtt_liveview.state import metrics
+from monty_mqtt_liveview.state.metrics import MOST_OF_ONE, NO_NUMBER, Metrics
+
+
+def metric(at, value, name="loss", **more):
+    return schema.Metric(**head(at), name=name, value=value, **more)
+
+
+def course_of(*messages):
+    found = Metrics()
+    for number, message in enumerate(messages):
+        found.add(message, number + 1)
+    return found["main", "loss"]
+
+
+def values_of(course):
+    return [value for _, value in course.numbers.points()]
+
+
+def test_a_short_course_is_whole():
+    course = course_of(metric(0, 1.5), metric(1, None), metric(2, -2.0, metadata={"epoch": 3}))
+    assert [(time - START, value) for time, value in course.numbers.points()] == [(0, 1.5), (2 * SECOND, -2.0)]
+    assert course.numbers.is_whole
+    assert (course.count, course.metadata, course.revision) == (3, {"epoch": 3}, 3)
+
+
+def test_a_long_course_is_seen_whole_in_few_points():
+    course = course_of(*(metric(number, number) for number in range(50_000)))
+    values = values_of(course)
+    assert MOST_OF_ONE / 2 <= len(values) <= MOST_OF_ONE + 4
+    assert (values[0], values[-1], course.count) == (0, 49_999, 50_000)
+    assert not course.numbers.is_whole
+    assert max(np.diff(values)) < 50_000 / (MOST_OF_ONE / 4), "no part of it is left out"
+
+
+@pytest.mark.parametrize("place", [0, 1, 4095, 4096, 9_999, 10_000, 19_998, 19_999])
+@pytest.mark.parametrize("spike", [1000.0, -1000.0])
+def test_one_spike_of_many_values_is_never_lost(place, spike):
+    course = course_of(*(metric(number, spike if number == place else 1.0) for number in range(20_000)))
+    assert (START + place * SECOND, spike) in course.numbers.points()
+
+
+@pytest.mark.parametrize("kind", ["nan", "inf", "-inf", None, "nonsense"])
+def test_where_it_was_not_finite_is_marked(kind):
+    course = course_of(metric(0, 1.5), metric(1, None, not_finite=kind), metric(2, None, not_finite=kind))
+    ((name, marks),) = course.marks.items()
+    assert name == (kind if kind in ("nan", "inf", "-inf") else NO_NUMBER)
+    assert [(time - START, count) for time, count in marks.all()] == [(SECOND, 1), (2 * SECOND, 1)]
+
+
+def test_what_comes_late_is_put_in_order():
+    course = course_of(metric(5, 5.0), metric(1, 1.0, metadata={"late": 1}))
+    assert values_of(course) == [1.0, 5.0]
+    assert (course.latest.value, course.metadata) == (5.0, {})
+
+
+def test_many_names_share_the_room(monkeypatch):
+    monkeypatch.setattr(metrics, "MOST_POINTS", 20_000)
+    monkeypatch.setattr(metrics, "LEAST_OF_ONE", 8)
+    found = Metrics()
+    for at in range(40):
+        for number in range(1000):
+            found.add(metric(at, float(at), f"name {number}"), 1)
+    assert sum(map(len, found.values())) <= metrics.MOST_POINTS
+    assert values_of(found["main", "name 0"])[0] == 0
+    assert values_of(found["main", "name 999"])[-1] == 39
+
+
+def test_more_names_than_fit_are_counted(monkeypatch):
+    monkeypatch.setattr(metrics, "MOST_NAMES", 2)
+    found = Metrics()
+    for number in range(5):
+        found.add(metric(number, 1.0, f"name {number}"), number + 1)
+    assert (len(found), found.left_out, found.revision) == (2, 3, 2)
+
+
+def test_very_long_names_do_not_take_all_memory():
+    found = Metrics()
+    for number in range(200):
+        found.add(metric(number, 1.0, f"{number}" + "x" * 60_000), 1)
+    assert len(found) < 70

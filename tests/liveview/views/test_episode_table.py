@@ -1,0 +1,155 @@
+"""Episodes as a table."""
+
+from kit.page.page_state import START, belief, demo, demo_messages, head, of, step
+from msgspec import json
+
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
+from monty_mqtt_liveview.views import episode_rows
+
+
+def started(at, episode, worker="main", target="mug"):
+    shown = Target(object=target, rotation_euler_degs=[0.0, 90.0, None])
+    return schema.EpisodeStarted(
+        **head(at, worker), mode="eval", epoch=1, episode=episode, target=shown, episode_seed=7
+    )
+
+
+def ended(at, episode, worker="main", **more):
+    return schema.EpisodeEnded(**head(at, worker), mode="eval", epoch=1, episode=episode, **more)
+
+
+def rows_of(*messages, **more):
+    (run,) = of(messages)
+    return json.decode(json.encode(episode_rows(run, **more)))
+
+
+def test_the_demo():
+    learning, recognising = demo()
+    told = [one for one in demo_messages() if isinstance(one, schema.EpisodeEnded)]
+    found = [*episode_rows(learning), *episode_rows(recognising)]
+    assert len(found) == len(told) == 20
+    for row, said in zip(found, told, strict=True):
+        for name in (
+            "mode",
+            "epoch",
+            "episode",
+            "steps",
+            "outcome",
+            "correct",
+            "used_mlh",
+            "matching_steps",
+            "learned",
+        ):
+            assert row[name] == getattr(said, name)
+        assert row["target"] == said.target.object
+        assert row["last_row"] - row["first_row"] + 1 == said.steps
+        assert row["learning_modules"].keys() == said.learning_modules.keys()
+        assert row["is_over"]
+
+
+def test_every_field_of_the_contract_is_there():
+    names = """worker mode epoch episode target target_rotation_euler_degs started_unix_millis elapsed_secs steps
+    first_row last_row outcome correct used_mlh most_likely_object most_likely_name rotation_error_degs matching_steps
+    episode_seed learned learning_modules is_over graph_targets"""
+    (row,) = rows_of(started(0, 3))
+    assert row.keys() == set(names.split())
+
+
+def test_pauses_do_not_count_in_an_episode_under_way():
+    def said(at, word):
+        return schema.Status(**head(at), status=word)
+
+    pauses = [said(2.5, "paused"), said(3.5, "paused"), said(1002.5, "running")]
+    before = [said(0.1, "paused"), said(0.3, "running")]
+    messages = [started(0, 3), step(1, episode=3), step(2, episode=3), *pauses]
+    (row,) = rows_of(*messages)
+    assert row["elapsed_secs"] == 2, "the clock stands while it is paused"
+    (row,) = rows_of(*messages, step(1003, episode=3))
+    assert row["elapsed_secs"] == 3
+    (row,) = rows_of(*before, started(1, 3), step(2, episode=3), *pauses, step(1003, episode=3))
+    assert row["elapsed_secs"] == 2, "nor do those before it"
+    (row,) = rows_of(*messages, step(1003, episode=3), ended(1004, 3, elapsed_secs=4.5))
+    assert row["elapsed_secs"] == 4.5
+
+
+def test_an_episode_under_way():
+    (row,) = rows_of(
+        started(0, 3), step(1, episode=3), step(3, episode=3, modules={"LM": belief({"bowl": 2, "mug": 1})})
+    )
+    expected = {
+        "target": "mug",
+        "target_rotation_euler_degs": [0.0, 90.0, None],
+        "started_unix_millis": START // 1_000_000,
+        "elapsed_secs": 3.0,
+        "steps": 2,
+        "first_row": 0,
+        "last_row": 1,
+        "outcome": None,
+        "correct": None,
+        "most_likely_object": "bowl",
+        "episode_seed": 7,
+        "is_over": False,
+    }
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_what_is_believed_now_says_nothing_of_an_episode_before():
+    (first, second) = rows_of(
+        started(0, 0), started(5, 1), step(6, episode=1, modules={"LM": belief({"bowl": 2})}), step(7, episode=1)
+    )
+    assert (first["most_likely_object"], second["most_likely_object"]) == (None, None)
+
+
+def test_objects_are_named_by_what_they_were_learned_from_as_it_was_when_the_episode_began():
+    begun, learned = {"LM": {"new_object0": ["mug"]}}, {"LM": {"new_object0": ["bowl", "mug"]}}
+    said = LearningModuleEpisode(outcome="correct", most_likely_object="new_object0", most_likely_targets=["mug"])
+    told = {"outcome": "correct", "learning_modules": {"LM": said}, "graph_targets": learned}
+    begins = schema.EpisodeStarted(**head(0), mode="eval", epoch=0, episode=0, graph_targets=begun)
+    (row,) = rows_of(begins, ended(9, 0, **told))
+    assert (row["most_likely_object"], row["most_likely_name"]) == ("new_object0", "new_object0 = mug")
+    assert row["graph_targets"] == begun
+    believed = belief({"new_object0": 1}, most_likely_targets=["mug"])
+    (row,) = rows_of(begins, step(1, modules={"LM": believed}))
+    assert row["most_likely_name"] == "new_object0 = mug"
+
+
+def test_an_episode_that_is_over():
+    said = LearningModuleEpisode(
+        outcome="confused_mlh", most_likely_object="bowl", rotation_error_degs=1.234567, steps=4, highest_evidence=2.0
+    )
+    (row,) = rows_of(
+        started(0, 0),
+        ended(9, 0, steps=5, elapsed_secs=8.5, outcome="confused_mlh", correct=0, learning_modules={"LM": said}),
+    )
+    assert (row["steps"], row["elapsed_secs"], row["most_likely_object"]) == (5, 8.5, "bowl")
+    assert row["learning_modules"]["LM"] == {
+        "outcome": "confused_mlh",
+        "most_likely_object": "bowl",
+        "recognised": "bowl",
+        "rotation_error_degs": 1.23457,
+        "steps": 4,
+        "highest_evidence": 2.0,
+    }
+
+
+def test_episodes_of_all_workers_are_in_order_of_their_start():
+    messages = [started(5, 0, "a"), started(1, 0, "b"), started(9, 1, "b"), started(7, 1, "a")]
+    assert [(row["worker"], row["episode"]) for row in rows_of(*messages)] == [("b", 0), ("a", 0), ("a", 1), ("b", 1)]
+    assert [row["worker"] for row in rows_of(*messages, worker_name="b")] == ["b", "b"]
+
+
+def test_only_what_changed():
+    (run,) = of([started(0, 0), ended(1, 0), started(2, 1)])
+    seen = run.revision
+    assert episode_rows(run, seen=seen) == []
+    run.apply(step(3, episode=1))
+    assert [row["episode"] for row in episode_rows(run, seen=seen)] == [1]
+
+
+def test_rows_that_move_are_a_change():
+    (run,) = of([step(0, episode=0), step(2, episode=1)])
+    seen = run.revision
+    run.apply(step(1, episode=0))
+    changed = {row["episode"]: (row["first_row"], row["last_row"]) for row in episode_rows(run, seen=seen)}
+    assert changed == {0: (0, 1), 1: (2, 2)}

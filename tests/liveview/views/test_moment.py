@@ -1,0 +1,173 @@
+"""Everything at one step."""
+
+import pytest
+from kit.page.page_state import START, belief, demo, demo_messages, head, only_worker, sensed, step
+from msgspec import json
+
+from monty_mqtt.wire import schema
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
+from monty_mqtt_liveview.views import bulk, bulk_at, bulk_latest, find_row, moment
+
+
+def frame(at, episode, number, sensor="patch", modality="rgba"):
+    said = {"sensor": sensor, "modality": modality, "episode": episode, "step": number, "height": 1, "width": 1}
+    return schema.Frame(**head(at), **said)
+
+
+def test_a_step_of_the_demo_is_what_was_published():
+    worker = demo()[1].workers["main"]
+    steps = [one for one in demo_messages() if isinstance(one, schema.Step) and one.mode == "eval"]
+    for row in (0, 100, 260):
+        found = json.decode(json.encode(moment(worker, row)))
+        said = steps[row]
+        assert [found[name] for name in ("mode", "epoch", "episode", "step", "total_step", "target_object")] == [
+            said.mode,
+            said.epoch,
+            said.episode,
+            said.step,
+            said.total_step,
+            said.target_object,
+        ]
+        for name, module in said.learning_modules.items():
+            shown = found["learning_modules"][name]
+            assert shown["evidence"] == pytest.approx(module.evidence, abs=1e-4)
+            assert shown["most_likely"]["object"] == module.most_likely.object
+            assert shown["most_likely"]["rotation"] == pytest.approx(module.most_likely.rotation, abs=1e-5)
+            assert shown["hypothesis_counts"] == module.hypothesis_counts
+            assert set(shown["possible_matches"]) == set(module.possible_matches)
+            assert (shown["second_object"], shown["terminal_state"]) == (module.second_object, module.terminal_state)
+            assert shown["stepwise_target_object"] == module.stepwise_target_object
+        assert found["sensors"].keys() == said.sensor_modules.keys()
+        assert found["frames"]
+
+
+def test_what_is_absent_is_null():
+    worker = only_worker([step(0, modules={"LM": LearningModuleStep()}, sensor_modules=sensed(on_object=None))])
+    found = json.decode(json.encode(moment(worker, 0)))
+    assert found["learning_modules"]["LM"] == {
+        "most_likely": None,
+        "is_correct": None,
+        "is_new": False,
+        "target_graphs": None,
+        "second_object": None,
+        "margin": None,
+        "threshold": None,
+        "rotation_error_degs": None,
+        "symmetry_evidence": None,
+        "possible_matches": [],
+        "terminal_state": None,
+        "target_object": None,
+        "stepwise_target_object": None,
+        "evidence": {},
+        "hypothesis_counts": {},
+    }
+    assert found["sensors"]["patch"] == {"location": [None] * 3, "on_object": None}
+    assert (found["frames"], found["clouds"], found["limits"], found["steps_left"]) == ([], {}, {}, None)
+
+
+def test_there_are_no_other_rows():
+    worker = only_worker([step(0), step(1)])
+    assert moment(worker, -1)["row"] == 1
+    for row in (2, -3):
+        with pytest.raises(IndexError):
+            moment(worker, row)
+
+
+def test_a_step_without_a_frame_shows_the_one_before_it():
+    worker = only_worker([step(0), step(1), frame(1.5, 0, 1), step(2), step(3, episode=1, number=0)])
+    seen = [
+        [(one["episode"], one["step"], one["is_older"]) for one in moment(worker, row)["frames"]] for row in range(4)
+    ]
+    assert seen == [[], [(0, 1, False)], [(0, 1, True)], [(0, 1, True)]]
+    key = ("frame", "patch", "rgba")
+    assert bulk_at(worker, 2, key) == (START + 1_500_000_000, 0, 1)
+    assert bulk_at(worker, 2, ("frame", "patch", "depth")) is None
+    with pytest.raises(IndexError):
+        bulk_at(worker, 4, key)
+    assert bulk_latest(worker, key) == bulk_at(worker, 3, key)
+    assert bulk_latest(worker, ("hypotheses", "LM")) is None
+
+
+def test_what_is_published_after_a_step_belongs_to_it():
+    cloud = schema.Hypotheses(**head(1.2), learning_module="LM", episode=0, step=1)
+    worker = only_worker([step(0), step(1), frame(1.1, 0, 1), cloud])
+    found = moment(worker, 1)
+    assert [one["is_older"] for one in found["frames"]] == [False]
+    assert found["clouds"]["LM"] == {
+        "episode": 0,
+        "step": 1,
+        "time_unix_millis": found["clouds"]["LM"]["time_unix_millis"],
+        "is_older": False,
+    }
+
+
+def test_hypotheses_of_an_earlier_episode_are_not_shown_in_the_next():
+    first, second = (
+        schema.Hypotheses(**head(at), learning_module="LM", episode=episode, step=episode)
+        for at, episode in ((1.2, 0), (3.2, 1))
+    )
+    worker = only_worker([step(1), first, step(2, episode=1), step(3, episode=1, number=1), second])
+    assert [moment(worker, row)["clouds"] != {} for row in range(3)] == [True, False, True]
+
+
+def test_steps_left_are_those_of_the_limits():
+    limits = {"max_eval_steps": 500.0, "max_train_steps": None, "max_total_steps": 60.0}
+    info = schema.Info(**head(0), schema_version=1, limits=limits)
+    worker = only_worker([info, step(1, number=10), step(2, number=70)])
+    assert moment(worker, 0)["steps_left"] == 49
+    assert moment(worker, 1)["steps_left"] == 0
+    assert moment(worker, 0)["limits"] == {"max_eval_steps": 500.0, "max_total_steps": 60.0}
+
+
+def test_only_steps_that_match_count_to_the_limit_of_matching_steps():
+    info = schema.Info(**head(0), schema_version=1, limits={"max_eval_steps": 5.0})
+    kinds = [{}, {"is_motor_only": True}, {"step_type": "exploratory_step"}, {"step_type": "matching_step"}]
+    before = [step(at, episode=0, number=at) for at in range(3)]
+    worker = only_worker(
+        [info, *before, *(step(5 + at, episode=1, number=at, **more) for at, more in enumerate(kinds))]
+    )
+    assert [moment(worker, row)["steps_left"] for row in range(7)] == [4, 3, 2, 4, 4, 4, 3]
+
+
+def test_a_step_is_found_or_the_one_before_it():
+    worker = only_worker(
+        [
+            *(step(at, episode=0, number=at) for at in range(3)),
+            *(step(5 + at, episode=1, number=2 * at) for at in range(3)),
+        ]
+    )
+    assert [find_row(worker, "eval", 1, number) for number in (0, 1, 2, 4, 99)] == [3, 3, 4, 5, 5]
+    assert find_row(worker, "train", 1, 0) is None
+    assert find_row(worker, "eval", 9, 0) is None
+
+
+def test_a_step_before_the_first_that_is_known_is_the_first():
+    assert find_row(only_worker([step(5), step(6)]), "eval", 0, 2) == 0
+
+
+def test_the_newest_of_each_kind_by_escaped_names():
+    model = schema.ObjectModel(**head(3), learning_module="LM/0", object="a b", count=1, episode=4)
+    worker = only_worker([frame(0, 0, 0), frame(1, 0, 1), frame(2, 0, 1, modality="depth"), model])
+    found = bulk(worker)
+    assert found.keys() == {"frame/patch/rgba", "frame/patch/depth", "object_model/LM%2F0/a%20b"}
+    assert found["frame/patch/rgba"]["step"] == 1
+    assert found["object_model/LM%2F0/a%20b"]["episode"] == 4
+    assert bulk(worker, 2).keys() == {"frame/patch/depth", "object_model/LM%2F0/a%20b"}
+    assert bulk(worker, 4) == {}
+
+
+def test_a_most_likely_hypothesis_without_numbers():
+    worker = only_worker([step(0, modules={"LM": LearningModuleStep(most_likely=Hypothesis(object="new_object0"))})])
+    likely = json.decode(json.encode(moment(worker, 0)))["learning_modules"]["LM"]["most_likely"]
+    assert likely == {
+        "object": "new_object0",
+        "evidence": None,
+        "location": [None] * 3,
+        "rotation": [None] * 4,
+        "scale": None,
+    }
+
+
+def test_evidence_that_is_not_finite_is_left_out():
+    worker = only_worker([step(0, modules={"LM": belief({"mug": None, "bowl": 1.0})})])
+    assert moment(worker, 0)["learning_modules"]["LM"]["evidence"] == {"bowl": 1.0}

@@ -1,0 +1,105 @@
+"""`monty-mqtt export` takes a run out of a recording, without InfluxDB: all that was said, as CSV or JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from kit.bridge import FIRST_STAMP, make
+from kit.machine.child_process import run
+
+from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.message_pieces import LearningModuleStep
+from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
+from monty_mqtt_core.recordings.part_files import directory_of, part_name
+from monty_mqtt_stack.commands.recorded_rows import KINDS
+
+RUN = "odd / name"
+MODULE = LearningModuleStep(evidence={"mug": 1.5, "bowl": 0.25})
+SAID = [
+    make(schema.Status, 0, run=RUN),
+    make(schema.Log, 1, run=RUN, level="error", message='it, "broke"\nhere', logger="mine", metadata={"why": [1]}),
+    make(schema.Log, 2, run=RUN, level="debug", message="all is well"),
+    make(schema.Event, 3, run=RUN, event="lost", source="bridge", level="warning", fields={"count": 2}),
+    make(schema.Data, 4, run=RUN, stream="s", data={"a": [1, None]}),
+    make(schema.Data, 5, run=RUN, stream="s", data=7),
+    make(schema.State, 6, run=RUN, state={"phase": "warm-up"}),
+    make(schema.Metric, 7, run=RUN, value=0.5),
+    make(schema.Step, 8, run=RUN, learning_modules={"LM_0": MODULE}),
+    make(schema.EpisodeEnded, 9, run=RUN, mode="eval", epoch=0, episode=0, outcome="correct"),
+    make(schema.Log, 10, run="another", level="info", message="of another"),
+]
+
+
+def write(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with RecordingWriter(path) as writer:
+        for message in SAID:
+            entry = Entry(
+                topics.of_message(message).topic, schema.encode(message), message.time_unix_nanos, message.seq
+            )
+            writer.write(entry)
+    return path
+
+
+@pytest.fixture
+def recording(tmp_path):
+    return write(tmp_path / "run.mcap")
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def exported(of, *words):
+    done = run("export", RUN, "--of", of, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_logs_are_there_with_all_that_was_said(recording, tmp_path):
+    first, second = rows(exported("logs", "--from", str(recording), "--state-dir", str(tmp_path)))
+    assert (first["level"], first["message"], first["logger"]) == ("error", 'it, "broke"\nhere', "mine")
+    assert json.loads(first["metadata"]) == {"why": [1]}
+    assert int(first["time_unix_nanos"]) == FIRST_STAMP + 1
+    assert second["message"] == "all is well"
+
+
+def test_every_kind_is_there_as_json_lines(recording, tmp_path):
+    where = ("--from", str(recording), "--state-dir", str(tmp_path), "--format", "jsonl")
+    found = {of: [json.loads(line) for line in exported(of, *where).splitlines()] for of in KINDS}
+    assert {of: len(lines) for of, lines in found.items()} == {
+        "steps": 1,
+        "evidence": 2,
+        "episodes": 1,
+        "metrics": 1,
+        "logs": 2,
+        "events": 1,
+        "data": 2,
+        "state": 1,
+    }
+    assert found["data"][0]["data"] == {"a": [1, None]}
+    assert found["state"][0]["state"] == {"phase": "warm-up"}
+    assert found["events"][0]["fields"] == {"count": 2}
+    assert {one["object"]: one["evidence"] for one in found["evidence"]} == MODULE.evidence
+    assert (found["metrics"][0]["value"], found["episodes"][0]["outcome"]) == (0.5, "correct")
+
+
+@pytest.mark.parametrize("of", KINDS)
+def test_without_influxdb_it_is_the_pages_recording(tmp_path, of):
+    write(directory_of(tmp_path / "recordings", RUN) / part_name("20261124T093000Z", 0))
+    assert len(rows(exported(of, "--state-dir", str(tmp_path)))) >= 1
+
+
+def test_what_is_not_there_is_said_in_one_line(recording, tmp_path):
+    state = ("--state-dir", str(tmp_path))
+    nothing = run("export", "other", "--of", "logs", "--from", str(recording), *state)
+    assert (nothing.returncode, nothing.stderr) == (1, f"monty-mqtt: {recording} has no logs of run other\n")
+    none = run("export", RUN, "--of", "logs", *state)
+    assert (none.returncode, len(none.stderr.splitlines())) == (1, 1)
+    assert "--from" in none.stderr
+    (tmp_path / "no.mcap").write_text("no recording")
+    wrong = run("export", RUN, "--from", str(tmp_path / "no.mcap"), *state)
+    assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
