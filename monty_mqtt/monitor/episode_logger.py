@@ -23,7 +23,6 @@ from monty_mqtt.observe.episode_outcome import (
     models_of,
     target_of,
     unjudged,
-    verdict,
 )
 from monty_mqtt.observe.ground_truth import graph_targets
 from monty_mqtt.observe.model_reader import mode_of
@@ -31,6 +30,7 @@ from monty_mqtt.observe.raw_arrays import points
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode
 from monty_mqtt.wire.mode_sum import Finished
 from monty_mqtt.wire.schema import EpisodeEnded, EpisodeStarted, ObjectModel, Progress
+from monty_mqtt.wire.vocabulary import verdict
 
 __all__ = ["EpisodeLogger"]
 

@@ -29,7 +29,6 @@ __all__ = [
     "models_of",
     "target_of",
     "unjudged",
-    "verdict",
 ]
 
 PERFORMANCE_ORDER = (
@@ -45,9 +44,6 @@ PERFORMANCE_ORDER = (
 )
 """Monty's `BasicGraphMatchingLogger.performance_options` (0.55): a later word wins over an earlier one."""
 
-_CORRECT = frozenset({"correct", "correct_mlh"})
-_USED_MLH = frozenset({"correct_mlh", "confused_mlh"})
-
 
 def episode_outcome(performances: Sequence[Optional[str]], order: Sequence[str] = PERFORMANCE_ORDER) -> Optional[str]:
     """Return the outcome of the whole model: the last word of `order` that any learning module reached.
@@ -57,13 +53,6 @@ def episode_outcome(performances: Sequence[Optional[str]], order: Sequence[str] 
     reached = {word for word in performances if word is not None}
     ranked = [word for word in order if word in reached]
     return ranked[-1] if ranked else next(iter(sorted(reached)), None)
-
-
-def verdict(outcome: Optional[str]) -> Tuple[Optional[int], Optional[int]]:
-    """Return `correct` and `used_mlh` as 0 or 1; None where there is no outcome."""
-    if outcome is None:
-        return None, None
-    return int(outcome in _CORRECT), int(outcome in _USED_MLH)
 
 
 def target_of(target: Optional[Mapping[str, Any]]) -> Optional[Target]:

@@ -10,10 +10,9 @@ from functools import lru_cache
 from importlib import import_module
 from typing import List, Tuple
 
-__all__ = ["SUPPORTED", "missing_members", "warn_of_unknown_monty"]
+from monty_mqtt.wire.vocabulary import SUPPORTED
 
-SUPPORTED = ("0.54", "0.55")
-"""Monty versions that are tested."""
+__all__ = ["missing_members", "warn_of_unknown_monty"]
 
 _EXPERIMENT = "tbp.monty.frameworks.experiments.monty_experiment"
 _LEARNING_MODULE = "tbp.monty.frameworks.models.evidence_matching.learning_module"

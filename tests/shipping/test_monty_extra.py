@@ -13,7 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from monty_mqtt.observe.monty_version import SUPPORTED
+from monty_mqtt.wire.vocabulary import SUPPORTED
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONDA = ROOT / "conf" / "conda" / "environment.yml"

@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from monty_mqtt.observe.episode_outcome import verdict
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.object_names import believed, recognised
+from monty_mqtt.wire.vocabulary import verdict
 from monty_mqtt_core.influx import episode_points
 from monty_mqtt_core.influx.line_protocol import Misfits, floats, point, series
 

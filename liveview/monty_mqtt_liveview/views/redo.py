@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from monty_mqtt.observe.monty_version import SUPPORTED
 from monty_mqtt.wire import schema
+from monty_mqtt.wire.vocabulary import SUPPORTED
 from monty_mqtt_liveview.state.run import Run
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views.heads import info

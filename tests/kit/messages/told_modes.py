@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from monty_mqtt.observe.episode_outcome import verdict
 from monty_mqtt.wire.message_pieces import ModeProgress
 from monty_mqtt.wire.mode_sum import Finished, ModeSum
+from monty_mqtt.wire.vocabulary import verdict
 
 
 def ended_so(outcomes: dict[str, int], *, steps: int = 10, expected: int | None = None) -> ModeProgress:

@@ -17,8 +17,8 @@ from monty_mqtt.observe.episode_outcome import (
     learned,
     models_of,
     target_of,
-    verdict,
 )
+from monty_mqtt.wire.vocabulary import verdict
 
 TARGET = {
     "object": "bowl",

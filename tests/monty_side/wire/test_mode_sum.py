@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.monty.monty_models import ExperimentMode
 
-from monty_mqtt.observe.episode_outcome import PERFORMANCE_ORDER, episode_outcome, verdict
+from monty_mqtt.observe.episode_outcome import PERFORMANCE_ORDER, episode_outcome
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode
 from monty_mqtt.wire.mode_sum import Finished, ModeSum, finished, merged
+from monty_mqtt.wire.vocabulary import verdict
 
 ERRORS = st.none() | st.floats(0, 180)
 MODULES = st.lists(st.tuples(st.sampled_from(PERFORMANCE_ORDER), ERRORS), min_size=2, max_size=2)

@@ -1,0 +1,23 @@
+"""Words that more than one program compares, and what each stands for. Pure.
+
+Place in the flow: whoever writes or reads such a word has it from here.
+"""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+__all__ = ["SUPPORTED", "verdict"]
+
+SUPPORTED = ("0.54", "0.55")
+"""The versions of Monty that all of this was tested with."""
+
+_CORRECT = frozenset({"correct", "correct_mlh"})
+_USED_MLH = frozenset({"correct_mlh", "confused_mlh"})
+
+
+def verdict(outcome: Optional[str]) -> Tuple[Optional[int], Optional[int]]:
+    """Return `correct` and `used_mlh` as 0 or 1; None where there is no outcome."""
+    if outcome is None:
+        return None, None
+    return int(outcome in _CORRECT), int(outcome in _USED_MLH)
