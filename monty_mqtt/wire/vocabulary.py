@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
-__all__ = ["SUPPORTED", "verdict"]
+__all__ = ["OFFLINE", "ONLINE", "SELF_TEST", "SUPPORTED", "verdict"]
+
+ONLINE, OFFLINE = b"online", b"offline"
+"""What a bridge says of itself, and what the broker says of it when it is gone."""
+
+SELF_TEST = "self-test"
+"""The command with which a bridge tests its rights; no bridge passes it on, or answers it."""
 
 SUPPORTED = ("0.54", "0.55")
 """The versions of Monty that all of this was tested with."""

@@ -10,16 +10,13 @@ from __future__ import annotations
 import secrets
 
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.vocabulary import ONLINE, SELF_TEST
 from monty_mqtt_bridge.publish.mqtt_connection import Broker, Incoming
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
-__all__ = ["COMMAND_FILTER", "ONLINE", "SELF_TEST", "SelfTest"]
+__all__ = ["COMMAND_FILTER", "SelfTest"]
 
-ONLINE = b"online"
-OFFLINE = b"offline"
 COMMAND_FILTER = f"{topics.JSON_PREFIX}/+/+/command"
-SELF_TEST = "self-test"
-"""The command of the test; no bridge passes it on, or answers it."""
 
 RETAINED_FILTERS = tuple(f"{topics.JSON_PREFIX}/+/+/{what}" for what in ("info", "status", "progress", "state"))
 

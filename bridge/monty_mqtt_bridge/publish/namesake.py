@@ -19,7 +19,7 @@ import msgspec
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.publish.broker_check import ONLINE, SELF_TEST
+from monty_mqtt.wire.vocabulary import ONLINE, SELF_TEST
 from monty_mqtt_bridge.publish.mqtt_connection import Incoming
 from monty_mqtt_bridge.rate_limited_log import Complaints
 from monty_mqtt_core.payloads.to_mqtt import Outgoing

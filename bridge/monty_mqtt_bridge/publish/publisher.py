@@ -15,9 +15,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from monty_mqtt.errors import ServiceError
+from monty_mqtt.wire.vocabulary import OFFLINE
 from monty_mqtt_bridge.counters import Counts
 from monty_mqtt_bridge.journal.feeder import Receipt
-from monty_mqtt_bridge.publish.broker_check import COMMAND_FILTER, OFFLINE, RETAINED_FILTERS, SelfTest
+from monty_mqtt_bridge.publish.broker_check import COMMAND_FILTER, RETAINED_FILTERS, SelfTest
 from monty_mqtt_bridge.publish.mqtt_connection import Broker, Incoming, Session, Will
 from monty_mqtt_bridge.publish.namesake import Namesake
 from monty_mqtt_bridge.publish.retained import only_last_retained

@@ -15,7 +15,7 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.publish.broker_check import SELF_TEST
+from monty_mqtt.wire.vocabulary import SELF_TEST
 from monty_mqtt_bridge.publish.mqtt_connection import Incoming
 from monty_mqtt_bridge.receive.senders import Key
 from monty_mqtt_bridge.rules.liveness import Life
