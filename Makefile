@@ -11,7 +11,7 @@ help:
 	@echo "make services     Telegraf and InfluxDB 2 built into the user's cache, for history without Docker (needs Go and Rust)"
 	@echo "make test         all tests but the long ones"
 	@echo "make test-long    the long ones"
-	@echo "make check        format, lint, types"
+	@echo "make check        format, lint, types, imports"
 	@echo "make bench        the speed table, also in benchmarks/results/latest.json"
 	@echo "make complexity   complexity_report.json and the worst ten functions"
 	@echo "make docs         the documentation as a site, in site/"
@@ -39,6 +39,7 @@ check:
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
 	$(VENV)/mypy
+	PYTHONPATH=grafana $(VENV)/lint-imports --no-cache
 
 bench:
 	@$(PYTHON) tools/install.py test
