@@ -56,7 +56,7 @@ def test_make_clean_removes_what_was_built(tmp_path):
 def test_make_bench():
     done = make("bench", timeout_secs=1700)
     assert done.returncode == 0, done.stderr
-    assert {"publish", "hook", "bridge", "outage", "history", "dashboards", "liveview", "keeping"} == {
+    assert {"publish", "hook", "bridge", "outage", "history", "dashboards", "liveview", "keeping", "fairness"} == {
         row["benchmark"] for row in json.loads((ROOT / "benchmarks" / "results" / "latest.json").read_text())["rows"]
     }
     assert "met" in done.stdout

@@ -7,19 +7,12 @@ import threading
 import pytest
 from chaos import faults
 from chaos.stage import Stage, freeze, thaw
-from kit.machine.child_process import run
 
 from monty_mqtt.wire import schema, topics
 
 HOUR_SECS = 3600
 DISCONNECTED_SECS = 10
 PER_SEC = 500
-
-
-def restore(stage, spool) -> str:
-    done = run("replay", str(spool), "--bridge", f"127.0.0.1:{stage.bridge.port}")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize(
@@ -91,10 +84,7 @@ def test_an_experiment_killed_while_the_bridge_is_frozen(tmp_path, request):
         load.wait_for(lambda report: report["published"] >= published + PER_SEC // 5)
         load.kill()
         thaw(stage.bridge)
-        for spool in stage.spools():  # there is none, unless the machine was slow
-            stage.wait_for_word(load, "disconnected", DISCONNECTED_SECS)
-            restore(stage, spool)
-        stage.wait_until_seen(load, published)
+        stage.wait_until_seen(load, published)  # of a slow machine in part from its spool, by the bridge itself
         assert stage.seen(load)["ahead"] == 0
 
 
