@@ -1,1 +1,1 @@
-"""The way from a user's call to the ZMQ socket: lock, outbox, window, spool, link."""
+"""This package carries a user's call to the ZMQ socket: lock, outbox, window, spool, link."""

@@ -1,7 +1,7 @@
-"""What every `publish_*` call returns: nothing to wait for, but it may be awaited.
+"""This module defines what every `publish_*` call returns: a result that may be awaited, but never needs to be.
 
-Place in the flow: the end of a user's call. `b.publish_metric("loss", 0.5)` and `await b.publish_metric("loss", 0.5)`
-do the same: the message was taken (queued, not delivered) before the call returned.
+Returned by `broadcaster`. `b.publish_metric("loss", 0.5)` and `await b.publish_metric("loss", 0.5)` do the same:
+the message was taken (queued, not delivered) before the call returned.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ __all__ = ["QUEUED", "Queued"]
 
 
 class Queued(Coroutine):  # type: ignore[type-arg]  # Python 3.8 cannot subscript it
-    """A coroutine that finished before it began.
+    """Queued is a coroutine that has finished before it begins.
 
-    Why a Coroutine and not only an awaitable: `asyncio.run` and `create_task` take nothing less.
+    It is a Coroutine and not only an awaitable, because `asyncio.run` and `create_task` accept nothing less.
     It holds no state, so one object serves all calls and may be awaited any number of times.
     """
 
@@ -35,16 +35,16 @@ class Queued(Coroutine):  # type: ignore[type-arg]  # Python 3.8 cannot subscrip
         raise StopIteration
 
     def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
-        """Raise what a cancelled task throws in, as an unstarted coroutine does."""
+        """Raise the exception that a cancelled task throws in, as a coroutine that has not started does."""
         error = typ if val is None else val
         raise error if tb is None else error.with_traceback(tb)
 
     def close(self) -> None:
-        """Do nothing: there is nothing left to stop."""
+        """Do nothing, because there is nothing left to stop."""
 
     def __reduce__(self) -> str:
         return "QUEUED"
 
 
 QUEUED = Queued()
-"""The one that all calls return."""
+"""The object that all calls return."""

@@ -1,8 +1,8 @@
-"""One DEALER socket to the bridge, and what has been said on it.
+"""This module talks to the bridge over one DEALER socket.
 
-Place in the flow: `broadcaster` puts messages into the `send_window` and calls `pump`; this sends them, reads the
-answers and repeats what a restarted or thawed bridge misses. It is the experiment's half of `zmq_protocol`. Not
-thread-safe: the broadcaster's lock guards it.
+Called by `outbox`, whose `send_window` holds the messages; `pump` sends them, reads the answers and repeats what a
+restarted or thawed bridge misses. It is the experiment's half of `zmq_protocol`. Not thread-safe: the broadcaster's
+lock guards it.
 
 It never blocks and has no thread (ZMQ's own I/O thread carries the bytes). All intervals are of the monotonic clock.
 """
@@ -25,55 +25,55 @@ from monty_mqtt.wire.schema import Command
 __all__ = ["BULK_BOUND_BYTES", "Link"]
 
 BULK_BOUND_BYTES = 8 << 20
-"""Frames and clouds under way at most; above it new ones are dropped."""
+"""Most bytes of frames and clouds that are sent and not acknowledged; beyond it new ones are dropped."""
 
 _UNDER_WAY_BYTES = 8 << 20
-"""Sent and not acknowledged at most. ZMQ keeps a copy of its own of what it cannot pass on (SNDHWM is 0: so its I/O
-thread can go on during a long step), and a frozen bridge must not make that grow."""
+"""Most bytes of messages that are sent and not acknowledged. ZMQ keeps its own copy of what it cannot pass on (SNDHWM
+is 0: so its I/O thread can go on during a long step), and while the bridge is frozen that copy must not grow."""
 
 _UNWELCOMED_BYTES = 1 << 20
 """The same before the first answer: enough for a process that ends at once, little to repeat to a late bridge."""
 
 _SENDS_A_CALL = 64
-"""Without this bound one call that follows an outage took 0.7 s."""
+"""Most messages that one call sends. Without this bound one call that follows an outage took 0.7 s."""
 
 _NOBLOCK, _NOBLOCK_MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)
 _POLLIN = int(zmq.POLLIN)
-"""As plain numbers: combining the enumeration's members costs as much as a send."""
+"""Flags as plain numbers: combining the enumeration's members costs as much as a send."""
 
 _READS_A_CALL = 256
 _READ_EVERY_SECS = 0.001
-"""Looking for answers costs 2.4 us; acknowledgements come every 20 to 50 ms."""
+"""Shortest time between two reads. Looking for answers costs 2.4 us; acknowledgements come every 20 to 50 ms."""
 
 _REPEAT_SECS = 0.5
 _REPEAT_MAX_SECS = 4.0
 """HELLO and PROBE are repeated after 0.5, 1, 2, 4, 4, … s: while the bridge is frozen they pile up in its socket."""
 
 _SYNC_GAP_SECS = 0.1
-"""The bridge says SYNC at most ten times a second; all of one burst get one HELLO."""
+"""The bridge sends SYNC at most ten times a second; all SYNCs of one burst are answered by one HELLO."""
 
 
 class Link:
-    """The connection of one worker; made in the process that uses it.
+    """Link is the connection of one worker; it is made in the process that uses it.
 
     Args:
-        sender: Who sends.
+        sender: Identity and address that the link sends with.
         window: The messages to send.
 
     Attributes:
-        sender: Who sends.
+        sender: As given.
         seen: Whether a bridge ever answered.
         wanted: The seq that the last WELCOME asked for; None before the first.
-        closed: Whether it is over.
-        can_send_more: Whether the last call stopped only because it had sent as many as one call may.
-        published: The worker's name in what the bridge publishes; empty before it said so.
-        refused: Why the bridge takes nothing from us, if it said so.
-        acknowledged: Messages the bridge has taken over.
-        errors: Answers that were none.
-        heard_at: When the bridge last said something, monotonic seconds; 0 before.
-        commands: What the bridge passed down and nobody took yet.
+        closed: Whether the link is closed.
+        can_send_more: Whether the last call stopped only because it had sent as many messages as one call may.
+        published: The name under which the bridge publishes this worker; empty before the bridge has sent it.
+        refused: The reason that the bridge gave for refusing this worker; None if it has not refused.
+        acknowledged: Number of messages that the bridge has taken over.
+        errors: Number of invalid answers.
+        heard_at: When the bridge last sent a valid answer, monotonic seconds; 0 before.
+        commands: Commands that the bridge has passed on and that no caller has taken yet.
         bulk_next: Seq of the next frame or cloud.
-        bulk_dropped: Frames and clouds that were not sent.
+        bulk_dropped: Number of frames and clouds that were not sent.
     """
 
     def __init__(self, sender: Sender, window: Window) -> None:
@@ -111,11 +111,11 @@ class Link:
 
     @property
     def bulk_bytes(self) -> int:
-        """Bytes of frames and clouds that are under way."""
+        """Bytes of frames and clouds that are sent and not acknowledged."""
         return self._bulk_bytes
 
     def pump(self, *, look: bool = False) -> bool:
-        """Read answers, say what is due, send at most 64 of the unsent; return whether it read. `look`: it must."""
+        """Read answers, send what is due and up to 64 unsent messages; return whether it read. `look` makes it read."""
         now = time.monotonic()
         self.can_send_more = False
         looks = look or now >= self._read_at
@@ -129,7 +129,7 @@ class Link:
         return looks
 
     def ask(self) -> None:
-        """Pump, and PROBE for a sign of life even where nothing is under way, at the intervals of any repetition."""
+        """Pump, and send a PROBE for a sign of life even if nothing is unacknowledged, at the usual intervals."""
         if self.closed:
             return
         self._asking = True
@@ -139,7 +139,7 @@ class Link:
             self._asking = False
 
     def bulk_has_room(self) -> bool:
-        """Return whether a frame or cloud would be sent now; else count it as dropped."""
+        """Return whether a frame or cloud can be sent now; if not, count it as dropped."""
         room = self._bulk_bytes < BULK_BOUND_BYTES and self.refused is None
         if not room:
             self.bulk_next += 1
@@ -147,7 +147,7 @@ class Link:
         return room
 
     def send_bulk(self, frames: Sequence[bytes]) -> None:
-        """Send a frame or cloud that carries `bulk_next`; it is not kept."""
+        """Send a frame or cloud whose seq is `bulk_next`; no copy is kept."""
         size = sum(map(len, frames))
         if not self._bulk:
             self._repeat_at = max(self._repeat_at, time.monotonic() + _REPEAT_SECS)
@@ -157,32 +157,32 @@ class Link:
         self.bulk_next += 1
 
     def wait(self, secs: float) -> None:
-        """Wait until something may have come, at most `secs`. Touches the socket's descriptor only: needs no lock."""
+        """Wait at most `secs` for an answer. This touches only the socket's file descriptor, so it needs no lock."""
         poller = zmq.Poller()
         poller.register(self._fd, zmq.POLLIN)
         poller.poll(int(secs * 1000) + 1)
 
     def close(self) -> None:
-        """Close at once; what was not passed on is gone. May be called twice."""
+        """Close at once; messages that ZMQ has not passed on yet are lost. May be called twice."""
         self.closed = True
         self._socket.close(linger=0)
         self._context.term()
 
     def reconnect(self) -> None:
-        """Begin anew on another socket: this one may hold half a message."""
+        """Replace the socket by a new one, because the old one may hold half a message."""
         self._socket.close(linger=0)
         self._window.rewind(self._window.base)
         self._welcomed = False
         self._connect()
 
     def abandoned(self) -> List[object]:
-        """Return what a forked child must keep and never touch: it belongs to the parent's I/O thread."""
+        """Return the objects that a forked child must keep and never use, because the parent's I/O thread owns them."""
         return [self._socket, self._context]
 
     def _connect(self) -> None:
         self._socket = make_dealer(self._context, self.sender)
         self._fd = int(self._socket.get(zmq.FD))
-        # pyzmq's send in C; what it wraps around it, for options not used here, costs three times as much.
+        # pyzmq's send in C; its Python wrapper, for options that are not used here, costs three times as much.
         self._send_frame = super(zmq.Socket, self._socket).send
         self._say_hello(time.monotonic())
 
@@ -255,7 +255,7 @@ class Link:
         self._limit = min(_UNDER_WAY_BYTES, self._window.bound_bytes // 2)
         self._window.largest_bytes = welcome.largest_message_bytes or self._window.largest_bytes
         self.acknowledged += self._window.acknowledge(welcome.next)
-        # What was sent behind that HELLO on the same pipe is on its way; anything else is sent again: twice does no
+        # What was sent behind that HELLO on the same pipe is on its way; anything else is sent again, which does no
         # harm.
         if welcome.next != self._hello_next:
             self._window.rewind(welcome.next)
@@ -267,15 +267,15 @@ class Link:
         self.published = ack.published or self.published
         freed = self._window.acknowledge(ack.next)
         self.acknowledged += freed
-        # An answer that follows a probe: every frame before the probe has arrived or never will.
+        # This answer follows a probe: every frame sent before the probe has arrived by now, or never will.
         freed_bulk = self._free_bulk(max(ack.bulk_next, self._bulk_probed))
         if freed or freed_bulk or self._asking:
             self._progress(now)
 
     def _hear_sync(self, _sync: zmq_protocol.Sync, now: float) -> None:
-        """Greet again: the bridge may not know us any more. WELCOME will say where to go on; send nothing before."""
+        """Send HELLO again, as the bridge may have forgotten us; send nothing until WELCOME says where to go on."""
         self.seen = True
-        if self.refused is not None:  # it is of what was sent before that was said
+        if self.refused is not None:  # the SYNC answers messages that were sent before the refusal arrived
             return
         self._paused = True
         self._repeat_secs = _REPEAT_SECS

@@ -1,6 +1,6 @@
-"""What became of a worker's messages, in numbers.
+"""This module defines the counts of what became of a worker's messages.
 
-Place in the flow: `broadcaster.counts`; the run's summary and the `end` message are made of it.
+Returned by `broadcaster.counts`; the run's summary and the `end` message are made of it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ __all__ = ["Counts"]
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """One moment's numbers.
+    """Counts holds the numbers of one moment.
 
     Attributes:
-        published: Messages that got a seq, frames and clouds not among them.
-        acknowledged: Messages the bridge has taken over.
-        unacknowledged: Messages still held here.
+        published: Messages that got a seq; frames and clouds are counted apart.
+        acknowledged: Messages that the bridge has taken over.
+        unacknowledged: Messages that this process still holds.
         dropped: Messages that fitted neither memory nor the spool, or came after the end.
-        too_large: Messages, frames and clouds that are larger than the broker takes, and were not sent.
-        spooled: Messages that were written into the spool file, for want of a bridge.
+        too_large: Messages, frames and clouds that were not sent because they are larger than the broker accepts.
+        spooled: Messages that were written into the spool file, because no bridge took them.
         bulk_published: Frames and clouds that were sent.
-        bulk_dropped: Frames and clouds that were not, because the bridge was away or slow.
+        bulk_dropped: Frames and clouds that were not sent, because the bridge was away or slow.
         errors: Telemetry errors that were counted instead of raised.
         non_finite: NaN and infinite numbers that became null in the user's calls.
         bridge_seen: Whether a bridge ever answered.

@@ -1,8 +1,8 @@
-"""What publishes: numbers every message, keeps it until the bridge has it, and never disturbs the experiment.
+"""This module publishes messages: it numbers each one, and keeps it until the bridge has it.
 
-Place in the flow: hooks, experiment and the user's own code call this from any thread, task or process; the messages
-go through `outbox`, `send_window` and `bridge_link` to the bridge. No thread, no sleep, no blocking send; one lock.
-After the constructor nothing raises (unless `strict`): a telemetry error is counted, and logged once per kind.
+Called by the hooks, the experiment and the user's code, from any thread, task or process; hands to `outbox`. It has
+no thread, does not sleep, never blocks in a send, and uses one lock. After the constructor nothing raises (unless
+`strict`): a telemetry error is counted, and logged once per kind.
 """
 
 from __future__ import annotations
@@ -30,37 +30,37 @@ _SOON_SECS = 0.004
 """A bridge on this machine answers a new connection in 1 to 4 ms."""
 
 _LISTENING_SECS = 1.5
-"""How long a bridge that listens may take to answer a process that ends already: ZMQ tries at least once a second."""
+"""Longest time that a listening bridge may take to answer a process that is ending: ZMQ retries every second."""
 
 _WAIT_SECS = 0.01
 
 
 class ZmqBroadcaster:
-    """Publishes one worker's messages to the bridge.
+    """ZmqBroadcaster publishes one worker's messages to the bridge.
 
-    `with ZmqBroadcaster(run="x") as b:` publishes what the process is and status `running` at the start, and at the end
-    `completed`, `aborted` or `error` with the traceback.
+    `with ZmqBroadcaster(run="x") as b:` publishes a description of the process and the status `running` at the start,
+    and at the end `completed`, `aborted` or `error` with the traceback.
 
     Args:
-        run: A name. Each start is a run of its own, `<name>-<UTC time>-<4 hex>`.
-        run_id: Instead of it the exact id, for processes that share a run on purpose.
-        worker: This publisher within the run, each its own; a second one of a name is published as `<worker>-2`. A
-        forked or spawned child becomes `<worker>-<pid>` by itself.
-        zmq_host: Where the bridge is; default MONTY_MQTT_ZMQ_HOST, else 127.0.0.1.
+        run: A name. Each start is a run of its own, with the id `<name>-<UTC time>-<4 hex>`.
+        run_id: The exact id instead, for processes that share a run on purpose.
+        worker: Name of this publisher within the run, each its own; a second worker of that name is published as
+        `<worker>-2`. A forked or spawned child becomes `<worker>-<pid>` by itself.
+        zmq_host: Host of the bridge; default MONTY_MQTT_ZMQ_HOST, else 127.0.0.1.
         zmq_port: Its port, 1 to 65535; default MONTY_MQTT_ZMQ_PORT, else 5555.
-        enabled: False: every call does nothing at all.
-        strict: Raise telemetry errors instead of counting them; for tests.
-        window_bytes: Memory for what the bridge has not taken over yet.
-        spool_dir: Where it goes while no bridge is there, or beyond 8 MiB; default `spool` in the state directory
-        (MONTY_MQTT_STATE_DIR, else ~/.local/state/monty-mqtt).
-        spool_mib: Bound of this worker's file there, 0 writes none; beyond it and `window_bytes` the oldest messages
-        are dropped and counted.
+        enabled: If False, every call does nothing.
+        strict: If True, telemetry errors are raised instead of counted; for tests.
+        window_bytes: Memory for messages that the bridge has not taken over yet, bytes.
+        spool_dir: Directory for them while no bridge answers, or beyond 8 MiB of them; default `spool` in the state
+        directory (MONTY_MQTT_STATE_DIR, else ~/.local/state/monty-mqtt).
+        spool_mib: Largest size of this worker's file there, MiB; 0 writes no file. Beyond it and `window_bytes` the
+        oldest messages are dropped and counted.
 
     Raises:
         ConfigError: A setting is of the wrong type or out of its range.
     """
 
-    def __init__(  # noqa: PLR0913 - each is named by whoever gives it
+    def __init__(  # noqa: PLR0913 - each is given by name
         self,
         *,
         run: Optional[str] = None,
@@ -95,7 +95,7 @@ class ZmqBroadcaster:
 
     @classmethod
     def of_child(cls, settings: Settings, token: str) -> ZmqBroadcaster:
-        """Return what a broadcaster becomes that was pickled into this process; used by `pickle` only."""
+        """Return the broadcaster that a pickled one becomes in this process; only `pickle` calls this."""
         self = cls.__new__(cls)
         self._settings = settings
         self.enabled = settings.enabled
@@ -106,17 +106,17 @@ class ZmqBroadcaster:
 
     @property
     def run(self) -> str:
-        """The run's id."""
+        """Id of the run."""
         return self._settings.run
 
     @property
     def worker(self) -> str:
-        """The worker's name in this process."""
+        """Name of the worker in this process."""
         return self._outbox.worker
 
     @property
     def counts(self) -> Counts:
-        """What became of the messages so far."""
+        """Counts of what became of the messages so far."""
         return self._outbox.counts(self._turnstile.errors)
 
     def publish(self, kind: Type[schema.Message], buffers: Sequence[Buffer] = (), **fields: Any) -> Queued:
@@ -138,30 +138,30 @@ class ZmqBroadcaster:
         return QUEUED
 
     def publish_data(self, /, stream: str, data: Any) -> Queued:
-        """Publish any value under a stream's name; `json_values.plain` says what becomes of what JSON does not know."""
+        """Publish any value under a stream's name; `json_values.plain` converts the types that JSON does not know."""
         if self.enabled:
             self._turnstile.run(self._call, user_calls.data, stream, data)
         return QUEUED
 
     def publish_log(self, /, level: str, message: str, **metadata: Any) -> Queued:
-        """Publish a line of text. `level`: debug, info, warning, error or critical."""
+        """Publish a line of text. `level` is debug, info, warning, error or critical."""
         if self.enabled:
             self._turnstile.run(self._call, user_calls.log, level, message, metadata)
         return QUEUED
 
     def publish_state(self, /, **state: Any) -> Queued:
-        """Set keys of the worker's state. What is published, and kept for late viewers, is always the whole of it."""
+        """Set keys of the worker's state. The whole state is published each time, and kept for later viewers."""
         if self.enabled:
             self._turnstile.run(self._call, user_calls.state, self._state, state)
         return QUEUED
 
     def pump(self) -> None:
-        """Read what the bridge said and send what is due. Every publish does it, too."""
+        """Read the bridge's answers and send what is due. Every publish does so, too."""
         if self.enabled:
             self._turnstile.run(self._outbox.pump)
 
     def take_commands(self) -> List[schema.Command]:
-        """Return the commands that came since the last call, oldest first, each id once."""
+        """Return the commands that arrived since the last call, oldest first, each id once."""
         self.pump()
         link = self._outbox.link
         commands: List[schema.Command] = []
@@ -174,13 +174,13 @@ class ZmqBroadcaster:
         return commands
 
     def listen(self, secs: float) -> float:
-        """Wait at most `secs` for a word of the bridge, asking for one now and then where nothing else is said.
+        """Wait at most `secs` for a message of the bridge; probe for one now and then if nothing else is sent.
 
         Returns:
-            When it last said something, monotonic seconds. One that is gone or frozen does not.
+            When the bridge last sent a message, monotonic seconds; a bridge that is gone or frozen sends none.
         """
         link = self._outbox.link
-        if link is None or link.closed:  # nobody can say anything any more
+        if link is None or link.closed:  # no answer can come any more
             time.sleep(secs)
             return 0.0
         link.wait(secs)
@@ -202,13 +202,13 @@ class ZmqBroadcaster:
         return not self._outbox.window
 
     def close(self, status: str = "completed", flush_secs: float = 5.0) -> None:
-        """Publish the End, hand over what is left, and close. May be called twice.
+        """Publish the End message, hand over what is left, and close. May be called twice.
 
-        Called by a signal handler in the middle of a publish, it does so right after that.
+        If a signal handler calls it in the middle of a publish, it runs right after that publish.
 
         Args:
             status: The final status word.
-            flush_secs: How long a bridge that was seen may take for the rest. Where none was, this does not wait.
+            flush_secs: Seconds that a bridge which has answered may take for the rest. Without one, this does not wait.
         """
         if not self.enabled:
             return
@@ -228,11 +228,11 @@ class ZmqBroadcaster:
             forks_and_exit.forget(self)
 
     def close_at_exit(self) -> None:
-        """Close because the process ends; after an exception that nobody caught the status is `error`."""
+        """Close at the end of the process; after an uncaught exception the status is `error`."""
         self.close("error" if getattr(sys, "last_type", None) else "completed")
 
     def become_child(self) -> List[object]:
-        """Start anew in a forked child, as another worker, without messages; return what is the parent's."""
+        """Start anew in a forked child, as another worker without messages; return the parent's objects."""
         abandoned = [self._turnstile, *self._outbox.abandoned()]
         self._set_up(f"{self._settings.worker}-{os.getpid()}")
         self._outbox.ended = self._closed
@@ -274,9 +274,9 @@ class ZmqBroadcaster:
     def _bridge_answers(self, most_secs: float) -> bool:
         """Return whether there is a bridge to flush to.
 
-        A short process may end before the first WELCOME came. To wait for it always would make every process without a
-        bridge pay, so the kernel is asked first: a port that nobody listens on is refused at once, and then nothing is
-        waited for.
+        A short process may end before the first WELCOME comes. Always waiting for it would delay every process without
+        a bridge. So the kernel is asked first: if nothing listens on the port, it refuses the connection at once, and
+        there is no wait.
         """
         link = self._outbox.link
         if link is None:

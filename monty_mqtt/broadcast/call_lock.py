@@ -1,7 +1,7 @@
-"""One call at a time, from any thread and from signal handlers.
+"""This module lets one call at a time through, from any thread and from signal handlers.
 
-Place in the flow: `broadcaster` sends every call through here; what it calls need not know of threads. A
-telemetry error ends here: counted and logged once per kind, never raised into the experiment (unless `strict`).
+Used by `broadcaster` for every call, so the code behind it need not be thread-safe. A telemetry error ends here: it
+is counted and logged once per kind, and never raised into the experiment (unless `strict`).
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _log = logging.getLogger(__name__)
 
 
 class Turnstile:
-    """A lock that a signal handler can meet again in its own thread.
+    """Turnstile is a lock that a signal handler can meet again in the thread that holds it.
 
     Args:
-        name: What the log calls it.
-        strict: Raise errors after counting them.
-        mend: Called before the first call after one that an exception from outside (Ctrl+C) tore in the middle.
+        name: The broadcaster's name in the log.
+        strict: If True, errors are raised after they are counted.
+        mend: Called before the next call after an exception from outside (Ctrl+C) interrupted one in the middle.
 
     Attributes:
         lock: The lock itself.
-        errors: Errors so far.
+        errors: Number of errors so far.
     """
 
     def __init__(self, name: str, *, strict: bool, mend: Callable[[], None]) -> None:
@@ -44,7 +44,7 @@ class Turnstile:
         self._said: Set[str] = set()
 
     def run(self, call: Callable[..., None], *args: Any) -> None:
-        """Run `call` under the lock; where a signal handler interrupts that, its own call runs afterwards."""
+        """Run `call` under the lock; a call that a signal handler makes meanwhile runs right after it."""
         with self.lock:
             if self._busy:
                 self._pending.append((call, args))
@@ -54,11 +54,11 @@ class Turnstile:
             self._run_afterwards()
 
     def afterwards(self, call: Callable[..., None], *args: Any) -> None:
-        """Run `call` when the lock is free again: what may itself wait for somebody who waits for this lock."""
+        """Run `call` once the lock is free, because it may wait for another thread that waits for this lock."""
         self._afterwards.append((call, args))
 
     def is_entered(self) -> bool:
-        """Return whether this is a signal handler, or the like, in the middle of a call of this same thread."""
+        """Return whether this thread is already inside a call, as a signal handler may be."""
         with self.lock:
             return self._busy
 
@@ -66,7 +66,7 @@ class Turnstile:
         while True:
             try:
                 call, args = self._afterwards.popleft()
-            except IndexError:  # or another thread took the last
+            except IndexError:  # empty, or another thread took the last call
                 return
             call(*args)
 
@@ -83,7 +83,7 @@ class Turnstile:
                 if self._strict:
                     raise
             except BaseException:
-                self._torn = True  # it may have fallen between two frames of a message
+                self._torn = True  # the exception may have come between two frames of a message
                 raise
             finally:
                 self._busy = False
@@ -97,4 +97,4 @@ class Turnstile:
         if kind not in self._said:
             self._said.add(kind)
             text = "telemetry of run %r: %s: %s (more of this kind are only counted)"
-            self.afterwards(_log.warning, text, self._name, kind, error)  # a log handler may publish, and wait for us
+            self.afterwards(_log.warning, text, self._name, kind, error)  # a log handler may publish, and wait

@@ -1,11 +1,11 @@
-"""The DEALER socket of an experiment, and the context it lives in.
+"""This module makes the DEALER socket of an experiment, and the context that owns it.
 
-Place in the flow: `bridge_link` makes one in the process that uses it. The bridge's half is its `router`.
+Called by `bridge_link`, in the process that uses the socket. The bridge's half is its `router`.
 """
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401 - else the first name of a host that is looked up imports it, see `outbox`
+import encodings.idna  # noqa: F401 - otherwise the first lookup of a host name imports it, see `outbox`
 import os
 import sys
 
@@ -20,7 +20,7 @@ _LONGEST_ANSWER_BYTES = 1 << 20
 
 
 def make_context() -> zmq.Context[zmq.Socket[bytes]]:
-    """Return a context whose I/O thread stays out of the experiment's way."""
+    """Return a context whose I/O thread does not slow the experiment."""
     context = zmq.Context()
     if sys.platform == "linux":
         # Every send wakes ZMQ's I/O thread. As SCHED_BATCH it takes an idle core, or waits its turn, instead of pushing
@@ -30,11 +30,11 @@ def make_context() -> zmq.Context[zmq.Socket[bytes]]:
 
 
 def make_dealer(context: zmq.Context[zmq.Socket[bytes]], sender: Sender) -> zmq.Socket[bytes]:
-    """Return the socket, connecting; the options are those that lost nothing in measurements."""
+    """Return a connecting socket with the options that lost no message in measurements."""
     dealer = context.socket(zmq.DEALER)
     for option, value in (
         (zmq.SNDHWM, 0),
-        (zmq.RCVHWM, 0),  # where a full pipe's peer goes, libzmq 4.3.5 aborts the process with the next heartbeat
+        (zmq.RCVHWM, 0),  # if a full pipe's peer goes away, libzmq 4.3.5 aborts the process with the next heartbeat
         (zmq.MAXMSGSIZE, _LONGEST_ANSWER_BYTES),
         (zmq.LINGER, 0),
         (zmq.IMMEDIATE, 0),

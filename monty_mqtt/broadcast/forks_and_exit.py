@@ -1,9 +1,10 @@
-"""Which broadcasters this process has, through fork, spawn and exit.
+"""This module keeps a process's broadcasters correct through fork, spawn and exit.
 
-Place in the flow: `broadcaster` registers here. A forked child must not touch its parent's sockets and locks; a pickled
-broadcaster must be one and the same each time it arrives in a process (a pool sends it along with every task, and
-each new one would count from 0 under the same name); and a process that ends without `close` must still hand over what
-it published.
+Called by `broadcaster`, which registers here.
+
+A forked child must not touch its parent's sockets and locks. A pickled broadcaster must become one and the same object
+each time it arrives in a process: a pool sends it with every task, and each new object would count from 0 under the
+same name. And a process that ends without `close` must still hand over what it published.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ __all__ = ["Living", "forget", "hold", "know", "revive"]
 
 
 class Living(Protocol):
-    """What this module needs of a broadcaster."""
+    """Living lists what this module needs of a broadcaster."""
 
     token: str
 
     def become_child(self) -> List[object]:
-        """Start anew in a forked child; return what belongs to the parent."""
+        """Start anew in a forked child; return the parent's objects."""
 
     def close_at_exit(self) -> None:
-        """Hand over what is there and close."""
+        """Hand over the messages that are left, and close."""
 
 
 _L = TypeVar("_L", bound=Living)
@@ -36,24 +37,24 @@ _abandoned: List[object] = []
 
 
 def know(living: Living) -> None:
-    """Remember it for `revive` and fork, as long as somebody else holds it."""
+    """Remember a broadcaster for `revive` and fork, as long as another object holds it."""
     _known[living.token] = living
 
 
 def hold(living: Living) -> None:
-    """Keep it until `forget`: it has a socket, and its messages count though nobody refers to it any more."""
+    """Keep a broadcaster until `forget`: it has a socket and messages, even if the user's code has dropped it."""
     _held[living.token] = living
     _close_with_process()
 
 
 def forget(living: Living) -> None:
-    """It is closed."""
+    """Remove a broadcaster, because it is closed."""
     _held.pop(living.token, None)
     _known.pop(living.token, None)
 
 
 def revive(token: str, make: Callable[[], _L]) -> _L:
-    """Return this process's broadcaster of that token; `make` it where there is none."""
+    """Return this process's broadcaster with that token; if there is none, make it with `make`."""
     living = _known.get(token)
     if living is None:
         living = make()
@@ -74,7 +75,7 @@ def _after_fork_in_child() -> None:
 
 
 def _close_with_process() -> None:
-    """Children of multiprocessing skip atexit and run its finalizers instead, of which each starts with none."""
+    """Register with multiprocessing: its children skip atexit, start without finalizers, and run only their own."""
     process, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
     if process is None or util is None:  # no import here: a child of it has both, and another thread may be importing
         return

@@ -1,6 +1,6 @@
-"""What lies behind the broadcaster's lock: numbers a message, keeps it, opens the link when it is first needed.
+"""This module numbers messages, keeps them, and opens the link to the bridge when it is first needed.
 
-Place in the flow: `broadcaster` calls this under its lock; `send_window` and `bridge_link` do the work.
+Called by `broadcaster` under its lock; hands to `send_window` and `bridge_link`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["Buffer", "Outbox"]
 
 Buffer = Union[bytes, bytearray, memoryview]
-"""Raw pixels or points; anything else that `bytes()` takes does, too."""
+"""Raw pixels or points; any other object that `bytes()` accepts works, too."""
 
 _END_BYTES = 4096
 _TOKEN_BYTES = 16
 _LARGEST_BUFFERS_BYTES = zmq_protocol.LARGEST_FRAME_BYTES - (1 << 20)
-"""What is left is for the JSON of a frame or cloud."""
+"""The rest of the largest frame is for the JSON of a frame or cloud."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,21 +39,21 @@ _KINDS = {cls: (zmq_protocol.head(kind), kind in schema.BULK_KINDS) for kind, cl
 
 
 class Outbox:
-    """One worker's messages, from seq 0. Not thread-safe.
+    """Outbox holds one worker's messages, from seq 0. It is not thread-safe.
 
     Args:
-        settings: The broadcaster's.
+        settings: The broadcaster's settings.
         worker: The worker's name in this process.
-        on_open: Called once there is a socket.
-        afterwards: Runs what it is given when the lock is free again.
+        on_open: Called once the socket is open.
+        afterwards: Runs the call that it is given as soon as the lock is free.
 
     Attributes:
-        link: The connection; None until the first message.
-        stamps: Where the messages' times come from.
-        window: What the bridge has not taken over yet.
-        spooling: What of it goes into a file.
+        link: The connection to the bridge; None until the first message.
+        stamps: Source of the messages' times.
+        window: Messages that the bridge has not taken over yet.
+        spooling: Decides which of them go into the spool file.
         non_finite: NaN and infinite numbers that became null in the user's calls.
-        ended: Whether the End was published; later messages are only counted.
+        ended: Whether the End message was published; later messages are only counted.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class Outbox:
         self._afterwards = afterwards
         self._run = settings.run
         if settings.enabled:
-            # Now and not with the first message: a child that is forked in the middle of an import waits for ever for
-            # its end. zmq takes 40 ms, which who disabled us needs not.
+            # Import now and not with the first message: a child that is forked in the middle of an import waits for
+            # ever for that import's end. A disabled broadcaster skips it: importing zmq takes 40 ms.
             from monty_mqtt.broadcast.bridge_link import Link  # noqa: PLC0415
 
             self._make_link = Link
@@ -91,7 +91,7 @@ class Outbox:
         self._said_refused = self._said_too_large = self._said_renamed = False
 
     def take(self, kind: Type[schema.Message], buffers: Sequence[Buffer], fields: Dict[str, Any]) -> None:
-        """Number a message, keep it and send what can be sent."""
+        """Number a message, keep it, and send what can be sent."""
         if self.ended:
             self._too_late += 1
             return
@@ -100,32 +100,32 @@ class Outbox:
         if is_bulk:
             self._take_bulk(link, head, kind, buffers, fields)
         else:
-            # A tuple: the garbage collector lets go of it, of a hundred thousand lists it takes 30 ms to look at each.
+            # A tuple: the garbage collector stops tracking it; to look at a hundred thousand lists takes it 30 ms.
             self.window.append((head, self._encoded(kind, self.window.next_seq, fields), *map(bytes, buffers)))
         self.pump()
 
     def pump(self) -> None:
-        """Read answers, send what is due, keep in the spool what waits too long."""
+        """Read answers, send what is due, and spool the messages that have waited too long."""
         link = self.link
         if link is not None and not link.closed and (link.pump() or self.spooling.is_pressing(self.window)):
             self._settle(link)
 
     def look(self) -> None:
-        """Pump, and read answers even if that was done a moment ago."""
+        """Pump, and read answers even if the last read was a moment ago."""
         if self.link is not None and not self.link.closed:
             self.link.pump(look=True)
             self._settle(self.link)
 
     def ask(self) -> None:
-        """Look, and ask for a sign of life even where nothing is under way."""
+        """Read answers, and probe for a sign of life even if nothing is unacknowledged."""
         if self.link is not None and not self.link.closed:
             self.link.ask()
             self._settle(self.link)
 
     def end(self, status: str, errors: int) -> None:
-        """Publish the End, unless nothing was ever published; `errors` are the caller's own."""
+        """Publish the End message, unless nothing was ever published; `errors` is the caller's own count."""
         if self.link is not None and not self.ended:
-            self.window.make_room(_END_BYTES)  # before it is counted what was dropped
+            self.window.make_room(_END_BYTES)  # before the dropped messages are counted
             counts = self.counts(errors)
             fields = {
                 "status": status,
@@ -140,7 +140,7 @@ class Outbox:
         self.ended = True
 
     def shut(self) -> None:
-        """Put what is left into the spool, close, and say where it is."""
+        """Put what is left into the spool, close, and log where it is."""
         link = self.link
         if link is None or link.closed:
             return
@@ -155,19 +155,19 @@ class Outbox:
             self._afterwards(level, "run %r: %d messages are lost: %s", self._run, lost, _why(link))
 
     def mend(self) -> None:
-        """Put right what Ctrl+C may have torn: half a message on the socket, half a step in the window."""
+        """Repair what Ctrl+C may have interrupted: half a message on the socket, half a step in the window."""
         self.window.mend()
         if self.link is not None and not self.link.closed:
             self.link.reconnect()
 
     def abandoned(self) -> List[object]:
-        """Leave the parent's spool, in a forked child; return what it must keep and never touch."""
+        """Leave the parent's spool, in a forked child; return the objects that the child must keep and never use."""
         with suppress(OSError):
             self.spooling.spool.close()
         return self.link.abandoned() if self.link else []
 
     def counts(self, errors: int) -> Counts:
-        """Return what became of the messages so far; `errors` are the caller's own."""
+        """Return the counts of what became of the messages so far; `errors` is the caller's own count."""
         link, window = self.link, self.window
         acknowledged = link.acknowledged if link else 0
         return Counts(

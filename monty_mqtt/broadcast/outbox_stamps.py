@@ -1,7 +1,7 @@
-"""Wall-clock times that only go forward.
+"""This module gives wall-clock times that only go forward.
 
-Place in the flow: `broadcaster` takes one stamp for each message. The clock of a machine may be set back in the middle
-of a run (NTP, a person, a resumed virtual machine); the order of a worker's messages must not change with it.
+Called by `outbox`, one stamp per message. A machine's clock may be set back in the middle of a run (NTP, a person, a
+resumed virtual machine); the order of a worker's messages must not change with it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ __all__ = ["Stamps"]
 
 
 class Stamps:
-    """Gives nanoseconds since 1970-01-01 UTC, each larger than the one before.
+    """Stamps gives nanoseconds since 1970-01-01 UTC, each larger than the one before.
 
     While the wall clock is behind the last stamp, time goes on from there at the speed of the monotonic clock, so that
     durations stay right until the wall clock has caught up.
 
     Attributes:
-        wall: Nanoseconds of the wall clock; a test puts its own clock here.
-        tick: Nanoseconds of a clock that is never set.
+        wall: Returns the nanoseconds of the wall clock; a test puts its own clock here.
+        tick: Returns the nanoseconds of a clock that is never set.
     """
 
     def __init__(self, wall: Callable[[], int] = time.time_ns, tick: Callable[[], int] = time.monotonic_ns) -> None:

@@ -1,12 +1,12 @@
-"""What was published and is not acknowledged yet, bounded in memory. No I/O of its own, no clock.
+"""This module holds messages that are published and not yet acknowledged, in bounded memory. It does no I/O.
 
-Place in the flow: `outbox` appends, `bridge_link` sends from it and tells it what the bridge acknowledged,
-`spool_policy` copies from it into the spool file.
+Called by `outbox`, which appends, by `bridge_link`, which sends from it, and by `spool_policy`, which copies from it
+into the spool file.
 
 Every seq from `base` to `next_seq` - 1 is in memory, or in the spool, or lost. The oldest unsent messages leave memory
-first: those in the spool are read back when it is their turn; over the bound the others are lost, and a tombstone
-stands in for them: the bridge must learn that these seqs will never come, or it would wait for them for ever. The sent
-ones stay: they are under way, and giving them up would free nothing of what is still to be sent.
+first: those in the spool are read back when it is their turn; those that exceed the bound are lost, and a tombstone
+replaces them, so that the bridge learns that these seqs will never come and does not wait for ever. Sent messages stay
+in memory, because dropping them would free nothing of what is still to be sent.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from monty_mqtt.wire.zmq_protocol import LARGEST_MESSAGE_BYTES
 __all__ = ["Entry", "Numbered", "Store", "Window"]
 
 _ENTRY_BYTES = 300
-"""What Python needs for a message beside its frames (dictionary, list, headers of the byte strings), CPython 3.8 to
-3.13."""
+"""Bytes that Python needs for a message beside its frames (dictionary, list, headers of the byte strings), CPython
+3.8 to 3.13."""
 
 Numbered = Tuple[int, Sequence[bytes]]
 """A seq and the frames of its message."""
 
 
 class Store(Protocol):
-    """Where messages are that memory may let go of: the spool.
+    """Store holds messages that have left memory: the spool.
 
     Attributes:
-        last: The greatest seq in it; -1 while there is none. What it has it took in order.
+        last: The greatest seq in it; -1 while it is empty. It received its messages in this order.
     """
 
     @property
     def last(self) -> int:
-        """The greatest seq in it."""
+        """The greatest seq in the store; -1 while it is empty."""
 
     def first_from(self, seq: int) -> Optional[Numbered]:
-        """Return the first message in it whose seq is not below this; None where there is none."""
+        """Return the first message in the store whose seq is not below this; None if there is none."""
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """The seqs `first` to `last`: one message, or with `frames` None a tombstone, which says why."""
+    """Entry is the seqs `first` to `last`: one message, or, if `frames` is None, a tombstone with its reason."""
 
     first: int
     last: int
@@ -61,22 +61,22 @@ class _NoStore:
 
 
 class Window:
-    """Messages from the oldest not acknowledged to the newest.
+    """Window holds the messages from the oldest that is not acknowledged to the newest.
 
     Args:
-        bound_bytes: Frames and bookkeeping in memory never need more than this.
-        store: What else holds messages.
+        bound_bytes: Most bytes of memory for frames and bookkeeping.
+        store: Holds further messages, on disk.
         first_seq: Seq of the first message.
 
     Attributes:
         bound_bytes: As given.
-        largest_bytes: A message that is larger becomes a tombstone: the broker would not take it.
-        base: Oldest seq that can still be sent, or is a tombstone.
+        largest_bytes: Most bytes that the broker accepts; a larger message becomes a tombstone.
+        base: The oldest seq that can still be sent, or is a tombstone.
         next_unsent: The seq after the last one sent.
         next_seq: Seq of the next message.
         sent_bytes: Bytes of the messages that were sent and are not acknowledged.
         held_bytes: Bytes of all messages in memory.
-        dropped: Messages that became tombstones for want of room.
+        dropped: Messages that became tombstones because there was no room.
         too_large: Messages that became tombstones because they are larger than `largest_bytes`.
     """
 
@@ -94,21 +94,21 @@ class Window:
         self._kept_from = first_seq
 
     def __len__(self) -> int:
-        """Return how many seqs are not acknowledged."""
+        """Return the number of seqs that are not acknowledged."""
         return self.next_seq - self.base
 
     @property
     def waiting(self) -> int:
-        """Messages that are not acknowledged, those in the spool among them."""
+        """Number of messages that are not acknowledged, including those in the spool."""
         return len(self) - len(self._lost)
 
     @property
     def is_under_way(self) -> bool:
-        """Whether something was sent that is not acknowledged."""
+        """Whether a message was sent that is not acknowledged yet."""
         return self.next_unsent > self.base
 
     def append(self, frames: Sequence[bytes]) -> None:
-        """Give the next seq to a message and keep it. `make_room` keeps the bound."""
+        """Give the next seq to a message and keep it. The caller keeps the bound with `make_room`."""
         size = _size(frames)
         seq = self.next_seq
         self.next_seq = seq + 1
@@ -121,24 +121,24 @@ class Window:
             self.held_bytes += size
 
     def skip_to(self, seq: int) -> None:
-        """Let the next message have this seq, above `next_seq`: those between will never come."""
+        """Give the next message this seq, which is above `next_seq`; the seqs between will never come."""
         first, self.next_seq = self.next_seq, seq
         self._lose(first, seq - 1)
 
     def unload(self, most_bytes: int) -> None:
-        """Let go of the oldest unsent messages that are in the store, until memory holds no more than this."""
+        """Drop the oldest unsent messages from memory that are in the store, until no more than this is held."""
         self._kept_from = max(self._kept_from, self.next_unsent)
         while self.held_bytes > most_bytes and self._kept_from <= self._store.last:
             self._let_go()
 
     def make_room(self, size: int = 0) -> None:
-        """Let go of the oldest unsent messages until `size` bytes are free."""
+        """Drop the oldest unsent messages from memory until `size` bytes are free."""
         self._kept_from = max(self._kept_from, self.next_unsent)
         while self.held_bytes + size > self.bound_bytes and self._kept_from < self.next_seq:
             self._let_go()
 
     def peek(self) -> Entry:
-        """Return what is to be sent next. There must be something unsent."""
+        """Return the entry to send next. The caller has checked that there is one."""
         seq = self.next_unsent
         held = self._messages.get(seq)
         if held is None and self._lost.last_of(seq) is None:
@@ -149,12 +149,12 @@ class Window:
                 self._give_up(seq, found[0] if found else self.next_seq)
         if held is not None and held[1] - _ENTRY_BYTES <= self.largest_bytes:
             return Entry(seq, seq, *held)
-        if held is not None:  # it was taken before this bridge said what it takes
+        if held is not None:  # the message came before this bridge reported its largest size
             self._refuse(seq)
         return self._tombstone(seq)
 
     def mark_sent(self, entry: Entry) -> None:
-        """Note that what `peek` returned went out."""
+        """Note that the entry which `peek` returned was sent."""
         if entry.frames is not None and entry.first not in self._messages:
             self._messages[entry.first] = (entry.frames, entry.size)
             self.held_bytes += entry.size
@@ -162,13 +162,13 @@ class Window:
         self.sent_bytes += entry.size
 
     def acknowledge(self, next_wanted: int) -> int:
-        """Forget every seq below `next_wanted`; return how many messages (not tombstones) that were."""
+        """Forget every seq below `next_wanted`; return how many messages (not tombstones) these were."""
         first, end, sent_end = self.base, min(next_wanted, self.next_seq), self.next_unsent
         if end <= first:
             return 0
         self.base = end
         self.next_unsent = max(sent_end, end)
-        # A bridge may know much more than we have in memory.
+        # A bridge may acknowledge many more seqs than there are messages in memory.
         few = end - first <= len(self._messages)
         seqs: Iterable[int] = range(first, end) if few else [seq for seq in self._messages if seq < end]
         for seq in seqs:
@@ -181,7 +181,7 @@ class Window:
         return end - first - self._lost.forget_below(end)
 
     def rewind(self, next_wanted: int) -> None:
-        """Make everything that was sent unsent again. A seq below `base` that is wanted all the same is a tombstone."""
+        """Mark every sent message as unsent again. If a seq below `base` is wanted, it becomes a tombstone."""
         if next_wanted < self.base:
             self._lost.add(next_wanted, self.base - 1)
             self.base = next_wanted
@@ -189,7 +189,7 @@ class Window:
         self.sent_bytes = 0
 
     def after(self, seq: int, *, most: int, most_bytes: int) -> List[Numbered]:
-        """Return the messages in memory behind this seq, the oldest first: at least one, where there is one."""
+        """Return the messages in memory behind this seq, oldest first: at least one message, if there is any."""
         found: List[Numbered] = []
         size = 0
         seq = max(seq + 1, self.base)
@@ -204,7 +204,7 @@ class Window:
         return found
 
     def mend(self) -> None:
-        """Make it consistent again after an exception from outside fell into one of the other methods."""
+        """Make the window consistent again after an exception from outside interrupted one of the other methods."""
         self._messages = {seq: self._messages[seq] for seq in sorted(self._messages) if seq >= self.base}
         self.held_bytes = sum(size for _, size in self._messages.values())
         self.next_seq = max(self.next_seq, self._store.last + 1, max(self._messages, default=-1) + 1)
@@ -237,7 +237,7 @@ class Window:
         return Entry(seq, min(last, (self._too_large.first_after(seq) or last + 1) - 1), None, 0)
 
     def _give_up(self, seq: int, end: int) -> None:
-        """Lose what is neither in memory nor in the spool any more, from `seq` on."""
+        """Count messages as lost that are neither in memory nor in the spool any more, from `seq` on."""
         held = min((kept for kept in self._messages if kept > seq), default=end)
         self._lose(seq, min(end, held, self._lost.first_after(seq) or end) - 1)
 

@@ -1,6 +1,6 @@
-"""Who sends, where to, and how it introduces itself.
+"""This module says which worker sends, to which address, and how it introduces itself to the bridge.
 
-Place in the flow: `outbox` makes one per process and worker; `bridge_link` speaks with its words.
+Made by `outbox`, one per process and worker; used by `bridge_link`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from monty_mqtt.wire.schema import SCHEMA_VERSION
 __all__ = ["Sender"]
 
 _CONNECT_SECS = 0.25
-"""How long the kernel may take to say whether anybody listens. For this machine it knows at once; the time is for a
-host that does not answer to what it does not like."""
+"""Seconds that the kernel may take to report whether a port is listened on. For this machine it knows at once; the
+time is for a host that drops packets instead of refusing them."""
 
 
 class Sender(NamedTuple):
-    """One worker in one process.
+    """Sender is one worker in one process.
 
-    `started_unix_nanos` tells apart two that use the same names one after the other, `token` proves to the bridge that
-    a hello is from the same one. `replayed`: what it sends does not happen now, somebody restores it.
+    `started_unix_nanos` tells apart two processes that use the same names one after the other; `token` proves to the
+    bridge that a HELLO comes from the same process. `replayed` marks messages that are restored and not happening now.
     """
 
     run: str
@@ -40,11 +40,11 @@ class Sender(NamedTuple):
 
     @property
     def endpoint(self) -> str:
-        """The bridge's address as ZMQ wants it."""
+        """The bridge's address in ZMQ's form."""
         return f"tcp://[{self.host}]:{self.port}" if ":" in self.host else f"tcp://{self.host}:{self.port}"
 
     def header(self) -> Header:
-        """Return what its spool file says of it."""
+        """Return the header of this sender's spool file."""
         return Header(
             schema_version=SCHEMA_VERSION,
             run=self.run,
@@ -56,7 +56,7 @@ class Sender(NamedTuple):
         )
 
     def hello(self, base: int, bulk_base: int, published: str) -> List[bytes]:
-        """Return the frames of a HELLO; `published`: the name that a bridge said it publishes this worker under."""
+        """Return the frames of a HELLO; `published` is the name under which the bridge publishes this worker."""
         hello = zmq_protocol.Hello(
             schema_version=SCHEMA_VERSION,
             run=self.run,
@@ -79,12 +79,12 @@ class Sender(NamedTuple):
         )
 
     def tombstone(self, first: int, last: int, reason: str) -> List[bytes]:
-        """Return the frames of a DROPPED."""
+        """Return the frames of a DROPPED for the seqs `first` to `last`."""
         dropped = zmq_protocol.Dropped(run=self.run, worker=self.worker, first=first, last=last, reason=reason)
         return zmq_protocol.encode_up(dropped)
 
     def somebody_listens(self) -> bool:
-        """Return whether a plain TCP connection to the bridge's port is taken."""
+        """Return whether a program accepts a plain TCP connection to the bridge's port."""
         try:
             socket.create_connection((self.host, self.port), timeout=_CONNECT_SECS).close()
         except OSError:

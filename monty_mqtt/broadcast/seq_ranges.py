@@ -1,6 +1,6 @@
-"""A set of whole numbers that come in long runs. Pure.
+"""This module stores a set of whole numbers that come in long runs. Pure.
 
-Place in the flow: the `send_window` keeps here which seqs will never come.
+Used by `send_window`, which keeps here the seqs that will never come.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _BEYOND = float("inf")
 
 
 class Ranges:
-    """Ascending ranges `(first, last)`, both ends included, that neither overlap nor touch."""
+    """Ranges holds ascending ranges `(first, last)`, both ends included, that neither overlap nor touch."""
 
     def __init__(self) -> None:
         self._ranges: List[Tuple[int, int]] = []
@@ -39,17 +39,17 @@ class Ranges:
         return last - first + 1 - sum(end - start + 1 for start, end in merged)
 
     def last_of(self, number: int) -> Optional[int]:
-        """Return the last number of the range that holds `number`; None where none does."""
+        """Return the last number of the range that holds `number`; None if no range does."""
         at = bisect_right(self._ranges, (number, _BEYOND)) - 1
         return self._ranges[at][1] if at >= 0 and self._ranges[at][1] >= number else None
 
     def first_after(self, number: int) -> Optional[int]:
-        """Return the first number of the next range that begins above `number`."""
+        """Return the first number of the next range that begins above `number`; None if there is none."""
         at = bisect_right(self._ranges, (number, _BEYOND))
         return self._ranges[at][0] if at < len(self._ranges) else None
 
     def forget_below(self, number: int) -> int:
-        """Take out every number below `number`; return how many they were."""
+        """Remove every number below `number`; return how many were removed."""
         before, ranges = len(self), self._ranges
         while ranges and ranges[0][1] < number:
             del ranges[0]

@@ -1,6 +1,6 @@
-"""What a broadcaster is told, checked once.
+"""This module checks the arguments of a broadcaster, once.
 
-Place in the flow: the edge of `broadcaster`; below it nothing reads the environment. An experiment's own keys are in
+Called by `broadcaster`; the modules below it read no environment variables. The keys of an experiment are in
 `config`.
 """
 
@@ -20,7 +20,7 @@ __all__ = ["SPOOL_MIB", "WINDOW_BYTES", "Settings"]
 WINDOW_BYTES = 64 << 20
 SPOOL_MIB = 2048
 _EVERY_WORKER = "all"
-"""`topics.ALL_WORKERS`, which the experiment's process does not import for this one word."""
+"""`topics.ALL_WORKERS`, written out so that the experiment's process need not import that module."""
 
 _SMALLEST_WINDOW_BYTES = 64 << 10
 _LARGEST_SPOOL_MIB = 1 << 20
@@ -28,11 +28,11 @@ _DEFAULT_HOST = "127.0.0.1"
 _DEFAULT_PORT = 5555
 _LARGEST_PORT = 65535
 _NO_HOST = frozenset(" \t\r\n/[]*;,")
-"""What ZMQ would read as something other than a host."""
+"""Characters with which ZMQ would read the text as something other than a host."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """A broadcaster's settings; `ZmqBroadcaster` describes them. `run` is the id, `run_name` what it was made of."""
+    """Settings holds the arguments that `ZmqBroadcaster` describes; `run` is the id that is made of `run_name`."""
 
     run: str
     run_name: str
@@ -56,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         spool_dir: Optional[str],
         **others: Any,
     ) -> Settings:
-        """Return the settings; what is None comes from the environment, and the run's id from its name.
+        """Return the settings; a value that is None comes from the environment, and the run's id from its name.
 
         Host and port: MONTY_MQTT_ZMQ_HOST and MONTY_MQTT_ZMQ_PORT. Spool directory: `spool` below MONTY_MQTT_STATE_DIR,
         else below ${XDG_STATE_HOME:-~/.local/state}/monty-mqtt.
@@ -129,7 +129,7 @@ def _port_from_environment(enabled: bool) -> int:  # noqa: FBT001 - private
 
 
 def _absolute(path: Any) -> Any:
-    """Return the directory's path, whatever becomes the working directory later; `check` looks at what is none."""
+    """Return the path made absolute, so that a later change of directory does no harm; `check` refuses bad ones."""
     if not isinstance(path, str) or not path or "\0" in path:
         return path
     try:

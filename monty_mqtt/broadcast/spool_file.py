@@ -1,14 +1,14 @@
-"""The spool: a file of messages that no bridge has taken over yet.
+"""This module reads and writes the spool: a file of messages that no bridge has taken over yet.
 
-Place in the flow: `spool_policy` decides what is written, the `send_window` reads back from it, and `monty-mqtt replay`
-sends what an experiment left in one.
+Called by `spool_policy`, which decides what is written, by `send_window`, which reads back, and by
+`monty-mqtt replay`, which sends what an experiment left in it.
 
-It is only ever appended to, without locks, memory mapping or fsync, so it does on NFS, and what was written survives
-the process. A record that was cut in the middle is recognised by its length and checksum:
+The file is only ever appended to, without locks, memory mapping or fsync, so it works on NFS, and what was written
+survives the process. Length and checksum reveal a record that was cut in the middle:
 
-- the first line: ``monty-mqtt spool 1``, a space, the `Header` as JSON
-- each record: length of what follows its checksum, CRC-32 of that; then seq, number of frames, length of each frame,
-  the frames. All numbers big-endian, without sign, of 4 bytes, the seq of 8.
+- first line: ``monty-mqtt spool 1``, a space, the `Header` as JSON
+- each record: length of what follows the checksum, CRC-32 of that part; then seq, number of frames, length of each
+  frame, the frames. All numbers are big-endian and unsigned; the seq has 8 bytes, each other number 4.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ from monty_mqtt.wire.zmq_protocol import LARGEST_FRAME_BYTES
 __all__ = ["MAGIC", "Header", "Record", "Spool", "path_of", "read_header", "read_records", "record_bytes"]
 
 MAGIC = b"monty-mqtt spool 1 "
-"""How a spool file begins."""
+"""The bytes with which every spool file begins."""
 
 _LONGEST_HEADER_BYTES = 64 << 10
 _HEAD = struct.Struct(">IIQI")
 _CHECKED_FROM = 8
-"""The checksum covers what follows it: seq, number of frames, lengths, frames."""
+"""The checksum covers the bytes from here on: seq, number of frames, lengths, frames."""
 
 _LARGEST_RECORD_BYTES = LARGEST_FRAME_BYTES + (1 << 20)
 _CHUNK_BYTES = 256 << 10
 _LONGEST_NAME_BYTES = 180
-"""A file name has 255 bytes at most, and the time when the worker started goes along with it."""
+"""A file name has at most 255 bytes, and the start time of the worker is part of it."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose messages a file holds: what a HELLO says.
+    """Header says whose messages a file holds, with the fields of a HELLO.
 
     Attributes:
-        schema_version: `schema.SCHEMA_VERSION` of who wrote it.
-        run: The run's id.
-        worker: The worker within it.
-        started_unix_nanos: When it started; tells it from others of its name.
-        pid, host: Its process, and the machine of that.
-        token: Proves to the bridge that this is sent by its writer, or by who may read its files.
+        schema_version: `schema.SCHEMA_VERSION` of the program that wrote the file.
+        run: Id of the run.
+        worker: Name of the worker within the run.
+        started_unix_nanos: When the worker started; tells it from other workers of its name.
+        pid, host: Id of its process, and name of its machine.
+        token: Proves to the bridge that the sender wrote this file, or may read it.
     """
 
     schema_version: int
@@ -68,7 +68,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Record(NamedTuple):
-    """One message as it was to be sent; the next record begins at `end`."""
+    """Record is one message as it was to be sent; the next record begins at byte `end`."""
 
     seq: int
     frames: Tuple[bytes, ...]
@@ -76,16 +76,16 @@ class Record(NamedTuple):
 
 
 def path_of(directory: Path, header: Header) -> Path:
-    """Return where the file of this sender is: `<directory>/<run>/<worker>-<started>.spool`, names escaped."""
+    """Return the path of this sender's file: `<directory>/<run>/<worker>-<started>.spool`, names escaped."""
     name = f"{_file_name(header.worker)}-{header.started_unix_nanos}.spool"
     return directory / _file_name(header.run) / name
 
 
 def read_header(fd: int, path: Path) -> Tuple[Header, int]:
-    """Return what an open file says about its messages, and where its records begin.
+    """Return the header of an open file, and the offset of its first record.
 
     Raises:
-        ConfigError: It is no spool file.
+        ConfigError: The file is not a valid spool file.
     """
     start = os.pread(fd, _LONGEST_HEADER_BYTES, 0)
     line, newline, _ = start.partition(b"\n")
@@ -99,7 +99,7 @@ def read_header(fd: int, path: Path) -> Tuple[Header, int]:
 
 
 def read_records(fd: int, offset: int) -> List[Record]:
-    """Return the records from this offset on, some hundred KiB of them; none where no whole one begins there."""
+    """Return the records from this offset on, some hundred KiB of them; no record if no whole one begins there."""
     chunk = os.pread(fd, _CHUNK_BYTES, offset)
     records = _parse(chunk, offset)
     if not records and len(chunk) >= _HEAD.size:
@@ -110,19 +110,19 @@ def read_records(fd: int, offset: int) -> List[Record]:
 
 
 def record_bytes(frames: Sequence[bytes]) -> int:
-    """Return the size of the record of such a message."""
+    """Return the size of the record of such a message, bytes."""
     return _HEAD.size + 4 * len(frames) + sum(map(len, frames))
 
 
 class Spool:
-    """One sender's file, from its first message to its removal; may begin anew after that. Not thread-safe.
+    """Spool is one sender's file, from its first message to its removal; it may begin anew. Not thread-safe.
 
     Args:
-        directory: Where spool files are; made with the first message.
-        header: Who sends.
+        directory: Directory of the spool files; made with the first message.
+        header: Identity of the sender.
 
     Attributes:
-        unreadable: Why something of it could not be read back; empty while everything could.
+        unreadable: Why a part of the file could not be read back; empty while all of it could.
     """
 
     def __init__(self, directory: Path, header: Header) -> None:
@@ -136,31 +136,31 @@ class Spool:
 
     @property
     def path(self) -> Path:
-        """The file, whether there is one or not."""
+        """Path of the file, whether it exists or not."""
         return path_of(self._directory, self._header)
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a file."""
+        """Whether the file is open."""
         return self._fd is not None
 
     @property
     def exists(self) -> bool:
-        """Whether the open file still has its name: nobody removed it."""
+        """Whether the open file still has its name, so that no other program has removed it."""
         try:
             return self._fd is not None and os.fstat(self._fd).st_nlink > 0
-        except OSError:  # NFS: it is stale
+        except OSError:  # on NFS the file handle is stale
             return False
 
     @property
     def free_bytes(self) -> int:
-        """What the disk has left for a user, once there is a file; a great number where it does not say."""
+        """Bytes that the disk has left for a user, once the file is open; a great number if the disk reports none."""
         disk = os.fstatvfs(self._fd) if self._fd is not None else None
         return disk.f_bavail * disk.f_frsize if disk and disk.f_blocks else 1 << 62
 
     @property
     def size(self) -> int:
-        """Bytes of the records that are whole, and of the first line."""
+        """Bytes of the whole records and of the first line."""
         return self._end[0]
 
     @property
@@ -169,10 +169,10 @@ class Spool:
         return self._end[1]
 
     def write(self, messages: Sequence[Numbered]) -> None:
-        """Append messages, whose seqs grow.
+        """Append messages, in ascending order of their seqs.
 
         Raises:
-            OSError: They cannot be written; none of them is in the file then.
+            OSError: The messages cannot be written; none of them is in the file then.
         """
         if not self._marks:  # nothing in the file is needed any more, and it may end within a record
             self.remove()
@@ -189,7 +189,7 @@ class Spool:
         self._end = (size + len(added), messages[-1][0])  # both at once: Ctrl+C comes before or after
 
     def first_from(self, seq: int) -> Optional[Numbered]:
-        """Return the first message whose seq is not below this; None where there is none, or it cannot be read."""
+        """Return the first message whose seq is not below this; None if there is none, or it cannot be read."""
         if seq not in self._chunk:
             try:
                 self._chunk = self._load(seq)
@@ -199,9 +199,9 @@ class Spool:
         return None if found is None else (found, self._chunk[found])
 
     def shrink(self, most_bytes: int) -> None:
-        """Take so much off the end, and remove the file with the rest of it: nobody needs it any more.
+        """Cut this many bytes off the end of a file that is no longer needed; remove the file with its last part.
 
-        Why in parts: to remove 2 GiB at once takes far longer than a call may.
+        It shrinks in parts, because removing 2 GiB at once takes far longer than a call may.
         """
         size = self.size - most_bytes
         if self._fd is None or size <= 0:
@@ -212,10 +212,10 @@ class Spool:
             self._end = (size, self.last)
 
     def remove(self) -> None:
-        """Remove the file, and its directory where it was the last one in it.
+        """Remove the file, and its directory if that is empty then.
 
         Raises:
-            OSError: It cannot be removed; it is closed all the same.
+            OSError: The file cannot be removed; it is closed all the same.
         """
         if self._fd is None:
             return
@@ -223,7 +223,7 @@ class Spool:
         self.close()  # first: on NFS the directory is not empty before
         if exists:
             self.path.unlink()
-            with suppress(OSError):  # another worker of the run has one, too
+            with suppress(OSError):  # another worker of the run has a file there, too
                 self.path.parent.rmdir()
 
     def close(self) -> None:
@@ -292,7 +292,7 @@ def _parse(chunk: bytes, offset: int) -> List[Record]:
 
 
 def _file_name(name: str) -> str:
-    """Return the name as a URL has it, without dots; of a long one the beginning and a digest."""
+    """Return the name in its URL form, without dots; a long name is cut, and a digest is added."""
     escaped = quote(name, safe="").replace(".", "%2E")
     if len(escaped) <= _LONGEST_NAME_BYTES:
         return escaped

@@ -1,7 +1,7 @@
-"""When what was published goes into the spool, and when its file may go.
+"""This module decides when messages go into the spool, and when its file is removed.
 
-Place in the flow: `outbox` takes a step here with each message; the `send_window` says what is not in the file yet.
-Nothing is written while a bridge acknowledges in time what it gets.
+Called by `outbox` with each message; reads from `send_window` what the file does not hold yet. While a bridge
+acknowledges in time, nothing is written.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from monty_mqtt.broadcast.spool_file import Header, Spool, record_bytes
 __all__ = ["Spooling"]
 
 _HELD_BYTES = 8 << 20
-"""What is held beyond this, or half the window, goes into the file, whether the bridge is away or only slow; and memory
-lets go of it. Why not only at the window's bound: hundreds of workers of a run may share a machine."""
+"""Bytes in memory beyond which (or beyond half the window) messages go into the file and leave memory, whether the
+bridge is away or only slow. The bound is far below the window's, because hundreds of workers may share a machine."""
 
 _OLD_SECS = 0.6
-"""So does everything, while something has waited longer than this. A bridge that is there acknowledges within 0.25 s.
-Looked at is whether all that was there at one moment is acknowledged; then the next such moment begins, so a message
-may be 0.85 s old before it is written."""
+"""Once a message has waited longer than this, all messages go into the file. A bridge that answers acknowledges within
+0.25 s. The check is whether all messages that were there at one moment are acknowledged; then the next such moment
+begins, so a message may be 0.85 s old before it is written."""
 
 _WRITES_A_CALL = 64
 _BYTES_A_CALL = 1 << 20
-"""At most so much of what waits is written by one call; a single larger message all the same."""
+"""Most bytes that one call writes; a single larger message is written all the same."""
 
 _SHRINK_BYTES = 16 << 20
 _RETRY_SECS = 1.0
-"""A disk that is full, or a file that may not grow, is looked at again so often."""
+"""After a failed write, because the disk is full or the file may not grow, the next attempt comes this much later."""
 
 _LEAST_FREE_BYTES = 256 << 20
-"""Left to the experiment's own files; looked at once a second."""
+"""Bytes that stay free for the experiment's own files; checked once a second."""
 
 _IN_MEMORY = "; what no bridge takes is kept in memory alone"
 
@@ -43,19 +43,19 @@ _log = logging.getLogger(__name__)
 
 
 class Spooling:
-    """One worker's spool over the life of its broadcaster. Not thread-safe. Nothing here raises OSError.
+    """Spooling runs one worker's spool during the life of its broadcaster. Not thread-safe; never raises OSError.
 
     Args:
-        directory: Where spool files are; empty: nothing is ever written.
-        header: Who sends.
-        bound_bytes: Bound of the file; 0: nothing is ever written.
-        window_bytes: Bound of the window.
-        afterwards: Runs what it is given when the broadcaster's lock is free again.
+        directory: Directory of the spool files; if empty, nothing is ever written.
+        header: Identity of the sender.
+        bound_bytes: Largest size of the file; if 0, nothing is ever written.
+        window_bytes: The window's bound in memory.
+        afterwards: Runs the call that it is given as soon as the broadcaster's lock is free.
 
     Attributes:
         spool: The file.
-        errors: How often it could not be written or read.
-        written: Messages that were written.
+        errors: How often the file could not be written or read.
+        written: Number of messages written.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class Spooling:
         self._retry_at = self._look_at = 0.0
 
     def is_pressing(self, window: Window) -> bool:
-        """Return whether this cannot wait for a millisecond: a file is being written, or memory fills."""
+        """Return whether `step` should run at once: a file is being written, or memory fills."""
         return self.spool.is_open or window.held_bytes > self._held_bytes
 
     def is_due(self, window: Window) -> bool:
-        """Return whether there is something to do."""
+        """Return whether `step` has something to do."""
         if not self._bound_bytes:
             return False
         if window.base >= self._mark:
@@ -87,7 +87,7 @@ class Spooling:
         return self.spool.is_open or self._must_write(window)
 
     def step(self, window: Window) -> None:
-        """Write a little of what is due, or take away a little of what is not needed any more."""
+        """Write some of the messages that are due, or remove a part of the file that is no longer needed."""
         spool = self.spool
         if spool.is_open and window.base > spool.last:
             self._try(lambda: spool.shrink(_SHRINK_BYTES))
@@ -100,7 +100,7 @@ class Spooling:
             spool.unreadable = ""
 
     def finish(self, window: Window) -> int:
-        """Write all that is left, and close the file; return how many messages are neither with a bridge nor in it."""
+        """Write all that is left, and close the file; return how many messages are neither in it nor with a bridge."""
         if not self._bound_bytes:
             return window.waiting
         spool = self.spool
@@ -119,7 +119,7 @@ class Spooling:
         return window.held_bytes > self._held_bytes or time.monotonic() - self._mark_at > _OLD_SECS
 
     def _write(self, window: Window) -> bool:
-        """Write a little; return whether there was something, and it could be written."""
+        """Write some messages; return whether there were any, and they could be written."""
         if time.monotonic() < self._retry_at:
             return False
         spool = self.spool

@@ -1,7 +1,7 @@
-"""The user's calls -> kinds and fields. Pure.
+"""This module turns the user's calls into kinds and fields of messages. Pure.
 
-Place in the flow: `broadcaster.publish_metric` and its sisters come through here, so that whatever a user passes
-becomes a message that everybody can read. Each function returns the kind, its fields, and how many numbers became null.
+Called by `broadcaster.publish_metric` and its sisters, so that whatever a user passes becomes a valid message. Each
+function returns the kind, its fields, and how many numbers became null.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ Call = Tuple[Type[schema.Message], Dict[str, Any], int]
 
 
 def metric(name: Any, value: Any, metadata: Dict[str, Any]) -> Call:
-    """Return a `metric`; arrays of one number count as that number, and of one that is not finite its name is said.
+    """Return a `metric`; an array of one number counts as that number, and NaN or infinity is named in `not_finite`.
 
     Raises:
-        TypeError: `value` is no number.
+        TypeError: `value` is not a number.
     """
     number, non_finite = plain(value)
     while isinstance(number, list) and len(number) == 1:
@@ -58,7 +58,7 @@ def state(whole: Dict[str, Any], changes: Dict[str, Any]) -> Call:
 def _not_finite(value: Any) -> str:
     """Return `nan`, `inf` or `-inf`."""
     number = value.tolist() if hasattr(value, "tolist") else value
-    while isinstance(number, Iterable):  # of one
+    while isinstance(number, Iterable):  # an array of one number
         number = next(iter(number))
     return str(float(number))
 
