@@ -1,1 +1,1 @@
-"""What is said between experiment, bridge and everyone behind them: messages, topics, the ZMQ hop. Pure."""
+"""This package defines what experiment, bridge and their readers send: messages, topics, the ZMQ hop. Pure."""

@@ -1,7 +1,7 @@
-"""Any Python value -> a plain JSON value. Pure.
+"""This module converts any Python value to a plain JSON value. Pure.
 
-Place in the flow: `broadcaster`'s user calls and `model_reader` pass what they do not know through here, so that no
-value of a user's can stop an experiment or make a message that nobody can read.
+Called by `user_calls`, `outbox`, `log_handlers`, `process_info` and `config_masking`, so that no value of a user can
+stop an experiment or make an invalid message.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ import msgspec
 __all__ = ["CYCLE", "TOO_DEEP", "plain"]
 
 CYCLE = "<cycle>"
-"""Stands where a value contains itself."""
+"""The text that replaces a value which contains itself."""
 
 TOO_DEEP = "<deeper than 64 levels>"
 _DEEPEST = 64
-"""JSON readers have limits; Python's own is 1000 calls."""
+"""Deepest nesting that is kept, because JSON readers have limits; Python's own is 1000 calls."""
 
 _SMALLEST_INT = -(2**63)
 _LARGEST_INT = 2**64 - 1
-"""What msgspec encodes as an integer; others become floats."""
+"""The range that msgspec encodes as an integer; numbers outside become floats."""
 
 _LONGEST_REPR = 500
 
@@ -56,7 +56,7 @@ def plain(value: Any) -> Tuple[Any, int]:
 
 
 class _Walk:
-    """One call of `plain`: counts on the way down; `path` holds the ids of the containers above."""
+    """_Walk is one call of `plain`: it counts on the way down; `path` holds the ids of the containers above."""
 
     def __init__(self) -> None:
         self.non_finite = 0
@@ -134,7 +134,7 @@ class _Walk:
         return {name: self.plain(getattr(value, name), below, depth + 1) for name in names}
 
     def unknown(self, value: Any, path: FrozenSet[int], depth: int) -> Any:
-        """Go by what the type offers, not by what it is: numpy and torch are never imported."""
+        """Convert by the methods of the type, not by its name: numpy and torch are never imported."""
         kind = type(value)
         if isinstance(value, type):
             return f"{kind.__module__}.{value.__qualname__}" if kind is not type else _text(_dotted(value))
@@ -166,7 +166,7 @@ class _Walk:
         return str(kept)
 
     def enter(self, value: Any, path: FrozenSet[int], depth: int) -> Any:
-        """Return the path below a container, or the text that stands in its place."""
+        """Return the path below a container, or the text that replaces the container."""
         if id(value) in path:
             return CYCLE
         return TOO_DEEP if depth >= _DEEPEST else path | {id(value)}
@@ -241,4 +241,4 @@ _BY_KIND: List[Tuple[Any, _Convert]] = [
     (uuid.UUID, _str),
     (os.PathLike, _path),
 ]
-"""In this order: an IntEnum is an int, numpy's float64 a float, a named tuple a tuple."""
+"""The order matters: an IntEnum is an int, numpy's float64 a float, a named tuple a tuple."""

@@ -1,6 +1,6 @@
-"""The pieces messages are made of; `schema` exports them with the messages.
+"""This module defines the pieces that messages are made of; `schema` exports them with the messages.
 
-Rotations are unit quaternions (x, y, z, w), locations metres in Monty's body reference frame unless said.
+Rotations are unit quaternions (x, y, z, w); locations are metres in Monty's body reference frame unless said otherwise.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ __all__ = [
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A piece of a message; never sent alone."""
+    """Part is a piece of a message; it is never sent alone."""
 
 
 class Target(Part, frozen=True, kw_only=True):
-    """What the episode shows, Monty's ground truth.
+    """Target is the object that the episode shows, Monty's ground truth.
 
     Attributes:
         object: Name of the object.
         location: x, y, z in metres.
         rotation: Unit quaternion x, y, z, w.
-        rotation_euler_degs: The same rotation as Monty writes it: Euler angles "xyz" in degrees.
+        rotation_euler_degs: The same rotation in Monty's notation: Euler angles "xyz" in degrees.
         scale: Size relative to the object's own, 1 for the same.
     """
 
@@ -44,7 +44,7 @@ class Target(Part, frozen=True, kw_only=True):
 
 
 class Hypothesis(Part, frozen=True, kw_only=True):
-    """One object in one pose, and what speaks for it.
+    """Hypothesis is one object in one pose, and the evidence for it.
 
     Attributes:
         object: Graph id, or a sentinel of Monty's: `no_observations_yet`, `new_object0`.
@@ -62,12 +62,12 @@ class Hypothesis(Part, frozen=True, kw_only=True):
 
 
 class LearningModuleInfo(Part, frozen=True, kw_only=True):
-    """A learning module as configured.
+    """LearningModuleInfo describes a learning module as configured.
 
     Attributes:
-        learning_module: Its id.
+        learning_module: Id of the learning module.
         class_name: Dotted name of its class.
-        objects: Names of the objects it knows when the run starts.
+        objects: Names of the objects that it knows when the run starts.
         thresholds: Its numeric thresholds by Monty's attribute name (`object_evidence_threshold`,
             `x_percent_threshold`, `required_symmetry_evidence`, `max_match_distance`, …).
         sensor_modules: Ids of the sensor modules that feed it.
@@ -83,10 +83,10 @@ class LearningModuleInfo(Part, frozen=True, kw_only=True):
 
 
 class SensorModuleInfo(Part, frozen=True, kw_only=True):
-    """A sensor module as configured.
+    """SensorModuleInfo describes a sensor module as configured.
 
     Attributes:
-        sensor_module: Its id.
+        sensor_module: Id of the sensor module.
         class_name: Dotted name of its class.
     """
 
@@ -95,29 +95,29 @@ class SensorModuleInfo(Part, frozen=True, kw_only=True):
 
 
 class LearningModuleEpisode(Part, frozen=True, kw_only=True):
-    """What one learning module made of an episode, as Monty's own statistics say it.
+    """LearningModuleEpisode holds Monty's own statistics of one learning module for an episode.
 
     Attributes:
         outcome: Monty's `primary_performance`: `correct`, `confused_mlh`, `no_match`, …
         stepwise_outcome: Monty's `stepwise_performance`.
-        most_likely_object: Graph id with the highest evidence.
-        detected_object: What it settled on, if it did; after `no_match` Monty's name for the new object.
-        is_correct: Whether it took the target for what it is, as its outcome says; absent where that says neither.
-        is_new: Whether it took the target for an object that it does not know.
-        most_likely_targets: Names of the objects that the graph of `most_likely_object`, where there is none that of
-            `detected_object`, was learned from, by Monty's own `graph_id_to_target`.
+        most_likely_object: Id of the graph with the highest evidence.
+        detected_object: Id of the graph that it settled on, if any; after `no_match` Monty's name for the new object.
+        is_correct: Whether the outcome says that the module recognised the target; absent if the outcome says neither.
+        is_new: Whether the module took the target for an object that it does not know.
+        most_likely_targets: Names of the objects that the graph of `most_likely_object` (if absent, of
+            `detected_object`) was learned from, by Monty's own `graph_id_to_target`.
         highest_evidence: Evidence of the most likely hypothesis.
         rotation_error_degs: Angle between detected and true rotation, degrees, 0 to 180.
-        most_likely_rotation_euler_degs: Euler angles "xyz" in degrees.
+        most_likely_rotation_euler_degs: Its most likely rotation, Euler angles "xyz" in degrees.
         possible_matches: Number of objects still possible.
-        steps: Steps in which this module matched.
-        individual_outcome: Outcome had it decided alone.
-        individual_step: Step at which it would have.
-        symmetry_evidence: Steps that spoke for a symmetric object.
+        steps: Number of steps in which this module matched.
+        individual_outcome: The outcome if the module had decided alone.
+        individual_step: The step at which it would have decided alone.
+        symmetry_evidence: Number of steps that indicated a symmetric object.
         prediction_error: Mean prediction error of the most likely hypothesis.
-        goals_attempted: Goal states tried.
-        goals_achieved: Goal states reached.
-        possible_match_sources: Objects its possible matches were learned from.
+        goals_attempted: Number of goal states tried.
+        goals_achieved: Number of goal states reached.
+        possible_match_sources: Objects that its possible matches were learned from.
         tfnp: Monty's `TFNP` of unsupervised learning.
     """
 
@@ -144,26 +144,26 @@ class LearningModuleEpisode(Part, frozen=True, kw_only=True):
 
 
 class LearningModuleStep(Part, frozen=True, kw_only=True):
-    """What one learning module believes after a step. What its kind lacks is absent.
+    """LearningModuleStep is what one learning module believes after a step. Fields that its kind lacks are absent.
 
     Attributes:
         evidence: Highest evidence of each object, Monty's `evidence_for_each_graph()`.
         most_likely: The most likely hypothesis.
-        is_correct: Whether its object stands for the target, by Monty's own `graph_id_to_target`; absent where Monty
-            does not say it: no target, no belief yet, or a new object. No viewer decides it by comparing names.
-        is_new: Whether its object is no learned graph, but Monty's name for an object that it does not know.
-        most_likely_targets: Names of the objects that its graph was learned from, where its id is not such a name.
-        target_graphs: Graph ids of this module that stand for the target, by the same; absent where there are none.
+        is_correct: Whether the most likely object stands for the target, by Monty's own `graph_id_to_target`; absent if
+            Monty does not say: no target, no belief yet, or a new object. Viewers must not compare names.
+        is_new: Whether the most likely object is no learned graph, but Monty's name for an unknown object.
+        most_likely_targets: Names of the objects that its graph was learned from, if the graph's id is not such a name.
+        target_graphs: Ids of this module's graphs that stand for the target, by that mapping; absent if none does.
         second_object: The object second in evidence.
         margin: Evidence of the most likely object minus that of the second.
         possible_matches: Objects still possible.
         evidence_threshold: Evidence above which an object is still possible (maximum minus x percent).
-        terminal_state: Monty's: `match`, `no_match`, `time_out`, …; absent before.
+        terminal_state: Monty's word: `match`, `no_match`, `time_out`, …; absent before one is reached.
         hypothesis_counts: Number of hypotheses of each object.
-        target_object: What it is being shown.
-        stepwise_target_object: What its sensor touches in this step.
-        rotation_error_degs: Angle between the most likely rotation and the true one, degrees, when the object is right.
-        symmetry_evidence: Steps in a row that spoke for a symmetric object.
+        target_object: The object that the module is being shown.
+        stepwise_target_object: The object that its sensor touches in this step.
+        rotation_error_degs: Angle between the most likely rotation and the true one, degrees, if the object is right.
+        symmetry_evidence: Number of steps in a row that indicated a symmetric object.
     """
 
     evidence: Optional[Dict[str, Optional[float]]] = None
@@ -185,22 +185,22 @@ class LearningModuleStep(Part, frozen=True, kw_only=True):
 
 
 class ModeProgress(Part, frozen=True, kw_only=True):
-    """What the finished episodes of one mode came to. Modes are never added up: Monty does not do it either.
+    """ModeProgress sums up the finished episodes of one mode. Modes are never added up, as in Monty.
 
     Attributes:
-        episodes_done: Episodes finished.
-        episodes_expected: Episodes in all, where it is known.
-        steps: Steps so far, those of the running episode included.
-        outcomes: Finished episodes by outcome, Monty's words.
-        correct: Finished episodes whose outcome counts as correct.
-        accuracy: Their share of all finished episodes, 0 to 1: Monty's `percent_correct`; absent before the first
+        episodes_done: Number of finished episodes.
+        episodes_expected: Number of episodes in all, if known.
+        steps: Steps so far, including those of the running episode.
+        outcomes: Number of finished episodes by outcome, in Monty's words.
+        correct: Number of finished episodes whose outcome counts as correct.
+        accuracy: Share of these among all finished episodes, 0 to 1: Monty's `percent_correct`; absent before the first
             outcome.
-        used_mlh: Finished episodes decided by the most likely hypothesis after a time-out.
-        rotation_errors: How many learning modules had a rotation error, over all finished episodes.
-        rotation_error_degs: Mean of these, degrees: Monty's `avg_rotation_error`.
+        used_mlh: Number of finished episodes decided by the most likely hypothesis after a time-out.
+        rotation_errors: Number of learning modules with a rotation error, over all finished episodes.
+        rotation_error_degs: Mean of these rotation errors, degrees: Monty's `avg_rotation_error`.
         mean_steps: Steps per finished episode: Monty's `avg_num_monty_steps`.
         mean_matching_steps: Monty's `avg_num_monty_matching_steps`.
-        mean_secs: Time per finished episode, pauses left out.
+        mean_secs: Seconds per finished episode, without pauses.
     """
 
     episodes_done: int = 0
@@ -218,11 +218,11 @@ class ModeProgress(Part, frozen=True, kw_only=True):
 
 
 class SensorModuleStep(Part, frozen=True, kw_only=True):
-    """What one sensor module sensed in a step.
+    """SensorModuleStep is what one sensor module sensed in a step.
 
     Attributes:
         location: x, y, z in metres, body reference frame.
-        rotation: Unit quaternion x, y, z, w, where the sensor module gives one.
+        rotation: Unit quaternion x, y, z, w, if the sensor module gives one.
         on_object: Whether the centre of its patch lies on an object.
         features: Its other features by Monty's names (`hsv`, `principal_curvatures_log`, …), numbers and
             lists of numbers.

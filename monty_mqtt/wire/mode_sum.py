@@ -1,12 +1,12 @@
-"""A mode's finished episodes add up here to what Monty's own overall statistics say of them. Pure.
+"""This module adds up the finished episodes of a mode, by the rules of Monty's own overall statistics. Pure.
 
-Place in the flow: `progress` adds the episodes of a worker, and `parent` those of all workers, to what goes on the
-wire; on the far side `run_status` adds the episodes that it saw itself, and the page those of one object. So every
-program means the same by accuracy, mean rotation error and mean steps.
+Called by `progress` for a worker, or for all workers of a `parent`, by `run_status` for the episodes that a reader has
+seen, and by the page for those of one object. So all programs mean the same by accuracy, mean rotation error
+and mean steps.
 
-The rules are those of `BasicGraphMatchingLogger` (0.55): a share is one of all episodes of the mode, those without an
-outcome included; the rotation error is the mean over all learning modules of all episodes that have one, not of the
-episodes' means; steps are the mean over the episodes. Modes are never added up.
+The rules are those of `BasicGraphMatchingLogger` (0.55): a share is a share of all episodes of the mode, including
+those without an outcome; the rotation error is the mean over all learning modules of all episodes that have one, not
+the mean of the episodes' means; steps are the mean over the episodes. Modes are never added up.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ __all__ = ["Finished", "ModeSum", "finished", "merged"]
 
 
 class Finished(NamedTuple):
-    """What is added up of one finished episode.
+    """Finished holds the numbers of one finished episode that are added up.
 
     Attributes:
         mode: `train` or `eval`.
-        steps: Steps taken.
-        outcome: Monty's word, where there is one.
+        steps: Number of steps taken.
+        outcome: Monty's word; None without an outcome.
         correct: 1 if it counts as correct, 0 if not, None without an outcome.
         used_mlh: 1 if the most likely hypothesis decided after a time-out, 0 if not, None without an outcome.
-        matching_steps: Monty's `monty_matching_steps`, where it has them.
-        rotation_errors_degs: Of each learning module that has one.
-        elapsed_secs: From its start to its end, without pauses.
+        matching_steps: Monty's `monty_matching_steps`, if it has them.
+        rotation_errors_degs: Rotation error of each learning module that has one, degrees.
+        elapsed_secs: Seconds from its start to its end, without pauses.
     """
 
     mode: str
@@ -41,12 +41,12 @@ class Finished(NamedTuple):
     correct: Optional[int] = None
     used_mlh: Optional[int] = None
     matching_steps: Optional[int] = None
-    rotation_errors_degs: List[float] = []  # noqa: RUF012 - nobody changes it
+    rotation_errors_degs: List[float] = []  # noqa: RUF012 - nothing changes it
     elapsed_secs: float = 0.0
 
 
 def finished(ended: EpisodeEnded) -> Finished:
-    """Return what is added up of an episode."""
+    """Return the numbers of an episode that are added up."""
     errors = [module.rotation_error_degs for module in ended.learning_modules.values()]
     return Finished(
         ended.mode,
@@ -61,11 +61,11 @@ def finished(ended: EpisodeEnded) -> Finished:
 
 
 class ModeSum:
-    """Adds up finished episodes of one mode.
+    """ModeSum adds up finished episodes of one mode.
 
     Attributes:
-        episodes: How many there are.
-        rotation_errors: How many rotation errors they have.
+        episodes: Number of episodes.
+        rotation_errors: Number of rotation errors in them.
     """
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class ModeSum:
         self._secs += one.elapsed_secs
 
     def merge(self, told: ModeProgress) -> None:
-        """Add the episodes that somebody else added up."""
+        """Add the episodes that another program has added up."""
         done = told.episodes_done
         self.episodes += done
         self._outcomes.update(told.outcomes)
@@ -107,11 +107,11 @@ class ModeSum:
         self._secs += (told.mean_secs or 0.0) * done
 
     def progress(self, steps: int, expected: Optional[int] = None) -> ModeProgress:
-        """Return what they come to.
+        """Return the sums and means of the episodes.
 
         Args:
-            steps: Steps so far, those of a running episode included.
-            expected: Episodes in all, where it is known.
+            steps: Steps so far, including those of a running episode.
+            expected: Number of episodes in all, if known.
         """
         done, matching = self.episodes, self._matching_steps
         return ModeProgress(
@@ -135,7 +135,7 @@ class ModeSum:
 
 
 def merged(told: Iterable[Mapping[str, ModeProgress]]) -> Dict[str, ModeProgress]:
-    """Return what several workers' episodes come to together, by mode; `eval` comes first."""
+    """Return the sums of several workers' episodes together, by mode; `eval` comes first."""
     by_mode: Dict[str, List[ModeProgress]] = {}
     for modes in told:
         for name, one in modes.items():

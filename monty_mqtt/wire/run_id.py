@@ -1,7 +1,7 @@
 """This module makes the ids of new runs: unique and readable.
 
-Place in the flow: `settings` makes one of the name that a broadcaster is given, `run_identity` one for an experiment,
-the stack one for what it starts or plays again.
+Called by `settings` for a broadcaster's run name, by `monitored_task` for an experiment, and by the stack for a run
+that it starts or plays again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["new_ending", "new_run_id"]
 
 
 def new_ending() -> str:
-    """Return `<UTC time>-<4 hex>`, with which the ids of runs that begin now can end."""
+    """Return `<UTC time>-<4 hex>`, an ending for the ids of runs that begin now."""
     return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(2).hex()}"
 
 

@@ -1,6 +1,6 @@
-"""Messages that tell where a run stands, and what is asked of it; and what every message carries.
+"""This module defines the messages about the state of a run, the commands, and the fields of every message.
 
-Place in the flow: a part of `schema`, which is what everybody imports.
+Exported by `schema`, from which all programs import.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ __all__ = [
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
-    """What every message carries.
+    """Message holds the fields that every message carries.
 
     Attributes:
-        run: The run's id, shared by all processes of a parallel run.
+        run: Id of the run, shared by all processes of a parallel run.
         worker: The experiment object within the run: `main`, `parallel_eval_episode_<n>`, …
         seq: Number of this message, per worker, from 0. Kinds in `BULK_KINDS` count in a sequence of their own.
-        time_unix_nanos: When it was published; strictly increasing per worker, also when the clock is set back.
+        time_unix_nanos: When it was published; strictly increasing per worker, even if the clock is set back.
     """
 
     run: str
@@ -47,22 +47,22 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
 
 class Info(Message, frozen=True, kw_only=True, tag="info"):
-    """Once, first of a run: what is being run, with what, where.
+    """Info describes a run once, as its first message: what is being run, with what, and where.
 
     Attributes:
         schema_version: `SCHEMA_VERSION` of the sender.
-        experiment: Name of the experiment (Hydra's choice, else the run name).
-        experiment_class: Dotted name of the class the configuration names.
+        experiment: Name of the experiment (the user's choice in Hydra, else the run name).
+        experiment_class: Dotted name of the class that the configuration names.
         run_name: Monty's `logging.run_name`.
-        working_directory: Where it was started.
-        group: What runs that belong together share, as the jobs of one Hydra sweep do.
-        overrides: What tells this run from the others of its group: value by configuration key; secrets are `***`.
+        working_directory: Directory in which it was started.
+        group: A name that runs which belong together share, such as the jobs of one Hydra sweep.
+        overrides: How this run differs from the others of its group: value by configuration key; secrets are `***`.
         config: The resolved configuration as plain JSON; secrets are `***` (docs/monty.md, What is masked).
         seed: Monty's seed.
         do_train: Whether it trains.
         do_eval: Whether it evaluates.
-        n_train_epochs: Training epochs asked for.
-        n_eval_epochs: Evaluation epochs asked for.
+        n_train_epochs: Number of training epochs configured.
+        n_eval_epochs: Number of evaluation epochs configured.
         limits: Step limits by Monty's names (`max_train_steps`, `max_eval_steps`, `max_total_steps`, `min_lms_match`).
         learning_modules: One entry per learning module.
         sensor_modules: One entry per sensor module.
@@ -71,11 +71,11 @@ class Info(Message, frozen=True, kw_only=True, tag="info"):
         pid: Process id.
         environment: Name of the conda or virtual environment.
         git_commit: Commit of the working directory, if it is a checkout.
-        command_line: How the process was started; secrets are `***`.
-        model_path: Where the model was loaded from.
-        output_dir: Where Monty writes its results.
-        show_sensor_output: Monty's own live plot.
-        episodes_expected: Episodes of this worker, by mode (`train`, `eval`), where it is known.
+        command_line: The command line that started the process; secrets are `***`.
+        model_path: Path from which the model was loaded.
+        output_dir: Directory into which Monty writes its results.
+        show_sensor_output: Whether Monty's own live plot is on.
+        episodes_expected: Number of episodes of this worker, by mode (`train`, `eval`), if known.
     """
 
     schema_version: int
@@ -107,20 +107,20 @@ class Info(Message, frozen=True, kw_only=True, tag="info"):
 
 
 class Status(Message, frozen=True, kw_only=True, tag="status"):
-    """A change of the run's status.
+    """Status reports a change of the run's status.
 
     Attributes:
         status: A word of `STATUS_CODES`.
-        stalled: No step for max(30 s, 20 times the median step); set by the bridge.
-        reason: Why, for `aborting` and `aborted`; for `paused` and `running`, what was commanded.
+        stalled: True if no step came for max(30 s, 20 times the median step); set by the bridge.
+        reason: The reason, for `aborting` and `aborted`; for `paused` and `running`, the command.
         error_type: Class of the exception, for `error`.
         error_message: Its message.
         error_traceback: Its traceback as Python prints it.
-        highest_seq: For `disconnected`: the last seq the bridge saw.
-        lost: Messages the bridge knows it will never get.
-        dropped: Messages and frames the sender dropped because its memory was full.
-        too_large: Messages the sender did not send because they are larger than the broker takes.
-        spooled: Messages that are still with the experiment, in its spool file.
+        highest_seq: For `disconnected`: the last seq that the bridge received.
+        lost: Number of messages that the bridge knows it will never get.
+        dropped: Number of messages and frames that the sender dropped because its memory was full.
+        too_large: Number of messages that the sender did not send because they are larger than the broker accepts.
+        spooled: Number of messages that are still with the experiment, in its spool file.
         bridge: Id of the bridge that answers for this worker; set by the bridge.
     """
 
@@ -139,18 +139,18 @@ class Status(Message, frozen=True, kw_only=True, tag="status"):
 
 
 class Progress(Message, frozen=True, kw_only=True, tag="progress"):
-    """How far the worker is; at most once a second, and at each end of an episode.
+    """Progress reports how far the worker is; at most once a second, and at each end of an episode.
 
     Attributes:
         mode: `train` or `eval`.
         epoch: Epoch of this mode, from 0.
         episode: Episode of this mode, from 0.
         step: Step within the episode, from 0.
-        modes: What the episodes of each mode came to, by its name; a mode that has not begun is absent.
-        episodes_done: Episodes finished in this run, both modes.
-        episodes_expected: Episodes of this run in all, both modes, where it is known.
-        elapsed_secs: Since the run started, without pauses.
-        estimated_end_unix_nanos: From the mean episode so far; absent before the first.
+        modes: Sums of the episodes of each mode, by its name; a mode that has not begun is absent.
+        episodes_done: Number of finished episodes of this run, both modes.
+        episodes_expected: Number of episodes of this run in all, both modes, if known.
+        elapsed_secs: Seconds since the run started, without pauses.
+        estimated_end_unix_nanos: Estimated from the mean episode so far; absent before the first has ended.
     """
 
     mode: str
@@ -165,13 +165,13 @@ class Progress(Message, frozen=True, kw_only=True, tag="progress"):
 
 
 class EpisodeStarted(Message, frozen=True, kw_only=True, tag="episode_started"):
-    """An episode begins: one object in one pose.
+    """EpisodeStarted reports that an episode begins: one object in one pose.
 
     Attributes:
         mode: `train` or `eval`.
         epoch: Epoch of this mode, from 0.
         episode: Episode of this mode, from 0.
-        target: What is shown.
+        target: The object that is shown.
         episode_seed: Seed of the episode's random numbers.
         graph_targets: Per learning module id, the names of the objects that a graph was learned from, by graph id;
             only graphs whose id is not such a name, as in unsupervised learning (`new_object0`).
@@ -186,25 +186,25 @@ class EpisodeStarted(Message, frozen=True, kw_only=True, tag="episode_started"):
 
 
 class EpisodeEnded(Message, frozen=True, kw_only=True, tag="episode_ended"):
-    """An episode is over, with its outcome.
+    """EpisodeEnded reports that an episode is over, with its outcome.
 
     Attributes:
         mode: `train` or `eval`.
         epoch: Epoch of this mode, from 0.
         episode: Episode of this mode, from 0.
-        steps: Steps taken, motor-only ones included.
-        elapsed_secs: From its start to its end, without pauses.
-        outcome: For the whole model, in Monty's words and by Monty's rule: the last word of its order
-            `patch_off_object … correct` that any learning module reached; absent in supervised pretraining, where
-            Monty is told what it sees.
+        steps: Number of steps taken, including motor-only steps.
+        elapsed_secs: Seconds from its start to its end, without pauses.
+        outcome: Outcome of the whole model, in Monty's words and by Monty's rule: the last word of its order
+            `patch_off_object … correct` that any learning module reached; absent in supervised pretraining, where Monty
+            is given the object's name.
         correct: 1 if the outcome counts as correct (`correct`, `correct_mlh`), else 0.
         used_mlh: 1 if it was decided by the most likely hypothesis after a time-out, else 0.
         rotation_error_degs: Mean over the learning modules that have one, degrees: Monty's `episode/rotation_error`.
         matching_steps: Monty's `monty_matching_steps`.
         episode_seed: Seed of the episode's random numbers.
-        target: What was shown.
-        learning_modules: Per learning module id.
-        learned: Graph ids that were added or changed by this episode.
+        target: The object that was shown.
+        learning_modules: Statistics by learning module id.
+        learned: Ids of the graphs that were added or changed by this episode.
         graph_targets: As in `episode_started`, after this episode.
     """
 
@@ -226,15 +226,15 @@ class EpisodeEnded(Message, frozen=True, kw_only=True, tag="episode_ended"):
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="command"):
-    """What somebody asks of a run; comes in on MQTT and goes down to the experiment.
+    """Command is a user's request to a run; it comes in on MQTT and the bridge passes it to the experiment.
 
     Attributes:
-        id: Chosen by the sender; obeyed once, answered with it.
-        command: `abort`, `pause`, `resume`, `step`, `stop` (after this episode); to the bridge, for all of a run
-            that is over: `forget`.
-        steps: How many steps, 1 or more; only with `step`, where it is 1 if left out.
+        id: Chosen by the sender; a command is obeyed once per id, and the answer carries it.
+        command: `abort`, `pause`, `resume`, `step`, `stop` (after this episode); to the bridge, for all workers of a
+            run that is over: `forget`.
+        steps: Number of steps, 1 or more; only with `step`, where the default is 1.
         reason: Free text.
-        issued_unix_nanos: When it was sent; refused 30 s later.
+        issued_unix_nanos: When it was sent; it is refused 30 s later.
     """
 
     id: str
@@ -245,12 +245,12 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
 
 class CommandResult(Message, frozen=True, kw_only=True, tag="command_result"):
-    """What became of a command.
+    """CommandResult reports what became of a command.
 
     Attributes:
-        id: The command's id.
+        id: Id of the command.
         status: `obeyed` or `refused`.
-        detail: Why, or at which step.
+        detail: The reason, or the step at which it was obeyed.
     """
 
     id: str
@@ -259,17 +259,17 @@ class CommandResult(Message, frozen=True, kw_only=True, tag="command_result"):
 
 
 class End(Message, frozen=True, kw_only=True, tag="end"):
-    """The last message of a worker: everything up to its own `seq` was sent.
+    """End is the last message of a worker: everything up to its own `seq` was sent.
 
     Attributes:
         status: The final status word.
-        dropped: Messages that fitted neither memory nor the spool, and were never sent.
-        too_large: Messages that were not sent because they are larger than the broker takes.
+        dropped: Number of messages that fitted neither memory nor the spool, and were never sent.
+        too_large: Number of messages that were not sent because they are larger than the broker accepts.
         bulk_seq: Number of bulk messages made.
-        bulk_dropped: Bulk messages that were not sent, because the bridge was away or slow.
-        errors: Telemetry errors that were counted instead of raised.
-        non_finite: NaN and infinite numbers that became null.
-        monitor_micros_per_step: Our mean cost per step.
+        bulk_dropped: Number of bulk messages that were not sent, because the bridge was away or slow.
+        errors: Number of telemetry errors that were counted instead of raised.
+        non_finite: Number of NaN and infinite numbers that became null.
+        monitor_micros_per_step: Mean cost of the monitor per step, microseconds.
     """
 
     status: str

@@ -1,12 +1,12 @@
-"""The wire: every message, and nothing else defines it.
+"""This module defines the wire: it exports every message, and nothing else defines one.
 
-The messages themselves stand in `run_messages`, `step_messages` and `message_pieces`; everybody has them from here.
+The messages themselves stand in `run_messages`, `step_messages` and `message_pieces`; programs import them from here.
 
-Place in the flow: `model_reader` and the user's `publish_*` calls make these, `broadcaster` numbers and sends them,
-the bridge decodes them and fans them out to MQTT topics.
+Used by the readers of Monty and the user's `publish_*` calls, which make messages, by `broadcaster`, which sends them,
+and by the bridge, which decodes them and publishes them on MQTT.
 
 A message is one JSON object tagged by `kind`. Evolution rules: a new field has a default, a field's type never
-changes, an unknown field is skipped. `None` means "this Monty has no such thing" and is left out of the JSON. A
+changes, an unknown field is skipped. `None` means "this Monty does not have it" and is left out of the JSON. A
 number that was NaN or infinite is `null` inside a mapping or list, and as the value of a metric; as another field of
 its own it is left out. Pixels and points do not travel in the JSON but as raw buffers beside it (see `Frame`,
 `Hypotheses`, `ObjectModel`).
@@ -93,7 +93,7 @@ STATUS_CODES = {
     "error": 6,
     "disconnected": 7,
 }
-"""The status words, everywhere, and the number that stands for each in InfluxDB's `status_code`."""
+"""The status words, in all programs, and the number that stands for each in InfluxDB's `status_code`."""
 
 AnyMessage = Union[
     Info, Status, Progress, EpisodeStarted, EpisodeEnded, Step, Hypotheses, Metric, Data, State, Log, Event,
@@ -107,10 +107,10 @@ KINDS: Dict[str, Type[Message]] = {
         Frame, ObjectModel, CommandResult, End,
     )
 }  # fmt: skip
-"""Message class by the word on the wire."""
+"""The message class of each kind, by the kind's word on the wire."""
 
 BULK_KINDS = frozenset({"frame", "hypotheses"})
-"""Kinds with a sequence of their own: dropping one is never a gap in the rest."""
+"""Kinds with a sequence of their own: a dropped message of these is never a gap in the other sequence."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyMessage)
@@ -120,7 +120,7 @@ def encode(message: Union[Message, Command]) -> bytes:
     """Return the message as JSON.
 
     Raises:
-        TypeError, ValueError, OverflowError: A field holds what JSON cannot; `json_values.plain` prevents it.
+        TypeError, ValueError, OverflowError: A field holds a value that JSON cannot; `json_values.plain` prevents it.
     """
     return _encoder.encode(message)
 
@@ -129,7 +129,7 @@ def decode(payload: bytes) -> Any:
     """Return the message that `payload` holds.
 
     Raises:
-        DecodeError: It is not JSON, of no known kind, or a field is missing or of the wrong type.
+        DecodeError: It is not JSON, of an unknown kind, or a field is missing or of the wrong type.
     """
     try:
         return _decoder.decode(payload)

@@ -1,6 +1,6 @@
-"""Messages of what a run senses and believes, and of what the user's own code says.
+"""This module defines the messages of what a run senses and believes, and of what the user's code publishes.
 
-Place in the flow: a part of `schema`, which is what everybody imports.
+Exported by `schema`, from which all programs import.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = [
 
 
 class Step(Message, frozen=True, kw_only=True, tag="step"):
-    """One step of the experiment: all learning modules and sensors together.
+    """Step reports one step of the experiment: all learning modules and sensor modules together.
 
     Attributes:
         mode: `train` or `eval`.
@@ -32,14 +32,14 @@ class Step(Message, frozen=True, kw_only=True, tag="step"):
         episode: Episode of this mode, from 0.
         step: Step within the episode, from 0.
         total_step: Step within the run, from 0.
-        step_type: Monty's: `matching_step`, `exploratory_step`.
+        step_type: Monty's word: `matching_step`, `exploratory_step`.
         is_motor_only: Whether the learning modules were left out of this step.
-        step_secs: Time since the previous step, without pauses.
-        monitor_micros: What the monitor itself cost the previous step, microseconds on the experiment's thread.
+        step_secs: Seconds since the previous step, without pauses.
+        monitor_micros: Time that the monitor took in the previous step, microseconds on the experiment's thread.
         actions: Names of the actions chosen for the next step.
-        target_object: What the episode shows.
-        learning_modules: Per learning module id.
-        sensor_modules: Per sensor module id.
+        target_object: Name of the object that the episode shows.
+        learning_modules: Parts by learning module id.
+        sensor_modules: Parts by sensor module id.
         non_finite: How many NaN or infinite numbers became null in this message.
     """
 
@@ -60,18 +60,18 @@ class Step(Message, frozen=True, kw_only=True, tag="step"):
 
 
 class Hypotheses(Message, frozen=True, kw_only=True, tag="hypotheses"):
-    """The strongest hypotheses of one learning module as a cloud; at most 500, at most twice a second. Bulk.
+    """Hypotheses holds the strongest hypotheses of one learning module; at most 500, at most twice a second. Bulk.
 
     Buffers, in this order, little endian: locations float32 (count, 3) in metres; evidence float32 (count,);
     object index uint16 (count,), into `objects`.
 
     Attributes:
-        learning_module: Its id.
+        learning_module: Id of the learning module.
         episode: Episode of this mode, from 0.
-        step: Step within the episode.
-        objects: Graph ids.
+        step: Step within the episode, from 0.
+        objects: Ids of the graphs.
         count: Number of hypotheses in the buffers.
-        total: Number of hypotheses there are.
+        total: Number of all hypotheses of the learning module.
     """
 
     learning_module: str
@@ -83,13 +83,13 @@ class Hypotheses(Message, frozen=True, kw_only=True, tag="hypotheses"):
 
 
 class Metric(Message, frozen=True, kw_only=True, tag="metric"):
-    """A number the user publishes.
+    """Metric is a number that the user publishes.
 
     Attributes:
-        name: Its name, the user's choice.
-        value: The number; null where it was not finite.
-        metadata: What the user passed beside it (`epoch`, `step`, …).
-        not_finite: `nan`, `inf` or `-inf` where the number was that.
+        name: Its name, chosen by the user.
+        value: The number; null if it was not finite.
+        metadata: Further values that the user passed with it (`epoch`, `step`, …).
+        not_finite: `nan`, `inf` or `-inf`, if the number was that.
     """
 
     name: str
@@ -99,7 +99,7 @@ class Metric(Message, frozen=True, kw_only=True, tag="metric"):
 
 
 class Data(Message, frozen=True, kw_only=True, tag="data"):
-    """Any JSON value the user publishes under a stream's name.
+    """Data is any JSON value that the user publishes under a stream's name.
 
     Attributes:
         stream: The stream's name.
@@ -111,24 +111,24 @@ class Data(Message, frozen=True, kw_only=True, tag="data"):
 
 
 class State(Message, frozen=True, kw_only=True, tag="state"):
-    """The user's key-value state.
+    """State is the user's key-value state.
 
     Attributes:
-        state: Always the whole of it: the last value of every key.
+        state: Always the whole state: the last value of every key.
     """
 
     state: Dict[str, Any] = {}
 
 
 class Log(Message, frozen=True, kw_only=True, tag="log"):
-    """A log record of Monty's or the user's.
+    """Log is a log record of Monty's or the user's.
 
     Attributes:
         level: `debug`, `info`, `warning`, `error`, `critical`.
         message: The text.
         logger: Name of the logger.
-        metadata: What the user passed beside it.
-        suppressed: Records of this logger and level that the rate limit left out since the last one.
+        metadata: Further values that the user passed with it.
+        suppressed: Number of records of this logger and level that the rate limit left out since the last one.
     """
 
     level: str
@@ -139,12 +139,12 @@ class Log(Message, frozen=True, kw_only=True, tag="log"):
 
 
 class Event(Message, frozen=True, kw_only=True, tag="event"):
-    """A telemetry event of Monty's, or one of the monitor's own (`lost`, `refused`, …).
+    """Event is a telemetry event of Monty's, or of the monitor's own (`lost`, `refused`, …).
 
     Attributes:
         event: Its kind, Monty's `TelemetryEvent.kind`.
         level: As for `Log`.
-        source: Who emitted it: a Monty module, `bridge`, `broadcaster`.
+        source: Where it comes from: a Monty module, `bridge`, `broadcaster`.
         fields: Its content.
     """
 
@@ -155,19 +155,19 @@ class Event(Message, frozen=True, kw_only=True, tag="event"):
 
 
 class Frame(Message, frozen=True, kw_only=True, tag="frame"):
-    """What a sensor saw. Bulk. One buffer: raw pixels, row by row.
+    """Frame is what a sensor saw. Bulk. It has one buffer: raw pixels, row by row.
 
     Attributes:
-        sensor: Its id.
+        sensor: Id of the sensor.
         modality: `rgba` (uint8, 4 channels) or `depth` (float32 little endian, 1 channel, metres).
         episode: Episode of this mode, from 0.
-        step: Step within the episode.
-        total_step: Step within the run.
-        height: Rows.
-        width: Columns.
-        near_metres: Of depth: a twentieth of the pixels are no farther. The bridge says it, and the next two.
+        step: Step within the episode, from 0.
+        total_step: Step within the run, from 0.
+        height: Number of rows.
+        width: Number of columns.
+        near_metres: For depth: a twentieth of the pixels are no farther. The bridge sets it, and the next two fields.
         foreground_min_metres: The least depth.
-        foreground_max_metres: The greatest one up to ten times `near_metres`; what is beyond is background.
+        foreground_max_metres: The greatest depth up to ten times `near_metres`; pixels beyond are background.
     """
 
     sensor: str
@@ -183,13 +183,13 @@ class Frame(Message, frozen=True, kw_only=True, tag="frame"):
 
 
 class ObjectModel(Message, frozen=True, kw_only=True, tag="object_model"):
-    """A learned object: the points of its graph. One buffer: float32 little endian (count, 3), metres.
+    """ObjectModel is a learned object: the points of its graph. One buffer: float32 little endian (count, 3), metres.
 
     Attributes:
-        learning_module: Its id.
-        object: Graph id.
+        learning_module: Id of the learning module.
+        object: Id of the graph.
         count: Number of points.
-        channel: Input channel the points belong to.
+        channel: Input channel that the points belong to.
         episode: Training episode after which it was taken.
     """
 

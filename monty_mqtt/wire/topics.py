@@ -1,7 +1,7 @@
-"""Message -> MQTT topic, and back. Pure.
+"""This module turns a message into its MQTT topic, and a topic back into its parts. Pure.
 
-Place in the flow: the bridge's `to_mqtt` builds topics here; the page, `status`, `tail`, `record` and the tests read
-them back here. `docs/wire.md` lists them.
+Called by the bridge's `to_mqtt`, which builds topics, and by the page, `status`, `tail` and `record`, which read them.
+`docs/wire.md` lists them.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _PATHS = {
     "object_model": "model",
 }
 _NAMES = {"evidence": 1, "hypotheses": 1, "metric": 1, "data": 1, "log": 1, "event": 1, "frame": 2, "object_model": 2}
-"""How many names follow the path; the other kinds have none."""
+"""Number of names that follow the path; the other kinds have none."""
 
 _RAW_KINDS = frozenset({"frame", "object_model"})
 _RETAINED_KINDS = frozenset({"info", "status", "progress", "state", "frame", "object_model"})
@@ -70,7 +70,7 @@ _KIND_OF_PATH = {tuple(path.split("/")): kind for kind, path in _PATHS.items()}
 
 
 class Topic(NamedTuple):
-    """Where a message goes, and how."""
+    """Topic says on which MQTT topic a message is published, and how."""
 
     topic: str
     qos: int
@@ -78,7 +78,7 @@ class Topic(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """What a topic says: `kind` is a word of `schema.KINDS`, or `evidence`, `command`."""
+    """Parsed holds the parts of a topic: `kind` is a word of `schema.KINDS`, or `evidence`, `command`."""
 
     run: str
     worker: str
@@ -87,11 +87,11 @@ class Parsed(NamedTuple):
 
 
 def escape(name: str) -> str:
-    """Return `name` as one topic level that every broker takes; `unescape` gives it back.
+    """Return `name` as one topic level that every broker accepts; `unescape` gives it back.
 
-    Percent-encodes `%`, `+`, `#`, `/`, `.`, space and whatever Unicode calls not printable (control characters,
-    surrogates, non-characters: Mosquitto closes the connection at some of them). An empty name is one `%`, because
-    brokers treat empty levels differently.
+    It percent-encodes `%`, `+`, `#`, `/`, `.`, space and all characters that Unicode calls not printable (control
+    characters, surrogates, non-characters: Mosquitto closes the connection at some of them). An empty name is one `%`,
+    because brokers treat empty levels differently.
     """
     if not name:
         return "%"
@@ -119,7 +119,7 @@ def unescape(level: str) -> str:
 
 @lru_cache(maxsize=4096)  # a run has few topics, and building one costs the bridge as much as decoding a message
 def build(run: str, worker: str, kind: str, *names: str) -> str:
-    """Return the topic of a kind. `names`: learning module, metric name, … as many as the kind has."""
+    """Return the topic of a kind. `names` are a learning module, a metric's name, … as many as the kind has."""
     if len(names) != _NAMES.get(kind, 0):
         raise ValueError(f"{kind} has {_NAMES.get(kind, 0)} names, not {len(names)}")
     prefix = RAW_PREFIX if kind in _RAW_KINDS else JSON_PREFIX
@@ -127,7 +127,7 @@ def build(run: str, worker: str, kind: str, *names: str) -> str:
 
 
 def of_message(message: Message) -> Topic:
-    """Return where a message goes, with QoS and retain flag as DESIGN's table has them."""
+    """Return a message's topic, with the QoS and retain flag that docs/wire.md lists for its kind."""
     kind = message.__struct_config__.tag
     if isinstance(message, Frame):
         names: Tuple[str, ...] = (message.sensor, message.modality)
@@ -144,7 +144,7 @@ def parse(topic: str) -> Parsed:
     """Return run, worker, kind and names of a topic below `monty/v1/` or `monty/raw/v1/`.
 
     Raises:
-        DecodeError: It is not one of ours.
+        DecodeError: The topic is not a valid topic of this schema.
     """
     rest = _without_prefix(topic)
     run, worker, *path = *(rest or "").split("/"), "", ""

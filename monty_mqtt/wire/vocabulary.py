@@ -1,6 +1,6 @@
-"""Words that more than one program compares, and what each stands for. Pure.
+"""This module defines words that more than one program compares. Pure.
 
-Place in the flow: whoever writes or reads such a word has it from here.
+Imported by every program that writes or reads such a word.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from typing import Optional, Tuple
 __all__ = ["OFFLINE", "ONLINE", "SELF_TEST", "SUPPORTED", "verdict"]
 
 ONLINE, OFFLINE = b"online", b"offline"
-"""What a bridge says of itself, and what the broker says of it when it is gone."""
+"""The status that a bridge publishes, and the one that the broker publishes (the last will) when the bridge is gone."""
 
 SELF_TEST = "self-test"
-"""The command with which a bridge tests its rights; no bridge passes it on, or answers it."""
+"""The command with which a bridge tests its rights; no bridge passes it on or answers it."""
 
 SUPPORTED = ("0.54", "0.55")
-"""The versions of Monty that all of this was tested with."""
+"""The versions of Monty that this version was tested with."""
 
 _CORRECT = frozenset({"correct", "correct_mlh"})
 _USED_MLH = frozenset({"correct_mlh", "confused_mlh"})
 
 
 def verdict(outcome: Optional[str]) -> Tuple[Optional[int], Optional[int]]:
-    """Return `correct` and `used_mlh` as 0 or 1; None where there is no outcome."""
+    """Return `correct` and `used_mlh` as 0 or 1; None without an outcome."""
     if outcome is None:
         return None, None
     return int(outcome in _CORRECT), int(outcome in _USED_MLH)

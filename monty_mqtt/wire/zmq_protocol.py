@@ -1,27 +1,27 @@
-"""The ZMQ hop: what the experiment (DEALER, connects) and the bridge (ROUTER, binds) say to each other.
+"""This module defines the ZMQ hop: what the experiment (DEALER, connects) and the bridge (ROUTER, binds) send.
 
 Up, multipart: ``v1 <kind>``, JSON, then the raw buffers of the message. Besides the kinds of `schema` there are
 
-- ``hello``   first of every connection, and after every SYNC (the bridge may have been restarted): who I am, `base` =
-  the oldest seq I can still send. Answered by WELCOME or REJECT, each time. After a SYNC nothing is sent before the
-  WELCOME.
-- ``probe``   nothing was acknowledged for 0.5 s although something is under way: `next` = last sent + 1.
+- ``hello``   first message of every connection, and after every SYNC (the bridge may have been restarted): the sender's
+  identity, `base` = the oldest seq it can still send. Answered by WELCOME or REJECT, each time. After a SYNC the
+  sender sends nothing before the WELCOME.
+- ``probe``   sent if nothing was acknowledged for 0.5 s although messages were sent: `next` = last sent + 1.
   Answered by ACK or SYNC.
-- ``dropped`` stands in the place of the seqs `first` … `last`, which fitted neither the sender's memory nor its spool,
-  or are larger than the broker takes.
+- ``dropped`` replaces the seqs `first` … `last`, which fitted neither the sender's memory nor its spool, or are larger
+  than the broker accepts.
 
 Down, one frame: ``v1 <word>``, a space, JSON.
 
-- ``welcome`` {next, bulk_next, largest_message_bytes, published}: the next seq I want, what is too large to be
-  published, and the worker's name in what is published, once that is settled
+- ``welcome`` {next, bulk_next, largest_message_bytes, published}: the next seq that the bridge wants, the largest
+  message that can be published, and the name under which the worker is published, once that is settled
 - ``ack``     {next, bulk_next, published}: every seq below `next` is safe; every bulk seq below `bulk_next` has been
-  seen
-- ``sync``    {next}: I miss `next`; send it and everything after it again
+  received
+- ``sync``    {next}: `next` is missing; send it and everything after it again
 - ``reject``  {reason}: stop sending: it is another schema, or a worker to be restored that is connected
 - ``command`` a `schema.Command`
 
-The bridge takes a worker's messages strictly in order: `seq` == next is kept, a lower one is a duplicate (ACK again),
-a higher one is refused (SYNC, at most ten a second). Why: two connections of one experiment may interleave after a
+The bridge takes a worker's messages strictly in order: `seq` == next is kept, a lower seq is a duplicate (ACK again), a
+higher one is refused (SYNC, at most ten a second), because two connections of one experiment may interleave after a
 freeze.
 """
 
@@ -55,31 +55,31 @@ __all__ = [
 ]
 
 LARGEST_FRAME_BYTES = 64 << 20
-"""A bridge ends the connection of whoever sends a larger one."""
+"""The bridge ends the connection of a sender whose frame is larger."""
 
 LARGEST_MESSAGE_BYTES = 9_900_000
-"""The largest message that is sent before a bridge said what its broker takes: a little less than Mosquitto is told."""
+"""The largest message before a bridge has reported its broker's limit: a little less than Mosquitto's setting."""
 
 _PREFIX = b"v1 "
 _LONGEST_HEAD = 64
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True):
-    """`base`: oldest seq the sender can still send; `bulk_base`: next bulk seq it will send.
+    """Hello introduces a sender. `base`: the oldest seq it can still send; `bulk_base`: the next bulk seq it will send.
 
     `started_unix_nanos` tells senders apart that use one run and worker, at once or one after another (a script run
-    twice with run_id="x"): where it is not 0 and differs from what the bridge knows for this worker, this is another
+    twice with run_id="x"): if it is not 0 and differs from what the bridge knows of this worker, this is another
     sender, whose messages begin at `base`. It is published under a name of its own, `<worker>-2`.
 
-    `replayed`: this is no experiment but somebody who restores what one left in its spool, or what was recorded. What
-    it sends is published as it is; it does not make the worker live again, and its going says nothing.
+    `replayed`: this is not an experiment but a program that restores what an experiment left in its spool, or a
+    recording. Its messages are published as they are; it does not make the worker live again, and its end says nothing.
 
-    `token`: a random text that only the sender knows; it is never published, and the bridge keeps only its digest. A
-    worker is continued only by who says the same token again; who says another one is another sender. A replay says
-    the token that is in the spool file. `started_unix_nanos` is 0 only in the replay of a recording, which does not
-    know it, and has no token.
+    `token`: a random text that only the sender knows; it is never published, and the bridge keeps only its digest. Only
+    a sender with the same token continues a worker; one with another token is another sender. A replay sends the token
+    that is in the spool file. `started_unix_nanos` is 0 only in the replay of a recording, which does not know it, and
+    has no token.
 
-    `published`: the worker's name that the bridge said last, for a bridge that lost its journal; empty before.
+    `published`: the worker's name that the bridge sent last, for a bridge that lost its journal; empty before.
     """
 
     schema_version: int
@@ -96,7 +96,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """`next`: one more than the last seq sent."""
+    """Probe asks for an answer. `next`: one more than the last seq sent."""
 
     run: str
     worker: str
@@ -105,9 +105,9 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True):
-    """The seqs `first` to `last`, both included, will never come.
+    """Dropped reports that the seqs `first` to `last`, both included, will never come.
 
-    `reason`: `memory` (neither memory nor spool had room) or `too_large` (the broker takes no such message).
+    `reason`: `memory` (neither memory nor spool had room) or `too_large` (the broker accepts no such message).
     """
 
     run: str
@@ -118,10 +118,10 @@ class Dropped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Welcome(msgspec.Struct, frozen=True, kw_only=True):
-    """`next`: the next seq wanted; `bulk_next`: the next bulk seq expected.
+    """Welcome answers a Hello. `next`: the next seq wanted; `bulk_next`: the next bulk seq expected.
 
-    `largest_message_bytes`: head, JSON and buffers together; of what is larger, DROPPED is sent. 0: it does not say.
-    `published`: the name under which the worker is published; empty while nothing of it was taken.
+    `largest_message_bytes`: head, JSON and buffers together; for a larger message DROPPED is sent. 0: not reported.
+    `published`: the name under which the worker is published; empty while no message of it was taken.
     """
 
     next: int
@@ -131,7 +131,7 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ack(msgspec.Struct, frozen=True, kw_only=True):
-    """Every seq below `next` is safe; every bulk seq below `bulk_next` has been seen; `published` as in WELCOME."""
+    """Ack reports: every seq below `next` is safe, every bulk seq below `bulk_next` received; `published` as above."""
 
     next: int
     bulk_next: int = 0
@@ -139,13 +139,13 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sync(msgspec.Struct, frozen=True, kw_only=True):
-    """`next` is missing: send it and everything after it again."""
+    """Sync reports that `next` is missing: send it and everything after it again."""
 
     next: int
 
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
-    """The bridge cannot take this sender; `reason` is one line for a person."""
+    """Reject refuses this sender; `reason` is one line for a person."""
 
     reason: str
 
@@ -170,7 +170,7 @@ def kind_of(first_frame: bytes) -> str:
     """Return the kind that the first frame of an upstream message names.
 
     Raises:
-        DecodeError: It is not `v1 <kind>`.
+        DecodeError: The frame is not `v1 <kind>`.
     """
     if not first_frame.startswith(_PREFIX) or len(first_frame) > _LONGEST_HEAD:
         raise DecodeError(f"not 'v1 <kind>': {first_frame[:32]!r}")
@@ -181,7 +181,7 @@ def decode_up(kind: str, payload: bytes) -> Up:
     """Return the control message (`hello`, `probe`, `dropped`) that `payload` holds.
 
     Raises:
-        DecodeError: It is not of that kind.
+        DecodeError: The payload is not valid for that kind.
     """
     if kind not in _UP:
         raise DecodeError(f"unknown kind {kind!r}")
@@ -194,15 +194,15 @@ def encode_up(message: Up) -> List[bytes]:
 
 
 def encode_down(answer: Down) -> bytes:
-    """Return the one frame that the bridge sends to an experiment."""
+    """Return the only frame of an answer of the bridge to an experiment."""
     return _PREFIX + _DOWN_WORDS[type(answer)].encode() + b" " + _encoder.encode(answer)
 
 
 def decode_down(frame: bytes) -> Down:
-    """Return what the bridge said.
+    """Return the answer of the bridge that a frame holds.
 
     Raises:
-        DecodeError: It is no word of this protocol.
+        DecodeError: The frame is not valid in this protocol.
     """
     prefix, word, payload = [*frame.split(b" ", 2), b"", b""][:3]
     if prefix + b" " != _PREFIX or word.decode("ascii", "replace") not in _DOWN:
