@@ -1,1 +1,1 @@
-"""What is kept back before anything is said: secrets, by their names and by their forms. Pure."""
+"""This package masks secrets before anything is published, by their names and by their forms. Pure."""

@@ -1,7 +1,7 @@
-"""A configuration, or a command line -> the same without its secrets. Pure.
+"""This module removes the secrets from a configuration or a command line. Pure.
 
-Place in the flow: `run_info` passes through here what a run publishes of how it was made. What a name (`secret_names`)
-or a form (`secret_texts`) shows to be a secret becomes `***`; the rest stays as it is, so that a run can be repeated.
+Called by `run_info` for all that a run publishes of its configuration. A value becomes `***` if its name
+(`secret_names`) or its form (`secret_texts`) shows a secret; the rest stays, so that a run can be repeated.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _mapping(values: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _key(key: str) -> Naming:
-    """Return what a key says of its value; a key of bytes (as in `os.environb`) has become base64."""
+    """Return what a key says about its value; a key of bytes (as in `os.environb`) has become base64."""
     names = [name for name in (key, decoded_text(key)) if name is not None and _NAME.fullmatch(name)]
     kinds = [naming(name) for name in names]
     return next((kind for kind in (Naming.SECRET, Naming.UNSURE) if kind in kinds), Naming.ORDINARY)
@@ -75,12 +75,12 @@ def _pair(pair: List[Any]) -> List[Any]:
 
 
 def _argument(argument: str, before: str) -> str:
-    """Return one word of a command line; `before` is the one before it, which may say what this one is."""
+    """Return a masked word of a command line; `before` is the previous word, which may be the option that names it."""
     if _hides_next(before) and not argument.startswith("-"):
         return str(_if_secret(Naming.SECRET, argument))
     if before == _SHELL:
         return masked_text(argument)
-    if before in _LOGIN_OPTIONS:  # a name and a password
+    if before in _LOGIN_OPTIONS:  # the word holds a user name and a password
         return masked_text(f"{before} {argument}")[len(before) + 1 :]
     setting = _SETTING.fullmatch(argument)
     if setting is None:
@@ -96,7 +96,7 @@ def _hides_next(argument: str) -> bool:
 
 
 def _if_secret(kind: Naming, value: Any) -> Any:
-    """Return `value`, or the mask, as its name demands."""
+    """Return `value`, or the mask if its name demands it."""
     if not value or isinstance(value, bool) or (isinstance(value, str) and says_nothing(value)):
         return value
     if kind is Naming.SECRET or (kind is Naming.UNSURE and _looks_secret(value)):

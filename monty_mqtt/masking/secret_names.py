@@ -1,10 +1,10 @@
-"""The name of a setting says whether its value is a secret. Pure.
+"""This module decides by the name of a setting whether its value is a secret. Pure.
 
-Place in the flow: `config_masking` asks, for each key of a configuration and each option of a command line.
+Called by `config_masking` for each key of a configuration and each option of a command line, and by `secret_texts`.
 
 A name is read by its words: `wandbApiKey`, `WANDB_API_KEY`, `wandb-api-key` and `wandb.apikey` are the same. Some words
-are secrets wherever they stand (`password`), some only beside others: `api_key` is one, `sort_key` is not; `hf_token`
-is one, `pad_token` and `max_tokens` are not. Where the words do not decide, the value does.
+mark a secret wherever they stand (`password`), some only beside others: `api_key` names a secret, `sort_key` does not;
+`hf_token` does, `pad_token` and `max_tokens` do not. If the words do not decide, the value does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Naming", "asks_only", "naming"]
 
 
 class Naming(enum.Enum):
-    """What a name says of its value."""
+    """Naming is what a name says about its value."""
 
     SECRET = enum.auto()
     UNSURE = enum.auto()
@@ -54,7 +54,7 @@ _SECRET = re.compile(
     )\d*""",
     re.VERBOSE,
 )
-"""A word, or two in a row written as one, that are a secret unless `_ABOUT` follows."""
+"""Words, or two neighbouring words written as one, that name a secret unless a word of `_ABOUT` follows."""
 
 _SECRET_AT_THE_END = _words_of("authorization bearer cred jwt otp proxyauthorization token totp")
 _UNSURE_AT_THE_END = _words_of("auth cookie cookies key keys pass pat sig signature tokens")
@@ -66,7 +66,7 @@ _ABOUT = _words_of(
     "name names path policy prompt provider required retries rotation size store strength timeout ttl type uri url "
     "usage var variable version"
 )
-"""After a secret word: this is about the secret, not the secret itself (`password_file`, `secret_name`)."""
+"""After a secret word these mean: about the secret, not the secret itself (`password_file`, `secret_name`)."""
 
 _STILL_THE_VALUE = _words_of(
     "backup current dev new old plain prev previous prod production raw staging str string v value"
@@ -104,7 +104,7 @@ _ASKS = _words_of("allow ask disable enable force has is no prompt read require 
 
 
 def naming(name: str) -> Naming:
-    """Return what a key, an option or a dotted path says of its value: the most that any of its parts says."""
+    """Return what a key, an option or a dotted path says about its value; its most secret part decides."""
     if len(name) > _LONGEST_NAME:
         return Naming.ORDINARY
     parts = [_part(_words(part)) for part in _SEGMENTS.split(name)]
@@ -133,7 +133,7 @@ def _part(words: Sequence[str]) -> Naming:
 
 
 def _end(words: Sequence[str]) -> Naming:
-    """Decide by the last word, and by the one before it."""
+    """Decide by the last word, and by the word before it."""
     *before, last = _without_ending(words)
     if _COUNTING.intersection(words) or (before and before[-1] in _ORDINARY_BEFORE.get(last.rstrip("s"), ())):
         return Naming.ORDINARY
@@ -143,7 +143,7 @@ def _end(words: Sequence[str]) -> Naming:
 
 
 def _without_ending(words: Sequence[str]) -> List[str]:
-    """Return the words without numbers, and without what is still the value, at their end."""
+    """Return the words without the numbers and the words of `_STILL_THE_VALUE` at their end."""
     kept = list(words)
     while len(kept) > 1 and (kept[-1].isdigit() or kept[-1] in _STILL_THE_VALUE):
         kept.pop()

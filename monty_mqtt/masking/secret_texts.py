@@ -1,7 +1,7 @@
-"""A text shows by its form that it holds a secret. Pure.
+"""This module finds secrets in a text by their form. Pure.
 
-Place in the flow: `config_masking` asks for each text of a configuration and a command line; `log_handlers` and
-`process_info` for Monty's log records and tracebacks, which are free text: there only forms count, no names.
+Called by `config_masking` for each text of a configuration and a command line; by `log_handlers` and `process_info`
+for log records and tracebacks, which are free text: there only forms count, and names do not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from monty_mqtt.masking.secret_names import Naming, asks_only, naming
 __all__ = ["MASK", "decoded_text", "is_plain_word", "masked_forms", "masked_text", "says_nothing"]
 
 MASK = "***"
-"""Stands where a secret was."""
+"""The text that replaces a secret."""
 
 _PEM = re.compile(r"-----BEGIN [^-\n]+-----.*?(?:-----END [^-\n]+-----|\Z)", re.DOTALL)
 _PASSWORD_IN_ADDRESS = re.compile(
@@ -43,8 +43,8 @@ _KNOWN = re.compile(
     )""",
     re.VERBOSE,
 )
-"""AWS, GitHub, GitLab, Slack, Google, OpenAI, Anthropic, Stripe, Hugging Face, npm, PyPI, SendGrid, DigitalOcean,
-Docker, Databricks, Vault, Grafana, W&B, age, Linear, Shopify, JSON web tokens, Telegram, InfluxDB."""
+"""Tokens of AWS, GitHub, GitLab, Slack, Google, OpenAI, Anthropic, Stripe, Hugging Face, npm, PyPI, SendGrid,
+DigitalOcean, Docker, Databricks, Vault, Grafana, W&B, age, Linear, Shopify, JSON web tokens, Telegram, InfluxDB."""
 _WEBHOOK = re.compile(r"""(hooks\.slack\.com/\w+/|discord(?:app)?\.com/api/webhooks/|webhook\.office\.com/)[^\s"']+""")
 _QUERY = re.compile(r"""([?&;#])([\w.\-\[\]]+)=([^\s&;#"'<>]+)""")
 
@@ -68,11 +68,11 @@ _SAYS_NOTHING = re.compile(
 _PLAIN = re.compile(r"(?:[A-Z]?[a-z]{1,20}|[A-Z]{1,12})(?:[ _./:-]+(?:[A-Z]?[a-z]{1,20}|[A-Z]{1,12}|\d{1,3}))*")
 _ENCODED = re.compile(r"(?:[A-Za-z0-9+/]{4}){3,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _WEAK_IN_TEXT = frozenset({"key", "keys", "pass", "tokens"})
-"""Alone, in a text, mostly a parameter's name: `sorted(x, key=len)`, `missing key: mug`."""
+"""Such a word alone in a text is mostly the name of a parameter: `sorted(x, key=len)`, `missing key: mug`."""
 
 
 def masked_forms(text: str) -> str:
-    """Return a free text without what is a secret by its form, whatever it is called."""
+    """Return a free text without the parts whose form shows a secret, whatever their names are."""
     text = _PEM.sub(MASK, text)
     text = _PASSWORD_IN_ADDRESS.sub(rf"\1:{MASK}@", text)
     text = _TOKEN_IN_ADDRESS.sub(rf"\1{MASK}@", text)
@@ -101,12 +101,12 @@ def says_nothing(text: str) -> bool:
 
 
 def is_plain_word(text: str) -> bool:
-    """Return whether a value is made of ordinary words, as a secret is not: `patch.depth`, `most_likely`."""
+    """Return whether a value consists of ordinary words, as a secret does not: `patch.depth`, `most_likely`."""
     return _PLAIN.fullmatch(text) is not None
 
 
 def decoded_text(text: str) -> Optional[str]:
-    """Return the text that `text` is the base64 of, as bytes are published; None if it is not."""
+    """Return the text whose base64 `text` is (bytes are published so); None if it is not base64 of a text."""
     try:
         decoded = base64.b64decode(text, validate=True).decode()
     except (ValueError, UnicodeDecodeError):
@@ -161,6 +161,6 @@ def _option(found: re.Match[str]) -> str:
 
 
 def _holds_encoded(text: str) -> bool:
-    """Return whether a text is base64 (as bytes are published) of one that holds a secret."""
+    """Return whether a text is base64 (as bytes are published) of a text that holds a secret."""
     decoded = decoded_text(text) if _ENCODED.fullmatch(text) else None
     return decoded is not None and masked_text(decoded) != decoded

@@ -1,1 +1,1 @@
-"""What is read of Monty, and of the run that is under way."""
+"""This package reads Monty's state, and describes the current run."""

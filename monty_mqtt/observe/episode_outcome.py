@@ -1,10 +1,10 @@
-"""What Monty makes of an episode -> the parts of EpisodeStarted and EpisodeEnded. Reads only.
+"""This module turns Monty's statistics of an episode into parts of EpisodeStarted and EpisodeEnded. Reads only.
 
-Place in the flow: `episode_logger` calls this right after Monty's own loggers, in every logging configuration.
+Called by `episode_logger` right after Monty's own loggers, in every logging configuration.
 
-The statistics are Monty's own `get_stats_per_lm`, so they cannot differ from what Monty writes. That function writes
-into the model (`relative_time`, the location of the most likely hypothesis), which in a silent configuration nobody
-else does: it is therefore given views of the learning modules that keep such writes to themselves.
+The statistics come from Monty's own `get_stats_per_lm`, so they cannot differ from what Monty writes. That function
+writes into the model (`relative_time`, the location of the most likely hypothesis). In a silent configuration Monty
+does not call it, so here it gets views of the learning modules that keep such writes to themselves.
 """
 # ruff: noqa: SLF001 - Monty's hypotheses have no public name
 
@@ -48,7 +48,7 @@ PERFORMANCE_ORDER = (
 def episode_outcome(performances: Sequence[Optional[str]], order: Sequence[str] = PERFORMANCE_ORDER) -> Optional[str]:
     """Return the outcome of the whole model: the last word of `order` that any learning module reached.
 
-    None where no learning module has one, as in supervised pretraining.
+    It is None if no learning module has an outcome, as in supervised pretraining.
     """
     reached = {word for word in performances if word is not None}
     ranked = [word for word in order if word in reached]
@@ -56,7 +56,7 @@ def episode_outcome(performances: Sequence[Optional[str]], order: Sequence[str] 
 
 
 def target_of(target: Optional[Mapping[str, Any]]) -> Optional[Target]:
-    """Return Monty's `primary_target` as plain numbers."""
+    """Return Monty's `primary_target` as plain numbers; None without a target."""
     if not target or "object" not in target:
         return None
     rotation = target.get("quat_rotation")
@@ -72,14 +72,14 @@ def target_of(target: Optional[Mapping[str, Any]]) -> Optional[Target]:
 
 
 def episode_stats(model: Any, target: Any, seed: Any) -> Dict[str, LearningModuleEpisode]:
-    """Return per learning module id what Monty's statistics say of the episode that just ended.
+    """Return Monty's statistics of the episode that has just ended, by learning module id.
 
     Raises:
-        Exception: Whatever Monty's function raises for learning modules it was not written for.
+        Exception: Any exception of Monty's function, for learning modules that it was not written for.
     """
     logging_utils = importlib.import_module("tbp.monty.frameworks.utils.logging_utils")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # numpy's "mean of empty slice", where nothing is learned yet
+        warnings.simplefilter("ignore", RuntimeWarning)  # numpy's "mean of empty slice", as long as nothing is learned
         stats = logging_utils.get_stats_per_lm(_ModelView(model), target, seed)
     return {
         str(getattr(lm, "learning_module_id", f"LM_{index}")): _part(lm, stats[f"LM_{index}"])
@@ -88,16 +88,16 @@ def episode_stats(model: Any, target: Any, seed: Any) -> Dict[str, LearningModul
 
 
 def unjudged(part: LearningModuleEpisode) -> LearningModuleEpisode:
-    """Return what is said of a learning module that was told what it sees, without what Monty calls its performance.
+    """Return a learning module's part without Monty's judgement, for a module that was given the object's name.
 
     In supervised pretraining nothing is matched, and yet Monty writes `no_match` for the first episode of each object,
-    because its memory holds nothing of it by then; for the others it writes nothing.
+    because its memory does not hold that object by then; for the other episodes it writes nothing.
     """
     return msgspec.structs.replace(part, outcome=None, stepwise_outcome=None, individual_outcome=None)
 
 
 def models_of(model: Any) -> Dict[Tuple[str, str, str], Any]:
-    """Return the points of every learned graph by learning module, object and channel. Hold it to compare later."""
+    """Return the points of every learned graph by learning module, object and channel. Keep it to compare later."""
     found = {}
     for lm in model.learning_modules:
         memory = getattr(getattr(lm, "graph_memory", None), "models_in_memory", {})
@@ -112,12 +112,12 @@ def models_of(model: Any) -> Dict[Tuple[str, str, str], Any]:
 def learned(
     before: Mapping[Tuple[str, str, str], Any], after: Mapping[Tuple[str, str, str], Any]
 ) -> List[Tuple[str, str, str]]:
-    """Return what of `after` is new or was built anew since `before`: Monty replaces the points when it learns."""
+    """Return the graphs of `after` that are new or rebuilt since `before`: Monty replaces the points when it learns."""
     return [key for key, points in after.items() if before.get(key) is not points]
 
 
 class _ModelView:
-    """Monty with learning modules that do not change."""
+    """_ModelView is Monty's model with learning modules that do not change."""
 
     def __init__(self, model: Any) -> None:
         self.learning_modules = [_LearningModuleView(lm) for lm in model.learning_modules]
@@ -126,7 +126,7 @@ class _ModelView:
 
 
 class _LearningModuleView:
-    """A learning module whose statistics are a copy; all else is its own."""
+    """_LearningModuleView is a learning module whose statistics are a copy; all else is its own."""
 
     def __init__(self, lm: Any) -> None:
         self._lm = lm
@@ -144,7 +144,7 @@ class _LearningModuleView:
 
 
 class _BufferView:
-    """A buffer whose `stats` can be written without changing it."""
+    """_BufferView is a buffer whose `stats` can be written without changing the buffer."""
 
     def __init__(self, buffer: Any) -> None:
         self._buffer = buffer
@@ -186,7 +186,7 @@ def _part(lm: Any, stats: Mapping[str, Any]) -> LearningModuleEpisode:
 
 
 def _number(value: Any) -> Optional[float]:
-    """Return a number that is one, else None: "this Monty has none" and "not a number" are both absent."""
+    """Return a finite number, or None if Monty gives no number or NaN: both are absent on the wire."""
     if value is None or not hasattr(value, "__float__"):
         return None
     number = float(value)

@@ -1,9 +1,10 @@
-"""Which learned graphs stand for what an episode shows, by Monty's own words. Reads only.
+"""This module says which learned graphs stand for the object that an episode shows, by Monty's own record. Reads only.
 
-Place in the flow: `model_reader` asks at every step, `episode_logger` and `episode_outcome` when an episode begins and
-ends; every viewer goes by what is said here. Graph ids need not be names of objects: in unsupervised learning they are
-`new_object0`, …. What a graph was learned from is in a learning module's `graph_id_to_target`, by which Monty's own
-loggers judge (`tbp.monty.frameworks.utils.logging_utils`, 0.54 and 0.55). Monty changes it between episodes only.
+Called by `model_reader` at every step, and by `episode_logger` and `episode_outcome` at the ends of an episode.
+
+Every viewer uses this result. Graph ids need not be names of objects: in unsupervised learning they are `new_object0`,
+…. A learning module's `graph_id_to_target` holds the objects that a graph was learned from, and Monty's own loggers
+judge by it (`tbp.monty.frameworks.utils.logging_utils`, 0.54 and 0.55). Monty changes it between episodes only.
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional
 __all__ = ["Belief", "GroundTruth", "graph_targets", "is_correct"]
 
 _NO_TARGETS = (None, "no_label")
-"""Monty's targets where there is no ground truth."""
+"""Monty's targets without ground truth."""
 
 _NEW_OBJECT = re.compile(r"new_object\d+")
-"""What Monty calls an object that it does not know; also the id of the graph that it then learns of it."""
+"""Monty's name for an object that it does not know; also the id of the graph that it then learns of that object."""
 
 _VERDICTS = {"correct": True, "correct_mlh": True, "confused": False, "confused_mlh": False}
 
 
 class Belief(NamedTuple):
-    """What the graph that a learning module believes in is.
+    """Belief describes the graph that a learning module believes in.
 
     Attributes:
-        is_correct: Whether it stands for the target; None where Monty does not say it.
-        targets: Names of the objects that it was learned from.
-        is_new: Whether it is no graph, but Monty's name for an object that it does not know.
+        is_correct: Whether the graph stands for the target; None if Monty does not say.
+        targets: Names of the objects that the graph was learned from.
+        is_new: Whether the id is no learned graph, but Monty's name for an object that it does not know.
     """
 
     is_correct: Optional[bool]
@@ -37,10 +38,10 @@ class Belief(NamedTuple):
 
 
 class GroundTruth:
-    """What the graphs of one learning module stand for in the running episode.
+    """GroundTruth knows what the graphs of one learning module stand for in the running episode.
 
     Args:
-        lm: Any learning module.
+        lm: A learning module of any kind.
     """
 
     def __init__(self, lm: Any) -> None:
@@ -52,16 +53,16 @@ class GroundTruth:
         self._beliefs: Dict[str, Belief] = {}
 
     def begin_episode(self) -> None:
-        """Take in that Monty may have learned since."""
+        """Forget the graphs' objects, because Monty may have learned since; they are read again when needed."""
         self._targets = None
 
     def target_graphs(self) -> Optional[List[str]]:
-        """Return the ids of the graphs that stand for the target; None where there are none."""
+        """Return the ids of the graphs that stand for the target; None if there are none."""
         self._renew()
         return self._target_graphs
 
     def of(self, graph: str) -> Belief:
-        """Return what a graph is."""
+        """Return the belief that a graph id stands for."""
         self._renew()
         found = self._beliefs.get(graph)
         if found is None:
@@ -89,7 +90,7 @@ class GroundTruth:
 
 
 def graph_targets(model: Any) -> Dict[str, Dict[str, List[str]]]:
-    """Return per learning module id the names of the objects each graph was learned from, where its id is not one."""
+    """Return the names of the objects that each graph was learned from, by learning module id, if unlike its id."""
     found = {}
     for index, lm in enumerate(getattr(model, "learning_modules", ())):
         unlike = {graph: names for graph, names in _all_targets(lm).items() if names != [graph]}
@@ -99,7 +100,7 @@ def graph_targets(model: Any) -> Dict[str, Dict[str, List[str]]]:
 
 
 def is_correct(outcome: Optional[str]) -> Optional[bool]:
-    """Return whether a learning module's outcome says that it was right; None where it says neither."""
+    """Return whether a learning module's outcome says that it was right; None if it says neither."""
     return _VERDICTS.get(outcome or "")
 
 

@@ -1,9 +1,9 @@
-"""Monty's state -> the parts of a Step. Reads only, never assigns or calls what assigns. No I/O, no clock.
+"""This module turns Monty's state into the parts of a Step. It never changes the model. No I/O, no clock.
 
-Place in the flow: the step hook calls `ModelReader.read` after each step of the model and publishes what it returns.
+Called by the step hook after each step of the model; the hook publishes what `ModelReader.read` returns.
 
-What a kind of learning module has is found out once, when the reader is made; a step then costs a few attribute reads
-and one `argmax` per object. Monty's own accessors are avoided where they write: `_get_current_mlh` assigns
+The reader finds out once, when it is made, what a kind of learning module has; a step then costs a few attribute reads
+and one `argmax` per object. Monty's own accessors are avoided if they write: `_get_current_mlh` assigns
 `mlh["location"]` into the model. numpy and torch are used by duck typing only, never imported.
 """
 # ruff: noqa: SLF001 - Monty's hypotheses have no public name
@@ -29,11 +29,11 @@ _LearningModuleReader = Callable[[], Tuple[LearningModuleStep, float]]
 
 
 class ModelStep(NamedTuple):
-    """What the model believes and sensed in a step.
+    """ModelStep holds what the model believes and has sensed in a step.
 
     Attributes:
-        learning_modules: Per learning module id.
-        sensor_modules: Per sensor module id; a sensor module without output is left out.
+        learning_modules: Parts by learning module id.
+        sensor_modules: Parts by sensor module id; a sensor module without output is left out.
         non_finite: How many of the numbers are NaN or infinite.
     """
 
@@ -43,10 +43,10 @@ class ModelStep(NamedTuple):
 
 
 class ModelReader:
-    """Reads one Monty model, whatever its learning modules are.
+    """ModelReader reads one Monty model, whatever its learning modules are.
 
     Args:
-        monty: The model; the reader is for this object only (`of` tells).
+        monty: The model. A reader is for this object only; `of` checks it.
     """
 
     def __init__(self, monty: Any) -> None:
@@ -65,12 +65,12 @@ class ModelReader:
         return monty is self._monty
 
     def begin_episode(self) -> None:
-        """Take in that Monty may have learned since the last step."""
+        """Read the learned graphs again, because Monty may have learned since the last step."""
         for truth in self._truths:
             truth.begin_episode()
 
     def read(self) -> ModelStep:
-        """Return what every learning module and sensor module has now."""
+        """Return the current state of every learning module and sensor module."""
         checksum = 0.0
         learning_modules = {}
         for name, reader in self._learning_modules:
@@ -81,7 +81,7 @@ class ModelReader:
             if output is not None:
                 sensor_modules[name], part_sum = read_sensor_module(sm, output)
                 checksum += part_sum
-        # One sum tells of any NaN or infinity among the numbers; only then they are counted one by one.
+        # One sum reveals any NaN or infinity among the numbers; only then they are counted one by one.
         bad = 0 if checksum - checksum == 0 else _non_finite(learning_modules) + _non_finite(sensor_modules)
         return ModelStep(learning_modules, sensor_modules, bad)
 
@@ -98,9 +98,9 @@ def has_evidence(lm: Any) -> bool:
 
 
 def unmasked(values: Any) -> Any:
-    """Return an array of evidence as a plain one. Monty's voting makes masked arrays, whose every method is slow.
+    """Return an array of evidence as a plain array. Monty's voting makes masked arrays, whose every method is slow.
 
-    What is masked becomes minus infinity, so that it is never the greatest, as numpy has it.
+    A masked value becomes minus infinity, so that it is never the greatest, as in numpy.
     """
     if not hasattr(values, "filled"):
         return values
@@ -108,7 +108,7 @@ def unmasked(values: Any) -> Any:
 
 
 def greatest(values: Any) -> float:
-    """Return the greatest of an array of evidence; as `max(unmasked(values))`, faster."""
+    """Return the greatest value of an array of evidence: the same as `max(unmasked(values))`, but faster."""
     if not hasattr(values, "filled"):
         return values.item(values.argmax())  # type: ignore[no-any-return]
     plain, mask = values.data, values.mask
@@ -183,8 +183,9 @@ def _evidence_reader(lm: Any) -> Callable[[], _Evidence]:
 def _upstream_evidence(lm: Any) -> _Evidence:
     """Return the greatest evidence and the number of hypotheses of each object.
 
-    What `EvidenceGraphLM.evidence_for_each_graph` computes (0.55), four times as fast: `argmax` and one item instead of
-    `np.max`. Before the first observation that returns the sentinel `patch_off_object`, this an empty mapping.
+    It computes what `EvidenceGraphLM.evidence_for_each_graph` does (0.55), four times as fast: `argmax` and one item
+    instead of `np.max`. Before the first observation Monty's function returns the sentinel `patch_off_object`, this an
+    empty mapping.
     """
     hypotheses = lm._hypotheses
     ids = lm.get_all_known_object_ids()

@@ -1,6 +1,6 @@
-"""Which Monty is installed, and whether what we read is there.
+"""This module checks which Monty is installed, and whether it has everything that the monitor reads.
 
-Place in the flow: `experiment` asks once per process, before it makes an experiment.
+Called by `experiment`, once per process, before it makes an experiment.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _MEMBERS: Tuple[Tuple[str, str], ...] = (
     (_LEARNING_MODULE, "EvidenceGraphLM.evidence_for_each_graph"),
     (_LEARNING_MODULE, "EvidenceGraphLM.get_possible_matches"),
 )
-"""What we call or override, as 0.55 has it."""
+"""Names that the monitor calls or overrides, as in Monty 0.55."""
 
 _log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=None)
 def warn_of_unknown_monty() -> None:
-    """Log one warning where the installed Monty is not a tested one, and name what is missing."""
+    """Log one warning if the installed Monty is not a tested version, and name what is missing."""
     version = _installed()
     if version.startswith(tuple(f"{tested}." for tested in SUPPORTED)):
         return
@@ -44,7 +44,7 @@ def warn_of_unknown_monty() -> None:
 
 
 def missing_members() -> List[str]:
-    """Return what of Monty we use and this Monty does not have."""
+    """Return the names that the monitor uses and this Monty does not have."""
     return [f"{module}.{member}" for module, member in _MEMBERS if not _is_there(module, member)]
 
 

@@ -1,6 +1,6 @@
-"""The most likely hypothesis of a learning module, and how far its rotation is off. Reads only.
+"""This module reads the most likely hypothesis of a learning module, and its rotation error. Reads only.
 
-Place in the flow: `model_reader` keeps one `PoseReader` for each learning module with evidence.
+Called by `model_reader`, which keeps one `PoseReader` for each learning module with evidence.
 """
 # ruff: noqa: SLF001 - Monty's hypotheses have no public name
 
@@ -17,14 +17,14 @@ __all__ = ["PoseReader", "quaternion_of_target"]
 
 
 class PoseReader:
-    """Reads the most likely hypothesis; its rotation is computed anew only when it is another one.
+    """PoseReader reads the most likely hypothesis; it computes the rotation only if the hypothesis has changed.
 
-    scipy takes 2 microseconds to give a quaternion, and 50 where its code has left the processor's caches, as it has
-    after a step of Monty's. Most steps leave the most likely hypothesis what it was.
+    scipy takes 2 microseconds to give a quaternion, and 50 if its code has left the processor's caches, as it has after
+    a step of Monty's. Most steps do not change the most likely hypothesis.
 
     Args:
         lm: An evidence learning module.
-        truth: What its graphs stand for.
+        truth: Says what the module's graphs stand for.
     """
 
     def __init__(self, lm: Any, truth: GroundTruth) -> None:
@@ -37,14 +37,14 @@ class PoseReader:
         self._error_degs: Optional[float] = None
 
     def read(self) -> Tuple[Hypothesis, Optional[float]]:
-        """Return the most likely hypothesis and, where its object is the right one, its rotation error in degrees."""
+        """Return the most likely hypothesis and, if its object is the right one, its rotation error in degrees."""
         lm = self._lm
         mlh = lm.current_mlh
         graph, index, location = mlh["graph_id"], mlh["mlh_id"], mlh["location"]
         pose = None
         space = lm._hypotheses.get(graph) if index is not None else None
         if space is not None and index < len(space.evidence):
-            # Where Monty's `_get_current_mlh` would look, which writes what it finds into the model.
+            # Monty's `_get_current_mlh` reads here, too, but writes what it finds into the model.
             location = space.locations[index]
             pose = space.poses[index]
         self._turn(mlh["rotation"], pose)
@@ -59,26 +59,26 @@ class PoseReader:
         return best, self._error_degs if self._truth.of(graph).is_correct else None
 
     def _turn(self, rotation: Any, pose: Any) -> None:
-        """Make `_rotation` and `_error_degs` those of a rotation; `pose` is its matrix, where it is known."""
+        """Set `_rotation` and `_error_degs` for a rotation; `pose` is its matrix, if known."""
         target = getattr(self._lm, "primary_target_rotation_quat", None)
         matrix = None if pose is None else pose.tobytes()
         if matrix is not None and matrix == self._matrix and target is self._montys_target:
             return
         quaternion = None if pose is None else from_matrix(pose.ravel().tolist())
         if quaternion is None:
-            # Not from the matrix: some of Monty's are not orthonormal, and scipy mends that. The scipy rotation within
-            # Monty's gives x, y, z, w in every version.
+            # Not from the matrix: some of Monty's are not orthonormal, and scipy repairs that. The scipy rotation
+            # within Monty's gives x, y, z, w in every version.
             quaternion = tuple(getattr(rotation, "_rot", rotation).as_quat().tolist())
         self._rotation = list(quaternion)
         if target is not self._montys_target:
             self._montys_target, self._target = target, quaternion_of_target(target)
         self._matrix = matrix
-        # As Monty's compute_pose_error: the angle of rotation^-1 * target^-1 is that of target * rotation.
+        # As in Monty's compute_pose_error: the angle of rotation^-1 * target^-1 is that of target * rotation.
         self._error_degs = None if self._target is None else angle_degs(product(self._target, quaternion))
 
 
 def quaternion_of_target(wxyz_or_xyzw: Any) -> Optional[Quaternion]:
-    """Return a target's rotation, which Monty holds in the order of its own `Rotation`."""
+    """Return a target's rotation as x, y, z, w; Monty holds it in the order of its own `Rotation`."""
     if wxyz_or_xyzw is None:
         return None
     parts = [float(part) for part in wxyz_or_xyzw]
@@ -88,7 +88,7 @@ def quaternion_of_target(wxyz_or_xyzw: Any) -> Optional[Quaternion]:
 
 
 def _is_scalar_first() -> bool:
-    # Monty's own Rotation takes w, x, y, z; the scipy one that older releases used takes x, y, z, w.
+    # Monty's own Rotation takes w, x, y, z; the scipy rotation of older releases takes x, y, z, w.
     try:
         geometry = importlib.import_module("tbp.monty.geometry")
     except ImportError:

@@ -1,7 +1,7 @@
-"""Monty's arrays -> raw buffers: sensor images, hypotheses, learned points. Reads only.
+"""This module copies Monty's arrays into raw buffers: sensor images, hypotheses, learned points. Reads only.
 
-Place in the flow: the hook and `episode_logger` publish what these return. Everything is copied, because Monty goes on
-using its arrays; nothing is encoded, because that is the bridge's work. numpy and torch by duck typing only.
+Called by the hook and `episode_logger`, which publish the results. Everything is copied, because Monty goes on using
+its arrays; nothing is encoded, because the bridge does that. numpy and torch are used by duck typing only.
 """
 # ruff: noqa: SLF001 - Monty's hypotheses have no public name
 
@@ -20,7 +20,7 @@ _IMAGE_AXES = 2
 
 
 class Image(NamedTuple):
-    """One frame: `modality` is `rgba` (uint8, four channels) or `depth` (float32, metres)."""
+    """Image is one frame: `modality` is `rgba` (uint8, four channels) or `depth` (float32, metres)."""
 
     sensor: str
     modality: str
@@ -30,7 +30,7 @@ class Image(NamedTuple):
 
 
 class Cloud(NamedTuple):
-    """The `kept` strongest of `total` hypotheses of a learning module; `buffers` as in `schema.Hypotheses`."""
+    """Cloud is the `kept` strongest of `total` hypotheses of a learning module; `buffers` as in `schema.Hypotheses`."""
 
     objects: List[str]
     kept: int
@@ -57,10 +57,10 @@ def images(observations: Any) -> Iterator[Image]:
 
 
 def hypothesis_cloud(lm: Any, most: int) -> Optional[Cloud]:
-    """Return the `most` hypotheses with the highest evidence over all objects; None where there are none.
+    """Return the `most` hypotheses with the highest evidence over all objects; None if there are none.
 
-    The object with the strongest hypothesis is looked at first: of the others only what beats its weakest kept one can
-    still be among the strongest, so that little has to be sorted once a learning module favours an object.
+    The object with the strongest hypothesis comes first: of the other objects, only hypotheses above its weakest kept
+    one can be among the strongest, so there is little to sort once a learning module favours an object.
     """
     spaces = [
         _Space(str(graph), unmasked(space.evidence), space.locations)

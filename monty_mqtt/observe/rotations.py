@@ -1,6 +1,6 @@
-"""Rotations as plain numbers. Pure.
+"""This module computes with rotations as plain numbers. Pure.
 
-Place in the flow: `model_reader` uses it on every step, where scipy would cost 10 to 20 microseconds a call.
+Called by `pose` on every step, where scipy would cost 10 to 20 microseconds a call.
 A quaternion is a tuple x, y, z, w of length 1.
 """
 
@@ -14,17 +14,17 @@ __all__ = ["Quaternion", "angle_degs", "from_matrix", "from_scalar_first", "prod
 Quaternion = Tuple[float, float, float, float]
 
 _SKEW = 1e-7
-"""A matrix that is off by less gives the same quaternion to seven digits, whoever computes it."""
+"""If a matrix deviates by less, every algorithm gives the same quaternion to seven digits."""
 
 
 def from_scalar_first(wxyz: Sequence[float]) -> Quaternion:
-    """Return a quaternion that came as w, x, y, z."""
+    """Return as x, y, z, w a quaternion that is given as w, x, y, z."""
     w, x, y, z = wxyz
     return (float(x), float(y), float(z), float(w))
 
 
 def from_matrix(rows: Sequence[float]) -> Optional[Quaternion]:
-    """Return the rotation of a 3 x 3 matrix, row by row; None where it is not orthonormal, and a choice is to be made.
+    """Return the rotation of a 3 x 3 matrix, row by row; None if it is not orthonormal, so the rotation is ambiguous.
 
     The sign is scipy's. The formula is Markley's: Unit Quaternion from Rotation Matrix, doi 10.2514/1.31730.
     """

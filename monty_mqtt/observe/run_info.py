@@ -1,6 +1,6 @@
-"""What is being run, with what, where -> the fields of Info. Reads only.
+"""This module describes what is being run, with what, and where, as the fields of Info. Reads only.
 
-Place in the flow: `experiment` publishes it once, when a run begins.
+Called by `monitored_run`, `monitored_task` and `parent`, once when a run begins.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def info_fields(experiment: Any, config: LiveViewConfig, run: str) -> Dict[str, 
 
 
 def composed_fields(experiment: Any, config: LiveViewConfig, run: str) -> Dict[str, Any]:
-    """Return the fields of the Info message of an experiment that was composed, and not made."""
+    """Return the fields of the Info message of an experiment whose configuration is composed, but not instantiated."""
     run_name = str((experiment.config.get("logging") or {}).get("run_name") or "")
     return {
         **process_fields(run),
@@ -79,12 +79,12 @@ def composed_fields(experiment: Any, config: LiveViewConfig, run: str) -> Dict[s
 
 
 def group_fields(config: LiveViewConfig) -> Dict[str, Any]:
-    """Return those fields of Info that tell which runs belong together, and what tells this one from the others."""
+    """Return the fields of Info that say which runs belong together, and how this run differs from the others."""
     return {"group": config.group, "overrides": masked(own_overrides())} if config.group else {}
 
 
 def process_fields(run: str) -> Dict[str, Any]:
-    """Return those fields of Info that tell of the process."""
+    """Return the fields of Info that describe the process."""
     process = this_process(run)
     del process["experiment"]
     return {
@@ -97,7 +97,7 @@ def process_fields(run: str) -> Dict[str, Any]:
 
 
 def config_fields(config: Any) -> Dict[str, Any]:
-    """Return those fields of Info that follow from `experiment.config` alone."""
+    """Return the fields of Info that follow from `experiment.config` alone."""
     return {
         "config": masked(_as_plain(config)),
         "seed": _whole(config.get("seed")),
@@ -109,13 +109,13 @@ def config_fields(config: Any) -> Dict[str, Any]:
 
 
 def versions() -> Dict[str, str]:
-    """Return the version of each distribution that matters and is installed."""
+    """Return the version of each relevant distribution that is installed."""
     found = ((name, _version(name)) for name in _DISTRIBUTIONS)
     return {name: version for name, version in found if version is not None}
 
 
 def git_commit(directory: Path) -> Optional[str]:
-    """Return the commit checked out in `directory` or above it; read from the files, a process costs 5 ms."""
+    """Return the commit checked out in `directory` or above it; it reads files, because a process costs 5 ms."""
     for folder in (directory, *directory.parents)[:_LONGEST_WALK]:
         git = folder / ".git"
         if git.exists():
@@ -124,7 +124,7 @@ def git_commit(directory: Path) -> Optional[str]:
 
 
 def episodes_expected(experiment: Any) -> Dict[str, int]:
-    """Return how many episodes a run will have, by mode, where it is known: one per object (or scene) and epoch."""
+    """Return how many episodes a run will have, by mode, if known: one per object (or scene) and epoch."""
     expected = {}
     # Pretraining has no evaluation, whatever the configuration says.
     evaluates = experiment.do_eval and "MontySupervisedObjectPretrainingExperiment" not in _names_above(experiment)
@@ -147,7 +147,7 @@ def _version(distribution: str) -> Optional[str]:
 
 
 def _episodes_per_epoch(interface: Any) -> Optional[int]:
-    # The order of MontyExperiment.run_epoch (0.55): each is a kind of the next.
+    # In the order of MontyExperiment.run_epoch (0.55): each class is a subclass of the next.
     names = _names_above(interface)
     if "SaccadeOnImageFromStreamInterface" in names:
         return None
@@ -177,7 +177,7 @@ def _class_name(kind: type) -> str:
 
 def _written_config(experiment: Any) -> Any:
     raw: Any = getattr(experiment, "_monty_cfg", None)
-    # Above Monty's own part lies the configuration as it was written; experiment.config holds what it was made into.
+    # The parent of Monty's own part is the configuration as written; experiment.config holds the objects made from it.
     written = raw._get_parent() if hasattr(raw, "_get_parent") else None  # noqa: SLF001 - OmegaConf has no public one
     return experiment.config if written is None else written
 
@@ -188,14 +188,14 @@ def _as_plain(config: Any) -> Any:
         return config
     try:
         return omegaconf.to_container(config, resolve=True)
-    except import_module("omegaconf.errors").OmegaConfBaseException:  # the run will fail of it, and shall say so
+    except import_module("omegaconf.errors").OmegaConfBaseException:  # the run will fail with it
         return omegaconf.to_container(config, resolve=False)
 
 
 def _limits(experiment: Any) -> Dict[str, Optional[float]]:
     found: Dict[str, Optional[float]] = {}
     pending: List[Any] = [getattr(experiment, "_recognition_policy", None)]
-    while pending:  # policies wrap policies
+    while pending:  # policies contain policies
         policy = pending.pop()
         for name, value in getattr(policy, "__dict__", {}).items():
             if name.lstrip("_") in _LIMITS:
@@ -245,7 +245,7 @@ def _whole(value: Any) -> Optional[int]:
 
 def _head_of(git: Path) -> Optional[str]:
     try:
-        if git.is_file():  # a worktree: "gitdir: …"
+        if git.is_file():  # a worktree, whose file reads "gitdir: …"
             git = (git.parent / git.read_text().partition(": ")[2].strip()).resolve()
         head = (git / "HEAD").read_text().strip()
         if not head.startswith("ref: "):

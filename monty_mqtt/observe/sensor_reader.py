@@ -1,6 +1,6 @@
-"""A sensor module's output -> SensorModuleStep. Reads only. No I/O, no clock.
+"""This module turns a sensor module's output into a SensorModuleStep. Reads only. No I/O, no clock.
 
-Place in the flow: `model_reader` calls it for every sensor module that had an output in a step.
+Called by `model_reader` for every sensor module that had an output in a step.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _PLAIN = frozenset({bool, int, str})
 
 
 def read_sensor_module(sm: Any, output: Any) -> Tuple[SensorModuleStep, float]:
-    """Return what a sensor module made of its observation, and a sum that is not finite if any of its numbers is not.
+    """Return a sensor module's results of a step, and a sum that is not finite if any of its numbers is not.
 
     Args:
         sm: The sensor module.
@@ -65,5 +65,5 @@ def _sensor_rotation(sm: Any) -> Optional[List[Optional[float]]]:
 def _sum_of(numbers: List[Any]) -> float:
     try:
         return float(sum(numbers))
-    except TypeError:  # lists in the list, or text
+    except TypeError:  # the list holds lists, or text
         return sum(_sum_of(number) for number in numbers if type(number) is list)
