@@ -1,1 +1,1 @@
-"""One monitored run: the step hook, episodes, logs, commands."""
+"""This package monitors one run: the step hook, episodes, logs, commands."""

@@ -1,7 +1,7 @@
-"""What somebody asks of a running experiment, and the answer.
+"""This module obeys the commands that a running experiment receives, and publishes the answers.
 
-Place in the flow: the bridge sends a Command down; the broadcaster hands each over once; this obeys it at the boundary
-of a step and publishes the CommandResult. A paused run waits here, on the experiment's own thread.
+Called by the hook, the loggers and `parent`; takes commands from the broadcaster. It obeys each at the boundary of
+a step and publishes a CommandResult. A paused run waits here, on the experiment's own thread.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from monty_mqtt.wire.schema import Command, CommandResult, Status
 __all__ = ["GONE_SECS", "Commands", "Place"]
 
 GONE_SECS = 60.0
-"""So long a paused run waits without a word of its bridge: nobody could resume it any more."""
+"""Seconds after which a paused run resumes if its bridge sends nothing: no user could resume it any more."""
 
 _LISTEN_SECS = 0.25
-"""One look while paused. A word of the bridge ends it at once, and so does a signal."""
+"""Seconds of one wait while paused. A message of the bridge ends it at once, and so does a signal."""
 
 _log = logging.getLogger(__name__)
 
@@ -28,12 +28,12 @@ _Answer = Tuple[bool, str]
 
 
 class Place(NamedTuple):
-    """Where a run stands when it is told something.
+    """Place says where a run stands when it receives a command.
 
     Attributes:
         now: In words: `at step 12 of episode 3`.
-        end: In words: when a run that is stopped here ends.
-        within: Whether an episode is under way, of which something is already done.
+        end: In words: when the run ends if it is stopped here.
+        within: Whether at least one step of an episode was made, and the episode is not over.
     """
 
     now: str
@@ -42,7 +42,7 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, step: Optional[int], episode: Optional[int]) -> Place:
-        """Return the place of a step within an episode, both from 0 as everywhere on the wire; None: there is none."""
+        """Return the place of a step within an episode, both from 0 as on the wire; None: no step, no episode."""
         if episode is None:
             return cls("between episodes", "now, between episodes", within=False)
         if step is None:
@@ -51,17 +51,17 @@ class Place(NamedTuple):
 
 
 class Commands:
-    """Obeys commands, each once, and remembers what they change.
+    """Commands obeys each command once, and remembers what the commands change.
 
     Args:
-        broadcaster: Where commands come from and answers go to.
-        gone_secs: After so long without a word of the bridge a paused run resumes by itself.
+        broadcaster: Delivers the commands and publishes the answers.
+        gone_secs: A paused run resumes by itself if the bridge sends nothing for so many seconds.
 
     Attributes:
         abort_reason: Why the run is being aborted; None while it is not.
-        stop_reason: Why no other episode is to begin, empty where nobody said why; None while one may.
-        paused: Whether the run is to wait.
-        interrupted_by: Name of the signal for which the run is to end as after an abort; None where none came.
+        stop_reason: Why no further episode begins, empty without a given reason; None while episodes may begin.
+        paused: Whether the run must wait.
+        interrupted_by: Name of the signal that ends the run as an abort does; None without a signal.
     """
 
     def __init__(self, broadcaster: ZmqBroadcaster, gone_secs: float = GONE_SECS) -> None:
@@ -83,21 +83,21 @@ class Commands:
 
     @property
     def is_ending(self) -> bool:
-        """Whether no other episode is to begin."""
+        """Whether no further episode begins."""
         return self.abort_reason is not None or self.stop_reason is not None
 
     def obey(self, step: Optional[int] = None, episode: Optional[int] = None) -> float:
-        """Take what came and do it; while the run is paused, wait.
+        """Obey the commands that have arrived; while the run is paused, wait.
 
         Args:
-            step: The step within the episode that was just made; None before the first and between episodes.
+            step: The step within the episode that was just made; None before the first step and between episodes.
             episode: The episode; None between episodes.
 
         Returns:
-            Seconds for which the run was paused here.
+            Seconds that the run was paused here.
 
         Raises:
-            AbortRequested: The run is to end here, because of what came now or before.
+            AbortRequested: The run must end here, because of a command now or before.
         """
         if step is not None and self._steps_left is not None:
             self._made_a_step()
@@ -113,17 +113,17 @@ class Commands:
         return secs
 
     def take(self, place: Place) -> None:
-        """Take what came and do it, without waiting."""
+        """Obey the commands that have arrived, without waiting."""
         self._do_all(self._broadcaster.take_commands(), place)
         self._heed_signal()
 
     def listen(self, place: Place) -> None:
-        """Wait a moment for what ends the pause; where the bridge stays silent for too long, that does."""
+        """Wait a moment for a command that ends the pause; end it if the bridge has sent nothing for too long."""
         heard_at = self._broadcaster.listen(_LISTEN_SECS)
         now = time.monotonic()
         if heard_at != self._heard_at:
             self._heard_at, self._silent_secs = heard_at, 0.0
-        else:  # a process that was frozen has not been listening all the time
+        else:  # a process that was frozen has not been waiting all the time
             self._silent_secs += min(now - self._listened_at, 2 * _LISTEN_SECS)
         self._listened_at = now
         self.take(place)
@@ -143,7 +143,7 @@ class Commands:
         return self.abort_reason is not None or (self.stop_reason is not None and not place.within)
 
     def _made_a_step(self) -> None:
-        assert self._steps_left is not None  # noqa: S101 - asked by the caller, each step
+        assert self._steps_left is not None  # noqa: S101 - the caller checks it, each step
         self._steps_left -= 1
         if not self._steps_left:
             self._halt(None)

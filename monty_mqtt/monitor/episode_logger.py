@@ -1,7 +1,7 @@
-"""Begin and end of episodes -> EpisodeStarted, EpisodeEnded, Progress and ObjectModel.
+"""This module publishes the beginning and end of each episode, the progress, and the learned objects.
 
-Place in the flow: `experiment` adds an `EpisodeLogger` beside Monty's own loggers, so that it is called where they are,
-with what they get, whatever the logging configuration; it is taken away when the run ends.
+Called by Monty, beside its own loggers and with their arguments, whatever the logging configuration; `monitored_run`
+adds it when a run begins and removes it at the end. Hands to `broadcaster`.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ _Graphs = Dict[Tuple[str, str, str], Any]
 
 
 class EpisodeLogger:
-    """One of Monty's loggers: it has the methods that `LoggingCallbackHandler` calls.
+    """EpisodeLogger is one of Monty's loggers: it has the methods that `LoggingCallbackHandler` calls.
 
     Args:
-        broadcaster: Where to.
-        config: Whether learned points are published.
-        progress: Where the run stands.
-        commands: What was asked of the run.
-        guard: Takes what goes wrong here.
+        broadcaster: Publishes the messages.
+        config: Says whether learned points are published.
+        progress: Counts episodes and times.
+        commands: Obeys the commands that the run receives.
+        guard: Counts the errors that occur here.
         order: Monty's order of outcomes, the strongest last.
-        is_supervised: Whether Monty is told what it sees: then nothing is matched, and no episode has an outcome.
+        is_supervised: Whether Monty is given the object's name: then it matches nothing, and no episode has an outcome.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class EpisodeLogger:
         """Publish EpisodeStarted.
 
         Raises:
-            AbortRequested: A command asks for it.
+            AbortRequested: A command asks for an abort.
         """
         del output_dir
         with self._guard:
@@ -92,7 +92,7 @@ class EpisodeLogger:
             self._progress.paused(self._commands.obey(None, self._progress.position.episode))
 
     def post_episode(self, logger_args: Mapping[str, Any], output_dir: Any, model: Any) -> None:
-        """Note what Monty makes of the episode, before it learns from it; `finish` publishes it."""
+        """Record Monty's results of the episode before Monty learns from it; `finish` publishes them."""
         del output_dir
         self._ended = None
         with self._guard:
@@ -107,15 +107,15 @@ class EpisodeLogger:
             }
 
     def finish(self, steps: int, model: Any) -> None:
-        """Publish EpisodeEnded, what was learned, and how far the run is, after Monty's own `post_episode`.
+        """Publish EpisodeEnded, the learned objects, and the progress, after Monty's own `post_episode`.
 
         Args:
-            steps: Steps of the episode, motor-only ones included.
+            steps: Steps of the episode, including motor-only steps.
             model: The Monty model.
         """
         fields, self._ended = self._ended, None
         with self._guard:
-            if fields is None:  # an experiment class that does not call Monty's loggers
+            if fields is None:  # the experiment class does not call Monty's loggers
                 fields = self._progress.position._asdict()
             now = time.perf_counter()
             secs = self._progress.episode_secs(now)
@@ -167,7 +167,7 @@ class EpisodeLogger:
         seen = set()
         for learning_module, graph, channel in new:
             if (learning_module, graph) in seen:
-                continue  # one channel is enough to see the object: they lie in one reference frame
+                continue  # one channel is enough to see the object: all channels lie in one reference frame
             seen.add((learning_module, graph))
             count, pixels = points(graphs[learning_module, graph, channel])
             self._broadcaster.publish(

@@ -1,7 +1,7 @@
-"""The one place where telemetry errors end.
+"""This module is the only place where telemetry errors end.
 
-Place in the flow: the hook, the handlers and the mixin do their work within a guard, so that nothing the monitor does
-can stop, change or flood an experiment.
+Used by the hook, the handlers and the mixin around their work, so that nothing in the monitor can stop, change or
+flood an experiment.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _log = logging.getLogger(__name__)
 
 
 class Guard:
-    """A context manager that counts exceptions instead of passing them on.
+    """Guard is a context manager that counts exceptions instead of passing them on.
 
-    KeyboardInterrupt, SystemExit and AbortRequested pass: they are not ours to swallow.
+    KeyboardInterrupt, SystemExit and AbortRequested pass, because other code must act on them.
 
     Args:
-        strict: Pass everything on; for tests.
+        strict: If True, every exception passes; for tests.
 
     Attributes:
-        errors: How many exceptions were counted.
+        errors: Number of exceptions counted.
     """
 
     def __init__(self, *, strict: bool = False) -> None:

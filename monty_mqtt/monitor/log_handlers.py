@@ -1,8 +1,8 @@
-"""Monty's log records and telemetry events -> Log and Event messages.
+"""This module publishes Monty's log records and telemetry events as Log and Event messages.
 
-Place in the flow: `experiment` attaches one `RecordHandler` to the `tbp.monty` logger and one `TelemetryHandler` to
-each of Monty's telemetry publishers when a run begins, and removes both when it ends. Levels and other handlers stay
-as they are.
+Called by Python's logging: `monitored_run` attaches a `RecordHandler` to the `tbp.monty` logger and a
+`TelemetryHandler` to each of Monty's telemetry publishers, and removes both when the run ends. Levels and other
+handlers stay as they are.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _TELEMETRY = "telemetry."
 
 
 class Allowance:
-    """At most `per_sec` a second of each level; counts what it refuses, by logger and level.
+    """Allowance lets at most `per_sec` records a second of each level pass, and counts the others by logger and level.
 
     Args:
-        per_sec: How many pass in one second, per level.
+        per_sec: Number of records that pass in one second, per level.
         clock: Seconds of a clock that is never set.
     """
 
@@ -39,7 +39,7 @@ class Allowance:
         self._suppressed: Dict[Tuple[str, str], int] = {}
 
     def take(self, logger: str, level: str) -> int:
-        """Return how many were refused since the last one of this logger and level, or -1 to refuse this one."""
+        """Return how many records of this logger and level were refused since the last that passed; -1: refuse this."""
         now = self._clock()
         began, used = self._windows.get(level, (now, 0))
         if now - began >= 1.0:
@@ -53,14 +53,14 @@ class Allowance:
 
 
 class RecordHandler(logging.Handler):
-    """Publishes records of Monty's logger.
+    """RecordHandler publishes the records of Monty's logger.
 
     Args:
-        broadcaster: Where to.
-        guard: Takes what goes wrong: some of Monty's messages are objects that fail to print.
-        cost: What this takes is added to it.
+        broadcaster: Publishes the messages.
+        guard: Counts errors: some of Monty's messages are objects that fail to print.
+        cost: Sums up the time that this takes.
         level: Records below this level name are not published.
-        per_sec: At most this many a second of each level.
+        per_sec: At most this many records a second of each level.
     """
 
     def __init__(self, broadcaster: ZmqBroadcaster, guard: Guard, cost: Cost, *, level: str, per_sec: int) -> None:
@@ -83,12 +83,12 @@ class RecordHandler(logging.Handler):
 
 
 class TelemetryHandler(logging.Handler):
-    """Publishes Monty's telemetry events; which of them are emitted is Monty's configuration.
+    """TelemetryHandler publishes Monty's telemetry events; Monty's configuration decides which are emitted.
 
     Args:
-        broadcaster: Where to.
-        guard: Takes what goes wrong.
-        cost: What this takes is added to it.
+        broadcaster: Publishes the messages.
+        guard: Counts the errors that occur here.
+        cost: Sums up the time that this takes.
     """
 
     def __init__(self, broadcaster: ZmqBroadcaster, guard: Guard, cost: Cost) -> None:
@@ -110,7 +110,7 @@ class TelemetryHandler(logging.Handler):
 
 
 class Attachment:
-    """Keeps both handlers on Monty's loggers between `attach` and `detach`."""
+    """Attachment keeps both handlers on Monty's loggers between `attach` and `detach`."""
 
     def __init__(self, records: RecordHandler, telemetry: TelemetryHandler) -> None:
         self._records = records
@@ -118,7 +118,7 @@ class Attachment:
         self._publishers: List[logging.Logger] = []
 
     def attach(self) -> None:
-        """Attach to Monty's logger and to the telemetry publishers there are; again: to those made since."""
+        """Attach to Monty's logger and to all telemetry publishers; a further call attaches to new publishers."""
         logging.getLogger(_LOGGER).addHandler(self._records)
         for name, logger in list(logging.Logger.manager.loggerDict.items()):
             # Each publisher has `propagate` off, so each needs the handler itself.
@@ -127,7 +127,7 @@ class Attachment:
                 logger.addHandler(self._telemetry)
 
     def detach(self) -> None:
-        """Leave Monty's loggers as they were."""
+        """Remove both handlers, so that Monty's loggers are as they were."""
         logging.getLogger(_LOGGER).removeHandler(self._records)
         for logger in self._publishers:
             logger.removeHandler(self._telemetry)

@@ -1,6 +1,6 @@
-"""What the monitor costs the experiment's thread.
+"""This module sums up the time that the monitor takes on the experiment's thread.
 
-Place in the flow: hook, handlers and episodes add their time; every Step tells what came together since the one before.
+Called by hook, handlers and episode logger with their times; every Step reports the sum since the previous Step.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ __all__ = ["Cost"]
 
 
 class Cost:
-    """A sum of nanoseconds.
+    """Cost is a sum of nanoseconds.
 
     Attributes:
-        total_nanos: Since the run began.
+        total_nanos: The sum since the run began.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Cost:
         self._told_nanos = 0
 
     def add(self, nanos: int) -> None:
-        """Add what something of ours just took."""
+        """Add the time that a part of the monitor has just taken."""
         self.total_nanos += nanos
 
     def take_micros(self) -> float:

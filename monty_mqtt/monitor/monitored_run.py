@@ -1,7 +1,7 @@
-"""One monitored run of one experiment object: from Info to End.
+"""This module monitors one run of one experiment object, from Info to End.
 
-Place in the flow: `experiment` makes one in its constructor and asks it to begin and end with `run()`; it ties hook,
-loggers, handlers and commands to the broadcaster in between.
+Called by `experiment`, at construction and around `run()`; connects hook, loggers, handlers and commands to the
+broadcaster.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ _log = logging.getLogger(__name__)
 
 
 class Session:
-    """Publishes what one experiment does while `run()` lasts; before and after it only holds the broadcaster.
+    """Session publishes one experiment while `run()` lasts; before and after, it only holds the broadcaster.
 
     Args:
         config: The experiment's settings.
         run_name: Monty's `logging.run_name`.
 
     Attributes:
-        broadcaster: Also for the user's own `publish_*` calls; does nothing where the monitor is switched off.
+        broadcaster: Serves the user's own `publish_*` calls, too; it does nothing if the monitor is switched off.
         worker: The name of this experiment object within the run.
-        latest: The last one of this process that began to publish; `monitored_task` looks whether any did.
+        latest: The last session of this process that began to publish; `monitored_task` checks whether there is one.
     """
 
     latest: ClassVar[Optional[Session]] = None
@@ -92,32 +92,32 @@ class Session:
 
     @property
     def page_url(self) -> str:
-        """Where a person looks."""
+        """Address at which a person can watch the run."""
         return self.config.page_url(self.broadcaster.run)
 
     @property
     def is_ending(self) -> bool:
-        """Whether no other episode is to begin: an abort or a stop was commanded."""
+        """Whether no further episode begins, because of an abort or a stop by command."""
         return self._commands.is_ending
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether a command made it leave out something: a stop in the last episode does not."""
+        """Whether a command made the run leave out an episode; a stop in the last episode does not."""
         return self._commands.abort_reason is not None or (self._commands.is_ending and self._left_out)
 
     @property
     def exit_code(self) -> int:
-        """With which the process is to end, where it is not for Monty to say; 0 else."""
+        """Exit code of the process after a signal or a command; 0 if Monty's own exit applies."""
         if EndSignals.received is not None:
             return exit_code_of(EndSignals.received)
         return self.config.abort_exit_code if self.is_cut_short else 0
 
     def interrupt(self, name: str) -> None:
-        """Let the run end as after an abort, for a signal of this name; called in its handler."""
+        """End the run as after an abort, because of the signal with this name; called in the signal handler."""
         self._commands.interrupted_by = name
 
     def begin(self, experiment: Any, hook: LiveViewStepHook, signals: EndSignals) -> None:
-        """Publish Info and Status, and attach to Monty. What fails here is counted, not raised."""
+        """Publish Info and Status, and attach to Monty. Errors here are counted, not raised."""
         self._signals = signals
         Session.latest = self
         with self._guard:
@@ -129,7 +129,7 @@ class Session:
             self._attach(experiment, hook, progress)
 
     def may_begin(self) -> bool:
-        """Obey what was commanded between episodes; return whether another may begin."""
+        """Obey the commands that came between episodes; return whether a further episode may begin."""
         with self._guard, suppress(AbortRequested):
             secs = self._commands.obey()
             if self._progress is not None:
@@ -140,26 +140,26 @@ class Session:
         return not self.is_ending
 
     def leave_out(self) -> None:
-        """Note that an episode was cut off, or that one more would have begun."""
+        """Note that an episode was cut off, or that a further one would have begun."""
         self._left_out = True
         if self._signals is not None:
             self._signals.heeded()
 
     def episode_finished(self, experiment: Any, steps: int) -> None:
-        """Publish what Monty made of the episode."""
+        """Publish Monty's results of the episode."""
         with self._guard:
             if self._progress is not None:
                 self._last_episode = self._progress.position.episode
             if self._episodes is not None:
                 self._episodes.finish(steps, experiment.model)
             if self._attachment is not None:
-                self._attachment.attach()  # Monty may have made telemetry publishers since
+                self._attachment.attach()  # Monty may have made new telemetry publishers
 
     def end(self, error: Optional[BaseException]) -> None:
-        """Detach from Monty, publish how the run ended, and hand over what is left.
+        """Detach from Monty, publish how the run ended, and hand over the messages that are left.
 
         Args:
-            error: What left `run()`; None where it returned.
+            error: The exception that left `run()`; None if it returned.
         """
         if self._ended:
             return
@@ -191,7 +191,7 @@ class Session:
         self._episodes = EpisodeLogger(*parts, order, is_supervised=_is_supervised(experiment))
         self._loggers = getattr(experiment, "logger_handler", None)
         if self._loggers is not None:
-            # A new list: the old one may be the configuration's, which Monty pickles.
+            # A new list: the old one may belong to the configuration, which Monty pickles.
             self._loggers.loggers = [*self._loggers.loggers, self._episodes]
         monitor = (self.broadcaster, self._guard, self._cost)
         records = RecordHandler(*monitor, level=self.config.log_level, per_sec=self.config.max_logs_per_sec)
@@ -210,5 +210,5 @@ class Session:
 
 
 def _is_supervised(experiment: Any) -> bool:
-    """Return whether Monty is told what it sees before it learns it."""
+    """Return whether Monty is given the name of each object before it learns it."""
     return "MontySupervisedObjectPretrainingExperiment" in [kind.__name__ for kind in type(experiment).__mro__]

@@ -1,6 +1,6 @@
-"""How far a worker is. Pure: the caller tells the time.
+"""This module counts how far a worker is. Pure: the caller passes the time.
 
-Place in the flow: the hook and `episode_logger` report steps and episodes, and publish what `due` and `fields` say.
+Called by the hook and `episode_logger`, which report steps and episodes and publish `fields` when it is `due`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from monty_mqtt.wire.mode_sum import Finished, ModeSum
 __all__ = ["Position", "ProgressTracker"]
 
 _LEAST_SECS = 1.0
-"""A Progress message at most this often, but for the ends of episodes."""
+"""Shortest time between two Progress messages, except at the ends of episodes."""
 
 
 class Position(NamedTuple):
-    """Where in the run an episode stands: epoch and episode of its mode, from 0."""
+    """Position says where in the run an episode stands: epoch and episode of its mode, from 0."""
 
     mode: str = ""
     epoch: int = 0
@@ -25,17 +25,17 @@ class Position(NamedTuple):
 
 
 class ProgressTracker:
-    """Counts steps and adds up episodes of one worker, by mode.
+    """ProgressTracker counts the steps and adds up the episodes of one worker, by mode.
 
     Args:
-        now_secs: A clock that is never set, at the start of the run.
-        expected: Episodes of this worker by mode, where it is known.
+        now_secs: Time at the start of the run, seconds of a clock that is never set.
+        expected: Number of episodes of this worker by mode, if known.
 
     Attributes:
         position: The running episode.
         total_step: Number of the next step within the run, from 0.
-        episodes_expected: Of all modes, None where it is not known.
-        episodes_done: Episodes that are over, of all modes.
+        episodes_expected: Number of episodes of all modes; None if not known.
+        episodes_done: Number of finished episodes of all modes.
     """
 
     def __init__(self, now_secs: float, expected: Mapping[str, int]) -> None:
@@ -66,7 +66,7 @@ class ProgressTracker:
         return number
 
     def add(self, position: Position, steps: int) -> None:
-        """Note the steps of an episode that somebody else made."""
+        """Note the steps of an episode that another process made."""
         self.position = position
         self.total_step += steps
         self._steps[position.mode] = self._steps.get(position.mode, 0) + steps
@@ -78,18 +78,18 @@ class ProgressTracker:
         self._sums.setdefault(one.mode, ModeSum()).add(one)
 
     def episode_secs(self, now_secs: float) -> float:
-        """Return how long the running episode has taken."""
+        """Return how many seconds the running episode has taken."""
         return now_secs - self._episode_began
 
     def due(self, now_secs: float) -> bool:
-        """Return whether a Progress message may go out; if so, the next one may a second later."""
+        """Return whether a Progress message may be sent now; if so, the next may follow a second later."""
         if now_secs - self._last < _LEAST_SECS:
             return False
         self._last = now_secs
         return True
 
     def paused(self, secs: float) -> None:
-        """Leave a pause that is over out of all times."""
+        """Exclude a finished pause from all times."""
         self._began += secs
         self._episode_began += secs
         self._last_ended += secs
@@ -116,6 +116,6 @@ class ProgressTracker:
         if not self.episodes_done or self.episodes_expected is None:
             return None
         mean = (self._last_ended - self._began) / self.episodes_done
-        # An episode may take longer than the mean, but the end never lies in the past.
+        # An episode may take longer than the mean, but the estimated end never lies in the past.
         left = max(mean * (self.episodes_expected - self.episodes_done) - (now_secs - self._last_ended), 0.0)
         return now_unix_nanos + int(left * 1e9)

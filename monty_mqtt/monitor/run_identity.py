@@ -1,6 +1,6 @@
-"""Who a process is within a run: the run's id and the worker's name.
+"""This module makes the id of a run and the name of a worker within it.
 
-Place in the flow: `experiment` asks once per experiment object; the broadcaster stamps both on every message.
+Called by `monitored_run`, `monitored_task` and `parent`; the broadcaster puts both names into every message.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from monty_mqtt.errors import ConfigError
 __all__ = ["Identity", "identify"]
 
 _PARALLEL = re.compile(r"^(?P<base>.*?)-?(?P<worker>parallel_(?:eval|train)_episode_.+)$", re.DOTALL)
-"""How Monty's parallel runner names what it makes of one experiment (0.55, run_parallel.py)."""
+"""The run name that Monty's parallel runner gives each worker's experiment (0.55, run_parallel.py)."""
 
 
 class Identity(NamedTuple):
-    """The run's id, shared by all its processes, and the name of this experiment object within it."""
+    """Identity is the run's id, shared by all its processes, and the name of this experiment object within it."""
 
     run: str
     worker: str
@@ -29,20 +29,20 @@ class Identity(NamedTuple):
 def identify(
     config: LiveViewConfig, run_name: str, now: dt.datetime, salt: str, number: Optional[int] = None
 ) -> Identity:
-    """Return who an experiment object is.
+    """Return the identity of an experiment object.
 
     The run's id is `<run name or experiment>-<UTC time>-<4 hex>`. The time is the configuration's `started`, which all
-    processes of a parallel run are given, and the hex digits follow from it; only without it they come from `salt`.
+    processes of a parallel run share, and the hex digits follow from it; only without `started` they come from `salt`.
 
     Args:
-        config: Names the run outright (`run`), or when it started and which experiment it is.
+        config: Gives the id itself (`run`), or the start time and the name of the experiment.
         run_name: Monty's `logging.run_name`; its ending tells the workers of a parallel run apart.
-        now: The time, with time zone, where the configuration does not say when the run started.
-        salt: Something random, where the configuration does not say when the run started.
-        number: Of the job in a sweep; all jobs may have one name and one start.
+        now: The time, with time zone; used if the configuration has no `started`.
+        salt: A random text; used if the configuration has no `started`.
+        number: Number of the job in a sweep, because all its jobs may have the same name and start time.
 
     Raises:
-        ConfigError: `started` is no time.
+        ConfigError: `started` is not a valid time.
     """
     match = _PARALLEL.match(run_name)
     base = match["base"] if match else run_name
@@ -59,7 +59,7 @@ def identify(
 
 def _started(text: str) -> dt.datetime:
     try:
-        # Without a time zone it is local time, as Hydra's ${now:} gives it; `astimezone` takes it so.
+        # A time without a time zone is local time, as from Hydra's ${now:}; `astimezone` reads it as such.
         return dt.datetime.fromisoformat(text)
     except ValueError:
         raise ConfigError("experiment.config.liveview.started", text, "a time such as 2026-11-23T14:05:06") from None

@@ -1,7 +1,7 @@
-"""The step hook: after every step of the model, what it believes goes out and what was commanded comes in.
+"""This module publishes the model's state after every step, and obeys commands.
 
-Place in the flow: Monty calls the hook; it lets the user's own hook decide on the actions, then publishes Step, frames
-and hypotheses, and obeys commands. Runs on the experiment's thread: no encoding of images, no waiting.
+Called by Monty as its hook; calls the user's own hook for the actions, then publishes Step, frames and hypotheses.
+It runs on the experiment's thread: it encodes no images, and waits only while the run is paused.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from monty_mqtt.wire.schema import Frame, Hypotheses, Progress, Step
 __all__ = ["LiveViewStepHook", "StepPublisher"]
 
 _GREATEST_CLOUD_SHARE = 0.001
-"""Of the experiment's time; where a cloud costs more, clouds are sent less often."""
+"""Largest share of the experiment's time that clouds may take; if one costs more, they are sent less often."""
 
 
 class LiveViewStepHook:
-    """Monty's StepHook, chained after the user's own.
+    """LiveViewStepHook is Monty's StepHook, chained after the user's own.
 
     Args:
-        user_hook: The hook the configuration names; it sees and decides what it did without us.
+        user_hook: The hook that the configuration names; it sees and decides the same as without the monitor.
 
     Attributes:
-        publisher: What publishes while a monitored run lasts, else None.
+        publisher: Publishes the steps while a monitored run lasts; otherwise None.
     """
 
     def __init__(self, user_hook: Any) -> None:
@@ -40,10 +40,10 @@ class LiveViewStepHook:
         self.publisher: Optional[StepPublisher] = None
 
     def __call__(self, ctx: Any, monty: Any, supervised_lm_ids: Any, step: int, observations: Any, actions: Any) -> Any:
-        """Return the actions to take: those of the user's hook.
+        """Return the actions of the user's hook, and publish the step.
 
         Raises:
-            AbortRequested: A command asks for it.
+            AbortRequested: A command asks for an abort.
         """
         actions = self._user_hook(ctx, monty, supervised_lm_ids, step, observations, actions)
         if self.publisher is not None:
@@ -51,21 +51,21 @@ class LiveViewStepHook:
         return actions
 
     def close(self) -> None:
-        """Close the user's hook; ours holds nothing."""
+        """Close the user's hook; the monitor's part holds nothing."""
         self._user_hook.close()
 
 
 class StepPublisher:
-    """Publishes the steps of one monitored run.
+    """StepPublisher publishes the steps of one monitored run.
 
     Args:
-        broadcaster: Where to.
-        config: What, and how often.
-        progress: Where the run stands; this counts its steps.
-        commands: What was asked of the run.
-        guard: Takes what goes wrong here.
-        cost: What the monitor costs; this adds its own, and tells all of it.
-        clock: Nanoseconds of a clock that is never set.
+        broadcaster: Publishes the messages.
+        config: Says what is published, and how often.
+        progress: Counts the steps that are reported here.
+        commands: Obeys the commands that the run receives.
+        guard: Counts the errors that occur here.
+        cost: Sums up the monitor's time; this adds its own, and publishes the sum.
+        clock: Returns nanoseconds of a clock that is never set.
     """
 
     def __init__(
@@ -94,10 +94,10 @@ class StepPublisher:
         self._cloud_turn = 0
 
     def publish(self, monty: Any, step: int, observations: Any, actions: Any) -> None:
-        """Publish what one step brought, then obey what was commanded.
+        """Publish the results of one step, then obey the commands that have arrived.
 
         Raises:
-            AbortRequested: A command asks for it.
+            AbortRequested: A command asks for an abort.
         """
         began = self._clock()
         with self._guard:
@@ -172,7 +172,7 @@ class StepPublisher:
             )
 
     def _publish_cloud(self, monty: Any, step: int, began: int) -> None:
-        """Publish one learning module's in its turn: no step pays for all of them, and short episodes have some."""
+        """Publish the cloud of one learning module, in turn: no step pays for all, and short episodes have clouds."""
         before = self._clock()
         with_evidence: List[Any] = [lm for lm in monty.learning_modules if has_evidence(lm)]
         if with_evidence:

@@ -1,8 +1,8 @@
-"""What the workers of a parallel run have finished, told to their parent through a directory.
+"""This module reports the finished episodes of a parallel run's workers to the parent, through a directory.
 
-Place in the flow: the parent makes one and names it in the environment of its workers; `episode_logger` adds a line
-after each episode; the parent reads them, and says through it that nothing else is to begin. Why files: Monty's pool
-returns nothing before a whole batch of experiments is over, and this also works while no bridge is there.
+Made by `parent`, which names it in the workers' environment, reads it, and closes it when nothing else may begin;
+`episode_logger` adds a line after each episode. It uses files because Monty's pool returns nothing before a whole batch
+of experiments is over, and because this also works without a bridge.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["Tally"]
 
 
 class Tally:
-    """The directory.
+    """Tally is that directory.
 
     Args:
-        path: Where it is; `begin` makes a new one.
+        path: Path of the directory; `begin` makes a new one.
 
     Attributes:
-        path: Where it is.
-        lost: Experiments whose process was killed, as far as this object was told; 0 in any other process.
+        path: As given.
+        lost: Number of experiments whose process was killed, counted by the parent's pool; 0 in other processes.
     """
 
     def __init__(self, path: str) -> None:
@@ -39,21 +39,21 @@ class Tally:
 
     @classmethod
     def begin(cls) -> Tally:
-        """Return a new one, in the directory for temporary files."""
+        """Return a new tally, in the system's directory for temporary files."""
         tally = cls(tempfile.mkdtemp(prefix="monty-mqtt-tally-"))
         tally._episodes.touch()
         return tally
 
     def add(self, finished: Finished) -> None:
-        """Note an episode; workers do so at the same time, each in one write."""
-        handle = os.open(self._episodes, os.O_WRONLY | os.O_APPEND)  # not made anew where the parent is gone
+        """Note a finished episode; workers do so at the same time, each in one write."""
+        handle = os.open(self._episodes, os.O_WRONLY | os.O_APPEND)  # no O_CREAT: the parent may be gone
         try:
             os.write(handle, json.dumps(finished).encode() + b"\n")
         finally:
             os.close(handle)
 
     def news(self) -> List[Finished]:
-        """Return what was added since the last call."""
+        """Return the episodes that were added since the last call."""
         with self._episodes.open("rb") as file:
             file.seek(self._read)
             whole, _, _ = file.read().rpartition(b"\n")
@@ -65,21 +65,21 @@ class Tally:
         Path(self.path, f"batch-{batch}").write_text(str(os.getpid()))
 
     def process_of(self, batch: int) -> Optional[int]:
-        """Return the process that runs a batch; None while none does."""
+        """Return the id of the process that runs a batch; None while no process does."""
         try:
             return int(Path(self.path, f"batch-{batch}").read_text())
-        except (FileNotFoundError, ValueError):  # the latter while it is being written
+        except (FileNotFoundError, ValueError):  # ValueError while the file is being written
             return None
 
     def close(self) -> None:
-        """Say that nothing else is to begin."""
+        """Mark that no further batch or experiment may begin."""
         self._over.touch()
 
     @property
     def is_closed(self) -> bool:
-        """Whether that was said."""
+        """Whether `close` was called, in any process."""
         return self._over.exists()
 
     def remove(self) -> None:
-        """Remove it. May be called twice."""
+        """Remove the directory. May be called twice."""
         shutil.rmtree(self.path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Monty's parallel runner, monitored: its parent and its pool. Configurations name `ParallelCallback` here."""
+"""This package monitors Monty's parallel runner: parent and pool. Configurations name `ParallelCallback` here."""
 
 from monty_mqtt.parallel.parent import ParallelCallback
 

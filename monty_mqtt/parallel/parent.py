@@ -1,8 +1,9 @@
-"""The parent of a parallel run: how many episodes there are in all, how many are done, and how it ended.
+"""This module is the parent of a parallel run: it publishes how many episodes there are and are done, and the end.
 
-Place in the flow: `monitored_task` begins one for `run --parallel`, a Hydra callback where Monty's `run_parallel` is
-what runs. The workers publish for themselves. The parent computes nothing, it waits for its workers: so it may have a
-thread, which reads their tally and answers commands. Workers get every command themselves, also those that start later.
+Called by `monitored_task` for `run --parallel`, or by Hydra as a callback if Monty's `run_parallel` itself is run.
+
+The workers publish for themselves. The parent only waits for its workers, so it may have a thread, which reads their
+tally and answers commands. Workers receive every command themselves, also those that start later.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ from monty_mqtt.wire.schema import Command, Info, Progress, Status
 __all__ = ["RUNNER", "TALLY", "ParallelCallback", "ParallelParent", "episodes_in_all"]
 
 TALLY = "MONTY_MQTT_TALLY"
-"""Environment variable that tells the workers where their parent's tally is."""
+"""Environment variable that gives the workers the path of their parent's tally."""
 
 RUNNER = "tbp.monty.frameworks.run_parallel"
-"""Monty's parallel runner."""
+"""Name of the module of Monty's parallel runner."""
 
 _RUN = "MONTY_MQTT_RUN"
 _LOOK_SECS = 0.1
@@ -44,41 +45,41 @@ _HERE = Place("with all its workers", "after the episodes under way", within=Tru
 
 
 class ParallelCallback:
-    """Hydra callback: gives Monty's parallel runner a parent; does nothing for any other program.
+    """ParallelCallback is a Hydra callback that gives Monty's parallel runner a parent; it ignores other programs.
 
     Attributes:
-        parent: The parent, of which there is one in a process; None where Monty's parallel runner does not run.
+        parent: The only parent of this process; None unless Monty's parallel runner runs.
     """
 
     parent: ClassVar[Optional[ParallelParent]] = None
 
     def on_run_start(self, config: Any, **_: Any) -> None:
-        """Fix when the run began, before Hydra gives the runner a copy in which `${now:}` would be another time."""
+        """Fix the start time of the run, before Hydra makes a copy in which `${now:}` would be another time."""
         live = config.experiment.config.get("liveview")
         if live and live.get("started"):
             with import_module("omegaconf").open_dict(live):
                 live["started"] = str(live["started"])
 
     def on_multirun_start(self, config: Any, **_: Any) -> None:
-        """Resolve when the sweep began: all its jobs take that over, so that they are one group."""
+        """Resolve the start time of the sweep, which all its jobs take over, so that they are one group."""
         live = import_module("omegaconf").OmegaConf.select(config, "experiment.config.liveview")
         if live:
             live.get("started")
 
     def on_job_start(self, config: Any, *, task_function: Any = None, **_: Any) -> None:
-        """Begin before the runner does."""
+        """Begin the parent before the runner begins."""
         if getattr(task_function, "__module__", "") == RUNNER and not hasattr(task_function, "is_monitored"):
             ParallelCallback.parent = ParallelParent()
             ParallelCallback.parent.begin(config, os.environ)
 
     def on_job_end(self, config: Any, job_return: Any, **_: Any) -> None:
-        """End with the runner."""
+        """End the parent with the runner."""
         del config
         if self.parent is None:
             return
         error: Optional[BaseException] = None
         try:
-            _ = job_return.return_value  # raises what the runner raised
+            _ = job_return.return_value  # raises the runner's exception, if there is one
         except Exception as raised:  # noqa: BLE001 - Hydra raises it again
             error = raised
         self.parent.end(error)
@@ -86,14 +87,14 @@ class ParallelCallback:
             raise SystemExit(exit_code_of(EndSignals.received))
 
     def __getattr__(self, name: str) -> Any:
-        """Return something that does nothing for the callback's other occasions (`on_run_end`, …)."""
+        """Return a function that does nothing, for the callback's other events (`on_run_end`, …)."""
         if name.startswith("on_"):
             return lambda **_: None
         raise AttributeError(name)
 
 
 class ParallelParent:
-    """Publishes as worker `main` between `begin` and `end`."""
+    """ParallelParent publishes as worker `main` between `begin` and `end`."""
 
     def __init__(self) -> None:
         self._broadcaster: Optional[ZmqBroadcaster] = None
@@ -101,12 +102,12 @@ class ParallelParent:
         self._guard = Guard()
         self._over = threading.Event()
         self._thread: Optional[threading.Thread] = None
-        # Each worker has a bound of its own.
+        # Each worker limits the duration of its own last step.
         self._signals = EndSignals(self._interrupt, step_secs=None)
 
     @property
     def cut_short(self) -> Optional[str]:
-        """Why the run ended before its time, where a command said so; else None."""
+        """Why the run ended early, if a command ended it; otherwise None."""
         if self._broadcaster is None or not self._commands.is_ending:
             return None
         if self._commands.abort_reason is not None:
@@ -118,18 +119,18 @@ class ParallelParent:
 
     @property
     def has_begun(self) -> bool:
-        """Whether it publishes, or did."""
+        """Whether the parent publishes, or did."""
         return self._thread is not None
 
     @property
     def lost(self) -> int:
-        """How many experiments ended with their process; the results of the others are merged."""
+        """Number of experiments that ended because their process died; the results of the others are merged."""
         return 0 if self._thread is None else self._tally.lost
 
     def begin(self, composed: Any, environ: Mapping[str, str]) -> None:
-        """Publish Info and Status of the run that Hydra composed, and make Monty's pool one that can end early.
+        """Publish Info and Status of the run that Hydra composed, and replace Monty's pool by one that can end early.
 
-        What else fails here is counted, not raised: the run goes on without a parent.
+        Any other error here is counted, not raised: the run goes on without a parent.
 
         Raises:
             ConfigError: A setting of the monitor is wrong.
@@ -141,10 +142,10 @@ class ParallelParent:
                 self._begin(composed, config)
 
     def end(self, error: Optional[BaseException]) -> None:
-        """Publish how the run ended, and hand over what is left. May be called twice.
+        """Publish how the run ended, and hand over the messages that are left. May be called twice.
 
         Args:
-            error: What left Monty's runner; None where it returned.
+            error: The exception that left Monty's runner; None if it returned.
         """
         if self._thread is None or self._over.is_set():
             return
@@ -177,7 +178,7 @@ class ParallelParent:
         number = job_number()
         run, _ = identify(config, run_name, now, "", number)
         if number is not None:
-            os.environ[_RUN] = run  # for the workers, who do not know of a sweep
+            os.environ[_RUN] = run  # for the workers, which do not know that they run in a sweep
         expected = episodes_in_all(composed)
         self._flush_secs = config.flush_secs
         self._broadcaster = ZmqBroadcaster(
@@ -238,7 +239,7 @@ class ParallelParent:
 
 
 class _Commands(Commands):
-    """What the parent does about a command: it only says so, for there are no steps of its own."""
+    """_Commands answers commands for the parent, which makes no steps of its own."""
 
     def _step(self, command: Command, place: Place) -> Tuple[bool, str]:
         obeyed, detail = super()._step(command, place)
@@ -250,8 +251,8 @@ class _Commands(Commands):
 def episodes_in_all(composed: Any) -> Dict[str, int]:
     """Return how many episodes a parallel run has, by mode.
 
-    As Monty's run_parallel (0.55) makes them: in training one worker per object, which shows it in every pose; in
-    evaluation one worker per object and epoch. `episode_logger` chooses among the workers.
+    Monty's run_parallel (0.55) makes them so: in training one worker per object, which shows it in every pose; in
+    evaluation one worker per object and epoch. The configuration's `episodes` chooses among the workers.
     """
     config = composed.experiment.config
     found = {}

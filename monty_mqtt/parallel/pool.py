@@ -1,8 +1,9 @@
-"""The pool of Monty's parallel runner, made so that it can end before its time.
+"""This module replaces the pool of Monty's parallel runner by one that can end early.
 
-Place in the flow: `parent` puts `Spawning` in the place of `multiprocessing` in Monty's runner, in the parent only.
-Upstream's `Pool.map` hands everything out at once: after an abort of twenty episodes it starts process after process
-for another minute, each only to be told that it is over. And where a worker is killed it waits for ever.
+Used by `parent`, which puts `Spawning` in the place of `multiprocessing` in Monty's runner, in the parent only.
+
+Monty's `Pool.map` hands out all work at once: after an abort of twenty episodes it starts process after process for
+another minute, and each ends at once. And if a worker is killed, it waits for ever.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ _log = logging.getLogger(__name__)
 
 _LOOK_SECS = 1.0
 _BATCHES_A_PROCESS = 4
-"""As `Pool.map` divides its work (Python 3.8 to 3.13), so that as many processes are started as without us."""
+"""`Pool.map` divides its work so (Python 3.8 to 3.13); thus as many processes are started as with Monty's own pool."""
 
 
 class Spawning:
-    """Stands for the module `multiprocessing`; whatever else is asked of it comes from there.
+    """Spawning replaces the module `multiprocessing`; every other attribute comes from that module.
 
     Args:
-        tally: Says when nothing else is to begin.
+        tally: Says when nothing else may begin.
     """
 
     def __init__(self, tally: Tally) -> None:
@@ -44,11 +45,11 @@ class Spawning:
         self._pools: List[EndablePool] = []
 
     def get_context(self, method: Optional[str] = None) -> _Context:
-        """Return a context whose pools can end before their time."""
+        """Return a context whose pools can end early."""
         return _Context(mp.get_context(method), self._tally, self._pools)
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to every process of the pools that lives; each ends its experiment in order."""
+        """Send a signal to every living process of the pools; each ends its experiment in order."""
         for pool in self._pools:
             pool.send_signal(number)
 
@@ -72,13 +73,13 @@ class _Context:
 
 
 class EndablePool(Pool):
-    """A pool whose `map` hands out a batch when a process is free for it, and none any more once it is to end.
+    """EndablePool is a pool whose `map` hands out a batch only to a free process, and none once it must end.
 
-    It expects a process for each batch, as Monty has it (`maxtasksperchild=1`).
+    It expects a process for each batch, as Monty's does (`maxtasksperchild=1`).
 
     Args:
-        tally: Says when nothing else is to begin.
-        processes: How many at once.
+        tally: Says when nothing else may begin.
+        processes: Number of processes at once.
         *arguments: As for `multiprocessing.Pool`.
         **more: As for `multiprocessing.Pool`.
     """
@@ -87,28 +88,28 @@ class EndablePool(Pool):
         self._tally = tally
         self._at_once = processes
         self._made: List[Any] = []
-        vars(self)["Process"] = self._make  # in the place of Pool's own, which makes its processes by it
+        vars(self)["Process"] = self._make  # replaces the method with which Pool makes its processes
         if not arguments:
-            # One that is ended while it waits for work must let go of the lock that the others wait for.
+            # A process that is ended while it waits for work must release the lock that the others wait for.
             more.setdefault("initializer", leave_on_signals)
         super().__init__(processes, *arguments, **more)
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to every process that lives."""
+        """Send a signal to every living process."""
         for process in list(self._made):
             if process.exitcode is None and process.pid is not None:
                 with suppress(ProcessLookupError):
                     os.kill(process.pid, number)
 
     def map(self, func: Callable[[Any], Any], iterable: Any, chunksize: Optional[int] = None) -> List[Any]:
-        """Return the results of what was run, in order, when all of it is over.
+        """Return the results of all calls that were run, in order, when all are over.
 
-        What was not begun, or ended with its process, leaves `iterable`, a list of experiments: Monty merges the
-        results of those that are in it, and fails for one that left nothing.
+        Experiments that did not begin, or whose process died, are removed from `iterable`, a list of experiments: Monty
+        merges the results of all experiments in it, and fails if one has left none.
 
         Raises:
-            Exception: The first that a call raised, as `Pool.map` does.
-            MontyMqttError: All ended with their processes.
+            Exception: The first exception of a call, as in `Pool.map`.
+            MontyMqttError: Every experiment's process died.
         """
         size = chunksize or -(-len(iterable) // (_BATCHES_A_PROCESS * self._at_once)) or 1
         batches = [iterable[start : start + size] for start in range(0, len(iterable), size)]
@@ -122,13 +123,13 @@ class EndablePool(Pool):
         return returned
 
     def _results(self, func: Callable[[Any], Any], batches: Sequence[Any]) -> List[Any]:
-        """Return for each batch what its calls returned, as far as they were begun, or an exception."""
+        """Return for each batch the results of the calls that began, or an exception."""
         results: List[Any] = [[] for _ in batches]
         over: SimpleQueue[Any] = SimpleQueue()
         waiting = deque(enumerate(batches))
         under_way: Dict[int, Any] = {}
         while True:
-            # The first is handed out in any case: merging needs at least one.
+            # The first batch is handed out in any case: merging needs at least one result.
             while waiting and len(under_way) < self._at_once and (waiting[0][0] == 0 or not self._tally.is_closed):
                 number, batch = waiting.popleft()
                 under_way[number] = batch
@@ -147,7 +148,7 @@ class EndablePool(Pool):
                 under_way.pop(number, None)
 
     def _give_up_lost(self, under_way: Dict[int, Any]) -> None:
-        """Wait no longer for batches whose process was killed."""
+        """Stop waiting for batches whose process was killed."""
         killed = {process.pid for process in self._made if process.exitcode not in (None, 0)}
         for number in [number for number in under_way if self._tally.process_of(number) in killed]:
             batch = under_way.pop(number)
@@ -167,7 +168,7 @@ def _raise_first(results: Sequence[Any]) -> None:
 
 
 class _Tell:
-    """Puts the result of a batch into the queue."""
+    """_Tell puts the result of a batch into the queue."""
 
     def __init__(self, over: SimpleQueue[Any], batch: int) -> None:
         self._over = over
@@ -178,7 +179,7 @@ class _Tell:
 
 
 def _run(work: bytes, path: str, number: int) -> List[Any]:
-    """Run a batch, in a worker's process; return what its calls returned, as far as they were begun."""
+    """Run a batch, in a worker's process; return the results of the calls that began."""
     tally = Tally(path)
     tally.take(number)
     results: List[Any] = []
