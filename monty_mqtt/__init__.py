@@ -1,4 +1,4 @@
-"""Live telemetry for experiments of the Thousand Brains Project's Monty."""
+"""This package publishes live telemetry of experiments with Monty, the Thousand Brains Project's system."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Import the broadcaster when it is first asked for: `import monty_mqtt` alone stays quick."""
+    """Import the broadcaster when a program first asks for it, so that `import monty_mqtt` alone stays quick."""
     if name == "ZmqBroadcaster":
         from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster  # noqa: PLC0415
 

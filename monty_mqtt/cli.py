@@ -1,7 +1,7 @@
-"""The command line, `monty-mqtt`.
+"""This module is the command line, `monty-mqtt`.
 
-Place in the flow: has `cli_parser` parse, then hands over to a module of the stack, imported when its command is
-called. Imports on Python 3.8, where `run` alone has something to do.
+Called by the shell; parses with `cli_parser` and hands over to the stack's module of the command, imported only then.
+It can be imported on Python 3.8, where `run` is the only command that works.
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 aborted by command, 130 Ctrl+C.
 """
@@ -31,7 +31,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     take_any_character()
     try:
         code = _dispatch(options)
-        if sys.stdout is not None:  # else its errors would come when nobody can tell them any more
+        if sys.stdout is not None:  # otherwise an error in writing would come when it can no longer be reported
             sys.stdout.flush()
     except MontyMqttError as error:
         _complain(str(error))
@@ -64,7 +64,7 @@ def _dispatch(options: argparse.Namespace) -> int:
 
 
 def _run_alone(options: argparse.Namespace, error: ImportError) -> int:
-    """Become the experiment: it publishes to a far side that may run elsewhere on this machine."""
+    """Replace this process by the experiment, which publishes to a bridge elsewhere on this machine if there is one."""
     print(f"monty-mqtt: {_no_far_side(error)}; the experiment runs and sends to a bridge if one answers", flush=True)
     python = os.environ.get("MONTY_PYTHON") or sys.executable
     host, _, port = (options.bridge or _known_bridge(options.state_dir)).partition(":")
@@ -74,9 +74,9 @@ def _run_alone(options: argparse.Namespace, error: ImportError) -> int:
 
 
 def _known_bridge(state_dir: Optional[str]) -> str:
-    """Return HOST:PORT of the bridge that a newer Python runs from the same state directory; empty if none does."""
+    """Return HOST:PORT of the bridge that a newer Python runs from the same state directory; empty if there is none."""
     try:
-        from monty_mqtt_core.settings.state_dir import StateDir  # noqa: PLC0415 - as all of the stack; this module runs on 3.8
+        from monty_mqtt_core.settings.state_dir import StateDir  # noqa: PLC0415 - not on Python 3.8
     except ImportError:
         return ""
     far_side = StateDir(state_dir).read_far_side()

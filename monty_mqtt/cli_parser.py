@@ -1,6 +1,6 @@
-"""What can be typed after `monty-mqtt`: commands, their options, and what their values may be.
+"""This module defines the commands of `monty-mqtt`, their options, and the values that each option accepts.
 
-Place in the flow: `cli` parses with it and hands over to the module and function that each command names. Imports on
+Called by `cli`, which then calls the module and function that the parsed command names. It can be imported on
 Python 3.8.
 """
 
@@ -17,7 +17,7 @@ from monty_mqtt import __version__
 __all__ = ["WRONG_USE", "make_parser", "options_of_runner"]
 
 WRONG_USE = 2
-"""Exit code."""
+"""The exit code for wrong use."""
 
 _COMMANDS = {
     "abort": "End a run at its next step; finished episodes are saved.",
@@ -26,7 +26,7 @@ _COMMANDS = {
     "step": "Let a run make N steps, then wait.",
     "stop": "End a run after the episode under way, which is saved.",
 }
-"""What can be asked of a run."""
+"""The commands that a user can send to a run, with their help texts."""
 
 _EPILOG = """\
 first steps:
@@ -39,10 +39,10 @@ exit codes: 0 done, 1 failed, 2 wrong use, 3 aborted by command, 130 Ctrl+C
 
 
 class _Parser(argparse.ArgumentParser):
-    """Names the nearest subcommand."""
+    """Parses as argparse does, but an error names the nearest subcommand."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line, and leave with exit code 2."""
+        """Print what is wrong in one line, and exit with code 2."""
         self.exit(WRONG_USE, f"{self.prog}: {message}; see `{self.prog} --help`\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
@@ -54,7 +54,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser; what it returns has `module` and `function` of the command."""
+    """Return the parser; the options that it parses carry `module` and `function` of the command."""
     parser = _Parser(
         prog="monty-mqtt",
         description="Watch Monty experiments while they run, over MQTT.",
@@ -80,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def options_of_runner(options: argparse.Namespace) -> List[str]:
-    """Return what `monty-mqtt run` passes on to `python -m monty_mqtt.run`."""
+    """Return the arguments that `monty-mqtt run` passes on to `python -m monty_mqtt.run`."""
     parallel = [] if options.parallel is None else [f"--parallel={options.parallel}"]
     return [*parallel, *(["--multirun"] if options.multirun else []), *options.overrides]
 
@@ -166,7 +166,7 @@ def _add_run(commands: Any) -> None:
         "--parallel", type=_processes, metavar="N", help="by Monty's parallel runner, at most N processes at once"
     )
     _add_ports(command)
-    command.set_defaults(liveview_port=None)  # the experiment may name one
+    command.set_defaults(liveview_port=None)  # the experiment's configuration may set one
     command.add_argument("--bridge", metavar="HOST[:PORT]", help="a bridge of your own; goes with --broker")
     _add_broker(command)
     command.set_defaults(module="run", function="command")

@@ -1,6 +1,6 @@
-"""Where the configuration files are: Hydra's for the experiment, the services' and Grafana's for the far side.
+"""This module finds the configuration files: Hydra's for the experiment, and those of the services and Grafana.
 
-Place in the flow: `run` puts this directory on Hydra's search path, the stack starts its services with the files in it.
+Called by `run`, which puts `conf/` on Hydra's search path, and by the stack, which starts its services with the files.
 """
 
 from __future__ import annotations
@@ -13,26 +13,27 @@ __all__ = ["conf_dir", "grafana_dir"]
 
 
 def conf_dir() -> Path:
-    """Return the directory that holds `experiment/` and `mosquitto/`: in the wheel, else in the checkout.
+    """Return the directory that holds `experiment/` and `mosquitto/`: the wheel's, or else the checkout's.
 
     Raises:
-        ServiceError: It is in neither place; the installation is broken.
+        ServiceError: The directory is in neither place; the installation is broken.
     """
     return _shipped("conf", "mosquitto")
 
 
 def grafana_dir() -> Path:
-    """Return the directory that holds Grafana's `provisioning/` and `dashboards/`, likewise.
+    """Return the directory that holds Grafana's `provisioning/` and `dashboards/`, found in the same way.
 
     Raises:
-        ServiceError: It is in neither place; the installation is broken.
+        ServiceError: The directory is in neither place; the installation is broken.
     """
     return _shipped("grafana", "provisioning")
 
 
 def _shipped(name: str, part: str) -> Path:
     package = Path(__file__).resolve().parent
-    # The wheel carries it inside the package, so that no `conf` lands in site-packages; a checkout has it beside.
+    # The wheel carries the directory inside the package, so that no `conf` lands in site-packages; a checkout has it
+    # beside the package.
     candidates = (package / name, package.parent / name)
     for candidate in candidates:
         if (candidate / part).is_dir():

@@ -1,7 +1,6 @@
-"""LiveViewConfig: the keys of `experiment.config` that concern the monitor, checked once.
+"""This module reads the keys of `experiment.config` that concern the monitor, and checks them once.
 
-Place in the flow: `experiment` builds one from Monty's configuration and the environment; below it nobody reads
-either of them.
+Called by `experiment`, with Monty's configuration and the environment; the modules below read neither of them.
 """
 
 from __future__ import annotations
@@ -18,32 +17,32 @@ __all__ = ["ENVIRONMENT", "SETTINGS", "TOP_LEVEL", "LiveViewConfig", "Setting"]
 
 
 class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How one experiment is monitored. `docs/monty.md` lists the keys with ranges and defaults.
+    """LiveViewConfig holds how one experiment is monitored. `docs/monty.md` lists the keys with ranges and defaults.
 
     Attributes:
-        enable_liveview: False: `experiment.broadcaster` exists and does nothing.
+        enable_liveview: If False, nothing is published; `experiment.broadcaster` exists and does nothing.
         zmq_host: Host of the bridge.
-        zmq_port: TCP port of the bridge.
-        liveview_host: Host of the LiveView page: where the experiment tells its user to look.
-        liveview_port: TCP port of the LiveView page: as above, and where `monty-mqtt run` starts it.
-        sensor_image_throttle_ms: Least time between two frames of a sensor, milliseconds; 0 sends every frame.
-        run: The run's id. Empty: made from `experiment` or Monty's run name, `started`, and four hex digits.
-        group: What this run shares with others that belong to it; a sweep's jobs have one.
-        started: When the run was started, ISO 8601. What makes all processes of a parallel run agree on its id.
-        experiment: Name of the experiment, Hydra's choice.
-        strict: Telemetry errors are raised instead of counted.
-        log_level: Records of Monty's logger below this are not sent.
-        max_logs_per_sec: Records sent per second and level; the rest is counted. 0 sends none.
+        zmq_port: TCP port of the bridge, 1 to 65535.
+        liveview_host: Host of the LiveView page, for the address that the experiment prints for its user.
+        liveview_port: TCP port of the LiveView page, for that address; `monty-mqtt run` starts the page there.
+        sensor_image_throttle_ms: Shortest time between two frames of one sensor, milliseconds; 0 sends every frame.
+        run: Id of the run. If empty, it is made from `experiment` or Monty's run name, `started`, and four hex digits.
+        group: A name that runs which belong together share; the jobs of one sweep have the same.
+        started: Start time of the run, ISO 8601. All processes of a parallel run make the same id from it.
+        experiment: Name of the experiment, as the user chose it in Hydra.
+        strict: If True, telemetry errors are raised instead of counted.
+        log_level: Records of Monty's logger below this level are not sent.
+        max_logs_per_sec: Records sent per second and level; further ones are counted. 0 sends no records.
         frames: Whether camera and depth images are sent.
-        max_hypotheses: Hypotheses per learning module and cloud; 0 sends none.
-        hypotheses_per_sec: Clouds per second and learning module.
+        max_hypotheses: Hypotheses per learning module in one point cloud; 0 sends no clouds.
+        hypotheses_per_sec: Clouds of hypotheses per second and learning module.
         object_models: Whether learned points are sent after each training episode.
-        flush_secs: How long the end of a run waits for a bridge that was there to acknowledge the rest.
-        window_mib: Memory for what no bridge has acknowledged yet, MiB.
-        spool_dir: Directory of the files that take it while no bridge is there. Empty: `spool` in the state directory.
-        spool_mib: Bound of such a file, MiB; 0 writes none.
+        flush_secs: Seconds that the end of a run waits until the bridge, if one ever answered, acknowledges the rest.
+        window_mib: Memory for messages that no bridge has acknowledged yet, MiB.
+        spool_dir: Directory of the files that hold them while no bridge answers. Empty: `spool` in the state directory.
+        spool_mib: Largest size of one such file, MiB; 0 writes no file.
         abort_exit_code: Exit code of the process after an abort by command; `python -m monty_mqtt.run` sets 3.
-        tally: Where the parent of a parallel run counts finished episodes; the parent sets it.
+        tally: Path of the file in which a parallel run counts finished episodes; the parent process sets it.
     """
 
     enable_liveview: bool = True
@@ -71,16 +70,16 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
     tally: str = ""
 
     def page_url(self, run: str) -> str:
-        """Return where a run can be watched, if a page runs where the settings say."""
+        """Return the address at which a user can watch a run, if a page runs where the settings say."""
         host = f"[{self.liveview_host}]" if ":" in self.liveview_host else self.liveview_host
         return f"http://{host}:{self.liveview_port}/run/{quote(topics.escape(run), safe='')}"
 
     @classmethod
     def of(cls, config: Mapping[str, Any], environ: Mapping[str, str]) -> LiveViewConfig:
-        """Return what `experiment.config` and the environment say. The environment wins.
+        """Return the settings that `experiment.config` and the environment give. The environment wins.
 
         Args:
-            config: Monty's `experiment.config`: a mapping, of which only our own keys are looked at.
+            config: Monty's `experiment.config`: a mapping, of which only the keys of the monitor are read.
             environ: The process environment; see `ENVIRONMENT`.
 
         Raises:
@@ -98,7 +97,7 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Setting(NamedTuple):
-    """What a setting may be: its type, its least and greatest value (text: length), or the words it may be."""
+    """Setting says which values a setting accepts: its type and range (of text: the length), or allowed words."""
 
     kind: type
     low: float = 0
@@ -106,7 +105,7 @@ class Setting(NamedTuple):
     words: Tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Return what is allowed, as a person says it."""
+        """Return what is allowed, in words."""
         if self.words:
             return f"one of {', '.join(self.words)}"
         if self.kind is bool:
@@ -146,7 +145,7 @@ SETTINGS: Dict[str, Setting] = {
     "abort_exit_code": Setting(int, 0, 125),
     "tally": Setting(str, 0, 4096),
 }
-"""Every setting and what it may be, by name."""
+"""Each setting's accepted values, by the setting's name."""
 
 TOP_LEVEL = (
     "enable_liveview",
@@ -156,7 +155,7 @@ TOP_LEVEL = (
     "liveview_port",
     "sensor_image_throttle_ms",
 )
-"""The settings that stand in `experiment.config` itself; the others stand in `experiment.config.liveview`."""
+"""Settings that stand in `experiment.config` itself; the others stand in `experiment.config.liveview`."""
 
 ENVIRONMENT = {
     "MONTY_MQTT_ZMQ_HOST": "zmq_host",
@@ -166,7 +165,7 @@ ENVIRONMENT = {
     "MONTY_MQTT_RUN": "run",
     "MONTY_MQTT_TALLY": "tally",
 }
-"""Environment variables that beat the configuration: so `monty-mqtt run` tells where bridge and page are."""
+"""Environment variables that override the configuration; `monty-mqtt run` sets bridge and page by them."""
 
 
 def _section(section: Any) -> Dict[str, Any]:

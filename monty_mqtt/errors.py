@@ -1,12 +1,12 @@
-"""What can go wrong, as one tree.
+"""This module defines every error that the packages raise on purpose, as one tree.
 
 ::
 
     MontyMqttError
     ├── ConfigError     a setting is unknown, of the wrong type, or out of its range; raised before the first step
-    ├── DecodeError     bytes on the wire are no message of this schema
+    ├── DecodeError     bytes on the wire are not a valid message of this schema
     ├── ServiceError    a program of the far side is missing, does not start, or does not answer
-    └── AbortRequested  not an error: how an abort leaves the step loop
+    └── AbortRequested  not an error: an abort leaves the step loop with it
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ __all__ = ["AbortRequested", "ConfigError", "DecodeError", "MontyMqttError", "Se
 
 
 class MontyMqttError(Exception):
-    """Base of everything this package raises on purpose."""
+    """MontyMqttError is the base class of all errors that these packages raise on purpose."""
 
 
 class ConfigError(MontyMqttError, ValueError):
-    """A setting is wrong. The message is one line: the key, the value, and what is allowed."""
+    """ConfigError reports a wrong setting in one line: the key, the value, and what is allowed."""
 
     def __init__(self, key: str, value: Any, allowed: str) -> None:
         super().__init__(f"{key}: {value!r} is not allowed; it must be {allowed}")
@@ -30,7 +30,7 @@ class ConfigError(MontyMqttError, ValueError):
 
     @classmethod
     def unknown(cls, key: str, known: Iterable[str]) -> ConfigError:
-        """Return the error for a key that does not exist, naming the nearest one that does."""
+        """Return the error for a key that does not exist; its text names the nearest key that does."""
         names = sorted(known)
         near = difflib.get_close_matches(key.rpartition(".")[2], names, n=1)
         error = cls(key, "", "")
@@ -40,12 +40,12 @@ class ConfigError(MontyMqttError, ValueError):
 
 
 class DecodeError(MontyMqttError, ValueError):
-    """Bytes are no message of this schema."""
+    """DecodeError reports bytes that are not a valid message of this schema."""
 
 
 class ServiceError(MontyMqttError):
-    """A program of the far side is missing, does not start, or does not answer."""
+    """ServiceError reports a service program that is missing, does not start, or does not answer."""
 
 
 class AbortRequested(MontyMqttError):  # noqa: N818 - a request, obeyed by leaving the step loop
-    """Raised by the step hook when a command asks for it, caught by the experiment's mixin."""
+    """AbortRequested is raised by the step hook when a command asks for an abort, and caught by `LiveViewMixin`."""

@@ -1,10 +1,10 @@
-"""MontyExperimentWithLiveView: whatever experiment class the configuration names, monitored.
+"""This module runs the experiment class that a configuration names as a monitored experiment.
 
-Place in the flow: the outermost part in the experiment's process; Hydra instantiates it, Monty runs it.
+Called by Hydra, which instantiates it, and by Monty, which runs it; hands over to `monitor`.
 
-A configuration names the class twice: `_target_` is `monty_mqtt.experiment.MontyExperimentWithLiveView`, and beside it
-`experiment_class` is what `_target_` would be without us. What runs is a subclass of that class, so stop rules,
-outcomes and supervision are its own, and `isinstance` says so.
+A configuration names two classes: `_target_` is `monty_mqtt.experiment.MontyExperimentWithLiveView`, and
+`experiment_class` is the class that `_target_` would name without the monitor. The object that runs is an instance of
+a subclass of `experiment_class`, so stop rules, outcomes and supervision are those of that class.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ __all__ = ["DEFAULT_EXPERIMENT_CLASS", "LiveViewMixin", "MontyExperimentWithLive
 DEFAULT_EXPERIMENT_CLASS = (
     "tbp.monty.frameworks.experiments.object_recognition_experiments.MontyObjectRecognitionExperiment"
 )
-"""What most of Monty's own configurations name."""
+"""The class that most of Monty's own configurations name."""
 
 
 class LiveViewMixin:
-    """Monitors the experiment class it is mixed into; must stand left of it.
+    """LiveViewMixin monitors the experiment class that it is mixed into; it must stand left of that class.
 
     ``class Mine(LiveViewMixin, MontyObjectRecognitionExperiment)`` works as well as `MontyExperimentWithLiveView`.
 
@@ -40,14 +40,14 @@ class LiveViewMixin:
         config: Monty's `experiment.config`.
 
     Attributes:
-        broadcaster: For the user's own `publish_metric`, `publish_data`, `publish_log` and `publish_state`.
+        broadcaster: Publishes the user's own values: `publish_metric`, `publish_data`, `publish_log`, `publish_state`.
 
     Raises:
-        ConfigError: A setting of the monitor is wrong; nothing of Monty was made yet.
+        ConfigError: A setting of the monitor is wrong. It is raised before anything of Monty is made.
     """
 
     def __init_subclass__(cls, **_: Any) -> None:
-        """Do not ask Monty's own mixins: ProfileExperimentMixin refuses every subclass it does not lead."""
+        """Do not call Monty's own mixins: ProfileExperimentMixin refuses every subclass in which it is not first."""
 
     def __init__(self, config: Any) -> None:
         logging_config = config.get("logging") or {}
@@ -59,15 +59,14 @@ class LiveViewMixin:
 
     @property
     def broadcaster(self) -> ZmqBroadcaster:
-        """Publishes for this experiment; exists and does nothing with `enable_liveview: false`."""
+        """The broadcaster of this experiment; with `enable_liveview: false` it exists and does nothing."""
         return self._live.broadcaster
 
     def run(self) -> None:
-        """Run the experiment as its class does, monitored from here to the end.
+        """Run the experiment as its class does, and monitor it from start to end.
 
         Raises:
-            SystemExit: After an abort or stop by command, where the configuration asks for an exit code; after
-                SIGTERM or SIGHUP.
+            SystemExit: After an abort or stop by command, if an exit code is configured; after SIGTERM or SIGHUP.
         """
         if not self._live.config.enable_liveview:
             super().run()  # type: ignore[misc]
@@ -84,12 +83,12 @@ class LiveViewMixin:
                 self._live.end(error)
                 raise
             self._live.end(None)
-        # Never in a worker of Monty's parallel runner: Pool.map would wait for it for ever.
+        # Not in a worker of Monty's parallel runner: Pool.map would wait for that worker for ever.
         if self._live.worker == "main" and (code := self._live.exit_code):
             raise SystemExit(code)
 
     def run_epoch(self) -> None:
-        """Run an epoch; none begins once the run is to end, so Monty goes on to save what there is."""
+        """Run an epoch, unless the run is ending; then no epoch begins, and Monty goes on to save its results."""
         if self._live.may_begin():
             super().run_epoch()  # type: ignore[misc]
 
@@ -97,7 +96,7 @@ class LiveViewMixin:
         """Run an episode; an abort leaves it without `post_episode`. After an abort or a stop no other begins.
 
         Raises:
-            KeyboardInterrupt: Where the class runs episodes until this is raised, and the run is to end.
+            KeyboardInterrupt: The run is ending, and its class runs episodes until this is raised.
         """
         if self._live.may_begin():
             try:
@@ -105,7 +104,7 @@ class LiveViewMixin:
             except AbortRequested:
                 self._live.leave_out()
         if self._live.is_ending and self._streams():
-            self._live.leave_out()  # there is always another
+            self._live.leave_out()  # such a class always begins another episode
             raise KeyboardInterrupt
 
     def post_episode(self, steps: int) -> None:
@@ -115,30 +114,30 @@ class LiveViewMixin:
             self._live.episode_finished(self, steps)
 
     def _streams(self) -> bool:
-        # MontyExperiment.run_epoch (0.55) takes a stream's episodes in `while True`, until Ctrl+C, which it catches.
+        # MontyExperiment.run_epoch (0.55) runs the episodes of a stream in `while True`, until it catches Ctrl+C.
         names = [kind.__name__ for kind in type(getattr(self, "env_interface", None)).__mro__]
         return "SaccadeOnImageFromStreamInterface" in names
 
 
 class MontyExperimentWithLiveView:
-    """Makes the experiment that the configuration names, monitored. What it returns is an instance of that class.
+    """MontyExperimentWithLiveView makes a monitored instance of the experiment class that the configuration names.
 
     Args:
         config: Monty's `experiment.config`.
-        experiment_class: Dotted name of the experiment class.
+        experiment_class: Dotted name of the experiment class. The object made is an instance of it.
 
     Raises:
         ConfigError: There is no such class, or a setting of the monitor is wrong.
     """
 
-    def __new__(cls, config: Any, experiment_class: str = DEFAULT_EXPERIMENT_CLASS) -> Any:  # noqa: D102 - the class says it
+    def __new__(cls, config: Any, experiment_class: str = DEFAULT_EXPERIMENT_CLASS) -> Any:  # noqa: D102 - see class
         warn_of_unknown_monty()
         return subclass_of(_class_named(experiment_class))(config)  # type: ignore[arg-type]  # a class is hashable
 
 
 @lru_cache(maxsize=None)
 def subclass_of(experiment_class: Type[Any]) -> Type[Any]:
-    """Return the monitored subclass of an experiment class: one per class and process."""
+    """Return the monitored subclass of an experiment class; each process makes one per class."""
     if issubclass(experiment_class, LiveViewMixin):
         return experiment_class
     names: Dict[str, Any] = {

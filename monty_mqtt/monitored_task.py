@@ -1,8 +1,9 @@
-"""Monty's own task, monitored: what Hydra calls once per run, or once per job of a sweep.
+"""This module is the task function that Hydra calls once per run, or once per job of a sweep.
 
-Place in the flow: `run` hands it to Hydra in the place of Monty's. It makes the chosen experiment a monitored one,
-gives the run its name, and says how a run ended that failed before its experiment could. It is pickled whole where a
-launcher runs jobs in other processes.
+Called by Hydra, to which `run` gives it in place of Monty's own task; hands over to Monty's runner.
+
+It makes the chosen experiment a monitored one, gives the run its name, and publishes the end of a run that failed
+before its experiment could. A launcher that runs jobs in other processes pickles the whole object.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from monty_mqtt.wire.schema import Info, Status
 __all__ = ["ABORTED", "MonitoredTask", "Naming", "monitored", "render_without_a_screen"]
 
 ABORTED = 3
-"""Exit code after an abort or stop by command."""
+"""The exit code after an abort or stop by command."""
 
 _FAILED = 1
 _OURS = "monty_mqtt.experiment.MontyExperimentWithLiveView"
@@ -38,11 +39,11 @@ _ENDING, _RUN = "MONTY_MQTT_RUN_ENDING", "MONTY_MQTT_RUN"
 
 
 class Naming(NamedTuple):
-    """How the runs of a command line are named.
+    """Naming says how the runs of one command line are named.
 
     Attributes:
-        ending: `<UTC time>-<4 hex>`, with which their ids end.
-        is_expected: Whether somebody looks for ids that end so, as `monty-mqtt run` does.
+        ending: `<UTC time>-<4 hex>`, the ending of the runs' ids.
+        is_expected: Whether another program, such as `monty-mqtt run`, looks for ids with this ending.
         run: The id that the environment names; with an ending it is the beginning of the id.
     """
 
@@ -52,20 +53,20 @@ class Naming(NamedTuple):
 
     @classmethod
     def taken_from(cls, environ: MutableMapping[str, str]) -> Naming:
-        """Return what the environment says, and remove it: what the experiment starts is no part of its run."""
+        """Return the naming that the environment gives, and remove it there: child programs are not part of the run."""
         ending = environ.pop(_ENDING, "")
         return cls(ending or new_ending(), bool(ending), environ.pop(_RUN, ""))
 
 
 class MonitoredTask:
-    """Stands for the task function of one of Monty's runners.
+    """MonitoredTask replaces the task function of one of Monty's runners.
 
     Args:
-        runner: The module of the runner.
-        naming: How its runs are named.
+        runner: Dotted name of the runner's module.
+        naming: How the runs are named.
 
     Attributes:
-        code: The exit code that what it ran has come to, where nothing was raised.
+        code: The exit code for the runs that ended without an exception.
     """
 
     is_monitored = True
@@ -73,21 +74,21 @@ class MonitoredTask:
     def __init__(self, runner: str, naming: Naming) -> None:
         self.code = 0
         self._runner = runner
-        import_module(runner)  # registers what Monty's configuration is resolved by
+        import_module(runner)  # registers the resolvers of Monty's configuration
         self._naming = naming
         self._pid = os.getpid()
         self._argv = list(sys.argv)
-        # Hydra finds Monty's configuration, and the job's name, by the module.
+        # Hydra finds Monty's configuration, and the job's name, by the function's module.
         self.__module__ = runner
         self.__name__ = self.__qualname__ = "main"
 
     def __call__(self, composed: Any) -> Any:
-        """Run the experiment of a composed configuration.
+        """Run the experiment of a configuration that Hydra has composed.
 
         Raises:
-            Exception: What Monty's runner raises.
+            Exception: Any exception of Monty's runner.
         """
-        if os.getpid() != self._pid:  # a launcher's process
+        if os.getpid() != self._pid:  # this is a process of a launcher
             self._arrive()
         choices = import_module("hydra.core.hydra_config").HydraConfig.get().runtime.choices
         name, number = str(choices.get("experiment", "")), job_number()
@@ -117,7 +118,7 @@ class MonitoredTask:
             self.code = ABORTED
 
     def _arrive(self) -> None:
-        """Make another process what the one is in which the sweep was started."""
+        """Give a launcher's process the settings of the process in which the sweep was started."""
         sys.argv = list(self._argv)
         render_without_a_screen()
         import_module("tbp.monty.frameworks.run_env").setup_env()
@@ -125,13 +126,13 @@ class MonitoredTask:
 
 
 def monitored(experiment: Any, name: str, naming: Naming, number: Optional[int] = None) -> None:
-    """Change an experiment's configuration so that it runs monitored; what the user set stays.
+    """Change an experiment's configuration so that it runs monitored; the user's own settings stay.
 
     Args:
         experiment: The `experiment` node, open to new keys.
-        name: Hydra's choice.
+        name: Name of the experiment, as the user chose it in Hydra.
         naming: How the run is named.
-        number: The number of the job in its sweep; an abort ends the job, not the sweep, so no exit code is raised.
+        number: Number of the job in its sweep; an abort ends the job and not the sweep, so no exit code is raised.
     """
     if experiment["_target_"] != _OURS:
         experiment["experiment_class"] = experiment["_target_"]
@@ -147,7 +148,7 @@ def monitored(experiment: Any, name: str, naming: Naming, number: Optional[int] 
 
 
 def _defaults(name: str, naming: Naming, number: Optional[int], *, is_named: bool) -> Dict[str, Any]:
-    """Return the settings that hold where the user gave none."""
+    """Return the settings to use where the user gave no value."""
     defaults: Dict[str, Any] = {"experiment": name, "abort_exit_code": ABORTED if number is None else 0}
     if number is not None:
         common = "sweep" if "experiment" in own_overrides() else _last(name)
@@ -176,7 +177,7 @@ def render_without_a_screen() -> None:
 
 
 def _tell_of_failure(composed: Any, error: BaseException) -> None:
-    """Publish a run that ended before its experiment could say anything: what it was to be, and the error."""
+    """Publish the configuration and the error of a run that failed before its experiment could publish anything."""
     with Guard():
         config = _config_of(composed.experiment.config)
         if not config.enable_liveview:
@@ -193,7 +194,7 @@ def _tell_of_failure(composed: Any, error: BaseException) -> None:
 
 
 def _config_of(config: Mapping[str, Any]) -> LiveViewConfig:
-    """Return the settings; where the error is in them, those that name the run, and where the bridge is by default."""
+    """Return the settings; if they are wrong, return those that name the run, and the default address of the bridge."""
     try:
         return LiveViewConfig.of(config, os.environ)
     except ConfigError:

@@ -1,6 +1,6 @@
-"""What a broadcaster that runs alone says of its process, and of how a `with` block ended.
+"""This module describes the process of a broadcaster without an experiment, and how its `with` block ended.
 
-Place in the flow: `broadcaster`'s `with`. A Monty experiment says more, by `model_reader`.
+Called by `broadcaster`. A Monty experiment publishes more, from `run_info`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["outcome", "this_process"]
 
 
 def this_process(run: str) -> Dict[str, Any]:
-    """Return the fields of an `info` message. The command line is left out: it may hold secrets."""
+    """Return the fields of an `info` message. The command line is left out, because it may hold secrets."""
     environment = os.environ.get("CONDA_DEFAULT_ENV") or os.environ.get("VIRTUAL_ENV", "").rpartition("/")[2]
     return {
         "schema_version": SCHEMA_VERSION,
@@ -35,13 +35,13 @@ def this_process(run: str) -> Dict[str, Any]:
 
 
 def outcome(error: Optional[BaseException]) -> Dict[str, Any]:
-    """Return the fields of the `status` message at the end of a block that `error` left (None: nothing did).
+    """Return the fields of the final `status` message of a block that the exception `error` left (None: no exception).
 
-    What is a secret by its form (a password in an address) is masked in the error's text, too.
+    In the error's text a secret that is recognised by its form (a password in an address) is masked, too.
     """
     if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return {"status": "completed"}
-    if isinstance(error, SystemExit) and (name := name_of_exit(error.code)):  # a signal handler of the user's
+    if isinstance(error, SystemExit) and (name := name_of_exit(error.code)):  # from a signal handler of the user
         return {"status": "aborted", "reason": name}
     if isinstance(error, (KeyboardInterrupt, AbortRequested)):
         return {"status": "aborted", "reason": plain(str(error))[0] or type(error).__name__}

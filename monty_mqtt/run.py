@@ -1,9 +1,10 @@
-"""`python -m monty_mqtt.run experiment=NAME [overrides…] [--parallel N]`: Monty's own runners, monitored.
+"""This program runs Monty's own runners monitored: `python -m monty_mqtt.run experiment=NAME [overrides…]`.
 
-Place in the flow: the outermost edge. Monty's `main` does everything; Hydra calls it through `monitored_task`, which
-puts our experiment class before the configured one, whichever experiment it is. With `--parallel N` it is Monty's
-`run_parallel`, with at most N processes at once. With `-m` or `hydra.mode=MULTIRUN` it is a sweep: each job is a run
-of its own.
+Called by the shell; hands over to Monty's `main` through Hydra and `monitored_task`.
+
+`monitored_task` puts the monitored experiment class before the configured one, whichever experiment it is. With
+`--parallel N` Monty's `run_parallel` runs, with at most N processes at once. With `-m` or `hydra.mode=MULTIRUN` it is
+a sweep: each job is a run of its own.
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 aborted by command, 130 Ctrl+C, 143 SIGTERM, 129 SIGHUP.
 """
@@ -34,9 +35,9 @@ _SEARCH_PATH = re.compile(r"^(\+{0,2}hydra\.searchpath=)\[(.*)\]$", re.DOTALL)
 
 
 def arguments(given: List[str], conf: str) -> List[str]:
-    """Return Hydra's command line: what was given, with our conf directory on the search path.
+    """Return Hydra's command line: the given arguments, with our conf directory on the search path.
 
-    `-m` comes first: behind an override, Hydra takes no other (argparse).
+    `-m` comes first: behind an override, Hydra accepts no further one (argparse).
     """
     ours = f"file://{conf}"
     found = False
@@ -62,7 +63,7 @@ def main() -> int:
     sys.argv[1:] = [*arguments(given, str(conf_dir())), *number, OVERRIDE]
     task = MonitoredTask(_RUNNER if processes is None else PARALLEL_RUNNER, Naming.taken_from(os.environ))
     try:
-        # As both of Monty's runners say it (0.54, 0.55).
+        # As in both of Monty's runners (0.54, 0.55).
         hydra_main = import_module("hydra").main(config_path="../conf", config_name="experiment", version_base=None)
         hydra_main(task)()
     except KeyboardInterrupt:
@@ -71,10 +72,10 @@ def main() -> int:
 
 
 def split_parallel(given: List[str]) -> Tuple[List[str], Optional[int]]:
-    """Return the command line without `--parallel N` (or `--parallel=N`), and N where it was there.
+    """Return the command line without `--parallel N` (or `--parallel=N`), and N, or None if it is not given.
 
     Raises:
-        ConfigError: N is no number of processes.
+        ConfigError: N is not a valid number of processes.
     """
     rest: List[str] = []
     wanted: Optional[str] = None

@@ -1,7 +1,8 @@
-"""One job of a Hydra sweep: its number, what tells it from the others, and the command line that is its own.
+"""This module describes one job of a Hydra sweep: its number, its own overrides, and its own command line.
 
-Place in the flow: `monitored_task` names the job's run by it, `run_info` publishes what it says. Reads what Hydra knows
-of the job that is under way in this process; it is the same whichever launcher started the process.
+Called by `monitored_task`, `monitored_run` and `parent`, which name the job's run by it, and by `run_info`.
+
+It reads what Hydra knows of the current job of this process, which is the same whichever launcher started the process.
 """
 
 from __future__ import annotations
@@ -18,26 +19,26 @@ __all__ = ["FLAGS_WITH_A_VALUE", "SWEEP_FLAGS", "command_line", "job_number", "o
 _OF_THE_SWEEP = re.compile(r"[+~]{0,2}hydra(\.mode|[./]sweeper|[./]launcher|\.sweep)(?![a-z])")
 _OF_THE_MONITOR = re.compile(r"experiment\.config\.(liveview(\.|$)|logging\.run_name$)")
 FLAGS_WITH_A_VALUE = frozenset({"-cd", "--config-dir", "-cn", "--config-name", "-cp", "--config-path"})
-"""Of Hydra's command line."""
+"""Options of Hydra's command line that take a value."""
 
 SWEEP_FLAGS = frozenset({"-m", "--multirun"})
 
 
 def job_number() -> Optional[int]:
-    """Return the number of the sweep's job that is under way, from 0; None where it is no sweep."""
+    """Return the number of the sweep's current job, from 0; None outside a sweep."""
     hydra = _hydra()
-    # Hydra sets it for the jobs of a sweep only, whoever launches them.
+    # Hydra sets the number only for the jobs of a sweep, whichever launcher starts them.
     return None if hydra is None or import_module("omegaconf").OmegaConf.is_missing(hydra.job, "num") else hydra.job.num
 
 
 def own_overrides(words: Optional[Sequence[str]] = None) -> Dict[str, str]:
-    """Return the overrides that tell this job from the others of its sweep: value by configuration key.
+    """Return the overrides in which this job differs from the others of its sweep: value by configuration key.
 
-    Outside of a sweep nobody says what the others are: then it is all that was overridden.
+    Outside a sweep the other jobs are not known, so all overrides are returned.
 
     Args:
-        words: The command line of the whole sweep; default this process's. What has one value there is left out, in
-            whatever way the sweeper came to the others.
+        words: The command line of the whole sweep; default this process's. An override that has only one value there is
+        left out, however the sweeper chose the other values.
     """
     hydra = _hydra()
     if hydra is None:
@@ -51,7 +52,7 @@ def own_overrides(words: Optional[Sequence[str]] = None) -> Dict[str, str]:
 
 
 def command_line() -> List[str]:
-    """Return the command line that runs what is under way: this process's, or of a sweep what is the job's own."""
+    """Return the command line that runs the current job alone; outside a sweep this process's own command line."""
     hydra = _hydra()
     if hydra is None or job_number() is None:
         return [word for word in sys.argv if word != OVERRIDE]
@@ -60,7 +61,7 @@ def command_line() -> List[str]:
 
 
 def _hydra() -> Any:
-    # Where nobody imported it, Hydra runs nothing.
+    # Hydra runs nothing in a process that has not imported it.
     module = sys.modules.get("hydra.core.hydra_config")
     return module.HydraConfig.get() if module is not None and module.HydraConfig.initialized() else None
 

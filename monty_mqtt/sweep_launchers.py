@@ -1,7 +1,7 @@
-"""This module refuses a sweep whose launcher nobody has tried: its jobs might run unwatched.
+"""This module refuses a sweep with a launcher that has not been tested, because its jobs might run unwatched.
 
-Place in the flow: `run` has Hydra call it (`hydra.callbacks`) with what was composed, before anything is launched; so
-it does not matter whether the command line or a YAML file chose the launcher.
+Called by Hydra (`hydra.callbacks`) with the composed configuration, before it launches a job; so it does not matter
+whether the command line or a YAML file chose the launcher.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from monty_mqtt.errors import ConfigError
 __all__ = ["OVERRIDE", "SweepCheck"]
 
 OVERRIDE = f"++hydra.callbacks.live_view_launchers._target_={__name__}.SweepCheck"
-"""What has Hydra call it."""
+"""The override that makes Hydra call `SweepCheck`."""
 
 _PLUGINS = {
     "basic": "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
@@ -26,13 +26,13 @@ _WRONG_USE = 2
 
 
 class SweepCheck:
-    """Stands for a callback of Hydra's, whose base class only Hydra's users have."""
+    """SweepCheck is a callback of Hydra; it does without the base class, which needs Hydra installed."""
 
     def on_multirun_start(self, config: Any, **_: Any) -> None:
-        """Leave the process, with one line, where the launcher is none of those that are known to work.
+        """Exit with one line if the launcher is not one of those that are known to work.
 
         Raises:
-            SystemExit: It is none; an error that is no exit Hydra would turn into a warning.
+            SystemExit: The launcher is not known. Hydra would turn any other exception into a warning.
         """
         launcher = str(config.hydra.launcher["_target_"])
         if launcher not in _PLUGINS.values():
@@ -40,7 +40,7 @@ class SweepCheck:
             _refuse(f"{chosen} ({launcher})", list(_PLUGINS))
 
     def on_job_start(self, **_: Any) -> None:
-        """Do nothing: Hydra calls every callback for each of these."""
+        """Do nothing; Hydra calls every callback for each of these events."""
 
     on_run_start = on_run_end = on_job_end = on_multirun_end = on_job_start
 

@@ -1,7 +1,9 @@
-"""What comes from elsewhere, made safe for a terminal; and a terminal that goes away.
+"""This module makes foreign text safe for a terminal, and lets output end quietly when the terminal goes away.
 
-Place in the flow: the command line and the stack print through here. Names of runs, workers and objects are a user's,
-or a stranger's: they must not move the reader's cursor, nor end a line early.
+Called by the command line and the stack before they print.
+
+Names of runs, workers and objects come from a user, or from a stranger: they must not move the reader's cursor, nor
+end a line early.
 """
 
 from __future__ import annotations
@@ -18,15 +20,15 @@ def one_line(text: str) -> str:
 
 
 def take_any_character() -> None:
-    """Let stdout and stderr show what their encoding lacks as an escape, instead of failing at it."""
+    """Let stdout and stderr write a character that their encoding lacks as an escape, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # closed, or a test's
+        if hasattr(stream, "reconfigure"):  # closed, or replaced by a test
             stream.reconfigure(errors="backslashreplace")
 
 
 def abandon_stdout() -> None:
-    """Write what is still to come nowhere: nobody reads it, or its disk is full."""
-    if sys.stdout is None:  # closed before we began
+    """Discard all further output, because nothing reads it or its disk is full."""
+    if sys.stdout is None:  # closed before this program began
         return
     devnull = os.open(os.devnull, os.O_WRONLY)
     try:
