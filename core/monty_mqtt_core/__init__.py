@@ -1,1 +1,1 @@
-"""What every program behind ZMQ shares: bridge, page and command line. No program starts here."""
+"""This package holds what every program behind ZMQ shares: bridge, page and command line. It starts no program."""

@@ -1,1 +1,1 @@
-"""Messages become points of InfluxDB here."""
+"""This package turns messages into points of InfluxDB."""

@@ -1,8 +1,7 @@
-"""What episodes came to, each and by mode, as points that can be compared without computing. Pure: no I/O, no clock.
+"""This module makes points that compare episodes, each one and by mode. Pure: no I/O, no clock.
 
-Place in the flow: `points` adds these to the points of each episode that ended, and of each progress. InfluxQL cannot
-group by a field, so what is compared by outcome or object has it as tag `name`, and what a cell of a matrix counts has
-it as field.
+Called by `points` for each episode that ended, and for each progress. InfluxQL cannot group by a field, so the outcome
+or object that is compared stands in the tag `name`, and the count in a cell of a matrix is a field.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ FIELDS: dict[str, dict[str, type]] = {
     "outcome": {"episode": int, "steps": int, "elapsed_secs": float},
     "timeline": {"state": str, "episode": int, "target_object": str},
 }  # fmt: skip
-"""Type of every field but those of `confusion`, whose fields are object names and floats."""
+"""Type of every field except those of `confusion`, whose fields are object names and floats."""
 
 UNDER_WAY = "under_way"
-"""State of the timeline from the end of an episode until the next one's outcome is known."""
+"""State of the timeline from the end of an episode until the outcome of the next is known."""
 
 _json = msgspec.json.Encoder()
 _NO_OUTCOME = "no_outcome"
-"""State and recognised object of an episode that has neither, as in supervised pretraining."""
+"""State and recognised object of an episode without an outcome, as in supervised pretraining."""
 
 
 def lines_of_results(ended: schema.EpisodeEnded, experiment: str | None, misfits: Misfits) -> list[str | None]:
@@ -46,8 +45,8 @@ def lines_of_results(ended: schema.EpisodeEnded, experiment: str | None, misfits
 
     Args:
         ended: The episode.
-        experiment: The experiment's name, where it is known.
-        misfits: Where values that fit no field are counted.
+        experiment: The experiment's name, if known.
+        misfits: Counts the values that fit no field.
     """
     target = ended.target.object if ended.target else None
     lines = _timeline(ended, experiment, target, misfits)
@@ -63,7 +62,7 @@ def lines_of_results(ended: schema.EpisodeEnded, experiment: str | None, misfits
 
 
 def lines_of_modes(progress: schema.Progress, experiment: str | None, misfits: Misfits) -> list[str | None]:
-    """Return a point for each mode: what its episodes came to so far."""
+    """Return a point for each mode, with the sums of its episodes so far."""
     return [_mode(progress, name, mode, experiment, misfits) for name, mode in progress.modes.items()]
 
 
@@ -106,7 +105,7 @@ def _named(
 def _rotation_errors(
     ended: schema.EpisodeEnded, experiment: str | None, target: str, misfits: Misfits
 ) -> list[str | None]:
-    """Return a point for each learning module that has a rotation error: Monty's mean is one over these."""
+    """Return a point for each learning module that has a rotation error: Monty takes its mean over these."""
     of_modules = {name: module.rotation_error_degs for name, module in ended.learning_modules.items()}
     lines = []
     for name, error in of_modules.items():

@@ -1,11 +1,12 @@
-"""InfluxDB line protocol: escaping, and fields of one declared type each. Pure.
+"""This module writes InfluxDB line protocol: escaping, and fields of one declared type each. Pure.
 
-Place in the flow: `points` says what the points are, this writes them. InfluxDB refuses a point whose field has another
-type than before, Telegraf then never acknowledges it, and in the end everyone's data stops. So a value that does not
-fit its field is left out and counted, never sent.
+Called by `points`, which says what the points are.
 
-Source: https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/. Readers differ in what a backslash or a
-control character means in a tag or key (Telegraf's two parsers and InfluxDB's own are three), so those are
+InfluxDB refuses a point whose field has another type than before; Telegraf then never acknowledges it, and in the end
+all data stops. So a value that does not fit its field is left out and counted, never sent.
+
+Source: https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/. Readers differ in the meaning of a
+backslash or a control character in a tag or key (Telegraf's two parsers and InfluxDB's own differ), so these are
 percent-encoded there; in string fields all three agree.
 """
 
@@ -40,11 +41,11 @@ Fields = Iterable[tuple[str, object]]
 
 
 class Misfits:
-    """Values that were left out.
+    """Misfits counts the values that were left out.
 
     Attributes:
-        count: How many.
-        last: The last one, for the log: measurement, field, value.
+        count: Number of values left out.
+        last: The last of them, for the log: measurement, field, value.
     """
 
     def __init__(self) -> None:
@@ -59,11 +60,11 @@ class Misfits:
 
 @lru_cache(maxsize=16_384)
 def series(measurement: str, *tags: str | None) -> str | None:
-    """Return measurement and tags, escaped; None if that is longer than InfluxDB takes.
+    """Return measurement and tags, escaped; None if they are longer than InfluxDB accepts.
 
     Args:
-        measurement: A plain word of ours.
-        tags: Key and value in turn, in order of the keys; a value of None is left out, an empty one becomes `%`,
+        measurement: A plain word, which needs no escaping.
+        tags: Key and value in turn, in order of the keys; a value of None is left out, an empty value becomes `%`,
             because line protocol has no empty tag value.
     """
     pairs = zip(tags[::2], tags[1::2])
@@ -75,14 +76,14 @@ def series(measurement: str, *tags: str | None) -> str | None:
 def point(
     types: Mapping[str, type], prefix: str | None, fields: Fields, time_unix_nanos: int, misfits: Misfits
 ) -> str | None:
-    """Return one line without its newline; None if nothing of it fits.
+    """Return one line without its newline; None if none of its fields is valid.
 
     Args:
         types: Type of each field: float, int or str.
-        prefix: What `series` returned.
-        fields: Names and values; None is left out.
-        time_unix_nanos: Exact.
-        misfits: Where what does not fit is counted.
+        prefix: The result of `series`.
+        fields: Names and values; a value of None is left out.
+        time_unix_nanos: Time of the point, exact.
+        misfits: Counts the values that do not fit.
     """
     measurement = "" if prefix is None else prefix.partition(",")[0]
     written = []
@@ -90,7 +91,7 @@ def point(
         if value is None:
             continue
         kind = types[name]
-        if kind is int and type(value) is int and -_INT64 <= value < _INT64:  # most fields are of this kind
+        if kind is int and type(value) is int and -_INT64 <= value < _INT64:  # most fields are of this type
             written.append(f"{name}={value}i")
             continue
         text = _WRITERS[kind](value)
@@ -108,7 +109,7 @@ def floats(
     pattern = _pattern(tuple(values))
     if pattern is not None and set(map(type, values.values())) == {float}:
         numbers = _json.encode(list(values.values())).decode()  # the same digits as `repr`, in a tenth of the time
-        if "n" not in numbers:  # null is what was not finite
+        if "n" not in numbers:  # null stands for a number that was not finite
             return _line(prefix, pattern % tuple(numbers[1:-1].split(",")), time_unix_nanos, misfits)
     written = []
     for name, value in values.items():
@@ -124,14 +125,14 @@ def floats(
 
 @lru_cache(maxsize=1024)
 def _pattern(names: tuple[str, ...]) -> str | None:
-    """Return the fields of these names with room for their values; None if InfluxDB does not take one of the names."""
+    """Return the fields of these names with room for their values; None if InfluxDB does not accept all names."""
     keys = [key(name) for name in names]
     return None if None in keys else ",".join(one.replace("%", "%%") + "=%s" for one in keys if one is not None)
 
 
 @lru_cache(maxsize=16_384)
 def key(name: str) -> str | None:
-    """Return a field key escaped; None if InfluxDB keeps that name for itself."""
+    """Return a field key escaped; None if InfluxDB reserves that name."""
     if name in _RESERVED_KEYS or len(name.encode()) > LONGEST_STRING_BYTES - _LONGEST_SERIES_BYTES:
         return None
     return _SPECIAL.sub(r"\\\1", stored_name(name))
@@ -149,9 +150,9 @@ def _tag(value: str) -> str:
 
 
 def stored_name(name: str) -> str:
-    """Return a tag's value or a field's key as InfluxDB keeps it.
+    """Return a tag's value or a field's key as InfluxDB stores it.
 
-    Backslashes and what is not printable are percent-encoded, and `%` where it would look like that.
+    Backslashes and characters that are not printable are percent-encoded, and so is a `%` that would look like that.
     """
     if name.isprintable() and "\\" not in name and "%" not in name:
         return name
@@ -160,7 +161,7 @@ def stored_name(name: str) -> str:
 
 
 def name_of(stored: str) -> str:
-    """Return the name that was written so, as a tag's value or a field's key."""
+    """Return the name that `stored_name` turned into this tag's value or field's key."""
     if stored == _EMPTY_TAG:
         return ""
     return _ENCODED.sub(lambda found: bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "replace"), stored)

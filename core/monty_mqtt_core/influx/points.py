@@ -1,11 +1,11 @@
-"""Messages -> points in InfluxDB line protocol. Pure: no I/O, no clock.
+"""This module turns messages into points in InfluxDB line protocol. Pure: no I/O, no clock.
 
-Place in the flow: `pipeline` asks for the lines of each message and puts them into `line_batches`. `FIELDS` is the one
-place that says which fields there are and of which type; a type never changes.
+Called by `outlet` for each message, by `pipeline` for health; the lines go to `line_batches`. Only `FIELDS` defines
+which fields there are and of which type; a type never changes.
 
 Tags are only `run`, `worker`, `experiment`, `learning_module`, `name` and `mode`. A worker's times strictly increase,
-and each kind has a measurement of its own, so two points of one series never share a time; sending a message again
-writes the same points again, which changes nothing.
+and each kind has a measurement of its own, so two points of one series never share a time; if a message is sent again,
+it writes the same points again, which changes nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ __all__ = ["FIELDS", "bridge_health", "frame", "lines_of", "run_health"]
 
 FIELDS: dict[str, dict[str, type]] = {
     "step": {
-        # of the whole experiment
+        # fields of the whole experiment
         "epoch": int, "episode": int, "step": int, "total_step": int, "step_type": str, "is_motor_only": int,
         "step_secs": float, "monitor_micros": float, "actions": str, "target_object": str, "non_finite": int,
-        # of one learning module
+        # fields of one learning module
         "most_likely_object": str, "most_likely_name": str, "is_correct": int, "evidence": float,
         "second_object": str, "margin": float, "possible_matches": int,
         "evidence_threshold": float, "terminal_state": str, "hypotheses": int, "stepwise_target_object": str,
@@ -74,7 +74,7 @@ FIELDS: dict[str, dict[str, type]] = {
     },
     **episode_points.FIELDS,
 }  # fmt: skip
-"""Type of every field of every measurement but `evidence` and `confusion`, whose fields are object names and floats."""
+"""Type of every field of every measurement except `evidence` and `confusion`, whose fields are names and floats."""
 
 _json = msgspec.json.Encoder()
 
@@ -87,14 +87,14 @@ def lines_of(
     by_bridge: bool = False,
     page_url: str | None = None,
 ) -> list[str]:
-    """Return the lines of a message, without newlines; none for the kinds that do not go to InfluxDB.
+    """Return the lines of a message, without newlines; an empty list for kinds that do not go to InfluxDB.
 
     Args:
         message: Any message.
-        experiment: The experiment's name, where the run's `info` told it.
-        misfits: Where values that fit no field are counted.
-        by_bridge: The bridge itself says so. Its points are a series of their own: its clock is not the worker's.
-        page_url: Where the page shows the run, if there is one; a status carries it.
+        experiment: The experiment's name, if the run's `info` gave it.
+        misfits: Counts the values that fit no field.
+        by_bridge: Whether the bridge made it. Its points are a series of their own: its clock is not the worker's.
+        page_url: Address at which the page shows the run, if there is a page; a status carries it.
     """
     if isinstance(message, schema.Status):
         prefix = _worker_series("status", message, experiment, name="bridge" if by_bridge else None)
@@ -104,7 +104,7 @@ def lines_of(
 
 
 def frame(message: schema.Frame, url: str, experiment: str | None, misfits: Misfits) -> str | None:
-    """Return the line that says where a sensor's frame can be seen; both modalities are fields of one series."""
+    """Return the line with the address of a sensor's frame; both modalities are fields of one series."""
     prefix = _worker_series("frame", message, experiment, name=message.sensor)
     fields = [(f"{message.modality}_url", url), ("episode", message.episode), ("step", message.step)]
     return point(FIELDS["frame"], prefix, fields, message.time_unix_nanos, misfits)
@@ -113,13 +113,13 @@ def frame(message: schema.Frame, url: str, experiment: str | None, misfits: Misf
 def run_health(
     run: str, worker: str, experiment: str | None, values: Mapping[str, Any], time_unix_nanos: int, misfits: Misfits
 ) -> str | None:
-    """Return the line that says how a live worker is; alerts read only this. `values`: by name of `FIELDS`."""
+    """Return the line about the health of a live worker; alerts read only this. `values`: by name of `FIELDS`."""
     prefix = series("run_health", "experiment", experiment, "run", run, "worker", worker)
     return point(FIELDS["run_health"], prefix, values.items(), time_unix_nanos, misfits)
 
 
 def bridge_health(bridge_id: str, values: Mapping[str, Any], time_unix_nanos: int, misfits: Misfits) -> str | None:
-    """Return the line that says how the bridge is. `values`: more names than `FIELDS` has are left out."""
+    """Return the line about the health of the bridge. Names in `values` that `FIELDS` lacks are left out."""
     types = FIELDS["bridge_health"]
     fields = [(name, values.get(name)) for name in types]
     return point(types, series("bridge_health", "name", bridge_id), fields, time_unix_nanos, misfits)
@@ -247,7 +247,7 @@ def _progress(progress: schema.Progress, experiment: str | None, misfits: Misfit
 
 
 def _shares_and_rates(progress: schema.Progress) -> dict[str, object]:
-    """Return what a viewer would else have to compute; None where it is not known yet."""
+    """Return values that a viewer would otherwise have to compute; None if not yet known."""
     done, expected, secs = progress.episodes_done, progress.episodes_expected, progress.elapsed_secs
     end = progress.estimated_end_unix_nanos
     steps = sum(mode.steps for mode in progress.modes.values())

@@ -1,1 +1,1 @@
-"""Messages become MQTT payloads here, and payloads messages again."""
+"""This package turns messages into MQTT payloads, and payloads back into messages."""

@@ -1,7 +1,7 @@
-"""Raw frames -> JPEG (colour) and 16-bit PNG (depth), each with its own header inside. Pure.
+"""This module encodes raw frames as JPEG (colour) and 16-bit PNG (depth), each with a header inside. Pure.
 
-Place in the flow: `image_encoder` calls these off the message path. The header is the message's own JSON: in the JPEG's
-comment, in the PNG's text `monty_mqtt`; for depth with the range in metres that 0 and 65535 stand for.
+Called by `image_encoder`, off the message path. The header is the message's own JSON: in the JPEG's comment, or in the
+PNG's text `monty_mqtt`; for depth with the range in metres that 0 and 65535 stand for.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _FAST_COMPRESSION = 1
 
 
 def encode_frame(frame: Frame, pixels: bytes) -> Outgoing:
-    """Return the MQTT message of a frame whose buffer fits it."""
+    """Return the MQTT message of a frame whose buffer has the right size."""
     encoded = _jpeg(frame, pixels) if frame.modality == "rgba" else _png(frame, pixels)
     topic, qos, retain = topics.of_message(frame)
     return Outgoing(topic, encoded, qos, retain)
 
 
 def depth_range(metres: npt.NDArray[np.float64]) -> dict[str, float]:
-    """Return the fields of `Frame` that say how far away what it shows is; none where nothing has a depth."""
+    """Return the depth fields of `Frame`, metres; an empty mapping if no pixel has a depth."""
     known = metres[np.isfinite(metres) & (metres > 0)]
     if not known.size:
         return {}
@@ -72,9 +72,9 @@ def _png(frame: Frame, pixels: bytes) -> bytes:
     low = float(depth[finite].min()) if finite.any() else 0.0
     high = float(depth[finite].max()) if finite.any() else 0.0
     span = high - low
-    # What was not finite is shown at the far end: it is mostly a ray that hit nothing.
+    # A pixel that was not finite is shown at the far end: mostly its ray hit nothing.
     scaled = (np.where(finite, depth, high) - low) * (_DEPTH_STEPS / span) if span else np.zeros_like(depth)
-    # A frame that is played again has the range of what the sensor saw, not of what 16 bits kept of it.
+    # A frame that is played again keeps the range that the sensor saw, not the one that 16 bits could hold.
     known_range = {} if frame.near_metres is not None else depth_range(depth)
     text = header(
         frame,

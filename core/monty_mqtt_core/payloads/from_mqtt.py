@@ -1,9 +1,8 @@
-"""MQTT payloads -> messages: the way back of `to_mqtt` and `frame_images`.
+"""This module turns MQTT payloads back into messages: the reverse of `to_mqtt` and `frame_images`.
 
-Place in the flow: `selection` asks for the head of what it hears, `stage` for the whole message with its
-buffers.
+Called by `selection` for the head of a message, and by `stage` for the whole message with its buffers.
 
-What comes back is what was sent, but for colour frames, which went through JPEG, and depth, which has 65,535 levels.
+The result equals what was sent, except for colour frames, which went through JPEG, and depth, which has 65,535 levels.
 """
 
 import io
@@ -26,17 +25,17 @@ _LEVELS = 65_535
 _JPEG_START, _JPEG_COMMENT = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00", 20
 _PNG_START, _PNG_TEXT = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", 37
 _PNG_TEXT_BEGIN = b"tEXt" + PNG_TEXT_KEY.encode() + b"\x00"
-"""As the bridge's images begin, and where their header is then."""
+"""Beginnings of the bridge's images, and the offsets of their headers."""
 
 
 class Head(msgspec.Struct, frozen=True):
-    """What tells messages apart.
+    """Head holds the fields that tell messages apart.
 
     Attributes:
         seq: Number of the message.
-        time_unix_nanos: Its own time.
-        status: The status word, of a status.
-        stalled: Likewise.
+        time_unix_nanos: The message's own time.
+        status: The status word; only of a status message.
+        stalled: Whether the run is stalled; only of a status message.
     """
 
     seq: int
@@ -46,12 +45,12 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Cloud(schema.Hypotheses, frozen=True, kw_only=True, tag="hypotheses"):
-    """A hypothesis cloud on MQTT: the message with its buffers as lists.
+    """Cloud is a hypothesis cloud on MQTT: the message with its buffers as lists.
 
     Attributes:
         locations: x, y, z of each hypothesis, metres.
-        evidence: Its evidence.
-        object_indices: Its object, as an index into `objects`.
+        evidence: Evidence of each hypothesis.
+        object_indices: Object of each hypothesis, as an index into `objects`.
     """
 
     locations: list[list[float | None]]
@@ -60,7 +59,7 @@ class Cloud(schema.Hypotheses, frozen=True, kw_only=True, tag="hypotheses"):
 
 
 class _Depth(msgspec.Struct, frozen=True):
-    """The range that the levels of a depth image stand for."""
+    """_Depth is the range in metres that the levels of a depth image stand for."""
 
     depth_min_metres: float
     depth_max_metres: float
@@ -75,7 +74,7 @@ def head_of(parsed: topics.Parsed, payload: bytes) -> Head:
     """Return the head of the message on a topic.
 
     Raises:
-        DecodeError: The payload is none of this kind.
+        DecodeError: The payload is not valid for this kind.
     """
     head: Head = _decode(_heads, _json_of(parsed.kind, payload))
     return head
@@ -85,7 +84,7 @@ def message_of(topic: str, payload: bytes) -> tuple[schema.Message, list[bytes]]
     """Return the message that was published on a topic, and its buffers.
 
     Raises:
-        DecodeError: The topic is not one of ours, or the payload is none of its kind.
+        DecodeError: The topic is not one of this schema, or the payload is not valid for its kind.
     """
     kind = topics.parse(topic).kind
     text = _json_of(kind, payload)
@@ -103,10 +102,10 @@ def message_of(topic: str, payload: bytes) -> tuple[schema.Message, list[bytes]]
 
 
 def message_without_buffers(parsed: topics.Parsed, payload: bytes) -> schema.Message:
-    """Return the message that was published on a topic, without looking at pixels, points and clouds.
+    """Return the message that was published on a topic, without decoding pixels, points and clouds.
 
     Raises:
-        DecodeError: The payload is no message that belongs there.
+        DecodeError: The payload is not a valid message of this topic.
     """
     message: schema.Message = schema.decode(_json_of(parsed.kind, payload))
     if (message.run, message.worker, message.__struct_config__.tag) != parsed[:3]:
@@ -122,7 +121,7 @@ def _json_of(kind: str, payload: bytes) -> bytes:
 
 
 def _image_header(payload: bytes) -> bytes:
-    # A thirtieth of the time that a look at the whole image takes.
+    # This takes a thirtieth of the time of opening the whole image.
     if payload.startswith(_JPEG_START) and payload[_JPEG_COMMENT : _JPEG_COMMENT + 2] == b"\xff\xfe":
         end = _JPEG_COMMENT + 2 + int.from_bytes(payload[_JPEG_COMMENT + 2 : _JPEG_COMMENT + 4], "big")
         return payload[_JPEG_COMMENT + 4 : end]

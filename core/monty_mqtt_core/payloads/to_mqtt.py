@@ -1,7 +1,7 @@
-"""One message -> its topics and payloads. Pure.
+"""This module turns one message into its topics and payloads. Pure.
 
-Place in the flow: behind `router`, before `publisher`. Frames are not made here: encoding them takes time, see
-`frame_images`. Line protocol is made by `points`.
+Called by `outlet`; hands to `publisher`. It makes no frames, because encoding them takes time (`frame_images`), and
+no line protocol (`points`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from monty_mqtt.wire import schema, topics
 __all__ = ["Evidence", "Outgoing", "TooLargeError", "check", "fan_out", "is_too_long", "object_model_ply"]
 
 _LONGEST_TOPIC_BYTES = 65_535
-"""MQTT 3.1.1, section 1.5.3."""
+"""Limit of MQTT 3.1.1, section 1.5.3."""
 
 _METRE_DIGITS = 6
 _PACKET_HEAD_BYTES = 16
@@ -26,11 +26,11 @@ _EVIDENCE_DIGITS = 4
 
 
 class TooLargeError(DecodeError):
-    """A message is larger than the broker takes."""
+    """TooLargeError reports a message that is larger than the broker accepts."""
 
 
 class Outgoing(NamedTuple):
-    """One MQTT message."""
+    """Outgoing is one MQTT message."""
 
     topic: str
     payload: bytes
@@ -39,13 +39,13 @@ class Outgoing(NamedTuple):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What one learning module holds of each object after a step, on a topic of its own.
+    """Evidence holds a learning module's evidence for each object after a step, on a topic of its own.
 
     Attributes:
-        run: The run's id.
+        run: Id of the run.
         worker: The experiment object within the run.
-        seq: Number of the step message it is taken from.
-        time_unix_nanos: When that was published.
+        seq: Number of the step message that it is taken from.
+        time_unix_nanos: When the step message was published.
         mode: `train` or `eval`.
         episode: Episode of this mode, from 0.
         step: Step within the episode, from 0.
@@ -69,14 +69,14 @@ def fan_out(message: schema.Message, payload: bytes, raw: Sequence[bytes], *, mo
     """Return the MQTT messages that a message becomes.
 
     Args:
-        message: The message; frames become nothing here.
+        message: The message; for a frame the result is empty.
         payload: Its JSON as it arrived: it is passed on, not encoded again.
-        raw: Its buffers, checked.
-        most_bytes: Largest packet the broker takes.
+        raw: Its buffers, of checked sizes.
+        most_bytes: Largest packet that the broker accepts, bytes.
 
     Raises:
-        TooLargeError: It has more bytes than the broker takes.
-        DecodeError: Names too long for a topic, or what it holds does not fit together.
+        TooLargeError: A packet is larger than the broker accepts.
+        DecodeError: The names are too long for a topic, or the parts of the message do not fit together.
     """
     if isinstance(message, schema.Frame):
         return []
@@ -120,7 +120,7 @@ def _evidence(step: schema.Step) -> list[Outgoing]:
                 )
             ),
             1,
-            False,  # noqa: FBT003 - a NamedTuple's field
+            False,  # noqa: FBT003 - a field of a NamedTuple
         )
         for name, module in step.learning_modules.items()
         if module.evidence is not None
@@ -143,17 +143,17 @@ def _cloud(cloud: schema.Hypotheses, raw: Sequence[bytes]) -> bytes:
 
 
 def is_too_long(topic: str) -> bool:
-    """Return whether MQTT has no room for a topic."""
+    """Return whether a topic is longer than MQTT allows."""
     at_most = 4 * len(topic)  # a character has at most four bytes
     return at_most > _LONGEST_TOPIC_BYTES and len(topic.encode()) > _LONGEST_TOPIC_BYTES
 
 
 def check(outgoing: Outgoing, most_bytes: int) -> None:
-    """Do nothing if the broker can take a message.
+    """Raise an error if the broker cannot accept a message.
 
     Raises:
-        TooLargeError: It cannot.
-        DecodeError: There is no such topic.
+        TooLargeError: The message is larger than the broker accepts.
+        DecodeError: Its topic is longer than MQTT allows.
     """
     if is_too_long(outgoing.topic):
         topic_bytes = len(outgoing.topic.encode())

@@ -1,1 +1,1 @@
-"""What is heard at the broker: our client, what is new of it, and the last word on each run."""
+"""This package reads from the broker: a client, the detection of new messages, and the last state of each run."""

@@ -1,8 +1,10 @@
-"""Tells what is heard for the first time from what is heard again. Pure.
+"""This module tells messages that arrive for the first time from repeated ones. Pure.
 
-Place in the flow: everything that keeps what comes from MQTT asks here first: `selection`, the page, and
-`part_files`, which reads several files as one. Delivery is at least once, bridges publish the last seconds again
-after a reconnect, retained messages come at each subscription: what tells them apart is run, worker, seq and time.
+Called by everything that stores messages from MQTT: `selection`, the page, and `part_files`, which reads several files
+as one.
+
+Delivery is at least once, bridges publish the last seconds again after a reconnect, and retained messages come at each
+subscription. Run, worker, seq and time identify a message.
 """
 
 from monty_mqtt.wire import topics
@@ -11,14 +13,14 @@ from monty_mqtt.wire.schema import BULK_KINDS
 __all__ = ["LONGEST_TIME_UNIX_NANOS", "Heard", "is_possible"]
 
 _OF_THE_BRIDGE_TOO = frozenset({"status", "command_result"})
-"""The bridge makes some of these itself, with the seq of another message: here the whole payload tells them apart."""
+"""The bridge makes some of these itself, with the seq of another message; so the whole payload identifies them."""
 
 LONGEST_TIME_UNIX_NANOS = 2**63 - 1
-"""What MCAP and every reader of it can hold."""
+"""The latest time that MCAP and all its readers can hold."""
 
 _MOST_REMEMBERED = 50_000
 _MOST_BULK_REMEMBERED = 1_000
-"""Of frames and clouds many never come, and only what is retained comes again."""
+"""Of frames and clouds, many never come, and only retained ones come again."""
 
 _MOST_WORDS_REMEMBERED = 20_000
 
@@ -29,7 +31,7 @@ def is_possible(seq: int, time_unix_nanos: int) -> bool:
 
 
 class Heard:
-    """What was heard of any number of runs."""
+    """Heard remembers the messages received of any number of runs."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str, bool], _Seen] = {}
@@ -37,18 +39,18 @@ class Heard:
 
     @property
     def missing(self) -> int:
-        """How many messages never came, from the first one of each worker heard as it was published; without bulk."""
+        """Number of messages that never came, counted from each worker's first live message; without bulk."""
         return sum(seen.missing for (_, _, is_bulk), seen in self._seen.items() if not is_bulk)
 
     @property
     def bulk_missing(self) -> int:
-        """The same of frames and clouds."""
+        """Number of frames and clouds that never came."""
         return sum(seen.missing for (_, _, is_bulk), seen in self._seen.items() if is_bulk)
 
     def is_new(
         self, parsed: topics.Parsed, seq: int, time_unix_nanos: int, payload: bytes, *, is_retained: bool
     ) -> bool:
-        """Return whether a message was not heard before, and remember it."""
+        """Return whether a message is new, and remember it."""
         key = (parsed.run, parsed.worker, parsed.kind in BULK_KINDS)
         seen = self._seen.get(key)
         if seen is None:
@@ -68,7 +70,7 @@ class Heard:
 
 
 class _Seen:
-    """The seqs heard of one worker: all below `low`, and `above`."""
+    """_Seen holds the received seqs of one worker: all below `low`, and those in `above`."""
 
     def __init__(self, most_remembered: int) -> None:
         self.low = 0
@@ -80,7 +82,7 @@ class _Seen:
 
     @property
     def missing(self) -> int:
-        """How many seqs never came, from the first one heard as it was published."""
+        """Number of seqs that never came, counted from the first live message."""
         begin = max(self.low, self._first_live)
         here = sum(seq >= begin for seq in self.above)
         return self._given_up + max(0, max(self.above, default=-1) + 1 - begin - here)
@@ -88,8 +90,8 @@ class _Seen:
     def add(self, seq: int, time_unix_nanos: int, *, is_retained: bool) -> bool:
         """Return whether this message is new.
 
-        A repeated message keeps its time. A known seq with a time never heard yet is another sender that uses the
-        same names after the first (a script run twice), and counts from 0 again.
+        A repeated message keeps its time. A known seq with a later time than any before comes from another sender that
+        uses the same names after the first (a script run twice), and counts from 0 again.
         """
         is_later = time_unix_nanos > self.newest_unix_nanos
         self.newest_unix_nanos = max(time_unix_nanos, self.newest_unix_nanos)
@@ -110,7 +112,7 @@ class _Seen:
             return
         self.above.add(seq)
         self._close_up()
-        if len(self.above) > self._most_remembered:  # a gap never filled: messages are only repeated soon after
+        if len(self.above) > self._most_remembered:  # a gap that is never filled: messages are repeated only soon after
             self._given_up += max(0, min(self.above) - max(self.low, self._first_live))
             self.low = min(self.above)
             self._close_up()

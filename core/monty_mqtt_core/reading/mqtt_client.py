@@ -1,6 +1,6 @@
-"""Our own look at the broker: an ordinary MQTT client that reads, and for commands writes.
+"""This module is an ordinary MQTT client, which reads from the broker and publishes commands.
 
-Place in the flow: `status`, `tail`, `run` and `abort` see the wire through here. The only paho client of the stack.
+Called by `status`, `tail`, `run` and `abort`. It is the only paho client of the stack.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ __all__ = ["Arrived", "Broker", "Subscriber", "forget_session", "retained"]
 _CONNECT_SECS = 5.0
 _RETAINED_SECS = 10.0
 _QUIET_SECS = 0.15
-"""How long nothing may have come behind the end marker: not every broker keeps the order."""
+"""Seconds of silence that must follow the end marker, because not every broker keeps the order."""
 
 _MARKER = "monty/nothing"
-"""A topic that nobody publishes on."""
+"""A topic on which nothing is ever published."""
 
 
 class Arrived(NamedTuple):
-    """A message as it came. `retain`: the broker had kept it; it is not from now."""
+    """Arrived is a received message. `retain`: the broker had kept it, so it is not new."""
 
     topic: str
     payload: bytes
@@ -38,7 +38,7 @@ class Arrived(NamedTuple):
 
 
 class Broker(NamedTuple):
-    """Where the broker is, and as whom to come. Without a user: anonymous."""
+    """Broker is the broker's address, and the user to log in as. Without a user: anonymous."""
 
     host: str
     port: int
@@ -50,20 +50,20 @@ class Broker(NamedTuple):
 
     @property
     def subscribe_line(self) -> str:
-        """The command that shows everything in another terminal."""
+        """The command that shows all messages in another terminal."""
         return f"mosquitto_sub -h {self.host} -p {self.port} -v -t 'monty/v1/#'"
 
 
 class Subscriber:
-    """Subscribed from `__enter__` to `__exit__`; connects again by itself when the broker was away.
+    """Subscriber is subscribed inside its `with` block; it connects again by itself after the broker was away.
 
     Args:
-        broker: Where, and as whom.
+        broker: Address and user.
         filters: Topic filters.
-        qos: With what QoS they are subscribed.
+        qos: QoS of the subscriptions.
 
     Raises:
-        ServiceError: On entering: the broker does not answer, or refuses us.
+        ServiceError: On entering: the broker does not answer, or refuses this client.
     """
 
     def __init__(self, broker: Broker, filters: Sequence[str], *, qos: int = 1) -> None:
@@ -100,24 +100,24 @@ class Subscriber:
         self._client.loop_stop()
 
     def get(self, timeout_secs: float) -> Optional[Arrived]:
-        """Return the next message, None if there is none within `timeout_secs`."""
+        """Return the next message; None if there is none within `timeout_secs`."""
         try:
             return self._arrived.get(timeout=max(timeout_secs, 0.001))
         except queue.Empty:
             return None
 
     def drain(self) -> List[Arrived]:
-        """Return everything that is here now."""
+        """Return all messages that have arrived by now."""
         here: List[Arrived] = []
         while not self._arrived.empty():
             here.append(self._arrived.get())
         return here
 
     def until_answered(self, timeout_secs: float) -> List[Arrived]:
-        """Ask for one more subscription; return all that the broker sends before its answer to that.
+        """Make one more subscription; return all messages that the broker sends before its answer.
 
         Raises:
-            ServiceError: For `timeout_secs` nothing came, and no answer.
+            ServiceError: For `timeout_secs` neither a message nor the answer came.
         """
         self._marks_answers = True
         _, asked = self._client.subscribe(_MARKER, 0)
@@ -147,7 +147,7 @@ class Subscriber:
             client.subscribe(self._filters)
 
     def _on_subscribe(self, _client: mqtt.Client, _data: Any, answered: int, *_: Any) -> None:
-        if self._marks_answers:  # in line with the messages, which paho hands over in order, too
+        if self._marks_answers:  # in order with the messages, which paho hands over in order, too
             self._arrived.put(Arrived(_MARKER, str(answered).encode(), False))  # noqa: FBT003
         self._subscribed.set()
 
@@ -158,20 +158,21 @@ class Subscriber:
 def retained(broker: Broker, filters: Sequence[str], timeout_secs: float = _RETAINED_SECS) -> List[Arrived]:
     """Return everything that a broker retains on some topics, however much it is.
 
-    MQTT has no end of what is retained. A broker answers in order, so what it retains has all come when its answer to
-    another subscription does. With QoS 0: of QoS 1 it sends no more than its window at a time, and answers in between.
+    MQTT does not mark the end of the retained messages. But a broker answers in order, so all retained messages have
+    come when its answer to a further subscription comes. It uses QoS 0: with QoS 1 a broker sends no more than its
+    window at a time, and answers in between.
 
     Raises:
-        ServiceError: The broker does not answer, or refuses us.
+        ServiceError: The broker does not answer, or refuses this client.
     """
     with Subscriber(broker, filters, qos=0) as look:
         return [one for one in look.until_answered(timeout_secs) if one.retain]
 
 
 def forget_session(broker: Broker, client_id: str) -> bool:
-    """Have a broker forget the session of a client with all that waits in it; return whether it did.
+    """Make a broker forget a client's session with all messages waiting in it; return whether it did.
 
-    Whoever is connected with this id is put out.
+    A client that is connected with this id is disconnected.
     """
     is_forgotten = threading.Event()
     client = mqtt.Client(

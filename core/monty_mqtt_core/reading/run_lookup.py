@@ -1,6 +1,6 @@
-"""What a broker keeps of runs, as far as it takes to find one by its id.
+"""This module reads which runs a broker knows, so that a run can be found by its id.
 
-Place in the flow: commands that name a run ask here first; `run_status` folds the messages.
+Called by commands that name a run; hands the messages to `run_status`.
 """
 
 from __future__ import annotations

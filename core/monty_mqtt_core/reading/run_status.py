@@ -1,6 +1,6 @@
-"""What is known of runs from their messages. Pure: no I/O, no clock.
+"""This module collects the state of runs from their messages. Pure: no I/O, no clock.
 
-Place in the flow: `status`, `abort` and the progress display fold what `mqtt_client` receives into these views.
+Called by `status`, `abort` and the progress display with each message that `mqtt_client` receives.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from monty_mqtt.wire.mode_sum import ModeSum, finished
 __all__ = ["FINAL", "Runs", "Worker", "decode", "is_of_a_parent", "pick_run"]
 
 FINAL = frozenset({"completed", "aborted", "error", "disconnected"})
-"""Status words after which nothing comes."""
+"""Status words after which no message follows."""
 
 _NOT_MESSAGES = frozenset({"evidence", "hypotheses", "frame", "object_model", "command"})
 
 
 @dataclass
 class Worker:
-    """The last word on everything, of one worker of a run."""
+    """Worker holds the last state of one worker of a run."""
 
     run: str
     worker: str
@@ -40,61 +40,61 @@ class Worker:
 
     @property
     def word(self) -> str:
-        """Its status word."""
+        """The worker's status word."""
         return self.status.status if self.status else "initializing"
 
     @property
     def is_live(self) -> bool:
-        """Whether something may still come."""
+        """Whether messages may still come."""
         return self.word not in FINAL
 
     @property
     def is_parent(self) -> bool:
-        """Whether it is the parent of a parallel run, whose progress is that of all the other workers."""
+        """Whether it is the parent of a parallel run, whose progress covers all the other workers."""
         return self.info is not None and is_of_a_parent(self.info)
 
     @property
     def modes(self) -> Dict[str, schema.ModeProgress]:
-        """What each mode came to, `eval` first: as its progress says, or the episodes we saw where they are more."""
+        """Sums of each mode, `eval` first: from its progress, or from the received episodes if these are more."""
         told = self.progress.modes if self.progress else {}
         return {mode: self._mode(mode, told.get(mode)) for mode in sorted({*told, *self.sums})}
 
     @property
     def episodes_done(self) -> int:
-        """Finished episodes, as far as we know."""
+        """Number of finished episodes, as far as known."""
         return max(len(self.episodes), self.progress.episodes_done if self.progress else 0)
 
     @property
     def sent(self) -> int:
-        """Messages it sent, frames and clouds included; known once it ended, before that what we know of."""
+        """Number of messages it sent, with frames and clouds; before it has ended, as far as known."""
         if self.end:
             return self.end.seq + 1 - self.end.dropped + self.end.bulk_seq - self.end.bulk_dropped
         return 1 + max((one.seq for one in (self.info, self.status, self.progress, self.step) if one), default=-1)
 
     @property
     def lost(self) -> int:
-        """Messages that the bridge knows it will never get."""
+        """Number of messages that the bridge knows it will never get."""
         return self.status.lost if self.status else 0
 
     @property
     def dropped(self) -> int:
-        """Messages and frames that did not fit the sender's memory."""
+        """Number of messages and frames that did not fit the sender's memory."""
         ended = self.end.dropped + self.end.bulk_dropped if self.end else 0
         return max(ended, self.status.dropped if self.status else 0)
 
     @property
     def too_large(self) -> int:
-        """Messages that the broker does not take, because they are larger than it allows."""
+        """Number of messages that are larger than the broker accepts."""
         return max(self.end.too_large if self.end else 0, self.status.too_large if self.status else 0)
 
     @property
     def spooled(self) -> int:
-        """Messages that are still with the experiment, in its spool."""
+        """Number of messages that are still with the experiment, in its spool."""
         return self.status.spooled if self.status and self.word == self.status.status else 0
 
     @property
     def micros_per_step(self) -> Optional[float]:
-        """What the monitor costs a step on the experiment's thread: as the worker sums it up, else as we saw it."""
+        """Microseconds per step that the monitor takes on the experiment's thread: from the worker, or its steps."""
         if self.end and self.end.monitor_micros_per_step is not None:
             return self.end.monitor_micros_per_step
         return self.micros_seen / self.steps_seen if self.steps_seen else None
@@ -142,7 +142,7 @@ _FIELDS = {
 
 @dataclass
 class Runs:
-    """All runs and workers heard of, in the order in which they came."""
+    """Runs holds all runs and workers whose messages came, in the order of arrival."""
 
     workers: Dict[Tuple[str, str], Worker] = field(default_factory=dict)
 
@@ -168,7 +168,7 @@ def is_of_a_parent(info: schema.Info) -> bool:
 
 
 def decode(topic: str, payload: bytes) -> Optional[schema.Message]:
-    """Return the message on a topic below `monty/v1/`; None for what is derived, raw, or not of this schema."""
+    """Return the message on a topic below `monty/v1/`; None if it is derived, raw, or not valid in this schema."""
     try:
         if topics.parse(topic).kind in _NOT_MESSAGES:
             return None
@@ -179,13 +179,13 @@ def decode(topic: str, payload: bytes) -> Optional[schema.Message]:
 
 
 def pick_run(name: str, runs: Runs) -> str:
-    """Return the run of this id, else the one live run whose id begins so, else the one ended run whose id does.
+    """Return the run with this id, or the only live run whose id begins with it, or the only such ended run.
 
     Raises:
-        ServiceError: None does, or several do.
+        ServiceError: No run matches, or several do.
     """
     known = runs.names()
-    if not name:  # `abort "$RUN"` where RUN is not set must not mean whatever runs
+    if not name:  # `abort "$RUN"` with RUN not set must not abort the only running run
         raise ServiceError(f"no run is named; known are: {', '.join(known) or 'none'}")
     matching = [name] if name in known else _beginning_with(name, runs)
     if len(matching) == 1:

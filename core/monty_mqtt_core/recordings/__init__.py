@@ -1,1 +1,1 @@
-"""Recordings as MCAP files: written, read, and many read as one."""
+"""This package writes and reads recordings as MCAP files, and reads several as one."""

@@ -1,11 +1,12 @@
-"""The JSON schemas that a recording carries, so that it explains itself to any MCAP reader. Pure.
+"""This module makes the JSON schemas that a recording carries, so that any MCAP reader understands it. Pure.
 
-Place in the flow: `mcap_file` writes one schema per kind of message beside the messages.
+Called by `mcap_file`, which writes one schema per kind of message beside the messages.
 
-They are generated from `monty_mqtt.wire.schema`, then brought into the subset that Foxglove's parser takes: no
-references, every listed property with one plain type, every object with `properties`. What has no such type (any JSON,
-a list in which a number may be null) moves to `patternProperties`: validators check it there, Foxglove's parser skips
-it and still shows the values. https://docs.foxglove.dev/docs/getting-started/custom/custom-schema-encodings
+The schemas are generated from `monty_mqtt.wire.schema`, then brought into the subset that Foxglove's parser accepts: no
+references, every listed property with one plain type, every object with `properties`. A property without such a type
+(any JSON, a list in which a number may be null) moves to `patternProperties`: validators check it there, and Foxglove's
+parser skips it and still shows the values.
+https://docs.foxglove.dev/docs/getting-started/custom/custom-schema-encodings
 """
 
 import re
@@ -46,7 +47,7 @@ COMPRESSED_IMAGE: dict[str, Any] = {
 
 
 def schema_name(kind: str) -> str:
-    """Return the name a kind's schema has in a recording, such as `monty.Step`."""
+    """Return the name of a kind's schema in a recording, such as `monty.Step`."""
     return f"monty.{schema.KINDS[kind].__name__}"
 
 
@@ -96,7 +97,7 @@ def _split_properties(plain: dict[str, Any], components: dict[str, Any]) -> dict
 
 
 def _without_null(node: dict[str, Any]) -> dict[str, Any]:
-    """Return the type without null: a field with a default that is None is left out of the JSON."""
+    """Return the type without null: a field with the default None is left out of the JSON."""
     choices = [choice for choice in node.get("anyOf", ()) if choice != _NULL]
     return choices[0] if len(choices) == 1 else node
 

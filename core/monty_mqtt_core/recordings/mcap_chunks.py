@@ -1,8 +1,9 @@
-"""Where what is in a recording, also in one that is still written, was cut off or is damaged in the middle.
+"""This module finds chunks in a recording and reads them, even if it is unfinished, cut off or damaged.
 
-Place in the flow: `mcap_file` writes; the page reads back here what it shows of the past. Python's `mcap` reads a
-file from its index or from its beginning, message by message; this looks at the records of an MCAP file
-(https://mcap.dev/spec) only as closely as it must: which chunks there are, and then what is in one of them.
+Called by the page for the past of a run, and by `mcap_scan`.
+
+Python's `mcap` reads a file from its index or from its beginning, message by message. This module looks at the records
+of an MCAP file (https://mcap.dev/spec) only as closely as it must: which chunks there are, and then what a chunk holds.
 """
 
 import os
@@ -28,14 +29,14 @@ _CHANNEL = struct.Struct("<HHI")
 _LENGTH = struct.Struct("<Q")
 _OP_CHANNEL, _OP_MESSAGE, _OP_CHUNK, _OP_DATA_END = 0x04, 0x05, 0x06, 0x0F
 _LARGEST_BYTES = 1 << 26
-"""Of one chunk, unpacked. A chunk of ours ends behind the message with which it has 256 KiB, and none has 64 MiB."""
+"""Largest chunk, unpacked. Our chunks end with the message that reaches 256 KiB, and no message has 64 MiB."""
 
 
 class Chunk(NamedTuple):
-    """Where a chunk is.
+    """Chunk is the place of a chunk in a file.
 
     Attributes:
-        offset: Its first byte.
+        offset: Offset of its first byte.
         length: Bytes of its record.
         first_unix_nanos: Time of its earliest message.
         last_unix_nanos: Time of its latest message.
@@ -48,12 +49,12 @@ class Chunk(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Where the next record begins."""
+        """Offset of the next record."""
         return self.offset + self.length
 
 
 class Recorded(NamedTuple):
-    """A message as the file has it: frames are wrapped, see `mcap_file.unwrapped`."""
+    """Recorded is a message as the file holds it: frames are wrapped, see `mcap_file.unwrapped`."""
 
     topic: str
     data: bytes
@@ -62,11 +63,11 @@ class Recorded(NamedTuple):
 
 
 def chunks(file: IO[bytes], begin: int = FIRST_RECORD) -> Iterator[Chunk]:
-    """Yield the whole chunks from a record on; what is no record ends it.
+    """Yield the whole chunks from a record on; stop at the first bytes that are not a valid record.
 
     Args:
         file: An MCAP file.
-        begin: Where a record begins: `FIRST_RECORD`, or the end of a chunk.
+        begin: Offset of a record: `FIRST_RECORD`, or the end of a chunk.
     """
     size, offset = os.fstat(file.fileno()).st_size, begin
     while offset + _RECORD.size + _TIMES.size <= size:
@@ -85,12 +86,12 @@ def read(file: IO[bytes], chunk: Chunk, topics: dict[int, str]) -> Iterator[Reco
     """Yield the messages of a chunk.
 
     Args:
-        file: The MCAP file it is in.
-        chunk: Which.
-        topics: Topic by channel, of the chunks before; those that this chunk begins are added.
+        file: The MCAP file that holds it.
+        chunk: The chunk.
+        topics: Topic by channel, of the chunks before; the channels that begin in this chunk are added.
 
     Raises:
-        DecodeError: It is damaged; nothing of it was yielded, or all up to there.
+        DecodeError: The chunk is damaged. Messages before the damage may have been yielded.
     """
     try:
         yield from _messages(_unpacked(file, chunk), topics)
@@ -110,7 +111,7 @@ def _unpacked(file: IO[bytes], chunk: Chunk) -> bytes:
     packed = body[begin + _LENGTH.size : begin + _LENGTH.size + length]
     if size > _LARGEST_BYTES or len(packed) != length or compression not in (b"", b"zstd"):
         raise ValueError("is not of ours")
-    if compression and zstandard.frame_content_size(packed) != size:  # that much memory it would take
+    if compression and zstandard.frame_content_size(packed) != size:  # the memory that unpacking would take
         raise ValueError("is not of ours")
     content = zstandard.decompress(packed) if compression else packed
     if checksum and zlib.crc32(content) != checksum:
@@ -124,7 +125,7 @@ def _messages(content: bytes, topics: dict[int, str]) -> Iterator[Recorded]:
         opcode, length = _RECORD.unpack_from(content, at)
         begin = at + _RECORD.size
         at = begin + length
-        if not opcode or at > size:  # zeros unpack to anything
+        if not opcode or at > size:  # zeros unpack to any record
             raise ValueError("is not of ours")
         if opcode == _OP_MESSAGE:
             channel, seq, time_unix_nanos, _ = _MESSAGE.unpack_from(content, begin)

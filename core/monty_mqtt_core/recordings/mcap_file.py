@@ -1,15 +1,15 @@
-"""A recording on disk: an MCAP file (https://mcap.dev) with one channel per MQTT topic. The only user of `mcap`.
+"""This module writes and reads a recording: an MCAP file (https://mcap.dev) with one channel per MQTT topic.
 
-Place in the flow: `record` writes here what it hears on MQTT, `play` reads it back. In and out go topic and
-payload as they are on MQTT; inside the file
+Called by `record`, which writes, and by `play`, which reads. It is the only user of `mcap`. Topics and payloads go in
+and out as they are on MQTT; inside the file
 
 - JSON topics are channels of encoding `json` with the schemas of `json_schemas`,
 - frames are `foxglove.CompressedImage` in JSON, the JPEG or PNG unchanged in base64, so that Foxglove opens them,
 - object models are channels of encoding `ply` without a schema: the PLY file, unchanged.
 
-`log_time` and `publish_time` are the message's own time, `sequence` is its seq. Chunks are compressed with zstd and
-small enough that a recorder that is killed loses little; a file that is cut off is readable
-up to its last whole chunk, and one that is damaged but for the damaged chunks.
+`log_time` and `publish_time` are the message's own time, `sequence` is its seq. Chunks are compressed with zstd and so
+small that a killed recorder loses little. A file that is cut off is readable up to its last whole chunk, and a damaged
+file is readable except for its damaged chunks.
 """
 
 import base64
@@ -43,13 +43,13 @@ _NANOS = 1_000_000_000
 
 
 class Entry(NamedTuple):
-    """One MQTT message of a recording.
+    """Entry is one MQTT message of a recording.
 
     Attributes:
-        topic: Its topic.
-        payload: Its payload.
-        time_unix_nanos: Its own time.
-        seq: Its seq.
+        topic: Topic of the message.
+        payload: Payload of the message.
+        time_unix_nanos: The message's own time.
+        seq: Number of the message.
     """
 
     topic: str
@@ -66,14 +66,14 @@ class _CompressedImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordingWriter:
-    """Writes a recording, from `__enter__` to `__exit__`; whole only after that, readable before.
+    """RecordingWriter writes a recording inside its `with` block; the file is whole after it, and readable before.
 
     Args:
         path: The file, which does not exist yet.
         chunk_bytes: Uncompressed size at which a chunk is compressed and written.
 
     Raises:
-        ConfigError: It exists, or cannot be written there.
+        ConfigError: The file exists, or cannot be written there.
         ServiceError: In any method: the disk is full, or gone. What was flushed before stays readable.
     """
 
@@ -105,24 +105,24 @@ class RecordingWriter:
 
     @property
     def size_bytes(self) -> int:
-        """How large the file is so far."""
+        """Size of the file so far, bytes."""
         return self._path.stat().st_size
 
     @property
     def topics(self) -> dict[int, str]:
-        """Topic by channel, of what was written so far."""
+        """Topic by channel, of all messages written so far."""
         return {channel_id: topic for topic, (channel_id, _) in self._channels.items()}
 
     @property
     def channel_count(self) -> int:
-        """How many topics there are so far."""
+        """Number of topics so far."""
         return len(self._channels)
 
     def write(self, entry: Entry) -> None:
         """Add one MQTT message.
 
         Raises:
-            DecodeError: Its topic is not one of ours.
+            DecodeError: The topic is not one of this schema.
         """
         with self._telling():
             channel_id, kind = self._channels.get(entry.topic) or self._add_channel(entry.topic)
@@ -135,17 +135,17 @@ class RecordingWriter:
             )
 
     def note_beginning(self, begun: Beginning) -> None:
-        """Write down that the recording of a worker begins in the middle."""
+        """Record that the recording of a worker begins in the middle of its run."""
         with self._telling():
             self._writer.add_metadata(BEGUN, begun.as_metadata())
 
     def flush(self) -> None:
-        """Write what is in memory, so that a reader can see it."""
+        """Write the messages that are in memory, so that a reader can see them."""
         with self._telling():
             self._writer.flush()  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
-        """Write the rest and the index; may be called twice."""
+        """Write the rest and the index. May be called twice."""
         if self._file.closed:
             return
         try:
@@ -154,7 +154,7 @@ class RecordingWriter:
                     self._writer.finish()  # type: ignore[no-untyped-call]
                     self._file.flush()
         finally:
-            with contextlib.suppress(OSError):  # it was told
+            with contextlib.suppress(OSError):  # the error was already raised
                 self._file.close()
 
     def _start(self) -> None:
@@ -190,20 +190,20 @@ class RecordingWriter:
 
 
 class Reader:
-    """Reads a recording.
+    """Reader reads a recording.
 
     Args:
         path: The file.
 
     Attributes:
-        path: The file.
-        is_whole: Whether it was closed properly; what else there is of it is read as far as it goes.
-        skipped: Messages that are not ours, or not readable.
-        damages: What could not be read of it, known when all was.
-        begun: Workers of which it was begun in the middle, known when all was read.
+        path: As given.
+        is_whole: Whether the file was closed properly; otherwise it is read as far as it goes.
+        skipped: Number of messages that are not of this schema, or not readable.
+        damages: Places that could not be read; known when all was read.
+        begun: Workers whose recording begins in the middle of their run; known when all was read.
 
     Raises:
-        ConfigError: There is no such file, it is no regular one, or it is not MCAP.
+        ConfigError: There is no such file, it is not a regular file, or it is not MCAP.
     """
 
     def __init__(self, path: Path) -> None:
@@ -229,7 +229,7 @@ class Reader:
         self.begun: list[Beginning] = []
 
     def entries(self) -> Iterator[Entry]:
-        """Yield its messages in the order of their times; what is damaged is left out, with one warning."""
+        """Yield the messages in the order of their times; damaged places are left out, with one warning."""
         with self.path.open("rb") as file:
             scan = Scan(file, is_whole=self.is_whole)
             count = 0
@@ -272,10 +272,10 @@ def _wrap_image(entry: Entry) -> bytes:
 
 
 def unwrapped(topic: str, recorded: bytes) -> bytes:
-    """Return the payload as it was on MQTT of what the file has of it: frames are wrapped in JSON.
+    """Return the MQTT payload of a message in the file: frames are wrapped in JSON there.
 
     Raises:
-        DecodeError: It is none of a message of ours.
+        DecodeError: The wrapped frame is not valid.
     """
     if _kind_of(topic) != "frame":
         return recorded

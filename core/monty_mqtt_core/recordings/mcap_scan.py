@@ -1,7 +1,7 @@
-"""This module reads what is whole of a recording, and says what is not: one damaged chunk costs no other.
+"""This module reads all whole chunks of a recording, and reports the damaged places between them.
 
-Place in the flow: `mcap_file.Reader` reads through here. `mcap_chunks` knows what a chunk is and what is in
-one; this goes on behind a damaged place, where the next chunk begins, and puts messages in the order of their times.
+Called by `mcap_file.Reader`; uses `mcap_chunks` for single chunks. Behind a damaged place it goes on where the next
+chunk begins, and it puts the messages in the order of their times.
 """
 
 import heapq
@@ -18,7 +18,7 @@ from monty_mqtt_core.recordings.mcap_chunks import FIRST_RECORD, Chunk, Recorded
 __all__ = ["BEGUN", "Beginning", "Damage", "Scan", "damage_told"]
 
 BEGUN = "monty_mqtt_begun_in_the_middle"
-"""Name of the metadata in which a recording says so, one record per worker."""
+"""Name of the metadata that mark a recording begun in the middle, one record per worker."""
 
 _RECORD = struct.Struct("<BQ")
 _TIMES = struct.Struct("<QQ")
@@ -29,7 +29,7 @@ _OP_CHANNEL, _OP_CHUNK, _OP_MESSAGE_INDEX, _OP_METADATA, _OP_DATA_END = 0x04, 0x
 _DATA_END_BYTES, _INDEX_ENTRY_BYTES = 4, 16
 _COMPRESSION = b"\x04\0\0\0zstd"
 _BEFORE_COMPRESSION = 37
-"""Bytes of a chunk's record before the name of its compression: by that name the next chunk is found."""
+"""Bytes of a chunk's record before the name of its compression; that name is how the next chunk is found."""
 
 _STEP_BYTES = 1 << 20
 _LONGEST_SEARCH_BYTES = 1 << 32
@@ -37,12 +37,12 @@ _LARGEST_SMALL_RECORD_BYTES = 1 << 20
 
 
 class Damage(NamedTuple):
-    """A place that cannot be read.
+    """Damage is a place in a file that cannot be read.
 
     Attributes:
-        offset: Where it begins.
+        offset: Offset of its first byte.
         length: Its bytes.
-        messages: How many messages were in it, None where nothing tells.
+        messages: Number of messages in it; None if not known.
     """
 
     offset: int
@@ -51,12 +51,12 @@ class Damage(NamedTuple):
 
 
 class Beginning(NamedTuple):
-    """A worker that had said something before its recording began.
+    """Beginning is a worker that had published messages before its recording began.
 
     Attributes:
-        run: The run.
-        worker: The worker.
-        lacking: How many of its messages came before, without those that the broker had retained.
+        run: Id of the run.
+        worker: Name of the worker.
+        lacking: Number of its messages before the recording, except those that the broker had retained.
     """
 
     run: str
@@ -64,7 +64,7 @@ class Beginning(NamedTuple):
     lacking: int
 
     def as_metadata(self) -> dict[str, str]:
-        """Return it as the file has it, under the name `BEGUN`."""
+        """Return it as metadata of the file, under the name `BEGUN`."""
         return {"run": self.run, "worker": self.worker, "lacking": str(self.lacking)}
 
     def __str__(self) -> str:
@@ -72,16 +72,16 @@ class Beginning(NamedTuple):
 
 
 class Scan:
-    """One reading of a file.
+    """Scan is one reading of a file.
 
     Args:
         file: An MCAP file.
-        is_whole: Whether it was closed properly: what is behind the last whole record is damage then, and not a file
+        is_whole: Whether the file was closed properly: bytes behind the last whole record are damage then, not a file
             that is still written.
 
     Attributes:
-        damages: What could not be read, known when all was.
-        begun: Workers of which the recording was begun in the middle, likewise.
+        damages: Places that could not be read; known when all was read.
+        begun: Workers whose recording begins in the middle of their run; known when all was read.
     """
 
     def __init__(self, file: IO[bytes], *, is_whole: bool) -> None:
@@ -93,9 +93,9 @@ class Scan:
         self.begun: list[Beginning] = []
 
     def messages(self) -> Iterator[Recorded]:
-        """Yield the messages in the order of their times. As many are in memory as chunks overlap in time."""
+        """Yield the messages in the order of their times. Memory holds the chunks that overlap in time."""
         chunks = sorted(self._chunks(), key=lambda chunk: (chunk.first_unix_nanos, chunk.offset))
-        if not self._topics:  # there is no index: each channel is told in the chunk that begins it
+        if not self._topics:  # without an index, each channel is defined in the chunk that begins it
             for chunk in sorted(chunks):
                 self._messages_of(chunk)
         self.damages = [damage for damage in self.damages if damage.messages is None]
@@ -117,7 +117,7 @@ class Scan:
         return found
 
     def _chunks(self) -> Iterator[Chunk]:
-        """Yield the chunks, and note what else there is."""
+        """Yield the chunks, and record damages and beginnings."""
         offset = FIRST_RECORD
         while offset + _RECORD.size <= self._size:
             opcode, length, end = self._record(offset)
@@ -134,7 +134,7 @@ class Scan:
             offset = end
 
     def _behind_damage(self, offset: int) -> int:
-        """Note what is damaged from here on; return where the next chunk begins, the file's size where none does."""
+        """Record the damage from here on; return the offset of the next chunk, or the file's size if there is none."""
         found = self._next_chunk(offset + 1)
         if found or self._is_whole:
             self.damages.append(Damage(offset, (found or self._size) - offset, None))
@@ -147,7 +147,7 @@ class Scan:
         return opcode, length, offset + _RECORD.size + length
 
     def _next_chunk(self, begin: int) -> int:
-        """Return where the next whole chunk begins, 0 if there is none."""
+        """Return the offset of the next whole chunk, 0 if there is none."""
         at = begin
         while at < min(self._size, begin + _LONGEST_SEARCH_BYTES):
             self._file.seek(at)
@@ -163,7 +163,7 @@ class Scan:
         return 0
 
     def _indexed(self, chunk: Chunk) -> int:
-        """Return how many messages the indexes behind a chunk say that it has."""
+        """Return how many messages a chunk has, by the indexes behind it."""
         count, offset = 0, chunk.end
         while offset + _RECORD.size + _INDEX.size <= self._size:
             opcode, _, offset = self._record(offset)
@@ -174,7 +174,7 @@ class Scan:
         return count
 
     def _read_summary(self, offset: int) -> None:
-        """Learn the topics of all channels, should the chunk that begins one be damaged."""
+        """Read the topics of all channels, in case the chunk that begins a channel is damaged."""
         with suppress(struct.error, UnicodeDecodeError):
             while offset + _RECORD.size <= self._size:
                 opcode, length, end = self._record(offset)
@@ -201,7 +201,7 @@ class Scan:
 
 
 def damage_told(damages: Sequence[Damage]) -> str:
-    """Return what is missing of a damaged file, for a person."""
+    """Return in words what is missing of a damaged file."""
     known = sum(damage.messages or 0 for damage in damages)
     more = " and those of which nothing tells" if any(damage.messages is None for damage in damages) else ""
     places = f"{len(damages):,} place{'s' if len(damages) > 1 else ''}"
@@ -209,7 +209,7 @@ def damage_told(damages: Sequence[Damage]) -> str:
 
 
 class _Topics(dict[int, str]):
-    """Topic by channel; of one whose beginning is damaged the topic is empty, and its messages are nobody's."""
+    """_Topics gives the topic of a channel; an empty one, which no reader takes, if its definition is damaged."""
 
     def __missing__(self, _channel: int) -> str:
         return ""

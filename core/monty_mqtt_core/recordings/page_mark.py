@@ -1,11 +1,11 @@
-"""What tells a recording that the page made from any other file among the recordings.
+"""This module recognises the recordings that the page made among other files.
 
-Place in the flow: the page and `forget` ask here before they read, count, close or remove anything. A part bears its
-mark in three places, all of which every version of the page has written:
+Called by the page and `forget` before they read, count, close or remove a file. A part bears its mark in three places,
+all of which every version of the page has written:
 
-- its name, as `part_files.part_name` gives it,
+- its name, in the form of `part_files.part_name`,
 - the header of the MCAP file, whose library is `monty-mqtt`,
-- its messages, which are of the run whose directory it lies in; a copy in another directory is somebody's own.
+- its messages, which are of the run whose directory holds it; a copy in another directory is a user's own file.
 """
 
 import stat
@@ -32,7 +32,7 @@ _LIBRARY = b"monty-mqtt "
 def marked_parts(directory: Path) -> list[Path]:
     """Return the parts of a run's recording that the page wrote into this directory, in the order of their names.
 
-    A part that was begun and never filled says of no run that it is its own; it counts where another part does.
+    A part without messages does not name its run; it counts if another part in the directory does.
     """
     named = [file for file in sorted(directory.iterdir()) if PART_NAME.fullmatch(file.name) and _is_ours(file)]
     own = [file for file in named if _belongs_in(directory, _run_of(file))]
@@ -44,7 +44,7 @@ def _belongs_in(directory: Path, run: str | None) -> bool:
 
 
 def _is_ours(file: Path) -> bool:
-    """Return whether a file is a regular one with our header: a pipe or a device would never end."""
+    """Return whether a file is a regular file with our header; reading a pipe or a device would never end."""
     try:
         if not stat.S_ISREG(file.lstat().st_mode):
             return False
@@ -67,7 +67,7 @@ def _library(header: bytes) -> bytes:
 
 
 def _run_of(file: Path) -> str | None:
-    """Return the run of the first message that can be read, None where there is none."""
+    """Return the run of the first message that can be read; None if there is none."""
     with suppress(DecodeError):
         for topic in _topics_in(file):
             return topics.parse(topic).run

@@ -1,7 +1,7 @@
-"""Recordings in parts, read as one: the page begins a new file at each start, and where one has become large.
+"""This module reads a recording that consists of several files as one recording.
 
-Place in the flow: `play` and `restore_recording` read every recording through here, be it a file, or a directory of
-the page's with the parts of a run.
+Called by `play` and `restore_recording` for every recording, be it a file, or a directory with the parts of a run. The
+page begins a new part at each start, and when a part has become large.
 """
 
 import hashlib
@@ -21,13 +21,13 @@ __all__ = ["PART_NAME", "Recording", "directory_of", "joined", "part_name"]
 _LONGEST_NAME_BYTES = 180
 _SUFFIX = ".mcap"
 PART_NAME = re.compile(r"\d{8}T\d{6}Z-\d+\.mcap")
-"""What `part_name` gives."""
+"""The form of the names that `part_name` gives."""
 
 _MOST_NAMED = 10
 
 
 def directory_of(recordings: Path, run: str) -> Path:
-    """Return where the parts of a run are: its name escaped, so that none leaves the directory."""
+    """Return the directory of a run's parts: its name escaped, so that it cannot lead out of `recordings`."""
     name = topics.escape(run)
     encoded = name.encode()
     if len(encoded) > _LONGEST_NAME_BYTES:
@@ -37,12 +37,12 @@ def directory_of(recordings: Path, run: str) -> Path:
 
 
 def part_name(started: str, number: int) -> str:
-    """Return the name of a part: when its page started, UTC as `20261124T093000Z`, and which part since then."""
+    """Return the name of a part: start time of its page, UTC as `20261124T093000Z`, and number since then."""
     return f"{started}-{number:04}{_SUFFIX}"
 
 
 def joined(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
-    """Return what to read as one: parts of one directory together, everything else by itself."""
+    """Group the paths by recording: parts of one directory together, every other path by itself."""
     found: dict[Path, list[Path]] = {}
     for path in paths:
         is_part = PART_NAME.fullmatch(path.name) is not None and path.is_file()
@@ -51,13 +51,13 @@ def joined(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
 
 
 class Recording:
-    """A recording: a file, a directory of parts, or parts.
+    """Recording is a recording in one file, in a directory of parts, or in given parts.
 
     Args:
         paths: One file or directory, or several parts of the same. A directory of runs' directories is its only run.
 
     Raises:
-        ConfigError: There is no such file, it is not MCAP, or in the directory is none, or more than one run.
+        ConfigError: There is no such file, it is not MCAP, or the directory holds no run, or more than one.
     """
 
     def __init__(self, *paths: Path) -> None:
@@ -67,16 +67,16 @@ class Recording:
 
     @property
     def damages(self) -> list[str]:
-        """What could not be read, file by file, for a person; known when all was read."""
+        """The damaged places of each file, in words; known when all was read."""
         return [f"{one.path} is damaged: {damage_told(one.damages)}" for one in self._readers if one.damages]
 
     @property
     def begun(self) -> list[Beginning]:
-        """Workers of which it was begun in the middle; known when all was read."""
+        """Workers whose recording begins in the middle of their run; known when all was read."""
         return [begun for one in self._readers for begun in one.begun]
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the messages in the order of their times; one that several parts have, once."""
+        """Yield the messages in the order of their times; a message that several parts hold comes once."""
         if self._is_one_file:
             yield from self._readers[0].entries()
             return
@@ -100,7 +100,7 @@ def _parts_in(directory: Path) -> list[Path]:
 
 
 def _own_parts(directory: Path) -> list[Path]:
-    # What begins with a dot is a part that is just being closed, under the name it does not have yet. A pipe is none.
+    # A name that begins with a dot is a part that is just being closed, before it gets its name. A pipe is not a part.
     named = (file for file in directory.glob(f"*{_SUFFIX}") if not file.name.startswith("."))
     return sorted(file for file in named if file.is_file())
 
@@ -121,5 +121,5 @@ def _is_new(heard: Heard, entry: Entry) -> bool:
     try:
         parsed = topics.parse(entry.topic)
     except DecodeError:
-        return True  # whoever reads it counts it
+        return True  # the reader counts it
     return heard.is_new(parsed, entry.seq, entry.time_unix_nanos, entry.payload, is_retained=False)

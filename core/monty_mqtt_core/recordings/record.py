@@ -1,7 +1,6 @@
-"""Records what runs publish on MQTT into a file, from now on.
+"""This module records what runs publish on MQTT into a file, from now on.
 
-Place in the flow: an ordinary MQTT subscriber -> `selection` decides -> `mcap_file` writes; `play`
-reads it back. `record` is its command.
+Called by the command `record`; subscribes over MQTT, asks `selection`, and hands to `mcap_file`. `play` reads it back.
 """
 
 import threading
@@ -21,26 +20,26 @@ __all__ = ["Recorded", "record"]
 
 _POLL_SECS = 0.2
 _FLUSH_SECS = 1.0
-"""What a killed recorder loses."""
+"""Seconds of messages that a killed recorder loses."""
 
 _SETTLE_SECS = 1.0
-"""How long it must have been quiet after the last end: another worker of the run may begin."""
+"""Seconds of silence after the last end, because another worker of the run may begin."""
 
 _RETURN_SECS = 60.0
-"""The same where the last word is `disconnected`: an experiment that was frozen may come back."""
+"""The same if the last status is `disconnected`: an experiment that was frozen may come back."""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """What a recording holds.
+    """Recorded says what a recording holds.
 
     Attributes:
         path: The file.
         runs: Ids of its runs.
-        counts: What happened to the messages heard.
-        missing: Messages that never came since the first one of each worker.
-        size_bytes: How large the file is.
-        has_ended: Whether all its runs ended; otherwise it was stopped before.
-        begun: Workers that had said something before it began.
+        counts: What happened to the messages received.
+        missing: Number of messages that never came since the first one of each worker.
+        size_bytes: Size of the file.
+        has_ended: Whether all its runs ended; otherwise the recording was stopped before.
+        begun: Workers that had published messages before it began.
     """
 
     path: Path
@@ -62,20 +61,20 @@ def record(
     on_listening: Callable[[], object] | None = None,
     on_progress: Callable[[Recorded], object] | None = None,
 ) -> Recorded:
-    """Record until `until` is set or, unless told otherwise, every run in the recording has ended.
+    """Record until `until` is set or (unless `ends_with_runs` is False) every run in the recording has ended.
 
     Args:
-        broker: Where, and as whom.
+        broker: Address and user.
         path: The file to write, which does not exist yet.
-        run: The one run to record, with what is retained of it; None records every run that publishes from now on.
+        run: The only run to record, with its retained messages; None records every run that publishes from now on.
         until: Set it to stop.
-        ends_with_runs: Whether it stops when all runs in it have ended; False where more runs may follow.
+        ends_with_runs: Whether it stops when all its runs have ended; False if more runs may follow.
         on_listening: Called when the broker has confirmed the subscription: from then on nothing is missed.
         on_progress: Called once a second.
 
     Raises:
         ConfigError: The file exists, or cannot be written.
-        ServiceError: No broker answers there, or it refuses us; or the disk is full.
+        ServiceError: No broker answers there, or it refuses this client; or the disk is full.
     """
     intake = Intake(run=run)
     until = until or threading.Event()
@@ -113,7 +112,7 @@ def _filters(run: str | None) -> list[str]:
 def _until_over(
     subscriber: Subscriber, intake: Intake, until: threading.Event, *, ends_with_runs: bool
 ) -> Iterator[Arrived | None]:
-    """Yield what arrives, and None where nothing does for a moment."""
+    """Yield the messages that arrive, and None if none arrives for a moment."""
     heard_at = time.monotonic()
     while not until.is_set():
         arrived = subscriber.get(_POLL_SECS)
@@ -126,7 +125,7 @@ def _until_over(
 
 
 def _quiet_secs(intake: Intake) -> float:
-    """Return how long nothing must have come for the recording to be over."""
+    """Return the seconds of silence after which the recording is over."""
     if intake.has_ended:
         return _SETTLE_SECS
     return _RETURN_SECS if intake.is_abandoned else float("inf")

@@ -1,9 +1,9 @@
-"""What of the MQTT traffic goes into a recording, and when the runs in it have ended. Pure.
+"""This module selects the MQTT messages for a recording, and detects when its runs have ended. Pure.
 
-Place in the flow: `record` hands every MQTT message to `Intake.take` and writes what comes back.
+Called by `record` with every MQTT message; `record` writes what `Intake.take` returns.
 
-Left out are what the bridge derives from another message (`evidence/…` comes from `step`), commands on their way in,
-messages heard before (delivery is at least once), retained messages of runs from which nothing new comes, and what
+It leaves out messages that the bridge derives from another message (`evidence/…` comes from `step`), commands to a run,
+messages received before (delivery is at least once), retained messages of runs that send nothing new, and what
 `Thinning` asks to leave out.
 """
 
@@ -31,10 +31,10 @@ Transform = Callable[[Entry], Entry]
 
 
 class Thinning(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of the bulk to keep; 0 keeps all.
+    """Thinning says how much of the bulk to keep; 0 keeps all.
 
     Attributes:
-        colour_interval_secs: Least time between two colour frames of one sensor.
+        colour_interval_secs: Shortest time between two colour frames of one sensor.
         depth_interval_secs: The same for depth; a depth frame is about three times as large.
         hypotheses_interval_secs: The same for the hypothesis clouds of one learning module.
     """
@@ -45,13 +45,13 @@ class Thinning(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct):
-    """What happened to the messages heard.
+    """Counts holds what happened to the messages received.
 
     Attributes:
-        written: Went into the recording.
-        repeated: Heard before.
-        thinned: Left out as `Thinning` asks.
-        unreadable: No message of this schema.
+        written: Messages written into the recording.
+        repeated: Messages that were received before.
+        thinned: Messages left out because of `Thinning`.
+        unreadable: Messages that are not valid in this schema.
     """
 
     written: int = 0
@@ -68,10 +68,10 @@ class _Arrived(NamedTuple):
 
 
 class Intake:
-    """Decides message by message.
+    """Intake decides for each message whether it is recorded.
 
     Args:
-        run: The one run to take, with its retained messages; None takes every run that says something new.
+        run: The only run to record, with its retained messages; None records every run that sends a new message.
         thinning: How much of the bulk to keep.
         transform: Changes an entry before it is written.
 
@@ -100,26 +100,26 @@ class Intake:
 
     @property
     def runs(self) -> list[str]:
-        """The runs in the recording so far."""
+        """Ids of the runs in the recording so far."""
         return list(self._workers)
 
     @property
     def missing(self) -> int:
-        """Messages that never came, since the first one heard of each worker: gaps in its seqs, bulk not counted."""
+        """Number of messages that never came, since the first one of each worker: gaps in its seqs, without bulk."""
         return self._heard.missing
 
     @property
     def has_ended(self) -> bool:
-        """Whether there is a run in the recording, and every worker of every such run has ended."""
+        """Whether the recording holds a run, and every worker of every such run has ended."""
         return self._all_are("ended")
 
     @property
     def is_abandoned(self) -> bool:
-        """Likewise, but that some are only disconnected: they may come back."""
+        """Whether every worker has ended or is disconnected; a disconnected worker may come back."""
         return self._all_are("ended", "disconnected")
 
     def begun(self, *, is_over: bool) -> list[Beginning]:
-        """Return the workers that had said something before; those that say nothing new, only when all is over."""
+        """Return the workers that had published before; workers without a new message only if `is_over`."""
         found = []
         for (run, worker), kept in self._before.items():
             first = self._first.get((run, worker), max(kept, default=-1) + 1 if is_over else 0)
@@ -129,7 +129,7 @@ class Intake:
         return found
 
     def take(self, topic: str, payload: bytes, *, is_retained: bool = False) -> list[Entry]:
-        """Return what to write now that this was heard; mostly one entry, or none."""
+        """Return the entries to write after this message: mostly one, or none."""
         try:
             parsed = topics.parse(topic)
             if parsed.kind in _LEFT_OUT_KINDS or not payload:
@@ -175,7 +175,7 @@ class Intake:
         if parsed.kind == "end":
             workers[parsed.worker] = "ended"
         elif parsed.kind == "status":
-            # `end` is the last word but is not retained: for who comes later the status must do.
+            # `end` is the last message but is not retained; for a recorder that comes later, the status must do.
             workers[parsed.worker] = "ended" if head.status in _FINAL_STATUSES else str(head.status)
 
     def _note_beginning(self, heard: _Arrived) -> None:

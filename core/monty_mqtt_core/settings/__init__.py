@@ -1,1 +1,1 @@
-"""What a program is told and keeps on this machine: flags, state directory, passwords, ports."""
+"""This package holds a program's settings and what it keeps on this machine: state directory, passwords, ports."""

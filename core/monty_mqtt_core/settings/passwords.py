@@ -1,7 +1,6 @@
-"""Passwords of the MQTT users and others: made on first start, kept in files of mode 0600, and nowhere else.
+"""This module makes the passwords of the MQTT users and other services, and keeps them in files of mode 0600.
 
-Place in the flow: `mosquitto` calls `ensure` before it starts Mosquitto, `influxdb_setup` and `grafana` call
-`ensure_file`; clients read their own file.
+Called by `mosquitto` before it starts Mosquitto, and by `influxdb_setup` and `grafana`; clients read their own file.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from monty_mqtt_core.settings.state_dir import StateDir
 __all__ = ["USERS", "client_id", "ensure", "ensure_file", "hashed", "read"]
 
 USERS = ("bridge", "telegraf", "liveview", "control", "health")
-"""The MQTT users; what each may do is in conf/mosquitto/acl."""
+"""The MQTT users; conf/mosquitto/acl says what each may do."""
 
 _ITERATIONS = 101
 """Mosquitto 2.0's own number. The passwords have 256 random bits: more rounds protect nothing and slow each login."""
@@ -25,7 +24,7 @@ _ITERATIONS = 101
 def ensure(state: StateDir) -> Path:
     """Make the passwords that are missing, and Mosquitto's password file; return that file.
 
-    The file is written here and not by `mosquitto_passwd`, which wants the password on its command line.
+    The file is written here and not by `mosquitto_passwd`, which expects the password on its command line.
     """
     for user in USERS:
         path = state.password_file(user)
@@ -38,7 +37,7 @@ def ensure(state: StateDir) -> Path:
 
 
 def ensure_file(state: StateDir, name: str) -> str:
-    """Return what is in a file of the secrets, made up if there is none."""
+    """Return the content of a secrets file; if there is none, make it with a random secret."""
     path = state.secrets / name
     if not path.exists():
         state.write_private(path, secrets.token_urlsafe(32).encode())
@@ -48,8 +47,8 @@ def ensure_file(state: StateDir, name: str) -> str:
 def client_id(state: StateDir, service: str) -> str:
     """Return the MQTT client id of a service with a persistent session; its file is made at the first start.
 
-    A broker gives the session to whoever comes with its id, puts out who had it, and takes an anonymous client's word
-    for it. So the id is as good as a password, and has a part that nobody can guess.
+    A broker gives the session to any client that connects with its id, and disconnects the one that had it, even if the
+    new client is anonymous. So the id is as good as a password, and has a part that nobody can guess.
     """
     path = state.secrets / f"{service}_client_id"
     if not path.exists():
@@ -67,7 +66,7 @@ def hashed(password: str, salt: bytes) -> str:
 
     Args:
         password: The password.
-        salt: 12 bytes; 2.0 takes no other length.
+        salt: 12 bytes; Mosquitto 2.0 accepts no other length.
     """
     digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
     return f"$7${_ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"

@@ -1,7 +1,6 @@
-"""TCP ports: is one free, who has it, which is the next.
+"""This module checks TCP ports: whether a port is free, which process has it, and which is the next free one.
 
-Place in the flow: `mosquitto`, `supervisor` and `doctor` ask here before they start or blame anything. Nothing else
-reads psutil.
+Called by the page, and by the stack's services and commands before they start a program or report a conflict.
 """
 
 from __future__ import annotations
@@ -11,14 +10,14 @@ from typing import Any, Optional
 
 __all__ = ["answers_mqtt", "any_free", "is_free", "listens", "next_free", "owner", "url"]
 
-# CONNECT of MQTT 3.1.1, no user, no client id, clean session: any broker answers it, if only with a refusal.
+# CONNECT of MQTT 3.1.1, no user, no client id, clean session: any broker answers it, even if it refuses.
 _CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
 _CONNACK = b"\x20\x02"
 _HIGHEST = 65535
 
 
 def is_free(host: str, port: int) -> bool:
-    """Return whether one could listen there now."""
+    """Return whether a program could listen on this address now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -40,7 +39,7 @@ def next_free(host: str, port: int) -> int:
     """Return the first free port from `port` on.
 
     Raises:
-        OSError: None up to 65535 is.
+        OSError: No port up to 65535 is free.
     """
     for candidate in range(port, _HIGHEST + 1):
         if is_free(host, candidate):
@@ -49,7 +48,7 @@ def next_free(host: str, port: int) -> int:
 
 
 def owner(port: int) -> Optional[str]:
-    """Return who listens on a port, as `mosquitto (pid 812)`; None if nobody does or we may not know."""
+    """Return which process listens on a port, as `mosquitto (pid 812)`; None if none does, or it is not visible."""
     psutil = _psutil()
     try:
         connections = psutil.net_connections("tcp") if psutil else ()
@@ -62,7 +61,7 @@ def owner(port: int) -> Optional[str]:
 
 
 def listens(pid: int, port: int) -> bool:
-    """Return whether it is this process that listens on a port: another may answer there."""
+    """Return whether it is this process that listens on a port, because another one may answer there."""
     psutil = _psutil()
     if psutil is None:
         return True
@@ -74,7 +73,7 @@ def listens(pid: int, port: int) -> bool:
 
 
 def url(scheme: str, host: str, port: int) -> str:
-    """Return where something listens, as people write it."""
+    """Return an address as a URL."""
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
@@ -91,7 +90,7 @@ def answers_mqtt(host: str, port: int, timeout_secs: float = 1.0) -> bool:
 
 def _psutil() -> Any:
     try:
-        import psutil  # type: ignore[import-untyped]  # noqa: PLC0415 - `doctor` runs without it, to say so
+        import psutil  # type: ignore[import-untyped]  # noqa: PLC0415 - `doctor` runs without it, and says so
     except ImportError:
         return None
     return psutil

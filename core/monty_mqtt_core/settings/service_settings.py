@@ -1,6 +1,6 @@
-"""Settings of a service, from flags, environment and file, checked once at the edge.
+"""This module reads a service's settings from flags, environment and file, and checks them once.
 
-Place in the flow: bridge and page describe what can be set in one frozen Struct each; this fills it. Python 3.11.
+Called by bridge and page, each with a frozen Struct that describes its settings. Needs Python 3.11 for a file.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ ConfigT = TypeVar("ConfigT", bound=msgspec.Struct)
 
 @dataclass(frozen=True)
 class Loaded(Generic[ConfigT]):
-    """What the command line asks for.
+    """Loaded holds what the command line asks for.
 
     Attributes:
         config: The settings.
-        given: Names of those that somebody set.
-        healthcheck: Whether a health check is asked for, not the service.
+        given: Names of the settings that were given anywhere.
+        healthcheck: Whether a health check is asked for, instead of the service.
     """
 
     config: ConfigT
@@ -38,16 +38,16 @@ class Loaded(Generic[ConfigT]):
 
 
 class ServiceSettings(Generic[ConfigT]):
-    """What can be set for one service.
+    """ServiceSettings describes the settings of one service.
 
     Args:
-        kind: A frozen Struct; each field is text, a number or a switch, has a default, and its place in the docstring.
+        kind: A frozen Struct; each field is text, a number or a switch, has a default, and a line in the docstring.
         program: Name of the command.
         description: What the service does, for `--help`.
-        healthcheck: What `--healthcheck` asks.
-        environment_prefix: What the names of its environment variables begin with.
-        ranges: Least and greatest value by name.
-        not_empty: Names of texts that must not be empty.
+        healthcheck: The help text of `--healthcheck`.
+        environment_prefix: The prefix of the names of its environment variables.
+        ranges: Least and greatest value, by the setting's name.
+        not_empty: Names of text settings that must not be empty.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class ServiceSettings(Generic[ConfigT]):
 
         Raises:
             ConfigError: A setting is unknown, of the wrong type or out of range, or a file cannot be read.
-            SystemExit: `--help`.
+            SystemExit: `--help` was given.
         """
         known, rest = self._parser().parse_known_args(arguments)
         if rest:
@@ -84,7 +84,7 @@ class ServiceSettings(Generic[ConfigT]):
         return Loaded(self.build(given), frozenset(given), healthcheck)
 
     def build(self, settings: Mapping[str, Any]) -> ConfigT:
-        """Return the settings checked one by one; text is turned into what the setting is.
+        """Return the settings, each checked; text is converted to the setting's type.
 
         Raises:
             ConfigError: A setting is unknown, of the wrong type or out of range.
@@ -140,10 +140,10 @@ class ServiceSettings(Generic[ConfigT]):
 
 
 def read_password(path: str, key: str = "mqtt_password_file") -> Optional[str]:
-    """Return the password in the first line of a file, None where no file is set.
+    """Return the password in the first line of a file; None if no file is set.
 
     Args:
-        path: The file; empty: none.
+        path: Path of the file; empty for no file.
         key: Name of the setting, for the error.
 
     Raises:
@@ -161,7 +161,7 @@ def read_password(path: str, key: str = "mqtt_password_file") -> Optional[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach an address, also one in brackets."""
+    """Return whether only this machine can reach an address; the address may be in brackets."""
     if host == "localhost":
         return True
     try:
@@ -171,7 +171,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _from_file(path: str) -> Dict[str, Any]:
-    import tomllib  # noqa: PLC0415 - Python 3.8 has none, and imports this module
+    import tomllib  # noqa: PLC0415 - Python 3.8 has no such module, and imports this one
 
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -188,7 +188,7 @@ def _flag(name: str) -> str:
 
 
 def _descriptions(kind: Type[msgspec.Struct]) -> Dict[str, str]:
-    """Read the settings' descriptions where they stand, in the docstring of the Struct."""
+    """Read the settings' descriptions from the docstring of the Struct."""
     lines = (kind.__doc__ or "").partition("Attributes:")[2].splitlines()
     pairs = (line.strip().partition(": ") for line in lines if ": " in line)
     return {name: text.rstrip(".").replace("%", "%%") for name, _, text in pairs}

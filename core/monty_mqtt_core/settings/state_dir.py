@@ -1,18 +1,18 @@
-"""The state directory: secrets, logs, the broker's data, and who runs where.
+"""This module manages the state directory: secrets, logs, the broker's data, and which services run where.
 
-Place in the flow: all that the far side keeps is below it; `run`, `tail`, `abort` find a running far side here.
+Used by all services, whose data are below it, and by `run`, `tail` and `abort`, which find the running services here.
 
 ::
 
     <state dir>                 0700
-    ├── secrets/<user>.password 0600, in 0700; beside them those of InfluxDB and Grafana
+    ├── secrets/<user>.password 0600, in 0700; with the secrets of InfluxDB and Grafana
     ├── logs/<service>.log      0600
-    ├── influxdb/, grafana/     their data
-    ├── mosquitto/              its generated places, hashed passwords and data
-    ├── journal/bridge.sqlite   what the bridge accepted and the broker does not have yet
-    ├── recordings/<run>/       what the page recorded of each run, in parts
+    ├── influxdb/, grafana/     data of these services
+    ├── mosquitto/              Mosquitto's generated files, hashed passwords and data
+    ├── journal/bridge.sqlite   messages that the bridge accepted and the broker does not have yet
+    ├── recordings/<run>/       the page's recording of each run, in parts
     ├── monty/                  MONTY_LOGS, MONTY_MODELS, MONTY_DATA of the demo
-    └── services.json           the far side that runs now
+    └── services.json           the services that run now (the "far side")
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ __all__ = ["Endpoint", "FarSide", "StateDir"]
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a service answers.
+    """Endpoint is the address at which a service answers.
 
     Attributes:
-        host: Address it listens on.
+        host: Address that the service listens on.
         port: TCP port; for the bridge its ZMQ port.
         pid: Process id.
-        program: What runs there: `mosquitto`, `amqtt`, …
-        url: The same for a person.
+        program: Name of the program: `mosquitto`, `amqtt`, …
+        url: The address as a URL, for a person.
     """
 
     host: str
@@ -48,14 +48,14 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FarSide(msgspec.Struct, frozen=True, kw_only=True):
-    """A running far side.
+    """FarSide describes the running services behind ZMQ: bridge, broker, page and history.
 
     Attributes:
-        supervisor_pid: Process that started it and stops it.
-        services: By name: `broker`, `bridge`, …
-        left_out: Why a service does not run, by name.
-        influxdb_url: The InfluxDB that keeps its history, ours or another; empty if none does.
-        influxdb_org: Organisation in it.
+        supervisor_pid: Id of the process that started them and stops them.
+        services: Endpoint by service name: `broker`, `bridge`, …
+        left_out: Reason why a service does not run, by its name.
+        influxdb_url: The InfluxDB that keeps the history, our own or another; empty without one.
+        influxdb_org: Organisation in that InfluxDB.
     """
 
     supervisor_pid: int = 0
@@ -66,13 +66,13 @@ class FarSide(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StateDir:
-    """The state directory, made on first use.
+    """StateDir is the state directory, made on first use.
 
     Args:
-        path: Where; default the environment's MONTY_MQTT_STATE_DIR, else ${XDG_STATE_HOME:-~/.local/state}/monty-mqtt.
+        path: Path; default MONTY_MQTT_STATE_DIR of the environment, else ${XDG_STATE_HOME:-~/.local/state}/monty-mqtt.
 
     Raises:
-        ServiceError: It cannot be made, or is not ours.
+        ServiceError: The directory cannot be made, or belongs to another user.
     """
 
     def __init__(self, path: Union[StateDir, Path, str, None] = None) -> None:
@@ -105,14 +105,14 @@ class StateDir:
         return self.secrets / f"{user}.password"
 
     def log_file(self, service: str) -> Path:
-        """Return the log of a service."""
+        """Return the log file of a service."""
         return self.path / "logs" / f"{service}.log"
 
     def write_private(self, path: Path, content: bytes) -> Path:
         """Write a file of mode 0600 in one step: it exists whole or not at all, and never with wider rights.
 
         Raises:
-            ServiceError: It cannot be written.
+            ServiceError: The file cannot be written.
         """
         staged = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -127,14 +127,14 @@ class StateDir:
         return path
 
     def write_far_side(self, far_side: Optional[FarSide]) -> None:
-        """Say which far side runs; None says that none does."""
+        """Record which services run; None records that none do."""
         if far_side is None:
             self._services_file.unlink(missing_ok=True)
         else:
             self.write_private(self._services_file, msgspec.json.format(msgspec.json.encode(far_side)))
 
     def read_far_side(self) -> Optional[FarSide]:
-        """Return the far side last said to run; whether it still answers, the caller finds out."""
+        """Return the services that were last recorded as running; the caller checks whether they still answer."""
         try:
             return msgspec.json.decode(self._services_file.read_bytes(), type=FarSide)
         except (FileNotFoundError, msgspec.MsgspecError):
