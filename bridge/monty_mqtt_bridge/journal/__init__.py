@@ -1,1 +1,1 @@
-"""What was accepted, on disk, until the broker has it."""
+"""This package keeps accepted messages on disk until the broker has them."""

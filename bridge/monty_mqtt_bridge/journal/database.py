@@ -1,8 +1,8 @@
-"""The file of the journal: opened, checked, moved aside if it is damaged.
+"""This module opens the journal's file, checks it, and moves it aside if it is damaged.
 
-Place in the flow: `journal` reads and writes it. SQLite in WAL mode: what a killed bridge was writing is cut off at the
-next start. `synchronous=OFF`, because what must survive is the end of the process, not of the power: the page cache
-does. `locking_mode=EXCLUSIVE`, because two bridges on one file would each think that the other's messages are its own.
+Called by `journal_store`. SQLite runs in WAL mode: what a killed bridge was writing is cut off at the next start.
+`synchronous=OFF`, because the journal must survive the end of the process, not of the power, and the page cache does.
+`locking_mode=EXCLUSIVE`, because two bridges with one file would each take the other's messages for its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 _VERSION = 4
 _LOCK_WAIT_SECS = 2.0
-"""A bridge that was just told to end may still hold the file."""
+"""A bridge that is just ending may still hold the file."""
 
 _WAL_BYTES = 8 << 20
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -31,7 +31,7 @@ _PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = OFF",
     f"journal_size_limit = {_WAL_BYTES}",
-    "secure_delete = OFF",  # Debian's default writes zeros over every page it lets go of
+    "secure_delete = OFF",  # Debian's default writes zeros over every page that becomes unused
 )
 
 _TABLES = """
@@ -113,13 +113,13 @@ COMMIT;
 
 
 def open_file(path: str) -> sqlite3.Connection:
-    """Return the open journal, with its tables; a damaged one is moved aside and a new one begun.
+    """Return the open journal, with its tables; a damaged file is moved aside, and a new one is begun.
 
     Args:
-        path: The file; empty makes one that is gone when it is closed.
+        path: Path of the file; if empty, the file is temporary.
 
     Raises:
-        ConfigError: It cannot be opened, another bridge has it, or a newer version wrote it.
+        ConfigError: The file cannot be opened, another bridge has it open, or a newer version wrote it.
     """
     try:
         return _open(path)
@@ -134,12 +134,12 @@ def open_file(path: str) -> sqlite3.Connection:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether SQLite says that the file is no good, rather than that it cannot be written now."""
+    """Return whether SQLite reports a damaged file, and not only that it cannot be written now."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
 
 
 def move_aside(path: str, error: sqlite3.Error) -> None:
-    """Rename the file, and say so; what was in it and had not been published is lost."""
+    """Rename the file, and log it; messages in it that had not been published are lost."""
     aside = f"{path}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     for part in _PARTS:
         if Path(path + part).exists():
@@ -168,9 +168,9 @@ def _open(path: str) -> sqlite3.Connection:
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:
-    """Return which version wrote it, 0 if it has no tables yet.
+    """Return the version of the file's tables, 0 if it has none yet.
 
-    Nothing is written: a full disk keeps no bridge from its journal.
+    This writes nothing, so that a full disk does not keep the bridge from its journal.
     """
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # first, so that no memory is shared: that needs room, too
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -189,7 +189,7 @@ def _check(connection: sqlite3.Connection) -> None:
 def _make(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Not opened if it is there: to close it would end a lock that this process has on it.
+        # Not opened if it exists: closing it would end a lock that this process has on it.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         return

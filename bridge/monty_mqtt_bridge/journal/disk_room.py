@@ -1,8 +1,7 @@
-"""How much room the journal has: its own bound, and the disk's.
+"""This module checks how much room the journal has: its own bound, and the disk's.
 
-Place in the flow: `journal` asks before and after each commit. At the bound the oldest frames and clouds give way
-first; when there are none left, or the disk is nearly full, nothing more is accepted, and experiments keep what they
-have.
+Called by `journal` before and after each commit. At the bound the oldest frames and clouds are dropped first; if none
+is left, or the disk is nearly full, nothing more is accepted, and experiments keep their messages.
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ __all__ = ["Room"]
 logger = logging.getLogger(__name__)
 
 _RESERVE_BYTES = 8 << 20
-"""Of a disk that others fill too, so much stays free: letting go of rows needs some room itself."""
+"""Bytes of the disk that stay free, as other programs fill it, too: removing rows needs some room itself."""
 
 _MARGIN_BYTES = 1 << 20
-"""So much is left when a commit is in log and file: for the removal of rows, and for what it has besides rows."""
+"""Bytes left when a commit is in log and file: for the removal of rows, and for the file's other contents."""
 
 _PAGES_PER_BYTE = 1.1
-"""What is written takes so much more than it is long, for the parts of its pages that stay empty, and their lists."""
+"""Rows take so much more room than their length, for the empty parts of pages, and the lists of pages."""
 
 _AGAIN, _MORE = 0.95, 1.25
-"""There is room again when so much of the bound is used, or so much of the reserve is free."""
+"""There is room again when this share of the bound is used, or this multiple of the reserve is free."""
 
 _EVICTED_AT_ONCE = 4
 _SPARE_BYTES = 64 << 20
 _REWRITTEN_BYTES = 1 << 20
-"""So much may be unused; what is used is written anew when it is no more than that, which takes some 10 ms, or when
-nothing waits, so nobody notices. To take pages off the end one by one, SQLite searches the list of unused ones for
-each: 0.3 ms where 700 MiB are unused."""
+"""The file may have this many unused bytes. It is rewritten if so few bytes are in use, which takes some 10 ms, or if
+no row waits, so the delay disturbs nothing. (To cut pages off the end one by one, SQLite searches the list of unused
+pages for each: 0.3 ms if 700 MiB are unused.)"""
 
 _EVICT = """
 DELETE FROM messages WHERE id IN
@@ -43,17 +42,17 @@ DELETE FROM messages WHERE id IN
 
 
 class Room:
-    """What is used, and what may be. Lives in one thread.
+    """Room measures what the journal uses, and what it may use. It lives in one thread.
 
     Args:
-        path: The journal's file; empty for one without a name.
-        bound_bytes: What it may use.
+        path: Path of the journal's file; empty for a temporary file.
+        bound_bytes: Most bytes that the journal may use.
 
     Attributes:
-        bound_bytes: What it may use.
+        bound_bytes: As given.
         used_bytes: Bytes in use.
-        lacking: Why nothing more is to be accepted; empty while there is room.
-        evicted: Frames and clouds that gave way.
+        lacking: Why no more messages are accepted; empty while there is room.
+        evicted: Number of frames and clouds that were dropped for room.
     """
 
     def __init__(self, path: str, bound_bytes: int) -> None:
@@ -67,14 +66,14 @@ class Room:
         self._fits = True
 
     def fits(self, connection: sqlite3.Connection, size_bytes: int) -> bool:
-        """Return whether so much can be written, and something more.
+        """Return whether so many bytes can be written, with a margin.
 
-        What is written goes to the end of the write-ahead log, and from there into the file. A file that the log does
-        not go into for want of room keeps the log from being used again: then not even rows can be let go any more.
+        Rows go to the end of the write-ahead log, and from there into the file. If the disk has no room to move the log
+        into the file, the log cannot be reused, and then not even rows can be removed any more.
 
         Args:
             connection: The journal.
-            size_bytes: How much; nothing fits always.
+            size_bytes: Number of bytes; 0 always fits.
         """
         written = int(size_bytes * _PAGES_PER_BYTE)
         ample = _RESERVE_BYTES + 2 * written
@@ -82,11 +81,11 @@ class Room:
         return self._fits
 
     def look(self, connection: sqlite3.Connection, fed: int) -> int:
-        """See how much room there is, and make some if need be; return how many rows gave way.
+        """Measure the room, and drop frames and clouds if it is too little; return how many rows were dropped.
 
         Args:
             connection: The journal.
-            fed: Rows up to this one stay.
+            fed: Rows up to this one are kept.
         """
         evicted = 0
         while self._measure(connection) > self.bound_bytes:
@@ -99,20 +98,20 @@ class Room:
         return evicted
 
     def give_back(self, connection: sqlite3.Connection, *, idle: bool) -> None:
-        """Return the file's unused pages to the disk, if they are many; to be called about once a second.
+        """Return the file's unused pages to the disk, if there are many; to be called about once a second.
 
         Args:
             connection: The journal.
-            idle: Whether there is no row, so that a second more or less is nothing to anybody.
+            idle: Whether the journal has no row, so that a delay of a second disturbs nothing.
         """
         if self._unused_bytes < _SPARE_BYTES or not (idle or self.used_bytes <= _REWRITTEN_BYTES):
             return
-        with suppress(sqlite3.OperationalError):  # no room for it; in a moment there may be
+        with suppress(sqlite3.OperationalError):  # no room for it now, maybe later
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _just_fits(self, connection: sqlite3.Connection, written: int) -> bool:
-        """Return whether it fits into what the log and the file have already, and into what else the disk has."""
+        """Return whether the rows fit into log, file and disk together."""
         if not _checkpoint(connection):
             return False
         self._measure(connection)
@@ -141,7 +140,7 @@ class Room:
     def _disk_free_bytes(self) -> float:
         try:
             disk = os.statvfs(self._file.parent) if self._file else None
-        except OSError:  # somebody removed the folder; the open file is still there
+        except OSError:  # the folder was removed; the open file is still there
             disk = None
         return disk.f_bavail * disk.f_frsize if disk else float("inf")
 
@@ -170,7 +169,7 @@ class Room:
 
 
 def _checkpoint(connection: sqlite3.Connection) -> bool:
-    """Have all of the write-ahead log in the file; return whether it is."""
+    """Move all of the write-ahead log into the file; return whether that worked."""
     try:
         ((busy, in_log, in_file),) = connection.execute("PRAGMA wal_checkpoint").fetchall()
     except sqlite3.OperationalError:  # no room for it

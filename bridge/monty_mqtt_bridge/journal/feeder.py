@@ -1,13 +1,13 @@
-"""From the journal to the pipeline, in order, as fast as the broker takes it.
+"""This module feeds accepted messages to the pipeline, in order, as fast as the broker takes them.
 
-Place in the flow: the receiver's sink. What is accepted becomes a row of the journal. While the publisher keeps up, a
-row is passed on at once, from memory; when it does not, or the broker is away, rows are read back from the journal when
-it does again: the journal is the queue.
+Called by `acceptance` as its sink; hands to `pipeline`. Each accepted message becomes a row of the journal. While the
+publisher keeps up, the row is passed on at once, from memory; if it does not, or the broker is away, rows are read back
+from the journal later: the journal is the queue.
 
 A row leaves the journal ten seconds after the broker has acknowledged everything up to it. A broker that was killed may
-have forgotten the last second of what it acknowledged, so after every reconnect all rows that are still there are
-published again; they began no life and ended none, so nothing is derived from them a second time. One that lost its
-data forgot its subscribers, too, and they come back when they come back: there, ten seconds later, once more.
+have forgotten the last second of what it acknowledged, so after every reconnect all rows that are still in the journal
+are published again; they were evaluated before, so no status is derived from them a second time. A broker that lost
+its data also lost its subscribers, which reconnect later: for these the rows are published again ten seconds later.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ __all__ = ["Feeder", "Receipt", "Target"]
 logger = logging.getLogger(__name__)
 
 _KEPT_SECS = 10.0
-"""So long a row stays after the broker has acknowledged it: ten times the broker's own autosave."""
+"""Seconds that a row stays after the broker has acknowledged it: ten times the broker's own autosave."""
 
 _MARK_SECS = 0.5
 _MOST_ROWS = 4000
 _MOST_BYTES = 16 << 20
-"""What waits in memory; beyond it, it is read back from the journal."""
+"""Most rows and bytes that wait in memory; further rows are read back from the journal."""
 
 _SHORT_LINE = 30
-"""So many rows may wait while the broker keeps up: it takes them within 20 ms."""
+"""Number of rows that may wait while the broker keeps up: it takes them within 20 ms."""
 
 _STUCK_SECS = 0.25
-"""A broker that takes nothing for so long is as good as away."""
+"""A broker that takes nothing for so long is treated as away."""
 
 _encoder = msgspec.json.Encoder()
 _dropped = msgspec.json.Decoder(zmq_protocol.Dropped)
 
 
 class Receipt:
-    """One row, and in how many MQTT messages it still waits for the broker.
+    """Receipt is one row, and the number of its MQTT messages that the broker has not acknowledged.
 
     Attributes:
-        row: Its number.
-        open: MQTT messages not yet acknowledged by the broker.
+        row: Number of the row.
+        open: Number of its MQTT messages that are not yet acknowledged.
     """
 
     __slots__ = ("open", "row")
@@ -67,34 +67,34 @@ class Receipt:
 
 
 class Target(Protocol):
-    """Where rows go."""
+    """Target takes the rows: the pipeline."""
 
     def has_room(self) -> bool:
         """Return whether the broker keeps up."""
 
     def has_room_for_bulk(self) -> bool:
-        """Return whether a frame that was waiting would be published, and not give way to the next one."""
+        """Return whether a waiting frame would be published, and not be replaced by the next one."""
 
     def is_online(self) -> bool:
-        """Return whether the broker is there."""
+        """Return whether the broker is connected."""
 
     def feed(self, row: Row, receipt: Receipt, *, again: bool) -> None:
-        """Publish a row; `again`: it was before, and nothing is to be derived from it."""
+        """Publish a row; `again`: it was published before, and no status is derived from it."""
 
     def joined(self, worker: Worker, *, begins: bool) -> None:
-        """Note that a worker said hello; `begins`: for the first time, a row of it will follow."""
+        """Note that a worker sent a HELLO; `begins`: its first one, so that a row of it will follow."""
 
     def left(self, worker: Worker) -> None:
         """Note that a worker's connection is gone."""
 
 
 class Feeder:
-    """What was accepted and waits to be passed on. Lives in one thread.
+    """Feeder passes accepted messages on, and keeps those that wait. It lives in one thread.
 
     Args:
-        journal: Where it waits.
-        target: Where it goes.
-        counts: Where to count.
+        journal: Stores the messages.
+        target: Takes the rows.
+        counts: The bridge's counters.
         clock: Monotonic seconds.
     """
 
@@ -118,15 +118,15 @@ class Feeder:
 
     @property
     def waiting(self) -> int:
-        """How many rows wait to be passed on."""
+        """Number of rows that wait to be passed on."""
         return self._journal.last - self._cursor
 
     def accepted(
         self, worker: Worker, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]
     ) -> None:
-        """Take an accepted message. Bulk goes past the journal while the broker is there.
+        """Take an accepted message. Bulk skips the journal while the broker is connected.
 
-        A loud sender's frames, which give way to each other, must not wait in front of what others publish.
+        The frames of a sender that sends many, which replace each other, must not delay the messages of other senders.
         """
         if kind in schema.BULK_KINDS and self._target.is_online():
             row = Row(0, worker, kind, payload, raw, 0, worker.restoring, message)
@@ -139,11 +139,11 @@ class Feeder:
         self._queue(self._journal.append(worker, DROPPED, _encoder.encode(dropped)))
 
     def joined(self, worker: Worker, *, begins: bool) -> None:
-        """Take a hello."""
+        """Take a HELLO."""
         self._target.joined(worker, begins=begins)
 
     def began(self, worker: Worker) -> None:
-        """Write down that a life begins."""
+        """Record that a worker's life begins."""
         self._queue(self._journal.append(worker, HELLO))
 
     def left(self, worker: Worker) -> None:
@@ -151,11 +151,11 @@ class Feeder:
         self._target.left(worker)
 
     def allowance(self, most: int) -> int:
-        """Return how many messages may be taken in now, at most so many.
+        """Return how many messages may be received now, at most `most`.
 
-        While the broker takes less than what comes, what is too much waits with those who sent it: the next message of
-        each is taken in turn, where here all would stand in one line. Where the broker takes nothing, or is not there,
-        everything may come: the journal is for that.
+        While the broker takes fewer messages than arrive, the surplus stays with the senders: so the next message of
+        each sender is received in turn, whereas here all would wait in one queue. If the broker takes nothing, or is
+        away, all messages are received, for the journal.
         """
         fed, self._fed = self._fed, 0
         now = self._clock()
@@ -166,7 +166,7 @@ class Feeder:
         return min(most, (fed + 1) // 2)
 
     def feed(self) -> None:
-        """Pass on what waits, as far as there is room."""
+        """Pass on the waiting rows, as far as there is room."""
         while self.waiting and self._target.has_room():
             if not self._tail and not self._read():
                 return
@@ -178,7 +178,7 @@ class Feeder:
             self._pass_on(row)
 
     def health(self) -> dict[str, float]:
-        """Return how much waits here, for how long, and whether there is room for more."""
+        """Return how many rows wait, for how long, and whether the journal has room for more."""
         journal = self._journal
         return {
             "journal_rows": journal.rows + len(journal.pending),
@@ -191,7 +191,7 @@ class Feeder:
         }
 
     def rewind(self) -> None:
-        """Begin again with the first row there is."""
+        """Begin again with the first row of the journal."""
         self._tail.clear()
         self._open.clear()
         self._marks.clear()
@@ -200,12 +200,12 @@ class Feeder:
         self._behind = True
 
     def rewind_again(self, now: float) -> None:
-        """Begin again once more in ten seconds, if there is anything: who subscribes until then shall have it."""
+        """Begin again once more in ten seconds, if there is a row, for subscribers that reconnect until then."""
         if self._journal.rows:
             self._again_at = now + _KEPT_SECS
 
     def tend(self, now: float) -> None:
-        """Let go of rows that the broker has had for long enough; to be called often."""
+        """Remove rows that the broker has had for long enough; to be called often."""
         if now < self._mark_at:
             return
         self._mark_at = now + _MARK_SECS
@@ -235,7 +235,7 @@ class Feeder:
         self.feed()
 
     def _read(self) -> bool:
-        """Have the next rows in memory; return whether there are any."""
+        """Load the next rows into memory; return whether there are any."""
         journal = self._journal
         rows = journal.read(self._cursor) if self._cursor < journal.committed else []
         if rows is None:
@@ -243,7 +243,7 @@ class Feeder:
         if not rows:
             rows = [row for row in journal.pending if row.id > self._cursor]
             self._behind = False
-        if not rows:  # what there was, gave way to something newer
+        if not rows:  # the rows were dropped to make room for newer ones
             self._cursor = journal.last
         self._tail.extend(rows)
         self._tail_bytes = sum(row.size for row in rows)
@@ -255,7 +255,7 @@ class Feeder:
         self._journal.fed = max(row.id, self._journal.fed)
         try:
             _complete(row)
-        except DecodeError as error:  # the file is not what was written into it
+        except DecodeError as error:  # the file differs from what was written into it
             self._counts.refused += 1
             self._complaints.error("row", "%s: a row of the journal is no message: %s", label(*row.worker.key), error)
         else:
@@ -267,7 +267,7 @@ class Feeder:
         self._open.append(receipt)
 
     def _note(self, row: Row) -> None:
-        """Note how far the messages of a worker have been passed on."""
+        """Record how far the messages of a worker have been passed on."""
         if row.kind == DROPPED:
             row.worker.fed_seq = _dropped.decode(row.payload).last
         elif row.message is not None and not row.bulk:
@@ -276,7 +276,7 @@ class Feeder:
 
 
 def _complete(row: Row) -> None:
-    """Decode the message of a row that was on disk."""
+    """Decode the message of a row that was read from disk."""
     if row.message is None and row.kind not in (HELLO, DROPPED):
         row.message = schema.decode(row.payload)
         raw_buffers.check(row.message, row.buffers)

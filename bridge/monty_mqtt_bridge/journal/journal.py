@@ -1,9 +1,9 @@
-"""What was accepted, on disk, until the broker has had it for ten seconds; and what must be known after a restart.
+"""This module is the journal: it keeps accepted messages on disk, and the state needed after a restart.
 
-Place in the flow: `acceptance` accepts -> here -> `feeder` passes on. It is a log of events: the hello of a new sender,
-what a sender dropped, and its messages are rows in the order of their arrival. Everything that changed in one turn of
-the loop (rows, positions of senders, retained topics, how far the rows have been passed on) is one transaction; what is
-committed is acknowledged.
+Called by `feeder`, which appends what `acceptance` accepted, and passes rows on. It is a log of events: the HELLO of a
+new sender, what a sender dropped, and its messages are rows in the order of their arrival. Everything that changed in
+one turn of the loop (rows, positions of senders, retained topics, how far the rows have been passed on) is one
+transaction; what is committed is acknowledged. A row stays until the broker has had it for ten seconds.
 """
 
 from __future__ import annotations
@@ -41,28 +41,28 @@ _FED = "fed"
 
 
 class Journal:
-    """The journal, from opening to `close`. Lives in one thread.
+    """Journal is the journal, from opening to `close`. It lives in one thread.
 
     Args:
-        path: Its file; empty keeps it no longer than the process lives.
-        bound_bytes: How large it may become.
+        path: Path of the file; if empty, the journal lives only as long as the process.
+        bound_bytes: Largest size of the file.
         clock: Monotonic seconds.
-        wall: Nanoseconds since 1970-01-01 UTC.
+        wall: Returns nanoseconds since 1970-01-01 UTC.
 
     Raises:
-        ConfigError: It cannot be opened, another bridge has it, or a newer version wrote it.
+        ConfigError: The file cannot be opened, another bridge has it open, or a newer version wrote it.
 
     Attributes:
-        senders: Those that are in the file.
-        workers: Those of them that are at hand.
-        fed: The last row that was passed on.
-        last: The last row there is.
-        committed: The last row that is on disk.
-        first: The first row there is; `last + 1` when there is none.
-        rows: How many rows are on disk.
+        senders: The senders that the file knows.
+        workers: Those of them that are in memory.
+        fed: Number of the last row that was passed on.
+        last: Number of the last row.
+        committed: Number of the last row on disk.
+        first: Number of the first row; `last + 1` if there is none.
+        rows: Number of rows on disk.
         pending: Rows that are not on disk yet.
-        room: How much room it has.
-        renewed: Called when a new file was begun in the place of a damaged one: what is in memory is to be kept again.
+        room: Measures the room that the journal has.
+        renewed: Called when a new file replaces a damaged one: the state in memory must be kept again.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Journal:
         buffers: Sequence[bytes] = (),
         message: schema.Message | None = None,
     ) -> Row:
-        """Take an event; it is safe after the next `commit`, which large ones do not wait for."""
+        """Take an event; it is safe after the next `commit`, which comes at once if much is pending."""
         self.last += 1
         row = Row(self.last, worker, kind, payload, buffers, self._wall(), worker.restoring, message)
         worker.last_row, worker.heard_unix_nanos = row.id, row.received_unix_nanos
@@ -109,25 +109,25 @@ class Journal:
         return row
 
     def retain(self, kept: Kept) -> None:
-        """Note what is retained on a topic."""
+        """Record what is retained on a topic."""
         self._retained[kept.topic] = kept
 
     def keep(self, name: str, value: bytes) -> None:
-        """Keep a value under a name, from the next `commit` on; `kept` gives it back."""
+        """Keep a value under a name, from the next `commit` on; `kept` returns it."""
         self._kept[name] = value
 
     def kept(self, name: str) -> bytes:
-        """Return what was kept under a name, empty if nothing was."""
+        """Return the value that was kept under a name; empty if there is none."""
         found = self._store.rows("SELECT value FROM kept WHERE name = ?", name)
         return bytes(found[0][0]) if found else b""
 
     def remove(self, through: int) -> None:
-        """Let go of the rows up to this one, bit by bit."""
+        """Remove the rows up to this one, some at each commit."""
         self._remove_through = max(self._remove_through, through)
 
     @property
     def lacking(self) -> str:
-        """Why nothing more is to be accepted; empty while there is room."""
+        """Why no more messages are accepted; empty while there is room."""
         return self._store.failure or self.room.lacking
 
     @property
@@ -137,7 +137,7 @@ class Journal:
         return bool(work) or self.fed != self._fed_written or self._has_to_remove
 
     def commit(self) -> bool:
-        """Write what changed; return whether everything that was taken is on disk."""
+        """Write what has changed; return whether everything taken so far is on disk."""
         if not self.changed:
             return True
         self._pass_over()
@@ -147,7 +147,7 @@ class Journal:
         return done
 
     def tidy(self) -> None:
-        """See how much room there is, and give back to the disk what is not used; to be called about once a second."""
+        """Measure the room, and return unused pages to the disk; to be called about once a second."""
         self._look()
         idle = not self.rows and not self.pending
         self._store.attempt(lambda connection: self.room.give_back(connection, idle=idle))
@@ -155,7 +155,7 @@ class Journal:
     def read(self, after: int) -> list[Row] | None:
         """Return the next rows on disk behind this one, or None if they cannot be read now.
 
-        It is a bounded number of bytes, and at least one row if there is one.
+        The result has a bounded number of bytes, and at least one row if there is one.
         """
         return self._store.attempt(lambda connection: self._read(connection, after))
 
@@ -165,7 +165,7 @@ class Journal:
         query = "SELECT id, sender, kind, payload, buffers, received_unix_nanos, restored FROM messages WHERE id > ?"
         for one in connection.execute(f"{query} ORDER BY id LIMIT {_READ_ROWS}", (after,)):
             worker = self.senders.of(one[1])
-            if worker is None:  # then nobody can say whose it is
+            if worker is None:  # without a sender, the row's worker is unknown
                 continue
             rows.append(Row(one[0], worker, one[2], one[3], buffers_of(one[4]), one[5], bool(one[6])))
             size += rows[-1].size
@@ -178,19 +178,19 @@ class Journal:
         return [Kept(*one) for one in self._store.rows("SELECT * FROM retained WHERE run = ? AND worker = ?", *key)]
 
     def age_secs(self, after: int) -> float:
-        """Return how long ago the first row behind this one was accepted; 0 if there is none."""
+        """Return how many seconds ago the first row behind this one was accepted; 0 if there is none."""
         query = "SELECT received_unix_nanos FROM messages WHERE id > ? ORDER BY id LIMIT 1"
         found = [one for (one,) in self._store.rows(query, after)] or [row.received_unix_nanos for row in self.pending]
         return max(0.0, (self._wall() - found[0]) / 1e9) if found and after < self.last else 0.0
 
     def is_busy(self, run: str) -> bool:
-        """Return whether there are rows of a run."""
+        """Return whether the journal has rows of a run."""
         self.commit()
         query = "SELECT coalesce(max(last_row), 0) FROM senders WHERE run = ?"
         return any(last_row >= self.first for (last_row,) in self._store.rows(query, run))
 
     def forget(self, run: str) -> bool:
-        """Let go of all that is known of a run that has no rows any more; return whether it is done."""
+        """Remove all that is known of a run that has no rows any more; return whether that succeeded."""
         if not self.commit():
             return False
         if self._store.write(lambda connection: _delete(connection, run)) is None:
@@ -207,7 +207,7 @@ class Journal:
         self.rows -= self._store.attempt(lambda connection: self.room.look(connection, self.fed)) or 0
 
     def _pass_over(self) -> None:
-        """Leave out what could not be written so long that it is to be let go already."""
+        """Skip pending rows that are to be removed already, because they could not be written for so long."""
         while self.pending and self.pending[0].id <= self._remove_through:
             self._pending_bytes -= self.pending.popleft().size
 
@@ -228,7 +228,7 @@ class Journal:
         return True
 
     def _make_room(self) -> bool:
-        """Write nothing but that rows are let go; return that not everything is on disk."""
+        """Remove rows, and write nothing else; return False, because not everything is on disk."""
         removed = self._store.write(self._remove) if self._has_to_remove else None
         if removed is not None:
             self._let_go(removed)
@@ -263,7 +263,7 @@ class Journal:
             self.first = self._removed_through + 1
 
     def _begin_anew(self) -> None:
-        """Go on in a new file: what is in memory is written into it, where everybody is, and the last rows."""
+        """Go on in a new file: the state in memory (all positions, the last rows) is written into it."""
         self.rows, self.committed = 0, self.last - len(self.pending)
         self.first = self.committed + 1
         self._fed_written = -1
@@ -273,5 +273,5 @@ class Journal:
 
 def _delete(connection: sqlite3.Connection, run: str) -> bool:
     for table in ("senders", "retained"):
-        connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - two names of ours
+        connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - two constant names
     return True

@@ -1,7 +1,7 @@
-"""The journal's file in use: transactions, and what becomes of errors.
+"""This module runs transactions on the journal's file, and handles its errors.
 
-Place in the flow: `journal` says what to write and to read. What cannot be written now is tried again each second; a
-file that turns out to be damaged is moved aside, and a new one begun in its place.
+Called by `journal`. If the file cannot be written now, it tries again each second; a file that turns out to be damaged
+is moved aside, and a new one is begun.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _Result = TypeVar("_Result")
 
 
 class Store:
-    """The open file, until `close`. Lives in one thread.
+    """Store is the open file, until `close`. It lives in one thread.
 
     Args:
-        path: The file; empty for one that is gone when it is closed.
+        path: Path of the file; if empty, the file is temporary.
         clock: Monotonic seconds.
-        renewed: Called when a new file was begun.
+        renewed: Called after a new file was begun.
 
     Raises:
-        ConfigError: It cannot be opened, another bridge has it, or a newer version wrote it.
+        ConfigError: The file cannot be opened, another bridge has it open, or a newer version wrote it.
 
     Attributes:
-        failure: Why it cannot be written now; empty if it can.
+        failure: Why the file cannot be written now; empty if it can.
     """
 
     def __init__(self, path: str, clock: Callable[[], float], renewed: Callable[[], None]) -> None:
@@ -45,7 +45,7 @@ class Store:
         self.failure = ""
 
     def write(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
-        """Return what `work` returns, done in one transaction; None if it could not be done."""
+        """Run `work` in one transaction; return its result, or None if it failed."""
         if self._closed or (self.failure and self._clock() < self._retry_at):
             return None
         result = self.attempt(lambda connection: _in_transaction(connection, work))
@@ -55,7 +55,7 @@ class Store:
         return result
 
     def attempt(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
-        """Return what `work` returns; None if SQLite would not do it."""
+        """Run `work`; return its result, or None after an error of SQLite."""
         try:
             return work(self._connection)
         except sqlite3.Error as error:
@@ -63,11 +63,11 @@ class Store:
             return None
 
     def rows(self, query: str, *values: object) -> list[Any]:
-        """Return what a query gives; nothing if it cannot be read."""
+        """Return the rows that a query finds; an empty list if the file cannot be read."""
         return self.attempt(lambda connection: connection.execute(query, values).fetchall()) or []
 
     def close(self) -> None:
-        """Close the file; may be called twice."""
+        """Close the file. May be called twice."""
         self._closed = True
         self._connection.close()
 

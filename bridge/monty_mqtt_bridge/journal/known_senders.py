@@ -1,6 +1,6 @@
-"""This module finds senders in the journal: who said hello once, and who may go on after a restart.
+"""This module finds senders in the journal: those that have sent a HELLO, and those that may go on after a restart.
 
-Place in the flow: `journal` writes them; `senders` asks here who says hello, `pipeline` whom it has to remember.
+Called by `senders` for a sender that says hello, and by `recall` for those to remember; `journal` writes them.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from monty_mqtt_bridge.receive.senders import Key, Worker, Workers
 __all__ = ["Senders"]
 
 _OF_ONE_NAME = 100
-"""So many senders of a name are looked through, the newest first."""
+"""Number of senders with one name that are searched, the newest first."""
 
 _NEWEST = "SELECT max(id) FROM senders WHERE real"
 
 
 class Senders:
-    """The senders in the journal's file. Lives in one thread.
+    """Senders are the senders in the journal's file. It lives in one thread.
 
     Args:
-        store: The file.
+        store: The journal's file.
         clock: Monotonic seconds.
 
     Attributes:
-        workers: Those that are at hand.
+        workers: The senders that are in memory.
     """
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
@@ -36,7 +36,7 @@ class Senders:
         self.workers = Workers(self._find, last_id)
 
     def of(self, number: int) -> Worker | None:
-        """Return the sender of this number, and have it at hand."""
+        """Return the sender with this number, and load it into memory."""
         if number not in self.workers.by_id:
             for found in self._store.rows("SELECT * FROM senders WHERE id = ?", number):
                 worker = worker_of(found)
@@ -45,14 +45,14 @@ class Senders:
         return self.workers.by_id.get(number)
 
     def newest(self, key: Key) -> Worker | None:
-        """Return the last sender of this name that was an experiment, and have it at hand."""
+        """Return the last sender of this name that was an experiment, and load it into memory."""
         found = self._store.rows(f"{_NEWEST} AND run = ? AND worker = ?", *key)
         return self.of(found[0][0]) if found else None
 
     def unfinished(self, since_unix_nanos: int, fed: int) -> list[Worker]:
-        """Return the newest sender of each name of which more may come, and have them at hand.
+        """Return the newest sender of each name that may send more, and load them into memory.
 
-        It has not ended and was heard since; or something of it waits behind the row `fed`, be it the last.
+        Such a sender has not ended and was active since `since_unix_nanos`; or a row of it waits behind the row `fed`.
         """
         may_go_on = "(NOT ended AND heard_unix_nanos > ?) OR last_row > ?"
         query = f"SELECT id FROM senders WHERE id IN ({_NEWEST} GROUP BY run, worker) AND ({may_go_on})"  # noqa: S608

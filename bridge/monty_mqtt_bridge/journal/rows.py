@@ -1,6 +1,6 @@
-"""The rows of the journal, and how they stand in its tables. No I/O.
+"""This module defines the rows of the journal, and converts them to and from rows of its tables. No I/O.
 
-Place in the flow: `journal` writes and reads them; `feeder` passes them on.
+Called by `journal` and `known_senders`; `feeder` passes the rows on.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ __all__ = ["DROPPED", "HELLO", "Kept", "Row", "buffers_of", "row_values", "sende
 
 
 HELLO, DROPPED = "hello", "dropped"
-"""Rows that are no message: a life begins; seqs that will never come."""
+"""Kinds of rows that are not messages: a life begins; seqs that will never come."""
 
 
 class Row(msgspec.Struct, gc=False):
-    """One event.
+    """Row is one event.
 
     Attributes:
-        id: Its number; grows by one.
-        worker: Whose it is.
+        id: Number of the row; grows by one.
+        worker: The worker that the row belongs to.
         kind: Kind of the message, `HELLO` or `DROPPED`.
-        payload: Its JSON.
-        buffers: Its buffers.
+        payload: JSON of the message.
+        buffers: Buffers of the message.
         received_unix_nanos: When it was accepted.
-        restored: It came from somebody who restores, not from the experiment.
-        message: It decoded, where it has not been on disk.
+        restored: Whether it came from a program that restores, not from the experiment.
+        message: The decoded message; None for a row from disk until it is decoded.
     """
 
     id: int
@@ -46,17 +46,17 @@ class Row(msgspec.Struct, gc=False):
 
     @property
     def bulk(self) -> bool:
-        """Whether it may be dropped for want of room."""
+        """Whether it may be dropped to make room."""
         return self.kind in schema.BULK_KINDS
 
     @property
     def size(self) -> int:
-        """Bytes of what it carries."""
+        """Bytes of payload and buffers."""
         return len(self.payload) + sum(map(len, self.buffers))
 
 
 class Kept(NamedTuple):
-    """A retained topic as the journal has it; without payload where only its name matters."""
+    """Kept is a retained topic as the journal stores it; without payload if only its name matters."""
 
     topic: str
     run: str
@@ -68,7 +68,7 @@ class Kept(NamedTuple):
 
 
 def row_values(row: Row) -> tuple[object, ...]:
-    """Return a row of `messages`."""
+    """Return a row of the table `messages`."""
     buffers = msgspec.msgpack.encode(row.buffers) if row.buffers else None
     return (
         *(row.id, row.worker.id, row.kind, row.bulk, row.restored),
@@ -77,12 +77,12 @@ def row_values(row: Row) -> tuple[object, ...]:
 
 
 def buffers_of(stored: bytes | None) -> Sequence[bytes]:
-    """Return the buffers of a row as they were."""
+    """Return the buffers of a stored row."""
     return msgspec.msgpack.decode(stored, type=list[bytes]) if stored else ()
 
 
 def sender_values(worker: Worker) -> tuple[object, ...]:
-    """Return a row of `senders`."""
+    """Return a row of the table `senders`."""
     return (
         *(worker.id, *worker.key, worker.started_unix_nanos, worker.next, worker.bulk_next),
         *(worker.lost, worker.dropped, worker.ended, worker.real),
@@ -92,7 +92,7 @@ def sender_values(worker: Worker) -> tuple[object, ...]:
 
 
 def worker_of(found: Sequence[Any]) -> Worker:
-    """Return the worker of a row of `senders`."""
+    """Return the worker of a row of the table `senders`."""
     number, run, published, started, position, bulk_next = found[:6]
     hello = Hello(
         schema_version=schema.SCHEMA_VERSION,

@@ -1,1 +1,1 @@
-"""What comes over ZMQ: who is connected, and which of it is accepted."""
+"""This package receives messages over ZMQ: it knows the connections, and decides what is accepted."""

@@ -1,7 +1,7 @@
-"""In order, once, and nothing that is not a message: the rules of the ZMQ hop. No socket, no clock of its own.
+"""This module accepts messages in order, once, and only if valid: the rules of the ZMQ hop. No socket, no clock.
 
-Place in the flow: `router` gives it what came on a worker's connection. What it accepts goes to a `Sink`, the
-`feeder`; what it has to say goes through `say`; what is to be acknowledged, once the journal has it, it keeps in mind.
+Called by `router` with each message of a worker's connection. Accepted messages go to a `Sink`, the `feeder`; answers
+go through `say`; it acknowledges a message once the journal has it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from monty_mqtt_bridge.receive.senders import Worker, Workers, label
 __all__ = ["GREATEST_SEQ", "SYNC_EVERY_SECS", "Intake", "Sink"]
 
 GREATEST_SEQ = 2**62
-"""Far beyond any run, and what is counted from it still fits InfluxDB's 64 bits."""
+"""Far beyond any run, and sums with it still fit InfluxDB's 64 bits."""
 
 SYNC_EVERY_SECS = 0.1
-"""One worker is asked at most so often to send again."""
+"""Shortest time between two requests to one worker to send again."""
 
 _ACK_EVERY_SECS = 0.2
 _ACK_MESSAGES = 64
 _ACK_BYTES = 256 << 10
-"""What is safe is told after so long, or so many messages, or bytes: whichever comes first."""
+"""An acknowledgement is due after this time, or number of messages, or bytes: whichever comes first."""
 
 _WITH_BUFFERS = frozenset({"frame", "hypotheses", "object_model"})
 
 
 class Sink(Protocol):
-    """Where accepted messages go."""
+    """Sink takes the accepted messages."""
 
     def accepted(
         self, worker: Worker, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]
@@ -47,10 +47,10 @@ class Sink(Protocol):
         """Note that these seqs will never come."""
 
     def joined(self, worker: Worker, *, begins: bool) -> None:
-        """Note that a worker said hello; `begins`: nothing of it was accepted yet."""
+        """Note that a worker sent a HELLO; `begins`: no message of it was accepted yet."""
 
     def began(self, worker: Worker) -> None:
-        """Note that the first message of a worker, or what stands for it, comes next."""
+        """Note that the first message of a worker, or its tombstone, comes next."""
 
     def left(self, worker: Worker) -> None:
         """Note that a worker's connection is gone."""
@@ -66,19 +66,19 @@ _envelopes = msgspec.json.Decoder(_Envelope)
 
 
 class Intake:
-    """What was accepted of each worker.
+    """Intake tracks what was accepted of each worker.
 
     Args:
-        sink: Where accepted messages go.
-        workers: Who said hello so far.
-        counts: Where to count.
-        complaints: Where to say what is dropped.
-        clock: Monotonic seconds.
+        sink: Takes the accepted messages.
+        workers: The workers that sent a HELLO so far.
+        counts: The bridge's counters.
+        complaints: Logs what is dropped.
+        clock: Returns monotonic seconds.
         say: Sends an answer to a worker.
 
     Attributes:
-        workers: Who said hello so far.
-        full: Whether messages are refused for want of room; probes are answered all the same.
+        workers: As given.
+        full: Whether messages are refused because there is no room; probes are answered all the same.
     """
 
     def __init__(
@@ -97,11 +97,11 @@ class Intake:
 
     @property
     def ack_due(self) -> bool:
-        """Whether somebody may have to be told something."""
+        """Whether an acknowledgement may be due for a worker."""
         return bool(self._dirty)
 
     def identify(self, hello: zmq_protocol.Hello) -> tuple[Worker, bool]:
-        """Return the worker that says hello, a known one or a new one of this name, and whether its life begins."""
+        """Return the worker that sends a HELLO, a known one or a new one of this name, and whether its life begins."""
         worker, begins = self.workers.of(hello)
         worker.begin_again(hello)
         if hello.base > worker.next:
@@ -110,14 +110,14 @@ class Intake:
             self._complaints.error("lost", text, label(*worker.key), missing, wanted)
             self._counts.lost += missing
             self._touch(worker)
-        worker.safe = max(worker.safe, hello.base)  # what is below it, the sender does not have
+        worker.safe = max(worker.safe, hello.base)  # the sender does not have the messages below
         return worker, begins
 
     def control(self, worker: Worker, said: zmq_protocol.Up) -> None:
         """Take a probe or a tombstone.
 
         Raises:
-            DecodeError: It is of another worker.
+            DecodeError: It names another worker.
         """
         if (said.run, said.worker) != worker.said:
             raise DecodeError(f"{label(said.run, said.worker)} on a connection of {label(*worker.said)}")
@@ -129,10 +129,10 @@ class Intake:
             self._repeat_ack(worker)
 
     def message(self, worker: Worker, kind: str, payload: bytes, raw: Sequence[bytes]) -> None:
-        """Take a message if it is next.
+        """Take a message if its seq is the next.
 
         Raises:
-            DecodeError: It is no message of this kind, or of another worker.
+            DecodeError: It is not a valid message of this kind, or names another worker.
         """
         try:
             message = _decode(kind, payload, raw)
@@ -153,9 +153,9 @@ class Intake:
             self._pass_on(worker, kind, message, payload, raw)
 
     def acknowledge(self) -> None:
-        """Tell each worker what is safe, where it asked, or that changed by enough or some time ago.
+        """Acknowledge to each worker what is safe: if it asked, or if enough has changed, or after some time.
 
-        Why not each time: to read an acknowledgement in the middle of an experiment costs that 50 microseconds.
+        Not each time, because reading an acknowledgement in the middle of an experiment costs it 50 microseconds.
         """
         now = self._clock()
         dirty, self._dirty = self._dirty, set()
@@ -169,11 +169,11 @@ class Intake:
                 worker.acked, worker.bulk_acked = safe, worker.bulk_next
                 worker.ack_after, worker.unacked_bytes = now + _ACK_EVERY_SECS, 0
                 self._say(worker, zmq_protocol.Ack(next=safe, bulk_next=worker.bulk_next, published=worker.published))
-            elif changed:  # by too little yet
+            elif changed:  # too little has changed yet
                 self._dirty.add(worker)
 
     def resume(self) -> None:
-        """There is room again: ask for what was refused."""
+        """Ask for the messages that were refused, because there is room again."""
         self.full = False
         for worker in list(self.workers.by_id.values()):
             if worker.refused:
@@ -253,7 +253,7 @@ class Intake:
             self._complaints.error("dropped", "%s dropped %d messages: its memory was full", who, count)
 
     def _skip(self, worker: Worker, kind: str, payload: bytes) -> bool:
-        """Go on behind a message that is no good but next in order: it would be no better the second time."""
+        """Skip an invalid message that is next in order, because it would be invalid the second time, too."""
         try:
             envelope = _envelopes.decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -271,7 +271,7 @@ class Intake:
         return many or worker.ended or now >= worker.ack_after
 
     def _touch(self, worker: Worker) -> None:
-        """Have the journal write where it is, and then tell it so."""
+        """Mark a worker for the journal to write its position, and for an acknowledgement after that."""
         self._dirty.add(worker)
         self.workers.changed.add(worker)
 

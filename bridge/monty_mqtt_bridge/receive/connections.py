@@ -1,7 +1,6 @@
-"""Which connections come and go, from ZMQ's socket monitor.
+"""This module reports which connections come and go, from ZMQ's socket monitor.
 
-Place in the flow: `router` reads these events to learn that an experiment is gone; a message's SRCFD ties a file
-descriptor to its worker.
+Called by `router`, which so learns that an experiment is gone; a message's SRCFD is its worker's file descriptor.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ _HANDSHAKE_FAILED = (
 
 
 class Event(NamedTuple):
-    """What became of one connection.
+    """Event is what happened to one connection.
 
     Attributes:
-        what: `accepted`, `gone`, or `foreign`: what connected does not speak ZMQ.
-        descriptor: Its file descriptor; meaningless for `foreign`.
+        what: `accepted`, `gone`, or `foreign`: the client does not speak ZMQ.
+        descriptor: File descriptor of the connection; meaningless for `foreign`.
     """
 
     what: str
@@ -39,13 +38,13 @@ class Event(NamedTuple):
 
 
 class Monitor:
-    """The events of one bound socket.
+    """Monitor yields the events of one bound socket.
 
     Args:
         watched: The socket.
 
     Attributes:
-        socket: What to poll.
+        socket: Socket to poll for events.
     """
 
     def __init__(self, watched: zmq.Socket[bytes]) -> None:
@@ -53,7 +52,7 @@ class Monitor:
         self.socket: zmq.Socket[bytes] = watched.get_monitor_socket(_WATCHED)
 
     def events(self) -> Iterator[Event]:
-        """Yield what happened since the last call, in order, without waiting."""
+        """Yield the events since the last call, in order, without waiting."""
         while int(self.socket.get(zmq.EVENTS)) & zmq.POLLIN:
             event, value = struct.unpack("=HI", self.socket.recv_multipart(zmq.NOBLOCK)[0])
             if event & _HANDSHAKE_FAILED:
@@ -62,7 +61,7 @@ class Monitor:
                 yield Event("accepted" if event == zmq.EVENT_ACCEPTED else "gone", value)
 
     def close(self) -> None:
-        """Stop watching; may be called twice."""
+        """Stop watching. May be called twice."""
         if not self._watched.closed:
             self._watched.disable_monitor()
         self.socket.close(linger=0)

@@ -1,7 +1,7 @@
-"""Who may speak for which worker: a hello is believed only as far as it proves whose it is.
+"""This module checks whether a HELLO may speak for the worker that it names.
 
-Place in the flow: `router` asks here before it takes a hello. Every process of the machine can reach the bridge's
-port: a hello that names another's worker, without its token, is a new worker, which `senders` gives a name of its own.
+Called by `router` before it takes a HELLO. Every process of the machine can reach the bridge's port: a HELLO that names
+another's worker, without its token, is a new worker, to which `published_name` gives a name of its own.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ __all__ = ["HelloError", "check", "check_replay"]
 
 
 class HelloError(DecodeError):
-    """A hello that is not taken, and is told so.
+    """HelloError reports a HELLO that is refused; the sender gets the answer.
 
     Args:
-        key: Run and worker that it names.
-        reason: Why, for who said it and for the log.
+        key: Run and worker that the HELLO names.
+        reason: The reason, for the sender and for the log.
     """
 
     def __init__(self, key: Key, reason: str) -> None:
@@ -30,11 +30,11 @@ class HelloError(DecodeError):
 
 
 def check(hello: zmq_protocol.Hello) -> None:
-    """Do nothing where a sender may say this.
+    """Raise an error if a sender may not send this HELLO.
 
     Raises:
-        HelloError: It is of another schema, or names no start.
-        DecodeError: No sender has such numbers.
+        HelloError: It has another schema, or no start time.
+        DecodeError: Its numbers are out of range.
     """
     key = (hello.run, hello.worker)
     if hello.schema_version != schema.SCHEMA_VERSION:
@@ -49,15 +49,15 @@ def check(hello: zmq_protocol.Hello) -> None:
 
 
 def check_replay(hello: zmq_protocol.Hello, workers: Workers, leaving: Container[bytes]) -> None:
-    """Do nothing where no connected experiment sends itself what the one that says hello would restore.
+    """Raise an error if a connected experiment itself sends what this HELLO would restore.
 
     Args:
-        hello: What it says.
-        workers: Who said hello so far.
-        leaving: Connections that are gone, although something of them may be waiting.
+        hello: The HELLO.
+        workers: The workers that sent a HELLO so far.
+        leaving: Connections that are gone, although messages of them may still wait.
 
     Raises:
-        HelloError: One does.
+        HelloError: Such an experiment is connected.
     """
     if not hello.replayed:
         return

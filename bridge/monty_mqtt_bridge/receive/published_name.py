@@ -1,7 +1,7 @@
-"""This module settles under which name a worker is published, and writes that name into its messages.
+"""This module decides under which name a worker is published, and writes that name into its messages.
 
-Place in the flow: `acceptance` asks here before it takes a worker's first message, and passes each on under this name.
-Two senders of one run that say one name, one after the other or at once, would else be mixed in one curve and one log.
+Called by `acceptance` before it takes a worker's first message, and for each message it passes on. Otherwise two
+senders of one run with one name, one after the other or at once, would be mixed in one curve and one log.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 def settle(worker: Worker, workers: Workers) -> None:
     """Give a worker the name that it is published under.
 
-    It is its own name where no other has, or had, that; else the first of `<worker>-2`, `<worker>-3`, … that is free.
-    What another bridge published goes on as it was, unless that is here another experiment's. A recording is of what
-    was published, and has its name already.
+    It is the worker's own name if no other worker has, or had, that; otherwise the first free one of `<worker>-2`,
+    `<worker>-3`, … A name that another bridge gave the worker stays, unless another experiment has it here. A recording
+    holds what was published, so it has its name already.
     """
     run, own = worker.said
     if not worker.is_recording:

@@ -1,6 +1,6 @@
-"""Whether the raw buffers of a message are what the message says they are. Pure.
+"""This module checks whether the raw buffers of a message have the sizes that the message gives. Pure.
 
-Place in the flow: `router` asks before it accepts; behind it `frame_images` and `to_mqtt` may trust sizes.
+Called by `acceptance` and `feeder`; behind it `frame_images` and `to_mqtt` may rely on the sizes.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _LONGEST_SIDE = 16_384
 
 
 def check(message: Message, buffers: Sequence[bytes]) -> None:
-    """Do nothing if the buffers fit the message.
+    """Raise an error if the buffers do not fit the message.
 
     Raises:
-        DecodeError: They do not; the text says what was expected.
+        DecodeError: The sizes differ; the text says what was expected.
     """
     expected = _expected(message)
     sizes = [len(buffer) for buffer in buffers]

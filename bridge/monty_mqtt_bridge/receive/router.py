@@ -1,9 +1,8 @@
-"""ZMQ side: the socket, who is connected, hello, commands down.
+"""This module is the ZMQ side of the bridge: it owns the socket and the connections, and sends answers and commands.
 
-Place in the flow: the first stage. `acceptance` decides what of it is accepted. The other half is
-`monty_mqtt.broadcast.bridge_link`.
+Called by `bridge` as the first stage; hands to `acceptance`. The other half is `monty_mqtt.broadcast.bridge_link`.
 
-Whatever arrives that is no message is counted, named in one line, and changes nothing else.
+An invalid message is counted, named in one line, and changes nothing else.
 """
 
 from __future__ import annotations
@@ -35,23 +34,23 @@ _HEAD_AND_BODY = 2
 
 
 class Receiver:
-    """The bound ROUTER socket. Lives in one thread.
+    """Receiver is the bound ROUTER socket. It lives in one thread.
 
     Args:
-        config: Where to bind.
-        sink: Where accepted messages go.
-        workers: Who said hello so far.
-        counts: Where to count.
+        config: Address to bind.
+        sink: Takes the accepted messages.
+        workers: The workers that sent a HELLO so far.
+        counts: The bridge's counters.
         clock: Monotonic seconds.
 
     Raises:
         ConfigError: The address cannot be bound.
 
     Attributes:
-        intake: What was accepted.
-        socket: What to poll for messages.
-        monitor: Its `socket` is what to poll for connections.
-        port: TCP port it is bound to.
+        intake: Tracks what was accepted.
+        socket: Socket to poll for messages.
+        monitor: Monitor whose `socket` is to be polled for connections.
+        port: TCP port that it is bound to.
     """
 
     def __init__(
@@ -82,20 +81,21 @@ class Receiver:
             raise
 
     def close(self) -> None:
-        """Close the socket; may be called twice. The last acknowledgements get a moment to leave."""
+        """Close the socket. May be called twice. The last acknowledgements get a moment to leave."""
         self.monitor.close()
         self.socket.close(linger=_LINGER_MILLIS)
         self._context.term()
 
     @property
     def leaving(self) -> bool:
-        """Whether a connection is gone of which something may still be waiting here."""
+        """Whether a connection is gone whose messages may still wait here."""
         return bool(self._leaving)
 
     def receive(self, most: int, most_bytes: int = _BYTES_A_TURN) -> None:
-        """Take in at most so many messages, without waiting; none any more when they had so many bytes.
+        """Receive at most `most` messages, without waiting; stop when they have `most_bytes` together.
 
-        ZMQ gives them from one connection after the other, so nobody waits for more than one message of each other.
+        ZMQ delivers from one connection after the other, so no sender waits for more than one message of each other
+        sender.
         """
         for _ in range(most):
             if most_bytes <= 0:
@@ -117,7 +117,7 @@ class Receiver:
                 self._complaints.say("malformed", "refused a ZMQ message: %s", error)
 
     def watch(self) -> None:
-        """Learn which connections came and went."""
+        """Read which connections came and went."""
         for event in self.monitor.events():
             if event.what == "accepted":
                 self._strangers.add(event.descriptor)
@@ -152,14 +152,14 @@ class Receiver:
             self.intake.control(worker, said)
 
     def _known(self, route: bytes, worker: Worker) -> None:
-        """Take note that a worker speaks on this connection."""
-        if worker.route is None:  # a second connection of it came, and went again
+        """Note that a worker speaks on this connection."""
+        if worker.route is None:  # a second connection of the worker came, and went again
             worker.route, worker.gone_at = route, None
             self._sink.joined(worker, begins=worker.begins)
 
     def _hello(self, route: bytes, descriptor: int, hello: zmq_protocol.Hello) -> None:
         check(hello)
-        # Descriptors are used again: what happened to this number before must be known before it gets a new owner.
+        # Descriptors are reused: earlier events of this number must be handled before it gets a new owner.
         self.watch()
         self._strangers.discard(descriptor)
         check_replay(hello, self.intake.workers, self._leaving)
@@ -168,8 +168,8 @@ class Receiver:
         self._routes[route] = worker
         self._descriptors[descriptor] = route
         worker.route, worker.gone_at = route, None
-        # What is accepted but not yet in the journal would die with this process, so the sender must keep it: `next`
-        # is what is safe. What it repeats of the rest is a duplicate here.
+        # What is accepted but not yet in the journal would be lost with this process, so the sender must keep it:
+        # `next` is what is safe. Messages that it repeats beyond that are duplicates here.
         worker.acked, worker.bulk_acked = worker.safe, worker.bulk_next
         welcome = zmq_protocol.Welcome(
             next=worker.acked,
@@ -187,13 +187,13 @@ class Receiver:
         self._send(route, answer)
 
     def _forsaken(self, route: bytes, worker: Worker) -> None:
-        """Let go of who spoke on this connection before, under another name: nobody else would notice that it left."""
+        """Release the worker that used this connection before, under another name; no event would report its end."""
         before = self._routes.get(route)
         if before is not None and before is not worker and before.route == route:
             self._part(before)
 
     def _stranger(self, route: bytes) -> None:
-        """Data without a hello: this bridge was started later than that connection. SYNC makes it say hello."""
+        """Answer data without a HELLO: the bridge was started after that connection. SYNC makes it send one."""
         now = self._clock()
         if now >= self._stranger_sync_after:
             self._stranger_sync_after = now + SYNC_EVERY_SECS / 10
@@ -203,7 +203,7 @@ class Receiver:
     def _send(self, route: bytes, answer: zmq_protocol.Down) -> bool:
         try:
             self.socket.send_multipart([route, zmq_protocol.encode_down(answer)], zmq.NOBLOCK)
-        except zmq.ZMQError:  # it is gone, or does not read; it will ask again
+        except zmq.ZMQError:  # the connection is gone, or its client does not read; it will ask again
             return False
         return True
 
@@ -212,10 +212,10 @@ class Receiver:
         if descriptor in self._strangers:
             self._stranger_gone(descriptor)
         elif route is not None:
-            self._leaving.add(route)  # what it sent before waits in the socket, and is taken first
+            self._leaving.add(route)  # the messages that it sent before wait in the socket, and are taken first
 
     def _left(self) -> None:
-        """Let go of the connections that are gone: nothing of them is waiting any more."""
+        """Release the connections that are gone, because none of their messages waits any more."""
         while self._leaving:
             route = self._leaving.pop()
             worker = self._routes.pop(route, None)
@@ -229,7 +229,7 @@ class Receiver:
     def _part(self, worker: Worker) -> None:
         worker.route, worker.gone_at = None, self._clock()
         self._sink.left(worker)
-        if worker.begins:  # nobody needs to know of who only said hello
+        if worker.begins:  # a worker that only sent a HELLO need not be remembered
             self.intake.workers.forget(worker)
 
     def _stranger_gone(self, descriptor: int) -> None:
@@ -243,22 +243,22 @@ class Receiver:
 
 
 def _raw(frame: zmq.Frame, kind: str) -> bytes:
-    """Return a buffer. Pixels are not copied, which of 50 MB would hold everybody up: they only read like bytes."""
+    """Return a buffer. Pixels are not copied, because copying 50 MB would delay every sender; they read like bytes."""
     return cast("bytes", frame.buffer) if kind == "frame" else frame.bytes
 
 
 def _descriptor(first: zmq.Frame) -> int:
     try:
         return int(first.get(zmq.SRCFD))
-    except zmq.ZMQError:  # random bytes may pass for a peer of ZMTP 1.0, which has none
+    except zmq.ZMQError:  # random bytes may pass for a peer of ZMTP 1.0, which has no descriptor
         raise DecodeError("hello over a version of ZMTP that is too old") from None
 
 
 def _bind(router: zmq.Socket[bytes], config: BridgeConfig) -> int:
     host = f"[{config.zmq_host}]" if ":" in config.zmq_host else config.zmq_host
     for option, value in (
-        # None: where a full pipe's peer goes, the next heartbeat of libzmq 4.3.5 aborts this process (`out_event` of an
-        # engine that has met its end). What an experiment has under way it bounds itself.
+        # 0 is no bound: when the peer of a full pipe goes away, the next heartbeat of libzmq 4.3.5 aborts this process
+        # (`out_event` of an engine that has met its end). An experiment bounds its unacknowledged messages itself.
         (zmq.RCVHWM, 0),
         (zmq.LINGER, 0),
         (zmq.HEARTBEAT_IVL, 1000),

@@ -1,7 +1,7 @@
-"""What the bridge knows of each worker: where it is in its sequence, and what of it is safe.
+"""This module keeps what the bridge knows of each worker: its position in its sequence, and what of it is safe.
 
-Place in the flow: `acceptance` asks here who says hello and whether a message is next; `journal` writes what changed
-and brings back who is not at hand.
+Called by `acceptance` for each HELLO and message; `journal` writes the changes, and `known_senders` loads workers that
+are not in memory.
 """
 
 from __future__ import annotations
@@ -22,46 +22,46 @@ Key = tuple[str, str]
 
 
 def label(run: str, worker: str) -> str:
-    """Return a worker's name for a log line: never more than the line, whatever the name."""
+    """Return a worker's name for a log line, cut to a bounded length."""
     return f"{run[:_LONGEST_IN_LOG]!r}, {worker[:_LONGEST_IN_LOG]!r}"
 
 
 class Worker:
-    """One experiment object.
+    """Worker is one experiment object.
 
     Attributes:
-        said: Run and worker as its hello names them.
-        key: Run and worker as they are published. Two that say one name are told apart: the second is `<worker>-2`.
-        is_named: Whether `key` is certain; before its first message it is not.
-        claim: The name under which it says that another bridge published it; empty if it says nothing of it.
-        started_unix_nanos: What its hello said; tells senders of one name apart.
-        proof: Digest of the token that its hello said: who says that again is itself. The token is not kept.
-        id: Its number in the journal.
+        said: Run and worker as its HELLO names them.
+        key: Run and worker as they are published. If two workers have one name, the second is `<worker>-2`.
+        is_named: Whether `key` is final; before its first message it is not.
+        claim: The name under which, by its HELLO, another bridge published it; empty if the HELLO has none.
+        started_unix_nanos: Start time in its HELLO; tells senders of one name apart.
+        proof: Digest of the token in its HELLO, which is not kept. The same token in a HELLO shows the same sender.
+        id: Number of the worker in the journal.
         route: ZMQ's name of its newest connection; None while it has none.
         gone_at: When its connection went, monotonic seconds; None while it has one.
         first: The first seq that was asked of it.
         whole_from: The seq from which on nothing was lost on the way.
-        gap: The first seq after it that is missing; None while none is.
+        gap: The first missing seq after that; None while none is missing.
         next: The next seq wanted.
         safe: The seq below which everything is in the journal.
         bulk_next: The next bulk seq expected.
-        acked: What was last acknowledged, `next` of the Ack; -1 before the first.
-        bulk_acked: Likewise of the bulk sequence.
-        ack_after: Monotonic seconds before which a few new messages are no reason for an Ack.
-        unacked_bytes: Bytes that came since the last Ack.
-        repeat_ack: An Ack is due although nothing changed.
-        refused: A message was not taken for want of room; SYNC when there is.
+        acked: `next` of the last Ack; -1 before the first.
+        bulk_acked: `bulk_next` of the last Ack; -1 before the first.
+        ack_after: Monotonic seconds before which a few new messages do not cause an Ack.
+        unacked_bytes: Bytes received since the last Ack.
+        repeat_ack: Whether an Ack is due although nothing changed.
+        refused: Whether a message was not taken because there was no room; a SYNC follows when there is.
         sync_after: Monotonic seconds before which no other SYNC is sent.
-        lost: Messages that will never come.
-        dropped: Messages the sender dropped because its memory was full.
-        too_large: Messages that are larger than the broker takes.
-        ended: Its `end` was accepted.
-        real: An experiment said hello for it, not only somebody who restores what it left.
-        restoring: Who speaks for it now only restores.
-        begins: It said hello, and nothing of it was accepted yet.
+        lost: Number of messages that will never come.
+        dropped: Number of messages that the sender dropped because its memory was full.
+        too_large: Number of messages that are larger than the broker accepts.
+        ended: Whether its `end` was accepted.
+        real: Whether an experiment sent a HELLO for it, not only a program that restores.
+        restoring: Whether the current sender only restores.
+        begins: Whether it has sent a HELLO, and no message of it was accepted yet.
         fed_seq: The last seq that went on from the journal.
-        last_row: The last row of the journal that is its.
-        heard_unix_nanos: When something was last accepted of it, the bridge's clock.
+        last_row: Number of its last row in the journal.
+        heard_unix_nanos: When a message of it was last accepted, by the bridge's clock.
     """
 
     def __init__(self, hello: Hello) -> None:
@@ -94,17 +94,17 @@ class Worker:
         self.heard_unix_nanos = 0
 
     def is_again(self, hello: Hello) -> bool:
-        """Return whether this hello is from the same experiment object: nobody else knows its token."""
+        """Return whether this HELLO is from the same experiment object: no other process knows its token."""
         return hello.started_unix_nanos == self.started_unix_nanos and compare_digest(_proof(hello), self.proof)
 
     @property
     def published(self) -> str:
-        """The worker's name in what is published; empty while that is not certain."""
+        """The name under which the worker is published; empty while that is not final."""
         return self.key[1] if self.is_named else ""
 
     @property
     def is_recording(self) -> bool:
-        """Whether it is what somebody recorded: only experiments and their spools have a start."""
+        """Whether its messages come from a recording: only experiments and their spools have a start time."""
         return not self.started_unix_nanos
 
     def skip_to(self, seq: int) -> int:
@@ -116,21 +116,21 @@ class Worker:
         return missing
 
     def lose_to(self, seq: int) -> int:
-        """Go on with this seq, although its sender may still have what is before it; return how many that are."""
+        """Go on with this seq, although the sender may still have earlier ones; return how many are lost so."""
         missing = self.skip_to(seq)
         self.lost += missing
         self.whole_from = seq
         return missing
 
     def has_all_from(self, seq: int) -> bool:
-        """Return whether everything from this seq on was taken, as far as it came."""
+        """Return whether all received messages from this seq on were taken without a loss."""
         return seq >= self.whole_from
 
     def begin_again(self, hello: Hello) -> None:
-        """Take from a file, which says hello, what those before it lacked; what they had behind that, once more.
+        """Go back in the sequence if the file behind this HELLO has messages that earlier files lacked.
 
-        Recordings of a run may begin in its middle and have gaps, each its own. What an experiment said itself is not
-        taken a second time.
+        Recordings of a run may begin in its middle and have gaps, each its own; what they had behind a gap is taken
+        once more. Messages that an experiment sent itself are not taken a second time.
         """
         if self.real or not hello.replayed:
             return
@@ -142,7 +142,7 @@ class Worker:
             self.lost = self.dropped = self.too_large = 0
 
     def _again_from(self, hello: Hello) -> int | None:
-        """Return from which seq on this file has to be taken once more, None where it may go on."""
+        """Return the seq from which on this file must be taken once more; None if it may go on."""
         if hello.base < self.first or not self.has_all_from(hello.base):
             return hello.base
         is_recording = not hello.started_unix_nanos
@@ -153,29 +153,29 @@ def _proof(hello: Hello) -> bytes:
     return sha256(hello.token.encode()).digest() if hello.token else b""
 
 
-def _nothing(_key: Key, *, published: bool) -> list[Worker]:  # noqa: ARG001 - as who has a journal calls it
+def _nothing(_key: Key, *, published: bool) -> list[Worker]:  # noqa: ARG001 - has the signature of the journal's search
     return []
 
 
 class Find(Protocol):
-    """Looks for workers that are not at hand, newest first: those that say a name, or are published under it."""
+    """Find searches for workers that are not in memory, newest first, by their own or their published name."""
 
     def __call__(self, key: Key, /, *, published: bool) -> list[Worker]:
-        """Return them."""
+        """Return the workers that were found."""
 
 
 class Workers:
-    """All workers at hand.
+    """Workers holds all workers that are in memory.
 
     Args:
-        find: Looks for those that are not.
-        last_id: Greatest number that was ever given.
+        find: Searches for those that are not.
+        last_id: The greatest worker number so far.
 
     Attributes:
-        newest: The experiment that is published under each name; of older journals, which have several, the last.
-        by_id: All of them, by their number.
-        changed: Those that the journal has to write.
-        retained: Names under which the broker has retained something that this bridge said.
+        newest: The experiment published under each name; of older journals, which have several per name, the last.
+        by_id: All workers, by their number.
+        changed: Workers that the journal must write.
+        retained: Names under which the broker has retained a status of this bridge.
     """
 
     def __init__(self, find: Find = _nothing, last_id: int = 0) -> None:
@@ -189,9 +189,9 @@ class Workers:
         self.retained: set[Key] = set()
 
     def of(self, hello: Hello) -> tuple[Worker, bool]:
-        """Return the worker that says hello, and whether its life begins with it.
+        """Return the worker that sends a HELLO, and whether its life begins with it.
 
-        A new one is written by nobody before something of it was accepted: hellos alone must not fill memory or disk.
+        A new worker is not written before a message of it was accepted: HELLOs alone must not fill memory or disk.
         """
         candidates = self._candidates(hello)
         worker = _restored(hello, candidates) if hello.replayed else _itself(hello, candidates)
@@ -209,7 +209,7 @@ class Workers:
         return worker, begins
 
     def add(self, worker: Worker) -> None:
-        """Have a worker at hand."""
+        """Keep a worker in memory."""
         if worker.id not in self.by_id:
             self.by_id[worker.id] = worker
             self._saying.setdefault(worker.said, []).insert(0, worker)
@@ -226,7 +226,7 @@ class Workers:
         return [*self._published.get(key, ()), *self._find(key, published=True)]
 
     def connected(self, hello: Hello) -> list[Worker]:
-        """Return the experiments at hand that the one who says hello would restore, and that send themselves."""
+        """Return the connected experiments that send themselves what this HELLO would restore."""
         key = (hello.run, hello.worker)
         if not hello.started_unix_nanos:
             same = self._published.get(key, [])
@@ -235,7 +235,7 @@ class Workers:
         return [one for one in same if one.real and one.route is not None and not one.restoring]
 
     def forget(self, worker: Worker) -> None:
-        """Let go of a worker; the journal still has it, if anything of it was accepted."""
+        """Remove a worker from memory; the journal still has it, if a message of it was accepted."""
         if self.by_id.pop(worker.id, None) is None:
             return
         _take_out(self._saying, worker.said, worker)
@@ -245,14 +245,14 @@ class Workers:
             del self.newest[worker.key]
 
     def forget_run(self, run: str) -> None:
-        """Let go of the workers of a run that the journal does not have any more, but for those that are connected."""
+        """Remove a run's workers from memory, except those that are connected; the journal has forgotten the run."""
         for worker in [one for one in self.by_id.values() if one.key[0] == run and one.route is None]:
             self.forget(worker)
             self.changed.discard(worker)
         self.retained = {key for key in self.retained if key[0] != run}
 
     def _candidates(self, hello: Hello) -> list[Worker]:
-        """Return who may be the one that says hello. Only a recording says the name that was published."""
+        """Return the workers that may be the sender of this HELLO. Only a recording uses the published name."""
         key, published = (hello.run, hello.worker), not hello.started_unix_nanos
         at_hand = (self._published if published else self._saying).get(key, ())
         return [*at_hand, *self._find(key, published=published)]
@@ -265,16 +265,17 @@ def _take_out(named: dict[Key, list[Worker]], key: Key, worker: Worker) -> None:
 
 
 def _itself(hello: Hello, candidates: Iterable[Worker]) -> Worker | None:
-    """Return the sender that says hello once more; one of which only a replay was known, is an experiment after all."""
+    """Return the sender of a repeated HELLO; one that was known only from a replay is an experiment after all."""
     same = [one for one in candidates if one.is_again(hello)]
     return next((one for one in same if one.real), same[0] if same else None)
 
 
 def _restored(hello: Hello, candidates: Iterable[Worker]) -> Worker | None:
-    """Return whose messages are restored.
+    """Return the worker whose messages are restored.
 
-    Who knows the token continues the sender itself, if that lacks nothing of the file. Everybody else continues only
-    what was restored before: a recording, or somebody who calls himself one, changes no experiment's position.
+    A program that knows the token continues the sender itself, if that lacks nothing of the file. Any other program
+    continues only what was restored before: a recording, or a program that claims to be one, never changes the position
+    of an experiment.
     """
     is_recording = not hello.started_unix_nanos
     same = [one for one in candidates if one.is_again(hello) or (is_recording and not one.real)]
@@ -283,7 +284,7 @@ def _restored(hello: Hello, candidates: Iterable[Worker]) -> Worker | None:
 
 
 def _begun(hello: Hello, candidates: Iterable[Worker]) -> Worker:
-    """Return a new sender. A recording has no token: what it has, the last experiment of its name has sent."""
+    """Return a new sender. A recording has no token: the last experiment of its name has sent the same messages."""
     worker = Worker(hello)
     last = next((one for one in candidates if one.real), None)
     if last is not None and hello.replayed and not hello.started_unix_nanos and hello.base >= last.whole_from:
