@@ -1,1 +1,1 @@
-"""The bridge: ZMQ in, MQTT out, its own process."""
+"""This package is the bridge, a process that receives messages over ZMQ and publishes them over MQTT."""

@@ -1,4 +1,4 @@
-"""`monty-mqtt-bridge`, also `python -m monty_mqtt_bridge`."""
+"""This program starts the bridge: `monty-mqtt-bridge`, also `python -m monty_mqtt_bridge`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(line + "\n")
             return _OK if well else _FAILED
         logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
-        # Messages are short-lived tuples without cycles; to look for some every 700 of them costs a tenth of the rate.
+        # Messages are short-lived tuples without cycles; searching for these at every 700 costs a tenth of the rate.
         gc.freeze()
         gc.set_threshold(_GC_AFTER)
         # Here, not above: a health check, every few seconds, would load all of it for nothing.

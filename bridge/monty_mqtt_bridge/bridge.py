@@ -1,7 +1,7 @@
-"""The bridge as a whole: the loop that ties its stages, from start to end.
+"""This module is the bridge as a whole: the loop that connects its stages, from start to end.
 
-Place in the flow: `__main__` runs it in the main thread, tests in a thread of its own. One thread does everything but
-connecting to the broker and encoding images.
+Called by `__main__` in the main thread, by tests in a thread of its own. One thread does everything except connecting
+to the broker and encoding images.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _LONGEST_POLL_SECS = 0.25
 
 
 class Bridge:
-    """ZMQ in, MQTT out, from `__enter__` to `__exit__`.
+    """Bridge receives over ZMQ and publishes over MQTT, inside its `with` block or in `run`.
 
     Args:
-        config: Settings.
+        config: Settings of the bridge.
 
     Attributes:
-        counts: What happened since the start.
-        zmq_port: TCP port that experiments connect to, known once entered.
+        counts: Counts of what happened since the start.
+        zmq_port: TCP port that experiments connect to; known once the block is entered.
     """
 
     def __init__(self, config: BridgeConfig) -> None:
@@ -75,15 +75,15 @@ class Bridge:
                 raise self._error
 
     def stop(self) -> None:
-        """Drain and end; from any thread or a signal handler, at any time."""
+        """Drain and end; may be called from any thread or a signal handler, at any time."""
         self._stop.set()
         self._wake_up.set()
 
     def run(self) -> None:
-        """Be the bridge until `stop` is called.
+        """Run the bridge until `stop` is called.
 
         Raises:
-            ConfigError: The ZMQ port cannot be bound, or the password file not be read.
+            ConfigError: The ZMQ port cannot be bound, or the password file cannot be read.
             ServiceError: The broker refuses user, password or topics.
         """
         with ExitStack() as stack:
@@ -107,7 +107,7 @@ class Bridge:
     def _run_in_thread(self) -> None:
         try:
             self.run()
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that started us
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that started this one
             self._error = error
         finally:
             self._started.set()
@@ -157,7 +157,7 @@ class Bridge:
 
     @staticmethod
     def _commit(pipeline: Pipeline) -> None:
-        """Write down what was accepted, and say so."""
+        """Write what was accepted to the journal, and acknowledge it."""
         journal, intake = pipeline.journal, pipeline.receiver.intake
         journal.commit()
         if intake.full and not journal.lacking:

@@ -1,4 +1,7 @@
-"""The bridge's own counters: since it started, one owner (its thread), read by `health`."""
+"""This module holds the bridge's own counters since its start.
+
+Written by the bridge's thread only; read by `health`.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,23 @@ __all__ = ["Counts"]
 
 
 class Counts(msgspec.Struct, kw_only=True):
-    """What happened since the start.
+    """Counts holds how often each thing happened since the start.
 
     Attributes:
-        received: ZMQ messages taken in, good or bad.
+        received: ZMQ messages received, valid or not.
         accepted: Messages accepted in order.
         duplicates: Messages that came again and were acknowledged again.
-        gaps: Times a worker was asked to send again.
-        refused: Messages that are no message of this schema, or not from whom they say; commands likewise.
-        deferred: Messages not taken for want of room, asked for again when there was.
-        foreign: Connections that were not a sender of this schema.
-        lost: Messages that will never come although their sender once had them.
+        gaps: Times that the bridge asked a worker to send again.
+        refused: Messages and commands that are not valid in this schema, or come from a sender with another name.
+        deferred: Messages not taken because there was no room, and asked for again later.
+        foreign: Connections that did not come from a sender of this schema.
+        lost: Messages that will never come, although their sender once had them.
         dropped: Messages that senders dropped because their memory was full.
-        too_large: Messages, frames and clouds that are larger than the broker takes.
+        too_large: Messages, frames and clouds that are larger than the broker accepts.
         bulk_lost: Frames and clouds that did not arrive.
         images_dropped: Frames that were not encoded, because newer ones came first.
         unsent: Frames and clouds not published, because the broker was away.
-        published: MQTT messages the broker acknowledged.
+        published: MQTT messages that the broker acknowledged.
         points: Points of line protocol made.
         misfits: Values left out of the line protocol because they do not fit their field.
         mqtt_connects: Connections made to the broker.

@@ -1,7 +1,8 @@
-"""`--healthcheck`: does the bridge of this id run, and work?
+"""This module implements `--healthcheck`: it checks whether the bridge with this id runs and works.
 
-Place in the flow: a container's HEALTHCHECK runs it beside the bridge, with the same settings. The retained `online`
-alone would not do: a frozen bridge keeps it until the broker misses its pings. So it waits for the next `health`.
+Called by `__main__` for a container's HEALTHCHECK beside the bridge, with the same settings. The retained `online`
+alone is not enough, because the broker keeps it for a frozen bridge until that misses its pings. So this waits
+for the next `health`.
 """
 
 from __future__ import annotations

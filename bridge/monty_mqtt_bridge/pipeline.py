@@ -1,7 +1,7 @@
-"""What happens to each message between the journal and MQTT.
+"""This module processes each message between the journal and MQTT.
 
-Place in the flow: `feeder` gives it rows -> it has them published by `outlet`, and derives from them who lives.
-Commands from the broker pass through here on their way back.
+Called by `feeder` with rows; has `outlet` publish them, and derives from them which workers live. Commands from the
+broker pass through here on their way back.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ _SIGNS_OF_LIFE = (schema.Step, schema.EpisodeStarted, schema.Status, schema.End)
 
 
 class Pipeline:
-    """The middle of the bridge. Lives in one thread; `bridge` sets `publisher`, `receiver` and `feeder`.
+    """Pipeline is the middle of the bridge. It lives in one thread; `bridge` sets `publisher`, `receiver`, `feeder`.
 
     Args:
-        config: Settings.
-        counts: Where to count.
-        journal: Where it waits, and what was before this process.
-        wake: Interrupts the loop's poll, from any thread.
+        config: Settings of the bridge.
+        counts: The bridge's counters.
+        journal: Stores the messages, and the state from before this process.
+        wake: Interrupts the loop's poll; may be called from any thread.
         clock: Monotonic seconds.
-        wall: Nanoseconds since 1970-01-01 UTC.
+        wall: Returns nanoseconds since 1970-01-01 UTC.
     """
 
     publisher: Publisher
@@ -93,15 +93,15 @@ class Pipeline:
         return self.outlet.has_room()
 
     def has_room_for_bulk(self) -> bool:
-        """Return whether a frame that was waiting would be published, and not give way to the next one."""
+        """Return whether a waiting frame would be published, and not be replaced by the next one."""
         return self.outlet.has_room_for_bulk()
 
     def is_online(self) -> bool:
-        """Return whether the broker is there."""
+        """Return whether the broker is connected."""
         return self.publisher.online
 
     def feed(self, row: Row, receipt: Receipt, *, again: bool) -> None:
-        """Publish a row of the journal; `again`: it was before, and nothing is derived from it."""
+        """Publish a row of the journal; `again`: it was published before, and no status is derived from it."""
         worker, message = row.worker, row.message
         self._recall.of(worker)
         if message is not None:
@@ -109,12 +109,12 @@ class Pipeline:
         if isinstance(message, schema.CommandResult):
             self._commands.answered(message)
         if again and isinstance(message, (schema.Status, schema.End)):
-            self.outlet.put_again(worker.key)  # its last status may be our own, and in no row
+            self.outlet.put_again(worker.key)  # the last status may be the bridge's own, which is in no row
         if not again and (not row.restored or self._is_end_of_a_life(worker, message)):
             self._derive(row, worker, message)
 
     def _is_end_of_a_life(self, worker: Worker, message: schema.Message | None) -> bool:
-        """Return whether it says how one ended that is still thought to live, or to have gone without a word."""
+        """Return whether this restored message ends a life that counts as living, or as gone without an end."""
         life = self._liveness.lives.get(worker.key)
         return life is not None and life.worker is worker and isinstance(message, schema.End)
 
@@ -130,7 +130,7 @@ class Pipeline:
             self.outlet.say(status)
 
     def joined(self, worker: Worker, *, begins: bool) -> None:
-        """Greet a worker that came, or came back."""
+        """Greet a worker that has connected, for the first time or again."""
         if worker.restoring:
             return
         if not begins:
@@ -147,7 +147,7 @@ class Pipeline:
     # Owner of the publisher
 
     def heard(self, incoming: Incoming) -> None:
-        """Take a command, or what is retained."""
+        """Take a command, or a retained message."""
         if self._clearing.heard(incoming):
             return
         if incoming.topic.endswith("/command"):
@@ -156,7 +156,7 @@ class Pipeline:
             self._recall.retained(incoming)
 
     def connected(self) -> None:
-        """Tell a broker that may have forgotten everything what is retained of the workers that live."""
+        """Publish the retained messages of living workers again, because the broker may have forgotten everything."""
         for life in self._liveness.lives.values():
             if life.live:
                 self.outlet.put_again(life.key)
@@ -182,7 +182,7 @@ class Pipeline:
         self._keep_commands()
         self.journal.tidy()
         online = self.publisher.online
-        if not online or self.receiver.intake.full:  # nobody can be heard
+        if not online or self.receiver.intake.full:  # no message can come through
             self._liveness.excuse(now)
         if not online:
             return
@@ -220,7 +220,7 @@ class Pipeline:
         self.outlet.put_lines(self._config.bridge_id, [line] if line else [])
         for life in self._liveness.lives.values():
             state = (life.word, life.spooled)
-            if life.live or life.reported != state:  # also once when it is over: alerts and tables read only this
+            if life.live or life.reported != state:  # also once when the life is over: alerts and tables read only this
                 life.reported = state
                 line = self._run_health(life, now)
                 self.outlet.put_lines(life.key[0], [line] if line else [])
@@ -230,7 +230,7 @@ class Pipeline:
         return points.run_health(*life.key, experiment, health.of_life(life, now, stamp), stamp, self.outlet.misfits)
 
     def _forget(self, keys: set[Key]) -> None:
-        """Let go of workers that are over, unless something of them is still under way."""
+        """Remove workers that are over from memory, except those whose messages are still on the way."""
         workers = [one for one in self.journal.workers.by_id.values() if one.key in keys]
         busy = {one.key for one in workers if one.route or one.last_row > self.journal.fed}
         for worker in workers:
@@ -241,7 +241,7 @@ class Pipeline:
             self.outlet.forget(key)
 
     def _cleared(self, cleared: Cleared) -> None:
-        """Let go of a run that the broker was told to forget, and answer who asked for it."""
+        """Remove a run that was cleared at the broker, and answer the command."""
         if not cleared.refusal and not self.journal.forget(cleared.run):
             cleared = cleared._replace(refusal="the journal cannot be written")
         if not cleared.refusal:
@@ -256,14 +256,14 @@ class Pipeline:
     def _command(self, incoming: Incoming) -> None:
         decision = self._commands.decide(incoming, self._wall())
         self._keep_commands()
-        self.journal.commit()  # before anybody obeys: after a restart it must not be passed on a second time
+        self.journal.commit()  # before a worker obeys: after a restart the command must not be passed on a second time
         if decision.command is not None and decision.command.command == FORGET:
             self._clearing.ask(topics.parse(incoming.topic).run, decision.command.id)
         for key in decision.targets:
             worker = self.journal.workers.newest.get(key)
             if worker is not None and decision.command is not None:
                 self.receiver.say(worker, decision.command)
-        if incoming.retain:  # else it would be there again after each reconnect
+        if incoming.retain:  # otherwise it would come again after each reconnect
             self.publisher.put(Outgoing(incoming.topic, b"", 1, True))  # noqa: FBT003
         for result in decision.results:
             if result.status == "refused":
@@ -272,7 +272,7 @@ class Pipeline:
             self.outlet.answer(result)
 
     def _keep_again(self) -> None:
-        """Write what is in memory into a journal that was begun anew."""
+        """Write the state in memory into a journal that was begun anew."""
         self._commands.changed = True
         self.outlet.keep_again()
 

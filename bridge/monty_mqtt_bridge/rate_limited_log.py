@@ -1,4 +1,4 @@
-"""One clear line per kind of trouble, then a count: a flood of bad input must not become a flood of log lines."""
+"""This module logs one clear line per kind of trouble, then counts: bad input must not flood the log."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _EVERY_SECS = 10.0
 
 
 class Complaints:
-    """Warnings, at most one of a kind every ten seconds.
+    """Complaints logs at most one line of a kind every ten seconds.
 
     Args:
-        logger: Where they go.
-        clock: Monotonic seconds.
+        logger: Takes the lines.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,15 +26,15 @@ class Complaints:
         self._suppressed: dict[str, int] = {}
 
     def say(self, kind: str, text: str, *arguments: object) -> None:
-        """Warn with `text % arguments` unless one of this kind was logged a moment ago; then only count it."""
+        """Warn with `text % arguments`; if a line of this kind was logged a moment ago, only count it."""
         self._log(logging.WARNING, kind, text, arguments)
 
     def error(self, kind: str, text: str, *arguments: object) -> None:
-        """Do likewise, for lost data."""
+        """Do the same as an error, for lost data."""
         self._log(logging.ERROR, kind, text, arguments)
 
     def note(self, kind: str, text: str, *arguments: object) -> None:
-        """Do likewise, for what may well be harmless."""
+        """Do the same as an information, for what may be harmless."""
         self._log(logging.INFO, kind, text, arguments)
 
     def _log(self, level: int, kind: str, text: str, arguments: tuple[object, ...]) -> None:

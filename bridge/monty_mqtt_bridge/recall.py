@@ -1,6 +1,6 @@
-"""This module remembers what was before this process: what the journal knows of workers, and what the broker retains.
+"""This module restores the state from before this process: workers from the journal, retained topics from the broker.
 
-Place in the flow: `pipeline` asks it for each worker that comes back, and hands it what the broker has retained.
+Called by `pipeline` for each worker that comes back, and with each message that the broker has retained.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ __all__ = ["Recall"]
 
 
 class Recall:
-    """What was before. Lives in one thread.
+    """Recall restores the earlier state. It lives in one thread.
 
     Args:
-        journal: What the last process wrote down.
-        outlet: Is told what is retained.
-        liveness: Is told who may live.
-        bridge_id: Whose the workers are that this bridge answers for.
+        journal: State that the last process wrote.
+        outlet: Receives what is retained.
+        liveness: Receives which workers may live.
+        bridge_id: Id of this bridge; it answers only for its own workers.
 
     Attributes:
-        recalled: Workers of whom the journal was asked.
+        recalled: Workers that were already looked up in the journal.
     """
 
     def __init__(self, journal: Journal, outlet: Outlet, liveness: Liveness, bridge_id: str) -> None:
@@ -36,13 +36,13 @@ class Recall:
         self.recalled: set[Key] = set()
 
     def unfinished(self, now_unix_nanos: int) -> None:
-        """Have at hand everybody of whom more may come."""
+        """Load all workers that may send more."""
         journal = self._journal
         for worker in journal.senders.unfinished(now_unix_nanos - REMEMBERED_NANOS, journal.fed):
             self.of(worker)
 
     def of(self, worker: Worker) -> None:
-        """Have at hand what the journal knows of the workers of a name."""
+        """Load what the journal knows of the workers of a name."""
         if worker.key in self.recalled:
             return
         self.recalled.add(worker.key)
@@ -53,7 +53,7 @@ class Recall:
             self._remember(_decoded(kept.payload or b""), worker if worker.real else None)
 
     def retained(self, incoming: Incoming) -> None:
-        """Take in what the broker has retained. It may have forgotten the last of it: the journal has not."""
+        """Take a message that the broker has retained. It may be older than what the journal knows."""
         message = _decoded(incoming.payload)
         if message is None or self._is_of_another(message):
             return
@@ -69,7 +69,7 @@ class Recall:
             self._outlet.put_back(newer)
 
     def _is_of_another(self, message: schema.Message) -> bool:
-        """Return whether another bridge answers for this worker: only that one knows whether it lives."""
+        """Return whether another bridge answers for this worker: only that bridge knows whether it lives."""
         return isinstance(message, schema.Status) and message.bridge not in (None, "", self._bridge_id)
 
     def _remember(self, message: schema.Message | None, worker: Worker | None) -> None:
@@ -82,6 +82,6 @@ class Recall:
 def _decoded(payload: bytes) -> schema.Message | None:
     try:
         message: schema.Message = schema.decode(payload)
-    except DecodeError:  # a model, or nothing any more
+    except DecodeError:  # a model, or an empty payload
         return None
     return message

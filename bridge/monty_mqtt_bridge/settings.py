@@ -1,6 +1,6 @@
-"""Settings of the bridge, from flags, environment and file, checked once at the edge.
+"""This module reads the bridge's settings from flags, environment and file, and checks them once.
 
-Place in the flow: `__main__` builds one `BridgeConfig` here; below it nobody reads flags or the environment.
+Called by `__main__`; the modules below read neither flags nor the environment.
 """
 
 from __future__ import annotations
@@ -25,26 +25,25 @@ _WEB_ADDRESS = re.compile(r"https?://[^\s/?#\"<>\\]+(/[^\s?#\"<>\\]*)?")
 
 
 class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that can be set.
+    """BridgeConfig holds everything that can be set; the descriptions are also the texts of `--help`.
 
     Attributes:
-        zmq_host: Address the experiments connect to; beyond loopback only inside a container.
-        zmq_port: Its TCP port; 0 takes a free one.
+        zmq_host: Address that experiments connect to; beyond loopback only inside a container.
+        zmq_port: TCP port that experiments connect to; 0 takes a free one.
         mqtt_host: Host of the MQTT broker.
         mqtt_port: TCP port of the MQTT broker.
         mqtt_username: User at the broker; empty connects anonymously.
         mqtt_password_file: File whose first line is that user's password.
         mqtt_wait_secs: How long to wait at start for a broker that does not answer; 0 waits for ever.
-        mqtt_max_packet_bytes: Largest MQTT message the broker takes, its `max_packet_size`.
-        bridge_id: Name in `monty/bridge/v1/<id>/…`; two bridges at one broker need two.
+        mqtt_max_packet_bytes: Largest MQTT message that the broker accepts, its `max_packet_size`.
+        bridge_id: Name in `monty/bridge/v1/<id>/…`; two bridges at one broker need two names.
         keep_retained_days: Days after which what is retained of a run that is over is cleared; 0 keeps it.
-        drain_secs: How long SIGTERM waits for what is under way.
-        journal: File that keeps what was accepted; empty: none; not given: journal/<id>.sqlite in the state directory.
-        journal_mib: How large that may become, MiB; beyond it the oldest frames go, then experiments keep theirs.
-        spool: Directory where experiments of this machine keep what they could not deliver, to take it up; empty: none;
-            not given: spool in the state directory.
-        liveview_url: Where browsers reach the page, for dashboards' links and images; empty: there are none.
-        container: Inside a container, where binding every address is what it takes to be reached at all.
+        drain_secs: How long the bridge goes on publishing after SIGTERM, at most.
+        journal: File that keeps accepted messages; empty: none; not given: journal/<id>.sqlite in the state directory.
+        journal_mib: Largest size of the journal, MiB; beyond it the oldest frames go, then experiments keep theirs.
+        spool: Directory of the spools that the bridge takes up; empty: none; not given: spool in the state directory.
+        liveview_url: Address of the page for browsers, for dashboards' links and images; empty: there are none.
+        container: Whether it runs inside a container, where it must bind every address to be reachable.
         log_level: `debug`, `info`, `warning` or `error`.
     """
 
@@ -68,17 +67,17 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def largest_message_bytes(self) -> int:
-        """What experiments may send as one message: what the broker takes, less a topic of usual length."""
+        """Largest message that experiments may send, bytes: the broker's limit, less a topic of usual length."""
         return min(self.mqtt_max_packet_bytes * 99 // 100, LARGEST_FRAME_BYTES)
 
     @property
     def mqtt_url(self) -> str:
-        """The broker, as a person writes it."""
+        """Address of the broker, as a URL."""
         return f"mqtt://{self.mqtt_host}:{self.mqtt_port}"
 
 
 class Options(NamedTuple):
-    """What the command line asks for."""
+    """Options holds what the command line asks for."""
 
     config: BridgeConfig
     healthcheck: bool
@@ -109,7 +108,7 @@ def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
 
     Raises:
         ConfigError: A setting is unknown, of the wrong type or out of range, or a file cannot be read.
-        SystemExit: `--help`.
+        SystemExit: `--help` was given.
     """
     loaded = _SETTINGS.load(arguments, environ)
     config = _checked(loaded.config)
@@ -117,13 +116,13 @@ def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
         journal = _state_dir(environ) / "journal" / f"{topics.escape(config.bridge_id)}.sqlite"
         config = msgspec.structs.replace(config, journal=str(journal))
     if "spool" not in loaded.given:
-        with suppress(ConfigError):  # who names a journal needs no home
+        with suppress(ConfigError):  # a user who names a journal needs no home
             config = msgspec.structs.replace(config, spool=str(_state_dir(environ) / "spool"))
     return Options(config, loaded.healthcheck)
 
 
 def build(settings: Mapping[str, Any]) -> BridgeConfig:
-    """Return the settings checked; text is turned into what the setting is.
+    """Return the settings checked; text is converted to the setting's type.
 
     Raises:
         ConfigError: A setting is unknown, of the wrong type or out of range.
@@ -132,7 +131,7 @@ def build(settings: Mapping[str, Any]) -> BridgeConfig:
 
 
 def read_password(config: BridgeConfig) -> str | None:
-    """Return the password, None where no file is set.
+    """Return the password; None if no file is set.
 
     Raises:
         ConfigError: The file cannot be read, or is empty.

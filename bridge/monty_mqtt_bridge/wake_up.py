@@ -1,7 +1,6 @@
-"""Interrupting a poll from another thread or a signal handler.
+"""This module interrupts a poll from another thread or a signal handler.
 
-Place in the flow: the loop of `bridge` polls it beside its sockets; the encoder, the thread that connects and `stop`
-set it.
+Polled by `bridge`'s loop beside its sockets; set by the encoder, the thread that connects, and `stop`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ __all__ = ["WakeUp"]
 
 
 class WakeUp:
-    """Something to poll that any thread can make readable. May be set before it is entered and after it is left."""
+    """WakeUp can be polled, and any thread can make it readable. It may be set before and after its `with` block."""
 
     def __init__(self) -> None:
         self._reader: socket.socket | None = None
@@ -34,11 +33,11 @@ class WakeUp:
                 end.close()
 
     def fileno(self) -> int:
-        """Return what to poll, -1 while there is nothing."""
+        """Return the descriptor to poll, -1 while there is none."""
         return self._reader.fileno() if self._reader is not None else -1
 
     def set(self) -> None:
-        """Make it readable; from any thread."""
+        """Make it readable; may be called from any thread."""
         try:
             if self._writer is not None:
                 self._writer.send(b"\0")
@@ -46,6 +45,6 @@ class WakeUp:
             return
 
     def clear(self) -> None:
-        """Make it unreadable; in the loop."""
+        """Make it unreadable; called by the loop."""
         if self._reader is not None:
             self._reader.recv(4096)

@@ -1,1 +1,1 @@
-"""What goes to the broker, in all its forms, and again after a reconnect."""
+"""This package publishes messages to the broker in all their forms, and again after a reconnect."""

@@ -1,8 +1,9 @@
-"""At start: do the broker's users and rules let the bridge do its work?
+"""This module tests at the start whether the broker's users and rules let the bridge work.
 
-Place in the flow: `publisher` runs it on its first connection. Brokers acknowledge what they refuse (Mosquitto 2.0.11
-also hangs up afterwards), so the bridge must read back what it says: its status, and a command to nobody, which is also
-the way commands will come. Lines and images it may not read; an empty image and a comment line are harmless to who may.
+Called by `publisher` on its first connection. Brokers acknowledge what they refuse (Mosquitto 2.0.11 also closes the
+connection afterwards), so the bridge must read back what it publishes: its status, and a command to no worker, which
+comes the same way as later commands. It may not read lines and images; an empty image and a comment line are harmless
+to those who may.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ RETAINED_FILTERS = tuple(f"{topics.JSON_PREFIX}/+/+/{what}" for what in ("info",
 
 
 class SelfTest:
-    """What was said, and what came back.
+    """SelfTest holds the messages of the test, and those that have not come back.
 
     Args:
         bridge_id: Name of the bridge.
-        broker: Where, as whom.
+        broker: Address and user.
 
     Attributes:
-        status: What the bridge says of itself, retained.
+        status: The bridge's own status, retained.
     """
 
     def __init__(self, bridge_id: str, broker: Broker) -> None:
@@ -48,11 +49,11 @@ class SelfTest:
         self._missing = {self.status.topic: self.status.payload, self.command.topic: self.command.payload}
 
     def said(self) -> list[Outgoing]:
-        """Return what to publish: last what must come back, so that it tells that the rest was no reason to hang up."""
+        """Return the messages to publish; those that must come back are last, which shows that the others passed."""
         return [*self._unheard, self.status, self.command]
 
     def hear(self, incoming: Incoming) -> bool:
-        """Return whether this is one of the test's own messages come back."""
+        """Return whether this is one of the test's own messages."""
         if incoming.retain or self._missing.get(incoming.topic) != incoming.payload:
             return False
         del self._missing[incoming.topic]
@@ -60,11 +61,11 @@ class SelfTest:
 
     @property
     def passed(self) -> bool:
-        """Whether everything came back."""
+        """Whether all test messages came back."""
         return not self._missing
 
     def not_given_back(self, secs: float) -> str:
-        """Return the one line for a broker that swallowed something."""
+        """Return the line for a broker that does not give a message back."""
         if self.status.topic in self._missing:
             what, rule = f"the bridge's status on {self.status.topic}", f"topic read {self.status.topic}"
         else:
@@ -75,13 +76,13 @@ class SelfTest:
         )
 
     def let_nobody_in(self) -> str:
-        """Return the one line for a broker that refuses the login."""
+        """Return the line for a broker that refuses the login."""
         if self._username:
             return f"the broker at {self._url} refuses user {self._username!r}: wrong user name or password"
         return f"the broker at {self._url} refuses anonymous clients: set mqtt_username and mqtt_password_file"
 
     def hung_up(self) -> str:
-        """Return the one line for a broker that closes the connection."""
+        """Return the line for a broker that closes the connection."""
         return (
             f"the broker at {self._url} closes the connection as soon as {self._user} publishes: "
             f"its ACL must give it `topic write monty/#`"

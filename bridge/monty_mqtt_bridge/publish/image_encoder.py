@@ -1,8 +1,8 @@
-"""A thread that encodes frames, so that images never stall the messages.
+"""This module encodes frames in a thread, so that images never delay the messages.
 
-Place in the flow: `pipeline` submits frames; the encoded ones come back through `take`. Per sensor and modality at
-most two frames wait; the oldest gives way to the newest. All that wait have a bound in bytes, too: beyond it those give
-way that need the most.
+Called by `outlet`, which submits frames; the encoded ones come back through `take`. Per sensor and modality at most two
+frames wait; the newest replaces the oldest. All waiting frames have a bound in bytes, too: beyond it, frames of the
+sensor that uses most are dropped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 _WAITING_PER_SENSOR = 2
 ENCODED_AT_ONCE = _WAITING_PER_SENSOR
-"""As long as fewer wait, one more makes none give way."""
+"""While fewer frames wait, a further one does not replace any."""
 
 _MOST_BYTES = 32 << 20
 _JOIN_SECS = 5.0
@@ -35,17 +35,17 @@ _Sensor = tuple[str, str, str, str]
 
 
 class Encoded(NamedTuple):
-    """A frame and the MQTT message it became."""
+    """Encoded is a frame and the MQTT message made of it."""
 
     frame: Frame
     outgoing: Outgoing
 
 
 class Encoder:
-    """The thread, from `__enter__` to `__exit__`.
+    """Encoder is the thread, running inside its `with` block.
 
     Args:
-        ready: Called, in the thread, when something can be taken.
+        ready: Called, in the thread, when an encoded frame can be taken.
     """
 
     def __init__(self, ready: Callable[[], None]) -> None:
@@ -74,7 +74,7 @@ class Encoder:
         self._thread.join(_JOIN_SECS)
 
     def submit(self, frame: Frame, pixels: bytes) -> None:
-        """Take a frame; never waits."""
+        """Take a frame; this never waits."""
         sensor = (frame.run, frame.worker, frame.sensor, frame.modality)
         with self._changed:
             waiting = self._waiting.setdefault(sensor, deque())
@@ -88,14 +88,14 @@ class Encoder:
             self._changed.notify()
 
     def take(self) -> list[Encoded]:
-        """Return what was encoded since the last call, oldest first."""
+        """Return the frames that were encoded since the last call, oldest first."""
         taken = []
         while self._done:
             taken.append(self._done.popleft())
         return taken
 
     def take_dropped(self) -> int:
-        """Return how many frames gave way to newer ones, or could not be encoded, since the last call."""
+        """Return how many frames were replaced by newer ones, or could not be encoded, since the last call."""
         with self._changed:
             dropped, self._dropped = self._dropped, 0
         return dropped

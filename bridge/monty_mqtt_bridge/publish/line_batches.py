@@ -1,7 +1,7 @@
-"""Lines of one run, gathered to messages of at most 100 points. Pure.
+"""This module gathers the lines of one run into messages of at most 100 points. Pure.
 
-Place in the flow: `points` -> here -> `publisher`. A hundred points a message is what the chain behind stores fastest
-(85,000 points/s against 9,500 with one each), and what Telegraf's windows are computed for.
+Called by `outlet` with the lines of `points`; hands to `publisher`. The programs behind store a hundred points a
+message fastest (85,000 points/s against 9,500 with one each), and Telegraf's windows are computed for that number.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _OLDEST_SECS = 0.1
 
 
 class Batch(NamedTuple):
-    """One MQTT message of lines, and the messages they were made from."""
+    """Batch is one MQTT message of lines, and the receipts of the messages that they were made from."""
 
     outgoing: Outgoing
     receipts: list[Receipt]
@@ -34,7 +34,7 @@ class _Open:
 
 
 class Batches:
-    """Lines that wait, by run."""
+    """Batches holds the lines that wait, by run."""
 
     def __init__(self) -> None:
         self._open: dict[str, _Open] = {}
@@ -66,11 +66,11 @@ class Batches:
         return [self._close(run) for run, waiting in list(self._open.items()) if now - waiting.since >= _OLDEST_SECS]
 
     def flush(self, run: str | None = None) -> list[Batch]:
-        """Return what waits, of one run or of all."""
+        """Return all waiting lines, of one run or of all."""
         return [self._close(one) for one in list(self._open) if run in (None, one)]
 
     def next_due(self) -> float:
-        """Return when the oldest batch is due; infinity if none waits."""
+        """Return when the oldest batch is due, monotonic seconds; infinity if none waits."""
         return min((waiting.since for waiting in self._open.values()), default=float("inf")) + _OLDEST_SECS
 
     def _close(self, run: str) -> Batch:

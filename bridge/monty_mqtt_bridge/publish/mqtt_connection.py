@@ -1,9 +1,9 @@
-"""One connection to the MQTT broker: paho, driven by the bridge's own loop.
+"""This module holds one connection to the MQTT broker: paho, driven by the bridge's own loop.
 
-Place in the flow: `publisher` makes a new one for each connection, and drops it when that is gone. A new client each
-time, because paho sends again after a reconnect only what it remembers itself, in its own order.
+Made by `publisher`, anew for each connection, because after a reconnect paho sends again only the messages that it
+remembers itself, in its own order.
 
-paho's own thread is not used: on one thread nobody waits for the interpreter's lock, which is worth a third of the
+paho's own thread is not used: with one thread nothing waits for the interpreter's lock, which is worth a third of the
 rate. Only connecting, which may block, has a thread.
 """
 
@@ -31,7 +31,7 @@ _REFUSED_LOGIN = frozenset({"Bad user name or password", "Not authorized"})
 
 
 class Broker(NamedTuple):
-    """Where the broker is, and as whom to connect."""
+    """Broker is the broker's address, and the user to connect as."""
 
     host: str
     port: int
@@ -41,14 +41,14 @@ class Broker(NamedTuple):
 
 
 class Will(NamedTuple):
-    """What the broker says when this connection ends without a good-bye; retained."""
+    """Will is the message that the broker publishes when this connection ends without a DISCONNECT; retained."""
 
     topic: str
     payload: bytes
 
 
 class Incoming(NamedTuple):
-    """A message from the broker."""
+    """Incoming is a message from the broker."""
 
     topic: str
     payload: bytes
@@ -56,20 +56,20 @@ class Incoming(NamedTuple):
 
 
 class Session:
-    """One connection, from trying to connect to its end.
+    """Session is one connection, from the attempt to connect to its end.
 
     Args:
-        broker: Where to connect.
+        broker: Address and user.
         will: Last will.
         acknowledged: Called with the message id of each PUBACK.
-        wake: Called, in another thread, when connecting came to an end.
+        wake: Called, in another thread, when the attempt to connect has ended.
 
     Attributes:
         online: Whether the broker accepted the connection.
-        failed: Why there is no connection, or no more; None while there is hope.
-        login_refused: Whether it is because of user or password.
-        incoming: Messages from the broker, not yet taken.
-        subscribed: Answers to subscriptions by topic filter: whether granted.
+        failed: Why there is no connection, or no longer; None while connecting or connected.
+        login_refused: Whether the broker refused user or password.
+        incoming: Messages from the broker that were not taken yet.
+        subscribed: Answers to subscriptions by topic filter: whether the broker granted it.
     """
 
     def __init__(
@@ -98,26 +98,26 @@ class Session:
         return self._connected.is_set() and self._client.want_write()
 
     def publish(self, outgoing: Outgoing) -> int | None:
-        """Hand a message to paho; return its message id, None if it was not taken."""
+        """Hand a message to paho; return its message id, None if paho did not take it."""
         info = self._client.publish(outgoing.topic, outgoing.payload, outgoing.qos, outgoing.retain)
         return info.mid if info.rc == mqtt.MQTT_ERR_SUCCESS else None
 
     def subscribe(self, topic_filter: str, qos: int) -> None:
-        """Ask for messages; the answer will be in `subscribed`."""
+        """Subscribe; the answer will be in `subscribed`."""
         _, mid = self._client.subscribe(topic_filter, qos)
         if mid is not None:
             self._asked[mid] = topic_filter
 
     def unsubscribe(self, topic_filter: str) -> None:
-        """Ask for no more messages."""
+        """Unsubscribe."""
         self._client.unsubscribe(topic_filter)
 
     def read(self) -> None:
-        """Take in what the broker sent."""
+        """Read what the broker sent."""
         self._check(self._client.loop_read())
 
     def write(self) -> None:
-        """Pass on what waits, as far as the socket takes it."""
+        """Write waiting bytes, as far as the socket takes them."""
         if self.wants_write():
             self._check(self._client.loop_write())
 
@@ -127,7 +127,7 @@ class Session:
             self._check(self._client.loop_misc())
 
     def close(self) -> None:
-        """Say good-bye, so that the will is not sent. May be called twice."""
+        """Disconnect properly, so that the broker does not publish the will. May be called twice."""
         self._closing = True
         if self._connected.is_set() and self.failed is None:
             self._client.disconnect()
@@ -135,14 +135,14 @@ class Session:
         self.abandon()
 
     def abandon(self) -> None:
-        """Close without good-bye."""
+        """Close without a DISCONNECT."""
         found = self._client.socket() if self._connected.is_set() else None
         if found is not None:
             found.close()
 
     def _make_client(self, will: Will, acknowledged: Callable[[int], None]) -> mqtt.Client:
         client = mqtt.Client(CallbackAPIVersion.VERSION2, self._broker.client_id, protocol=mqtt.MQTTv311)
-        client.max_inflight_messages_set(0)  # the window is the publisher's; paho's costs a scan at each PUBACK
+        client.max_inflight_messages_set(0)  # the publisher keeps the window; paho's costs a scan at each PUBACK
         client.connect_timeout = _CONNECT_SECS
         client.will_set(will.topic, will.payload, qos=1, retain=True)
         if self._broker.username:
@@ -153,7 +153,7 @@ class Session:
         client.on_subscribe = self._on_subscribe
         client.on_publish = lambda _client, _userdata, mid, _reason, _properties: acknowledged(mid)
         client.on_socket_open = self._on_socket_open
-        client.on_socket_register_write = lambda *_: None  # else paho writes each packet at once, from wherever
+        client.on_socket_register_write = lambda *_: None  # otherwise paho writes each packet at once, from any place
         return client
 
     def _connect(self) -> None:
@@ -178,7 +178,7 @@ class Session:
 
     @staticmethod
     def _on_socket_open(_client: mqtt.Client, _userdata: object, opened: Any) -> None:
-        """Without this a step may wait 40 ms for the acknowledgement of the one before."""
+        """Send small packets at once; otherwise a step may wait 40 ms for the acknowledgement of the one before."""
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _on_connect(

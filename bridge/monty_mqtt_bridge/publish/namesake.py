@@ -1,9 +1,9 @@
-"""This module notices another bridge of the same id at the broker: two would each answer for the other's workers.
+"""This module notices another bridge with the same id at the broker: each would answer for the other's workers.
 
-Place in the flow: `publisher` asks it before it says `online`, and hands it what comes on the two topics of its id.
+Called by `publisher` before it publishes `online`, and with each message on the two topics of its id.
 
-A bridge that lives publishes its health once a second. One that was killed together with the broker may have left
-`online` behind: then nobody's health comes, and the id is free.
+A living bridge publishes its health once a second. A bridge that was killed together with the broker may have left
+`online` behind: then no health comes, and the id is free.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ __all__ = ["Namesake"]
 logger = logging.getLogger(__name__)
 
 _LISTEN_SECS = 2.5
-"""Twice the time between two healths, and a little more."""
+"""Twice the time between two health messages, and a little more."""
 
 _CERTAIN_SECS = 1.0
-"""Of one that was just killed some may still be on its way to the broker; its last will comes behind that."""
+"""Health messages of a bridge that was just killed may still be on the way to the broker; its last will comes later."""
 
 
 class _Health(msgspec.Struct):
@@ -45,17 +45,17 @@ _healths = msgspec.json.Decoder(_Health)
 
 
 class Namesake:
-    """Who else has this id. Lives in one thread.
+    """Namesake looks for another bridge with this id. It lives in one thread.
 
     Args:
         bridge_id: The id.
-        url: The broker, as a person writes it.
-        clock: Monotonic seconds.
+        url: Address of the broker, as a URL.
+        clock: Returns monotonic seconds.
 
     Attributes:
-        signature: What the health of this bridge says of who it is.
-        filters: What to subscribe to.
-        marker: What to publish behind the subscription: what was retained comes before it.
+        signature: The fields by which the health of this bridge identifies it.
+        filters: Topic filters to subscribe to.
+        marker: Message to publish behind the subscription: retained messages come before it.
     """
 
     def __init__(self, bridge_id: str, url: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -74,16 +74,16 @@ class Namesake:
         self._other_at = 0.0
 
     def look(self) -> None:
-        """Begin to look who has the id, on a new connection."""
+        """Begin to look for another bridge, on a new connection."""
         self._until = self._clock() + _LISTEN_SECS
         self._is_looking, self._was_asked, self._was_online = True, False, False
         self._other = None
 
     def is_free(self) -> bool:
-        """Return whether nobody has the id, as far as is known by now.
+        """Return whether no other bridge has the id, as far as is known by now.
 
         Raises:
-            ServiceError: Somebody has.
+            ServiceError: Another bridge has the id.
         """
         now = self._clock()
         if self._other is not None and now >= self._other_at + _CERTAIN_SECS:
@@ -97,7 +97,7 @@ class Namesake:
         return not self._is_looking
 
     def hear(self, incoming: Incoming) -> bool:
-        """Take a message from the broker; return whether it was for us alone."""
+        """Take a message from the broker; return whether it was for this object only."""
         if incoming.topic == self._health_topic:
             self._hear_health(incoming)
         elif incoming.topic == self._status_topic:

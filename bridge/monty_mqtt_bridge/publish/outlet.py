@@ -1,6 +1,6 @@
-"""A message in all its forms: topics, images, lines; and what of it stays retained.
+"""This module publishes a message in all its forms (topics, images, lines), and tracks what stays retained.
 
-Place in the flow: `pipeline` has messages published here -> `publisher`. It begins no life and ends none.
+Called by `pipeline`; hands to `publisher`. It never decides whether a worker lives.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ logger = logging.getLogger(__name__)
 
 _ENOUGH_QUEUED = 100
 _ENOUGH_BYTES = 4 << 20
-"""MQTT messages that wait to be sent; what is more waits in the journal, or with who sent it."""
+"""Most MQTT messages and bytes that wait to be sent; more wait in the journal, or with the experiments."""
 
 
 class Outlet:
-    """The way out. Lives in one thread; `bridge` sets `publisher`.
+    """Outlet is the way out of the bridge. It lives in one thread; `bridge` sets `publisher`.
 
     Args:
-        config: Settings.
-        counts: Where to count.
+        config: Settings of the bridge.
+        counts: The bridge's counters.
         journal: Keeps what is retained.
-        wake: Interrupts the loop's poll, from any thread.
+        wake: Interrupts the loop's poll; may be called from any thread.
         clock: Monotonic seconds.
 
     Attributes:
         encoder: Makes images of frames.
         retained: What is retained at the broker.
-        experiments: Name of the experiment, where a worker's `info` told it.
-        misfits: What did not fit InfluxDB.
+        experiments: Name of the experiment by worker, if the worker's `info` gave it.
+        misfits: Counts the values that did not fit InfluxDB.
     """
 
     publisher: Publisher
@@ -83,16 +83,16 @@ class Outlet:
         return publisher.online and publisher.queued < _ENOUGH_QUEUED and publisher.pending_bytes < _ENOUGH_BYTES
 
     def has_room_for_bulk(self) -> bool:
-        """Return whether a frame that was waiting would be published, and not give way to the next one."""
+        """Return whether a waiting frame would be published, and not be replaced by the next one."""
         return self.encoder.waiting() < ENCODED_AT_ONCE
 
     def publish(self, row: Row, message: schema.Message, receipt: Receipt, *, again: bool) -> None:
-        """Publish a message of a worker; the receipt counts what it became. `again`: it was before."""
+        """Publish a worker's message; the receipt counts its MQTT messages. `again`: it was published before."""
         if isinstance(message, schema.Frame):
             self.encoder.submit(message, row.buffers[0])
             return
         payload = row.payload
-        if isinstance(message, schema.Status) and not row.restored:  # else it stays as it was, to the last byte
+        if isinstance(message, schema.Status) and not row.restored:  # a restored one stays as it was, to the last byte
             message = self._signed(message)
             payload = schema.encode(message)
         try:
@@ -111,7 +111,7 @@ class Outlet:
         self._put_lines(message, receipt)
 
     def say(self, status: schema.Status) -> None:
-        """Publish a status of the bridge's own making."""
+        """Publish a status that the bridge itself made."""
         status = self._signed(status)
         topic, qos, retain = topics.of_message(status)
         worker = self._journal.workers.newest.get((status.run, status.worker))
@@ -120,21 +120,21 @@ class Outlet:
         self._put_lines(status, None, by_bridge=True)
 
     def answer(self, result: schema.CommandResult) -> None:
-        """Publish what became of a command, as the bridge sees it."""
+        """Publish the bridge's own answer to a command."""
         topic, qos, retain = topics.of_message(result)
         self.publisher.put(Outgoing(topic, schema.encode(result), qos, retain))
 
     def put_again(self, key: Key) -> None:
-        """Publish what is retained of the workers of a name, to a broker that may have forgotten it."""
+        """Publish again what is retained of the workers of a name, for a broker that may have forgotten it."""
         for outgoing in self.retained.latest(key):
             self.put_back(outgoing)
 
     def put_back(self, outgoing: Outgoing) -> None:
-        """Publish what was retained once more; if that fails, the next connection begins anew."""
+        """Publish a retained message once more; if that fails, the next connection does it again."""
         self.publisher.put(outgoing, (Receipt(0),))
 
     def put_lines(self, run: str, made: list[str], receipt: Receipt | None = None) -> None:
-        """Have lines published, in a batch."""
+        """Publish lines, in a batch."""
         self._counts.points += len(made)
         for batch in self._batches.add(run, made, receipt, self._clock()):
             self._put_batch(batch)
@@ -154,7 +154,7 @@ class Outlet:
             self._put_batch(batch)
 
     def flush(self) -> None:
-        """Publish all lines that wait."""
+        """Publish all waiting lines."""
         for batch in self._batches.flush():
             self._put_batch(batch)
 
@@ -163,12 +163,12 @@ class Outlet:
         return self._batches.next_due()
 
     def learn(self, info: schema.Info) -> None:
-        """Note what a run is, for the tags of its lines."""
+        """Remember a run's experiment, for the tags of its lines."""
         if info.experiment:
             self.experiments[info.run, info.worker] = info.experiment
 
     def forget(self, key: Key) -> None:
-        """Drop what is known of the workers of a name."""
+        """Forget the workers of a name."""
         self.retained.forget(key)
         self.experiments.pop(key, None)
         self._page.forget(key)
@@ -185,9 +185,9 @@ class Outlet:
         restored: bool = False,
         by_bridge: bool = False,
     ) -> Outgoing:
-        """Return a retained message as it is to be sent, and have the journal keep it if it stays retained."""
+        """Return a message as it is to be sent, retained or not; have the journal keep it if it stays retained."""
         if restored and isinstance(message, schema.Status) and message.status in LIVE_STATUSES:
-            return outgoing._replace(retain=False)  # it was so once; nobody would ever take it back
+            return outgoing._replace(retain=False)  # it was so once; no later status would ever correct it
         started = worker.started_unix_nanos if worker else 0
         stamp = Stamp(message.seq, message.time_unix_nanos, started)
         outgoing = self.retained.pass_through((message.run, message.worker), stamp, outgoing, by_bridge=by_bridge)
@@ -210,7 +210,7 @@ class Outlet:
             self.publisher.put(outgoing, (receipt,))
 
     def _link(self, frame: schema.Frame, now: float) -> None:
-        """Tell InfluxDB where the page has this frame."""
+        """Write the address of this frame at the page as a point for InfluxDB."""
         url = self._page.of_frame(frame, now)
         if url is not None:
             experiment = self.experiments.get((frame.run, frame.worker))
@@ -226,7 +226,7 @@ class Outlet:
             text = "%s.%s: %r does not fit its field in InfluxDB and is left out"
             self._complaints.say("misfit", text, *self.misfits.last)
         self.put_lines(message.run, made, receipt)
-        if isinstance(message, schema.End):  # its sender waits for the acknowledgement
+        if isinstance(message, schema.End):  # the sender waits for the acknowledgement
             for batch in self._batches.flush(message.run):
                 self._put_batch(batch)
 
@@ -234,7 +234,7 @@ class Outlet:
         self.publisher.put(batch.outgoing, batch.receipts)
 
     def _refuse(self, message: schema.Message, worker: Worker | None, error: DecodeError) -> None:
-        """Count what cannot be published."""
+        """Count a message that cannot be published."""
         if not isinstance(error, TooLargeError):
             self._counts.refused += 1
         else:

@@ -1,8 +1,7 @@
-"""Where the page shows a run, and the latest frame of a sensor: addresses for dashboards, which can show no MQTT.
+"""This module makes the page's addresses of runs and frames, for dashboards, which cannot show MQTT.
 
-Place in the flow: `outlet` asks for the address of each run's status and of each frame that it publishes; `points`
-makes points of them. The page is `monty_mqtt_liveview`; its addresses have names escaped as in topics, then
-percent-encoded.
+Called by `outlet` for each run's status and each frame; `points` makes points of the addresses. The page is
+`monty_mqtt_liveview`; its addresses have names escaped as in topics, then percent-encoded.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from monty_mqtt_bridge.receive.senders import Key
 __all__ = ["PageLinks"]
 
 _FRAME_SECS = 1.0
-"""A dashboard is refreshed once a second; more addresses would be stored for nobody."""
+"""A dashboard is refreshed once a second; more addresses would never be read."""
 
 
 class PageLinks:
-    """Addresses of one page.
+    """PageLinks makes addresses of one page.
 
     Args:
-        base: Its address as browsers reach it; empty: there is none, and no addresses.
+        base: Address of the page for browsers; if empty, there is no page, and no addresses.
     """
 
     def __init__(self, base: str) -> None:
@@ -32,14 +31,14 @@ class PageLinks:
         self._told: dict[Key, dict[tuple[str, str], float]] = {}
 
     def of_run(self, run: str) -> str | None:
-        """Return where a run is shown."""
+        """Return the address at which the page shows a run; None without a page."""
         return f"{self._base}/run/{_level(run)}" if self._base else None
 
     def of_frame(self, frame: Frame, now: float) -> str | None:
-        """Return where the latest frame of a sensor is, another address for each frame; None if that was just said.
+        """Return the address of a sensor's latest frame, a new one for each frame; None if one was made a moment ago.
 
         Args:
-            frame: What is published now.
+            frame: The frame that is published now.
             now: Monotonic seconds.
         """
         told = self._told.setdefault((frame.run, frame.worker), {})
@@ -51,7 +50,7 @@ class PageLinks:
         return f"{self.of_run(frame.run)}/latest/{_level(frame.sensor)}/{_level(frame.modality)}?{which}"
 
     def forget(self, key: Key) -> None:
-        """Drop what is known of the workers of a name."""
+        """Forget the workers of a name."""
         self._told.pop(key, None)
 
 

@@ -1,8 +1,7 @@
-"""MQTT side: in-flight window, reconnecting, publishing again what was not acknowledged.
+"""This module publishes to the broker: in-flight window, reconnecting, publishing again what was not acknowledged.
 
-Place in the flow: the last stage. It is given MQTT messages with the receipts of the rows they were made from, and
-counts them down when the broker has sent its PUBACK. What has receipts comes again from the journal after a reconnect;
-what has none is the bridge's own and is kept here until it is acknowledged.
+Called by `outlet` and `pipeline` with messages and the receipts of their rows, which a PUBACK counts down. After a
+reconnect the journal repeats messages with receipts; others are the bridge's own, kept here until acknowledged.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ __all__ = ["Owner", "Publisher"]
 logger = logging.getLogger(__name__)
 
 _WINDOW = 100
-"""QoS 1 messages in flight: where paho is fastest."""
+"""QoS 1 messages in flight: with this number paho is fastest."""
 
 _BURST = 32
-"""Messages handed to paho before what they became is written: a slow broker must not make paho's buffer grow."""
+"""Messages handed to paho before their bytes are written: a slow broker must not make paho's buffer grow."""
 
 _ENOUGH_FOR_QOS0 = 2000
 _SELF_TEST_SECS = 2.0
@@ -45,23 +44,23 @@ _Item = tuple[Outgoing, Sequence[Receipt]]
 
 
 class Owner(Protocol):
-    """Whom the publisher tells."""
+    """Owner receives what the publisher reports."""
 
     def heard(self, incoming: Incoming) -> None:
-        """A message came from the broker."""
+        """Take a message that came from the broker."""
 
     def connected(self) -> None:
-        """The broker takes messages from now on; it may have forgotten the last ones, or everything."""
+        """Note that the broker is ready; it may have forgotten the last messages, or everything."""
 
 
 class Publisher:
-    """The way to the broker, whether it is there or not. Lives in one thread.
+    """Publisher is the way to the broker, whether it is connected or not. It lives in one thread.
 
     Args:
-        config: Where the broker is.
-        owner: Whom to tell.
-        counts: Where to count.
-        wake: Interrupts the loop's poll, from any thread.
+        config: Address and user of the broker.
+        owner: Receives messages and reconnects.
+        counts: The bridge's counters.
+        wake: Interrupts the loop's poll; may be called from any thread.
         clock: Monotonic seconds.
 
     Raises:
@@ -70,8 +69,8 @@ class Publisher:
     Attributes:
         ready: Whether the self-test has passed.
         namesake: Whether another bridge has the same id.
-        forgotten: Whether the broker turned out to have lost what it had kept, with it the sessions of subscribers.
-        pending_bytes: Bytes of all messages not yet acknowledged.
+        forgotten: Whether the broker has lost its stored data, including the sessions of its subscribers.
+        pending_bytes: Bytes of all messages that are not yet acknowledged.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class Publisher:
         wake: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        # Whoever knows it can put us out, anonymous as they may be; a session of its own at each start needs no other.
+        # A client that knows this id can disconnect the bridge, even anonymously; each start has a new session and id.
         client_id = f"monty-mqtt-{config.bridge_id}-{secrets.token_hex(12)}"
         self._broker = Broker(
             config.mqtt_host, config.mqtt_port, config.mqtt_username, read_password(config), client_id
@@ -111,12 +110,12 @@ class Publisher:
 
     @property
     def queued(self) -> int:
-        """How many messages wait to be sent."""
+        """Number of messages that wait to be sent."""
         return len(self._queue)
 
     @property
     def in_flight(self) -> int:
-        """How many messages were sent and not acknowledged."""
+        """Number of messages that were sent and not acknowledged."""
         return len(self._in_flight)
 
     def descriptor(self) -> int:
@@ -141,17 +140,17 @@ class Publisher:
             self._queue.append((outgoing, receipts))
 
     def subscribe(self, topic_filter: str) -> None:
-        """Ask for messages, until `unsubscribe` or the end of this connection."""
+        """Subscribe, until `unsubscribe` or the end of this connection."""
         if self._session is not None:
             self._session.subscribe(topic_filter, 1)
 
     def unsubscribe(self, topic_filter: str) -> None:
-        """Ask for no more messages."""
+        """Unsubscribe."""
         if self._session is not None:
             self._session.unsubscribe(topic_filter)
 
     def read(self) -> None:
-        """Take in what the broker sent."""
+        """Read what the broker sent."""
         if self._session is None:
             return
         self._session.read()
@@ -204,10 +203,10 @@ class Publisher:
             self._session.tend()
 
     def close(self) -> None:
-        """Say `offline` and good-bye. May be called twice."""
+        """Publish `offline` and disconnect. May be called twice."""
         session, self._session = self._session, None
         if session is not None:
-            if session.online and self._testing:  # else `online` is what another bridge of this id said
+            if session.online and self._testing:  # otherwise `online` is the status of another bridge of this id
                 session.publish(self._test.status._replace(payload=OFFLINE))
             session.close()
 
@@ -258,10 +257,10 @@ class Publisher:
             session.publish(outgoing)
 
     def _hear_status(self, status: Incoming) -> None:
-        """Take what comes of our own status. If the first is not a retained one, the broker kept nothing."""
+        """Take a message on our status topic. If the first one is not retained, the broker had kept nothing."""
         if not self._recognised:
             self._recognised, self.forgotten = True, self.forgotten or not status.retain
-        elif status.payload == OFFLINE and self.ready and self._session is not None:  # of a connection that was lost
+        elif status.payload == OFFLINE and self.ready and self._session is not None:  # from a connection that was lost
             self._session.publish(self._test.status)
 
     def _judge(self, session: Session, now: float) -> None:
@@ -294,7 +293,7 @@ class Publisher:
         self._keep_own()
 
     def _keep_own(self) -> None:
-        """Drop what comes again from the journal."""
+        """Drop the messages that come again from the journal."""
         own = [item for item in (*self._in_flight.values(), *self._queue) if not item[1]]
         self._in_flight.clear()
         self._queue = deque(only_last_retained(own))

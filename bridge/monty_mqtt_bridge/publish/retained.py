@@ -1,6 +1,6 @@
-"""What is retained at the broker: never replaced by something older, and said again after a reconnect. Pure.
+"""This module tracks what is retained at the broker: an older message never replaces a newer one. Pure.
 
-Place in the flow: `pipeline` passes every retained message through here on its way to `publisher`.
+Called by `outlet` with every retained message on its way to `publisher`, and after a reconnect.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ _Rest = TypeVar("_Rest")
 
 
 class Stamp(NamedTuple):
-    """Which message is retained: its seq, when it was published, and when its sender started (0: not known)."""
+    """Stamp identifies a retained message: its seq, its time, and when its sender started (0: not known)."""
 
     seq: int
     time_unix_nanos: int
     started_unix_nanos: int = 0
 
     def is_older(self, retained: Stamp) -> bool:
-        """Return whether what is retained replaces this one. Each sender of a name counts its own seqs."""
+        """Return whether the retained message is newer than this one. Each sender of a name counts its own seqs."""
         started = (self.started_unix_nanos, retained.started_unix_nanos)
         return started[0] < started[1] if all(started) and started[0] != started[1] else self.seq < retained.seq
 
     def is_spoken_over(self, retained: Stamp) -> bool:
-        """Return whether the bridge has said something else since: it does so with the last seq that it saw."""
+        """Return whether the bridge has published a status since: it does so with the last seq that it received."""
         return self.seq == retained.seq and self.time_unix_nanos != retained.time_unix_nanos
 
 
 class RetainedTopics:
-    """The latest retained message of each topic."""
+    """RetainedTopics holds the latest retained message of each topic."""
 
     def __init__(self) -> None:
         self._stamps: dict[Key, dict[str, Stamp]] = {}
         self._latest: dict[Key, dict[str, Outgoing]] = {}
 
     def seen(self, key: Key, topic: str, stamp: Stamp, latest: Outgoing | None = None) -> Outgoing | None:
-        """Note what was retained before the bridge started, by the journal or the broker; the newer one is right.
+        """Note what was retained before the bridge started, by the journal or the broker; the newer message counts.
 
         Returns:
-            What is right, where this is not it and it is known.
+            The message that counts, if this is not it and it is known.
         """
         known = self._stamps.setdefault(key, {})
         if topic in known and known[topic].time_unix_nanos >= stamp.time_unix_nanos:
@@ -56,20 +56,20 @@ class RetainedTopics:
         return None
 
     def forget_before(self, key: Key, started_unix_nanos: int) -> None:
-        """A new sender has this name, and counts from its own start: what was retained before it, is history."""
+        """Drop what was retained before a new sender of this name started, because the new one counts from 0."""
         stamps = self._stamps.get(key, {})
         for topic in [topic for topic, stamp in stamps.items() if stamp.time_unix_nanos < started_unix_nanos]:
             del stamps[topic]
             self._latest.get(key, {}).pop(topic, None)
 
     def pass_through(self, key: Key, stamp: Stamp, outgoing: Outgoing, *, by_bridge: bool = False) -> Outgoing:
-        """Return the message as it is to be sent: one that is older than what is retained is sent, but not retained.
+        """Return the message as it is to be sent: one that is older than the retained one is sent, but not retained.
 
         Args:
             key: Run and worker.
-            stamp: Which message it is.
-            outgoing: As it would be sent.
-            by_bridge: The bridge says it, and not the worker.
+            stamp: Identifies the message.
+            outgoing: The message as it would be sent.
+            by_bridge: Whether the bridge made it, and not the worker.
         """
         stamps = self._stamps.setdefault(key, {})
         retained = stamps.get(outgoing.topic, stamp)
@@ -98,7 +98,7 @@ class RetainedTopics:
 
 
 def only_last_retained(items: list[tuple[Outgoing, _Rest]]) -> list[tuple[Outgoing, _Rest]]:
-    """Return what is sent once more: the broker may have had all of it; nothing newer is replaced even for a moment."""
+    """Return the messages to send once more; only the last of a topic is retained, so none replaces a newer one."""
     last = {outgoing.topic: outgoing for outgoing, _ in items if outgoing.retain}
     return [
         (outgoing._replace(retain=False) if last.get(outgoing.topic, outgoing) is not outgoing else outgoing, rest)

@@ -1,1 +1,1 @@
-"""What the bridge decides: who lives, what is obeyed, what is forgotten. Pure."""
+"""This package decides which workers live, which commands are obeyed, and which runs are forgotten. Pure."""

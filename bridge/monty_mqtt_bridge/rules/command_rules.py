@@ -1,8 +1,8 @@
-"""What to do with a command that came over MQTT. Pure: the clock comes in with each call.
+"""This module decides what to do with a command that came over MQTT. Pure: the caller passes the time.
 
-Place in the flow: `pipeline` gives it each message on `…/command`, passes on what it says to pass on, and publishes
-the refusals it returns. What became of an obeyed command, the experiment says itself. What must outlive the bridge is
-plain bytes, `save` and `load`; the journal keeps them.
+Called by `pipeline` with each message on `…/command`; `pipeline` passes on and publishes what the decision says. The
+experiment itself answers a command that it obeys. The state that must outlive the bridge is plain bytes (`save`,
+`load`), which the journal keeps.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from monty_mqtt_bridge.rules.liveness import Life
 __all__ = ["COMMANDS", "FORGET", "Commands", "Decision"]
 
 COMMANDS = ("abort", "pause", "resume", "step", "stop")
-"""What this version passes on."""
+"""The commands that this version passes on."""
 
 FORGET = "forget"
-"""What the bridge does itself, of a run as a whole."""
+"""The command that the bridge carries out itself, for a whole run."""
 
 _STANDING = {"abort": ("pause", "stop"), "stop": ("pause",), "pause": (), "resume": ("pause",)}
-"""Given to all workers, each but `resume` also holds for those that start later, in the place of what it names here."""
+"""Sent to all workers, it also holds for later workers (except `resume`), and replaces the commands listed here."""
 
 _PARENT = "main"
 _PARALLEL = "parallel_"
-"""Monty's parallel runner names its workers so; `main` then has no steps of its own."""
+"""Monty's parallel runner gives its workers such names; `main` then makes no steps of its own."""
 
 _OLDEST_SECS = 30
 _REMEMBERED = 1000
@@ -44,11 +44,11 @@ _Id = tuple[str, str, str]
 
 
 class Decision(NamedTuple):
-    """What to do about one command.
+    """Decision says what to do about one command.
 
     Attributes:
-        command: To be passed on, to `targets`, or `FORGET`, to be done; None if there is nothing to do.
-        targets: Workers that are to obey.
+        command: The command to pass on to `targets`, or `FORGET` to carry out; None if there is nothing to do.
+        targets: Workers that must obey.
         results: Answers to publish.
     """
 
@@ -63,13 +63,13 @@ class _Kept(msgspec.Struct):
 
 
 class Commands:
-    """Commands seen so far, and those that hold for workers yet to come.
+    """Commands holds the commands received so far, and those that hold for later workers.
 
     Args:
         lives: All workers, as `liveness` keeps them.
 
     Attributes:
-        changed: Whether `save` would give something else than it gave last.
+        changed: Whether `save` would return something else than last time.
     """
 
     def __init__(self, lives: Mapping[Key, Life]) -> None:
@@ -79,12 +79,12 @@ class Commands:
         self.changed = False
 
     def save(self) -> bytes:
-        """Return what must be known after a restart."""
+        """Return the state that is needed after a restart."""
         self.changed = False
         return msgspec.json.encode(_Kept(list(self._answers.items()), dict(self._standing)))
 
     def load(self, saved: bytes) -> bool:
-        """Take what `save` gave; return whether it could be read."""
+        """Load what `save` returned; return whether it could be read."""
         try:
             kept = msgspec.json.decode(saved, type=_Kept)
         except msgspec.MsgspecError:
@@ -98,7 +98,7 @@ class Commands:
         addressee = _addressee(incoming)
         command, reason = _read(incoming.payload)
         if not addressee or not incoming.payload or (command is not None and command.command == SELF_TEST):
-            return Decision()  # not for us, or somebody removes a retained one
+            return Decision()  # not for this bridge, or the removal of a retained command
         run, worker = addressee
         name = (run, worker, command.id if command else "")
         if name in self._answers:
@@ -111,18 +111,18 @@ class Commands:
         return self._answer(name, "refused", reason, now_unix_nanos)
 
     def standing(self, run: str) -> tuple[schema.Command, ...]:
-        """Return what was commanded to all workers of a run and also holds for one that starts now."""
+        """Return the commands to all workers of a run that also hold for a worker that starts now."""
         return tuple(self._standing.get(run, {}).values())
 
     def forget(self, run: str) -> None:
-        """Forget a run that is cleared: what holds for it, and the answers."""
+        """Forget a cleared run: its standing commands, and the answers."""
         self._standing.pop(run, None)
         for name in [name for name in self._answers if name[0] == run]:
             del self._answers[name]
         self.changed = True
 
     def answered(self, result: schema.CommandResult) -> None:
-        """Note what a worker made of a command, to give the same answer if it is repeated."""
+        """Record a worker's answer to a command, to repeat it if the command is repeated."""
         for worker in (result.worker, topics.ALL_WORKERS):
             answers = self._answers.get((result.run, worker, result.id))
             if answers is not None:

@@ -1,8 +1,8 @@
-"""Clears what the broker retains of a run: when somebody asks to forget it, and when it is long over.
+"""This module clears what the broker retains of a run: on a command, and when the run has been over for long.
 
-Place in the flow: beside `pipeline`, which asks for runs, hands on what comes from the broker, and passes on the
-outcome. MQTT has no list of retained topics: to know them one subscribes. They have all come when a command to nobody,
-published after the subscription, comes back behind them.
+Called by `pipeline` with the runs to clear and the broker's messages; yields the outcomes. MQTT has no list of retained
+topics, so this subscribes to find them. They have all come when a command to no worker, published after the
+subscription, comes back behind them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from monty_mqtt_core.payloads.to_mqtt import Outgoing
 __all__ = ["Cleared", "Clearing", "Known", "Line"]
 
 Known = Callable[[str], bool]
-"""Something that is known of a run, by its id."""
+"""A fact about a run, given its id."""
 
 _RUN_KINDS = ("info", "status", "progress", "state")
 _RAW_PATHS = ("frame/#", "model/#")
@@ -30,37 +30,37 @@ _EVERY_SECS = 86_400.0
 _BEGIN_EVERY_SECS = 0.2
 _ANSWER_SECS = 10.0
 _QUIET_SECS = 0.25
-"""How long nothing may have come behind the command: not every broker keeps the order."""
+"""Seconds of silence that must follow the command, because not every broker keeps the order."""
 
 _TRIES = 3
 _DAY_NANOS = 86_400 * 10**9
 
 
 class Line(Protocol):
-    """The way to the broker."""
+    """Line is the way to the broker."""
 
     @property
     def online(self) -> bool:
         """Whether messages can be sent now."""
 
     def subscribe(self, topic_filter: str) -> None:
-        """Ask for messages."""
+        """Subscribe."""
 
     def unsubscribe(self, topic_filter: str) -> None:
-        """Ask for no more messages."""
+        """Unsubscribe."""
 
     def put(self, outgoing: Outgoing) -> None:
         """Publish."""
 
 
 class Cleared(NamedTuple):
-    """What became of a run.
+    """Cleared reports what became of a run.
 
     Attributes:
-        run: Its id.
-        command_id: Who asked; empty if nobody did.
-        topics: How many retained topics it had, which are cleared now.
-        refusal: Why it was left as it is; empty if it was not.
+        run: Id of the run.
+        command_id: Id of the command that asked for it; empty without a command.
+        topics: Number of its retained topics, which are cleared now.
+        refusal: Why it was not cleared; empty if it was.
     """
 
     run: str
@@ -69,7 +69,7 @@ class Cleared(NamedTuple):
     refusal: str = ""
 
     def answer(self, time_unix_nanos: int) -> schema.CommandResult:
-        """Return what to tell who asked."""
+        """Return the answer to the command."""
         return schema.CommandResult(
             run=self.run,
             worker=topics.ALL_WORKERS,
@@ -82,7 +82,7 @@ class Cleared(NamedTuple):
 
 
 class _Look:
-    """Retained topics, as they come. Without run: the statuses of all runs."""
+    """_Look collects retained topics as they come. Without a run: the statuses of all runs."""
 
     def __init__(self, run: str | None, command_id: str, marker_topic: str, tries: int = 1) -> None:
         self.run, self.command_id, self.tries = run, command_id, tries
@@ -97,23 +97,23 @@ class _Look:
         self.complete_at = float("inf")
 
     def is_for(self, incoming: Incoming) -> bool:
-        """Return whether it is one of the topics looked for; what another subscription brings is not."""
+        """Return whether this is one of the topics looked for, and not from another subscription."""
         prefixes = [one[: one.index("+")] for one in self.filters]
         return incoming.retain and bool(incoming.payload) and incoming.topic.startswith(tuple(prefixes))
 
     def statuses(self) -> list[schema.Status]:
-        """Return the statuses among what was found."""
+        """Return the statuses among the topics found."""
         return [status for topic, payload in self.found.items() if (status := _status(topic, payload)) is not None]
 
 
 class Clearing:
-    """Runs to clear, one after the other. Lives in the loop's thread.
+    """Clearing clears runs, one after the other. It lives in the loop's thread.
 
     Args:
         bridge_id: Name of the bridge.
         keep_days: Days after which the topics of a run that is over are cleared; 0 keeps them.
         clock: Monotonic seconds.
-        wall: Nanoseconds since 1970-01-01 UTC.
+        wall: Returns nanoseconds since 1970-01-01 UTC.
     """
 
     def __init__(self, bridge_id: str, keep_days: float, clock: Callable[[], float], wall: Callable[[], int]) -> None:
@@ -129,7 +129,7 @@ class Clearing:
         self._waiting.append(_Look(run, command_id, self._marker_topic))
 
     def heard(self, incoming: Incoming) -> bool:
-        """Take a message from the broker; return whether it was for us alone."""
+        """Take a message from the broker; return whether it was for this object only."""
         look = self._looking
         if look is None:
             return False
@@ -147,8 +147,8 @@ class Clearing:
 
         Args:
             line: The way to the broker.
-            is_live: Whether a worker of a run lives.
-            is_busy: Whether something of a run may still be published; that will pass.
+            is_live: Returns whether a worker of a run lives.
+            is_busy: Returns whether messages of a run may still be published; that will pass.
         """
         look, now = self._looking, self._clock()
         if look is None:
@@ -193,7 +193,7 @@ class Clearing:
         live = [status.worker for status in look.statuses() if status.status in LIVE_STATUSES]
         if live or is_live(run):
             return Cleared(run, look.command_id, refusal=f"it is not over: {', '.join(live[:10]) or 'a worker'} lives")
-        # Its status last: without it nobody finds the rest again, should we be killed on the way.
+        # Its status last: without it a program cannot find the rest again, if this process is killed on the way.
         for topic in sorted(look.found, key=lambda topic: topic.endswith("/status")):
             line.put(Outgoing(topic, b"", 1, True))  # noqa: FBT003
         return Cleared(run, look.command_id, len(look.found))

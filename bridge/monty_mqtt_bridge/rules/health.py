@@ -1,6 +1,6 @@
-"""The bridge's own health, once a second. Pure.
+"""This module computes the bridge's own health, once a second. Pure.
 
-Place in the flow: `pipeline` makes one each second and publishes it on `monty/bridge/v1/<id>/health` and as points.
+Called by `pipeline`, which publishes it on `monty/bridge/v1/<id>/health` and as points.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Rates", "of_life", "snapshot"]
 
 
 class Rates:
-    """How fast some counters grow, and how late messages are.
+    """Rates measures how fast some counters grow, and how late messages are.
 
     Args:
         now: Monotonic seconds.
@@ -32,7 +32,7 @@ class Rates:
         """Note a message that is on its way to the broker for the first time."""
         if message is not None:
             delay = now_unix_nanos - message.time_unix_nanos
-            self._delay_nanos = max(delay, self._delay_nanos or 0)  # a clock that is ahead of ours means no delay
+            self._delay_nanos = max(delay, self._delay_nanos or 0)  # if the sender's clock is ahead, there is no delay
 
     def since_last(self, counts: Counts, now: float) -> dict[str, float]:
         """Return the growth per second and the worst delay since the last call; no delay without messages."""
@@ -46,7 +46,7 @@ class Rates:
 
 
 def of_life(life: Life, now: float, now_unix_nanos: int) -> dict[str, Any]:
-    """Return the health of a worker; `now`: monotonic seconds."""
+    """Return the health of a worker; `now` is monotonic seconds."""
     started = life.worker.started_unix_nanos if life.worker else 0
     return {
         "running_secs": max(now_unix_nanos - started, 0) / 1e9 if started else None,
@@ -61,5 +61,5 @@ def of_life(life: Life, now: float, now_unix_nanos: int) -> dict[str, Any]:
 
 
 def snapshot(counts: Counts, **now: Any) -> dict[str, Any]:
-    """Return all counters, and what the caller adds of the moment."""
+    """Return all counters, and the caller's values of the moment."""
     return {**now, **msgspec.structs.asdict(counts)}

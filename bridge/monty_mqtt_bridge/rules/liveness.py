@@ -1,7 +1,7 @@
-"""Who lives, who is stalled, who is gone. Pure: the clock comes in with each call.
+"""This module decides which workers live, are stalled, or are gone. Pure: the caller passes the time.
 
-Place in the flow: `pipeline` tells it of messages and connections and publishes the Status it returns. The experiment's
-own status words are passed on as they are; only the bridge can say `disconnected` and *stalled*.
+Called by `pipeline` with messages and connections; it publishes the returned Status messages. The experiment's own
+status words are passed on as they are; only the bridge can report `disconnected` and *stalled*.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ from monty_mqtt_bridge.receive.senders import Key, Worker
 __all__ = ["GRACE_SECS", "LIVE_STATUSES", "REMEMBERED_NANOS", "Life", "Liveness"]
 
 GRACE_SECS = 8.0
-"""A connection may be gone for so long, also after a start of the bridge; `disconnected` is said within 10 s."""
+"""Seconds that a connection may be gone, also after a start of the bridge; so `disconnected` comes within 10 s."""
 
 _STALL_SECS = 30.0
 _STALL_MEDIANS = 20
 _INTERVALS = 101
 _FORGET_OVER_SECS = 600.0
 _MOST_GONE = 5000
-"""So many that are over are at hand at most: whoever comes back is found in the journal."""
+"""Most workers that are over and stay in memory; one that comes back is found in the journal."""
 
 _FORGET_DISCONNECTED_SECS = 86_400.0
 REMEMBERED_NANOS = int(_FORGET_DISCONNECTED_SECS * 1e9)
-"""A worker that was not heard for so long need not be at hand after a restart."""
+"""A worker that sent nothing for so long need not be in memory after a restart."""
 
 _MISSING = ("lost", "dropped", "too_large")
 LIVE_STATUSES = frozenset({"initializing", "running", "paused", "aborting"})
 
 
 class Life:
-    """What is known of one worker.
+    """Life holds what is known of one worker.
 
     Attributes:
         key: Run and worker.
-        worker: Its place in the sequence; None for one that only the broker remembers.
+        worker: Its position in the sequence; None for a worker that only the broker remembers.
         status: The last status, the worker's own or the retained one.
         gone_at: When its connection went, monotonic seconds; None while it has one.
-        disconnected: Whether that was said.
-        stalled: Whether that was said.
+        disconnected: Whether that status was published.
+        stalled: Whether that was published.
         ended: Whether its `end` came.
         last_step: When its last step or start of an episode came, monotonic seconds.
-        dropped: What it said itself that it dropped.
-        spooled: Messages that it still has, in its spool; counted while its connection is gone.
-        reported: Status word of the last `run_health` point, and how many messages it said to be in the spool.
+        dropped: Number of messages that it has dropped, by its own status.
+        spooled: Number of messages in its spool; counted while its connection is gone.
+        reported: Status word and number of spooled messages in the last `run_health` point.
     """
 
     def __init__(self, key: Key, worker: Worker | None) -> None:
@@ -72,19 +72,19 @@ class Life:
 
     @property
     def word(self) -> str:
-        """Its status word."""
+        """The worker's status word."""
         if self.disconnected:
             return "disconnected"
         return self.status.status if self.status else "running"
 
     @property
     def highest_seq(self) -> int:
-        """The last seq that was published of it."""
+        """The last seq of it that was published."""
         seen = self.status.seq if self.status else 0
         return max(seen, self.worker.fed_seq) if self.worker else seen
 
     def lacks_more(self) -> bool:
-        """Return whether the bridge knows of more messages that will not come than the last status says."""
+        """Return whether more messages are known to be missing than the last status reports."""
         if self.worker is None or self.status is None:
             return False
         return any(getattr(self.worker, name) > getattr(self.status, name) for name in _MISSING)
@@ -96,12 +96,12 @@ class Life:
         self.last_step = now
 
     def stalls_after_secs(self) -> float:
-        """Return how long it may be without a step."""
+        """Return how many seconds it may be without a step."""
         return max(_STALL_SECS, _STALL_MEDIANS * median(self._intervals)) if self._intervals else _STALL_SECS
 
 
 class Liveness:
-    """All workers.
+    """Liveness holds all workers.
 
     Args:
         now: Monotonic seconds at the start of the bridge.
@@ -116,7 +116,7 @@ class Liveness:
 
         Args:
             status: The status.
-            worker: Whose it is, if the journal knows; else only the broker remembers.
+            worker: Its worker, if the journal knows it; None if only the broker remembers.
         """
         key = (status.run, status.worker)
         if key in self.lives or (worker is None and status.status not in {*LIVE_STATUSES, "disconnected"}):
@@ -125,13 +125,13 @@ class Liveness:
         life.gone_at = self._started
         life.ended = worker is not None and worker.ended
         life.disconnected = status.status == "disconnected"
-        # What it was before it was gone is not known any more; it runs, if it comes back.
+        # Its earlier status is not known any more; it runs, if it comes back.
         life.status = msgspec.structs.replace(status, status="running") if life.disconnected else status
         life.stalled, life.spooled = status.stalled, status.spooled
         life.reported = ("" if life.live else life.word, life.spooled)
 
     def joined(self, worker: Worker, now_unix_nanos: int) -> list[schema.Status]:
-        """A worker's first hello was passed on, perhaps long after it came; return what to publish."""
+        """Note that a worker's first HELLO was passed on, maybe long after it came; return the statuses to publish."""
         life = self.lives.get(worker.key)
         if life is not None and not _is_history(life, worker):
             return self.returned(worker, now_unix_nanos)
@@ -140,7 +140,7 @@ class Liveness:
         return []
 
     def returned(self, worker: Worker, now_unix_nanos: int) -> list[schema.Status]:
-        """A worker said hello again; return what to publish."""
+        """Note that a worker sent a HELLO again; return the statuses to publish."""
         life = self.lives.get(worker.key)
         if life is None:
             life = self.lives[worker.key] = Life(worker.key, worker)
@@ -154,20 +154,20 @@ class Liveness:
         return [_said(life, now_unix_nanos)]
 
     def _given_back(self, life: Life, worker: Worker, now_unix_nanos: int) -> list[schema.Status]:
-        """A worker returned whose name another one had in the meantime; return what to publish."""
+        """Note the return of a worker whose name another had in the meantime; return the statuses to publish."""
         if worker.ended or life.worker is None or worker.fed_seq < worker.first:
             return []  # it is over, or its own beginning still waits in the journal
         self.lives[worker.key] = life = Life(worker.key, worker)
         return [_said(life, now_unix_nanos)]
 
     def left(self, worker: Worker, now: float) -> None:
-        """A worker's connection is gone."""
+        """Note that a worker's connection is gone."""
         life = self.lives.get(worker.key)
-        if life is not None and life.worker is worker and life.gone_at is None:  # else who restored it is gone
+        if life is not None and life.worker is worker and life.gone_at is None:  # else its restorer is gone
             life.gone_at = now
 
     def heard(self, message: schema.Message, now: float, now_unix_nanos: int) -> list[schema.Status]:
-        """A worker published something; return what to publish after it."""
+        """Note that a worker published a message; return the statuses to publish after it."""
         life = self.lives.get((message.run, message.worker))
         if life is None:
             return []
@@ -178,7 +178,7 @@ class Liveness:
                 return [_said(life, now_unix_nanos)]
         elif isinstance(message, schema.Status):
             if life.word == "paused" and life.last_step is not None:
-                life.last_step = now  # it was not silent all the time, it was told to wait
+                life.last_step = now  # it was not silent all the time, it was paused
             life.status, life.stalled, life.dropped = message, False, message.dropped
             life.disconnected = life.disconnected and message.status in LIVE_STATUSES
         elif isinstance(message, schema.End):
@@ -186,12 +186,12 @@ class Liveness:
         return []
 
     def gone(self) -> list[Worker]:
-        """Return the workers whose connection is gone and of whom no end came."""
+        """Return the workers whose connection is gone and that have not sent an end."""
         lives = [life for life in self.lives.values() if life.gone_at is not None and not life.ended]
         return [life.worker for life in lives if life.worker is not None and life.worker.real]
 
     def left_behind(self, key: Key, spooled: int, now_unix_nanos: int) -> list[schema.Status]:
-        """So many messages are still in the spool of one that is gone; return what to publish."""
+        """Note how many messages are in the spool of a worker that is gone; return the statuses to publish."""
         life = self.lives.get(key)
         if life is None or life.gone_at is None or life.ended or life.spooled == spooled:
             return []
@@ -199,12 +199,12 @@ class Liveness:
         return [_said(life, now_unix_nanos)]
 
     def tick(self, now: float, now_unix_nanos: int, fed: int) -> list[schema.Status]:
-        """Return what to publish because of what did not happen.
+        """Return the statuses to publish because something has not happened for too long.
 
         Args:
             now: Monotonic seconds.
             now_unix_nanos: The wall clock.
-            fed: The last row of the journal that was passed on: of whom one waits there, nothing can be said yet.
+            fed: The last row of the journal that was passed on; a worker with later rows cannot be judged yet.
         """
         said = []
         for life in self.lives.values():
@@ -223,7 +223,7 @@ class Liveness:
         return said
 
     def forget(self, now: float) -> list[Key]:
-        """Drop, and return, the workers that are long over."""
+        """Remove, and return, the workers that have been over for long."""
         gone = [(life.gone_at, life) for life in self.lives.values() if not life.live and life.gone_at is not None]
         gone.sort(key=lambda one: one[0])
         surplus = len(gone) - _MOST_GONE
@@ -241,25 +241,25 @@ class Liveness:
         return any(life.live for (of_run, _), life in self.lives.items() if of_run == run)
 
     def forget_run(self, run: str) -> list[Key]:
-        """Drop, and return, the workers of a run."""
+        """Remove, and return, the workers of a run."""
         keys = [key for key in self.lives if key[0] == run]
         for key in keys:
             del self.lives[key]
         return keys
 
     def excuse(self, now: float) -> None:
-        """Nobody could be heard until now, so nobody has been silent."""
+        """Restart the stall timers, because no message could come through until now."""
         for life in self.lives.values():
             if life.last_step is not None:
                 life.last_step = now
 
     @staticmethod
     def _ended(life: Life, end: schema.End, now_unix_nanos: int) -> list[schema.Status]:
-        # Whoever said its end is not gone without a word, whatever was thought of it.
+        # A worker that has sent its end is not gone without one, whatever was published before.
         life.ended, life.disconnected, life.stalled, life.spooled, life.dropped = True, False, False, 0, end.dropped
         if life.word == end.status or end.status not in schema.STATUS_CODES:
             return []
-        # Its last word must not be `running` because the status before it was dropped.
+        # Its final status must not be `running` because the status before it was dropped.
         life.status = schema.Status(
             run=end.run, worker=end.worker, seq=end.seq, time_unix_nanos=end.time_unix_nanos, status=end.status
         )
@@ -272,7 +272,7 @@ class Liveness:
 
 
 def _forget_after_secs(life: Life) -> float:
-    """A worker that only vanished may come back: its machine was asleep, the process stopped."""
+    """Return the seconds after which a worker is forgotten; one that vanished may come back (a sleeping machine)."""
     return _FORGET_DISCONNECTED_SECS if life.disconnected else _FORGET_OVER_SECS
 
 
@@ -283,7 +283,7 @@ def _is_history(life: Life, worker: Worker) -> bool:
 
 
 def _said(life: Life, now_unix_nanos: int) -> schema.Status:
-    """Return the status as the bridge says it: after everything that was seen, before anything that comes."""
+    """Return the status as the bridge publishes it: after all that was received, before all that will come."""
     run, worker = life.key
     base = life.status or schema.Status(run=run, worker=worker, seq=0, time_unix_nanos=0, status="running")
     return msgspec.structs.replace(

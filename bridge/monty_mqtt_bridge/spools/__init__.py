@@ -1,1 +1,1 @@
-"""What experiments of this machine left in their spools."""
+"""This package handles the spools that experiments of this machine left behind."""

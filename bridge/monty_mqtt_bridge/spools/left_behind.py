@@ -1,8 +1,7 @@
-"""This module counts the messages that are still with an experiment: in the spool of one whose connection is gone.
+"""This module counts the messages in the spools of experiments whose connection is gone.
 
-Place in the flow: `pipeline` asks once a second, and says the count in the worker's status. Files are read in a thread
-of its own: a spool may have 2 GiB. What is in them is sent by the experiment, by `uptake_program`'s program, or by
-`replay`.
+Called by `pipeline` once a second, which publishes the count in the worker's status. A thread of its own reads the
+files, because a spool may have 2 GiB. The experiment, the program of `uptake_program`, or `replay` sends the messages.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ class _Asked(NamedTuple):
 
 
 class LeftBehind:
-    """What is in spools, until `close`.
+    """LeftBehind counts the messages in spools, until `close`.
 
     Args:
-        directory: Where experiments of this machine have their spools; empty: nobody knows.
+        directory: Directory of the spools of this machine's experiments; if empty, nothing is counted.
     """
 
     def __init__(self, directory: str) -> None:
@@ -44,7 +43,7 @@ class LeftBehind:
         self._closed = False
 
     def look(self, workers: Sequence[Worker]) -> dict[Key, int]:
-        """Return what was counted since the last call, and begin to count for these workers; never waits."""
+        """Return what was counted since the last call, and begin to count for these workers; this never waits."""
         if self._counting is not None and not self._counting.done():
             return {}
         counted = self._counting.result() if self._counting else {}
@@ -53,7 +52,7 @@ class LeftBehind:
         return counted
 
     def close(self) -> None:
-        """Count no more. May be called twice."""
+        """Stop counting. May be called twice."""
         self._closed = True
         self._pool.shutdown()
 
@@ -66,7 +65,7 @@ class LeftBehind:
         header = spool_file.Header(
             schema_version=schema.SCHEMA_VERSION, run=run, worker=worker, started_unix_nanos=asked.started_unix_nanos
         )
-        with suppress(OSError, ConfigError):  # there is none, or it is being made
+        with suppress(OSError, ConfigError):  # there is no file, or it is being made
             path = spool_file.path_of(self._directory or Path(), header)
             fd = os.open(path, os.O_RDONLY)
             try:

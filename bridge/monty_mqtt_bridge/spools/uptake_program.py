@@ -1,8 +1,7 @@
-"""This module starts the program that sends what experiments of this machine left in their spools.
+"""This module starts the program that sends the messages left in the spools of this machine's experiments.
 
-Place in the flow: `bridge` runs it beside the bridge's loop. The program is `monty_mqtt_stack.commands.spool_uptake`,
-which speaks to the bridge's port like any experiment. Where the stack is not installed, spools wait for
-`monty-mqtt replay`.
+Run by `bridge` beside its loop. The program is `monty_mqtt_stack.commands.spool_uptake`, which connects to the bridge's
+port like any experiment. If the stack is not installed, spools wait for `monty-mqtt replay`.
 """
 
 from __future__ import annotations
@@ -31,20 +30,20 @@ logger = logging.getLogger(__name__)
 _STACK = "monty_mqtt_stack"
 _EVERY_SECS = 1.0
 _AGAIN_SECS = 60.0
-"""A program that failed is started again so much later."""
+"""A program that failed is started again after this time."""
 
 _STOP_SECS = 6.0
 _QUIET_SECS = 10.0
-"""A spool that a living process did not write to for so long may be one that it has let go of."""
+"""If a living process has not written to a spool for so long, it may have given the spool up."""
 
 
 class Uptake:
-    """Looks for spools in a thread of its own, from `__enter__` to `__exit__`; the program runs while there are any.
+    """Uptake looks for spools in a thread inside its `with` block; the program runs while there are any.
 
     Args:
-        directory: Where experiments of this machine have their spools; empty: nobody knows, and none is taken up.
-        host: Where the bridge takes messages, as it binds it.
-        port: Its ZMQ port.
+        directory: Directory of the spools of this machine's experiments; if empty, none is sent.
+        host: Address that the bridge binds.
+        port: The bridge's ZMQ port.
     """
 
     def __init__(self, directory: str, host: str, port: int) -> None:
@@ -94,7 +93,7 @@ class Uptake:
 
     def _start(self) -> None:
         try:
-            # It ends when its input does: also where this process is killed. Ctrl+C is for the bridge, which ends it.
+            # It ends when its input does: also if this process is killed. Ctrl+C is for the bridge, which ends it.
             self._program = subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
         except OSError as error:
             logger.warning("taking up spools: %s", error)
@@ -111,9 +110,9 @@ class Uptake:
 
 
 def _waits(path: Path) -> bool:
-    """Return whether a process of this machine wrote a spool that it may have left; the program finds out exactly."""
-    with suppress(OSError, ConfigError, OverflowError):  # it is gone, being made, or no spool
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for somebody to write
+    """Return whether a process of this machine wrote this spool and may have left it; the program checks exactly."""
+    with suppress(OSError, ConfigError, OverflowError):  # it is gone, being made, or not a spool
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for a writer
         try:
             header, _ = spool_file.read_header(fd, path)
             is_quiet = time.time() - os.fstat(fd).st_mtime > _QUIET_SECS
@@ -134,7 +133,7 @@ def _has_ended(pid: int) -> bool:
 
 
 def _reached_at(host: str) -> str:
-    """Return where this machine reaches who binds `host`."""
+    """Return the address at which this machine reaches a program that binds `host`."""
     with suppress(ValueError):
         address = ip_address(host)
         if address.is_unspecified:
