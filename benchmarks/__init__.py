@@ -1,1 +1,1 @@
-"""What speed is claimed, measured: ratios against alternatives, in the same run. `make bench`."""
+"""This package measures the claimed speed, as ratios against alternatives in the same run. `make bench` runs it."""

@@ -1,6 +1,6 @@
-"""Run the benchmarks, print one table, write benchmarks/results/latest.json.
+"""This program runs the benchmarks, prints one table, and writes benchmarks/results/latest.json.
 
-That file holds of each benchmark what was measured last.
+That file holds the latest figures of each benchmark.
 
 usage: python -m benchmarks [publish] [hook] [bridge] [outage] [history] [dashboards] [liveview] [keeping] [fairness]
        [--quick]
@@ -27,7 +27,7 @@ BENCHMARKS = ("publish", "hook", "bridge", "outage", "history", "dashboards", "l
 
 
 def main(arguments: list[str]) -> int:
-    """Run what is named, or all; return the exit code."""
+    """Run the named benchmarks, or all; return the exit code."""
     quick = "--quick" in arguments
     names = [name for name in arguments if name != "--quick"]
     unknown = sorted(set(names) - set(BENCHMARKS))
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
         return 2
     console = Console(width=None if sys.stdout.isatty() else 120)
     with tempfile.TemporaryDirectory() as state_dir:
-        os.environ["MONTY_MQTT_STATE_DIR"] = state_dir  # spool files stay out of the home of whoever measures
+        os.environ["MONTY_MQTT_STATE_DIR"] = state_dir  # keeps spool files out of the user's home
         rows = list(measured(names or BENCHMARKS, console, quick=quick))
     console.print(table(rows))
     if not quick:
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
 
 def measured(names: Iterable[str], console: Console, *, quick: bool) -> Iterator[dict[str, Any]]:
-    """Run the benchmarks of these names, one after the other."""
+    """Run the benchmarks of these names, one after the other; yield their rows."""
     for name in names:
         console.print(f"[bold]{name}[/bold] …")
         for row in importlib.import_module(f"benchmarks.{name}").rows(quick=quick):
@@ -54,7 +54,7 @@ def measured(names: Iterable[str], console: Console, *, quick: bool) -> Iterator
 
 
 def write(rows: list[dict[str, Any]]) -> None:
-    """Keep the figures, with what they were measured on and when; of what did not run, those of last time."""
+    """Write the figures, with machine and time; keep the earlier figures of benchmarks that did not run."""
     RESULTS.parent.mkdir(exist_ok=True)
     before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"measured": {}, "rows": []}
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -77,7 +77,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures were measured on."""
+    """Return the machine on which the figures were measured."""
     return {
         "cores": os.cpu_count(),
         "python": platform.python_version(),

@@ -1,11 +1,11 @@
-"""What the bridge carries: steady load, its maximum beside bare paho, lines per second, latency.
+"""This benchmark measures the bridge: steady load, its maximum beside bare paho, lines per second, latency.
 
 usage: python -m benchmarks bridge
 
 The bridge and the sender are processes of their own, as in use; the broker is a real Mosquitto with the shipped
-configuration, the journal is on disk. Maximum: the bridge and a bare paho loop (QoS 1, in-flight window 100, paho's own
-thread) take turns at the same broker in the same run; paho publishes the very payloads that the bridge published, ready
-made.
+configuration; the journal is on disk. Maximum: the bridge and a bare paho loop (QoS 1, in-flight window 100, paho's own
+thread) take turns at the same broker in the same run; paho publishes, ready-made, the payloads that the bridge
+published.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ LATENCY_PER_SEC = 100
 WINDOW = 100
 PATIENCE_SECS = 180.0
 MOST_OF_PAHO = 60_000
-"""paho drops what is more than 65,535 messages ahead of the broker."""
+"""paho drops messages that are more than 65,535 ahead of the broker."""
 
 LEAST_OF_PAHO = 0.6
 LEAST_POINTS_PER_SEC = 50_000
@@ -63,7 +63,7 @@ def rows(*, quick: bool = False) -> List[Row]:
             *steady(broker, journal, secs=5 if quick else 60),
             *maximum(broker, journal, rounds=2 if quick else 6, messages=4000 if quick else 20_000),
             *lines(secs=1 if quick else 5),
-            # A journal of its own: a bridge publishes again what the one before it published in its last ten seconds.
+            # A journal of its own: a bridge publishes again what the previous bridge published in its last ten seconds.
             *latency(broker, Path(where) / "latency.sqlite", secs=3 if quick else 20),
             *latency(broker, None, secs=3 if quick else 20),
         ]
@@ -101,7 +101,7 @@ def example_step(number: int, modules: int = 1) -> Dict[str, Any]:
 def bridge_process(
     broker: Mosquitto, port: int, journal: Optional[Path], bridge_id: str = "bench"
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a bridge; `journal` None: it keeps what it takes in memory only."""
+    """Run a bridge; with `journal` None it keeps messages in memory only."""
     command = [
         *(sys.executable, "-m", "monty_mqtt_bridge", f"--zmq-port={port}", f"--mqtt-port={broker.port}"),
         *(
@@ -124,7 +124,7 @@ def bridge_process(
 
 
 class Listener:
-    """A subscriber that notes when what came.
+    """Listener is a subscriber that notes when each message came.
 
     Attributes:
         health: The bridge's health messages, decoded.
@@ -143,13 +143,13 @@ class Listener:
         self._client.connect(broker.host, broker.port)
 
     def __enter__(self) -> Self:
-        """Listen."""
+        """Start listening."""
         self._client.loop_start()
         self._subscribed.wait(10)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop."""
+        """Stop listening."""
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -163,7 +163,7 @@ class Listener:
 
 
 class Arrival:
-    """Tells when the last message of a run has reached a subscriber."""
+    """Arrival waits until the last message of a run has reached a subscriber."""
 
     def __init__(self, broker: Mosquitto, run: str) -> None:
         self._here, self._subscribed = threading.Event(), threading.Event()
@@ -174,21 +174,21 @@ class Arrival:
         self._client.connect(broker.host, broker.port)
 
     def __enter__(self) -> Self:
-        """Listen."""
+        """Start listening."""
         self._client.loop_start()
         self._subscribed.wait(10)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop."""
+        """Stop listening."""
         self._client.disconnect()
         self._client.loop_stop()
 
     def wait(self) -> None:
-        """Return when it has come.
+        """Return when the last message has come.
 
         Raises:
-            TimeoutError: It has not within three minutes.
+            TimeoutError: It has not come within three minutes.
         """
         if not self._here.wait(PATIENCE_SECS):
             raise TimeoutError("the last message did not arrive")
@@ -207,7 +207,7 @@ def send_evenly(broadcaster: ZmqBroadcaster, per_sec: int, secs: float) -> float
 
 
 def steady(broker: Mosquitto, journal: Path, secs: float) -> List[Row]:
-    """2,000 messages a second, one step each: neither the sender's window nor the bridge's queue may grow."""
+    """Measure 2,000 messages a second, one step each: neither the sender's window nor the bridge's queue may grow."""
     port = ports.any_free("127.0.0.1")
     with bridge_process(broker, port, journal), Listener(broker, "monty/bridge/v1/bench/health") as listener:
         window = []
@@ -239,7 +239,7 @@ def steady(broker: Mosquitto, journal: Path, secs: float) -> List[Row]:
 
 
 class Shape(NamedTuple):
-    """A kind of load: what one message of it is called, and its maker."""
+    """Shape is a kind of load: its name, the kind of its messages, and the function that makes their fields."""
 
     name: str
     kind: Any
@@ -254,7 +254,7 @@ SHAPES = (
 
 
 def maximum(broker: Mosquitto, journal: Path, rounds: int, messages: int) -> List[Row]:
-    """The bridge, one that has no journal on disk, and bare paho take turns with the same payloads."""
+    """Measure the bridge, a bridge without a journal on disk, and bare paho, in turns with the same payloads."""
     result = []
     port, other = ports.any_free("127.0.0.1"), ports.any_free("127.0.0.1")
     with bridge_process(broker, port, journal), bridge_process(broker, other, None, "without"):
@@ -308,9 +308,9 @@ def capture(broker: Mosquitto, port: int, shape: Shape, messages: int) -> List[A
 
 
 def through_bridge(broker: Mosquitto, port: int, shape: Shape, messages: int, run: str) -> float:
-    """Return messages a second from the first one sent until the broker has the last one.
+    """Return messages a second from the first message sent until the broker has the last one.
 
-    The sender does as little as one can, it passes ready frames to ZMQ: what publishing costs is another benchmark.
+    The sender only passes ready frames to ZMQ, because another benchmark measures the cost of publishing.
     """
     head, bodies = prepare(shape, messages, run)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -393,7 +393,7 @@ def bare_paho() -> None:
 
 
 def lines(secs: float) -> List[Row]:
-    """Points a second made of steps with five learning modules and ten objects, on one core."""
+    """Measure the points a second made of steps with five learning modules and ten objects, on one core."""
     head = {"run": "lines", "worker": "main"}
     steps = [
         schema.Step(seq=number, time_unix_nanos=10**18 + number, **head, **example_step(number, modules=5))
@@ -409,7 +409,7 @@ def lines(secs: float) -> List[Row]:
 
 
 def latency(broker: Mosquitto, journal: Optional[Path], secs: float) -> List[Row]:
-    """From publish() in the experiment to a subscriber's callback, at 100 steps a second."""
+    """Measure the time from publish() in the experiment to a subscriber's callback, at 100 steps a second."""
     port, run = ports.any_free("127.0.0.1"), "latency" if journal else "latency-without"
     with bridge_process(broker, port, journal), Listener(broker, f"monty/v1/{run}/main/step") as listener:
         with ZmqBroadcaster(run_id=run, zmq_port=port) as broadcaster:

@@ -1,10 +1,10 @@
-"""What Grafana asks of InfluxDB: every query of each dashboard, each second, for ten viewers, while a run goes on.
+"""This benchmark sends InfluxDB the queries of all dashboards, each second, for ten viewers, while a run goes on.
 
 usage: python -m benchmarks dashboards
 
-A real influxd (`make services`) with 2,000 episodes and 1,000,000 points of one run, written as the bridge writes them.
-Each viewer asks all queries of a dashboard one after the other over a connection of its own, as soon as its second
-begins; a browser asks up to six at a time.
+It uses a real influxd (`make services`) with 2,000 episodes and 1,000,000 points of one run, written as the bridge
+does. Each viewer sends all queries of a dashboard one after the other over a connection of its own, as soon as its
+second begins; a browser sends up to six at a time.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ LINES_A_REQUEST = 5000
 OBJECTS = [f"object_{number}" for number in range(10)]
 UNITS = {"m": 60, "h": 3600, "s": 1}
 INTERVALS_SECS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600)
-"""What Grafana rounds the width of a time range in points to."""
+"""Grafana rounds the width of a time range in points to one of these, seconds."""
 
 
 class Asked(NamedTuple):
-    """A panel's query as it is sent."""
+    """Asked is a panel's query as it is sent."""
 
     panel: str
     query: str
@@ -59,7 +59,7 @@ class Asked(NamedTuple):
 
 
 class Server(NamedTuple):
-    """Where it is, and its tokens."""
+    """Server is the address of InfluxDB, and its tokens."""
 
     influxdb: InfluxDB
     write_token: str
@@ -67,7 +67,7 @@ class Server(NamedTuple):
 
 
 def rows(*, quick: bool = False) -> List[Dict[str, Any]]:
-    """Return the figures of each dashboard, and print nothing; none where influxd is not built."""
+    """Return the figures of each dashboard, and print nothing; an empty list if influxd is not built."""
     if programs.find("influxd").path is None:
         return []
     episodes, secs = (100, 5) if quick else (2000, 20)
@@ -114,7 +114,7 @@ def points_of(message: schema.Message) -> List[str]:
 
 
 def story(episodes: int, steps: int, stamp: int) -> Iterator[schema.Message]:
-    """Yield what an experiment sends: status, steps, a frame a second, progress, and the ends of its episodes."""
+    """Yield an experiment's messages: status, steps, a frame a second, progress, and the ends of its episodes."""
     head: Dict[str, Any] = {"run": RUN, "worker": "main", "seq": 0}
     yield schema.Status(**head, time_unix_nanos=stamp, status="running")
     for episode in range(episodes):
@@ -139,7 +139,7 @@ def story(episodes: int, steps: int, stamp: int) -> Iterator[schema.Message]:
 
 
 def write(server: Server, waiting: List[str]) -> int:
-    """Write lines; return how many."""
+    """Write lines; return their number."""
     address = f"{server.influxdb.url}/api/v2/write?org={ORG}&bucket={METRICS}"
     headers = {"Authorization": f"Token {server.write_token}"}
     request = urllib.request.Request(address, "\n".join(waiting).encode(), headers)
@@ -172,7 +172,7 @@ def watched(server: Server, path: Path, points: int, secs: float) -> List[Dict[s
 
 
 def p95_by_panel(viewers: List[Viewer]) -> Dict[str, float]:
-    """Return the milliseconds that 95 of 100 queries of each panel stayed below."""
+    """Return by panel the milliseconds that 95 of 100 queries stayed below."""
     millis: Dict[str, List[float]] = {}
     for panel, taken in (one for viewer in viewers for one in viewer.taken):
         millis.setdefault(panel, []).append(taken)
@@ -194,7 +194,7 @@ def queries(dashboard: Dict[str, Any]) -> List[Asked]:
 
 
 def filled(variable: str) -> str:
-    """Return what a variable is set to."""
+    """Return the value of a dashboard's variable."""
     names = {"run": RUN, "worker": "main", "learning_module": "LM_0"}
     return names.get(variable, ".*")
 
@@ -208,11 +208,11 @@ def keep_running(server: Server, over: threading.Event) -> None:
 
 
 class Viewer(threading.Thread):
-    """Somebody who looks at a dashboard.
+    """Viewer is a thread that refreshes a dashboard as a person's browser does.
 
     Attributes:
         taken: Panel and milliseconds of each query.
-        refreshes: Seconds that all queries took together, each time.
+        refreshes: Seconds that all queries took together, for each refresh.
     """
 
     def __init__(self, server: Server, asked: List[Asked], over: threading.Event) -> None:
@@ -222,7 +222,7 @@ class Viewer(threading.Thread):
         self._server, self._asked, self._over = server, asked, over
 
     def run(self) -> None:
-        """Ask until it is over."""
+        """Send the queries until the benchmark is over."""
         connection = http.client.HTTPConnection(urllib.parse.urlsplit(self._server.influxdb.url).netloc, timeout=60)
         while not self._over.is_set():
             began = time.monotonic()

@@ -1,9 +1,9 @@
-"""What a loud experiment does to a quiet one at the same bridge: how late its steps are, how large the bridge becomes.
+"""This benchmark measures how a loud experiment affects a quiet one at the same bridge: delays, and memory.
 
 usage: python -m benchmarks fairness
 
 The bridge, the broker and the loud experiment are processes of their own; the quiet one makes 25 steps a second, and a
-subscriber notes when each arrives.
+subscriber notes when each step arrives.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def rows(*, quick: bool = False) -> List[Row]:
 
 
 def beside(name: str, secs: int) -> List[Row]:
-    """Publish steps evenly while somebody else is loud."""
+    """Publish steps evenly while another experiment is loud; return the figures."""
     port = ports.any_free("127.0.0.1")
     with tempfile.TemporaryDirectory() as where, Mosquitto(Path(where) / "far-side") as broker:
         quiet_topic = "monty/v1/quiet/main/step"
@@ -70,7 +70,7 @@ def beside(name: str, secs: int) -> List[Row]:
 
 
 def evenly(quiet: ZmqBroadcaster, secs: float) -> None:
-    """Publish steps at an even rate for so long."""
+    """Publish steps at an even rate for so many seconds."""
     began = time.monotonic()
     for number in range(int(secs * STEPS_PER_SEC)):
         quiet.publish(schema.Step, **example_step(number))
@@ -80,29 +80,29 @@ def evenly(quiet: ZmqBroadcaster, secs: float) -> None:
 
 
 def peak_mib(pid: int) -> float:
-    """Return the most memory a process ever had; Linux says so."""
+    """Return the most memory that a process ever had, MiB, as Linux reports it."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def small_frames(loud: ZmqBroadcaster, number: int) -> float:
-    """Publish a frame of 64x64; 24 MB/s."""
+    """Publish a frame of 64x64; 24 MB/s. Return the seconds until the next one."""
     return frame(loud, number, 64)
 
 
 def messages(loud: ZmqBroadcaster, number: int) -> float:
-    """Publish a metric; 5,000 a second."""
+    """Publish a metric; 5,000 a second. Return the seconds until the next one."""
     loud.publish_metric("loud", number)
     return 1 / 5000
 
 
 def large_frames(loud: ZmqBroadcaster, number: int) -> float:
-    """Publish a frame of 50 MB, whenever there is room for one."""
+    """Publish a frame of 50 MB, whenever there is room for it. Return the seconds until the next one."""
     return min(frame(loud, number, 3536), 0.2)
 
 
 def frame(loud: ZmqBroadcaster, number: int, side: int) -> float:
-    """Publish a square frame; return how long it lasts at 24 MB/s."""
+    """Publish a square frame; return the seconds that it lasts at 24 MB/s."""
     pixels = os.urandom(1 << 16) * (side * side * 4 // (1 << 16) + 1)
     head = {"sensor": "patch", "modality": "rgba", "episode": 0, "step": number, "height": side, "width": side}
     size = side * side * 4
@@ -118,7 +118,7 @@ LOUD: Dict[str, Callable[[ZmqBroadcaster, int], float]] = {
 
 
 def main(name: str, port: int) -> None:
-    """Be loud until somebody ends this process."""
+    """Publish loudly until another process ends this one."""
     with ZmqBroadcaster(run_id="loud", zmq_port=port) as loud:
         due, number = time.monotonic(), 0
         while True:

@@ -1,12 +1,12 @@
-"""What the chain to InfluxDB carries, how soon a point can be asked for, and what running it costs.
+"""This benchmark measures the chain to InfluxDB: points a second, time until a point can be queried, and memory.
 
 usage: python -m benchmarks history
 
 `monty-mqtt up` starts the parts as in use. Points a second, without the page: an experiment publishes steps of five
 learning modules (11 points each, and as much again in JSON), and a bare paho loop (QoS 1, in-flight window 100) the
 same points in the same batches, in turns, at the same broker; time runs from the first call to the last point that a
-query finds. Latency: metrics at an even rate, while a query asks for the newest again and again; then, with the page,
-which takes all of the JSON, steps at the rates of runs.
+query finds. Latency: metrics at an even rate, while a query repeatedly asks for the newest; then, with the page, which
+takes all of the JSON, steps at the rates of real runs.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ MOST_P50_MILLIS, MOST_P95_MILLIS = 200.0, 350.0
 
 
 class Chain:
-    """A running `monty-mqtt up`, and what InfluxDB says."""
+    """Chain is a running `monty-mqtt up`, whose InfluxDB it queries."""
 
     def __init__(self, state: StateDir, far_side: FarSide) -> None:
         self.state = state
@@ -60,12 +60,12 @@ class Chain:
         self._token = (state.secrets / "influxdb_grafana_token").read_text()
 
     def number(self, influxql: str) -> float:
-        """Return the one number that is asked for, -1 if there is none."""
+        """Return the number that a query finds, -1 if there is none."""
         found = query(self.services["influxdb"].url, self._token, influxql)
         return float(found[0].rows[0][1]) if found else -1.0
 
     def wait_for(self, influxql: str, number: float) -> None:
-        """Return when it is so many.
+        """Return when the number that a query finds is at least this.
 
         Raises:
             TimeoutError: It is not within three minutes.
@@ -78,7 +78,7 @@ class Chain:
 
 
 def rows(*, quick: bool = False) -> List[Row]:
-    """Return the figures of history; none where Telegraf or influxd is not installed."""
+    """Return the figures of history; an empty list if Telegraf or influxd is not installed."""
     missing = [name for name in ("telegraf", "influxd") if programs.find(name).path is None]
     if missing:
         print(f"not measured: {', '.join(missing)} not installed; `make services` builds them")
@@ -100,13 +100,13 @@ def rows(*, quick: bool = False) -> List[Row]:
 
 
 def memory(name: str, pid: int) -> Row:
-    """Return how much memory a service has."""
+    """Return the memory of a service as a row, MiB."""
     return row(f"memory of {name} afterwards", psutil.Process(pid).memory_info().rss / 2**20, "MiB", "", met=None)
 
 
 @contextlib.contextmanager
 def up(state: StateDir, *without: str) -> Iterator[Chain]:
-    """Run `monty-mqtt up`."""
+    """Run `monty-mqtt up` without Grafana and the named services; yield the chain when it is ready."""
     words = ("up", "--state-dir", str(state.path), "--mqtt-port", "0", "--zmq-port", "0")
     words += tuple(word for name in ("grafana", *without) for word in ("--without", name))
     command = [sys.executable, "-m", "monty_mqtt.cli", *words]
@@ -127,7 +127,7 @@ def up(state: StateDir, *without: str) -> Iterator[Chain]:
 
 
 def throughput(chain: Chain, rounds: int, steps: int) -> List[Row]:
-    """Points a second, hook to InfluxDB, and beside it by paho: the same batches, and with them all else we publish."""
+    """Measure points a second from hook to InfluxDB; paho publishes the same batches, and then also the JSON."""
     rates: Dict[str, List[float]] = {"hook": [], "paho": [], "paho_all": []}
     for number in range(rounds):
         for name, figures in rates.items():
@@ -165,7 +165,7 @@ def publish(chain: Chain, run: str, steps: int) -> None:
 
 
 def messages(run: str, steps: int, *, with_json: bool) -> List[Outgoing]:
-    """Return what the bridge publishes of the same steps, in its order: batches of points, and the JSON if wanted."""
+    """Return what the bridge publishes of the same steps, in its order: batches of points, and the JSON if asked."""
     gathered, stamp = Batches(), time.time_ns()
     found: List[Outgoing] = []
     for number in range(steps):
@@ -178,7 +178,7 @@ def messages(run: str, steps: int, *, with_json: bool) -> List[Outgoing]:
 
 
 def publish_by_paho(chain: Chain, outgoing: List[Outgoing]) -> None:
-    """Publish ready-made messages, at most so many ahead of the broker as paho can number."""
+    """Publish ready-made messages, never more ahead of the broker than paho can number."""
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="bare")
     client.username_pw_set("bridge", chain.state.password_file("bridge").read_text().strip())
     client.max_inflight_messages_set(WINDOW)
@@ -192,7 +192,7 @@ def publish_by_paho(chain: Chain, outgoing: List[Outgoing]) -> None:
 
 
 def latency(chain: Chain, secs: float) -> List[Row]:
-    """From publishing a number to the first query that finds it."""
+    """Measure the time from publishing a number to the first query that finds it."""
 
     def send(broadcaster: ZmqBroadcaster, number: int) -> None:
         broadcaster.publish_metric("number", float(number))
@@ -208,7 +208,7 @@ def latency(chain: Chain, secs: float) -> List[Row]:
 
 
 def keeping_up(chain: Chain, secs: float) -> List[Row]:
-    """Steps of five learning modules at rates that runs have: whether all is stored, and how long that takes."""
+    """Measure steps of five learning modules at the rates of real runs: whether all are stored, and how late."""
 
     def send(broadcaster: ZmqBroadcaster, number: int) -> None:
         broadcaster.publish(schema.Step, **example_step(number, MODULES))
@@ -264,5 +264,5 @@ def lags(
 
 
 def at_share(ordered: List[float], share: float) -> float:
-    """Return the value that this share of them is below."""
+    """Return the value that this share of the ordered values is below."""
     return ordered[int(len(ordered) * share)]

@@ -1,6 +1,6 @@
-"""The whole hook on real Monty: reading the model, publishing, obeying; per step, and as a share of the step.
+"""This benchmark measures the whole hook on real Monty, per step and as a share of the step.
 
-Each experiment runs alone, through a real bridge to a real Mosquitto.
+The hook reads the model, publishes and obeys. Each experiment runs alone, through a real bridge to a real Mosquitto.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EXPERIMENT_SECS = 900
 
 
 class Case(NamedTuple):
-    """What is run, and the budget of the hook's median, microseconds."""
+    """Case is an experiment, and the budget of the hook's median, microseconds."""
 
     name: str
     overrides: List[str]
@@ -62,9 +62,9 @@ def rows(*, quick: bool = False) -> List[Row]:
 
 
 def without_a_bridge(runs: int) -> List[Row]:
-    """Return what a short run of Monty takes longer for its monitor where nobody listens."""
+    """Return how much longer a short run of Monty takes because of its monitor, without a bridge."""
     with tempfile.TemporaryDirectory() as folder, socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # held, and not listened at
+        nobody.bind(("127.0.0.1", 0))  # bound, so that no program takes it, and not listened on
         results, port = Path(folder) / "results.json", str(nobody.getsockname()[1])
         in_process(folder, {}, "benchmarks.short_runs", str(runs), port, str(results))
         secs = json.loads(results.read_text())
@@ -101,7 +101,7 @@ def measure(case: Case) -> Dict[str, List[int]]:
 
 
 def in_process(folder: str, environment: Dict[str, str], module: str, *arguments: str) -> None:
-    """Run a module of ours in a process of its own, with Monty's files in the folder."""
+    """Run one of our modules in a process of its own, with Monty's files in the folder."""
     folders = dict.fromkeys(("MONTY_LOGS", "MONTY_MODELS", "MONTY_DATA"), folder)
     environment = {**os.environ, "WANDB_MODE": "disabled", **folders, **environment}
     command = [sys.executable, "-m", module, *arguments]

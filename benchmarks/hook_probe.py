@@ -1,4 +1,4 @@
-"""Runs one monitored experiment and notes, at every step, what the hook cost and how long the step took.
+"""This program runs one monitored experiment, and notes at every step the time of the hook and of the step.
 
 usage: python -m benchmarks.hook_probe RESULT.json experiment=NAME [overrides…]
 """
@@ -30,7 +30,7 @@ def main() -> int:
             publish(self, monty, step, *rest)
         finally:
             ended = time.perf_counter_ns()
-            if step:  # the first step of an episode follows on what sets the episode up
+            if step:  # the time before an episode's first step is that of its set-up
                 costs.append(ended - began)
                 steps.append(ended - last)
             last = ended

@@ -1,9 +1,9 @@
-"""How fast the page takes in, shows and records what the broker has for it, and reads it back.
+"""This benchmark measures how fast the page takes in, shows and records messages, and reads them back.
 
 usage: python -m benchmarks keeping
 
-Real Mosquitto; the page's keeping runs in this process, without browsers. Everything is published while the page is
-away, and waits in its session: so it is the page that is measured, not who publishes.
+It uses a real Mosquitto; the page's service runs in this process, without browsers. Everything is published while the
+page is away, and waits in its session: so the page is measured, and not the publisher.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LONG = "a line as Monty logs it, with a number or two in it: 0.123456, 42"
 
 
 def rows(*, quick: bool = False) -> List[Row]:
-    """Return what the page takes in a second, and reads back."""
+    """Return how many messages the page takes in a second, and reads back."""
     count = 2_000 if quick else 20_000
     with tempfile.TemporaryDirectory() as where, Mosquitto(Path(where) / "broker") as broker:
         steps, steps_back = measured(broker, Path(where) / "steps", a_step, count)
@@ -66,10 +66,10 @@ def a_log(run: str, number: int) -> schema.Message:
 def measured(
     broker: Mosquitto, state: Path, make: Callable[[str, int], schema.Message], count: int
 ) -> tuple[float, float]:
-    """Return how many a second are taken in, and how many are read back."""
+    """Return how many messages a second are taken in, and how many are read back."""
     run = state.name
     with keeping(broker, state):
-        pass  # the broker keeps for whom it knows
+        pass  # the broker keeps messages only for sessions that it knows
     publish(broker, [make(run, number) for number in range(count)])
     began = time.perf_counter()
     with keeping(broker, state) as service:
@@ -83,7 +83,7 @@ def measured(
 
 @contextmanager
 def keeping(broker: Mosquitto, state: Path) -> Iterator[Service]:
-    """Run the page without its pages."""
+    """Run the page's service without its web pages."""
     where = Broker(broker.host, broker.port, "liveview", broker.password_file("liveview"))
     subscription = Subscription(where, "benchmark")
     with subscription, Service(subscription, state / "recordings") as service:
@@ -105,7 +105,7 @@ def publish(broker: Mosquitto, messages: List[schema.Message]) -> None:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Return when it is true."""
+    """Return when the condition is true."""
     deadline = time.monotonic() + PATIENCE_SECS
     while not condition():
         if time.monotonic() > deadline:

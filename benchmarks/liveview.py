@@ -1,11 +1,11 @@
-"""How soon a step is on the screen, what the page costs, and how fast a long run opens.
+"""This benchmark measures how soon a step is on the screen, the page's cost, and how fast a long run opens.
 
 usage: python -m benchmarks liveview
 
-Real Mosquitto, bridge and page; two real Chromium browsers look at the evidence charts, further browsers are WebSocket
-clients that receive and do not render. Publish to pixel: from the wall clock before `publish()` to the animation frame
-after ECharts says that it has drawn the step, in the browser's clock, which is the same machine's. Everything runs on
-the same cores: rendering, without a GPU, takes most of them.
+It uses a real Mosquitto, bridge and page; two real Chromium browsers show the evidence charts; further browsers are
+WebSocket clients that receive and do not render. Publish to pixel: from the wall clock before `publish()` to the
+animation frame after ECharts reports that it has drawn the step, by the browser's clock, which is the same machine's.
+Everything runs on the same cores: rendering, without a GPU, takes most of them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Row = Dict[str, Any]
 
 
 class Paint(NamedTuple):
-    """Seconds since the address was entered."""
+    """Paint holds seconds since the address was entered: the first paint, and the evidence drawn."""
 
     first: float
     drawn: float
@@ -92,7 +92,7 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 
 
 def rows(*, quick: bool = False) -> List[Row]:
-    """Return the page's figures; none where Chromium is not installed."""
+    """Return the page's figures; an empty list if Chromium is not installed."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         print("not measured: Chromium is not installed (apt-get install chromium)")
@@ -109,7 +109,7 @@ def rows(*, quick: bool = False) -> List[Row]:
 
 
 def live_rows(where: Path, browsers: List[Browser], cases: List[Any], secs: float) -> List[Row]:
-    """Publish to pixel, and the page's share of a core."""
+    """Measure publish to pixel, and the page's share of a core."""
     found: List[Row] = []
     with Mosquitto(where / "broker") as broker, contextlib.ExitStack() as stack:
         zmq_port = any_free("127.0.0.1")
@@ -124,7 +124,7 @@ def live_rows(where: Path, browsers: List[Browser], cases: List[Any], secs: floa
 
 
 class Server:
-    """The page's process."""
+    """Server is the page's process."""
 
     def __init__(self, broker: Mosquitto, state_dir: Path) -> None:
         self._port = any_free("127.0.0.1")
@@ -147,19 +147,19 @@ class Server:
         self._process.wait(30)
 
     def cores(self, secs: float) -> float:
-        """Return how many cores it takes for a while."""
+        """Return how many cores the page uses, as a mean over so many seconds."""
         before = self.measured.cpu_times()
         time.sleep(secs)
         after = self.measured.cpu_times()
         return (after.user + after.system - before.user - before.system) / secs
 
     def memory_mib(self) -> float:
-        """Return its resident memory."""
+        """Return its resident memory, MiB."""
         return float(self.measured.memory_info().rss) / 2**20
 
     @contextlib.contextmanager
     def receivers(self, run: str, count: int) -> Iterator[None]:
-        """Have so many clients that receive and do not render."""
+        """Run so many clients that receive and do not render."""
         if not count:
             yield
             return
@@ -176,7 +176,7 @@ class Server:
 def publish_to_pixel(
     page: Server, broadcaster: ZmqBroadcaster, browsers: List[Browser], *, rate: int, clients: int, secs: float
 ) -> List[Row]:
-    """Return how long it takes at a rate, with two browsers and so many further clients."""
+    """Measure publish to pixel at a rate, with two browsers and so many further clients."""
     published: List[float] = []
     over = threading.Event()
 
@@ -211,7 +211,7 @@ def publish_to_pixel(
 
 
 def lags(drawn: List[Any], published: List[float], first: int) -> List[float]:
-    """Return for each step the time until the first drawing that has it, milliseconds."""
+    """Return for each step the time until the first drawing that contains it, milliseconds."""
     found, place = [], 0
     for number, at in enumerate(published, first):
         while place < len(drawn) and drawn[place][0] < number:
@@ -223,7 +223,7 @@ def lags(drawn: List[Any], published: List[float], first: int) -> List[float]:
 
 @contextlib.contextmanager
 def opened(browsers: List[Browser], url: str) -> Iterator[List[Page]]:
-    """Have a page open in each browser, its evidence charts in sight and watched."""
+    """Open a page in each browser, with its evidence charts in sight and watched."""
     pages = [browser.new_page(viewport={"width": 1280, "height": 900}) for browser in browsers]
     for one in pages:
         one.goto(url)
@@ -235,7 +235,7 @@ def opened(browsers: List[Browser], url: str) -> Iterator[List[Page]]:
 
 
 def long_rows(where: Path, browser: Browser, steps: int) -> List[Row]:
-    """How a long run that is over opens: its first paint, and the page's memory for it."""
+    """Measure how a long run that is over opens: its first paint, and the page's memory for it."""
     state = StateDir(where / "long")
     run = write_long_run(state, steps)
     with Mosquitto(where / "other") as broker, Server(broker, state.path) as page:
@@ -267,7 +267,7 @@ def wait_restored(page: Server, run: str) -> None:
 
 
 def first_paint(browser: Browser, url: str) -> Paint:
-    """Return when the browser first showed something of the page, and when the evidence of all modules."""
+    """Return when the browser first painted the page, and when it had drawn the evidence of all modules."""
     one = browser.new_page(viewport={"width": 1280, "height": 1600})
     one.add_init_script(WAIT_DRAWN)
     one.goto(url, wait_until="commit")

@@ -1,6 +1,6 @@
-"""A long run that is over, written as the page itself would have recorded it.
+"""This module writes a long run that is over, as the page itself would have recorded it.
 
-Place in the flow: `liveview` starts a page on it.
+Called by `liveview`, which starts a page on it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def write_long_run(state: StateDir, steps: int) -> str:
 
 
 class Writing:
-    """Numbers and stamps what is written."""
+    """Writing numbers and stamps the messages that it records."""
 
     def __init__(self, writer: RecordingWriter, run: str) -> None:
         self._writer, self._run, self._seq = writer, run, 0

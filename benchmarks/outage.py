@@ -1,4 +1,4 @@
-"""What an outage costs: publish() while the bridge is away and comes back, and how soon what waited has arrived.
+"""This benchmark measures the cost of an outage: publish() while the bridge is away and back, and the catch-up.
 
 usage: python -m benchmarks outage
 
@@ -46,7 +46,7 @@ def rows(*, quick: bool = False) -> List[Row]:
 
 
 def away_and_back(broker: Mosquitto, journal: Path, spool: Path, messages: int) -> List[Row]:
-    """Every publish() is timed: with a bridge, while it is dead, and until the next one has everything."""
+    """Time every publish(): with a bridge, while it is dead, and until the next bridge has everything."""
     port = ports.any_free("127.0.0.1")
     nanos: Dict[str, List[int]] = {"with a bridge": [], "bridge killed": [], "bridge back, until it has all": []}
     here, away, back = nanos.values()
@@ -72,7 +72,7 @@ def away_and_back(broker: Mosquitto, journal: Path, spool: Path, messages: int) 
 
 
 def is_behind(broadcaster: ZmqBroadcaster) -> bool:
-    """Return whether more waits than what is under way at this rate."""
+    """Return whether more messages wait than are on the way at this rate."""
     return broadcaster.counts.unacknowledged > PER_SEC
 
 
@@ -87,7 +87,7 @@ def evenly(broadcaster: ZmqBroadcaster, nanos: List[int], goes_on: Callable[[], 
 
 
 def timed(broadcaster: ZmqBroadcaster, nanos: List[int]) -> None:
-    """Publish one step."""
+    """Publish one step, and note its nanoseconds."""
     fields = example_step(len(nanos))
     began = time.perf_counter_ns()
     broadcaster.publish(schema.Step, **fields)
@@ -95,7 +95,7 @@ def timed(broadcaster: ZmqBroadcaster, nanos: List[int]) -> None:
 
 
 def percentiles(phase: str, nanos: List[int]) -> List[Row]:
-    """Return median, p99 and maximum."""
+    """Return rows with median, p99 and maximum."""
     micros = sorted(taken / 1e3 for taken in nanos)
     most = micros[-1] / 1e3
     return [
@@ -106,7 +106,7 @@ def percentiles(phase: str, nanos: List[int]) -> List[Row]:
 
 
 def from_window(broker: Mosquitto, journal: Path, messages: int) -> Row:
-    """Everything waits in the experiment's memory when the bridge starts."""
+    """Measure the catch-up if everything waits in the experiment's memory when the bridge starts."""
     port = ports.any_free("127.0.0.1")
     broadcaster = ZmqBroadcaster(run_id="window", zmq_port=port, window_bytes=1 << 30, spool_mib=0)
     publish_all(broadcaster, messages)
@@ -118,7 +118,7 @@ def from_window(broker: Mosquitto, journal: Path, messages: int) -> Row:
 
 
 def from_spool(broker: Mosquitto, journal: Path, spool: Path, messages: int) -> Row:
-    """The experiment is over; a replay sends what it left."""
+    """Measure the catch-up if the experiment is over and a replay sends what it left."""
     port = ports.any_free("127.0.0.1")
     broadcaster = ZmqBroadcaster(run_id="spool", zmq_port=port, spool_dir=str(spool))
     publish_all(broadcaster, messages)
@@ -131,7 +131,7 @@ def from_spool(broker: Mosquitto, journal: Path, spool: Path, messages: int) -> 
 
 
 def from_journal(broker: Mosquitto, journal: Path, messages: int) -> Row:
-    """The broker was away; the bridge has everything."""
+    """Measure the catch-up if the broker was away and the bridge has everything."""
     port = ports.any_free("127.0.0.1")
     with bridge_process(broker, port, journal):
         broker.stop()
@@ -152,7 +152,7 @@ def publish_all(broadcaster: ZmqBroadcaster, messages: int) -> None:
 
 @contextlib.contextmanager
 def clock() -> Iterator[List[float]]:
-    """Yield a list that holds the seconds that the block took, once it is over."""
+    """Yield a list that holds the seconds of the block, once it is over."""
     secs: List[float] = []
     began = time.monotonic()
     yield secs

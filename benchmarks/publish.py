@@ -1,10 +1,10 @@
-"""What publishing costs the experiment's thread, against the alternatives, measured in the same run.
+"""This benchmark measures what publishing costs the experiment's thread, against alternatives in the same run.
 
 usage: python -m benchmarks publish
 
-Blocks of steps of every contender take turns, so that what else the machine does hits all alike. Ours go to a real
-ROUTER in another process, which decodes and acknowledges; the first version's to a real SUB; wandb and tensorboardX
-write their files. What Monty hands over, the evidence of each object, is there before the clock starts.
+Blocks of steps of every contender take turns, so that other load on the machine affects all alike. Our messages go to a
+real ROUTER in another process, which decodes and acknowledges; the first version's to a real SUB; wandb and
+tensorboardX write their files. Monty's part, the evidence of each object, is ready before the clock starts.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def rows(*, quick: bool = False) -> List[Row]:
 
 
 def table(nanos: Dict[str, List[int]]) -> List[Row]:
-    """Return the rows made of what each step took."""
+    """Return the rows made of each step's nanoseconds."""
     median = {name: statistics.median(taken) * MICROS for name, taken in nanos.items()}
     p99 = {name: statistics.quantiles(taken, n=100)[98] * MICROS for name, taken in nanos.items()}
     return [
@@ -82,7 +82,7 @@ def table(nanos: Dict[str, List[int]]) -> List[Row]:
 
 
 def at_most(name: str, measured: float, unit: str, target: Any) -> Row:
-    """Return a row that is met when measured is not above target; None: no target."""
+    """Return a row that is met if `measured` is not above the target; None: no target."""
     met = None if target is None else measured <= target
     return {
         "name": name,
@@ -94,12 +94,12 @@ def at_most(name: str, measured: float, unit: str, target: Any) -> Row:
 
 
 def at_least(name: str, measured: float, target: float) -> Row:
-    """Return a row of a ratio that is met when it is not below target."""
+    """Return a row of a ratio that is met if it is not below the target."""
     return {"name": name, "measured": measured, "unit": "x", "target": f">= {target} x", "met": measured >= target}
 
 
 class Contender:
-    """A process that publishes a block of steps when it is told to: each has its own threads, as it would alone."""
+    """Contender is a process that publishes blocks of steps on request, with its own threads, as if it ran alone."""
 
     def __init__(self, name: str) -> None:
         context = multiprocessing.get_context("spawn")
@@ -116,14 +116,14 @@ class Contender:
         self._process.kill()
 
     def block(self, first_step: int) -> List[int]:
-        """Return what each step of one block took, in nanoseconds."""
+        """Return the nanoseconds of each step of one block."""
         self._here.send(first_step)
         nanos: List[int] = self._here.recv()
         return nanos
 
 
 def contend(name: str, pipe: Any) -> None:
-    """Publish the blocks that the pipe asks for."""
+    """Publish the blocks that the pipe requests."""
     with CONTENDERS[name]() as publish:
         while (first_step := pipe.recv()) is not None:
             nanos = []
@@ -132,12 +132,12 @@ def contend(name: str, pipe: Any) -> None:
                 started = time.perf_counter_ns()
                 publish(step, evidence)
                 nanos.append(time.perf_counter_ns() - started)
-            time.sleep(SETTLE_SECS)  # what is still under way must not be paid by the next contender
+            time.sleep(SETTLE_SECS)  # work that is left must not slow the next contender
             pipe.send(nanos)
 
 
 def take_turns(contenders: Dict[str, Contender], blocks: int) -> Dict[str, List[int]]:
-    """Return what the steps of each contender took; the first block warms up and does not count."""
+    """Return the nanoseconds of each contender's steps; the first block warms up and does not count."""
     taken: Dict[str, List[int]] = {name: [] for name in contenders}
     order = list(contenders)
     for block in range(blocks + 1):
@@ -215,7 +215,7 @@ def step_fields(step: int, evidence: Evidence) -> Dict[str, Any]:
 
 
 def sensor_frames() -> Dict[str, Dict[str, np.ndarray[Any, Any]]]:
-    """Return two sensors' frames that look like something: a lit ball before a wall."""
+    """Return two sensors' frames with realistic content: a lit ball before a wall."""
     y, x = np.mgrid[-1:1:64j, -1:1:64j]
     ball = np.clip(1 - x**2 - y**2, 0, 1)
     rgba = np.stack([200 * ball, 120 * ball + 40, 90 * np.sqrt(ball) + 30, np.full_like(x, 255)], axis=-1)
@@ -274,7 +274,7 @@ def png_base64(pixels: np.ndarray[Any, Any]) -> str:
 
 
 def numbers(evidence: Evidence) -> Dict[str, Any]:
-    """Return the numbers of `step_fields` under names, for those who know only named numbers."""
+    """Return the numbers of `step_fields` by name, for libraries that log only named numbers."""
     named: Dict[str, Any] = {f"evidence/{name}": value for name, value in evidence.items()}
     named.update({f"hypothesis_count/{name}": count for name, count in HYPOTHESIS_COUNTS.items()})
     named.update({"location/x": LOCATION[0], "location/y": LOCATION[1], "location/z": LOCATION[2]})
@@ -288,7 +288,7 @@ def numbers(evidence: Evidence) -> Dict[str, Any]:
 def wandb_offline() -> Iterator[Publish]:
     """Log the same step with wandb, offline."""
     os.environ.update(WANDB_MODE="offline", WANDB_SILENT="true")
-    import wandb  # noqa: PLC0415 - takes seconds, needed only here
+    import wandb  # noqa: PLC0415 - takes seconds, and only this function needs it
 
     with tempfile.TemporaryDirectory() as folder:
         run = wandb.init(dir=folder, project="benchmark")
@@ -327,7 +327,7 @@ CONTENDERS: Dict[str, Callable[[], ContextManager[Publish]]] = {
 
 
 def without_a_bridge(runs: int) -> List[Row]:
-    """Return what a short run costs where nobody listens, from construction to the end of `with`, and the imports."""
+    """Measure a short run without a bridge, from construction to the end of `with`, and the imports."""
     code = """if True:
         import logging, socket, time
         logging.disable()

@@ -1,7 +1,7 @@
-"""Runs the same very short experiment again and again in one process, watched and not in turn, without a bridge.
+"""This program repeats a very short experiment in one process, watched and plain in turn, without a bridge.
 
 usage: python -m benchmarks.short_runs COUNT PORT RESULTS.json
-Results: of every run its seconds on the clock, {"watched": […], "plain": […]}.
+Results: the seconds of every run, {"watched": […], "plain": […]}.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OVERRIDES = (
 
 
 def configuration(port: int) -> Any:
-    """Return the configuration of the experiment, whose bridge would be at that port."""
+    """Return the configuration of the experiment, with this port as that of its bridge."""
     with initialize_config_module("tbp.monty.conf", version_base=None):
         config = compose("experiment", [f"hydra.searchpath=[file://{CONF}]", *OVERRIDES]).experiment
     OmegaConf.set_struct(config, value=False)
@@ -48,7 +48,7 @@ def watched(config: Any) -> Any:
 
 
 def secs_of(config: Any) -> float:
-    """Run the experiment; return how long it took, with what it set up."""
+    """Run the experiment; return its seconds, with its set-up."""
     began = time.perf_counter()
     experiment = instantiate_experiment(config)
     with experiment:
