@@ -1,6 +1,6 @@
-"""Measure every function and module; write complexity_report.json and print the worst ten functions.
+"""This tool measures every function and module, writes complexity_report.json, and prints the worst ten functions.
 
-radon: cyclomatic complexity and maintainability index. lizard: nesting, length, parameters.
+radon measures cyclomatic complexity and maintainability index; lizard measures nesting, length and parameters.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MEASURED = ("monty_mqtt", "core", "bridge", "liveview", "stack", "grafana", "too
 
 
 def main() -> int:
-    """Write the report, print the worst ten; return the exit code."""
+    """Write the report, print the worst ten functions; return the exit code."""
     modules = [measure(path) for path in sources()]
     functions = [function for module in modules for function in module["functions"]]
     worst = sorted(functions, key=lambda one: (one["cyclomatic_complexity"], one["length_lines"]), reverse=True)[:10]
@@ -70,7 +70,7 @@ def measure(path: Path) -> dict[str, Any]:
 
 
 def functions_of(code: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Return every function definition, nested ones too."""
+    """Return every function definition, including nested ones."""
     return [node for node in ast.walk(ast.parse(code)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
 
 

@@ -1,6 +1,6 @@
-"""Lets descriptions in docstrings go on at the indentation of their names; griffe wants them deeper, as Google does.
+"""This extension of griffe accepts descriptions that continue at the indentation of their names.
 
-An extension of griffe, which reads the API for the documentation; `mkdocs.yml` names it.
+griffe reads the API for the documentation and expects them deeper, as in Google's style; `mkdocs.yml` names this file.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ ITEM = re.compile(r" {4}[\w*.]+: ")
 
 
 class Continued(griffe.Extension):
-    """Indents what continues an argument's description."""
+    """Continued indents the further lines of an argument's description."""
 
     def on_object(self, *, obj: griffe.Object, **_: object) -> None:
-        """Indent it in one docstring."""
+        """Indent these lines in one docstring."""
         if obj.docstring:
             obj.docstring.value = indented(obj.docstring.value)
 

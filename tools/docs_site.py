@@ -1,7 +1,7 @@
-"""Adds to the documentation what mkdocs.yml cannot say: the pages of the repository's root, what is linked, Mermaid.
+"""This hook of MkDocs adds the pages of the repository's root, the files that pages link to, and Mermaid.
 
-A hook of MkDocs; `make docs` runs it. README is the first page; the other Markdown files of the root that are there
-come last. A link out of docs/ leads to such a page, or to a copy of the file that it names.
+Called by `make docs`. README is the first page; the other Markdown files of the root that exist come last. A link out
+of docs/ leads to such a page, or to a copy of the file that it names.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ PAGES = {
     "SECURITY.md": "security.md",
     "CODE_OF_CONDUCT.md": "code_of_conduct.md",
 }
-"""Where in docs/ a file of the root would lie."""
+"""The name in docs/ under which each file of the root appears."""
 ICON = "liveview/monty_mqtt_liveview/browser/icon.svg"
 MERMAID = "elements/mermaid/dist"
-"""Where NiceGUI has Mermaid; docs/mermaid.mjs loads it."""
+"""Folder of Mermaid in NiceGUI; docs/mermaid.mjs loads it."""
 LINK = re.compile(r"(\]\(|\bsrc=\"|\bhref=\")([^)\"#:]+)(?=[)\"#])")
 
 
 def on_config(config: MkDocsConfig) -> None:
-    """Append what there is of the root's pages to the navigation."""
+    """Append the root's pages that exist to the navigation."""
     project = [page for name, page in PAGES.items() if page != "index.md" and (root(config) / name).exists()]
     config.nav = [*config.nav, {"Project": project}]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the root's pages, what pages link to outside docs/, the icon, and Mermaid."""
+    """Add the root's pages, the files outside docs/ that pages link to, the icon, and Mermaid."""
     top = root(config)
     sources = [(top / name, page) for name, page in PAGES.items() if (top / name).exists()]
     for path, page in sources:
@@ -55,7 +55,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: object) -> str:
-    """Lead links out of docs/ to where the site has their targets."""
+    """Change links that lead out of docs/ to the places that their targets have on the site."""
     source = page.file.abs_src_path
     return relinked(markdown, Path(source).parent, config) if source else markdown
 
@@ -75,7 +75,7 @@ def relinked(markdown: str, folder: Path, config: MkDocsConfig) -> str:
 
 
 def place(target: Path, folder: Path, config: MkDocsConfig, written: str) -> str:
-    """Return the link to a file: in docs/, a page of the root, or the copy of another; else what is written."""
+    """Return the link to a file: in docs/, a page of the root, or the copy of another; else the link as written."""
     docs, top = Path(config.docs_dir), root(config)
     target = target.resolve()
     here = str(folder.relative_to(docs)) if folder.is_relative_to(docs) else "."
@@ -88,7 +88,7 @@ def place(target: Path, folder: Path, config: MkDocsConfig, written: str) -> str
 
 
 def linked(config: MkDocsConfig, pages: list[Path]) -> set[Path]:
-    """Return the files outside docs/ that pages link to and that are no pages themselves."""
+    """Return the files outside docs/ that pages link to and that are not pages themselves."""
     docs, top = Path(config.docs_dir), root(config)
     found = {
         (path.parent / link[2]).resolve()

@@ -1,8 +1,9 @@
-"""Draw docs/pictures/grafana.svg: what queries of the dashboards return after the recorded demo. Needs influxd.
+"""This tool draws docs/pictures/grafana.svg: results of the dashboards' queries after the recorded demo.
 
 usage: .venv/bin/python tools/grafana_picture.py
 
-No screenshot: the queries and the colours of the outcomes are the dashboards', the drawing is matplotlib's.
+It needs influxd. It makes no screenshot: the queries and the colours of the outcomes are the dashboards', the drawing
+is matplotlib's.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ CAPTION = "What four of the dashboards' queries return after the recorded demo: 
 
 
 def main() -> int:
-    """Store the demo, ask, draw; return the exit code."""
+    """Store the demo, run the queries, draw; return the exit code."""
     with tempfile.TemporaryDirectory() as where:
         state = StateDir(Path(where))
         running = Running(influxdb_launch(state, HOST, ports.any_free(HOST)))
@@ -54,12 +55,12 @@ def main() -> int:
 
 
 class Demo:
-    """The recognising half of the recorded demo, stored.
+    """Demo is the recognising half of the recorded demo, stored in InfluxDB.
 
     Attributes:
-        run: Its id.
-        since_millis: When it began.
-        until_millis: When it ended.
+        run: Id of the run.
+        since_millis: Beginning of the picture, 15 s before the first step, Unix milliseconds.
+        until_millis: End of the run, Unix milliseconds.
     """
 
     def __init__(self, influxdb: InfluxDB, state: StateDir) -> None:
@@ -72,14 +73,14 @@ class Demo:
         made = [line for one in messages for line in lines_of(one, None, Misfits())]
         address = f"{influxdb.url}/api/v2/write?org={ORG}&bucket={METRICS}"
         headers = {"Authorization": f"Token {(state.secrets / TELEGRAF_TOKEN).read_text()}"}
-        request = urllib.request.Request(address, "\n".join(made).encode(), headers)  # noqa: S310 - a URL of ours
+        request = urllib.request.Request(address, "\n".join(made).encode(), headers)  # noqa: S310 - one of our own URLs
         urllib.request.urlopen(request, timeout=60).close()  # noqa: S310
         self.run = messages[-1].run
         stamps = [one.time_unix_nanos for one in messages if one.run == self.run and isinstance(one, schema.Step)]
         self.since_millis, self.until_millis = min(stamps) // 10**6 - 15_000, max(stamps) // 10**6 + 1
 
     def ask(self, dashboard: str, title: str) -> list[Series]:
-        """Return what the first query of a panel returns."""
+        """Return the result of a panel's first query."""
         text = (ROOT / "grafana" / "dashboards" / f"{dashboard}.json").read_text()
         (panel,) = (one for one in json.loads(text)["panels"] if one["title"] == title)
         found = panel["targets"][0]["query"].replace("$__interval", "1s")

@@ -1,11 +1,11 @@
-"""Install what `make run` and `make test` need into `.venv`. Standard library only: it runs before anything is there.
+"""Install what `make run` and `make test` need into `.venv`, with Python's standard library only, as it runs first.
 
 usage: python3 tools/install.py run|replay|docs|test
 
-`run`     the far side and Monty (an installed tbp-monty is used)
-`replay`  the far side alone, for the committed recording
-`docs`    what builds the documentation
-`test`    all of it, and the tools
+`run`     the services and Monty (an installed tbp-monty is used)
+`replay`  the services alone, for the committed recording
+`docs`    the tools that build the documentation
+`test`    all of these, and the development tools
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def main(profile: str) -> int:
 
 
 def fingerprint(profile: str) -> str:
-    """Return what must be the same for an earlier installation to be good."""
+    """Return a digest of everything that must be unchanged for an earlier installation to be valid."""
     files = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
     return hashlib.sha256(files + repr((EXTRAS[profile], GROUPS[profile], sys.version_info[:2])).encode()).hexdigest()
 
 
 def installed_monty() -> str | None:
-    """Return the site-packages folder of this Python if tbp-monty is in it."""
+    """Return the site-packages folder of this Python if it contains tbp-monty."""
     code = "import sysconfig, importlib.metadata as m; m.version('tbp-monty'); print(sysconfig.get_path('purelib'))"
     if Path(sys.prefix).resolve() == VENV:
         return None
@@ -76,7 +76,7 @@ def installed_monty() -> str | None:
 
 
 def create_venv(installed: str | None) -> None:
-    """Create `.venv`; with an installed Monty, let it see that one's packages."""
+    """Create `.venv`; if Monty is installed already, let `.venv` see its packages."""
     if not VENV_PYTHON.exists():
         try:
             subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
@@ -94,7 +94,7 @@ def create_venv(installed: str | None) -> None:
 
 
 def install(profile: str, installed: str | None) -> None:
-    """Install with uv; with pip beside an installed Monty, because pip sees what is already there."""
+    """Install with uv; beside an installed Monty with pip, because pip sees the packages that exist already."""
     extras = ",".join(extra for extra in EXTRAS[profile] if not (installed and extra == "monty"))
     arguments = [
         "-e",
@@ -116,14 +116,14 @@ def pip(*arguments: str) -> None:
 
 
 def run(command: list[str]) -> None:
-    """Run a command in the checkout; a failure ends the installation with the command's own words."""
+    """Run a command in the checkout; a failure ends the installation with the command's own output."""
     failed = subprocess.run(command, cwd=ROOT, check=False).returncode
     if failed:
         sys.exit(f"make: failed with exit code {failed}: {' '.join(command)}")
 
 
 def install_system_packages(wanted: list[str]) -> None:
-    """Install Mosquitto, the EGL that MuJoCo renders with, Node, as root; else say the line to type."""
+    """Install the missing system packages as root (Mosquitto, EGL for MuJoCo, Node); otherwise print the command."""
     missing = [package for name in wanted if not is_there(name) for package in PACKAGES[name]]
     if not missing:
         return
@@ -147,7 +147,7 @@ def is_there(name: str) -> bool:
 
 
 def find_program(name: str) -> str | None:
-    """Return where a program is, also in /usr/sbin, which is not on every PATH."""
+    """Return the path of a program, also from /usr/sbin, which is not on every PATH; None if there is none."""
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
 
 

@@ -1,4 +1,4 @@
-"""Take the README's picture: the demo in one terminal, mosquitto_sub in another, as they really look. Needs tmux.
+"""This tool takes the README's picture: the demo in one terminal, and mosquitto_sub in another. It needs tmux.
 
 usage: .venv/bin/python tools/picture.py [SECONDS]     how long into the demo, default 150
 """
@@ -24,7 +24,7 @@ COLUMNS = 118
 ROWS = {"demo": 24, "watch": 16}
 WATCHED = "-v -t 'monty/v1/+/+/evidence/#' -t 'monty/v1/+/+/episode/#'"
 FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", flags=re.DOTALL)
-"""rich names fonts on a web server; who reads the picture should not have to ask it."""
+"""rich names fonts on a web server; the picture must not make its readers load them."""
 
 
 def main(after_secs: float) -> int:
@@ -55,7 +55,7 @@ def start(name: str, command: str) -> None:
 
 
 def panel(name: str, title: str) -> Panel:
-    """Return what a terminal shows, in a frame."""
+    """Return the content of a terminal, in a frame."""
     shown = tmux("capture-pane", "-e", "-p", "-t", name).rstrip("\n")
     return Panel(Text.from_ansi(shown), title=f"[bold]$ {title}", title_align="left", border_style="grey50")
 
@@ -79,7 +79,7 @@ def wait_for_broker(services: Path) -> int:
 
 
 def tmux(*arguments: str) -> str:
-    """Run tmux, return what it prints."""
+    """Run tmux; return its output."""
     return subprocess.run(["tmux", *arguments], capture_output=True, text=True, check=False).stdout
 
 

@@ -1,10 +1,10 @@
-"""Build Telegraf and influxd into the user's cache, where nothing else has them. Standard library only.
+"""Build Telegraf and influxd into the user's cache if they are not installed. Standard library only.
 
 usage: python3 tools/services.py [--if-possible]
 
-Both come from the Go module registry, every module checked against its hash. Telegraf needs Go (1 to 2 minutes on 2
-cores), influxd Go, Rust and a C compiler (5 to 10 minutes). What is built once stays: ~/.cache/monty-mqtt, or
-MONTY_MQTT_CACHE_DIR. With --if-possible it is no failure to lack what is needed, unless CI=true.
+Both come from the Go module registry, and every module is checked against its hash. Telegraf needs Go (1 to 2 minutes
+on 2 cores), influxd Go, Rust and a C compiler (5 to 10 minutes). Built programs stay in ~/.cache/monty-mqtt, or
+MONTY_MQTT_CACHE_DIR. With --if-possible a missing build tool is not a failure, unless CI=true.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ TELEGRAF_PLUGINS = (
     "inputs.internal", "inputs.mqtt_consumer", "outputs.health", "outputs.influxdb_v2", "parsers.influx",
     "parsers.value", "secretstores.docker",
 )  # fmt: skip
-"""What conf/telegraf/telegraf.conf uses; a test compares."""
+"""Plugins that conf/telegraf/telegraf.conf uses; a test compares the two."""
 
 
 def main(arguments: list[str]) -> int:
-    """Build what is missing; return the exit code."""
+    """Build the missing programs; return the exit code."""
     missing = [name for name in NEEDS if programs.find(name).path is None]
     buildable = [name for name in missing if not lacks(name)]
     if buildable and not build_all(buildable):
@@ -50,7 +50,7 @@ def build_all(names: list[str]) -> bool:
 
 
 def lacks(name: str) -> bool:
-    """Return whether something that a build needs is not here, and say so."""
+    """Return whether a tool that the build needs is missing, and print which."""
     tools = [tool for tool in NEEDS[name] if not shutil.which(tool)]
     if tools:
         print(f"make: {name} is not installed, and cannot be built without {', '.join(tools)}", flush=True)
@@ -58,9 +58,9 @@ def lacks(name: str) -> bool:
 
 
 def build(name: str) -> bool:
-    """Build a program, and put it into the cache when it is whole; return whether that succeeded."""
+    """Build a program, and put it into the cache when it is complete; return whether that succeeded."""
     target = programs.cached(name)
-    if target.exists():  # another build that had the lock
+    if target.exists():  # another build, which had the lock, made it
         return True
     print(f"make: building {name} {programs.PROGRAMS[name].tested}, once, into {target.parent}", flush=True)
     started = time.monotonic()
@@ -75,7 +75,7 @@ def build(name: str) -> bool:
 
 
 def run(command: list[str], environment: dict[str, str], folder: Path, name: str) -> bool:
-    """Run one step within its bound, say now and then that it still runs, and its last words if it fails."""
+    """Run one step within its time limit, print its progress, and the end of its output if it fails."""
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
@@ -102,7 +102,7 @@ def run(command: list[str], environment: dict[str, str], folder: Path, name: str
 
 
 def ended(process: subprocess.Popen[str]) -> bool:
-    """Wait a while; return whether it has ended."""
+    """Wait for a moment; return whether the process has ended."""
     try:
         process.wait(SAY_SECS)
     except subprocess.TimeoutExpired:
@@ -111,7 +111,7 @@ def ended(process: subprocess.Popen[str]) -> bool:
 
 
 def telegraf(scratch: Path) -> list[tuple[list[str], dict[str, str], Path]]:
-    """Return the steps: command, environment, folder. With the plugins we use, it builds in a fifth of the time."""
+    """Return Telegraf's steps: command, environment, folder. With only our plugins, it takes a fifth of the time."""
     version = programs.PROGRAMS["telegraf"].tested
     flags = f"-s -w -X github.com/influxdata/telegraf/internal.Version={version}"
     tags = ",".join(("custom", *TELEGRAF_PLUGINS))
@@ -121,7 +121,7 @@ def telegraf(scratch: Path) -> list[tuple[list[str], dict[str, str], Path]]:
 
 
 def influxd(scratch: Path) -> list[tuple[list[str], dict[str, str], Path]]:
-    """Return the steps. Its Flux engine is Rust, and found through a pkg-config of InfluxData's own."""
+    """Return influxd's steps. Its Flux engine is Rust, and found through a pkg-config of InfluxData's own."""
     version = programs.PROGRAMS["influxd"].tested
     flags = f"-s -w -X main.version=v{version} -X main.date=2026-01-01T00:00:00Z"
     pkg_config = ["go", "install", "github.com/influxdata/pkg-config@v0.3.0"]
@@ -140,7 +140,7 @@ def influxd(scratch: Path) -> list[tuple[list[str], dict[str, str], Path]]:
 
 
 def rust_toolchain() -> dict[str, str]:
-    """Return what makes rustup take the toolchain that is here, and not the older one that Flux names."""
+    """Return the variables that make rustup use the installed toolchain instead of the older one that Flux names."""
     if not shutil.which("rustup") or "RUSTUP_TOOLCHAIN" in os.environ:
         return {}
     shown = subprocess.run(["rustup", "show", "active-toolchain"], capture_output=True, text=True, check=False)
@@ -148,7 +148,7 @@ def rust_toolchain() -> dict[str, str]:
 
 
 class locked:  # noqa: N801 - reads as a word
-    """Holds the cache: two builds at once would take twice as long each."""
+    """Locked holds the cache's lock: two builds at once would each take twice as long."""
 
     def __init__(self, cache: Path) -> None:
         cache.mkdir(parents=True, exist_ok=True)
@@ -159,7 +159,7 @@ class locked:  # noqa: N801 - reads as a word
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:
-        """Let the next one build."""
+        """Release the lock for the next build."""
         self._file.close()
 
 

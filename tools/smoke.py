@@ -2,8 +2,9 @@
 
 usage: python tools/smoke.py WHEEL
 
-Before 3.11 that is the experiment's side: a program publishes, and what no bridge takes is in a file. From 3.11 on also
-the extra `server`: broker, bridge and page start, take what that program left and what another publishes, and end.
+Before Python 3.11 this tests the experiment's side: a program publishes, and its messages are kept in a file. From 3.11
+on it also tests the extra `server`: broker, bridge and page start, take the messages of that program and of another,
+and end.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def use_far_side(home: Path) -> None:
 
 
 def wait_for(home: Path, is_there: Callable[[dict], object]) -> dict:
-    """Return what `monty-mqtt status` says as soon as it has what is waited for."""
+    """Return the output of `monty-mqtt status` as soon as the condition holds."""
     deadline = time.monotonic() + WAIT_SECS
     while time.monotonic() < deadline:
         command = [str(home / "venv" / "bin" / "monty-mqtt"), "status", "--json"]
@@ -89,7 +90,7 @@ def wait_for(home: Path, is_there: Callable[[dict], object]) -> dict:
 
 
 def call(home: Path, program: str, *arguments: str, **variables: str) -> str:
-    """Run a program of the environment; return what it printed."""
+    """Run a program of the environment; return its output."""
     command = [str(home / "venv" / "bin" / program), *arguments]
     variables = {**environment(home), **variables}
     done = subprocess.run(
@@ -100,13 +101,13 @@ def call(home: Path, program: str, *arguments: str, **variables: str) -> str:
 
 
 def environment(home: Path) -> dict:
-    """Return this process's environment without what leads to another Python, or to services that run here."""
+    """Return this process's environment without variables that lead to another Python, or to running services."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL", "MONTY"))}
     return {**kept, "MONTY_MQTT_STATE_DIR": str(home / "state"), "MONTY_MQTT_ZMQ_PORT": "1"}
 
 
 def check(holds: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
-    """End with 1 where something does not hold."""
+    """Exit with code 1 if a condition does not hold."""
     if not holds:
         raise SystemExit(f"smoke: not so: {what}")
 

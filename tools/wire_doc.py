@@ -1,4 +1,4 @@
-"""Write docs/wire.md from the schema, the topics and the golden examples; a test fails when they differ.
+"""This tool writes docs/wire.md from the schema, the topics and the golden examples; a test fails if they differ.
 
 usage: .venv/bin/python tools/wire_doc.py
 """
@@ -111,7 +111,7 @@ def page() -> str:
 
 
 def zmq_hop() -> str:
-    """Return what the ZMQ hop's own module says of it."""
+    """Return the section about the ZMQ hop, from the docstring of its module."""
     _, _, text = (inspect.getdoc(zmq_protocol) or "").partition("\n\n")
     return f"## The ZMQ hop\n\nFor who writes another sender; everyone else reads MQTT.\n\n{text.replace('``', '`')}\n"
 
@@ -131,7 +131,7 @@ def topic_row(kind: str) -> tuple[str, str, int, bool]:
 
 
 def section(name: str, cls: type[Any], level: int = 3) -> str:
-    """Return the section of one message or piece: what it is, its fields, an example."""
+    """Return the section of one message or piece: its meaning, its fields, an example."""
     summary, described = read_docstring(inspect.getdoc(cls) or "")
     lines = [f"{'#' * level} {name}", "", summary, "", "| field | type | meaning |", "|---|---|---|"]
     envelope = set(schema.Message.__struct_fields__)
@@ -156,13 +156,13 @@ def read_docstring(text: str) -> tuple[str, dict[str, str]]:
 
 
 def extra(summary: str) -> str:
-    """Return what follows a docstring's first paragraph."""
+    """Return the paragraphs after a docstring's first one."""
     rest = [" ".join(paragraph.split()) for paragraph in summary.split("\n\n")[1:] if paragraph.strip()]
     return "".join(f"\n\n{paragraph}" for paragraph in rest)
 
 
 def type_name(annotation: Any) -> str:
-    """Return a type as a reader of JSON would call it."""
+    """Return a type's name as a reader of JSON knows it."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
         return " or ".join(type_name(one) for one in arguments if one is not type(None))
