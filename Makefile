@@ -2,6 +2,7 @@
 PYTHON ?= python3
 MONTY ?= 1
 VENV := .venv/bin
+IN_TWO_PROCESSES := -n 2 --no-loadscope-reorder
 PROFILE := $(if $(filter 0,$(MONTY)),replay,run)
 
 .PHONY: help run services test test-long check bench complexity docs clean
@@ -27,7 +28,7 @@ services:
 test:
 	@$(PYTHON) tools/install.py test
 	@$(PYTHON) tools/services.py --if-possible
-	$(VENV)/python -m pytest -m "not long" $(PYTEST)
+	$(VENV)/python -m pytest -m "not long" $(IN_TWO_PROCESSES) $(PYTEST)
 
 test-long:
 	@$(PYTHON) tools/install.py test

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Iterator, NamedTuple
 
 import pytest
+from chaos import memory
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import AbortRequested
@@ -130,6 +132,29 @@ class ByModule(LoadScopeScheduling):
         return "tests/monty" if "tests/monty/" in module else module
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Return who gives tests to processes. (xdist's own groups have no effect in pytest 9.2: its issue 1386.)"""
     return ByModule(config, log)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what the tests that kill and freeze measured to the process that prints it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["memory"] = [tuple(row) for row in memory.TABLE]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    """Take over what the tests of one process measured."""
+    rows = getattr(node, "workeroutput", {}).get("memory", [])
+    memory.TABLE.extend(memory.Row(*row) for row in rows)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how much memory each process had in the tests that kill and freeze."""
+    if memory.TABLE:
+        terminalreporter.section("resident memory, MiB")
+        terminalreporter.write_line(memory.HEADING)
+        for row in memory.TABLE:
+            terminalreporter.write_line(str(row))
