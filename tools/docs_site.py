@@ -1,7 +1,7 @@
 """This hook of MkDocs adds the pages of the repository's root, the files that pages link to, and Mermaid.
 
-Called by `make docs`. README is the first page; the other Markdown files of the root that exist come last. A link out
-of docs/ leads to such a page, or to a copy of the file that it names.
+Called by `make docs`, as a hook of MkDocs. README is the first page; the other Markdown files of the root that exist, and
+that of the tests, come last. A link out of docs/ leads to such a page, or to a copy of the file that it names.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ PAGES = {
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
+    "tests/README.md": "tests.md",
     "SECURITY.md": "security.md",
     "CODE_OF_CONDUCT.md": "code_of_conduct.md",
 }
-"""The name in docs/ under which each file of the root appears."""
+"""The name in docs/ under which each page from elsewhere in the repository appears."""
 ICON = "liveview/monty_mqtt_liveview/browser/icon.svg"
 MERMAID = "elements/mermaid/dist"
 """Folder of Mermaid in NiceGUI; docs/mermaid.mjs loads it."""

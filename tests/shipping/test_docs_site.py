@@ -28,6 +28,8 @@ flowchart LR
 
 [The licence](../LICENSE), [the beginning](../README.md#you-run-experiments), [who may do what](../conf/mosquitto/acl).
 """
+DIAGRAMS = (ROOT / "docs" / "architecture.md").read_text().count("```mermaid")
+DRAWN = "one => one.clientHeight > 30"
 
 
 def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
@@ -47,7 +49,8 @@ def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
 def copied(folder: Path, **pages: str) -> Path:
     """Make a checkout with further pages in docs/; return its mkdocs.yml, which has those that are named `diagram`."""
     shutil.copytree(ROOT / "docs", folder / "docs")
-    for path in [*ROOT.glob("*.md"), ROOT / "LICENSE", ROOT / "mkdocs.yml", ROOT / "conf" / "mosquitto" / "acl"]:
+    others = (ROOT / name for name in ("LICENSE", "mkdocs.yml", "conf/mosquitto/acl", "tests/README.md"))
+    for path in [*ROOT.glob("*.md"), *others]:
         target = folder / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
@@ -110,6 +113,8 @@ def test_a_diagram_is_drawn_and_nothing_comes_from_elsewhere(address):
         for link in ("The licence", "the beginning", "who may do what"):
             target = page.get_by_role("link", name=link, exact=True).evaluate("link => link.href")
             assert page.request.get(target).ok, target
+        page.goto(f"{address}/architecture.html")
+        page.wait_for_function(f"[...document.querySelectorAll('div.mermaid')].filter({DRAWN}).length === {DIAGRAMS}")
         for other in ("index.html", "api.html", "grafana.html"):
             page.goto(f"{address}/{other}", wait_until="networkidle")
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
