@@ -1,1 +1,1 @@
-"""The page at :8000, where a researcher sees Monty think. An MQTT subscriber like any other."""
+"""Serves the live page at port 8000, where a researcher watches a running Monty; it is an ordinary MQTT subscriber."""

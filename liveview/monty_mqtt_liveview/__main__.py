@@ -1,4 +1,4 @@
-"""`monty-mqtt-liveview`, also `python -m monty_mqtt_liveview`."""
+"""Starts the page: the console script `monty-mqtt-liveview`, also `python -m monty_mqtt_liveview`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OK, _FAILED, _WRONG = 0, 1, 2
 
 
 class _Stopped(BaseException):
-    """SIGTERM or SIGINT, wherever it comes."""
+    """Signals SIGTERM or SIGINT; it is raised wherever the program is at that moment."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=options.config.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _stop)
-        # Here, not above: a health check, every few seconds, would load all of it for nothing.
+        # Imported here, not above: a health check, every few seconds, would load all of it for nothing.
         import_module("monty_mqtt_liveview.app").run(options)
     except MontyMqttError as error:
         sys.stderr.write(f"monty-mqtt-liveview: {error}\n")

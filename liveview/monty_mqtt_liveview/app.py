@@ -1,6 +1,6 @@
-"""All parts of the page, from the settings to the end.
+"""Builds all parts of the page from the settings, serves until a signal, and closes the parts.
 
-Place in the flow: `__main__` calls it; it puts the parts together and does nothing else.
+Called by `__main__`; hands to `web.server`.
 """
 
 from __future__ import annotations
@@ -28,10 +28,13 @@ _LOGIN, _SESSIONS = "liveview_login", "liveview_sessions"
 
 
 def run(options: Options) -> None:
-    """Serve the page until a signal.
+    """Serve the page until SIGTERM or SIGINT.
+
+    Args:
+        options: The checked settings.
 
     Raises:
-        ConfigError, ServiceError: It cannot start.
+        ConfigError, ServiceError: The page cannot start.
     """
     config = options.config
     state = StateDir(config.state_dir or None)
@@ -44,7 +47,7 @@ def run(options: Options) -> None:
         service = open_ones.enter_context(Service(subscription, recordings, _limits(config)))
         controls = Control(service, _control_broker(options, state))
         app = make_app(service, config, controls, _login(config, state, sockets[0].getsockname()[1]))
-        gc.freeze()  # nothing of what is loaded by now is ever garbage, and each collection would look through it again
+        gc.freeze()  # nothing loaded by now ever becomes garbage, and each collection would look through it again
         Server(app, config, sockets).serve_until_stopped()
 
 

@@ -1,6 +1,6 @@
-"""Settings of the page, from flags, environment and file, checked once at the edge.
+"""Checks the page's settings, which come from flags, environment and a file.
 
-Place in the flow: `__main__` builds one `LiveViewPageConfig` here; below it nobody reads flags or the environment.
+Called by `__main__`, which builds one `PageConfig`; no other module of the page reads flags or the environment.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ ENVIRONMENT_PREFIX = "MONTY_MQTT_LIVEVIEW_"
 
 
 class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that can be set.
+    """Holds all settings of the page.
 
     Attributes:
         host: Address browsers connect to; beyond loopback only with TLS, and with a login for reading too.
         port: Its TCP port; 0 takes a free one.
-        login_port: Second TCP port, for a proxy that speaks TLS: who comes that way logs in to look, too; 0: none.
-        trust_forwarded_for: Whether the last X-Forwarded-For of that proxy says who asks; wrong passwords count by it.
+        login_port: Second TCP port, for a proxy with TLS: visitors through it must log in even to look; 0: none.
+        trust_forwarded_for: Whether that proxy's last X-Forwarded-For names the visitor; wrong passwords count by it.
         public_name: Host name under which browsers reach the page beside localhost; several: with commas between them.
         tls_certificate: File with the certificate and its chain, PEM; empty: no TLS.
         tls_key: File with the certificate's private key, PEM.
@@ -33,18 +33,18 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
         mqtt_port: TCP port of the MQTT broker.
         mqtt_username: User at the broker; empty connects anonymously.
         mqtt_password_file: File whose first line is that user's password.
-        mqtt_client_id: Name of the session at the broker, the same at every start; empty: one that was made up at the
-            first start, in `secrets/liveview_client_id` of the state directory. Nobody else may know it.
+        mqtt_client_id: Name of the session at the broker, the same at every start; empty: random, made at first start.
+            It is kept in `secrets/liveview_client_id` of the state directory, and nobody else may know it.
         control_username: User at the broker that may write commands.
         control_password_file: Its password; not given: secrets/control.password of the state directory; empty: none.
         login_file: Password that controls runs on the page; not given: secrets/liveview_login in the state directory.
-        state_dir: Where recordings and secrets are kept; not given: as of all services.
-        keep_gib: How large the recordings may become, GiB; beyond it those of the oldest runs go; 0: no limit.
-        keep_days: Days after which the recording of a run that is over goes; 0 keeps it.
+        state_dir: Where recordings and secrets are kept; not given: the directory that all services share.
+        keep_gib: How large the recordings may become, GiB; beyond it the oldest runs are removed; 0: no limit.
+        keep_days: Days after which the recording of a finished run is removed; 0 keeps it.
         memory_mib: Memory for the steps of all runs, MiB; beyond it older steps are read from disk when looked at.
-        depth_range_metres: What the colours of depth images span, such as 0:2; empty: decided by all images.
+        depth_range_metres: Range of the colours of depth images, such as 0:2; empty: decided by all images.
         drain_secs: How long SIGTERM waits for browsers that are being answered.
-        container: Inside a container, where binding every address is what it takes to be reached at all.
+        container: Inside a container, where the page must listen on every address to be reachable at all.
         log_level: `debug`, `info`, `warning` or `error`.
     """
 
@@ -74,28 +74,28 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_local(self) -> bool:
-        """Whether only this machine can reach it; of a container, compose.yaml sees to that."""
+        """Whether only this machine can reach the page; for a container, compose.yaml makes sure of that."""
         return self.container or service_settings.is_loopback(self.host)
 
     @property
     def needs_login_to_read(self) -> bool:
-        """Whether nobody sees anything without a login, whichever way he comes."""
+        """Whether visitors must log in before they see anything, on every port."""
         return not self.is_local
 
     @property
     def public_names(self) -> list[str]:
-        """Host names under which browsers may reach the page, beside those of loopback."""
+        """Host names under which browsers may reach the page, in addition to those of loopback."""
         return [name.strip().lower() for name in self.public_name.split(",") if name.strip()]
 
     @property
     def depth_range(self) -> tuple[float, float] | None:
-        """Least and greatest depth of the colours, metres; None: decided by the images."""
+        """Least and greatest depth of the colours, in metres; None: the images decide."""
         low, _, high = self.depth_range_metres.partition(":")
         return (float(low), float(high)) if high else None
 
 
 class Options(NamedTuple):
-    """What the command line asks for. `given`: the settings that somebody set."""
+    """Holds what the command line asks for. `given` names the settings that were set explicitly."""
 
     config: PageConfig
     given: frozenset[str]
@@ -122,18 +122,18 @@ _SETTINGS = service_settings.ServiceSettings(
 
 
 def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
-    """Return the settings; flags beat the environment, the environment the file, the file the defaults.
+    """Return the settings; flags override the environment, the environment the file, the file the defaults.
 
     Raises:
         ConfigError: A setting is unknown, of the wrong type or out of range, or a file cannot be read.
-        SystemExit: `--help`.
+        SystemExit: `--help` was given.
     """
     loaded = _SETTINGS.load(arguments, environ)
     return Options(_checked(loaded.config), loaded.given, loaded.healthcheck)
 
 
 def build(settings: Mapping[str, Any]) -> PageConfig:
-    """Return the settings checked; text is turned into what the setting is.
+    """Return the checked settings; text is converted to the type of the setting.
 
     Raises:
         ConfigError: A setting is unknown, of the wrong type or out of range.

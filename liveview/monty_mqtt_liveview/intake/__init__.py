@@ -1,1 +1,1 @@
-"""The way of a message into the page: from the broker, or from a recording, into the state."""
+"""Takes messages from the broker, or from a recording, into the state of the page."""

@@ -1,8 +1,8 @@
-"""What has arrived and was not taken yet, bounded in bytes.
+"""Queues messages that have arrived and wait to be processed; the queue is bounded in bytes.
 
-Place in the flow: paho's thread puts, the intake takes. Of messages that the broker keeps until they are acknowledged,
-no more than its window can be here; frames and clouds it does not keep, and where they come faster than they are taken
-the oldest give way.
+Filled by paho's thread (`subscription`); emptied by `service`. Messages that the broker keeps until they are
+acknowledged never exceed its window. Frames and clouds are not kept by the broker: where they arrive faster than they
+are processed, the oldest are dropped.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ __all__ = ["Arrived", "Inbox", "Receipt"]
 _MOST_BULK_BYTES = 32 << 20
 _MOST_BYTES = 64 << 20
 _PATIENCE_SECS = 10.0
-"""How long paho's thread waits for room: the broker then sends no more, and keeps what it has."""
+"""How long paho's thread waits for room. Meanwhile the broker sends nothing more, and keeps what it has."""
 
 
 class Receipt(NamedTuple):
-    """What it takes to acknowledge a message.
+    """Holds what is needed to acknowledge a message.
 
     Attributes:
-        mid: Its number in the session.
-        connection: The how manieth connection brought it: to another the number means nothing.
+        mid: MQTT's number of the message in the session.
+        connection: Ordinal number of the connection that brought it; `mid` means nothing to any other connection.
     """
 
     mid: int
@@ -32,13 +32,13 @@ class Receipt(NamedTuple):
 
 
 class Arrived(NamedTuple):
-    """A message as it came.
+    """Holds a message as it arrived.
 
     Attributes:
-        topic: Its topic.
-        payload: Its payload.
-        retain: Whether the broker had kept it; it is not from now.
-        receipt: To acknowledge it; None where the broker does not ask for it, and has not kept it.
+        topic: MQTT topic.
+        payload: MQTT payload.
+        retain: Whether the broker had retained it: then it is older than the subscription.
+        receipt: What acknowledges it; None for a message of QoS 0, which the broker neither keeps nor has acknowledged.
     """
 
     topic: str
@@ -48,14 +48,14 @@ class Arrived(NamedTuple):
 
 
 class Inbox:
-    """Messages in order of arrival, frames and clouds behind the others.
+    """Keeps messages in order of arrival; frames and clouds come after all others.
 
     Args:
-        most_bulk_bytes: Room for what the broker does not keep.
-        most_bytes: Room for everything else; one message always fits.
+        most_bulk_bytes: Room for messages that the broker does not keep (frames and clouds), in bytes.
+        most_bytes: Room for all other messages, in bytes; a single message always fits.
 
     Attributes:
-        given_way: How many frames and clouds were dropped.
+        given_way: How many frames and clouds were dropped for lack of room.
     """
 
     def __init__(self, most_bulk_bytes: int = _MOST_BULK_BYTES, most_bytes: int = _MOST_BYTES) -> None:
@@ -67,7 +67,7 @@ class Inbox:
         self._changed = threading.Condition()
 
     def put(self, arrived: Arrived) -> None:
-        """Add a message; waits for room where the broker can wait."""
+        """Add a message. If there is no room for a message that the broker keeps, wait until there is."""
         with self._changed:
             if arrived.receipt:
                 self._changed.wait_for(lambda: self._other_bytes < self._most_bytes, _PATIENCE_SECS)
@@ -80,7 +80,7 @@ class Inbox:
             self._changed.notify_all()
 
     def take(self, timeout_secs: float) -> list[Arrived]:
-        """Return everything that is here, which may be nothing after `timeout_secs`."""
+        """Remove and return all messages; after `timeout_secs` without any, return an empty list."""
         with self._changed:
             self._changed.wait_for(lambda: self._others or self._bulk, timeout_secs)
             taken = [*self._others, *self._bulk]

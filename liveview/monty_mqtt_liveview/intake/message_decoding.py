@@ -1,6 +1,6 @@
-"""MQTT messages, live or recorded, -> messages. Pure.
+"""Decodes MQTT messages, live or recorded, into the messages of the schema. Pure.
 
-Place in the flow: the intake and `restore` read with these; both take the same messages for the same.
+Called by `sorting` and `recording_reader`, so that both accept the same messages.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from monty_mqtt_liveview.web.depth_colours import read_depth
 __all__ = ["UNFIT", "message_of", "parsed_topic"]
 
 UNFIT = (ArithmeticError, LookupError, TypeError, ValueError)
-"""What the state may raise at a message that has the right form and still makes no sense."""
+"""Errors that the state may raise at a message that decodes but makes no sense."""
 
 
 @lru_cache(maxsize=16_384)  # a run has few topics, and reading one takes as long as reading a short message
 def parsed_topic(topic: str) -> topics.Parsed:
-    """Return what a topic says.
+    """Return the run, worker and kind that a topic names.
 
     Raises:
-        DecodeError: It is not one of ours.
+        DecodeError: The topic does not belong to this schema.
     """
     return topics.parse(topic)
 
 
 def message_of(parsed: topics.Parsed, payload: bytes) -> schema.Message:
-    """Return the message, without pixels, points and clouds.
+    """Return the decoded message, without pixels, points and clouds.
 
     Raises:
-        DecodeError: The payload is no message that belongs on this topic.
+        DecodeError: The payload is not a valid message for this topic.
     """
     message = message_without_buffers(parsed, payload)
     if isinstance(message, schema.Frame) and message.modality == "depth" and message.near_metres is None:
@@ -48,7 +48,7 @@ def message_of(parsed: topics.Parsed, payload: bytes) -> schema.Message:
 
 
 def _with_range(frame: schema.Frame, payload: bytes) -> schema.Frame:
-    """Return a depth frame of a recording from before the bridge said how far away what it shows is."""
+    """Return the depth frame with its range of distances; recordings of older bridges do not state it."""
     with suppress(DecodeError):
         return msgspec.structs.replace(frame, **depth_range(read_depth(payload)))
     return frame

@@ -1,7 +1,7 @@
-"""Runs as they are known from their recordings: at the start of the page, and when released steps are wanted again.
+"""Rebuilds runs from their recordings: when the page starts, and when steps dropped from memory are needed again.
 
-Place in the flow: the other way into the state, beside the intake. `restore` calls it in a thread of its own; a
-run is read into a state that nobody sees, and shown when it is complete.
+Called by `restore`, in a thread of its own. A run is read into a state that no browser sees, and is shown when it is
+complete.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ _RETAINED_KINDS = frozenset({"info", "status", "progress", "state", "object_mode
 
 
 class Reading:
-    """A run that is being read from its recording.
+    """Reads one run from its recording.
 
     Args:
-        recording: What to read.
+        recording: The recording to read.
 
     Attributes:
-        recording: What is read.
-        run: The run so far, None before its first message.
-        heard: What was read, to know it when it comes again.
-        unreadable: Messages that were none.
+        recording: The recording that is read.
+        run: The run as read so far; None before its first message.
+        heard: Which messages were read; recognises them when the broker sends them again.
+        unreadable: Number of invalid messages.
     """
 
     def __init__(self, recording: RunRecording) -> None:
@@ -52,7 +52,7 @@ class Reading:
         self._live: set[str] = set()
 
     def read_on(self, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Read what is on disk and was not read yet, until it is all or `is_over`."""
+        """Read what was added to the files since the last call, until everything is read or `is_over` returns true."""
         for part in self.recording.parts:
             first, last = self._begin(part)
             for recorded in part.entries(first, last):
@@ -62,7 +62,7 @@ class Reading:
             self._read[part] = last
 
     def take(self, entries: Iterable[Entry]) -> None:
-        """Take in what is not on disk."""
+        """Apply messages that are not on disk yet."""
         for entry in entries:
             self._take(entry.topic, entry.payload)
 
@@ -106,10 +106,11 @@ class Reading:
         return directory_of(directory.parent, run) == directory
 
     def _is_new(self, parsed: topics.Parsed, message: schema.Message, payload: bytes) -> bool:
-        """Return whether it was not read before.
+        """Return whether the message was not read before.
 
-        A recording does not say what was retained when it was heard. What may be, and comes before anything that
-        cannot be, is taken for it: so a run that was over when the page first heard of it misses nothing.
+        A recording does not say which messages were retained when they arrived. A message of a kind that may be
+        retained counts as retained if nothing of another kind came before it. So a run that was over when the page
+        first saw it loses no message.
         """
         if parsed.kind not in _RETAINED_KINDS and parsed.kind not in schema.BULK_KINDS:
             self._live.add(parsed.worker)
@@ -118,7 +119,7 @@ class Reading:
 
 
 def messages_of(recording: RunRecording, run: str, unwritten: Iterable[Entry], kind: str) -> Iterator[schema.Message]:
-    """Yield the messages of a run of one kind, recorded and not recorded yet, some of them perhaps more than once."""
+    """Yield all messages of one kind of a run, from its files and from `unwritten`; some perhaps twice."""
     written = (one for part in recording.parts for one in part.entries(0, part.count))
     for topic, payload, *_ in chain(written, unwritten):
         with suppress(DecodeError):
@@ -128,7 +129,7 @@ def messages_of(recording: RunRecording, run: str, unwritten: Iterable[Entry], k
 
 
 def close_properly(recording: RunRecording) -> None:
-    """Give the parts that were never closed, because the page was killed, what other programs need to read them."""
+    """Close the parts that a killed page left open, so that other programs can read them."""
     for part in recording.parts:
         if part.is_open or part.is_whole():
             continue

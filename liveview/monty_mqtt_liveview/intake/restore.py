@@ -1,6 +1,7 @@
-"""Brings the runs of before back, and looks after what there is: limits, memory, what was removed meanwhile.
+"""Restores the runs of earlier starts, and then enforces limits and memory and forgets removed runs.
 
-Place in the flow: a thread beside the intake's. Runs of which something comes now are read first, then the newest.
+Started by `service` as a thread beside the intake's; calls `run_store`. Runs that send messages now are read first,
+then the newest.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ _WAIT_SECS = 60.0
 
 
 class Restoring:
-    """Works from `start` to `close`.
+    """Restores runs in a thread, from `start` to `close`.
 
     Args:
         store: Where runs are kept.
         limits: How much is kept.
-        ask_again: Has the broker send what it retains.
+        ask_again: Asks the broker to send its retained messages again.
     """
 
     def __init__(self, store: Store, limits: Limits, ask_again: Callable[[], None]) -> None:
@@ -46,7 +47,7 @@ class Restoring:
 
     @property
     def progress(self) -> dict[str, Any] | None:
-        """How many of how many runs were read, and which is; None when all are."""
+        """How many runs were read (`done`) of how many (`of`), and which is read now (`run`); None when done."""
         with self._changed:
             if not self._pending:
                 return None
@@ -54,19 +55,19 @@ class Restoring:
             return {"done": done, "of": self._of, "run": _name_of(self._pending[0])}
 
     def start(self) -> None:
-        """Find what there is, and begin to read it."""
+        """Find the recordings, and begin to read them."""
         self._pending = self._store.recordings.find_old()
         self._of = len(self._pending)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop; what was not read is read at the next start."""
+        """Stop the thread. Recordings that were not read are read at the next start."""
         self._is_over.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def wait_for(self, run: str) -> None:
-        """Return when a run is read, before others; at once if it is, or is not recorded."""
+        """Wait until a run is read, and have it read before others; return at once if it was or is not recorded."""
         recording = self._store.recordings.find(run)
         with self._changed:
             if recording is not None and recording in self._pending:
@@ -102,7 +103,7 @@ class Restoring:
     def _look_after(self) -> None:
         store, now = self._store, time.monotonic()
         store.forget_removed()
-        if now >= self._release_at:  # it holds up whoever looks at runs, where there are very many
+        if now >= self._release_at:  # with very many runs this delays every reader of the state
             self._release_at = now + _RELEASE_SECS
             store.close_idle()
             store.release(self._limits.most_memory_bytes)
@@ -114,5 +115,5 @@ class Restoring:
 def _name_of(recording: RunRecording) -> str:
     try:
         return topics.unescape(recording.directory.name)
-    except DecodeError:  # a long name was cut
+    except DecodeError:  # the directory's name is a long name cut short
         return recording.directory.name

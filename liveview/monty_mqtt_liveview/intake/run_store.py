@@ -1,8 +1,8 @@
-"""The state and the recordings, together: what is new goes into both, what is recorded comes back.
+"""Keeps the runs in memory and on disk: records new messages, shows them, and restores recorded runs.
 
-Place in the flow: `service` gives what arrives, `restore` has runs read, pages ask for payloads. Two locks: `lock` is
-for the state, and held shortly; `_keeping` for what decides what is new and writes it. Who needs both takes `_keeping`
-first.
+Called by `service` with new messages, by `restore` with recordings, and by the web for payloads. It has two locks:
+`lock` guards the state and is held for a short time only; `_keeping` guards the decision what is new, and its
+recording. A thread that needs both takes `_keeping` first.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ __all__ = ["Store"]
 logger = logging.getLogger(__name__)
 
 _AT_ONCE = 64
-"""Messages that are put into the state before somebody may look at it again."""
+"""Number of messages that are applied to the state before the lock is released for readers."""
 
 
 class Store:
-    """All runs, in memory and on disk.
+    """Holds all runs, in memory and on disk.
 
     Args:
         path: Directory of the recordings.
 
     Attributes:
-        runs: The state.
-        lock: Held while the state is read or changed.
-        recordings: What is on disk.
+        runs: The state in memory.
+        lock: Must be held while the state is read or changed.
+        recordings: The recordings on disk.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,11 +64,11 @@ class Store:
 
     @property
     def problem(self) -> str:
-        """Why nothing is recorded, empty if it is."""
+        """Why nothing is recorded; empty while recording works."""
         return f"nothing is recorded: {self._recorder.problem}" if self._recorder.problem else ""
 
     def take(self, many: list[Arrived]) -> None:
-        """Record and show what is new."""
+        """Record new messages and apply them to the state; skip repeated ones."""
         for first in range(0, len(many), _AT_ONCE):
             with self._keeping:
                 some = [one for one in many[first : first + _AT_ONCE] if not self.recordings.removed.hides(one)]
@@ -79,7 +79,7 @@ class Store:
                 self.forget(run, "it was asked for")
 
     def flush(self) -> bool:
-        """Write what was recorded; return whether it is on disk."""
+        """Write the recorded messages to disk; return whether they are on disk."""
         with self._keeping:
             is_written = self._recorder.flush()
             some, self._intake.with_bulk = self._intake.with_bulk, set()
@@ -98,7 +98,7 @@ class Store:
         self._memory.close()
 
     def counts(self) -> Counts:
-        """Return what became of the messages so far."""
+        """Return how many messages were recorded, repeated, unreadable, missing and lost so far."""
         with self._keeping:
             heard = list(self._intake.heard.values())
             missing, frames_missing = sum(one.missing for one in heard), sum(one.bulk_missing for one in heard)
@@ -108,13 +108,13 @@ class Store:
             )
 
     def next_to_restore(self, pending: list[RunRecording]) -> RunRecording:
-        """Return a run of which something new came, else the first."""
+        """Return the first pending run that sent a new message; if there is none, the first."""
         with self._keeping:
             wanted = self._intake.wanted
             return next((one for one in pending if one in wanted), pending[0])
 
     def restore(self, recording: RunRecording, is_over: Callable[[], bool]) -> None:
-        """Read a run's recording, and show the run; what comes meanwhile is recorded, and read at last."""
+        """Read a run's recording, then show the run. Messages that arrive meanwhile are recorded, then read."""
         reading = Reading(recording)
         reading.read_on(is_over)
         self.flush()
@@ -128,7 +128,7 @@ class Store:
             recording.was_read = True
             self._intake.wanted.discard(recording)
             self._intake.counts.unreadable += reading.unreadable
-            is_there = recording.directory.is_dir()  # else it was forgotten meanwhile
+            is_there = recording.directory.is_dir()  # false if the run was forgotten meanwhile
             if reading.run is not None and reading.run.workers and is_there:
                 self._intake.heard[reading.run.name] = reading.heard
                 reading.run.note_missing(reading.heard.bulk_missing)
@@ -136,13 +136,13 @@ class Store:
                     self.runs.by_name[reading.run.name] = reading.run
 
     def take_held_back(self) -> bool:
-        """Return whether retained messages were left out while runs were read; they have to be asked for again."""
+        """Return whether retained messages were skipped while runs were read; the broker must then send them again."""
         with self._keeping:
             held_back, self._intake.has_held_back = self._intake.has_held_back, False
         return held_back
 
     def load(self, name: str) -> None:
-        """Have the steps of a run in memory."""
+        """Read a run's steps into memory if they were dropped from it."""
         self._used_at[name] = time.monotonic()
         with self.lock:
             run = self.runs.by_name.get(name)
@@ -153,7 +153,7 @@ class Store:
                 self._load(run)
 
     def payload(self, run: str, topic: str, time_unix_nanos: int) -> bytes | None:
-        """Return what was published on a topic at a time, None where it is not kept."""
+        """Return what was published on a topic at a time (ns since 1970); None if it is not kept."""
         key = (topic, time_unix_nanos)
         payload = self._cache.get(key)
         if payload is not None:
@@ -171,7 +171,7 @@ class Store:
         return payload
 
     def published(self, run: str, topic: str, first_unix_nanos: int, last_unix_nanos: int) -> list[bytes]:
-        """Return what was published on a topic in a time and around it; nothing where it would be too much to read."""
+        """Return the payloads of a topic in and around a time span; an empty list if it is too much to read."""
         recording = self.recordings.find(run)
         if recording is None:
             return []
@@ -180,7 +180,7 @@ class Store:
         return [] if found is None else found + unwritten
 
     def recorded(self, run: str, kind: str) -> Iterator[schema.Message]:
-        """Yield what is recorded of a run of one kind, some of it perhaps twice; takes as long as it is large."""
+        """Yield all recorded messages of one kind of a run, some perhaps twice. Reads the whole recording."""
         recording = self.recordings.find(run)
         if recording is None:
             return
@@ -190,12 +190,12 @@ class Store:
         yield from messages_of(recording, run, unwritten, kind)
 
     def recorded_bytes(self, run: str) -> int:
-        """Return the size of a run's recording."""
+        """Return the size of a run's recording in bytes."""
         recording = self.recordings.find(run)
         return recording.size_bytes if recording else 0
 
     def forget(self, run: str, why: str, *, is_removed: bool = False) -> None:
-        """Drop a run, and remove its recording, unless somebody did."""
+        """Drop a run from memory and remove its recording; `is_removed` says that the recording is gone already."""
         recording = self.recordings.of(run)
         logger.warning("run %r is forgotten: %s", run[:200], why)
         with self._keeping:
@@ -209,7 +209,7 @@ class Store:
                 self.runs.forget(run)
 
     def forget_removed(self) -> None:
-        """Drop the runs whose recording somebody removed."""
+        """Drop the runs whose recording was removed from the disk by someone else."""
         with self.lock:
             names = list(self.runs.by_name)
         for name in names:
@@ -218,19 +218,19 @@ class Store:
                 self.forget(name, f"{recording.directory} was removed", is_removed=True)
 
     def close_idle(self) -> None:
-        """Close the recordings of runs that are over."""
+        """Close the recordings that receive no more messages."""
         with self.lock:
             ended = [name for name, run in self.runs.by_name.items() if not run.is_live]
         with self._keeping:
             self._recorder.close_idle({self.recordings.of(name) for name in ended})
 
     def release(self, most_bytes: int) -> None:
-        """Let go of steps until those in memory take no more than that."""
+        """Drop or move steps out of memory until the rest takes at most `most_bytes`."""
         with self.lock:
             self._memory.bound(list(self.runs.by_name.values()), self._used_at, most_bytes)
 
     def limit(self, limits: Limits) -> None:
-        """Remove what must not be kept any longer."""
+        """Remove the recordings that exceed the limits."""
         with self.lock:
             live = {self.recordings.of(run.name).directory for run in self.runs.by_name.values() if run.is_live}
             names = {self.recordings.of(name).directory: name for name in self.runs.by_name}

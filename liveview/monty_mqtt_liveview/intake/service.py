@@ -1,7 +1,7 @@
-"""What the pages know: the state, what was published when, and what is wrong.
+"""Connects subscription, state and recordings, and answers what the web part asks of them.
 
-Place in the flow: `subscription` -> `run_store` in a thread of its own; `live` and `api` read the state under `lock`. A
-message is shown at once and acknowledged when it is on disk.
+Receives from `subscription` in a thread of its own, calls `run_store`; `web.live` and `web.api` read the state under
+`lock`. A message is shown at once, and acknowledged when it is on disk.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ logger = logging.getLogger(__name__)
 _POLL_SECS = 0.1
 _FLUSH_SECS = 1.0
 _MOST_UNACKNOWLEDGED = 500
-"""Half of the broker's window: it goes on sending while these are written."""
+"""Half of the broker's window, so that it keeps sending while these are written."""
 
 _MOST_UNWRITTEN_BYTES = 16 << 20
 
 
 class Service:
-    """The page's state, kept up to date, and its recordings, from `__enter__` to `__exit__`.
+    """Keeps the page's state and recordings up to date, from `__enter__` to `__exit__`.
 
     Args:
         subscription: Where messages come from.
@@ -46,10 +46,10 @@ class Service:
     Attributes:
         subscription: Where messages come from.
         runs: The state.
-        lock: Held while the state is read or changed; shortly.
+        lock: Must be held while the state is read or changed; hold it for a short time only.
 
     Raises:
-        ServiceError: On entering: nothing can be recorded there, or another page does.
+        ServiceError: On entering: the directory is not writable, or another page records there.
     """
 
     def __init__(self, subscription: Subscription, recordings: Path, limits: Limits | None = None) -> None:
@@ -82,26 +82,26 @@ class Service:
 
     @property
     def restoring(self) -> dict[str, Any] | None:
-        """How many runs of before were read: `done`, `of`, and the one that is read now, `run`; None when all were."""
+        """How many runs were restored (`done`) of how many (`of`), and which is read now (`run`); None when done."""
         return self._restoring.progress
 
     @property
     def counts(self) -> Counts:
-        """What became of the messages so far."""
+        """How many messages were recorded, repeated, unreadable, missing and lost so far."""
         return self._store.counts()
 
     def problems(self) -> list[str]:
-        """Return what the page's user should know, each in one line."""
+        """Return the problems that the user of the page should know, each in one line."""
         works = self._stop.is_set() or not self._thread.ident or self._thread.is_alive()
         own = "" if works else "the page takes in nothing any more: its log says why; start it again"
         return [problem for problem in (self.subscription.problem, self._store.problem, own) if problem]
 
     def silent_since_unix_nanos(self) -> int | None:
-        """Return when the broker was heard last, None while it is heard."""
+        """Return when the broker last sent anything, in ns since 1970; None while it is answering."""
         return self.subscription.heard_unix_nanos if self.subscription.is_silent else None
 
     def notes(self) -> list[str]:
-        """Return what the page is busy with, each in one line."""
+        """Return what the page is busy with, each activity in one line."""
         reading = self._restoring.progress
         if reading is None:
             return []
@@ -109,24 +109,24 @@ class Service:
         return [f"Reading what was recorded before: {read}, now {reading['run']}."]
 
     def ensure_loaded(self, run: str) -> None:
-        """Have a run's steps in memory; may take seconds."""
+        """Restore a run and read its steps into memory if necessary; may take seconds."""
         self._restoring.wait_for(run)
         self._store.load(run)
 
     def payload(self, run: str, topic: str, time_unix_nanos: int) -> bytes | None:
-        """Return what was published on a topic of a run at a time, None where it is not kept; may read from disk."""
+        """Return what was published on a topic of a run at a time (ns since 1970); None if not kept. May read disk."""
         return self._store.payload(run, topic, time_unix_nanos)
 
     def published(self, run: str, topic: str, first_unix_nanos: int, last_unix_nanos: int) -> list[bytes]:
-        """Return what was published on a topic of a run in a time and around it; nothing where it is too much."""
+        """Return the payloads of a topic of a run in and around a time span; an empty list if that is too much."""
         return self._store.published(run, topic, first_unix_nanos, last_unix_nanos)
 
     def recorded(self, run: str, kind: str) -> Iterator[schema.Message]:
-        """Yield what is recorded of a run of one kind, some of it perhaps twice; takes as long as it is large."""
+        """Yield all recorded messages of one kind of a run, some perhaps twice. Reads the whole recording."""
         return self._store.recorded(run, kind)
 
     def recorded_bytes(self, run: str) -> int:
-        """Return the size of a run's recording."""
+        """Return the size of a run's recording in bytes."""
         return self._store.recorded_bytes(run)
 
     def _take_in(self) -> None:
@@ -144,10 +144,10 @@ class Service:
                 self._flush()
 
     def _flush(self) -> None:
-        """Write, and acknowledge what is written.
+        """Write the recorded messages to disk, and acknowledge those that are written.
 
-        With a full disk half of the broker's window stays unacknowledged, and is kept by it; the other half must go on
-        moving, or nothing more would be shown.
+        While the disk is full, half of the broker's window stays unacknowledged, so the broker keeps those messages.
+        The other half must keep moving, or the page would show nothing new.
         """
         self._flush_at = time.monotonic() + _FLUSH_SECS
         self._unwritten_bytes = 0

@@ -1,7 +1,7 @@
-"""What becomes of each message: heard before or new, recorded, and shown.
+"""Decides about each message: whether it is new or repeated, whether it is recorded, and whether it is shown.
 
-Place in the flow: `service` hands over what arrived, under its lock for keeping, and applies to the state what comes
-back. A run whose recording was not read yet is only recorded: `restore` finds it there, and what is twice there.
+Called by `run_store` under its lock for keeping; returns the message that the state should apply. A message of a run
+whose recording was not read yet is only recorded: `restore` reads it there, and skips repeated ones.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _LOOKED_UP_KINDS = frozenset({"frame", "hypotheses", "object_model"})
 
 
 class Counts(msgspec.Struct):
-    """What became of the messages.
+    """Counts the messages by what was done with them.
 
     Attributes:
-        recorded: New ones, which were recorded.
-        repeated: Heard before.
-        unreadable: No message of this schema.
-        missing: Messages of all runs that never came, frames and clouds not among them.
-        frames_missing: Frames and clouds that never came.
-        lost: New ones for which there was no room on the disk.
+        recorded: New messages that were recorded.
+        repeated: Messages that had arrived before.
+        unreadable: Messages that are invalid in this schema.
+        missing: Messages of all runs that never arrived, without frames and clouds.
+        frames_missing: Frames and clouds that never arrived.
+        lost: New messages that the disk had no room for.
     """
 
     recorded: int = 0
@@ -49,20 +49,20 @@ class Counts(msgspec.Struct):
 
 
 class Intake:
-    """Decides message by message. Of one thread at a time.
+    """Decides message by message. Not thread-safe: the caller holds a lock.
 
     Args:
         recordings: Where runs are recorded.
-        recorder: Records them.
-        cache: Gets the newest payloads of frames, clouds and models.
+        recorder: Writes the messages.
+        cache: Receives the newest payloads of frames, clouds and models.
 
     Attributes:
-        counts: What became of the messages so far.
-        heard: By run.
-        wanted: Runs of which something new came, and whose recording was not read yet.
-        forgotten: Runs that the bridge was told to forget.
-        with_bulk: Runs of which a frame or a cloud came lately.
-        has_held_back: Whether retained messages were left out, because it is not known yet what is new in them.
+        counts: What was done with the messages so far.
+        heard: Which messages have arrived, by run.
+        wanted: Recordings of runs that sent something new, and that were not read yet.
+        forgotten: Runs that the bridge forgot on a user's command.
+        with_bulk: Runs that sent a frame or a cloud since the last flush.
+        has_held_back: Whether retained messages were skipped because it is not known yet which of them are new.
     """
 
     def __init__(self, recordings: Recordings, recorder: Recorder, cache: PayloadCache) -> None:
@@ -76,7 +76,7 @@ class Intake:
         self._cleared: set[str] = set()
 
     def take(self, arrived: Arrived) -> schema.Message | None:
-        """Record what is new; return it if it is to be shown."""
+        """Record a message if it is new; return it if the page should show it, else None."""
         topic, payload = arrived.topic, arrived.payload
         try:
             parsed = parsed_topic(topic)
@@ -107,7 +107,7 @@ class Intake:
         return self._to_show(message)
 
     def forget(self, run: str) -> None:
-        """Know nothing of a run any more."""
+        """Drop everything that is known of a run."""
         self.heard.pop(run, None)
         self._cleared.discard(run)
 
@@ -126,12 +126,12 @@ class Intake:
         if message.worker != topics.ALL_WORKERS:
             return message
         is_obeyed = isinstance(message, schema.CommandResult) and message.status == "obeyed"
-        if is_obeyed and message.run in self._cleared:  # no other command to all is obeyed by the bridge itself
+        if is_obeyed and message.run in self._cleared:  # the bridge itself obeys no other command to all workers
             self.forgotten.append(message.run)
         return None
 
     def _note_cleared(self, parsed: topics.Parsed) -> None:
-        """A bridge clears a run's topics when it is told to forget it, and says so; or because it is long over."""
+        """Remember that the bridge cleared a run's topics: on the command to forget it, or because it is long over."""
         if parsed.kind == "status":
             self._cleared.add(parsed.run)
 

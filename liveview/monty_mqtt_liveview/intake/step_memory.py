@@ -1,7 +1,7 @@
-"""Keeps the steps of all runs within the memory they may take; none of them is lost to who looks.
+"""Keeps the steps of all runs within the memory limit; a viewer never loses a step.
 
-Place in the flow: `run_store` asks it now and then, under the state's lock. Of runs that are over and that nobody looks
-at, the steps are dropped: their recording has them. Of all others, live ones before all, the older rows go to a file.
+Called by `run_store` from time to time, under the state's lock. Steps of finished runs that no one views are dropped
+from memory: their recording has them. Of all others, the older rows are moved to a file, the largest runs first.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ __all__ = ["Memory"]
 logger = logging.getLogger(__name__)
 
 _RECENT_SECS = 30.0
-"""So long somebody is taken to look at a run still."""
+"""A run counts as viewed for this long after it was last requested."""
 
 
 class Memory:
-    """What is in memory of all runs.
+    """Limits the memory that all runs take.
 
     Args:
-        directory: Where the file is in which older rows are kept.
+        directory: Where the file for older rows is created.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -38,12 +38,12 @@ class Memory:
         self._scratch.close()
 
     def bound(self, runs: list[Run], used_at: Mapping[str, float], most_bytes: int) -> None:
-        """Let go of steps until the others take no more than that; the newest rows of each worker stay.
+        """Drop or move steps until the rest takes at most `most_bytes`; the newest rows of each worker stay.
 
         Args:
             runs: All runs.
-            used_at: When somebody looked at them last, of `time.monotonic`.
-            most_bytes: What they may take.
+            used_at: When each run was last viewed, by name, in seconds of `time.monotonic`.
+            most_bytes: How much memory they may take, in bytes.
         """
         self._scratch.let_go()
         size = sum(run.nbytes for run in runs)

@@ -1,8 +1,8 @@
-"""The page's own ear at the broker: a persistent session that acknowledges what is kept, and not before.
+"""Subscribes the page to the broker, in a persistent session that acknowledges a message only when it is recorded.
 
-Place in the flow: the first stage. paho's thread puts every message into the inbox; `service` takes it from there and
-acknowledges it when it is recorded. What was not acknowledged when the page was killed, the broker sends again. Once a
-second the broker is asked for a sign of life: MQTT's own would take a minute to find a connection that passes nothing.
+The first stage: paho's thread puts every message into the `inbox`; `service` takes it from there and acknowledges it
+when it is recorded. The broker sends again what was not acknowledged when the page was killed. The page asks the broker
+for a sign of life once a second: MQTT's own would take a minute to notice a connection that passes nothing.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ _JSON_PATHS = (
     "event/#", "command/result",
 )  # fmt: skip
 FILTERS = (*(f"{topics.JSON_PREFIX}/+/+/{path}" for path in _JSON_PATHS), f"{topics.RAW_PREFIX}/#")
-"""All kinds but commands, and `evidence`: the steps say the same, and it is most of the messages."""
+"""All kinds except commands and `evidence`: the steps contain the same, and it is most of the messages."""
 
 _KEEPALIVE_SECS = 30
 _RECONNECT_SECS = (1, 5)
 _SIGN_SECS, _SILENT_SECS = 1.0, 3.5
-"""How often a sign of life is asked for, and how long after that the broker counts as silent."""
+"""How often a sign of life is requested, and how long after the request the broker counts as silent."""
 
 _NO_FILTER = "monty/nobody"
-"""What is unsubscribed from and was never subscribed to: every broker answers this, and it changes nothing."""
+"""A topic that is unsubscribed from though it was never subscribed to: every broker answers, and nothing changes."""
 
 _SHORT_SECS, _MANY = 5.0, 3
-"""As many connections in a row that ended so soon: somebody else has our client id, and each puts the other out."""
+"""After this many connections in a row that ended so soon, another client has our client id and displaces us."""
 
 
 class Subscription:
-    """Subscribed from `__enter__` to `__exit__`, also while the broker is away.
+    """Is subscribed from `__enter__` to `__exit__`, also while the broker is not there.
 
     Args:
-        broker: Where, and as whom. The password is read at each connection.
+        broker: Address and user of the broker. Its password file is read at each connection.
         client_id: Name of the session, the same at every start.
 
     Attributes:
-        broker: Where.
-        inbox: What arrived.
-        is_connected: Whether the broker answers now.
-        refused: Why it does not let us in, empty if it does.
-        heard_unix_nanos: When it said something last; at first, when we began to listen.
-        connection: The how manieth connection this is.
+        broker: Address and user of the broker.
+        inbox: Messages that arrived.
+        is_connected: Whether the broker has accepted the connection.
+        refused: Why the broker refuses the connection; empty if it does not.
+        heard_unix_nanos: When the broker last sent anything, in ns since 1970; at first, when the object was made.
+        connection: Ordinal number of this connection.
     """
 
     def __init__(self, broker: Broker, client_id: str) -> None:
@@ -96,7 +96,7 @@ class Subscription:
 
     @property
     def problem(self) -> str:
-        """What is wrong with the broker, empty if nothing is."""
+        """What is wrong with the broker; empty if nothing is."""
         if self.is_taken:
             return (
                 f"broker {self.broker}: another client has this page's client id too, and each gets half of what "
@@ -108,34 +108,34 @@ class Subscription:
 
     @property
     def is_taken(self) -> bool:
-        """Whether another client takes our session again and again."""
+        """Whether another client takes over our session again and again."""
         lasts = self.is_connected and time.monotonic() - self._connected_at >= _SHORT_SECS
         return self._short_connections >= _MANY and not lasts
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing was heard since a sign of life was asked for, seconds ago; also where there is no broker."""
+        """Whether the broker has not answered a request for a sign of life for seconds; true also without a broker."""
         asked_at = self._asked_at
         return asked_at is not None and not self._is_taking and time.monotonic() - asked_at > _SILENT_SECS
 
     def ask_for_sign(self) -> None:
-        """Ask the broker for a sign of life, where it is due."""
+        """Ask the broker for a sign of life if the last request is long enough ago."""
         now = time.monotonic()
         if self.is_connected and self._asked_at is None and now >= self._sign_at:
             self._asked_at, self._sign_at = now, now + _SIGN_SECS
             self._client.unsubscribe(_NO_FILTER)
 
     def acknowledge(self, many: Iterable[Receipt]) -> None:
-        """Tell the broker that it need not keep these any longer.
+        """Tell the broker that it need not keep these messages any longer.
 
-        What an earlier connection brought is left out: it comes again, or its number has become that of another.
+        Messages of an earlier connection are skipped: the broker sends them again, or their number now means another.
         """
         for mid, connection in many:
             if connection == self.connection:
                 self._client.ack(mid, 1)
 
     def ask_again(self) -> None:
-        """Have everything that is retained sent once more."""
+        """Ask the broker to send all retained messages again."""
         if self.is_connected:
             self._client.subscribe([(one, 1) for one in FILTERS])
 
@@ -181,10 +181,10 @@ class Subscription:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            topic = ""  # nobody's; it is acknowledged like any other
-        payload = bytes(message.payload)  # which copies nothing: it is bytes
+            topic = ""  # not a topic of ours; the message is acknowledged like any other
+        payload = bytes(message.payload)  # this copies nothing: it is bytes already
         receipt = Receipt(message.mid, self.connection) if message.qos else None
-        self._is_taking = True  # it may have to wait for room: then it is we who do not listen
+        self._is_taking = True  # put() may wait for room: then the page is the one that does not listen
         self.inbox.put(Arrived(topic, payload, message.retain, receipt))
         self._hear()
         self._is_taking = False

@@ -1,1 +1,1 @@
-"""The recordings of all runs on disk: written, looked up, kept within their limits."""
+"""Writes the recordings of all runs to disk, finds payloads in them, and keeps them within their limits."""

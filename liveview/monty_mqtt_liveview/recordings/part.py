@@ -1,7 +1,7 @@
-"""A part of a run's recording: one file, and where in it what is.
+"""Knows one file (part) of a run's recording, and where its chunks are.
 
-Place in the flow: `recorder` writes the file, `restore` reads all of it, `run_recordings` looks up single payloads. One
-thread at a time changes what is known of a part; others may read meanwhile.
+`recorder` writes the file, `recording_reader` reads all of it, `run_recordings` looks up single payloads. Only one
+thread at a time changes a part; others may read meanwhile.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ _LARGEST_TIME = 2**63 - 1
 
 
 class Part:
-    """One file, and what is known of its chunks.
+    """Holds one file and what is known of its chunks.
 
     Args:
         path: The file.
+        is_open: Whether it is being written.
 
     Attributes:
         path: The file.
-        topics: Topic by channel, as far as it was read or written.
+        topics: Topic by MCAP channel, as far as the file was read or written.
         count: How many chunks are known.
         is_open: Whether it is being written.
     """
@@ -57,7 +58,7 @@ class Part:
 
     @property
     def size_bytes(self) -> int:
-        """Size of the file, 0 where it is gone; of one that is written, as far as it was flushed."""
+        """Size of the file in bytes, 0 if it does not exist; of a file that is written, up to its last known chunk."""
         if self.is_open:
             return self.end
         if not self._size_bytes:
@@ -67,16 +68,16 @@ class Part:
 
     @property
     def staged(self) -> Path:
-        """Where it is written anew, before it takes the place of what was never closed."""
+        """Path under which the file is written anew; it then replaces a file that was never closed."""
         return self.path.with_name(f".{self.path.name}")
 
     @property
     def end(self) -> int:
-        """Where the last known chunk ends."""
+        """Offset in bytes of the end of the last known chunk."""
         return self._places[-_COLUMNS] + self._places[1 - _COLUMNS] if self._places else FIRST_RECORD
 
     def is_whole(self) -> bool:
-        """Return whether it was closed properly."""
+        """Return whether the file was closed properly: it ends with MCAP's magic bytes."""
         try:
             with self.path.open("rb") as file:
                 file.seek(-len(_MAGIC), os.SEEK_END)
@@ -85,15 +86,15 @@ class Part:
             return False
 
     def look(self) -> None:
-        """Find the chunks that came since the last time."""
+        """Find the chunks that were added since the last call."""
         with self.path.open("rb") as file:
             for chunk in chunks(file, self.end):
                 self._places.extend(min(number, _LARGEST_TIME) for number in chunk)
 
     def entries(self, first: int, last: int) -> Iterator[Recorded]:
-        """Yield what is in the chunks from number `first` to before `last`, in the order in which it was written.
+        """Yield the messages of the chunks from number `first` up to but not including `last`, in the order of writing.
 
-        What is damaged is left out, with one warning.
+        Damaged chunks are skipped; the first of them is logged.
         """
         try:
             with self.path.open("rb") as file:
@@ -103,19 +104,19 @@ class Part:
             self._warn(error.strerror or type(error).__name__)
 
     def chunks_between(self, first_unix_nanos: int, last_unix_nanos: int) -> list[int]:
-        """Return the numbers of the chunks that may hold something of a time."""
-        # A copy: of an array that numpy looks at, the recorder could not make a longer one.
+        """Return the numbers of the chunks that may hold messages of a time span (ns since 1970, ends included)."""
+        # A copy, because the recorder cannot extend an array whose buffer numpy holds.
         places = np.frombuffer(self._places[:], np.int64).reshape(-1, _COLUMNS)
         hits = np.flatnonzero((places[:, 2] <= last_unix_nanos) & (places[:, 3] >= first_unix_nanos))
         return [int(number) for number in hits]
 
     def published(self, topic: str, numbers: list[int]) -> Iterator[bytes]:
-        """Yield what was published on a topic, as the file has it, of chunks by number."""
+        """Yield the payloads of a topic from the chunks with these numbers, as the file stores them."""
         for number in numbers:
             yield from (one.data for one in self.entries(number, number + 1) if one.topic == topic)
 
     def find(self, topic: str, time_unix_nanos: int) -> bytes | None:
-        """Return the payload that was published on a topic at a time, None where there is none."""
+        """Return the payload that was published on a topic at a time (ns since 1970); None if there is none."""
         hits = self.chunks_between(time_unix_nanos, time_unix_nanos)
         if not hits:
             return None
@@ -129,18 +130,18 @@ class Part:
             return None
 
     def cut(self) -> None:
-        """Take off what stands behind the last whole chunk, which is of a write that failed.
+        """Cut off what follows the last whole chunk: it comes from a write that failed.
 
         Raises:
-            OSError: It cannot be done.
+            OSError: The file cannot be truncated.
         """
         os.truncate(self.path, self.end)
 
     def closed(self) -> Part | None:
-        """Write a part that was never closed anew, with its index; return it, None where there was nothing in it.
+        """Rewrite a part that was never closed, with its index; return the new part, None if the old one was empty.
 
         Raises:
-            ServiceError, ConfigError, OSError: It cannot be written; the part is as it was.
+            ServiceError, ConfigError, OSError: It cannot be written; the old file is unchanged.
         """
         if not self.count:
             self.path.unlink(missing_ok=True)
@@ -150,9 +151,9 @@ class Part:
         try:
             with RecordingWriter(staged) as writer:
                 for one in self.entries(0, self.count):
-                    with suppress(DecodeError):  # not ours, or not readable: nobody would read it again
+                    with suppress(DecodeError):  # another program's message, or an unreadable one: no reader needs it
                         writer.write(Entry(one.topic, unwrapped(one.topic, one.data), one.time_unix_nanos, one.seq))
-            before = self.path.stat()  # of how old it is, its age and the order of runs are told
+            before = self.path.stat()  # the age of a recording and the order of runs depend on the file's time
             os.utime(staged, ns=(before.st_atime_ns, before.st_mtime_ns))
             staged.replace(self.path)
         finally:

@@ -1,6 +1,6 @@
-"""Payloads that somebody may want again soon: the newest ones, and those that were looked up.
+"""Caches payloads that are likely to be requested again soon: the newest, and those that were looked up.
 
-Place in the flow: the intake and `service` put, `service` looks here before it looks on the disk.
+Filled by `intake.sorting` and `run_store`; `run_store` looks here before it reads the disk.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ __all__ = ["PayloadCache"]
 
 _MOST_BYTES = 64 << 20
 _ENTRY_BYTES = 300
-"""What an entry takes beside its payload."""
+"""Estimated bytes that an entry takes in addition to its payload."""
 
 Key = tuple[str, int]
-"""Topic and time."""
+"""Topic, and time in ns since 1970."""
 
 
 class PayloadCache:
-    """Payloads by topic and time; those not used for longest go first. For any number of threads.
+    """Caches payloads by topic and time, and drops those unused for longest. Thread-safe.
 
     Args:
-        most_bytes: Room.
+        most_bytes: Room for payloads, in bytes.
     """
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
@@ -32,7 +32,7 @@ class PayloadCache:
         self._lock = threading.Lock()
 
     def get(self, key: Key) -> bytes | None:
-        """Return a payload, None where it is not here."""
+        """Return a payload; None if it is not cached."""
         with self._lock:
             payload = self._payloads.get(key)
             if payload is not None:
@@ -40,7 +40,7 @@ class PayloadCache:
             return payload
 
     def put(self, key: Key, payload: bytes) -> None:
-        """Keep a payload for a while."""
+        """Add a payload; drop the least recently used ones if there is no room."""
         with self._lock:
             old = self._payloads.pop(key, None)
             self._bytes += len(payload) + _ENTRY_BYTES - (len(old) + _ENTRY_BYTES if old is not None else 0)

@@ -1,8 +1,8 @@
-"""Writes what is new into the recordings of its runs, and keeps what cannot be written until there is room again.
+"""Writes new messages into the recordings of their runs; keeps what cannot be written until there is room again.
 
-Place in the flow: the intake hands over every new message; when `flush` returns true, everything is on disk and may be
-acknowledged. It never raises: a full disk is told in `problem`, what does not fit waits in memory, as much as that is
-bounded, and is written when the disk takes it.
+Called by `intake.sorting` with every new message. When `flush` returns true, everything is on disk and may be
+acknowledged. It never raises: a full disk is reported in `problem`; messages that do not fit wait in memory, up to a
+limit, and are written when the disk has room.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 _LARGEST_PART_BYTES = 256 << 20
 _MOST_MESSAGES, _MOST_CHUNKS, _MOST_CHANNELS = 500_000, 5_000, 50_000
-"""Of one part: what its writer remembers of it until it is closed stays small; MCAP counts channels in 16 bits."""
+"""Limits of one part: they bound what its writer must remember until it is closed; MCAP counts channels in 16 bits."""
 
 _MOST_OPEN = 200
 _IDLE_SECS, _ENDED_SECS = 600.0, 3.0
@@ -37,7 +37,7 @@ _MOST_WAITING_BYTES = 64 << 20
 
 
 class _Writing(msgspec.Struct, kw_only=True):
-    """A part that is being written. `unflushed`: what a crash of ours would lose."""
+    """Holds a part that is being written. `unflushed` holds the messages that a crash of the page would lose."""
 
     recording: RunRecording
     part: Part
@@ -48,7 +48,7 @@ class _Writing(msgspec.Struct, kw_only=True):
 
     @property
     def is_large(self) -> bool:
-        """Whether another part should be begun."""
+        """Whether the next message should go into another part."""
         return (
             self.messages >= _MOST_MESSAGES
             or self.part.count >= _MOST_CHUNKS
@@ -58,14 +58,14 @@ class _Writing(msgspec.Struct, kw_only=True):
 
 
 class Recorder:
-    """Everything that is being recorded.
+    """Records the messages of all runs.
 
     Args:
-        started: When the page started, as the names of its parts begin.
+        started: When the page started, as text; the names of its parts begin with it.
 
     Attributes:
-        problem: Why nothing can be recorded now, empty if it can.
-        lost: Messages that could not be kept.
+        problem: Why nothing can be recorded now; empty if recording works.
+        lost: Number of messages that could not be kept.
     """
 
     def __init__(self, started: str) -> None:
@@ -79,18 +79,18 @@ class Recorder:
         self._retry_at = 0.0
 
     def add(self, recording: RunRecording, entry: Entry) -> None:
-        """Record a message of a run, with the next flush at the latest."""
+        """Record a message of a run; it is on disk after the next successful flush."""
         if self.problem:
             self._wait(recording, entry)
         else:
             self._write(recording, entry)
 
     def unwritten(self, recording: RunRecording) -> list[Entry]:
-        """Return what waits for room, of a run."""
+        """Return the messages of a run that wait for room on the disk."""
         return [entry for one, entry in self._waiting if one is recording]
 
     def flush(self) -> bool:
-        """Write everything that was added; return whether it is on disk now."""
+        """Write everything that was added; return whether all of it is on disk now."""
         if self.problem and time.monotonic() >= self._retry_at:
             self._try_again()
         for writing in list(self._open.values()):
@@ -99,14 +99,14 @@ class Recorder:
         return not self.problem
 
     def close_idle(self, ended: Collection[RunRecording] = ()) -> None:
-        """Close the parts of which nothing came for long, or for a moment where the run is over."""
+        """Close the parts that received nothing for ten minutes, or for three seconds if their run is in `ended`."""
         now = time.monotonic()
         for writing in list(self._open.values()):
             if now - writing.used_at > (_ENDED_SECS if writing.recording in ended else _IDLE_SECS):
                 self._close(writing)
 
     def drop(self, recording: RunRecording) -> None:
-        """Write no more of a run: its recording is gone."""
+        """Stop recording a run, because its recording was removed."""
         writing = self._open.pop(recording.directory.name, None)
         if writing:
             _end(writing)
@@ -150,7 +150,7 @@ class Recorder:
                 recording.replace(part, None)
             if part is not None and isinstance(
                 error, ServiceError
-            ):  # else it was not made, and what is there is not ours
+            ):  # else the file was not made by us, and is left alone
                 with suppress(OSError):
                     part.path.unlink(missing_ok=True)
             self._complain(getattr(error, "strerror", None) or str(error))
@@ -164,7 +164,7 @@ class Recorder:
             writing.writer.flush()
             writing.part.topics = writing.writer.topics
             writing.part.look()
-        except FileNotFoundError:  # somebody removed it
+        except FileNotFoundError:  # someone removed the file
             self.drop(writing.recording)
         except (ServiceError, OSError) as error:
             self._fail(writing, str(error))
@@ -177,7 +177,7 @@ class Recorder:
             _end(writing)
 
     def _fail(self, writing: _Writing, why: str) -> None:
-        """Leave a part as far as it was flushed; the rest waits."""
+        """Cut a part to what was flushed; its other messages wait for room."""
         self._open.pop(writing.recording.directory.name, None)
         _end(writing)
         part = writing.part

@@ -1,7 +1,7 @@
-"""Runs that were removed: what the broker retains of them brings none of them back.
+"""Remembers removed runs, so that the messages which the broker still retains of them do not bring them back.
 
-Place in the flow: `run_recordings` notes them, `run_store` leaves out what is only retained of them, until something
-new comes. A file beside the recordings remembers them over a restart, one name of a run's directory in each line.
+`run_recordings` adds runs; `run_store` skips retained messages of these runs, until a new message comes. A file beside
+the recordings remembers them over a restart, one run's directory name on each line.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = ["Removed"]
 logger = logging.getLogger(__name__)
 
 _MOST = 10_000
-"""So many are remembered, the newest; what is retained of runs that are long over, the bridge clears."""
+"""Only this many runs are remembered, the newest; the bridge itself clears retained messages of runs long over."""
 
 
 class Removed:
-    """The names of the directories of runs that were removed.
+    """Holds the directory names of removed runs.
 
     Args:
         file: Where they are remembered.
@@ -37,7 +37,7 @@ class Removed:
         self._changing = threading.Lock()
 
     def load(self) -> None:
-        """Remember those of before."""
+        """Read the names that an earlier start wrote."""
         try:
             names = self._file.read_text("utf-8").split("\n")
         except FileNotFoundError:
@@ -48,7 +48,7 @@ class Removed:
         self._names = dict.fromkeys([name for name in names if name][-_MOST:])
 
     def add(self, name: str) -> None:
-        """Remember a run."""
+        """Remember a removed run."""
         with self._changing:
             self._names.pop(name, None)
             self._names[name] = None
@@ -57,7 +57,7 @@ class Removed:
             self._write()
 
     def hides(self, arrived: Arrived) -> bool:
-        """Return whether a message is nothing but what is retained of a removed run; one that is new ends that."""
+        """Return whether a message is only retained from a removed run; a new message makes the run visible again."""
         if not self._names:
             return False
         try:

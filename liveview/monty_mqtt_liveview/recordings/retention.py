@@ -1,6 +1,6 @@
-"""How much is kept of runs, and for how long. Pure.
+"""Decides which recordings must be removed: those beyond the limits of size and age. Pure.
 
-Place in the flow: `service` asks `to_remove` now and then, and removes.
+Called by `run_store` once a minute, which then removes what `to_remove` names.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _DAY_SECS = 86_400.0
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be kept; 0 is no limit.
+    """Limits what may be kept; 0 means no limit.
 
     Attributes:
-        most_bytes: Size of all recordings.
-        most_days: Age of what was recorded last of a run that is over.
-        most_memory_bytes: Memory for the steps of all runs; what is not in it is read again when needed.
+        most_bytes: Size of all recordings together, in bytes.
+        most_days: Days since the last message of a finished run was recorded.
+        most_memory_bytes: Memory for the steps of all runs, in bytes; steps beyond it are read from disk when needed.
     """
 
     most_bytes: int = 20 * _GIB
@@ -32,7 +32,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kept(NamedTuple):
-    """A part as it is on disk."""
+    """Describes one file (part) of a recording on disk."""
 
     path: Path
     size_bytes: int
@@ -40,7 +40,7 @@ class Kept(NamedTuple):
 
 
 class RunKept(NamedTuple):
-    """A run's parts, oldest first."""
+    """Describes a run's recording: its parts, oldest first."""
 
     directory: Path
     is_live: bool
@@ -48,14 +48,14 @@ class RunKept(NamedTuple):
 
     @property
     def newest_unix_secs(self) -> float:
-        """When something was recorded last."""
+        """When the newest part was last written, in seconds since 1970; 0 without parts."""
         return max((part.modified_unix_secs for part in self.parts), default=0.0)
 
 
 def to_remove(runs: Sequence[RunKept], limits: Limits, now_unix_secs: float) -> list[tuple[Path, str]]:
-    """Return the directories of runs, and single parts, that must go, with the reason.
+    """Return the directories of runs, and single parts, that must be removed, each with the reason.
 
-    The runs that are over go first, the oldest before the others; of a live run the older parts, never the newest.
+    Finished runs are removed first, the oldest before the others; then the older parts of live runs, never the newest.
     """
     old = [run for run in runs if not run.is_live and _is_too_old(run, limits, now_unix_secs)]
     removed = [(run.directory, f"it is older than {limits.most_days:g} days") for run in old]

@@ -1,8 +1,8 @@
-"""The recordings of all runs: `<recordings>/<escaped run>/<start of the page, UTC>-<n>.mcap`.
+"""Finds the recordings of all runs on disk: `<recordings>/<escaped run>/<start of the page, UTC>-<n>.mcap`.
 
-Place in the flow: `recorder` adds parts, `restore` reads them at the next start, `service` looks up single payloads
-and removes what `retention` says. What does not bear the mark of `page_mark` is somebody else's: it is not read, not
-counted and not removed.
+`recorder` adds parts, `recording_reader` reads them at the next start, `run_store` looks up single payloads and removes
+what `retention` names. A file without the mark of `page_mark` belongs to someone else: it is not read, not counted and
+not removed.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ logger = logging.getLogger(__name__)
 _LOCK = ".lock"
 _REMOVED = ".removed"
 _MOST_CHUNKS_AT_ONCE = 1000
-"""A quarter of a GiB, a few seconds."""
+"""A quarter of a GiB, which takes a few seconds to read."""
 
 _LOCK_SECS, _LOCK_POLL_SECS = 10.0, 0.1
 
 
 class RunRecording:
-    """The parts of one run.
+    """Holds the files (parts) of one run.
 
     Attributes:
         directory: Where they are.
         parts: In the order in which they were begun.
-        was_read: Whether everything of before this start was read.
+        was_read: Whether everything recorded before this start was read.
         was_there: Whether the directory was made or found.
     """
 
@@ -55,11 +55,14 @@ class RunRecording:
 
     @property
     def size_bytes(self) -> int:
-        """Size of all parts."""
+        """Size of all parts in bytes."""
         return sum(part.size_bytes for part in list(self.parts))
 
     def begin(self, started: str) -> Part:
         """Return a new part, whose file does not exist yet.
+
+        Args:
+            started: When the page started, as text; the name of the part begins with it.
 
         Raises:
             OSError: The directory cannot be made.
@@ -75,17 +78,17 @@ class RunRecording:
         return part
 
     def replace(self, part: Part, by: Part | None) -> None:
-        """Put another in a part's place, or nothing."""
+        """Replace a part by another one; None removes it."""
         with self._changing:
             self.parts = [one for old in self.parts for one in ([by] if old is part else [old]) if one is not None]
 
     def find(self, topic: str, time_unix_nanos: int) -> bytes | None:
-        """Return the payload that was published on a topic at a time, None where it is not recorded."""
+        """Return the payload that was published on a topic at a time (ns since 1970); None if it is not recorded."""
         found = (part.find(topic, time_unix_nanos) for part in reversed(self.parts))
         return next((payload for payload in found if payload is not None), None)
 
     def published(self, topic: str, first_unix_nanos: int, last_unix_nanos: int) -> list[bytes] | None:
-        """Return what was published on a topic in a time and around it, None where too much would have to be read."""
+        """Return the payloads of a topic in and around a time span; None if too many chunks would have to be read."""
         chunks = [(part, part.chunks_between(first_unix_nanos, last_unix_nanos)) for part in self.parts]
         if sum(len(numbers) for _, numbers in chunks) > _MOST_CHUNKS_AT_ONCE:
             return None
@@ -93,18 +96,18 @@ class RunRecording:
 
 
 class Recordings:
-    """All of them, ours alone from `__enter__` to `__exit__`.
+    """Holds all recordings, locked against other pages from `__enter__` to `__exit__`.
 
     Args:
-        path: The directory; made if there is none.
+        path: The directory; created if it does not exist.
 
     Raises:
-        ServiceError: On entering: it cannot be made, or another page records there.
+        ServiceError: On entering: the directory cannot be created, or another page records there.
 
     Attributes:
         path: The directory.
-        started: When this page started, as parts are named.
-        removed: Runs that are not kept any more.
+        started: When this page started, as text; the names of its parts begin with it.
+        removed: Runs that were removed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -137,14 +140,14 @@ class Recordings:
 
     @property
     def are_there(self) -> bool:
-        """Whether the directory is in its place; a disk that was taken away is no reason to forget anything."""
+        """Whether the directory exists; runs are not forgotten just because the disk was unplugged."""
         return (self.path / _LOCK).exists()
 
     def find_old(self) -> list[RunRecording]:
-        """Return the recordings of before this start, the newest run first.
+        """Return the recordings of earlier starts, the newest run first.
 
         Raises:
-            ServiceError: They cannot be read.
+            ServiceError: The directory cannot be read.
         """
         try:
             found = [one for path in self.path.iterdir() if path.is_dir() and (one := _found(path)).parts]
@@ -155,12 +158,12 @@ class Recordings:
         return found
 
     def find(self, run: str) -> RunRecording | None:
-        """Return the recording of a run, None where there is none."""
+        """Return the recording of a run; None if there is none."""
         name = self._names.get(run) or directory_of(self.path, run).name
         return self._by_directory.get(name)
 
     def of(self, run: str) -> RunRecording:
-        """Return the recording of a run, an empty one where there is none yet."""
+        """Return the recording of a run; a new empty one if there is none."""
         name = self._names.get(run)
         if name is None:
             name = self._names[run] = directory_of(self.path, run).name
@@ -174,14 +177,14 @@ class Recordings:
         return list(self._by_directory.values())
 
     def forget(self, recording: RunRecording) -> None:
-        """Know nothing of a recording any more; what is on disk of it stays."""
+        """Forget a recording, and leave its files on disk."""
         name = recording.directory.name
         self.removed.add(name)
         self._by_directory.pop(name, None)
         self._names = {run: directory for run, directory in self._names.items() if directory != name}
 
     def remove(self, recording: RunRecording) -> None:
-        """Forget a recording, and remove its parts from the disk; the directory only where nothing else is in it."""
+        """Forget a recording and remove its parts from disk; remove the directory only if it is then empty."""
         self.forget(recording)
         for part in recording.parts:
             with suppress(OSError):
@@ -202,7 +205,7 @@ def _is_locked(file: IO[bytes]) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as error:  # a file system without locks: then nobody can tell
+    except OSError as error:  # a file system without locks: nothing can be checked
         logger.warning("recordings: %s cannot be locked (%s)", file.name, error.strerror)
     return True
 
@@ -214,7 +217,7 @@ def _found(directory: Path) -> RunRecording:
         recording.parts = [Part(file) for file in marked_parts(directory)]
     except OSError as error:
         logger.warning("recording %s cannot be read: %s", directory, error.strerror)
-    for part in recording.parts:  # a page that was killed while it closed it
+    for part in recording.parts:  # left by a page that was killed while it closed the part
         with suppress(OSError):
             part.staged.unlink()
     return recording
@@ -225,7 +228,7 @@ def _newest_unix_secs(recording: RunRecording) -> float:
 
 
 def kept_parts(recording: RunRecording) -> list[Kept]:
-    """Return what `retention` has to know of each part that is there."""
+    """Return path, size and time of each part that still exists, for `retention`."""
     found = []
     for part in recording.parts:
         try:

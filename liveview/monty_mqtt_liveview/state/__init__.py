@@ -1,1 +1,1 @@
-"""What is known of runs, in memory."""
+"""Keeps what is known of runs in memory, built from their messages. Pure."""

@@ -1,6 +1,6 @@
-"""Columns that grow: what steps said, as numbers side by side, because a run may have a hundred thousand of them. Pure.
+"""Stores the numbers of steps in growing columns, because a run may have a hundred thousand steps. Pure.
 
-Place in the flow: `steps` and `module_columns` keep one row per step in these, views cut pieces out of them.
+`steps` and `module_columns` keep one row per step in these; views read ranges of rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["BLOCK_ROWS", "KEPT_ROWS", "Array", "Column", "Names", "Table", "by_k
 T = TypeVar("T")
 
 BLOCK_ROWS, KEPT_ROWS = 8192, 2048
-"""Rows that leave memory together; so many of the newest never do: rows that wait are still to be put there."""
+"""Rows that leave memory together; and how many of the newest always stay, since waiting rows are still put there."""
 
 _FIRST_ROWS = 16
 _GROWTH = 1.25
@@ -27,12 +27,12 @@ _NAN = float("nan")
 
 
 class Column:
-    """One value, or several, per row; what was never put is `fill`. Older rows may be out of memory, in a scratch file.
+    """Stores one value, or several, per row; unset values are `fill`. Older rows may be in a scratch file on disk.
 
     Args:
-        dtype: Of a value.
-        fill: What a row has before something is put there.
-        width: Values per row; None is one value that is no array.
+        dtype: Type of a value.
+        fill: Value of a row before it is set.
+        width: Values per row; None means one scalar per row.
     """
 
     def __init__(self, dtype: npt.DTypeLike, fill: float, width: int | None = None) -> None:
@@ -44,32 +44,32 @@ class Column:
 
     @property
     def nbytes(self) -> int:
-        """Memory it takes."""
+        """Memory that the rows take, in bytes."""
         return self._values.nbytes
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of a value."""
+        """Type of a value."""
         return self._values.dtype
 
     def put(self, rows: Array, values: Array) -> None:
-        """Set rows, in ascending order, of those that are in memory."""
+        """Set the values of rows that are in memory; `rows` must be ascending."""
         self._make_room(int(rows[-1]) + 1)
         self._values[rows - self._first] = values
 
     def put_at(self, rows: Array, places: Array, values: Array) -> None:
-        """Set the values at some places of rows, which become wider if they must."""
+        """Set the values at some places of rows in memory; the rows become wider if necessary."""
         if len(places):
             self._make_wide(int(places.max()) + 1)
             self._make_room(int(rows[-1]) + 1)
             self._values[rows[:, None] - self._first, places] = values
 
     def view(self, count: int) -> Array:
-        """Return the first rows, not to be written to."""
+        """Return the first `count` rows; the array must not be written to."""
         return self.between(0, count)
 
     def between(self, first: int, end: int) -> Array:
-        """Return the rows from one to before another, not to be written to."""
+        """Return the rows from `first` up to but not including `end`; the array must not be written to."""
         self._make_room(end)
         in_memory = self._values[max(first - self._first, 0) : max(end - self._first, 0)]
         if first >= self._first:
@@ -79,7 +79,7 @@ class Column:
         return np.concatenate([*parts, in_memory])[first - begin : end - begin]
 
     def take(self, rows: Array, width: int | None = None) -> Array:
-        """Return chosen rows as a copy, of each the first `width` values."""
+        """Return a copy of the chosen rows, of each the first `width` values."""
         self._make_room(int(rows.max(initial=-1)) + 1)
         if width is not None:
             self._make_wide(width)
@@ -90,15 +90,15 @@ class Column:
         return found if width is None else found[:, :width]
 
     def reorder(self, order: Array) -> None:
-        """Put the rows in another order, all in memory; those left out are gone."""
+        """Reorder the rows, all in memory; rows that `order` leaves out are dropped."""
         self._values = self.view(int(order.max(initial=-1)) + 1)[order]
         self._spilled, self._first = [], 0
 
     def spill(self, scratch: Scratch, count: int) -> None:
-        """Keep of the first `count` rows only the newest in memory.
+        """Move all but the newest of the first `count` rows to the scratch file.
 
         Raises:
-            OSError: There is no room in the file either; what is in memory stays there.
+            OSError: There is no room in the file; the remaining rows stay in memory.
         """
         self._make_room(count)
         done = 0
@@ -130,24 +130,24 @@ class Column:
 
 
 class Table:
-    """Columns of the same rows, and further tables: all that is an attribute, or in a mapping that is one."""
+    """Groups columns with the same rows, and further tables: all attributes, and all values of dict attributes."""
 
     @property
     def nbytes(self) -> int:
-        """Memory the columns take."""
+        """Memory that the columns take, in bytes."""
         return sum(column.nbytes for column in self.columns())
 
     def spill(self, scratch: Scratch, count: int) -> None:
-        """Keep of the first `count` rows only the newest in memory.
+        """Move all but the newest of the first `count` rows to the scratch file.
 
         Raises:
-            OSError: There is no room in the file either.
+            OSError: There is no room in the file.
         """
         for column in self.columns():
             column.spill(scratch, count)
 
     def columns(self) -> Iterable[Column]:
-        """Yield every column, those of further tables too."""
+        """Yield every column, including those of further tables."""
         for value in vars(self).values():
             for part in value.values() if isinstance(value, dict) else (value,):
                 if isinstance(part, Column):
@@ -157,7 +157,7 @@ class Table:
 
 
 class Names(Generic[T]):
-    """Names as small numbers, in the order in which they were first seen; -1 is no name, or one too many."""
+    """Numbers names in the order in which they were first seen; -1 means no name, or that there are too many names."""
 
     def __init__(self) -> None:
         self.names: list[T] = []
@@ -167,7 +167,7 @@ class Names(Generic[T]):
         return len(self.names)
 
     def place(self, name: T | None) -> int:
-        """Return the number of a name, a new one if it was never seen."""
+        """Return the number of a name; a new number if the name was never seen."""
         found = self._places.get(name)
         if found is None:
             if name is None or len(self.names) >= _MOST_NAMES:
@@ -177,7 +177,7 @@ class Names(Generic[T]):
         return found
 
     def places(self, names: Iterable[T | None]) -> Array:
-        """Return the numbers of names."""
+        """Return the numbers of several names as int16."""
         known = self._places
         try:
             found = [known[name] for name in names]
@@ -186,22 +186,22 @@ class Names(Generic[T]):
         return np.array(found, np.int16)
 
     def find(self, name: T | None) -> int:
-        """Return the number of a name, -1 if it was never seen."""
+        """Return the number of a name; -1 if it was never seen."""
         return self._places.get(name, -1)
 
     def name(self, place: int) -> T | None:
-        """Return the name of a number."""
+        """Return the name that a number stands for; None for -1."""
         return self.names[place] if 0 <= place < len(self.names) else None
 
 
 def numbers(values: Sequence[Any]) -> Array:
-    """Return numbers, or rows of numbers, as float32; None is NaN."""
+    """Return numbers, or rows of numbers, as a float32 array; None becomes NaN."""
     with np.errstate(over="ignore"):
         return np.array(values, np.float64).astype(np.float32)
 
 
 def wholes(values: Sequence[Any], dtype: npt.DTypeLike) -> Array:
-    """Return whole numbers, or rows of them, as near as the type can come."""
+    """Return whole numbers, or rows of them, as an array; numbers beyond the type's range become its nearest."""
     bounds = np.iinfo(np.dtype(dtype))
     try:
         return np.array(values, np.int64).clip(bounds.min, bounds.max).astype(dtype)
@@ -210,13 +210,13 @@ def wholes(values: Sequence[Any], dtype: npt.DTypeLike) -> Array:
 
 
 def vectors(values: Iterable[Sequence[float | None] | None], width: int) -> Array:
-    """Return vectors as rows of `width` numbers; what is missing is NaN."""
+    """Return vectors as an array of shape (n, `width`); missing numbers are NaN."""
     missing = [_NAN] * width
     return numbers([value if value and len(value) == width else _fitted(value or (), missing) for value in values])
 
 
 def by_keys(mappings: Iterable[Mapping[str, Any] | None]) -> dict[tuple[str, ...], list[int]]:
-    """Return which of the mappings have the same keys in the same order; those without any are left out."""
+    """Group the mappings by their keys, order included: keys -> places. Empty mappings are left out."""
     found: dict[tuple[str, ...], list[int]] = {}
     for place, mapping in enumerate(mappings):
         if mapping:

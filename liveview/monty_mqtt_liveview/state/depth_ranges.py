@@ -1,7 +1,7 @@
-"""How far away everything is that the depth frames of a run's sensors show: what their colours must span. Pure.
+"""Determines the range of depths that the colours of a run's depth frames must cover. Pure.
 
-Place in the flow: `run` adds every frame, live or from the recording; `frames` asks. The answer depends on which
-frames there were, and on nothing else: not on their order, nor on which of them somebody looked at.
+Filled by `run` with every frame, live or from the recording; read by `web.frames`. The answer depends only on the set
+of frames: not on their order, nor on which of them were viewed.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from monty_mqtt.wire import schema
 __all__ = ["DepthRanges"]
 
 _BACKGROUND_POWERS = 3
-"""A frame whose nearest part is 8 to 16 times as far away as that of the nearest frame, or farther, is background."""
+"""A frame counts as background if its nearest part is at least about 8 to 16 times as far as the nearest frame's."""
 
 _MOST_SENSORS = 1000
 
 
 class DepthRanges:
-    """The depths of all frames, by sensor."""
+    """Holds the depth ranges of all frames, by sensor."""
 
     def __init__(self) -> None:
         self._by_sensor: dict[str, dict[int, tuple[float, float]]] = {}
 
     def add(self, frame: schema.Frame) -> None:
-        """Take in a frame; nothing happens where it does not say how far what it shows is."""
+        """Add a frame; a frame that does not state its depths is ignored."""
         near, low, high = frame.near_metres, frame.foreground_min_metres, frame.foreground_max_metres
         if near is None or low is None or high is None or not 0 < low <= near <= high:
             return
@@ -37,7 +37,7 @@ class DepthRanges:
         by_power[power] = min(least, low), max(greatest, high)
 
     def span(self, sensor: str) -> tuple[float, float] | None:
-        """Return the least and the greatest depth of a sensor without background, metres; None where none is known."""
+        """Return the least and greatest depth of a sensor, without background, in metres; None if none is known."""
         by_power = self._by_sensor.get(sensor)
         if not by_power:
             return None

@@ -1,6 +1,6 @@
-"""The episodes of a worker: which rows are theirs, and what was said of them. Pure.
+"""Keeps the episodes of a worker: their rows in the step table, and what their messages say. Pure.
 
-Place in the flow: `worker` keeps them; views read.
+Filled by `worker`; read by views.
 """
 
 from __future__ import annotations
@@ -22,27 +22,28 @@ _Said = schema.Step | schema.EpisodeStarted | schema.EpisodeEnded
 
 
 class EpisodeKey(NamedTuple):
-    """Which episode: `train` or `eval`, and its number in that mode."""
+    """Identifies an episode of a worker: its mode, `train` or `eval`, and its number in that mode."""
 
     mode: str
     episode: int
 
 
 class Episode(msgspec.Struct, kw_only=True):
-    """One episode.
+    """Holds what is known of one episode.
 
     Attributes:
-        key: Which.
+        key: Its mode and number.
         epoch: Epoch of its mode.
-        first_row: Row of its first step in the worker's table, -1 before there is one.
-        last_row: Row of its last step so far.
-        first_unix_nanos: Time of the first message about it.
-        newest_unix_nanos: Time of the newest.
-        paused_nanos: Of the time between these two, the pauses.
-        steps: How many steps were heard.
-        started: Its `episode_started`.
-        ended: Its `episode_ended`.
-        revision: That of the run at its last change.
+        first_row: Row of its first step in the worker's table; -1 before there is one.
+        last_row: Row of its last step so far; -1 before there is one.
+        first_unix_nanos: Time of the first message about it, ns since 1970.
+        newest_unix_nanos: Time of the newest message about it, ns since 1970.
+        paused_nanos: How long it was paused between these two times, in ns.
+        paused_before_nanos: How long its worker had been paused before it began, in ns.
+        steps: How many of its steps arrived.
+        started: Its `episode_started` message.
+        ended: Its `episode_ended` message.
+        revision: Revision of the run at the episode's last change.
     """
 
     key: EpisodeKey
@@ -60,23 +61,23 @@ class Episode(msgspec.Struct, kw_only=True):
 
     @property
     def elapsed_secs(self) -> float:
-        """How long it took, or takes so far, without pauses."""
+        """How many seconds it took, or takes so far, without pauses."""
         if self.ended:
             return self.ended.elapsed_secs
         return (self.newest_unix_nanos - self.first_unix_nanos - self.paused_nanos) / _NANOS
 
     @property
     def target(self) -> schema.Target | None:
-        """What it shows."""
+        """The object that it shows, if known."""
         told = self.ended or self.started
         return (told.target if told else None) or (self.started.target if self.started else None)
 
 
 class Episodes(dict[EpisodeKey, Episode]):
-    """The episodes of a worker, in the order in which they were first heard of."""
+    """Holds the episodes of a worker, in the order of their first messages."""
 
     def note(self, said: _Said, revision: int, paused_nanos: int = 0) -> Episode:
-        """Take in that something was said of an episode, and how long its worker was paused so far; return it."""
+        """Update an episode from a message about it, and from how long its worker was paused so far; return it."""
         key = EpisodeKey(said.mode, said.episode)
         episode = self.get(key)
         if episode is None:
@@ -90,12 +91,12 @@ class Episodes(dict[EpisodeKey, Episode]):
         return episode
 
     def forget_rows(self) -> None:
-        """Take in that the table has no rows any more."""
+        """Reset the rows of all episodes, because the table was emptied."""
         for episode in self.values():
             episode.first_row = episode.last_row = _NO_ROW
 
     def find_rows(self, table: StepTable, revision: int) -> None:
-        """Find the rows of every episode anew, in a table whose rows have moved."""
+        """Find the rows of every episode again, after the table's rows have moved."""
         self.forget_rows()
         if not table.count:
             return

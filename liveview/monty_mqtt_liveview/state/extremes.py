@@ -1,6 +1,6 @@
-"""Keeps of a long series of numbers the least and the greatest of each stretch, so that no spike is lost. Pure.
+"""Thins a long series of numbers: keeps the least and the greatest of each stretch, so no spike is lost. Pure.
 
-Place in the flow: `metrics` keeps every metric in these; `metric_stretch` thins with them what a recording brings.
+`metrics` keeps every metric in these; `metric_stretch` thins with them what it reads from a recording.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Point = tuple[int, float]
 
 
 class Extremes:
-    """A series of finite numbers in bounded memory.
+    """Holds a series of finite numbers in bounded memory.
 
-    Stretches are equally many numbers long. Of each two points are kept, the least and the greatest; when there are too
-    many points, two stretches become one.
+    The series is divided into stretches of equally many numbers. Two points of each are kept: the least and the
+    greatest. When there are too many points, every two neighbouring stretches are joined.
     """
 
     def __init__(self) -> None:
@@ -37,11 +37,11 @@ class Extremes:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every number is kept."""
+        """Whether every number is still kept."""
         return self._width == _FIRST_WIDTH
 
     def add(self, time_unix_nanos: int, value: float, most: int) -> None:
-        """Keep a number, of all of them about `most` points, at least 4."""
+        """Add a number (time in ns since 1970); keep about `most` points in total, at least 4."""
         point = time_unix_nanos, value
         self._first = self._first or point
         if self._latest is None or time_unix_nanos >= self._latest[0]:
@@ -58,7 +58,7 @@ class Extremes:
             self._halve()
 
     def points(self) -> list[Point]:
-        """Return times in nanoseconds and values, in order of time; the first and the latest are always there."""
+        """Return times (ns since 1970) and values, in order of time; the first and the latest are always included."""
         ends = [point for point in (self._first, self._latest) if point]
         return sorted({*zip(self._times, self._values, strict=True), *self._open, *ends})
 
@@ -79,7 +79,7 @@ class Extremes:
 
 
 def _take(ends: list[Point], point: Point) -> None:
-    """Put a point to the least and the greatest of those before it, in the order in which they came, if it is one."""
+    """Replace the least or greatest of `ends` by the point if it exceeds it; keep the two in order of arrival."""
     if len(ends) < _FIRST_WIDTH:
         ends.append(point)
         return
@@ -91,7 +91,7 @@ def _take(ends: list[Point], point: Point) -> None:
 
 
 class Marks:
-    """Where something was: each time, or the first of several and how many they are."""
+    """Holds the times of occurrences; if there are very many, the first time of several and their number."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -99,7 +99,7 @@ class Marks:
         self._width = 1
 
     def add(self, time_unix_nanos: int) -> None:
-        """Note one more; of very many, neighbours become one mark."""
+        """Add an occurrence; when there are too many marks, every two neighbours are joined."""
         self.count += 1
         if self._counts and self._counts[-1] < self._width:
             self._counts[-1] += 1
@@ -112,5 +112,5 @@ class Marks:
             self._width *= 2
 
     def all(self) -> list[tuple[int, int]]:
-        """Return the time and the count of each mark, in order of time."""
+        """Return time (ns since 1970) and count of each mark, in order of time."""
         return sorted(zip(self._times, self._counts, strict=True))

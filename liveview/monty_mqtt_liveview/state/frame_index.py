@@ -1,6 +1,6 @@
-"""When there was a frame, a cloud or a model, so that one can be found for any step; not the pixels and points. Pure.
+"""Knows when there was a frame, a cloud or a model, so that the one for any step can be found; holds no pixels. Pure.
 
-Place in the flow: `worker` notes every bulk message here; `service` finds the payload by its time.
+Filled by `worker` with every bulk message; the payload itself is then looked up by its time through `service`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _INT32 = 2**31 - 1
 
 
 class BulkIndex:
-    """The times of one kind of bulk message, in order.
+    """Holds the times of one series of bulk messages, in order.
 
     Attributes:
-        revision: That of the run when the latest one came.
+        revision: Revision of the run when the latest message arrived.
     """
 
     def __init__(self) -> None:
@@ -37,29 +37,29 @@ class BulkIndex:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """Number of messages."""
         return len(self.times)
 
     @property
     def times(self) -> Array:
-        """When each was published, nanoseconds, sorted."""
+        """When each was published, ns since 1970, int64, sorted."""
         self._settle()
         return np.array(self._times, np.int64)
 
     @property
     def episodes(self) -> Array:
-        """Episode of each."""
+        """Episode of each, int32."""
         self._settle()
         return np.array(self._episodes, np.int32)
 
     @property
     def steps(self) -> Array:
-        """Step of each within its episode, -1 for models."""
+        """Step of each within its episode, int32; -1 for models."""
         self._settle()
         return np.array(self._steps, np.int32)
 
     def note(self, time_unix_nanos: int, episode: int, step: int, revision: int) -> None:
-        """Note that there is one; of very many, the older half is thinned out."""
+        """Add a message; when there are very many, every second one of the older half is dropped."""
         if self._times and time_unix_nanos <= self._times[-1]:
             self._is_in_order = False
         self._times.append(time_unix_nanos)
@@ -73,18 +73,18 @@ class BulkIndex:
                 column[:half] = column[:half:2]
 
     def at(self, time_unix_nanos: int) -> int | None:
-        """Return the place of the newest that is not later; None where there is none."""
+        """Return the place of the newest message that is not later than a time; None if there is none."""
         self._settle()
         place = int(np.searchsorted(np.frombuffer(self._times, np.int64), time_unix_nanos, "right")) - 1
         return place if place >= 0 else None
 
     def latest(self) -> int | None:
-        """Return the place of the newest; None where there is none."""
+        """Return the place of the newest message; None if there is none."""
         self._settle()
         return len(self._times) - 1 if self._times else None
 
     def entry(self, place: int) -> tuple[int, int, int]:
-        """Return time, episode and step of one."""
+        """Return time, episode and step of the message at a place."""
         self._settle()
         return self._times[place], self._episodes[place], self._steps[place]
 
@@ -99,10 +99,10 @@ class BulkIndex:
 
 
 class Bulk(dict[BulkKey, BulkIndex]):
-    """All of a worker, by key."""
+    """Holds the times of all bulk messages of a worker, by key."""
 
     def note(self, message: schema.Message, revision: int) -> None:
-        """Note a frame, a cloud or a model."""
+        """Add a frame, a cloud or a model; other messages are ignored."""
         key = bulk_key(message)
         if key is None or (key not in self and len(self) >= _MOST_KEYS):
             return
@@ -114,7 +114,7 @@ class Bulk(dict[BulkKey, BulkIndex]):
 
 
 def bulk_key(message: schema.Message) -> BulkKey | None:
-    """Return what a message is found by; None where it is no bulk message."""
+    """Return the key of a bulk message; None for any other message."""
     if isinstance(message, schema.Frame):
         return "frame", message.sensor, message.modality
     if isinstance(message, schema.Hypotheses):

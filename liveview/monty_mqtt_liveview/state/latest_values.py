@@ -1,6 +1,6 @@
-"""What a run publishes as it is: the latest value of each data stream, and each worker's state. Pure.
+"""Keeps the latest value of each data stream that a run publishes, and each worker's state. Pure.
 
-Place in the flow: `run` keeps each `data` and `state`; `user_values` makes views of them.
+Filled by `run` with each `data` and `state` message; `user_values` makes views of them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _MOST_BYTES = 32_000_000
 
 
 class Kept(msgspec.Struct):
-    """The latest value of a stream.
+    """Holds the latest value of a stream.
 
     Attributes:
-        time_unix_nanos: When it was published.
-        value: The value; a very large one is only said to be large.
-        size_bytes: Of the value as JSON, as far as it is kept.
-        revision: That of the run when it came.
+        time_unix_nanos: When it was published, ns since 1970.
+        value: The value; a too large one is replaced by `{"left_out_bytes": size}`.
+        size_bytes: Size of the value as JSON, in bytes; 0 if it was replaced.
+        revision: Revision of the run when it arrived.
     """
 
     time_unix_nanos: int
@@ -35,11 +35,11 @@ class Kept(msgspec.Struct):
 
 
 class Streams(dict[tuple[str, str], Kept]):
-    """The latest value by worker and stream.
+    """Holds the latest values by worker and stream.
 
     Attributes:
-        revision: That of the run at the latest value.
-        left_out: How many values came under names that were too many.
+        revision: Revision of the run at the latest value.
+        left_out: How many values were dropped because there were too many streams.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Streams(dict[tuple[str, str], Kept]):
         self._bytes = 0
 
     def keep(self, message: schema.Data | schema.State, revision: int) -> None:
-        """Keep a value unless a newer one is there; a state is a stream without a name."""
+        """Keep a value unless a newer one is there; a worker's state is kept under an empty stream name."""
         if isinstance(message, schema.Data):
             key, value = (message.worker, message.stream), message.data
         else:

@@ -1,6 +1,6 @@
-"""What a run said in words: log lines and events. The newest are kept. Pure.
+"""Keeps the newest log lines and events of a run. Pure.
 
-Place in the flow: `run` adds each `log` and `event`; `log_search` makes views of them.
+Filled by `run` with each `log` and `event` message; `log_search` makes views of them.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 _BAD = LEVELS.index("warning")
 
 MOST_LINES = 5000
-"""Of warnings and worse, and as many of all others."""
+"""How many warnings and worse are kept, and as many of all other lines."""
 
 MOST_CHARACTERS = 4000
 _MOST_FIELD_BYTES = 16_384
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One log line or event.
+    """Holds one log line or event.
 
     Attributes:
         number: Its number in the run, from 0.
-        worker: Who said it.
-        time_unix_nanos: When.
+        worker: Worker that sent it.
+        time_unix_nanos: When it was written, ns since 1970.
         level: `debug`, `info`, `warning`, `error`, `critical`.
-        source: The logger, or who emitted the event.
+        source: Name of the logger, or of the source of the event.
         text: The message, or the event's kind; a very long one is cut.
-        fields: What was said beside it.
-        suppressed: Log records left out before it.
+        fields: Additional values of the record.
+        suppressed: How many log records were left out before it.
     """
 
     number: int
@@ -51,7 +51,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class KeptFrom(NamedTuple):
-    """The numbers from which on all lines are kept: those of warnings and worse, and those of the others."""
+    """Says from which numbers on all lines are kept: warnings and worse (`bad`), and all other lines (`rest`)."""
 
     bad: int
     rest: int
@@ -61,16 +61,16 @@ class KeptFrom(NamedTuple):
         return line.number >= (self.bad if rank(line.level) >= _BAD else self.rest)
 
     def first_of(self, level: str | None) -> int:
-        """Return from which number on everything of a level and above is kept."""
+        """Return the number from which on all lines of a level and above are kept."""
         return self.bad if rank(level or LEVELS[0]) >= _BAD else max(self)
 
 
 class Journal:
-    """The newest lines of a run; warnings and what is worse do not give way to what is not.
+    """Keeps the newest lines of a run; less important lines never displace warnings and worse.
 
     Attributes:
-        count: How many there were in all.
-        revision: That of the run at the latest one.
+        count: How many lines arrived in all.
+        revision: Revision of the run at the latest line.
     """
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class Journal:
         return len(self._bad) + len(self._rest)
 
     def add(self, said: schema.Log | schema.Event, revision: int) -> None:
-        """Keep a line."""
+        """Add a log record or an event."""
         line = line_of(said, self.count)
         is_bad = rank(line.level) >= _BAD
         kept = self._bad if is_bad else self._rest
@@ -95,11 +95,11 @@ class Journal:
         self.revision = revision
 
     def kept_from(self) -> KeptFrom:
-        """Return from which number on all lines are kept."""
+        """Return from which numbers on all lines are kept."""
         return KeptFrom(self._kept_from[True], self._kept_from[False])
 
     def before(self, number: int | None) -> Iterator[Line]:
-        """Yield what is kept, newest first, from the one before `number` on; None: from the newest."""
+        """Yield the kept lines before `number`, newest first; None: start at the newest."""
         end = self.count if number is None else number
         newest_first = (reversed(lines) for lines in (self._bad, self._rest))
         for line in heapq.merge(*newest_first, key=lambda line: -line.number):
@@ -108,7 +108,7 @@ class Journal:
 
 
 def line_of(said: schema.Log | schema.Event, number: int) -> Line:
-    """Return a log record or an event as a line."""
+    """Convert a log record or an event into a line."""
     if isinstance(said, schema.Log):
         source, text, fields, suppressed = said.logger, said.message, said.metadata, said.suppressed
     else:
@@ -118,18 +118,18 @@ def line_of(said: schema.Log | schema.Event, number: int) -> Line:
 
 
 def rank(level: str) -> int:
-    """Return how bad a level is; one that is not known is never left out."""
+    """Return how severe a level is; an unknown level counts as the most severe, so it is never left out."""
     word = level.casefold()
     return LEVELS.index(word) if word in LEVELS else len(LEVELS)
 
 
 def cut(text: str) -> str:
-    """Return a text, a very long one without its end."""
+    """Return a text, shortened if it is very long."""
     more = len(text) - MOST_CHARACTERS
     return text if more <= 0 else f"{text[:MOST_CHARACTERS]} … and {more} more characters"
 
 
 def bounded(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return fields, or only how large they are where that is too much to keep thousands of."""
+    """Return the fields; if they are too large to keep thousands of them, only their size."""
     size = len(msgspec.json.encode(fields)) if fields else 0
     return fields if size <= _MOST_FIELD_BYTES else {"left_out_bytes": size}

@@ -1,9 +1,9 @@
-"""The numbers a run publishes by name: the whole course of each, in bounded memory. Pure.
+"""Keeps the course over time of each number that a run publishes by name, in bounded memory. Pure.
 
-Place in the flow: `run` adds each `metric`; `user_values` makes views of them.
+Filled by `run` with each `metric` message; `user_values` makes views of them.
 
-Where a course becomes too long, of each stretch of it the least and the greatest value stay; where a number was NaN or
-infinite, a mark.
+When a course becomes too long, the least and the greatest value of each stretch stay. NaN and infinite values are kept
+as marks.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from monty_mqtt_liveview.state.log_lines import bounded
 __all__ = ["MOST_OF_ONE", "NO_NUMBER", "Course", "Metrics"]
 
 MOST_POINTS = 1_000_000
-"""Of all metrics of a run together."""
+"""Limit for all metrics of a run together."""
 
 MOST_OF_ONE, LEAST_OF_ONE = 4096, 64
 MOST_NAMES = 20_000
 _MOST_NAME_CHARACTERS = 4_000_000
 
 NO_NUMBER = "none"
-"""What a value that is null is called where nobody says what it was: the user published None."""
+"""Name of a null value that does not say whether it was NaN or infinite: the user published None."""
 
 _KINDS = frozenset({"nan", "inf", "-inf"})
 
 
 class Course:
-    """One metric over time.
+    """Holds one metric over time.
 
     Attributes:
         latest: The newest message.
-        metadata: What was said beside it.
-        count: How many there were in all.
-        revision: That of the run at the latest one.
-        numbers: The finite ones.
-        marks: Where others were: `nan`, `inf`, `-inf`, `none`.
+        metadata: Additional values of the newest message.
+        count: How many values arrived in all.
+        revision: Revision of the run at the latest value.
+        numbers: The finite values.
+        marks: Times of the other values, by kind: `nan`, `inf`, `-inf`, `none`.
     """
 
     def __init__(self, latest: schema.Metric) -> None:
@@ -53,7 +53,7 @@ class Course:
         return len(self.numbers)
 
     def add(self, said: schema.Metric, most: int, revision: int) -> None:
-        """Keep a value, of all of them about `most` points."""
+        """Add a value; keep about `most` points in total."""
         if said.time_unix_nanos >= self.latest.time_unix_nanos:
             self.latest, self.metadata = said, bounded(said.metadata)
         if said.value is None:
@@ -66,11 +66,11 @@ class Course:
 
 
 class Metrics(dict[tuple[str, str], Course]):
-    """All of a run, by worker and name.
+    """Holds all metrics of a run, by worker and name.
 
     Attributes:
-        left_out: How many values came under names that were too many.
-        revision: That of the run at the latest value.
+        left_out: How many values were dropped because there were too many names.
+        revision: Revision of the run at the latest value.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class Metrics(dict[tuple[str, str], Course]):
         self._characters = 0
 
     def add(self, said: schema.Metric, revision: int) -> None:
-        """Keep a value."""
+        """Add a value to its metric."""
         key = said.worker, said.name
         course = self.get(key)
         if course is None:

@@ -1,6 +1,6 @@
-"""What one learning module believed, and what one sensor module sensed, one row per step. Pure.
+"""Stores what one learning module believed, and what one sensor module sensed, one row per step. Pure.
 
-Place in the flow: `steps` puts several steps at once here, which is ten times as fast as one by one.
+Called by `steps`, which passes several steps at once: that is ten times as fast as passing them one by one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from monty_mqtt_liveview.state.columns import Array, Column, Names, Table, by_ke
 __all__ = ["LearningModuleSteps", "SensorSteps"]
 
 MOST_OBJECTS = 512
-"""Objects per learning module whose evidence is kept; of further ones only their being most likely, second, target."""
+"""Objects per learning module whose evidence is kept; for further ones, only that they were winner, second, target."""
 
 _NAN = float("nan")
 _THREE, _FOUR = 3, 4
@@ -30,25 +30,25 @@ _NUMBERS = {
 
 
 class LearningModuleSteps(Table):
-    """What one learning module believed.
+    """Stores what one learning module believed.
 
     Attributes:
-        objects: Names of all objects, whether as evidence, winner or target.
-        terminals: Words of `terminal_state`.
-        evidence: Highest evidence, one column per object of `objects`.
-        hypotheses: Number of hypotheses, likewise; -1 absent.
-        possible: Whether the object was a possible match (1, 0; -1 unknown), likewise.
-        winner, second, target, stepwise_target: Places in `objects`, -1 absent.
-        is_correct: Whether Monty says that the winner stands for the target (1, 0; -1 it does not say).
+        objects: Names of all objects: those with evidence, winners and targets.
+        terminals: Distinct values of `terminal_state`.
+        evidence: Highest evidence of each object; column i belongs to object i of `objects`.
+        hypotheses: Number of hypotheses, with the same columns; -1 if absent.
+        possible: Whether the object was a possible match (1, 0; -1 unknown), with the same columns.
+        winner, second, target, stepwise_target: Places in `objects`; -1 if absent.
+        is_correct: Whether Monty says that the winner stands for the target (1, 0; -1 if it does not say).
         is_new: Whether the winner is Monty's name for an object that it does not know.
-        target_sets: Ids of the graphs that stand for a target, as there were.
-        target_graphs: Place in `target_sets`, -1 absent.
-        terminal: Place in `terminals`, -1 absent.
-        possible_count: Number of possible matches, -1 absent.
+        target_sets: Distinct sets of the graph ids that stand for a target.
+        target_graphs: Place in `target_sets`; -1 if absent.
+        terminal: Place in `terminals`; -1 if absent.
+        possible_count: Number of possible matches; -1 if absent.
         numbers: Column by name: `winner_evidence`, `margin`, `threshold`, `rotation_error_degs`, `symmetry_evidence`,
             `scale`.
-        location: Of the most likely hypothesis, metres.
-        rotation: Of the most likely hypothesis, quaternion x, y, z, w.
+        location: Location x, y, z of the most likely hypothesis, in metres.
+        rotation: Rotation of the most likely hypothesis, as quaternion x, y, z, w.
     """
 
     def __init__(self) -> None:
@@ -67,11 +67,11 @@ class LearningModuleSteps(Table):
 
     @property
     def known(self) -> int:
-        """How many objects have columns of evidence."""
+        """How many objects have a column of evidence."""
         return min(len(self.objects), MOST_OBJECTS)
 
     def put(self, rows: Array, said: Sequence[LearningModuleStep]) -> None:
-        """Keep what it said in some steps."""
+        """Store what the learning module reported in some steps; `rows` must be ascending."""
         self._put_evidence(rows, said)
         self._put_possible(rows, said)
         self._put_truth(rows, said)
@@ -129,14 +129,14 @@ class LearningModuleSteps(Table):
 
 
 class SensorSteps(Table):
-    """Where one sensor module was, and whether on an object (1, 0; -1 unknown)."""
+    """Stores where one sensor module was (x, y, z in metres), and whether on an object (1, 0; -1 unknown)."""
 
     def __init__(self) -> None:
         self.location = Column(np.float32, _NAN, _THREE)
         self.on_object = Column(np.int8, -1)
 
     def put(self, rows: Array, sensed: Sequence[SensorModuleStep]) -> None:
-        """Keep what it sensed in some steps."""
+        """Store what the sensor module sensed in some steps; `rows` must be ascending."""
         self.location.put(rows, vectors([one.location for one in sensed], _THREE))
         self.on_object.put(rows, np.array([-1 if one.on_object is None else one.on_object for one in sensed], np.int8))
 

@@ -1,6 +1,6 @@
-"""How long a worker was paused: no clock that says how long something took counts that. Pure.
+"""Adds up how long a worker was paused, so that elapsed times can leave the pauses out. Pure.
 
-Place in the flow: `worker` notes every status here; `episodes` and `heads` leave pauses out.
+Filled by `worker` with every status message; read by `episodes` and `heads`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ __all__ = ["Pauses"]
 
 
 class Pauses:
-    """The pauses of a worker.
+    """Adds up the pauses of a worker.
 
     Attributes:
-        nanos: How long those that are over were together.
+        nanos: Length of all finished pauses together, in ns.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Pauses:
         self._since_unix_nanos: int | None = None
 
     def note(self, status: schema.Status) -> None:
-        """Take in a status."""
+        """Begin or end a pause according to a status message."""
         if status.status == "paused":
             if self._since_unix_nanos is None:
                 self._since_unix_nanos = status.time_unix_nanos

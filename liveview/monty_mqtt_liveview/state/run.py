@@ -1,8 +1,8 @@
-"""One run and all runs, as they are known from messages. Pure.
+"""Keeps one run, and all runs, as their messages describe them. Pure.
 
-Place in the flow: `service` passes every new message to `Runs.apply`; views read. `revision` counts what changed, and
-everything in a run notes the revision of its own last change: who shows something remembers one number, and what has a
-higher one is new to it.
+Called by `run_store` with every new message (`Runs.apply`); read by views. `revision` counts changes, and everything
+in a run notes the revision of its own last change. So a view remembers one number: whatever has a higher revision is
+new to it.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ __all__ = ["Run", "Runs"]
 
 
 class Run:
-    """What is known of a run.
+    """Holds what is known of a run.
 
     Attributes:
         name: Its id.
-        workers: By name, in the order in which they were first heard of.
+        workers: Its workers by name, in the order of their first messages.
         revision: Grows with every message.
-        info_revision: Revision at the last `info`.
-        newest_unix_nanos: Time of the newest message.
-        logs, events: The newest of each.
-        metrics: The course of each.
-        data, states: The latest of each.
-        depths: How far away what its sensors see is.
-        is_released: Whether the steps were dropped.
-        frames_missing: How many frames and clouds were published and never came.
+        info_revision: Revision at the last `info` message.
+        newest_unix_nanos: Time of the newest message, ns since 1970.
+        logs, events: The newest log lines and events.
+        metrics: The course of each metric.
+        data, states: The latest value of each data stream, and of each worker's state.
+        depths: Depth ranges of its sensors' frames.
+        is_released: Whether the steps were dropped from memory.
+        frames_missing: How many frames and clouds were published and never arrived.
     """
 
     def __init__(self, name: str) -> None:
@@ -50,22 +50,22 @@ class Run:
 
     @property
     def nbytes(self) -> int:
-        """Memory the steps take."""
+        """Memory that the steps take, in bytes."""
         return sum(worker.nbytes for worker in self.workers.values())
 
     @property
     def is_live(self) -> bool:
-        """Whether something may still come."""
+        """Whether messages may still arrive."""
         return any(worker.is_live for worker in self.workers.values())
 
     @property
     def speaking(self) -> list[Worker]:
-        """The workers that speak for all: the parent of a parallel run, of each start of it; else each for itself."""
+        """The workers that report for the whole run: the parent of a parallel run (every start of it), else all."""
         workers = list(self.workers.values())
         return [worker for worker in workers if worker.known.is_parent] or workers
 
     def apply(self, message: schema.Message) -> None:
-        """Take in a message of this run that was not heard before."""
+        """Update the run from a new message of it."""
         self.revision += 1
         worker = self._worker(message)
         worker.apply(message, self.revision)
@@ -88,36 +88,36 @@ class Run:
             self.states.keep(message, self.revision)
 
     def note_missing(self, frames: int) -> None:
-        """Say how many frames and clouds never came."""
+        """Set how many frames and clouds never arrived."""
         if frames != self.frames_missing:
             self.frames_missing = frames
             self.revision += 1
 
     def release(self) -> None:
-        """Drop the steps; those that come are counted, and not kept."""
+        """Drop the steps from memory; steps that arrive later are counted, but not kept."""
         self.is_released = True
         self.revision += 1
         for worker in self.workers.values():
             worker.release()
 
     def spill(self, scratch: Scratch) -> None:
-        """Keep only the newest steps in memory.
+        """Move all but the newest steps to the scratch file.
 
         Raises:
-            OSError: There is no room in the file either.
+            OSError: There is no room in the file.
         """
         for worker in self.workers.values():
             worker.spill(scratch)
 
     def begin_reload(self) -> None:
-        """Keep steps again; what is recorded of the run is to be given to `apply_again`."""
+        """Keep steps again; the caller then passes the recorded messages to `apply_again`."""
         self.is_released = False
         self.revision += 1
         for worker in self.workers.values():
             worker.begin_reload()
 
     def apply_again(self, message: schema.Message) -> None:
-        """Take in a message that was heard before: only steps count, in any order, and each of them once."""
+        """Update the run from a recorded message: only steps are stored, in any order, repeated ones once."""
         self.revision += 1
         self._worker(message).apply_again(message, self.revision)
 
@@ -131,17 +131,17 @@ class Run:
 
 
 class Runs:
-    """All runs that are known.
+    """Holds all known runs.
 
     Attributes:
-        by_name: Run id -> run.
+        by_name: Runs by their id.
     """
 
     def __init__(self) -> None:
         self.by_name: dict[str, Run] = {}
 
     def apply(self, message: schema.Message) -> Run:
-        """Take in a message that was not heard before; return its run."""
+        """Update the state from a new message; return its run."""
         run = self.by_name.get(message.run)
         if run is None:
             run = self.by_name[message.run] = Run(message.run)
@@ -149,5 +149,5 @@ class Runs:
         return run
 
     def forget(self, name: str) -> None:
-        """Drop a run; nothing happens where there is none."""
+        """Drop a run, if it is known."""
         self.by_name.pop(name, None)

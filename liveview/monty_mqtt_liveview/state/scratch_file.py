@@ -1,8 +1,7 @@
-"""A file in which columns keep rows for which there is no room in memory, as long as the page runs.
+"""Keeps rows of columns in a file when there is no room for them in memory, as long as the page runs.
 
-Place in the flow: `columns` puts older rows here when `run_store` says so, and reads them where somebody looks at them.
-The file has no name: whatever ends the page removes it. It is mapped for reading, so that of many rows only those are
-read that are looked at.
+`columns` writes older rows here when `run_store` asks for it, and reads them when they are viewed. The file has no
+name: it disappears however the page ends. It is mapped into memory, so that only the requested rows are read.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ _ALIGNED = 64
 
 
 class Spilled:
-    """Rows that are in the file; their room is free again when nobody knows them any more.
+    """Refers to rows in the file; when it is garbage-collected, their room may be reused.
 
     Args:
-        scratch: Where they are.
-        offset: Their first byte.
-        like: What they were.
+        scratch: The file.
+        offset: Offset of their first byte.
+        like: The rows before they were written: gives shape and type.
 
     Attributes:
-        count: How many rows.
+        count: Number of rows.
     """
 
     def __init__(self, scratch: Scratch, offset: int, like: Array) -> None:
@@ -45,17 +44,17 @@ class Spilled:
         self._scratch.free(self._offset, self._nbytes)
 
     def read(self) -> Array:
-        """Return the rows, not to be written to, and not to be kept."""
+        """Return the rows, which must not be written to, and not be kept."""
         mapped = self._scratch.mapped(self._offset + self._nbytes)
         found: Array = np.frombuffer(mapped, np.uint8, self._nbytes, self._offset)
         return found.view(self._dtype).reshape(self._shape)
 
 
 class Scratch:
-    """The file, made when it is needed.
+    """Is the file; it is created when it is first needed.
 
     Args:
-        directory: Where; it should be on a disk, not in memory.
+        directory: Where it is created; it should be on a disk, not in memory.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -66,18 +65,18 @@ class Scratch:
         self._map: mmap.mmap | None = None
 
     def close(self) -> None:
-        """Remove the file; may be called twice. What was read stays readable."""
+        """Remove the file; may be called twice. Mapped rows stay readable."""
         if self._file is not None:
             self._file.close()
 
     def put(self, rows: Array) -> Spilled:
-        """Write rows; return what reads them.
+        """Write rows; return the object that reads them.
 
         Raises:
-            OSError: There is no room on the disk either.
+            OSError: There is no room on the disk.
         """
         if self._file is None:
-            self._file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115 - as long as the page
+            self._file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115 - open as long as the page runs
         known = self._free.get(rows.nbytes)
         offset = known.pop() if known else self._end
         try:
@@ -91,11 +90,11 @@ class Scratch:
         return Spilled(self, offset, rows)
 
     def free(self, offset: int, nbytes: int) -> None:
-        """Use this room for others."""
+        """Mark this room as free for other rows of the same size."""
         self._free.setdefault(nbytes, []).append(offset)
 
     def mapped(self, end: int) -> mmap.mmap:
-        """Return the file as memory, at least up to a byte."""
+        """Return the file mapped into memory, at least its first `end` bytes."""
         if self._map is None or len(self._map) < end:
             if self._file is None:
                 raise ValueError("nothing was put there")
@@ -103,7 +102,7 @@ class Scratch:
         return self._map
 
     def let_go(self) -> None:
-        """Keep nothing in memory of what was read; it stays in the file."""
+        """Release the memory of rows that were read; they stay in the file."""
         if self._map is not None:
             with suppress(OSError):
                 self._map.madvise(mmap.MADV_DONTNEED)

@@ -1,8 +1,8 @@
-"""What the steps of a worker said, one row per step. Pure.
+"""Stores the steps of a worker, one row per step. Pure.
 
-Place in the flow: `worker` puts every `step` message here; views, `first_wrong_decision` and `downsampling` read.
+Filled by `worker` with every `step` message; read by views, `first_wrong_decision` and `downsampling`.
 
-Messages wait until somebody reads, or until there are some: numpy takes many at once ten times as fast as one by one.
+Messages wait until the rows are read or a batch is full: numpy stores a batch ten times as fast as single messages.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ _NAN = float("nan")
 
 
 class StepTable(Table):
-    """All steps of a worker. Columns are up to date after `settle`.
+    """Stores all steps of a worker. Its columns are up to date after `settle`.
 
     Attributes:
-        count: How many rows there are, those that wait included.
-        is_in_order: Whether every step so far came after those before it.
-        targets: Names of what episodes showed.
+        count: Number of rows, including waiting messages.
+        is_in_order: Whether every step so far is later than those before it.
+        targets: Names of the objects that episodes showed.
         time_unix_nanos, mode, epoch, episode, step, total_step: Columns; `mode` is a place in `MODES`.
-        motor_only, exploring: Columns of flags: the learning modules were left out; they learned and did not match.
-        target: Column of places in `targets`, -1 absent.
-        step_secs, monitor_micros: Columns of numbers.
-        learning_modules: By id.
-        sensors: By id.
+        motor_only, exploring: Columns of flags: the learning modules were skipped; they learned and did not match.
+        target: Column of places in `targets`; -1 if absent.
+        step_secs, monitor_micros: Columns of numbers, in seconds and microseconds.
+        learning_modules: Tables of the learning modules, by id.
+        sensors: Tables of the sensor modules, by id.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class StepTable(Table):
         self.is_in_order = True
 
     def append(self, said: schema.Step) -> int:
-        """Keep a step; return its row, which is right as long as steps come in order."""
+        """Add a step; return its row, which is valid as long as steps arrive in order."""
         self.is_in_order &= said.time_unix_nanos > self._newest_unix_nanos
         self._newest_unix_nanos = max(said.time_unix_nanos, self._newest_unix_nanos)
         self._waiting.append(said)
@@ -70,7 +70,7 @@ class StepTable(Table):
         return self.count - 1
 
     def settle(self) -> bool:
-        """Make the columns complete, in order of time and without repetitions; return whether rows have moved."""
+        """Complete the columns, sort them by time and drop repeated steps; return whether rows have moved."""
         self.put_waiting()
         if self.is_in_order:
             return False
@@ -82,7 +82,7 @@ class StepTable(Table):
         return True
 
     def time_at(self, row: int) -> int:
-        """Return when a step was published, nanoseconds.
+        """Return when a step was published, ns since 1970.
 
         Raises:
             IndexError: There is no such row.
@@ -92,7 +92,7 @@ class StepTable(Table):
         return int(self.time_unix_nanos.between(row, row + 1)[0])
 
     def put_waiting(self) -> None:
-        """Put messages that wait into the columns."""
+        """Move waiting messages into the columns."""
         said, self._waiting = self._waiting, []
         if said:
             rows = np.arange(self.count - len(said), self.count)
@@ -113,7 +113,7 @@ class StepTable(Table):
 
 
 def _put_each(tables: dict[str, Any], kind: type[Table], rows: Array, said: list[dict[str, Any]]) -> None:
-    """Put what was said of each module, step by step, into its own table; a table is made where there is none yet."""
+    """Store what each module reported, step by step, in the module's own table; create the table if necessary."""
     for name in dict.fromkeys(chain.from_iterable(said)):
         if name not in tables and len(tables) < _MOST_MODULES:
             tables[name] = kind()

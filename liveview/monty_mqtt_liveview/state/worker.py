@@ -1,7 +1,7 @@
-"""One worker of a run, as it is known from its messages. Pure.
+"""Keeps one worker of a run, as its messages describe it. Pure.
 
-Place in the flow: `run` passes each message of the worker to `apply`; views read. The last word on everything but steps
-is kept by `monty_mqtt_core.reading.run_status`, whose rules `monty-mqtt status` follows too.
+Called by `run` with each message of the worker (`apply`); read by views. `monty_mqtt_core.reading.run_status` keeps the
+latest messages of all kinds but steps, so that `monty-mqtt status` follows the same rules.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _NANOS = 1e9
 
 
 class Worker:
-    """What is known of a worker.
+    """Holds what is known of a worker.
 
     Attributes:
         name: Its name.
-        known: The last word on everything.
-        bulk: When there were frames, clouds and models.
-        revision: That of the run at the last message of this worker.
-        steps_heard: How many steps came, kept or not.
-        started_unix_nanos, newest_unix_nanos: Time of the first and of the newest message.
-        told_revision: That of the run at the last message about how far it is: its progress, or the end of an episode.
-        head, counts: What a view made of it, and the revision that was made of.
+        known: The latest message of each kind.
+        bulk: Times of its frames, clouds and models.
+        revision: Revision of the run at the last message of this worker.
+        steps_heard: How many steps arrived, kept or not.
+        started_unix_nanos, newest_unix_nanos: Times of the first and the newest message, ns since 1970.
+        told_revision: Revision of the run at its last `info`, `progress` or `episode_ended`.
+        head, counts: Caches of a view: the revision at which it was made, and its JSON.
     """
 
     def __init__(self, run: str, name: str) -> None:
@@ -58,24 +58,24 @@ class Worker:
 
     @property
     def info(self) -> schema.Info | None:
-        """What is being run."""
+        """Its `info` message; None before it arrives."""
         return self.known.info
 
     @property
     def steps(self) -> StepTable:
-        """Every step, in order of time."""
+        """All steps, in order of time."""
         self._settle()
         return self._steps
 
     @property
     def episodes(self) -> Episodes:
-        """Every episode, in the order in which they were first heard of."""
+        """All episodes, in the order of their first messages."""
         self._settle_order()
         return self._episodes
 
     @property
     def generation(self) -> int:
-        """Grows when rows have moved: who has some must take them all anew."""
+        """Number that grows when rows have moved: a viewer that has rows must then fetch all of them again."""
         self._settle_order()
         return self._generation
 
@@ -87,18 +87,18 @@ class Worker:
 
     @property
     def word(self) -> str:
-        """Its status word; where its last status was lost, what its end said."""
+        """Its status word; if its last status was lost, the word of its `end` message."""
         end, status = self.known.end, self.known.status
         return end.status if end and (status is None or end.seq > status.seq) else self.known.word
 
     @property
     def is_live(self) -> bool:
-        """Whether something may still come."""
+        """Whether messages may still arrive."""
         return self.word not in run_status.FINAL
 
     @property
     def steps_per_sec(self) -> float | None:
-        """Rate of its latest steps; None where there is none."""
+        """Rate of its latest steps, per second; None if it is not running or fewer than two steps arrived."""
         if len(self._times) < 2 or not self.is_live or self.word == "paused":  # noqa: PLR2004 - a rate takes two
             return None
         secs = (max(self._times) - min(self._times)) / _NANOS
@@ -106,7 +106,7 @@ class Worker:
 
     @property
     def elapsed_secs(self) -> float:
-        """How long it has been running, without pauses."""
+        """How many seconds it has been running, without pauses."""
         progress, newest = self.known.progress, self.newest_unix_nanos
         if progress is None:
             return (newest - self.started_unix_nanos - self._pauses.nanos) / _NANOS
@@ -115,11 +115,11 @@ class Worker:
 
     @property
     def nbytes(self) -> int:
-        """Memory the steps take."""
+        """Memory that the steps take, in bytes."""
         return self._steps.nbytes
 
     def apply(self, message: schema.Message, revision: int) -> None:
-        """Take in a message of this worker that was not heard before."""
+        """Update the worker from a new message of it."""
         self.revision = revision
         time_unix_nanos = message.time_unix_nanos
         self.started_unix_nanos = min(self.started_unix_nanos or time_unix_nanos, time_unix_nanos)
@@ -134,27 +134,27 @@ class Worker:
             self._tell(message, revision)
 
     def apply_again(self, message: schema.Message, revision: int) -> None:
-        """Take in a step that was heard before, and released since."""
+        """Store a step that was dropped from memory and is read again from the recording."""
         if isinstance(message, schema.Step):
             self._keep(message, self._episodes.note(message, revision, self._pauses.nanos))
             self.revision = revision
 
     def release(self) -> None:
-        """Drop the steps; those that come are counted, and not kept."""
+        """Drop the steps from memory; steps that arrive later are counted, but not kept."""
         self._keeps_steps = False
         self._drop_steps()
 
     def spill(self, scratch: Scratch) -> None:
-        """Keep only the newest steps in memory.
+        """Move all but the newest steps to the scratch file.
 
         Raises:
-            OSError: There is no room in the file either.
+            OSError: There is no room in the file.
         """
         self._steps.put_waiting()
         self._steps.spill(scratch, self._steps.count)
 
     def begin_reload(self) -> None:
-        """Keep steps again."""
+        """Start with an empty table and keep steps again."""
         self._keeps_steps = True
         self._drop_steps()
 

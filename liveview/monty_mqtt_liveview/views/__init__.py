@@ -1,9 +1,9 @@
-"""What browsers and programs are given of the state, as plain JSON values. Pure.
+"""Makes the JSON values that browsers and programs receive from the state. Pure.
 
-Place in the flow: `api` answers with these, `live` sends what is new of them; the parts stand in modules of their own.
+`web.api` answers with these, `web.live` sends those that changed; each part has a module of its own in this folder.
 
-Everything in a run notes the run's revision at its last change: `seen`, here and there, is the revision that a viewer
-has seen; what changed since is returned.
+Everything in a run notes the revision of the run at its last change. The argument `seen` is the revision that a viewer
+has seen: what has changed since then is returned.
 """
 
 from __future__ import annotations

@@ -1,12 +1,15 @@
-"""Which rows of a long course to draw, so that it looks as if all were drawn. Pure.
+"""Chooses which rows of a long course are drawn, so that it looks as if all were drawn. Pure.
 
-Place in the flow: `step_rows` asks which; a chart that is a thousand points wide need not hold a hundred thousand.
+Called by `step_rows`: a chart that is a thousand points wide need not hold a hundred thousand.
 
-Rows are real ones and the same for all learning modules, so that a row can be looked at with everything that belongs
-to it. The course is cut into stretches. Of each of many short ones the rows are kept where the strongest evidence of
-all is highest and where it is lowest; of each of fewer long ones, as many as fit, those where any object's evidence is
-highest and lowest. Of a few stretches those are kept where each sensor is farthest to each side, so that no excursion
-of a path is lost. What room is left goes to rows at even distances.
+The chosen rows are real ones and the same for all learning modules, so that a viewer can select a row and see
+everything that belongs to it. Rows are kept in this order of importance:
+
+- from each of many short stretches, the rows where the strongest evidence of all objects is highest and lowest;
+- from each of fewer long stretches, as many as fit, the rows where any object's evidence is highest and lowest;
+- from each of a few stretches, the rows where each sensor is farthest in each direction, so that no excursion of a
+  path is lost;
+- rows at even distances, for the remaining room.
 """
 
 from __future__ import annotations
@@ -21,32 +24,32 @@ from monty_mqtt_liveview.state.steps import StepTable
 __all__ = ["Stretch", "choose"]
 
 _SHARE = 4
-"""One short stretch for so many points: two of them are its own, the others for the long ones and for places."""
+"""One short stretch per this many points: two points are its own, the others are for long stretches and for places."""
 
 _PLACES_SHARE = 8
-"""Of so many points one is for places."""
+"""One in this many points is for places of sensors."""
 
 
 def choose(table: StepTable, first: int, last: int, points: int) -> Array:
-    """Return at most `points` rows from `first` to `last`, in order; both are among them where there are two.
+    """Return at most `points` rows from `first` to `last`, in order; includes both ends if `points` is 2 or more.
 
     Args:
         table: The steps.
         first: The first row.
-        last: The last row.
+        last: The last row, included.
         points: How many rows at most, 1 or more.
     """
     return Stretch.of(table, first, last).choose(points)
 
 
 class Stretch(NamedTuple):
-    """A stretch of the steps as it is now: rows that come later, or are put in another order, do not change it.
+    """Holds a stretch of the steps as it is now: rows that are added or reordered later do not change it.
 
     Attributes:
         first: The first row.
         size: How many rows.
-        courses: Evidence of each learning module, row by row.
-        places: x, y and z of each sensor, row by row.
+        courses: Evidence of each learning module: arrays of shape (rows, objects).
+        places: Locations of each sensor: arrays of shape (rows, 3), in metres.
     """
 
     first: int
@@ -56,7 +59,7 @@ class Stretch(NamedTuple):
 
     @classmethod
     def of(cls, table: StepTable, first: int, last: int) -> Self:
-        """Return the rows from `first` to `last`; takes no time."""
+        """Return the stretch from row `first` to row `last`, included; takes almost no time."""
         last = min(last, table.count - 1)
         modules = table.learning_modules.values()
         end = max(last + 1, first)
@@ -65,7 +68,7 @@ class Stretch(NamedTuple):
         return cls(first, end - first, [course for course in courses if course.shape[1]], places)
 
     def choose(self, points: int) -> Array:
-        """Return at most `points` of the rows, as `choose` does; takes time, and needs no lock."""
+        """Return at most `points` of the rows, as the function `choose` does; takes time, and needs no lock."""
         if self.size <= points:
             return np.arange(self.first, self.first + self.size)
         ends = np.unique([0, self.size - 1])[-points:]
@@ -80,25 +83,25 @@ def _chosen(courses: list[Array], count: int, points: int, needed: Array) -> Arr
 
 
 class _Extremes(NamedTuple):
-    """The greatest value of each course in each stretch, and where it is; minus infinity where there is none."""
+    """Holds the greatest value of each course in each stretch, and its row; minus infinity if there is no value."""
 
     values: Array
     places: Array
 
     @classmethod
     def of(cls, stretches: Array) -> Self:
-        """Return those of courses that are cut already: course, stretch, row."""
+        """Find the extremes of courses of shape (course, stretch, row)."""
         at = stretches.argmax(axis=2)
         values = np.take_along_axis(stretches, at[:, :, None], axis=2)[:, :, 0]
         return cls(values, at + stretches.shape[2] * np.arange(stretches.shape[1]))
 
     @classmethod
     def joined(cls, parts: list[Self]) -> Self:
-        """Return those of all courses."""
+        """Return the extremes of all courses together."""
         return cls(*(np.concatenate([part[at] for part in parts]) for at in range(2)))
 
     def pooled(self) -> Self:
-        """Return those of stretches twice as long."""
+        """Return the extremes of stretches twice as long."""
         if self.values.shape[1] % 2:
             pad = ((0, 0), (0, 1))
             return type(self)(np.pad(self.values, pad, constant_values=-np.inf), np.pad(self.places, pad)).pooled()
@@ -106,13 +109,13 @@ class _Extremes(NamedTuple):
         return type(self)(*(np.where(is_later, part[:, 1::2], part[:, ::2]) for part in self))
 
     def rows(self) -> Array:
-        """Return where they are, the greatest first."""
+        """Return the rows of the extremes, the greatest value first."""
         order = np.argsort(-self.values, axis=None, kind="stable")
         return self.places.ravel()[order][self.values.ravel()[order] > -np.inf]
 
 
 def _turns(places: list[Array], points: int) -> Array:
-    """Return the rows where each sensor is farthest to each side, in as many stretches as there is room for."""
+    """Return the rows where each sensor is farthest in each direction, in as many stretches as there is room for."""
     sides = 2 * sum(place.shape[1] for place in places)
     stretches = points // (_PLACES_SHARE * sides) if sides else 0
     if not stretches:
@@ -145,7 +148,7 @@ def _extremes(courses: list[Array], count: int, points: int, needed: Array) -> A
 
 
 def _cut(course: Array, stretches: int) -> Array:
-    """Return courses cut into stretches of the same length: course, stretch, row; minus infinity where nothing is."""
+    """Return courses of shape (course, stretch, row), in equally long stretches; missing values are minus infinity."""
     count, width = course.shape
     length = -(-count // stretches)
     cut = np.full((width, stretches * length), -np.inf, course.dtype)
@@ -155,5 +158,5 @@ def _cut(course: Array, stretches: int) -> Array:
 
 
 def _turned(cut: Array) -> Array:
-    """Return courses upside down; where nothing is nothing stays."""
+    """Return courses with the opposite sign; missing values stay minus infinity."""
     return np.where(np.isneginf(cut), cut, -cut)

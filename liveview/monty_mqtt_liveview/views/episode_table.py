@@ -1,6 +1,6 @@
-"""Episodes as a table: what was shown, and what came of it. Pure.
+"""Makes the table of episodes: which object each one showed, and its result. Pure.
 
-Place in the flow: a part of `views`, which is what everybody imports.
+A part of `views`, from which other modules import it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ __all__ = ["episode_rows"]
 
 
 def episode_rows(run: Run, worker_name: str | None = None, seen: int = 0) -> list[Json]:
-    """Return the episodes of one worker, or of all in the order in which they began.
+    """Return the rows of the table: the episodes of one worker, or of all, in the order in which they began.
 
     Args:
         run: The run.
-        worker_name: Of which worker; None is all.
-        seen: Only what changed after this revision of the run.
+        worker_name: Name of the worker; None means all workers.
+        seen: Return only episodes that changed after this revision of the run.
     """
     workers = [worker for worker in run.workers.values() if worker_name is None or worker.name == worker_name]
     found = [

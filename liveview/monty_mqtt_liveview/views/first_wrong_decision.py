@@ -1,10 +1,10 @@
-"""The first wrong decision of an episode, per learning module: the step where the target lost its lead for good. Pure.
+"""Finds the first wrong decision of an episode, per learning module: the step where the target lost its lead for good.
 
-Place in the flow: a part of `views`, which is what everybody imports.
+A part of `views`, from which other modules import it. Pure.
 
-Who leads after a step is Monty's own decision, the most likely hypothesis; whether that is right, Monty says too, and
-the steps carry it (`LearningModuleStep.is_correct`). A step of which Monty does not say it (no observation yet, a new
-object, no target) decides nothing.
+The object that leads after a step is Monty's own decision: its most likely hypothesis. Monty also says whether that is
+right, and the steps carry it (`LearningModuleStep.is_correct`). A step for which Monty does not say so (no observation
+yet, a new object, no target) counts neither as right nor as wrong.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ __all__ = ["wrong"]
 
 _NO_BELIEF = ("no_observations_yet", "patch_off_object")
 _NO_LABEL = "no_label"
-"""Monty's target where there is no ground truth."""
+"""Monty's name of the target when there is no ground truth."""
 
 
 def wrong(worker: Worker, mode: str, episode: int) -> dict[str, Json]:
-    """Return the verdict on each learning module in an episode.
+    """Return the verdict on each learning module in an episode, by the module's id.
 
     Raises:
         KeyError: There is no such episode.
@@ -61,7 +61,7 @@ def _verdict(module: LearningModuleSteps, rows: Array, target: str | None) -> Js
 
 
 def _decision(is_right: Array) -> tuple[str, int | None]:
-    """Return the verdict on decisions, and which was the first wrong one for good."""
+    """Return the verdict on a series of decisions, and the place of the first one after the last right one."""
     if not is_right.any():
         return "never_led", None
     if is_right[-1]:
@@ -70,7 +70,7 @@ def _decision(is_right: Array) -> tuple[str, int | None]:
 
 
 def _why_none(module: LearningModuleSteps, rows: Array, target: str | None) -> str:
-    """Return why nothing was decided."""
+    """Return why no step counts as right or wrong."""
     nobody = [-1, *(module.objects.find(word) for word in _NO_BELIEF)]
     if not (~np.isin(module.winner.take(rows), nobody) & (module.is_new.take(rows) == 0)).any():
         return "no_evidence"

@@ -1,6 +1,6 @@
-"""What is shown of a run, and of a worker, without its steps. Pure.
+"""Makes the summaries of a run and of a worker, without their steps. Pure.
 
-Place in the flow: a part of `views`, which is what everybody imports.
+A part of `views`, from which other modules import it.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from monty_mqtt_liveview.views.numbers import Json, millis, short
 __all__ = ["changed_workers", "info", "mode_head", "run_head", "worker_head"]
 
 _MOST_ALIVE = ("running", "aborting", "paused", "initializing", "error", "disconnected", "aborted", "completed")
-"""Where each worker speaks for itself: the word that stands for all; what is alive first, then what is worst."""
+"""Order in which one worker's status stands for all, when no parent reports: live ones first, then the worst."""
 
 
 def info(run: Run) -> schema.Info | None:
-    """Return what is being run: as the parent says it, else the first worker that does."""
+    """Return the run's `info` message: from its parent, else from the first worker that sent one."""
     told = [worker.info for worker in run.speaking if worker.info]
     told = told or [worker.info for worker in run.workers.values() if worker.info]
     return told[0] if told else None
 
 
 def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
-    """Return what the list of runs, and the head of a run's page, show of it.
+    """Return what the list of runs, and the head of a run's page, show of a run.
 
     Args:
         run: The run.
-        recorded_bytes: Size of its recording, where it is known.
+        recorded_bytes: Size of its recording in bytes, if known.
     """
     workers = list(run.workers.values())
     heads = [worker_head(worker) for worker in workers]
@@ -69,12 +69,12 @@ def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
 
 
 def changed_workers(run: Run, seen: int = 0) -> list[Json]:
-    """Return the heads of workers that changed after a revision of the run; 0: of all."""
+    """Return the summaries of the workers that changed after a revision of the run; 0 means all workers."""
     return [worker_head(worker) for worker in run.workers.values() if worker.revision > seen]
 
 
 def worker_head(worker: Worker) -> Json:
-    """Return what is shown of a worker without its steps."""
+    """Return the summary of a worker, without its steps; it is cached until the worker changes."""
     if worker.head[0] != worker.revision:
         worker.head = worker.revision, _worker_head(worker)
     return worker.head[1]
@@ -157,7 +157,7 @@ def _position(worker: Worker) -> Json:
 
 
 def _steps_of(known: run_status.Worker, latest: schema.Progress | schema.EpisodeStarted | schema.Step) -> int:
-    """Return how many steps the latest episode has had: the number of the last one counts from 0."""
+    """Return how many steps the latest episode has had; step numbers count from 0."""
     ended = known.episodes.get((latest.mode, latest.epoch, latest.episode))
     if ended is not None:
         return ended.steps
@@ -175,13 +175,13 @@ def _counts(worker: Worker) -> Json:
 
 
 def mode_head(mode: schema.ModeProgress) -> Json:
-    """Return what is shown of what the episodes of a mode came to."""
+    """Return the summary of all episodes of a mode."""
     told: Json = msgspec.structs.asdict(mode)
     return {name: short(value) if isinstance(value, float) else value for name, value in told.items()}
 
 
 def _modes(worker: Worker) -> dict[str, schema.ModeProgress]:
-    """Return what each mode came to, and the steps since the latest progress with it."""
+    """Return the summary of each mode, with the steps since the latest `progress` added."""
     modes, step = dict(worker.known.modes), worker.known.step
     if step is not None:
         known = modes.get(step.mode, schema.ModeProgress())
@@ -196,7 +196,7 @@ def _word(words: Iterable[str]) -> str:
 
 
 def _episodes(speaking: Sequence[Worker], acting: Sequence[Worker]) -> Json:
-    """Return the totals as those who speak for the run tell them, or as its workers do where they are further."""
+    """Return the totals that the run's speaking workers report, or those of the acting workers if they are ahead."""
     done, who = max(
         ((sum(one.known.episodes_done for one in some), some) for some in (speaking, acting)), key=lambda told: told[0]
     )

@@ -1,7 +1,7 @@
-"""Log lines and events, filtered. Pure.
+"""Searches the log lines and events of a run. Pure.
 
-Place in the flow: a part of `views`, which is what everybody imports. What is not in memory any more, `log_lookback`
-reads from the recording, and it is chosen here by the same rules.
+A part of `views`, from which other modules import it. Lines that are no longer in memory are read from the recording by
+`log_lookback`, and are chosen here by the same rules.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["Found", "Wanted", "events", "find_lines", "logs", "with_recorded"]
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Which lines are asked for.
+    """Says which lines are requested.
 
     Attributes:
-        worker: Of which worker; None is all.
-        level: Of this level and above; None is all.
-        search: What the line, its logger, source or fields have in them, in any case.
+        worker: Name of the worker; None means all.
+        level: The least severe level; None means all.
+        search: Text that the line, its logger, source or fields must contain, in upper or lower case.
         count: How many lines at most.
         before: Only lines with a lower number.
     """
@@ -36,13 +36,13 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct):
-    """What was found in memory.
+    """Holds the lines that were found.
 
     Attributes:
-        lines: Newest first.
-        count: How many lines there were in all.
-        in_memory: How many of them were looked through.
-        kept_from: Which of them these are.
+        lines: The lines, newest first.
+        count: How many lines the run has in all.
+        in_memory: How many of them are in memory and were searched.
+        kept_from: From which numbers on all lines are in memory.
     """
 
     lines: list[Line]
@@ -51,14 +51,14 @@ class Found(msgspec.Struct):
     kept_from: KeptFrom
 
     def is_all(self, wanted: Wanted) -> bool:
-        """Return whether nothing that is asked for can be in the recording alone."""
+        """Return whether the recording cannot contain any further requested line."""
         first = self.kept_from.first_of(wanted.level)
         oldest = self.lines[-1].number if len(self.lines) >= min(wanted.count, MOST_LINES) and self.lines else 0
         return oldest >= first or wanted.count <= 0
 
 
 def find_lines(journal: Journal, wanted: Wanted) -> Found:
-    """Return the lines in memory that are asked for."""
+    """Return the requested lines that are in memory."""
     left = min(wanted.count, MOST_LINES)
     lines: list[Line] = []
     chosen = _chooser(wanted)
@@ -71,7 +71,7 @@ def find_lines(journal: Journal, wanted: Wanted) -> Found:
 
 
 def with_recorded(found: Found, wanted: Wanted, recorded: Iterable[Line]) -> int:
-    """Add the lines of a recording that are asked for and are not in memory; return how many were looked through."""
+    """Add the requested lines of a recording that are not in memory; return how many of its lines were searched."""
     most, looked = min(wanted.count, MOST_LINES), 0
     chosen, more = _chooser(wanted), deque[Line](maxlen=most)
     end = found.count if wanted.before is None else min(wanted.before, found.count)
@@ -86,7 +86,7 @@ def with_recorded(found: Found, wanted: Wanted, recorded: Iterable[Line]) -> int
 
 
 def logs(found: Found, recorded: int = 0) -> Json:
-    """Return log lines, the newest last, how many there were in all, and how many of them were looked through."""
+    """Return log lines as JSON, the newest last, how many there are in all, and how many of them were searched."""
     lines = [
         {**_common(line), "logger": line.source, "message": line.text, "suppressed": line.suppressed}
         for line in found.lines
@@ -95,7 +95,7 @@ def logs(found: Found, recorded: int = 0) -> Json:
 
 
 def events(found: Found, recorded: int = 0) -> Json:
-    """Return events as `logs` does log lines; what is searched are kind, source and content."""
+    """Return events as JSON, as `logs` does for log lines; a search looks at kind, source and content."""
     lines = [
         {**_common(line), "event": line.text, "source": line.source, "fields": line.fields} for line in found.lines
     ]
@@ -108,7 +108,7 @@ def _said(found: Found, recorded: int, lines: list[Json]) -> Json:
 
 
 def _chooser(wanted: Wanted) -> Callable[[Line], bool]:
-    """Return what says of a line whether it is asked for, by worker, level and text."""
+    """Return a function that says whether a line is requested, by worker, level and text."""
     lowest = rank(wanted.level) if wanted.level else 0
     needle = (wanted.search or "").casefold()
 

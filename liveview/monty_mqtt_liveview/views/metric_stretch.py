@@ -1,6 +1,6 @@
-"""A metric in a stretch of time: as it is kept in memory, and where that is thinned, as it was published. Pure.
+"""Returns a metric in a span of time: as it is kept in memory, and where that is thinned, as it was published. Pure.
 
-Place in the flow: `api` answers with these; `service` brings what was published from the recording.
+Called by `web.api`; `service` reads what was published from the recording.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = ["MetricStretch"]
 
 _NANOS_PER_MILLI = 1_000_000
 _MICROS = 3
-"""Digits of a millisecond: many numbers are published within one."""
+"""Digits of a millisecond that are kept, because many numbers are published within one millisecond."""
 
 
 class Mark(NamedTuple):
-    """Where numbers were not finite."""
+    """Marks a time at which one or more numbers were not finite."""
 
     time_unix_nanos: int
     kind: str
@@ -31,14 +31,14 @@ class Mark(NamedTuple):
 
 
 class MetricStretch(NamedTuple):
-    """A metric in a stretch of time.
+    """Holds a metric in a span of time.
 
     Attributes:
-        points: Times in nanoseconds and finite values, in order.
-        marks: Where numbers were not finite, in order.
-        span: First and last nanosecond.
-        whole_span: Those of the whole metric.
-        is_whole: Whether every number of the stretch is there.
+        points: Times (ns since 1970) and finite values, in order.
+        marks: Times at which numbers were not finite, in order.
+        span: First and last time of the span, ns since 1970.
+        whole_span: First and last time of the whole metric, ns since 1970.
+        is_whole: Whether every number of the span is included.
     """
 
     points: list[tuple[int, float]]
@@ -49,7 +49,7 @@ class MetricStretch(NamedTuple):
 
     @classmethod
     def of(cls, course: Course) -> Self:
-        """Return all that is in memory; to be called under the state's lock."""
+        """Return everything that is in memory; the caller must hold the state's lock."""
         points = course.numbers.points()
         marks = sorted(Mark(time, kind, n) for kind, marks in course.marks.items() for time, n in marks.all())
         times = [*(time for time, _ in points), *(mark.time_unix_nanos for mark in marks)]
@@ -57,7 +57,7 @@ class MetricStretch(NamedTuple):
         return cls(points, marks, span, span, course.numbers.is_whole)
 
     def between(self, first_unix_millis: float, last_unix_millis: float) -> Self:
-        """Return what is there of a time, and the nearest points before and after it, so that lines reach its edges."""
+        """Return the points of a span of time, and one before and one after it, so that lines reach its edges."""
         first, last = int(first_unix_millis * _NANOS_PER_MILLI), int(last_unix_millis * _NANOS_PER_MILLI)
         times = [time for time, _ in self.points]
         begin, end = max(bisect_left(times, first) - 1, 0), bisect_right(times, last) + 1
@@ -65,7 +65,7 @@ class MetricStretch(NamedTuple):
         return self._replace(points=self.points[begin:end], marks=marks, span=(first, last))
 
     def completed(self, payloads: Iterable[bytes]) -> Self:
-        """Return it with everything that was published; unchanged where nothing is brought."""
+        """Add every number that was published in the span, from the payloads; unchanged if there are none."""
         said = [one for one in map(_metric_of, payloads) if one is not None and self._has(one.time_unix_nanos)]
         if not said:
             return self
@@ -75,7 +75,7 @@ class MetricStretch(NamedTuple):
         return self._replace(points=points, marks=sorted(others), is_whole=True)
 
     def thinned(self, most: int) -> Self:
-        """Return about as many points as asked for, the least and the greatest of every part among them."""
+        """Return about `most` points; the least and the greatest of every part are kept."""
         if len(self.points) <= most:
             return self
         kept = Extremes()
@@ -84,7 +84,7 @@ class MetricStretch(NamedTuple):
         return self._replace(points=kept.points(), is_whole=False)
 
     def told(self) -> Json:
-        """Return it as browsers are given it; times with microseconds."""
+        """Return the JSON that browsers receive; times have microseconds."""
         return {
             "times_unix_millis": [_millis(time) for time, _ in self.points],
             "values": [value for _, value in self.points],

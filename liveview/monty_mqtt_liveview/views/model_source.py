@@ -1,7 +1,7 @@
-"""Where the learned model of an object is to be had, for runs that recognise with what another one learned. Pure.
+"""Finds a worker that sent the learned model of an object, for runs that load models which another run learned. Pure.
 
-Place in the flow: `frames` answers with this. A run sends a model after each of its training episodes; one that only
-evaluates loads its models from a file, and sends none.
+Called by `web.frames`. A run sends a model after each of its training episodes; a run that only evaluates loads its
+models from a file, and sends none.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ __all__ = ["model_source"]
 
 
 def model_source(runs: Runs, run: Run, worker: Worker, learning_module: str, object_name: str) -> Json | None:
-    """Return who sent the newest model of an object; None where nobody did.
+    """Return which run and worker sent the newest model of an object; None if none did.
 
-    The worker itself comes first, then others of its run, then the run whose results it loaded its models from, then
-    any run that was before it.
+    The order of preference: the worker itself, other workers of its run, the run whose results it loaded its models
+    from, any earlier run.
 
     Args:
         runs: All runs.
-        run: The run that is looked at.
-        worker: The worker of it that is looked at.
-        learning_module: Whose model.
-        object_name: Graph id.
+        run: The run that is viewed.
+        worker: The worker of it that is viewed.
+        learning_module: Id of the learning module that learned the model.
+        object_name: Graph id of the object.
 
     Returns:
-        `run`, `worker`, and `is_certain`: whether it is known to be the model that this worker uses.
+        `run`, `worker`, and `is_certain`: whether it is certainly the model that this worker uses.
     """
     key: BulkKey = ("object_model", learning_module, object_name)
     ranked = [(_rank(run, worker, *one), one) for one in _having(runs, key)]
@@ -43,7 +43,7 @@ def model_source(runs: Runs, run: Run, worker: Worker, learning_module: str, obj
 
 
 def _having(runs: Runs, key: BulkKey) -> Iterator[tuple[Run, Worker, int]]:
-    """Yield every worker that sent the model, and when it last did."""
+    """Yield every worker that sent the model, and the time of its newest one."""
     for run in runs.by_name.values():
         for worker in run.workers.values():
             index = worker.bulk.get(key)
@@ -53,7 +53,7 @@ def _having(runs: Runs, key: BulkKey) -> Iterator[tuple[Run, Worker, int]]:
 
 
 def _rank(run: Run, worker: Worker, source: Run, sender: Worker, time: int) -> tuple[int, int]:
-    """Return how near a model is, 0 where it cannot be meant, and its time."""
+    """Return how likely a worker's model is the one in use (0: it cannot be), and the model's time."""
     if source is run:
         return (4 if sender is worker else 3), time
     if _is_loaded_from(worker, sender):

@@ -1,6 +1,6 @@
-"""Everything at one step, and where a step is. Pure.
+"""Returns everything that belongs to one step, and finds the row of a step. Pure.
 
-Place in the flow: a part of `views`, which is what everybody imports.
+A part of `views`, from which other modules import it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["bulk", "bulk_at", "bulk_latest", "find_row", "moment"]
 
 
 def moment(worker: Worker, row: int) -> Json:
-    """Return everything that was said of one step, and which frames and clouds belong to it.
+    """Return everything that was reported about one step, and which frames and clouds belong to it.
 
     Args:
         worker: The worker.
@@ -58,7 +58,7 @@ def moment(worker: Worker, row: int) -> Json:
 
 
 def find_row(worker: Worker, mode: str, episode: int, step: int) -> int | None:
-    """Return the row of a step, else of the nearest one before it in its episode; None where there is none."""
+    """Return the row of a step, else of the nearest step before it in its episode; None if the episode has no rows."""
     found = worker.episodes.get(EpisodeKey(mode, episode))
     if found is None or found.first_row < 0:
         return None
@@ -69,7 +69,7 @@ def find_row(worker: Worker, mode: str, episode: int, step: int) -> int | None:
 
 
 def bulk(worker: Worker, seen: int = 0) -> Json:
-    """Return the newest frame, cloud and model of each kind that came after a revision of the run; 0: of all."""
+    """Return the newest frame, cloud and model of each kind that arrived after a revision of the run; 0 means all."""
     found = {}
     for key, index in worker.bulk.items():
         latest = bulk_latest(worker, key) if index.revision > seen else None
@@ -81,14 +81,14 @@ def bulk(worker: Worker, seen: int = 0) -> Json:
 
 
 def bulk_at(worker: Worker, row: int, key: BulkKey) -> tuple[int, int, int] | None:
-    """Return time, episode and step of the frame, cloud or model that is shown with a step; None where there is none.
+    """Return time, episode and step of the frame, cloud or model that is shown with a step; None if there is none.
 
-    What belongs to a step is published after it: it is the newest before the step that follows.
+    What belongs to a step is published after it: it is the newest message before the next step.
 
     Args:
         worker: The worker.
         row: The step's row.
-        key: Which, as in `Worker.bulk`.
+        key: Key of the bulk message, as in `Worker.bulk`.
 
     Raises:
         IndexError: There is no such row.
@@ -102,7 +102,7 @@ def bulk_at(worker: Worker, row: int, key: BulkKey) -> tuple[int, int, int] | No
 
 
 def bulk_latest(worker: Worker, key: BulkKey) -> tuple[int, int, int] | None:
-    """Return time, episode and step of the newest; None where there is none."""
+    """Return time, episode and step of the newest bulk message with a key; None if there is none."""
     index = worker.bulk.get(key)
     place = index.latest() if index else None
     return None if index is None or place is None else index.entry(place)
@@ -149,14 +149,14 @@ def _frames(worker: Worker, row: int, now: tuple[int, int]) -> list[Json]:
 
 
 def _clouds(worker: Worker, row: int, now: tuple[int, int]) -> Json:
-    """Of this episode only: Monty gives up all hypotheses of the one before."""
+    """Return the hypotheses of this episode only: Monty discards all hypotheses when an episode ends."""
     began = _began(worker, row)
     found = {key[1]: _at(worker, row, key, now, began) for key in worker.bulk if key[0] == "hypotheses"}
     return {name: told for name, told in found.items() if told is not None}
 
 
 def _began(worker: Worker, row: int) -> int:
-    """Return when the first step of a row's episode was, in nanoseconds."""
+    """Return the time of the first step of a row's episode, ns since 1970."""
     _, episode = _episode_of(worker, row)
     first = episode.first_row if episode and 0 <= episode.first_row <= row else row
     return worker.steps.time_at(first)
@@ -179,9 +179,10 @@ def _at(worker: Worker, row: int, key: BulkKey, now: tuple[int, int], since: int
 
 
 def _steps_left(worker: Worker, row: int, limits: dict[str, float]) -> int | None:
-    """Return how many steps are left before Monty gives up, if all of them match.
+    """Return how many steps are left before Monty gives up, if all of them match; None if there is no limit.
 
-    As its `MaximumSteps` and `MaxTotalSteps` (0.55) count: steps in which learning modules matched; steps of any kind.
+    Counts as Monty's `MaximumSteps` and `MaxTotalSteps` (0.55) do: the former counts steps in which learning modules
+    matched, the latter steps of any kind.
     """
     table, at = worker.steps, np.array([row])
     name, episode = _episode_of(worker, row)

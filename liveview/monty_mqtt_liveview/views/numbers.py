@@ -1,6 +1,6 @@
-"""Numbers as browsers are given them. Pure.
+"""Rounds and converts numbers for browsers. Pure.
 
-Place in the flow: views use these. NaN stays here, and is null in the JSON that msgspec makes.
+Called by the other views. NaN stays NaN here; msgspec writes it as null.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _NANOS_PER_MILLI = 1_000_000
 
 
 def millis(unix_nanos: int | None) -> int | None:
-    """Return a time in milliseconds; None for no time."""
+    """Convert nanoseconds since 1970 to milliseconds; None or 0 become None."""
     return unix_nanos // _NANOS_PER_MILLI if unix_nanos else None
 
 
 def short(value: float | None) -> float | None:
-    """Return a number short enough to read."""
+    """Round a number to five digits after the point."""
     return None if value is None else round(value, _DIGITS)
 
 
 def rounded(values: Array) -> list[Any]:
-    """Return numbers short enough to read."""
+    """Round an array to five digits after the point; return it as nested lists."""
     found: list[Any] = np.round(values.astype(np.float64), _DIGITS).tolist()
     return found

@@ -1,10 +1,11 @@
-"""The command line that repeats one episode, or all failed ones, with detailed logging. Pure.
+"""Decides how one episode, or all failed ones, can be repeated with detailed logging. Pure.
 
-Place in the flow: a part of `views`, which is what everybody imports; `redo_command_line` writes what is decided here.
+A part of `views`, from which other modules import it; hands to `redo_command_line`, which writes the command line.
 
-Monty's own parallel runner can run chosen episodes of an experiment (`episodes`, tbp.monty 0.54 and 0.55): one worker
-per object and epoch in evaluation, so that a worker's number is the episode's, and with it its seed; one per object,
-in every pose, in training. Of training that was not parallel, only the same runner gives each episode its seed again.
+Monty's own parallel runner can run chosen episodes of an experiment (`episodes`, tbp.monty 0.54 and 0.55). In
+evaluation it starts one worker per object and epoch, so a worker's number is the episode's number and gives its seed.
+In training it starts one worker per object, for every pose. Training that was not parallel gets the same seeds again
+only from the same, not parallel, runner.
 """
 
 from __future__ import annotations
@@ -30,20 +31,20 @@ _PER_OBJECT = "OneObjectPerEpisodeInterface"
 _PRETRAINING = "Pretraining"
 _ONLY_TRAINING = ["++experiment.config.do_train=true", "++experiment.config.do_eval=false"]
 _ONLY_EVALUATION = ["++experiment.config.do_train=false", "++experiment.config.do_eval=true"]
-"""Both are said: what the run's own command line says of them is not kept, and the YAML may say otherwise."""
+"""Both are given, because the run's own overrides of them are dropped, and the YAML may differ."""
 
 
 def redo(run: Run, worker_name: str | None = None, mode: str | None = None, episode: int | None = None) -> Json:
-    """Return the command line that repeats an episode, or all failed ones, and what is to be said of it.
+    """Return the command line that repeats an episode, or all failed ones, with a note for the user.
 
     Args:
         run: The run.
-        worker_name: Of which worker; None is all.
-        mode: `train` or `eval`; None is `eval`.
-        episode: Which; None is all that were not correct.
+        worker_name: Name of the worker; None means all workers.
+        mode: `train` or `eval`; None means `eval`.
+        episode: Number of the episode; None means all episodes that were not correct.
 
     Returns:
-        `command`, None where there is none, and `note`.
+        `command`, None if the episode cannot be repeated, and `note`.
     """
     about = info(run)
     workers = [worker for worker in run.workers.values() if worker_name in {None, worker.name}]
@@ -77,7 +78,7 @@ def _objects(about: schema.Info, workers: Sequence[Worker], episode: int | None)
         command, notes = command_line(about, str(names.index(shown)), _ONLY_TRAINING)
         told = f"Repeats the training with {shown}, in every pose: Monty's parallel runner has one worker per object."
     else:
-        # In a worker of its own the object would be shown with other random numbers.
+        # A parallel worker would show the object with other random numbers.
         epochs = 1 + next(one.epoch for key, one in worker.episodes.items() if key == ("train", episode))
         more = [*_ONLY_TRAINING, f"++experiment.config.n_train_epochs={epochs}"]
         command, notes = command_line(about, None, more)
@@ -124,7 +125,7 @@ def _failed(workers: Iterable[Worker]) -> Iterable[int]:
 
 
 def _number(worker: Worker, episode: int) -> int:
-    """Return the number of an episode in the whole run; a parallel worker's only one is in its name."""
+    """Return an episode's number in the whole run; a parallel worker has one episode, whose number is in its name."""
     told = _EVAL_WORKER.match(worker.name)
     return int(told[1]) if told else episode
 

@@ -1,10 +1,10 @@
-"""Command lines for Monty's runners, quoted for Hydra and for the shell. Pure.
+"""Writes command lines for Monty's runners, quoted for Hydra and for the shell. Pure.
 
-Place in the flow: `redo` decides what is to be repeated, here it becomes a command that can be pasted into a terminal.
+Called by `redo`, which decides what to repeat; returns a command that can be pasted into a terminal.
 
-What stood on the run's own command line is kept as it was, for that Hydra took once, but for what the repetition sets
-itself. What is added is quoted by Hydra's grammar: a comma outside of quotes would be a sweep, and `episodes=5` the
-number 5, which Monty's runner (0.54 and 0.55, which have one and the same) cannot read.
+The overrides of the run's own command line are kept unchanged, since Hydra accepted them once, except those that the
+repetition sets itself. New overrides are quoted by Hydra's grammar: a comma outside of quotes would start a sweep, and
+`episodes=5` would be the number 5, which Monty's runner (the same in 0.54 and 0.55) cannot read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOGGING = (
     f"handlers:[{{_target_:{_LOGGERS}.monty_handlers.BasicCSVStatsHandler}},"
     f"{{_target_:{_LOGGERS}.monty_handlers.DetailedJSONHandler}}]}}"
 )
-"""As in detailed_info_monty_runs of Monty's conf/logging: eval_stats.csv, and every step in
+"""Equals detailed_info_monty_runs of Monty's conf/logging: it writes eval_stats.csv, and every step into
 detailed_run_stats.json. Not `logging=…`: some experiments have no such choice, or set their own after it."""
 
 _OF_ITSELF = re.compile(
@@ -44,12 +44,12 @@ _WITHOUT_PARALLEL = re.compile(r"-(parallel_(eval|train)_episode_.*)$", re.DOTAL
 
 
 def command_line(about: schema.Info, episodes: str | None, more: Sequence[str] = ()) -> tuple[str | None, list[str]]:
-    """Return the command that repeats chosen episodes of a run, and what is to be said of it.
+    """Return the command that repeats chosen episodes of a run (None if it cannot be repeated), and notes for the user.
 
     Args:
-        about: What the run is.
-        episodes: Which, as Monty's parallel runner names them: `3`, `0,3,5:8`; None is all, one after another.
-        more: Further words, as Hydra takes them.
+        about: The run's `info` message.
+        episodes: Numbers as Monty's parallel runner takes them: `3`, `0,3,5:8`; None means all, one after another.
+        more: Further overrides for Hydra.
     """
     program, *given = about.command_line or [""]
     if SWEEP_FLAGS.intersection(given):
@@ -73,7 +73,7 @@ def command_line(about: schema.Info, episodes: str | None, more: Sequence[str] =
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """Return numbers, in ascending order, as Monty's runner takes them: `0,3,5:8` is 0, 3, 5, 6, 7."""
+    """Return ascending numbers in the form that Monty's runner takes: `0,3,5:8` is 0, 3, 5, 6, 7."""
     parts: list[list[int]] = []
     for number in numbers:
         if parts and number == parts[-1][1]:
@@ -84,28 +84,28 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 def run_name(about: schema.Info) -> str:
-    """Return a name under which the results do not take the place of the run's own."""
+    """Return a run name for the repetition, so that its results do not overwrite the run's own."""
     name = _WITHOUT_PARALLEL.sub("", about.run_name or "") or (about.experiment or "").rpartition("/")[2]
     return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name) or 'experiment'}_redo"
 
 
 def output_dir(about: schema.Info) -> PurePosixPath | None:
-    """Return the directory in which the run has a directory of its own with its results; None where it did not say."""
+    """Return the directory that contains the run's own directory of results; None if the run did not report it."""
     logging = about.config.get("logging")
     told = logging.get("output_dir") if isinstance(logging, dict) else None
     if not isinstance(told, str) or not told.startswith("/"):
         return None
     directory, run = PurePosixPath(told), about.run_name or ""
-    if about.output_dir is None:  # the parent of a parallel run, which writes nothing itself
+    if about.output_dir is None:  # true for the parent of a parallel run, which writes nothing itself
         return directory
-    # <directory>/<run>, that of a worker <directory>/<run>/<run>-parallel_…; pretraining adds one below.
+    # Results are in <directory>/<run>, of a worker in <directory>/<run>/<run>-parallel_…; pretraining adds one level.
     for name in dict.fromkeys(("pretrained", run, _WITHOUT_PARALLEL.sub("", run))):
         directory = directory.parent if directory.name == name else directory
     return directory
 
 
 def for_hydra(value: str) -> str:
-    """Return a text as a quoted value of Hydra's override grammar (1.3), where it must be quoted."""
+    """Return a text as a value of Hydra's override grammar (1.3), quoted if necessary."""
     if _PLAIN.fullmatch(value):
         return value
     # Backslashes count only before a quote: https://hydra.cc/docs/advanced/override_grammar/basic/#quoted-values
@@ -115,7 +115,7 @@ def for_hydra(value: str) -> str:
 
 
 def for_shell(word: str) -> str:
-    """Return a word for bash, zsh and the like; in it are no characters that would act on a terminal."""
+    """Return a word quoted for bash, zsh and similar shells; it contains no characters that control a terminal."""
     if not word.isprintable():
         escaped = "".join(_escaped(character) for character in word)
         return f"$'{escaped}'"
@@ -133,7 +133,7 @@ def _escaped(character: str) -> str:
 
 
 def _model(about: schema.Info, kept: Sequence[str]) -> list[str]:
-    """Return where the model is: experiments have it below `MONTY_MODELS`, which another terminal may not have."""
+    """Return the path of the model: experiments take it from `MONTY_MODELS`, which another terminal may lack."""
     path = about.config.get("model_name_or_path")
     if not isinstance(path, str) or not path.startswith("/") or any(map(_MODEL.match, kept)):
         return []
@@ -141,7 +141,7 @@ def _model(about: schema.Info, kept: Sequence[str]) -> list[str]:
 
 
 def _output(about: schema.Info, kept: Sequence[str]) -> list[str]:
-    """Return where the results go: experiments have them below `MONTY_LOGS`."""
+    """Return the override of the output directory: experiments take it from `MONTY_LOGS`."""
     directory = output_dir(about)
     if directory is None or any(map(_OUTPUT.match, kept)):
         return []
@@ -149,7 +149,7 @@ def _output(about: schema.Info, kept: Sequence[str]) -> list[str]:
 
 
 def _flags_apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return Hydra's own flags with their values (`--config-dir DIR`), and the overrides."""
+    """Separate Hydra's own flags with their values (`--config-dir DIR`) from the overrides."""
     flags: list[str] = []
     overrides: list[str] = []
     for word in words:
@@ -159,12 +159,12 @@ def _flags_apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _runner(program: str, flags: Sequence[str], *, is_parallel: bool) -> list[str]:
-    # Flags first: behind an override, Hydra's parser takes none.
+    # Flags come first: Hydra's parser accepts none after an override.
     directory, slash, name = program.rpartition("/")
     if name in _RUNNERS and not directory.endswith("monty_mqtt"):
         runner, one = ("run_parallel.py", ["num_parallel=1"]) if is_parallel else ("run.py", [])
         return ["python", f"{directory}{slash}{runner}", *flags, *one]
-    # `monty-mqtt run` has flags of its own.
+    # `monty-mqtt run` would take the flags as its own.
     start = ["python", "-m", "monty_mqtt.run"] if flags else ["monty-mqtt", "run"]
     return [*start, *(["--parallel", "1"] if is_parallel else []), *flags]
 

@@ -1,7 +1,7 @@
-"""What came of the episodes: who was taken for whom, how often, how far off, how long it took. Pure.
+"""Sums up the results of the episodes: which object was taken for which, how often, how far off, how long. Pure.
 
-Place in the flow: a part of `views`, which is what everybody imports. Whether an episode is correct is not decided
-here, nor whether a learning module is right: the source did, by Monty's rule.
+A part of `views`, from which other modules import it. Whether an episode or a learning module is correct is not decided
+here: the messages say so, by Monty's rule.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _MOST_BELIEVABLE = 1e9
 
 
 def results(run: Run, worker_name: str | None = None) -> dict[str, Json]:
-    """Return tables and histograms of the judged episodes of each mode, `eval` first.
+    """Return tables and histograms of the finished episodes of each mode, `eval` first.
 
     Args:
         run: The run.
-        worker_name: Of which worker; None is all.
+        worker_name: Name of the worker; None means all workers.
     """
     workers = [worker for worker in run.workers.values() if worker_name in (None, worker.name)]
     ended = [one for worker in workers for one in worker.known.episodes.values()]
@@ -45,10 +45,10 @@ def _of_mode(of_all_modes: Sequence[schema.EpisodeEnded], mode: str) -> Json:
 
 
 def most_likely(ended: schema.EpisodeEnded) -> schema.LearningModuleEpisode | None:
-    """Return the learning module that says what the model took the target for; None where none names an object.
+    """Return the learning module that names what the model took the target for; None if none names an object.
 
-    It is one of those that name the object which is named most often by the modules that decided the outcome, which are
-    the ones whose outcome is that of the whole; of objects named as often, the one with more evidence.
+    The deciding modules are those whose outcome equals the episode's outcome. Among them, the object that is named most
+    often wins, then the module with the most evidence.
     """
     modules = ended.learning_modules.values()
     deciding = [one for one in modules if one.outcome == ended.outcome] or modules
@@ -62,7 +62,7 @@ def most_likely(ended: schema.EpisodeEnded) -> schema.LearningModuleEpisode | No
 
 
 class _Cells:
-    """How often what was shown was taken for what, and how often Monty called that right or wrong."""
+    """Counts how often each shown object was taken for which object, and how often Monty called that right or wrong."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
@@ -94,7 +94,7 @@ def _confusion(ended: Sequence[schema.EpisodeEnded]) -> Json:
 
 
 def _columns(targets: Sequence[str], tables: Iterable[_Cells]) -> list[str]:
-    """Return the names to compare with, those that are right for a target in the order of targets: the diagonal."""
+    """Return the names for the columns; those that are right for a target come first, in the targets' order."""
     cells = list(tables)
     named = {name for table in cells for _, name in table.counts}
     right = {cell for table in cells for cell, count in table.right.items() if count}
@@ -105,7 +105,7 @@ def _columns(targets: Sequence[str], tables: Iterable[_Cells]) -> list[str]:
 
 
 def _counted(ended: Sequence[schema.EpisodeEnded]) -> dict[str, _Cells]:
-    """Return the cells of the whole model and of each learning module."""
+    """Return the counts of the whole model and of each learning module."""
     tables = {_ALL: _Cells()}
     for one in ended:
         if one.target is None:
@@ -156,7 +156,7 @@ def _histogram(values: Iterable[float | None], edges: Array | None = None) -> Js
 def _round_bins(values: Sequence[float]) -> tuple[Array, Array]:
     """Return counts and edges of at most `_BINS` + 1 bins.
 
-    Edges are multiples of 1, 2 or 5 times a power of ten; of whole numbers whole.
+    Edges are multiples of 1, 2 or 5 times a power of ten; for whole numbers the edges are whole numbers.
     """
     if not values:
         return np.zeros(1, np.int64), np.arange(2.0)

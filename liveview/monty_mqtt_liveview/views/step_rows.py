@@ -1,6 +1,6 @@
-"""Steps as columns for charts. Pure.
+"""Returns steps as JSON columns for charts. Pure.
 
-Place in the flow: a part of `views`, which is what everybody imports.
+A part of `views`, from which other modules import it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NANOS_PER_MILLI = 1_000_000
 
 
 def rows(table: StepTable, chosen: Array) -> Json:
-    """Return chosen rows of the steps, column by column; what is absent is null."""
+    """Return the chosen rows of the steps, column by column; missing values are null."""
     return {
         "row": chosen.tolist(),
         "time_unix_millis": (table.time_unix_nanos.take(chosen) // _NANOS_PER_MILLI).tolist(),
@@ -35,19 +35,19 @@ def rows(table: StepTable, chosen: Array) -> Json:
 
 
 def newest_rows(worker: Worker, first_row: int, most: int = 2000) -> Json | None:
-    """Return the rows from one on, of very many the newest; None where there are none."""
+    """Return the rows from `first_row` on, at most the newest `most`; None if there are none."""
     table = worker.steps
     first = max(first_row, table.count - most, 0)
     return rows(table, np.arange(first, table.count)) if first < table.count else None
 
 
 def course(worker: Worker, first: int = 0, last: int | None = None, points: int = 1000) -> Json:
-    """Return at most `points` rows from `first` to `last`, so chosen that extremes are among them.
+    """Return at most `points` rows from `first` to `last`, chosen so that extreme values are included.
 
     Args:
         worker: The worker.
         first: The first row.
-        last: The last row; None is the newest.
+        last: The last row; None means the newest.
         points: How many rows at most.
     """
     table = worker.steps

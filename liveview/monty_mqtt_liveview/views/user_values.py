@@ -1,6 +1,6 @@
-"""Metrics, data streams and state, as the user published them. Pure.
+"""Returns metrics, data streams and states as JSON, as the user published them. Pure.
 
-Place in the flow: a part of `views`, which is what everybody imports.
+A part of `views`, from which other modules import it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ __all__ = ["data", "metrics", "state"]
 
 
 def metrics(run: Run, worker: str | None = None, search: str | None = None, first: int = 0, most: int = 1000) -> Json:
-    """Return metrics of a run, `metrics`, with the latest value of each, and of how many they are, `count`.
+    """Return the latest values of a run's metrics (`metrics`), and how many metrics match in all (`count`).
 
     Args:
         run: The run.
-        worker: Of which worker; None is all.
-        search: What the name has in it, in any case.
-        first: The place of the first, in the order in which they came.
-        most: How many at most.
+        worker: Name of the worker; None means all.
+        search: Text that the name must contain, in upper or lower case.
+        first: Place of the first metric to return, in the order of their first values.
+        most: How many metrics at most.
     """
     needle = (search or "").casefold()
     wanted = [key for key in run.metrics if (worker is None or key[0] == worker) and needle in key[1].casefold()]
@@ -42,7 +42,7 @@ def metrics(run: Run, worker: str | None = None, search: str | None = None, firs
 
 
 def data(run: Run, worker: str | None = None) -> list[Json]:
-    """Return the latest value of each data stream."""
+    """Return the latest value of each data stream; `worker` None means all workers."""
     return [
         {"worker": of, "stream": stream, "time_unix_millis": millis(kept.time_unix_nanos), "data": kept.value}
         for (of, stream), kept in run.data.items()
@@ -51,5 +51,5 @@ def data(run: Run, worker: str | None = None) -> list[Json]:
 
 
 def state(run: Run, worker: str | None = None) -> dict[str, Any]:
-    """Return the state of each worker that has one."""
+    """Return the state of each worker that has published one, by its name; `worker` None means all workers."""
     return {of: kept.value for (of, _), kept in run.states.items() if worker is None or of == worker}

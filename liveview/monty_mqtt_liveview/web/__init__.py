@@ -1,1 +1,1 @@
-"""What browsers and programs ask of the page over HTTP and WebSocket."""
+"""Answers what browsers and programs request from the page over HTTP and WebSocket."""

@@ -1,7 +1,7 @@
-"""What programs, and the page itself, read of the state over HTTP.
+"""Answers requests for the state over HTTP, from programs and from the page itself.
 
-Place in the flow: `server` adds these routes; `views` cuts what they answer out of the state, under its lock.
-FastAPI runs each in a thread.
+Called by `server`, which adds these routes; `views` makes the answers from the state under its lock. FastAPI runs each
+request in a thread.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Lines = Annotated[int, Query(ge=1, le=_MOST_LINES)]
 
 
 def make_api(service: Service) -> APIRouter:
-    """Return the routes below `/api/`."""
+    """Return the routes below `/api/`, without frames, control and login."""
     api = APIRouter(prefix="/api")
     _Runs(service).add_to(api)
     _Steps(service).add_to(api)
@@ -43,7 +43,7 @@ def make_api(service: Service) -> APIRouter:
 
 
 class _Runs:
-    """What is known of runs, without their steps."""
+    """Answers requests that need no steps."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -111,7 +111,7 @@ class _Runs:
         return json_answer(log_search.events(*self._lines(run, worker, "event", wanted)))
 
     def _lines(self, run: str, worker: str, kind: Kind, wanted: log_search.Wanted) -> tuple[log_search.Found, int]:
-        """Return the lines that are asked for, and how many were looked through in the recording."""
+        """Return the requested lines, and how many lines of the recording were searched for them."""
         with self._service.lock:
             known = find_run(self._service, run)
             _named(known, worker)
@@ -156,7 +156,7 @@ class _Runs:
 
 
 class _Steps:
-    """What needs a worker's steps."""
+    """Answers requests that need a worker's steps."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -169,7 +169,7 @@ class _Steps:
         with self._loaded(run, worker) as found:
             generation = found.generation
             stretch = downsampling.Stretch.of(found.steps, first, found.steps.count - 1 if last is None else last)
-        chosen = stretch.choose(points)  # takes longest, and holds nobody up
+        chosen = stretch.choose(points)  # this takes longest, and is done without the lock
         with self._loaded(run, worker) as found:
             if found.generation == generation:
                 said = views.rows(found.steps, chosen)

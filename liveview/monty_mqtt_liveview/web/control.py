@@ -1,7 +1,8 @@
-"""Commands to a run, from the page: abort, pause, resume, step, stop.
+"""Sends commands from the page to a run: abort, pause, resume, step, stop.
 
-Place in the flow: `server` adds the route; who may is `login`'s matter; `monty_mqtt_stack.commands.control` publishes
-the command as MQTT user `control` and waits for what the workers answer. The page's own connection may write nothing.
+Called by `server`, which adds the routes; `login` decides who may command. `monty_mqtt_stack.commands.control`
+publishes the command as MQTT user `control` and waits for the workers' answers. The page's own connection may not
+publish.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _BRIDGE_KNOWN_SECS = 3.0
 
 
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
-    """What `/api/run/<run>/command` is sent."""
+    """Is the body of a request to `/api/run/<run>/command`."""
 
     command: Literal["abort", "pause", "resume", "step", "stop"]
     worker: str | None = None
@@ -44,11 +45,11 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Control:
-    """What it takes to command.
+    """Checks whether commands are possible, and sends them.
 
     Args:
         service: The state.
-        broker: Where, as the user that may write commands.
+        broker: Address of the broker, and the user that may write commands.
     """
 
     def __init__(self, service: Service, broker: Broker) -> None:
@@ -59,7 +60,7 @@ class Control:
         self._no_bridge, self._ask_again_at = "", 0.0
 
     def why_not(self, run: str | None) -> str:
-        """Return why nobody can command, or why not this run (an escaped name); empty if one can."""
+        """Return why no command is possible, or why not for this run (an escaped name); empty if one is."""
         if why := _unreadable(self._broker.username or "", self._broker.password_file):
             return why
         if not self._service.subscription.is_connected:
@@ -78,14 +79,14 @@ class Control:
             return self._no_bridge
 
     async def ask(self, run: str, asked: Asked) -> list[control.Answer]:
-        """Publish the command; return what the workers answered.
+        """Publish the command; return the workers' answers.
 
         Args:
             run: Id of the run.
-            asked: What is asked of it.
+            asked: The command.
 
         Raises:
-            HTTPException: 503, too many are waiting; 504, no answer, and why.
+            HTTPException: 503, too many commands are waiting; 504, no answer arrived, with the reason.
         """
         if self._room.locked():
             raise HTTPException(503, f"{_MOST_AT_ONCE} commands are waiting for their answers: try again soon")
@@ -106,7 +107,7 @@ class Control:
 
 
 def control_routes(service: Service, controls: Control, login: Login) -> APIRouter:
-    """Return the routes that tell who may command, and that command."""
+    """Return the routes that report whether the user may command, and that send commands."""
     routes = APIRouter(prefix="/api")
 
     @routes.get("/session")
@@ -146,7 +147,7 @@ def _checked(asked: Asked) -> Asked:
 
 
 def _without_bridge(broker: Broker) -> str:
-    """Return why no bridge would pass a command on, empty if one is there."""
+    """Return why no bridge would pass a command on; empty if a bridge is connected."""
     try:
         if any(b"online" in one.payload for one in retained(broker, [f"{topics.BRIDGE_PREFIX}/+/status"])):
             return ""

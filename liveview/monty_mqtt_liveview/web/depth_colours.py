@@ -1,8 +1,7 @@
-"""Published frames -> images that a browser shows. Pure.
+"""Turns published frames into images that a browser can show. Pure.
 
-Place in the flow: `frames` passes payloads here. A colour frame is a JPEG already. A depth frame is a 16-bit PNG
-whose levels mean something else in each frame; it is drawn in viridis, on a scale that all frames of a sensor
-share.
+Called by `frames` with payloads. A colour frame is a JPEG already. A depth frame is a 16-bit PNG whose levels mean
+other distances in each frame; it is drawn in the colours of viridis, on one scale for all frames of a sensor.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ VIRIDIS = [
     *("#440154", "#48186a", "#472d7b", "#424086", "#3b528b", "#33638d", "#2c728e", "#26828e", "#21918c"),
     *("#1fa088", "#28ae80", "#3fbc73", "#5ec962", "#84d44b", "#addc30", "#d8e219", "#fde725"),
 ]
-"""Every sixteenth of the map of Stéfan van der Walt and Nathaniel Smith, https://bids.github.io/colormap; between them
-linear, as in CSS. Its lightness grows evenly, for every kind of colour vision."""
+"""Every sixteenth colour of viridis, by Stéfan van der Walt and Nathaniel Smith, https://bids.github.io/colormap;
+colours between them are interpolated linearly, as in CSS. Lightness grows evenly for every kind of colour vision."""
 
 NEARER, FARTHER = "#000000", "#9e9e9e"
-"""What lies outside of the scale."""
+"""Colours of what lies outside of the scale."""
 
 _MOST_PIXELS = 4096 * 4096
 _LEVELS = 65_535
@@ -48,7 +47,7 @@ _SHADES = 254
 _NEARER_PLACE, _FARTHER_PLACE = 254, 255
 _FEWEST_METRES = 1e-4
 _HARDLY = 1e-3
-"""What rounding to 16 bits, or to float32, may add: no reason for another step."""
+"""Part of a unit that rounding to 16 bits, or to float32, may add: it must not extend the scale by a unit."""
 
 _HALF_A_SHADE = 0.5 / _SHADES
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -58,7 +57,7 @@ Metres = npt.NDArray[np.float64]
 
 
 class Scale(NamedTuple):
-    """What the first and the last colour stand for, metres."""
+    """Holds the depths that the first and the last colour stand for, in metres."""
 
     min_metres: float
     max_metres: float
@@ -70,20 +69,20 @@ class _Range(msgspec.Struct):
 
 
 def checked_jpeg(payload: bytes) -> bytes:
-    """Return a colour frame as it is.
+    """Return a colour frame unchanged.
 
     Raises:
-        DecodeError: It is no JPEG, or one of more than 4096 x 4096 pixels.
+        DecodeError: It is not a JPEG, or has more than 4096 x 4096 pixels.
     """
     _open(payload, "JPEG").close()
     return payload
 
 
 def read_depth(payload: bytes) -> Metres:
-    """Return the depths of a depth frame.
+    """Return the depths of a depth frame: metres, float64, of shape (height, width).
 
     Raises:
-        DecodeError: It is no 16-bit PNG with a range, or has more than 4096 x 4096 pixels.
+        DecodeError: It is not a 16-bit PNG with a range, or has more than 4096 x 4096 pixels.
     """
     try:
         with _open(payload, "PNG") as image:
@@ -99,21 +98,21 @@ def read_depth(payload: bytes) -> Metres:
 
 
 def scale_between(low: float, high: float) -> Scale:
-    """Return a scale that holds both.
+    """Return a scale that includes both depths (metres).
 
-    Its ends are rounded outwards, to a fifth of the span or thereabouts: 1, 2 or 5 times a power of ten.
+    Its ends are rounded outwards, to multiples of about a fifth of the span: of 1, 2 or 5 times a power of ten.
     """
     span = max(high - low, abs(high) / 10, _FEWEST_METRES)
     exact = span / 5
     power = 10.0 ** math.floor(math.log10(exact))
     unit = power * next(step for step in (1, 2, 5, 10) if exact <= step * power * (1 + 1e-9))
     least, greatest = math.floor(low / unit + _HARDLY), math.ceil(high / unit - _HARDLY)
-    # In whole units, so that no rounding error shows.
+    # Computed in whole units, so that no rounding error shows.
     return Scale(_tidy(least * unit), _tidy(max(greatest, least + 1) * unit))
 
 
 def coloured(metres: Metres, scale: Scale) -> tuple[bytes, int]:
-    """Return a depth frame as a PNG of 8 bits, and how many of its pixels are outside of the scale."""
+    """Return a depth frame as an 8-bit PNG, and how many of its pixels are outside of the scale."""
     share = (metres - scale.min_metres) / (scale.max_metres - scale.min_metres)
     places = np.clip(share * (_SHADES - 1), 0, _SHADES - 1).round().astype(np.uint8)
     nearer, farther = share < -_HALF_A_SHADE, share > 1 + _HALF_A_SHADE

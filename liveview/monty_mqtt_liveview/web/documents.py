@@ -1,8 +1,8 @@
-"""The pages that a browser opens: one document; what moves on it is in `browser/`, ES modules over Vue and ECharts.
+"""Serves the pages that a browser opens: one HTML document, and the ES modules of `browser/` over Vue and ECharts.
 
-Place in the flow: `server` adds these routes. The libraries are those that NiceGUI ships, served as files from this
-machine. NiceGUI's own server is left out: it would hold a second connection and state for every browser, and reload
-the page whenever this process was started again.
+Called by `server`, which adds these routes. The libraries are those that NiceGUI ships, served as files from this
+machine. NiceGUI's own server is not used: it would hold a second connection and state for every browser, and reload the
+page whenever this process is restarted.
 """
 
 from __future__ import annotations
@@ -32,13 +32,15 @@ _FOR_GOOD = "public, max-age=31536000, immutable"
 
 
 class Document:
-    """The one HTML document, filled in for each address.
+    """Is the one HTML document, which is filled in for each address.
 
     Attributes:
-        script_hash: Of the only script that stands in the document itself, for the Content-Security-Policy.
+        nicegui: Directory of the NiceGUI package.
+        nicegui_path: Path under which its libraries are served.
+        script_hash: Hash of the only inline script of the document, for the Content-Security-Policy.
 
     Raises:
-        ServiceError: NiceGUI is not installed, or ships its libraries elsewhere than we know.
+        ServiceError: NiceGUI is not installed, or ships its libraries in an unknown place.
     """
 
     def __init__(self) -> None:
@@ -52,13 +54,13 @@ class Document:
         self._fixed = {"imports": imports, "nicegui": self.nicegui_path, "browser": "/assets/browser"}
 
     def answer(self, title: str, view: str, run: str = "", status: int = 200) -> Response:
-        """Return the document.
+        """Return the document as a response.
 
         Args:
-            title: Until the page knows a better one.
-            view: `runs`, `run`, `workers`, or `missing` where there is no such page.
-            run: Id of the run, where it is of one.
-            status: Of HTTP.
+            title: Title until the page knows a better one.
+            view: `runs`, `run`, `workers`, or `missing` for an unknown address.
+            run: Id of the run, if the page shows one.
+            status: HTTP status.
         """
         modules = (f"/assets/browser/{path.name}" for path in sorted(_BROWSER.glob("*.js")))
         links = "\n    ".join(f'<link rel="modulepreload" href="{module}" />' for module in modules)
@@ -68,7 +70,7 @@ class Document:
 
 
 class _Unchanging(StaticFiles):
-    """Files whose address holds their version."""
+    """Serves files whose address contains their version, so that browsers may keep them."""
 
     def file_response(self, *arguments: Any, **options: Any) -> Response:
         answer = super().file_response(*arguments, **options)
@@ -77,7 +79,7 @@ class _Unchanging(StaticFiles):
 
 
 class _Own(StaticFiles):
-    """Our own modules: asked for each time, sent when they changed."""
+    """Serves the page's own modules; browsers ask each time, and receive them if they have changed."""
 
     def file_response(self, *arguments: Any, **options: Any) -> Response:
         answer = super().file_response(*arguments, **options)
@@ -86,7 +88,7 @@ class _Own(StaticFiles):
 
 
 def add_pages(app: FastAPI, document: Document) -> None:
-    """Add the pages and the files that they need."""
+    """Add the pages and the files that they need to the application."""
     pages = APIRouter()
 
     @pages.get("/")

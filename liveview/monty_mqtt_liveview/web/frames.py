@@ -1,7 +1,7 @@
-"""What a run's sensors saw, where its hypotheses are, and what was learned, over HTTP.
+"""Serves frames of sensors, clouds of hypotheses and learned models over HTTP.
 
-Place in the flow: `server` adds these routes; the state knows when there was something, `service` brings it from
-memory or from the recording, `depth_colours` makes it fit for a browser. FastAPI runs each in a thread.
+Called by `server`, which adds these routes. The state knows when there was a message, `service` reads its payload from
+memory or from the recording, `depth_colours` prepares it for a browser. FastAPI runs each request in a thread.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _clouds = msgspec.json.Decoder(Cloud)
 
 
 class _Found(NamedTuple):
-    """A bulk message: what it is of, and the payload."""
+    """Holds the payload of a bulk message, with its episode and step."""
 
     episode: int
     step: int
@@ -40,11 +40,11 @@ class _Found(NamedTuple):
 
 
 class Pictures:
-    """Routes.
+    """Answers requests for frames, clouds and models.
 
     Args:
-        service: The state, and what was published.
-        depth_range: The scale of all sensors, metres; None: each has its own.
+        service: The state, and the published payloads.
+        depth_range: Scale of all sensors, in metres; None: each sensor has its own.
     """
 
     def __init__(self, service: Service, depth_range: tuple[float, float] | None) -> None:
@@ -52,7 +52,7 @@ class Pictures:
         self._fixed = Scale(*depth_range) if depth_range else None
 
     def routes(self) -> APIRouter:
-        """Return the routes."""
+        """Return the routes to add to the application."""
         api = APIRouter()
         for part in (self.frame, self.depth_scale, self.cloud, self.model, self.model_source):
             api.add_api_route(f"/api/run/{{run}}/worker/{{worker}}/{part.__name__}", part)
@@ -60,12 +60,12 @@ class Pictures:
         return api
 
     def frame(self, run: str, worker: str, sensor: str, modality: str, row: int | None = None) -> Response:
-        """Answer with a sensor's image at a row, the one before it where the row has none; without a row the latest."""
+        """Answer with a sensor's newest image at or before a row; without a row, with the latest."""
         key = ("frame", name_of(sensor), name_of(modality))
         return self._image(name_of(run), key, self._find(run, worker, key, row))
 
     def latest(self, run: str, sensor: str, modality: str, worker: str | None = None) -> Response:
-        """Answer with a sensor's latest image, of this worker or of whichever has it."""
+        """Answer with a sensor's latest image, from this worker, or from the worker that has the newest."""
         key = ("frame", name_of(sensor), name_of(modality))
         wanted = None if worker is None else name_of(worker)
         with self._service.lock:
@@ -78,7 +78,7 @@ class Pictures:
         return self._image(name_of(run), key, found)
 
     def depth_scale(self, run: str, worker: str, sensor: str) -> Response:
-        """Answer with the scale of a sensor's depth images, and whether it is the last word."""
+        """Answer with the scale of a sensor's depth images, and whether it is final."""
         key = ("frame", name_of(sensor), "depth")
         latest = _depth(self._find(run, worker, key, None))
         scale, is_final = self._scale(name_of(run), key[1], latest)
@@ -91,7 +91,7 @@ class Pictures:
         return json_answer({**scale._asdict(), **colours, "is_final": is_final, "note": note})
 
     def cloud(self, run: str, worker: str, learning_module: str, row: int | None = None) -> Response:
-        """Answer with a learning module's hypotheses at a row, or the latest."""
+        """Answer with a learning module's hypotheses at a row; without a row, with the latest."""
         key = ("hypotheses", name_of(learning_module))
         found = self._find(run, worker, key, row)
         try:
@@ -113,14 +113,14 @@ class Pictures:
         return Response(points, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
 
     def model_source(self, run: str, worker: str, learning_module: str, object: str) -> Response:  # noqa: A002
-        """Answer with the run and worker that sent the learned model of an object; null where nobody did."""
+        """Answer with the run and worker that sent the learned model of an object; null if none did."""
         with self._service.lock:
             found, known = find_run(self._service, run), find_worker(self._service, run, worker)
             said = model_source(self._service.runs, found, known, name_of(learning_module), name_of(object))
         return json_answer(said)
 
     def _find(self, run: str, worker: str, key: tuple[str, ...], row: int | None) -> _Found:
-        """Return a bulk message at a row, the one before it where the row has none; without a row the latest."""
+        """Return the newest bulk message at or before a row; without a row, the latest."""
         if row is not None:
             self._service.ensure_loaded(name_of(run))
         with self._service.lock:
@@ -147,7 +147,7 @@ class Pictures:
         return Response(content, media_type=_TYPES.get(key[2], "image/png"), headers=headers)
 
     def _scale(self, run: str, sensor: str, depth: Metres) -> tuple[Scale, bool]:
-        """Return the scale of a sensor, and whether it stays: of this frame alone where nobody knows of others."""
+        """Return the scale of a sensor, and whether it is final; the scale of this frame alone if no other is known."""
         if self._fixed:
             return self._fixed, True
         with self._service.lock:

@@ -1,6 +1,6 @@
-"""Whether the page is well, for `/healthz` and for `--healthcheck` beside it.
+"""Reports whether the page works, for `/healthz` and for `--healthcheck`.
 
-Place in the flow: `server` answers with `health`; `__main__` asks with `ask`, without loading any of the service.
+`server` answers with `health`; `__main__` requests it with `ask`, which loads no part of the service.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _ANSWER_SECS = 4.0
 
 
 def health(service: Service) -> dict[str, Any]:
-    """Return `status`, which is `ok` or what is wrong, what the page's user should know, and what is being restored."""
+    """Return `status` (`ok`, or what is wrong), `problems` that the user should know, and `restoring`, the progress."""
     problems = service.problems()
     status = _word(service.subscription, problems)
     return {"status": status, "problems": problems, "restoring": service.restoring}
 
 
 def _word(subscription: Subscription, problems: Sequence[str]) -> str:
-    """Return `ok` only where there is no problem; else the problem without what only who may look should read."""
+    """Return `ok` if there is no problem; else the problem, shortened to what visitors without a login may read."""
     if subscription.is_taken:
         return "its session is taken by another client"
     if not subscription.is_connected:
@@ -42,7 +42,7 @@ def _word(subscription: Subscription, problems: Sequence[str]) -> str:
 
 
 def ask(config: PageConfig) -> tuple[bool, str]:
-    """Return whether the page at these settings answers and is well, and one line about it."""
+    """Return whether the page at these settings answers and works, and a line that says so."""
     host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host  # noqa: S104 - compared, not bound
     url = f"{'https' if config.tls_certificate else 'http'}://{host}:{config.port}"
     try:
@@ -55,7 +55,7 @@ def ask(config: PageConfig) -> tuple[bool, str]:
 def _status(config: PageConfig, host: str) -> str:
     if config.tls_certificate:
         context = ssl.create_default_context()
-        # Ourselves, at our own address, and the certificate is for a name.
+        # We connect to ourselves by address, and the certificate is for a host name.
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         line: http.client.HTTPConnection = http.client.HTTPSConnection(
             host, config.port, timeout=_ANSWER_SECS, context=context

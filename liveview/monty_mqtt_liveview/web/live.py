@@ -1,11 +1,11 @@
-"""What changes, to every browser that looks: cut out of the state and encoded once, sent to all.
+"""Sends what changes to all open browsers; a change is encoded once and sent to all.
 
-Place in the flow: browsers open `/live` and `/live_runs`. All that look at the same share a `Room`, whose task
-asks, ten times a second and only while somebody is there, what is new since what each of them has; nearly always
-that is the same for all. Who comes, comes back or was slow has something else, and gets a piece of its own. Nothing
-is queued for a browser: while one is busy with the last piece it is passed over, and what it missed is in its next.
-Where nothing is new, each is sent a sign of life once a second, so that it can tell a quiet run from a connection
-that passes nothing; a browser gives its own by answering the server's WebSocket pings.
+Browsers open `/live` and `/live_runs`. Browsers with the same view share a `_Room`, whose task calls `live_changes` ten
+times a second, only while a browser is there: what is new since what each of them has; nearly always that is the same
+for all. A browser that is new, has reconnected or was slow gets a piece of its own. Nothing is queued for a browser:
+while it is busy with the last piece it is skipped, and its next piece contains what it missed. If nothing is new,
+each browser receives a sign of life once a second, so that it can tell a quiet run from a connection that passes
+nothing; a browser shows its own life by answering the server's WebSocket pings.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MOST_VIEWERS = 1000
 
 
 class Piece(NamedTuple):
-    """What a browser is sent, if anything, and what it has then."""
+    """Holds the text to send to a browser (None: nothing), and what the browser has after it."""
 
     text: str | None
     have: Hashable
@@ -43,11 +43,11 @@ Cut = Callable[[Any], tuple[str | None, Hashable]]
 
 
 class _Viewer:
-    """One browser.
+    """Sends to one browser.
 
     Args:
         socket: The connection to it.
-        have: What it has.
+        have: What it already has.
     """
 
     def __init__(self, socket: WebSocket, have: Hashable) -> None:
@@ -58,11 +58,11 @@ class _Viewer:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it took the last piece."""
+        """Whether the last piece was sent."""
         return self._sending is None or self._sending.done()
 
     def send(self, piece: Piece, now: float) -> None:
-        """Begin to send; a sign of life where nothing is new and nothing was sent for a while."""
+        """Begin to send a piece; send a sign of life if nothing is new and nothing was sent for a second."""
         self.have = piece.have
         text = piece.text
         if text is None and now - self._sent_at >= _SIGN_SECS:
@@ -72,30 +72,30 @@ class _Viewer:
             self._sending = asyncio.create_task(self._send(text))
 
     def close(self) -> None:
-        """Give up what is being sent."""
+        """Cancel what is being sent."""
         if self._sending:
             self._sending.cancel()
 
     async def _send(self, text: str) -> None:
         try:
             await asyncio.wait_for(self._socket.send_text(text), _SEND_SECS)
-        except (TimeoutError, WebSocketDisconnect, RuntimeError):  # RuntimeError: starlette's, closed meanwhile
+        except (TimeoutError, WebSocketDisconnect, RuntimeError):  # RuntimeError: starlette's, if closed
             if self._socket.application_state is WebSocketState.CONNECTED:
                 with contextlib.suppress(RuntimeError):
                     await self._socket.close(1013)
 
 
 class _Room:
-    """Everybody who looks at the same.
+    """Serves all browsers with the same view.
 
     Args:
-        cut: Returns what is new to who has something, as text, and what he has then.
-        tick_secs: How often.
-        threads: Where it is cut.
+        cut: Returns what is new to a browser that has something, as text, and what it then has.
+        tick_secs: How often, in seconds.
+        threads: Where `cut` is called.
 
     Attributes:
-        viewers: Who is there.
-        task: Tells them.
+        viewers: The browsers.
+        task: Sends to them.
     """
 
     def __init__(self, cut: Cut, tick_secs: float, threads: Executor) -> None:
@@ -126,7 +126,7 @@ class _Room:
 
 
 class Live:
-    """All open pages, from `__aenter__` to `__aexit__`.
+    """Serves all open pages, from `__aenter__` to `__aexit__`.
 
     Args:
         service: The state.
@@ -136,7 +136,7 @@ class Live:
         self._service = service
         self._rooms: dict[Hashable, _Room] = {}
         self._keeping: dict[Hashable, asyncio.Task[None]] = {}
-        # Reading a run back may take long: it must not keep those waiting whose run is there.
+        # Two pools: reading a run from disk may take long, and must not delay browsers whose run is in memory.
         self._cutting = ThreadPoolExecutor(_THREADS, "cut")
         self._loading = ThreadPoolExecutor(_THREADS, "load")
 
@@ -150,14 +150,14 @@ class Live:
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def serve(self, socket: WebSocket, run: str, worker: str, rows: int, generation: int) -> None:
-        """Send a browser what changes of a run until it goes.
+        """Send a browser what changes in a run, until it disconnects.
 
         Args:
             socket: The connection to it.
             run: Id of the run.
-            worker: Whose steps; empty: nobody's.
-            rows: How many rows it has.
-            generation: Of which generation these are.
+            worker: Worker whose steps are sent; empty: no steps.
+            rows: How many rows the browser has.
+            generation: Generation of these rows.
         """
         await socket.accept()
         key = (run, worker)
@@ -171,13 +171,13 @@ class Live:
                 keeping.cancel()
 
     async def serve_runs(self, socket: WebSocket) -> None:
-        """Send a browser what changes of the list of runs until it goes."""
+        """Send a browser what changes in the list of runs, until it disconnects."""
         await socket.accept()
         changes = RunsChanges(self._service)
         await self._serve(socket, "runs", changes.since, None, _RUNS_TICK_SECS)
 
     async def _keep_loaded(self, run: str) -> None:
-        """Have a run's steps in memory as long as somebody looks at them."""
+        """Keep a run's steps in memory as long as a browser shows them."""
         loop = asyncio.get_running_loop()
         while True:
             await loop.run_in_executor(self._loading, self._service.ensure_loaded, run)
@@ -196,7 +196,7 @@ class Live:
         try:
             await asyncio.wait({going, room.task}, return_when=asyncio.FIRST_COMPLETED)
             if room.task.done() and not room.task.cancelled():
-                room.task.result()  # what went wrong: uvicorn logs it, and the browser comes again
+                room.task.result()  # raises what went wrong: uvicorn logs it, and the browser reconnects
         finally:
             going.cancel()
             room.viewers.discard(viewer)
@@ -207,7 +207,7 @@ class Live:
 
 
 async def _until_gone(socket: WebSocket) -> None:
-    """Return when the browser is gone; what it says meanwhile is nothing to us."""
-    with contextlib.suppress(RuntimeError):  # starlette's, closed meanwhile
+    """Return when the browser has disconnected; ignore what it sends until then."""
+    with contextlib.suppress(RuntimeError):  # starlette raises it if the socket was closed meanwhile
         while (await socket.receive())["type"] != "websocket.disconnect":
             pass

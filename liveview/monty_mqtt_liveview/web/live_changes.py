@@ -1,7 +1,6 @@
-"""What is new to a browser since what it has.
+"""Determines what is new to a browser since what it already has.
 
-Place in the flow: `live` asks, in a thread; `views` cuts it out of the state under its lock; encoded it is here,
-without.
+Called by `live` in a thread; `views` reads the state under its lock; the JSON is encoded here, mostly without the lock.
 """
 
 from __future__ import annotations
@@ -25,21 +24,21 @@ __all__ = ["Changes", "Have", "RunsChanges"]
 
 _NANOS_PER_MILLI = 1_000_000
 _FIRST_ROWS, _MOST_ROWS = 400, 2000
-"""Steps that a browser is sent at most when it comes, and when it comes back; it fetches older ones decimated."""
+"""Most steps that a browser is sent when it is new, and when it reconnects; it fetches older ones thinned out."""
 
 _START = (secrets.randbits(30) | 1) << 20
-"""Added to every generation: rows that came from the page before it was started again may be others now."""
+"""Added to every generation, because rows sent before the page was restarted may differ now."""
 
 _encoder = msgspec.json.Encoder()
 
 
 class Told(NamedTuple):
-    """What is said of the page itself.
+    """Holds what is sent about the page itself.
 
     Attributes:
         problems: What is wrong, in sentences.
-        notes: What it is busy with, in sentences.
-        silent_since_unix_millis: When it heard its broker last; None while it does.
+        notes: What the page is busy with, in sentences.
+        silent_since_unix_millis: When the broker last answered, ms since 1970; None while it answers.
     """
 
     problems: tuple[str, ...]
@@ -48,18 +47,18 @@ class Told(NamedTuple):
 
     @classmethod
     def of(cls, service: Service) -> Self:
-        """Return what is to be said now."""
+        """Return what holds now."""
         return cls(tuple(service.problems()), tuple(service.notes()), millis(service.silent_since_unix_nanos()))
 
 
 class Have(NamedTuple):
-    """What a browser has of a run.
+    """Holds what a browser has of a run.
 
     Attributes:
-        rows: Rows of steps.
-        generation: Of which generation these are.
-        revision: Of the run, as it was told last; -1: never.
-        told: What it was told last of the page itself.
+        rows: Number of rows of steps.
+        generation: Generation of these rows.
+        revision: Revision of the run that was last sent; -1 before the first.
+        told: What was last sent about the page itself.
     """
 
     rows: int
@@ -69,19 +68,19 @@ class Have(NamedTuple):
 
 
 class Changes:
-    """What is new of one run.
+    """Determines what is new in one run.
 
     Args:
         service: The state.
         run: Id of the run.
-        worker: Whose steps; empty: nobody's.
+        worker: Worker whose steps are sent; empty: no steps.
     """
 
     def __init__(self, service: Service, run: str, worker: str) -> None:
         self._service, self._run, self._worker = service, run, worker
 
     def since(self, have: Have) -> tuple[str | None, Have]:
-        """Return what is new, as JSON, None if nothing is; and what there is then."""
+        """Return what is new, as JSON (None if nothing is), and what the browser has after it."""
         said: dict[str, Any] = {}
         told = Told.of(self._service)
         if told != have.told:
@@ -140,7 +139,7 @@ def _steps(worker: Worker, have: Have) -> dict[str, Any]:
 
 
 class RunsChanges:
-    """What is new of the list of runs.
+    """Determines what is new in the list of runs.
 
     Args:
         service: The state.
@@ -150,7 +149,7 @@ class RunsChanges:
         self._service = service
 
     def since(self, have: _Heads | None) -> tuple[str | None, _Heads]:
-        """Return what is new, as JSON, None if nothing is; and what there is then."""
+        """Return what is new, as JSON (None if nothing is), and what the browser has after it."""
         known = have or _Heads({}, None)
         told = Told.of(self._service)
         heads, now = self._heads(known.revisions)
@@ -170,7 +169,7 @@ class RunsChanges:
 
 
 class _Heads:
-    """Which revision of each run a browser was told; those with the same share one of these."""
+    """Holds the last revision of each run that a browser received; browsers with the same share one object."""
 
     def __init__(self, revisions: dict[str, int], told: Told | None) -> None:
         self.revisions, self.told = revisions, told

@@ -1,7 +1,7 @@
-"""Finds in a run's recording the log lines and events that are not in memory any more.
+"""Finds log lines and events that are no longer in memory in a run's recording.
 
-Place in the flow: `api` asks here where what is in memory does not answer a question; a browser that asks the same
-again and again, because the run goes on, is given for a while what was found the first time.
+Called by `api` when the lines in memory do not answer a request. A browser that repeats the same request, because the
+run goes on, receives the first result for 20 seconds.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _MOST_KEPT = 16
 
 
 class Lookback:
-    """Looks through recordings.
+    """Searches recordings.
 
     Args:
-        service: Where they are.
+        service: Reads the recordings.
     """
 
     def __init__(self, service: Service) -> None:
@@ -40,9 +40,9 @@ class Lookback:
         self._looking = threading.Lock()
 
     def complete(self, run: str, kind: Kind, wanted: Wanted, found: Found) -> int:
-        """Add what only the recording has; return how many of its lines were looked through.
+        """Add lines that only the recording has; return how many of its lines were searched.
 
-        A recording that takes longer to read than ten seconds is read so far: fewer lines were looked through.
+        Reading stops after ten seconds: then fewer lines were searched than the recording has.
         """
         if found.is_all(wanted):
             return 0
@@ -63,8 +63,8 @@ class Lookback:
 
         Args:
             run: Id of the run.
-            worker: Who published it.
-            stream: Its name.
+            worker: Worker that published it.
+            stream: Name of the stream.
             count: How many values at most.
             before: Only values with a lower number, counted from 0.
         """

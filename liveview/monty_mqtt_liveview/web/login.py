@@ -1,7 +1,7 @@
-"""Who may do what: anyone may look who can reach the page, who controls runs logs in; beyond loopback, who looks, too.
+"""Decides who may do what: looking is free on this machine, commanding needs a login; from elsewhere both do.
 
-Place in the flow: `server` adds the routes, and `Access` itself around everything; `control` asks `may_control`.
-There is one password. It is made on the first start and lies in a file that only its owner can read.
+Called by `server`, which adds the routes and wraps `Access` around everything; `control` calls `Login.is_in`. There is
+one password. It is made at the first start, in a file that only its owner can read.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ _DOCUMENT = """<!doctype html>
 
 
 class Way(NamedTuple):
-    """How the page is reached.
+    """Describes how the page can be reached.
 
     Attributes:
-        is_tls: Over TLS of our own.
-        is_closed: By nobody without a login.
-        login_port: The port where that is so for those who come by it, through a TLS proxy; 0: there is none.
-        trusts_forwarded_for: Whether that proxy says who they are.
+        is_tls: Over the page's own TLS.
+        is_closed: Only with a login.
+        login_port: Port for a TLS proxy; visitors through it need a login; 0: there is none.
+        trusts_forwarded_for: Whether that proxy names the visitor's address (X-Forwarded-For).
     """
 
     is_tls: bool = False
@@ -64,13 +64,13 @@ class Way(NamedTuple):
 
 
 class Login:
-    """The password, and who has shown that he knows it.
+    """Checks the password, and knows which browsers have logged in.
 
     Args:
-        file: Where the password is.
-        sessions: Who is logged in.
+        file: File of the password.
+        sessions: The open sessions.
         cookie: Name of the session cookie. Ports of one host share their cookies: each page needs a name of its own.
-        way: How the page is reached.
+        way: How the page can be reached.
     """
 
     def __init__(self, file: Path, sessions: Sessions, cookie: str, way: Way) -> None:
@@ -79,24 +79,24 @@ class Login:
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
     def is_needed_to_look(self, scope: Scope) -> bool:
-        """Return whether who comes this way sees nothing without a login."""
+        """Return whether a visitor who comes this way sees nothing without a login."""
         return self._way.is_closed or self._comes_by_proxy(scope)
 
     @property
     def why_not(self) -> str:
-        """Why nobody can log in, empty if one can."""
+        """Why no visitor can log in; empty if they can."""
         return "" if self._password() else f"nobody can log in: {self.file} has no password, or cannot be read"
 
     def is_in(self, connection: HTTPConnection) -> bool:
-        """Return whether this browser has logged in, with the password as it is now."""
+        """Return whether this browser has logged in with the current password."""
         return self._sessions.is_open(self._token(connection), self._password())
 
     def enter(self, request: Request, password: str, answer: Response) -> None:
-        """Set the session cookie on the answer.
+        """Set the session cookie on the answer if the password is right.
 
         Raises:
-            HTTPException: 401, the password is wrong; 429, this peer tried too often. Who has a session is told apart
-                from others that come from the same address.
+            HTTPException: 401, the password is wrong; 429, this visitor tried too often. A visitor with a session is
+                counted apart from others at the same address.
         """
         failures = self._failures_of(self._token(request) if self.is_in(request) else self._peer(request))
         if len(failures) >= _MOST_FAILURES:
@@ -115,10 +115,10 @@ class Login:
         )
 
     def leave(self, request: Request, answer: Response) -> None:
-        """End the session, whoever holds a copy of its cookie, and take the cookie back.
+        """End the session, for every copy of its cookie, and delete the cookie.
 
         Raises:
-            HTTPException: 503, it cannot be written down, and would go on when the page is started again.
+            HTTPException: 503, the logout cannot be written to disk: the session would be open again after a restart.
         """
         try:
             self._sessions.close(self._token(request))
@@ -135,7 +135,7 @@ class Login:
     def _peer(self, request: Request) -> str:
         if self._way.trusts_forwarded_for and self._comes_by_proxy(request.scope):
             said = ",".join(request.headers.getlist("x-forwarded-for"))
-            return said.rpartition(",")[2].strip()  # the proxy's own word is the last
+            return said.rpartition(",")[2].strip()  # the last address is the one that the proxy added
         return request.client.host if request.client else ""
 
     def _password(self) -> str:
@@ -155,18 +155,18 @@ class Login:
 
 
 class Access:
-    """Lets in only who has logged in.
+    """Lets only visitors pass who have logged in, where a login is needed.
 
     Args:
-        app: What is behind it.
-        login: Who has.
+        app: The application behind it.
+        login: Knows who has logged in.
     """
 
     def __init__(self, app: ASGIApp, login: Login) -> None:
         self._app, self._login = app, login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or send it to the login."""
+        """Pass a request on, or redirect it to the login."""
         if scope["type"] == "lifespan" or scope["path"] in _OPEN_PATHS or self._may_look(scope):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -182,13 +182,13 @@ class Access:
 
 
 class Given(msgspec.Struct):
-    """What `/api/login` is sent."""
+    """Is the body of a request to `/api/login`."""
 
     password: str
 
 
 def login_routes(login: Login) -> APIRouter:
-    """Return the routes that log in and out."""
+    """Return the routes for logging in and out."""
     routes = APIRouter()
 
     @routes.post("/api/login")
@@ -214,7 +214,7 @@ def login_routes(login: Login) -> APIRouter:
     @routes.post("/login")
     async def enter_from_document(request: Request, next: str = "/") -> Response:  # noqa: A002 - the name in the address
         given = parse_qs((await request.body()).decode("utf-8", "replace"))
-        # A path on this machine, and nothing that a browser takes for another's.
+        # Only a path on this machine, and nothing that a browser would take for another host's address.
         place = quote(next, safe="/%") if next.startswith("/") and not next.startswith(("//", "/\\")) else "/"
         answer = RedirectResponse(place, 303)
         try:

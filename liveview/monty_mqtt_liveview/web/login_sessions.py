@@ -1,8 +1,8 @@
-"""Who is logged in: what a session cookie stands for, on disk, so that a logout lasts over a restart of the page.
+"""Remembers who is logged in, on disk, so that sessions and logouts outlast a restart of the page.
 
-Place in the flow: `login` opens, asks for and closes sessions. A cookie is a random token; here is only its hash, so
-that nobody who reads the file gets in. A session ends with a logout, with another password, after a week, or when more
-than so many others were opened after it.
+Called by `login`, which opens, checks and closes sessions. A cookie is a random token; only its hash is stored, so that
+a reader of the file cannot log in. A session ends with a logout, with a new password, after a week, or when a thousand
+others were opened after it.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _TOKEN_BYTES = 32
 
 
 class _Session(msgspec.Struct, frozen=True):
-    """What is known of a session: the mark of the password that opened it, and when it ends by itself."""
+    """Holds the mark of the password that opened a session, and when the session ends by itself."""
 
     mark: str
     ends_unix_secs: float
 
 
 class Sessions:
-    """The sessions of one page.
+    """Holds the sessions of one page.
 
     Args:
         state: Writes the file.
-        file: Where they are remembered; what in it is not readable, opens nothing.
+        file: File of the sessions; an unreadable file opens no session.
     """
 
     def __init__(self, state: StateDir, file: Path) -> None:
@@ -64,15 +64,15 @@ class Sessions:
         return token
 
     def is_open(self, token: str, password: str) -> bool:
-        """Return whether a token is that of a session that this password opened, and that goes on."""
+        """Return whether a token belongs to a session that this password opened, and that has not ended."""
         found = self._by_hash.get(_hash(token))
         return bool(password) and found is not None and found.mark == _mark(password) and _goes_on(found)
 
     def close(self, token: str) -> None:
-        """End a session; nothing happens where there is none.
+        """End a session, if there is one with this token.
 
         Raises:
-            ServiceError: It cannot be written down: the session would go on when the page is started again.
+            ServiceError: The file cannot be written: the session would be open again after a restart.
         """
         with self._changing:
             if self._by_hash.pop(_hash(token), None) is not None:
@@ -100,5 +100,5 @@ def _hash(token: str) -> str:
 
 
 def _mark(password: str) -> str:
-    """Return what a session remembers of the password: who changes the file ends all sessions."""
+    """Return the hash of the password that a session stores, so that a new password ends all sessions."""
     return hashlib.sha256(b"monty_mqtt_liveview.session" + password.encode()).hexdigest()[:32]

@@ -1,8 +1,8 @@
-"""Who may ask at all: the first thing that every request meets, HTTP and WebSocket.
+"""Refuses requests that do not come from this page: the first check of every HTTP and WebSocket request.
 
-Place in the flow: an ASGI application around that of `server`. A page of somebody else in the same browser must not
-reach this one: not under a name that it made point here (DNS rebinding: Host), not from its own scripts (Origin),
-not in a frame. Whatever is answered carries the headers that keep a browser from running what is not ours.
+Called by uvicorn; wraps the application of `server`. A page of another site in the same browser must not reach this
+one: not under a name that it made point here (DNS rebinding: Host), not from its own scripts (Origin), not in a frame.
+Every answer carries headers that keep a browser from running scripts of others.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 def policy(script_hash: str) -> dict[str, str]:
     """Return the headers of every answer.
 
-    Vue makes functions of its templates in the browser, hence 'unsafe-eval'; ECharts and we set styles.
+    Vue compiles its templates in the browser, hence 'unsafe-eval'; ECharts and the page itself set styles.
 
     Args:
-        script_hash: Of the one script that stands in the document itself.
+        script_hash: Hash of the one inline script of the document.
     """
     content = (
         "default-src 'none'",
@@ -57,12 +57,12 @@ def policy(script_hash: str) -> dict[str, str]:
 
 
 class Guard:
-    """Refuses what does not come from a page of ours.
+    """Refuses requests that do not come from a page of ours.
 
     Args:
-        app: What is guarded.
-        names: Host names, lower case, under which we may be asked.
-        headers: What every answer carries.
+        app: The application behind it.
+        names: Host names, in lower case, under which the page may be requested.
+        headers: Headers of every answer.
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str], headers: Mapping[str, str]) -> None:
@@ -101,7 +101,7 @@ class Guard:
 
     def _with_headers(self, scope: Scope, send: Send) -> Send:
         headers = self._headers
-        if _FOR_OTHERS.fullmatch(scope["path"]):  # the latest frame is there for dashboards, on other ports and hosts
+        if _FOR_OTHERS.fullmatch(scope["path"]):  # dashboards on other ports and hosts show the latest frame
             headers = [(name, b"cross-origin" if name == _RESOURCE else value) for name, value in headers]
 
         async def send_with_headers(message: Message) -> None:
@@ -113,7 +113,7 @@ class Guard:
 
 
 def _is_from_elsewhere(scope: Scope) -> bool:
-    """Whether the browser says that another site's page asks; a visit, and the latest frame, are for everybody."""
+    """Return whether another site's page sends the request; visits and the latest frame are free for everybody."""
     if _values(scope, b"sec-fetch-site") not in (["cross-site"], ["same-site"]):
         return False
     is_visit = _values(scope, b"sec-fetch-mode") == ["navigate"] and scope.get("method") not in _WRITING

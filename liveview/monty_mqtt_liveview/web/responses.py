@@ -1,6 +1,6 @@
-"""How the page answers over HTTP: JSON, and what is wrong in words.
+"""Builds the page's HTTP answers: JSON, and errors in words.
 
-Place in the flow: every module with routes answers with these.
+Called by every module with routes.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _encoder = msgspec.json.Encoder()
 
 
 def json_answer(value: Any, status: int = 200) -> Response:
-    """Return plain values as JSON; a number that is not finite is null."""
+    """Return plain values as JSON; a number that is not finite becomes null."""
     headers = {"Cache-Control": "no-store"}
     return Response(_encoder.encode(value), status, media_type="application/json", headers=headers)
 
 
 def heads_too(app: ASGIApp) -> ASGIApp:
-    """Return an application that answers HEAD wherever it answers GET; the body uvicorn leaves out."""
+    """Return an application that answers HEAD wherever it answers GET; uvicorn leaves out the body."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "HEAD":
@@ -47,7 +47,7 @@ def not_found(what: str) -> HTTPException:
 
 
 def name_of(level: str) -> str:
-    """Return the name that was escaped as in topics; more percent-encoding than those have does no harm."""
+    """Return the name that is escaped in an address as it is in topics; further percent-encoding is undone too."""
     try:
         return topics.unescape(level)
     except DecodeError:
@@ -55,10 +55,10 @@ def name_of(level: str) -> str:
 
 
 def find_run(service: Service, run: str) -> Run:
-    """Return the run of this escaped name; to be called under the state's lock.
+    """Return the run with this escaped name; the caller must hold the state's lock.
 
     Raises:
-        HTTPException: 404.
+        HTTPException: 404, no such run is known.
     """
     found = service.runs.by_name.get(name_of(run))
     if found is None:
@@ -67,10 +67,10 @@ def find_run(service: Service, run: str) -> Run:
 
 
 def find_worker(service: Service, run: str, worker: str) -> Worker:
-    """Return the worker of these escaped names; to be called under the state's lock.
+    """Return the worker with these escaped names; the caller must hold the state's lock.
 
     Raises:
-        HTTPException: 404.
+        HTTPException: 404, no such run or worker is known.
     """
     known = find_run(service, run)
     found = known.workers.get(name_of(worker))

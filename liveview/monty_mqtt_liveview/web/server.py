@@ -1,6 +1,6 @@
-"""HTTP and WebSocket.
+"""Builds and runs the web server, for HTTP and WebSocket.
 
-Place in the flow: the last stage. uvicorn serves what `make_app` returns: `request_guard` around `login` around
+The last stage, called by `app`. uvicorn serves what `make_app` returns: `request_guard` around `login` around
 `documents`, `api`, `frames`, `control` and `live`.
 """
 
@@ -64,7 +64,7 @@ def make_app(service: Service, config: PageConfig, controls: Control, login: Log
     app.add_exception_handler(Exception, _failed)
 
     @app.get("/healthz")
-    async def healthz(request: Request) -> Response:  # not in a thread: those may all be busy
+    async def healthz(request: Request) -> Response:  # not in a thread: all threads may be busy
         said = health(service)
         if login.is_needed_to_look(request.scope) and not login.is_in(request):
             said = {"status": said["status"]}
@@ -92,7 +92,7 @@ def make_app(service: Service, config: PageConfig, controls: Control, login: Log
 
 
 def listen(config: PageConfig, port: int) -> socket.socket:
-    """Return a socket that browsers connect to.
+    """Return a listening socket that browsers connect to.
 
     Raises:
         ConfigError: The address is not this machine's, or the port is taken.
@@ -112,12 +112,12 @@ def listen(config: PageConfig, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which says when it serves.
+    """Runs uvicorn, and prints a line when it serves.
 
     Args:
-        app: What it serves.
-        config: Our settings.
-        sockets: Where; the first is the one that it names.
+        app: The application to serve.
+        config: The page's settings.
+        sockets: The listening sockets; the address of the first is printed.
 
     Raises:
         ConfigError: The certificate or its key cannot be used.
@@ -152,14 +152,14 @@ class Server(uvicorn.Server):
         self.run(sockets=self._sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to serve, and say so."""
+        """Begin to serve, and print the page's address."""
         await super().startup(sockets)
         sys.stdout.write(f"page ready: {self._url}\n")
         sys.stdout.flush()
 
 
 def _is_of_this_page(record: logging.LogRecord) -> bool:
-    """Leave out the traceback that uvicorn logs when a client sends text that is none; it is told so, and closed."""
+    """Drop uvicorn's traceback about a client that sends invalid text; the client gets an error and is disconnected."""
     return not str(record.msg).startswith("Invalid UTF-8")
 
 
