@@ -1,1 +1,1 @@
-"""The far side: broker, services, secrets, control, recordings."""
+"""Starts and observes everything behind the experiment: broker, services, passwords, commands, recordings."""

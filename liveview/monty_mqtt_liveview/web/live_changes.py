@@ -1,6 +1,6 @@
 """Determines what is new to a browser since what it already has.
 
-Called by `live` in a thread; `views` reads the state under its lock; the JSON is encoded here, mostly without the lock.
+Called by `live` in a thread; `views` reads the state under its lock; the JSON is encoded here, without the lock.
 """
 
 from __future__ import annotations

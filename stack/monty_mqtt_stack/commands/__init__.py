@@ -1,1 +1,1 @@
-"""The words of the command line, a module each."""
+"""Holds one module for each subcommand of `monty-mqtt`."""

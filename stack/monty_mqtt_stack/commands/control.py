@@ -1,7 +1,7 @@
-"""Commands to a run, and their acknowledgement.
+"""Sends a command to a run, and waits for its acknowledgement.
 
-Place in the flow: `monty-mqtt abort`, `pause`, `resume`, `step` and `stop` publish on the command topic as user
-`control`; the bridge passes it down, the experiment answers on `command/result`.
+Called by `monty-mqtt abort`, `pause`, `resume`, `step` and `stop`, and by the page. Publishes on the command topic as
+MQTT user `control`; the bridge passes the command to the experiment, which answers on `command/result`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KINDS = ("info", "status", "progress", "command", "command/result")
 
 @dataclass(frozen=True)
 class Answer:
-    """What one worker did about a command: `obeyed` or `refused`, and at which step or why."""
+    """Holds a worker's answer to a command: `obeyed` or `refused`, and in `detail` at which step or why."""
 
     worker: str
     status: str
@@ -39,7 +39,7 @@ def command(options: argparse.Namespace) -> int:
     broker = broker_of(options, user="control")
     answers = ask(
         broker,
-        pick_run(options.run, known_runs(broker)),  # a person may give its beginning
+        pick_run(options.run, known_runs(broker)),  # a user may give the beginning of an id
         options.word,
         steps=options.steps,
         worker=options.worker,
@@ -50,7 +50,7 @@ def command(options: argparse.Namespace) -> int:
         text = f"{one.worker}: {one.status}{f', {one.detail}' if one.detail else ''}"
         print(one_line(text))  # noqa: T201 - a command's output
     obeyed = [one.status == "obeyed" for one in answers]
-    # Of several workers, those that were not paused have nothing to resume.
+    # Of several workers, those that are not paused refuse to resume: that is no failure.
     return 0 if all(obeyed) or (options.word == "resume" and any(obeyed)) else 1
 
 
@@ -64,16 +64,16 @@ def ask(
     reason: Optional[str] = None,
     timeout_secs: float = 30.0,
 ) -> List[Answer]:
-    """Ask something of a run, and wait until every live worker that is asked has answered.
+    """Publish a command to a run, and wait until every live worker concerned has answered.
 
     Args:
-        broker: Where, as a user who may write commands.
-        run: Its id, exactly: who means `lab` must not stop `lab-2`.
+        broker: Address of the broker, and a user who may publish commands.
+        run: Exact id of the run: a command to `lab` must not stop `lab-2`.
         word: `abort`, `pause`, `resume`, `step` or `stop`.
         steps: How many steps, only with `step`.
-        worker: One worker; default all.
+        worker: Name of one worker; None means all.
         reason: Free text, published with the command.
-        timeout_secs: How long to wait for the answers.
+        timeout_secs: How long to wait for the answers, in seconds.
 
     Raises:
         ServiceError: No such run or worker, it has ended, the broker refuses the command, or no answer came in time.
@@ -114,7 +114,7 @@ def _words_of(workers: List[Worker]) -> str:
 
 
 class _Answers:
-    """The answers to one command, as they come."""
+    """Collects the answers to one command as they arrive."""
 
     def __init__(self, subscriber: Subscriber, topic: str, command_id: str, asked: List[str]) -> None:
         self._subscriber = subscriber
@@ -135,7 +135,7 @@ class _Answers:
                 raise ServiceError(f"no acknowledgement within {timeout_secs:g} s: {self._why_not(bridge)}")
             self._take(remaining_secs)
         else:
-            # All answered. A second bridge at this broker, which does not know the run, may have refused it.
+            # All have answered. A second bridge at this broker, which does not know the run, may have refused it.
             self._by_worker.pop(topics.ALL_WORKERS, None)
         if not self._by_worker:
             raise ServiceError("the run ended before it answered")
@@ -151,7 +151,7 @@ class _Answers:
         if isinstance(message, schema.CommandResult) and message.id == self._id:
             self._by_worker[message.worker] = Answer(message.worker, message.status, message.detail)
         elif isinstance(message, schema.Status) and message.status in FINAL and message.run == self._run:
-            self._asked.discard(message.worker)  # it ended meanwhile: what it had to say came before this
+            self._asked.discard(message.worker)  # it ended meanwhile; any answer of it came before this
 
     def _why_not(self, bridge: bytes) -> str:
         silent = sorted(self._asked - self._by_worker.keys())

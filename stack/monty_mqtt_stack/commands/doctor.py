@@ -1,6 +1,6 @@
-"""`monty-mqtt doctor`: what is installed, which ports are free or taken by whom, what to do about the rest.
+"""Implements `monty-mqtt doctor`: lists what is installed, which ports are free, and how to get the rest.
 
-Place in the flow: the command line calls it.
+Called by the command line.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _OPTIONAL = {
 
 
 class Finding(NamedTuple):
-    """One thing looked at. `advice`: what to do, None if nothing. `is_fatal`: without it the far side cannot run."""
+    """Holds the result of one check. `advice`: what to do, None if nothing. `is_fatal`: no service runs without it."""
 
     name: str
     found: str
@@ -49,14 +49,14 @@ class Finding(NamedTuple):
 
 
 def command(options: argparse.Namespace) -> int:
-    """Run `monty-mqtt doctor`; return the exit code: 1 if the far side cannot run here."""
+    """Run `monty-mqtt doctor`; return the exit code: 1 if the services cannot run on this machine."""
     findings = examine(StateDir(options.state_dir))
     print("\n".join(report(findings)))  # noqa: T201 - a command's output
     return 1 if any(one.is_fatal and one.advice for one in findings) else 0
 
 
 def examine(state: StateDir, host: str = "127.0.0.1") -> List[Finding]:
-    """Return what there is and what is missing."""
+    """Check packages, programs, ports (on `host`) and the state directory; return one finding for each."""
     findings = [Finding("python", f"{platform.python_version()} ({sys.executable})")]
     findings += [_distribution(name, advice, is_fatal=True) for name, advice in _DISTRIBUTIONS.items()]
     findings += [_distribution(name, advice, is_fatal=False) for name, advice in _OPTIONAL.items()]
@@ -72,7 +72,7 @@ def examine(state: StateDir, host: str = "127.0.0.1") -> List[Finding]:
 
 
 def report(findings: List[Finding]) -> List[str]:
-    """Return the findings as lines, those with advice last."""
+    """Return the findings as lines of text; all advice comes last."""
     lines = table([[one.name, one.found] for one in findings])
     advice = [f"{one.name}: {one.advice}" for one in findings if one.advice]
     return [*lines, "", *(["missing, and what to do:", *advice] if advice else ["nothing is missing"])]

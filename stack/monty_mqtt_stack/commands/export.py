@@ -1,7 +1,7 @@
-"""`monty-mqtt export`: what InfluxDB or a recording keeps of a run, as CSV or JSON lines.
+"""Implements `monty-mqtt export`: writes what InfluxDB or a recording keeps of a run, as CSV or JSON lines.
 
-Place in the flow: the command line calls it. InfluxDB it reads with the token that Grafana reads with; what InfluxDB
-does not keep, or where there is none, it takes from the page's recording, or from the one that is named.
+Called by the command line. Reads InfluxDB with Grafana's token. What InfluxDB does not keep, or if there is no
+InfluxDB, it reads from the page's recording, or from the recording that the user names.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from monty_mqtt_stack.services.table import INFLUXDB_PORT
 __all__ = ["MEASUREMENTS", "command", "rows_of"]
 
 MEASUREMENTS = {"steps": "step", "evidence": "evidence", "episodes": "episode", "metrics": "metric"}
-"""What InfluxDB keeps -> its measurement."""
+"""Maps what can be exported from InfluxDB to its measurement."""
 
 _TAGS = frozenset({"experiment", "learning_module", "mode", "name", "run", "worker"})
 _TOKEN = "influxdb_grafana_token"  # noqa: S105 - the name of its file
@@ -38,7 +38,7 @@ def command(options: argparse.Namespace) -> int:
     """Run `monty-mqtt export`; return the exit code: 1 if there is nothing of the run.
 
     Raises:
-        ConfigError: The recording is none.
+        ConfigError: The recording is not valid.
         ServiceError: No InfluxDB answers and there is no recording, or the file cannot be written.
     """
     state = StateDir(options.state_dir)
@@ -57,10 +57,10 @@ def command(options: argparse.Namespace) -> int:
 
 
 def _recording(options: argparse.Namespace, state: StateDir) -> Path | None:
-    """Return the recording to read, None where InfluxDB is asked.
+    """Return the recording to read; None if InfluxDB is read instead.
 
     Raises:
-        ServiceError: It would have to be a recording, and there is none.
+        ServiceError: Only a recording has the data, and there is none.
     """
     if options.recording:
         return Path(options.recording)
@@ -76,7 +76,7 @@ def _recording(options: argparse.Namespace, state: StateDir) -> Path | None:
 
 
 def rows_of(url: str, token: str, run: str, measurement: str) -> Iterator[tuple[list[str], list[Any]]]:
-    """Yield columns and values of each point of a run, oldest first; names are as they were sent."""
+    """Yield column names and values of each point of a run, oldest first; names are unescaped."""
     quoted = stored_name(run).replace("\\", "\\\\").replace("'", "\\'")
     columns: list[str] = []
     named: list[str] = []
@@ -114,7 +114,7 @@ def _write_json_lines(file: IO[str], rows: Iterator[tuple[list[str], list[Any]]]
 
 @contextmanager
 def _opened(path: Path | None) -> Iterator[IO[str]]:
-    """Open a file that is there only once it is whole, or stdout."""
+    """Open a file that appears only when it is complete; without a path, stdout."""
     if path is None:
         yield sys.stdout
         return

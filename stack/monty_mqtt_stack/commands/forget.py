@@ -1,6 +1,6 @@
-"""`monty-mqtt forget`: a run leaves no trace at the broker, in the bridge's journal and in the state directory.
+"""Implements `monty-mqtt forget`: removes a run from the broker, the bridge's journal and the state directory.
 
-Place in the flow: the command line calls it. The bridge clears what is retained; the files of this machine go here.
+Called by the command line. The bridge clears the retained messages; this module deletes InfluxDB's points and files.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from monty_mqtt_stack.services.table import TABLE
 __all__ = ["ask", "command", "files_of"]
 
 _ANSWER_SECS = 30.0
-"""The bridge waits until its journal has let go of the run, 10 s after the broker had the last of it."""
+"""The bridge answers when its journal has dropped the run, 10 s after the broker received the run's last message."""
 
 _ADMIN_TOKEN = "influxdb_admin_token"  # noqa: S105 - the name of its file
 _MEGA = 1e6
 _SPOOL, _PART = ".spool", ".mcap"
 _ENDING = re.compile(r"-\d{8}T\d{6}Z-[0-9a-f]{4}$", re.ASCII)
-"""How the id of a run ends that `monty-mqtt run` started."""
+"""Matches the end of a run id that `monty-mqtt run` has made: time and four hex digits."""
 
 
 def command(options: argparse.Namespace) -> int:
-    """Run `monty-mqtt forget`; return the exit code: 1 if it is to stay.
+    """Run `monty-mqtt forget`; return the exit code: 1 if the user declines.
 
     Raises:
-        ConfigError: There is nobody to ask, and no --yes.
+        ConfigError: No user can be asked at a terminal, and --yes is not given.
         ServiceError: There is no such run, it is not over, or no bridge answers.
     """
     state = StateDir(options.state_dir)
@@ -71,21 +71,21 @@ def command(options: argparse.Namespace) -> int:
 
 
 def files_of(state: StateDir, run: str) -> List[Path]:
-    """Return what the state directory holds of a run: its spool, its recording, and the output of its experiment."""
+    """Return the files of a run in the state directory: its spools, its recording, and its experiment's output."""
     header = spool_file.Header(schema_version=schema.SCHEMA_VERSION, run=run, worker="", started_unix_nanos=0)
     spools = spool_file.path_of(state.path / "spool", header).parent.glob(f"*{_SPOOL}")
     found = sorted(path for path in spools if path.is_file() and is_spool(path))
     recording = directory_of(state.path / "recordings", run)
     found += marked_parts(recording) if recording.is_dir() else []
-    with suppress(OSError):  # a name that is too long for a file
+    with suppress(OSError):  # the name is too long for a file
         found += _logs(state, run)
     return found
 
 
 def _logs(state: StateDir, run: str) -> List[Path]:
-    """Return the output of its experiment: the file may be named otherwise, but ends as the run's id does.
+    """Return the output files of a run's experiment: their names may differ, but end as the run's id does.
 
-    The jobs of a sweep have one; it goes with the last of them.
+    The jobs of a sweep share one file; it is removed with the last of them.
     """
     ending = _ENDING.search(run)
     log = state.log_file(run)
@@ -99,7 +99,7 @@ def _logs(state: StateDir, run: str) -> List[Path]:
 
 
 def _influxdb(state: StateDir) -> Optional[InfluxDB]:
-    """Return where the far side of the state directory keeps points, None if it does not."""
+    """Return the InfluxDB of the services of this state directory; None if they have none."""
     far_side = state.read_far_side()
     if far_side is None or not far_side.influxdb_url:
         return None
@@ -107,16 +107,16 @@ def _influxdb(state: StateDir) -> Optional[InfluxDB]:
 
 
 def ask(broker: Broker, run: str, timeout_secs: float = _ANSWER_SECS) -> str:
-    """Have every bridge of a broker forget a run; return what it says.
+    """Ask every bridge of a broker to forget a run; return their answers as text.
 
     Raises:
-        ServiceError: One of them refuses, the broker does, or no answer comes.
+        ServiceError: A bridge or the broker refuses, or a bridge does not answer in time.
     """
     topic = topics.build(run, topics.ALL_WORKERS, "command")
     result = topics.build(run, topics.ALL_WORKERS, "command_result")
     asked = schema.Command(id=secrets.token_hex(8), command="forget", issued_unix_nanos=time.time_ns())
     with Subscriber(broker, [topic, result]) as subscriber:
-        # By their topics: amqtt says what it retains more than once.
+        # A set of topics, because amqtt sends a retained message more than once.
         kept = retained(broker, [f"{topics.BRIDGE_PREFIX}/+/status"])
         bridges = {one.topic for one in kept if b"online" in one.payload}
         if not bridges:
@@ -152,7 +152,7 @@ def _answers(
 
 
 def _chosen(broker: Broker, state: StateDir, name: str) -> str:
-    """Return the run of this name; of one that the broker does not know any more, files may be left."""
+    """Return the run with this name; if the broker no longer knows the run, its files are enough."""
     runs = known_runs(broker)
     return name if name not in runs.names() and name and files_of(state, name) else pick_run(name, runs)
 
@@ -170,7 +170,7 @@ def _confirmed(run: str, files: List[Path], influxdb: Optional[InfluxDB]) -> boo
 
 def _remove_empty(directories: Set[Path]) -> None:
     for directory in directories:
-        with suppress(OSError):  # it is not empty, or the page was faster
+        with suppress(OSError):  # it is not empty, or the page has removed it
             directory.rmdir()
 
 

@@ -1,8 +1,7 @@
-"""Which port an experiment's configuration wants the page on, before Hydra has composed it.
+"""Finds the page's port in an experiment's configuration, before Hydra composes it.
 
-Place in the flow: `monty-mqtt run` starts the page before the experiment, in a Python that need not have Hydra. So
-what is looked at is what a user writes: an override on the command line, else the experiment's own file on the
-search path.
+Called by `monty-mqtt run`, which starts the page before the experiment, in a Python that may lack Hydra. So this module
+reads what the user writes: an override on the command line, else the experiment's own file on the search path.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ _SEARCH_PATH = re.compile(r"\+{0,2}hydra\.searchpath=\[(.*)\]", re.DOTALL)
 
 
 def page_port(overrides: Sequence[str]) -> int:
-    """Return the port; the usual one where neither the overrides nor the experiment's file name one.
+    """Return the page's port; the default if neither the overrides nor the experiment's file name one.
 
     Args:
-        overrides: Hydra's: `experiment=NAME`, and what to change in it.
+        overrides: Hydra's overrides: `experiment=NAME`, and changes to it.
     """
     named = _said(_OVERRIDE, overrides)
     for file in _files(overrides) if not named else ():

@@ -1,6 +1,6 @@
-"""`monty-mqtt record`: everything that runs publish from now on, into a file.
+"""Implements `monty-mqtt record`: writes everything that runs publish from now on into a file.
 
-Place in the flow: the command line calls it; `record` does the work.
+Called by the command line; hands to `monty_mqtt_core.recordings.record`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ERASE_LINE = "\r\x1b[K"
 
 
 def command(options: argparse.Namespace) -> int:
-    """Run `monty-mqtt record`; return the exit code: 0 also after Ctrl+C, which is how a recording ends.
+    """Run `monty-mqtt record`; return the exit code: 0 also after Ctrl+C, which is the usual end.
 
     Raises:
         ConfigError: The file exists, or cannot be written.

@@ -1,6 +1,6 @@
-"""What a recording has of a run, as rows of a table.
+"""Reads the messages of a run in a recording as rows of a table.
 
-Place in the flow: `export` writes them, where no InfluxDB is asked or where it does not keep what is wanted.
+Called by `export`, when the rows do not come from InfluxDB.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KINDS = {
     "data": "data",
     "state": "state",
 }
-"""What can be exported -> the kind of message that says it."""
+"""Maps what can be exported to the kind of message that contains it."""
 
 _FIRST = ("time_unix_nanos", "worker")
 _LEFT_OUT = frozenset({"run", *_FIRST})
@@ -49,12 +49,12 @@ _OF_EVIDENCE = [
 
 
 def rows_in(path: Path, run: str, of: str) -> Iterator[Row]:
-    """Yield columns and values of what a recording has of a run, oldest first; the columns are always the same.
+    """Yield column names and values of a run's messages in a recording, oldest first; the columns never change.
 
     Args:
-        path: An MCAP file, or a directory of the page's.
+        path: An MCAP file, or a directory that the page recorded.
         run: Id of the run.
-        of: One of `KINDS`.
+        of: A key of `KINDS`.
 
     Raises:
         ConfigError: There is no recording.

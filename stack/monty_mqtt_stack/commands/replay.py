@@ -1,7 +1,7 @@
-"""`monty-mqtt replay`: spools and recordings, to the bridge that runs here.
+"""Implements `monty-mqtt replay`: sends spools and recordings to the bridge on this machine.
 
-Place in the flow: the command line calls it; `restore_spool` and `restore_recording` bring runs back under their own
-names, `play` plays them as new ones.
+Called by the command line. Hands to `restore_spool` and `restore_recording`, which keep the runs' ids, or to `play`,
+which gives them new ids.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _ERASE_LINE = "\r\x1b[K"
 
 
 def command(options: argparse.Namespace) -> int:
-    """Run `monty-mqtt replay`; return the exit code: 0 all of it arrived, 1 not all, 130 stopped.
+    """Run `monty-mqtt replay`; return the exit code: 0 everything arrived, 1 not everything, 130 stopped.
 
     Raises:
-        ConfigError: A file is none of ours, or a setting is out of range.
+        ConfigError: A file is neither a recording nor a spool, or a setting is out of range.
         ServiceError: No bridge answers, or it has been away for too long.
     """
     spools = _checked(options)
@@ -54,7 +54,7 @@ def command(options: argparse.Namespace) -> int:
                 whole.append(_play(paths, bridge, 1.0 if options.speed is None else options.speed, stop))
             else:
                 whole.append(_restore(paths, bridge, stop, is_spool=spools[paths[0]]))
-        except ServiceError as error:  # another file may fare better
+        except ServiceError as error:  # go on: another file may succeed
             print(f"monty-mqtt: {one_line(str(error))}", file=sys.stderr)  # noqa: T201 - a command's output
             whole.append(False)
         if stop.is_set():
@@ -63,7 +63,7 @@ def command(options: argparse.Namespace) -> int:
 
 
 def _checked(options: argparse.Namespace) -> Dict[Path, bool]:
-    """Return which files are spools."""
+    """Check the options; return which files are spools."""
     if options.speed is not None and not options.as_new:
         raise ConfigError("--speed", options.speed, "given with --as-new: what is restored keeps its times")
     spools = {path: is_spool(path) for path in options.files}
@@ -113,7 +113,7 @@ def _say_begun(begun: Sequence[Beginning]) -> None:
 
 
 class _Shown:
-    """How far it is, in one line of a terminal; where stdout is none, nothing."""
+    """Shows the progress in one line of a terminal; shows nothing if stdout is not a terminal."""
 
     def __init__(self) -> None:
         self._is_terminal = sys.stdout is not None and sys.stdout.isatty()
@@ -128,11 +128,11 @@ class _Shown:
         self._print("")
 
     def played(self, position: Position) -> None:
-        """Show how much was played."""
+        """Show how much has been played."""
         self._show(f"{position.messages:,} messages, {duration(position.playing_secs)}")
 
     def restored(self, done_bytes: int, all_bytes: int) -> None:
-        """Show how much of a file was sent."""
+        """Show which part of a file has been sent."""
         self._show(f"{done_bytes / max(all_bytes, 1):.0%}")
 
     def _show(self, text: str) -> None:

@@ -1,6 +1,6 @@
-"""`monty-mqtt run`: an experiment, monitored from the first step to the summary.
+"""Implements `monty-mqtt run`: runs an experiment and shows its progress and its summary.
 
-Place in the flow: the command line calls it; `watched_experiment` does the work.
+Called by the command line; hands to `watched_experiment`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def command(options: argparse.Namespace) -> int:
     """Run `monty-mqtt run`; return the experiment's exit code.
 
     Raises:
-        ConfigError: No experiment is named, or only one of bridge and broker.
+        ConfigError: No experiment is named, or only one of --bridge and --broker is given.
     """
     if not any(word.lstrip("+").startswith("experiment=") for word in options.overrides):
         raise ConfigError("run", " ".join(options.overrides), "experiment=NAME and overrides of it")
@@ -49,9 +49,9 @@ def run(overrides: Sequence[str], plan: Plan, address: Optional[FarSideAddress] 
     """Run an experiment; return its exit code: 0 done, 1 failed, 3 aborted by command, 130 Ctrl+C.
 
     Args:
-        overrides: Hydra's: `experiment=NAME`, and what to change in it; `--parallel=N` before them.
-        plan: The far side to start where none answers.
-        address: A far side to use; None looks for one and else starts one, and stops it at the end.
+        overrides: Hydra's overrides: `experiment=NAME`, and changes to it; `--parallel=N` before them.
+        plan: The services to start if none are running.
+        address: Services to use; None looks for running ones, and else starts them and stops them at the end.
     """
     name = experiment_name(overrides)
     ending = new_ending()

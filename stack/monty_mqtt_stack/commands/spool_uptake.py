@@ -1,9 +1,8 @@
-"""This module takes up spools by itself: what an experiment left that ended before the bridge had all of it.
+"""Sends spools that ended experiments have left behind, because the bridge did not receive all of their messages.
 
-Place in the flow: the bridge starts it as a program,
-`python -m monty_mqtt_stack.commands.spool_uptake DIRECTORY HOST PORT`, while there are spools; `restore_spool` sends
-each file. A file that a living process still writes is that process's own, and one that another machine wrote (a home
-on NFS) is left to `monty-mqtt replay`.
+Started by the bridge as a program, `python -m monty_mqtt_stack.commands.spool_uptake DIRECTORY HOST PORT`, while there
+are spools; hands each file to `restore_spool`. A file that a living process still writes is left to that process; a
+file that another machine wrote (a home directory on NFS) is left to `monty-mqtt replay`.
 """
 
 from __future__ import annotations
@@ -36,18 +35,18 @@ logger = logging.getLogger(__name__)
 
 _EVERY_SECS = 1.0
 _AGAIN_SECS = 60.0
-"""A spool that could not be sent is tried again so much later, or when the file has changed."""
+"""Delay before a spool that could not be sent is tried again; a changed file is tried at once."""
 
 _STOP_SECS = 5.0
 
 
 class SpoolUptake:
-    """Sends what is left behind, in a thread of its own, from `__enter__` to `__exit__`.
+    """Sends abandoned spools in a thread, from `__enter__` to `__exit__`.
 
     Args:
-        directory: Where spools are: `spool` in the state directory.
-        bridge: Where the bridge takes messages.
-        say: Takes a line for the log; called from the thread.
+        directory: Directory of the spools: `spool` in the state directory.
+        bridge: ZMQ address of the bridge.
+        say: Receives a line for the log; called from the thread.
     """
 
     def __init__(self, directory: Path, bridge: Address, say: Callable[[str], None]) -> None:
@@ -74,7 +73,7 @@ class SpoolUptake:
 
     def _is_due(self, path: Path) -> bool:
         after, size = self._after.get(path, (0.0, -1))
-        with suppress(OSError, ConfigError):  # it is gone, or no spool
+        with suppress(OSError, ConfigError):  # the file is gone, or is not a spool
             return (time.monotonic() >= after or path.stat().st_size != size) and is_left_behind(path)
         return False
 
@@ -88,31 +87,31 @@ class SpoolUptake:
             return
         if restored.removed:
             self._after.pop(path)
-        elif not restored.was_stopped:  # what is left in it cannot be sent
+        elif not restored.was_stopped:  # the rest of it cannot be sent
             self._after[path] = (math.inf, self._after[path][1])
         if not restored.was_stopped:
             self._say(one_line(f"took up what its program left behind: {as_lines(restored)[0]}"))
 
 
 def is_left_behind(path: Path) -> bool:
-    """Return whether the process that wrote this spool is known to have ended, or to have let go of it.
+    """Return whether the process that wrote this spool has certainly ended, or has closed it.
 
     Raises:
-        ConfigError: It is no spool file, or cannot be read.
-        OSError: It is gone.
+        ConfigError: It is not a spool file, or cannot be read.
+        OSError: It does not exist any more.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for somebody to write
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a pipe would wait for a writer
     try:
         header, _ = spool_file.read_header(fd, path)
     finally:
         os.close(fd)
-    if header.host != socket.gethostname():  # nobody here can know
+    if header.host != socket.gethostname():  # nothing on this machine can know
         return False
     try:
         process = psutil.Process(header.pid)
-        if process.create_time() * 1e9 > header.started_unix_nanos:  # its number was given once more
+        if process.create_time() * 1e9 > header.started_unix_nanos:  # another process has its number now
             return True
-        process.open_files()  # where this is denied, `writer_of` would find nobody
+        process.open_files()  # if this is denied, `writer_of` would find no process
     except psutil.NoSuchProcess:
         return True
     except psutil.Error:
@@ -121,7 +120,7 @@ def is_left_behind(path: Path) -> bool:
 
 
 def main(directory: str, host: str, port: str) -> None:
-    """Take up what is in this directory until the input ends: whoever started us has, or needs us no more."""
+    """Send abandoned spools in this directory until stdin ends: the parent process has ended, or closed it."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     with SpoolUptake(Path(directory), Address(host, int(port)), partial(print, flush=True)):
         sys.stdin.buffer.read()

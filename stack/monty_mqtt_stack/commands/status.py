@@ -1,6 +1,6 @@
-"""`monty-mqtt status`: services, the bridge's journal, runs, workers, lost and dropped counts; from retained messages.
+"""Implements `monty-mqtt status`: shows services, journal, runs, workers and lost messages, from retained messages.
 
-Place in the flow: the command line calls it; `run_status` folds the messages.
+Called by the command line; `run_status` evaluates the messages.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def command(options: argparse.Namespace) -> int:
     """Run `monty-mqtt status`; return the exit code.
 
     Raises:
-        ServiceError: The broker does not answer; or, after all that it knows is told, no bridge is online.
+        ServiceError: The broker does not answer; or, after its knowledge is printed, no bridge is online.
     """
     far_side = None if options.broker else StateDir(options.state_dir).read_far_side()
     collected = collect(broker_of(options), far_side)
@@ -55,7 +55,7 @@ def command(options: argparse.Namespace) -> int:
 
 
 def collect(broker: Broker, far_side: Optional[FarSide]) -> Dict[str, Any]:
-    """Return what the broker keeps about runs and bridges, and which services our far side says it runs.
+    """Return what the broker retains about runs and bridges, and which services the state directory lists.
 
     Raises:
         ServiceError: The broker does not answer.
@@ -83,12 +83,12 @@ def collect(broker: Broker, far_side: Optional[FarSide]) -> Dict[str, Any]:
 
 
 def as_json(status: Dict[str, Any]) -> str:
-    """Return it for a program."""
+    """Return the status as JSON, for programs."""
     return json.dumps(status, indent=2, ensure_ascii=False)
 
 
 def as_lines(status: Dict[str, Any]) -> List[str]:
-    """Return it for a person."""
+    """Return the status as lines of text, for people."""
     lines = [*_services(status), *(f"left out: {name}: {why}" for name, why in status["left_out"].items())]
     for name, told in status["bridges"].items():
         lines.append(f"bridge {name}: {_told(told)}")
@@ -102,13 +102,13 @@ def _services(status: Dict[str, Any]) -> List[str]:
     rows = [["service", "where", "what"]]
     for name, one in status["services"].items():
         silent = "" if one["answers"] else ", does not answer"
-        pid = f" (pid {one['pid']})" if one["pid"] else ""  # that of a container is none of ours
+        pid = f" (pid {one['pid']})" if one["pid"] else ""  # a process id in a container means nothing here
         rows.append([name, one["url"], f"{one['program']}{pid}{silent}"])
     return table(rows)
 
 
 def _journal(health: Any) -> List[str]:
-    """Return the line on what the bridge keeps on disk; none for a bridge that does not tell."""
+    """Return the line on the bridge's journal on disk; an empty list if the bridge does not report it."""
     if not isinstance(health, dict) or "journal_rows" not in health:
         return []
     used = f"{health['journal_bytes'] / _MEGA:,.1f} of {health.get('journal_bound_bytes', 0) / _MEGA:,.0f} MB"
@@ -133,7 +133,7 @@ def _runs(status: Dict[str, Any]) -> List[str]:
 
 
 def _totals(runs: Dict[str, Dict[str, Dict[str, Any]]]) -> Dict[str, int]:
-    """Return how many there are, and of what a person should know."""
+    """Return how many runs and workers there are, and how many have what problem."""
     workers = [one for of_run in runs.values() for one in of_run.values()]
     words = Counter(one["status"] for one in workers)
     return {
@@ -164,7 +164,7 @@ def _is_online(told: Dict[str, Any]) -> bool:
 
 
 def _await_health(subscriber: Subscriber, bridges: Dict[str, Dict[str, Any]]) -> None:
-    # Health is not retained: it comes once a second from a bridge that lives.
+    # Health is not retained: a live bridge publishes it once a second.
     deadline = time.monotonic() + _HEALTH_SECS
     while any(_is_online(told) and "health" not in told for told in bridges.values()):
         one = subscriber.get(deadline - time.monotonic())

@@ -1,6 +1,6 @@
-"""`monty-mqtt tail`: what is being published, readable.
+"""Implements `monty-mqtt tail`: prints what is being published, in readable lines.
 
-Place in the flow: the command line calls it; `message_lines` makes the lines.
+Called by the command line; hands to `message_lines`.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def command(options: argparse.Namespace) -> int:
 
 
 def tail(broker: Broker, say: Callable[[str], None], *, run: Optional[str] = None, count: Optional[int] = None) -> int:
-    """Say every message as it comes, until Ctrl+C or `count` lines; return the exit code.
+    """Print every message as it arrives, until Ctrl+C or `count` lines; return the exit code.
 
     Args:
-        broker: Where to look.
-        say: Takes a line.
-        run: A run's id or the beginning of it; default all, each line with its run.
-        count: Lines after which to end; default none. What the broker had kept counts; of ended runs, that is only
-            shown where no run is live. An ended run named by `run` has no more than what was kept.
+        broker: Address of the broker.
+        say: Receives each line.
+        run: A run's id or the beginning of it; None means all runs, and each line names its run.
+        count: Number of lines after which to end; None means no limit. Retained messages count too. Those of ended runs
+            are shown only if no run is live. An ended run named by `run` has only its retained messages.
 
     Raises:
         ServiceError: The broker does not answer, or there is no such run.
@@ -48,7 +48,7 @@ def tail(broker: Broker, say: Callable[[str], None], *, run: Optional[str] = Non
     filters = [f"{topics.JSON_PREFIX}/{level}/#"]
     with StopSignals() as stop, Subscriber(broker, filters) as subscriber:
         ended = bool(chosen) and not any(worker.is_live for worker in known.of_run(str(chosen)))
-        # Of an ended run nothing else will come than what was kept.
+        # An ended run sends nothing beyond its retained messages.
         received = retained(broker, filters) if ended else _until_stopped(subscriber, stop)
         for message in islice(_messages(received, over), count):
             say(readable(message) if chosen else f"{one_line(message.run)} {readable(message)}")
@@ -74,6 +74,6 @@ def _say(line: str) -> None:
 
 
 def _over(known: Runs) -> Set[str]:
-    """Return the ended runs if one is live: what is kept of them is no news."""
+    """Return the ended runs if a run is live: their retained messages are then not shown."""
     live = {one.run for one in known.workers.values() if one.is_live}
     return set(known.names()) - live if live else set()

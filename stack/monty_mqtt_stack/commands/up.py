@@ -1,6 +1,6 @@
-"""`monty-mqtt up`: the far side, until Ctrl+C.
+"""Implements `monty-mqtt up`: starts the services and keeps them running until Ctrl+C.
 
-Place in the flow: the command line calls it; `supervisor` does the work.
+Called by the command line; hands to `supervisor`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _TICK_SECS = 0.2
 
 
 def up(plan: Plan) -> int:
-    """Start the far side, say what runs, keep it running until a signal; return the exit code.
+    """Start the services, print what runs, keep them running until a signal; return the exit code.
 
-    Ctrl+C and SIGTERM are its ordinary end: 0.
+    Ctrl+C and SIGTERM are the ordinary end: 0.
 
     Raises:
-        ServiceError: It cannot start.
+        ServiceError: A needed service cannot start.
     """
     with StopSignals() as stop:
         try:
@@ -69,7 +69,7 @@ def _influxdb(url: Optional[str], org: str) -> Optional[InfluxDB]:
 
 
 def report(supervisor: Supervisor, plan: Plan) -> List[str]:
-    """Return what runs where, what was left out and why, and how to look at it."""
+    """Return lines of text: which service runs where, what is left out and why, and how to watch messages."""
     endpoints = supervisor.far_side.services
     rows = [[name, one.url, f"{one.program} (pid {one.pid})"] for name, one in endpoints.items()]
     lines = table(rows)

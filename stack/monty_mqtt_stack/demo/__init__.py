@@ -1,1 +1,1 @@
-"""The demo: Monty learns four objects, then recognises them, watched live; or a recording of that."""
+"""Runs the demo: Monty learns four objects, then recognises them, shown live; or plays a recording of that."""

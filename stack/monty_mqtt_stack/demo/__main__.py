@@ -1,6 +1,6 @@
-"""What `make run` starts: Monty learns four objects, then recognises them, watched live.
+"""Runs the demo for `make run`: Monty learns four objects, then recognises them, shown live.
 
-Place in the flow: as `run`, with two experiments under one far side. MONTY=0 in the environment plays the committed
+Like `commands.run`, with two experiments and the same services. MONTY=0 in the environment plays the committed
 recording of the same demo instead, without Monty.
 """
 
@@ -60,7 +60,7 @@ def _real(state: StateDir) -> Iterator[_Part]:
     for name in _DIRECTORIES:
         Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
     names = {"monty_mqtt_demo_learn": "demo 1/2, learning", "monty_mqtt_demo_recognise": "demo 2/2, recognising"}
-    for name, title in names.items():  # one by one: a run's id says when it started
+    for name, title in names.items():  # one after the other: a run's id contains its start time
         ending = new_ending()
         yield _Part(title, experiment_argv([f"experiment={name}"]), ending, log_name=f"{name}-{ending}")
 

@@ -1,8 +1,8 @@
 """Makes the committed recording of the demo again: `python -m monty_mqtt_stack.demo.demo_recording`.
 
-Place in the flow: both demo experiments run for real, through a real broker and bridge, into
-`conf/recordings/demo.mcap`, which `MONTY=0 make run` plays. It needs Monty, MuJoCo and 5 minutes. All that happened is
-in it but for some of the images and hypothesis clouds, and for what `scrubbing` takes out.
+Runs both demo experiments with a real broker and bridge and records them into `conf/recordings/demo.mcap`, which
+`MONTY=0 make run` plays. It needs Monty, MuJoCo and 5 minutes. The file contains everything except some of the images
+and hypothesis clouds, and what `scrubbing` removes.
 """
 
 import argparse
@@ -33,11 +33,11 @@ __all__ = ["EXPERIMENTS", "LARGEST_BYTES", "main", "make", "pack", "recording_pa
 
 EXPERIMENTS = ("monty_mqtt_demo_learn", "monty_mqtt_demo_recognise")
 LARGEST_BYTES = 2_000_000
-"""It is in every checkout and every wheel."""
+"""Limit, because the file is in every checkout and every wheel."""
 
 _THINNING = Thinning(colour_interval_secs=4.0, depth_interval_secs=12.0, hypotheses_interval_secs=16.0)
 _CHUNK_BYTES = 4 << 20
-"""Larger than while recording: nothing is lost by it here, and it compresses better."""
+"""Larger than while recording: no data can be lost here, and larger chunks compress better."""
 
 _REPLAY_SECS = 90.0
 _LONGEST_PAUSE_SECS = 1.0
@@ -47,7 +47,7 @@ _LOG_LINES = 15
 
 
 def recording_path() -> Path:
-    """Return where the recording is: in the checkout's `conf`, or in the wheel's.
+    """Return the path of the recording: in the checkout's `conf`, or in the wheel's.
 
     Raises:
         ServiceError: There is no `conf`; the installation is broken.
@@ -56,12 +56,12 @@ def recording_path() -> Path:
 
 
 def replay_argv(zmq_host: str, zmq_port: int, ending: str) -> list[str]:
-    """Return the command that plays the recording to a bridge, in a time that one likes to watch.
+    """Return the command that plays the recording to a bridge, within a pleasant time to watch.
 
     Args:
         zmq_host: Host of the bridge.
-        zmq_port: Its ZMQ port.
-        ending: How the ids of the new runs shall end.
+        zmq_port: ZMQ port of the bridge.
+        ending: End of the ids of the new runs.
 
     Raises:
         ServiceError: There is no `conf`; the installation is broken.
@@ -74,7 +74,7 @@ def replay_argv(zmq_host: str, zmq_port: int, ending: str) -> list[str]:
 
 
 def make(path: Path) -> Recorded:
-    """Run the demo and record it.
+    """Run the demo and record it into `path`.
 
     Raises:
         ServiceError: An experiment failed, or the file became larger than `LARGEST_BYTES`.
@@ -91,10 +91,10 @@ def make(path: Path) -> Recorded:
 
 
 def pack(source: Path, path: Path) -> Recorded:
-    """Write a recording again: thinned, scrubbed, in the order of its times.
+    """Write a recording again: thinned, without private details, in order of time.
 
     Raises:
-        ServiceError: It is larger than `LARGEST_BYTES`.
+        ServiceError: The new file is larger than `LARGEST_BYTES`.
     """
     intake = Intake(thinning=_THINNING, transform=scrubbed)
     packed = source.with_name("packed.mcap")
@@ -132,7 +132,7 @@ def _far_side(state: Path) -> Iterator[tuple[Mosquitto, Bridge]]:
 
 @contextmanager
 def _recorder(broker: Mosquitto, path: Path) -> Iterator[list[Recorded]]:
-    """Record in a thread until the end of the block; then there is one result, or none if it failed."""
+    """Record in a thread until the end of the block; the list then has the result, or is empty if recording failed."""
     results: list[Recorded] = []
     listening, until = threading.Event(), threading.Event()
 

@@ -1,7 +1,7 @@
-"""Takes out of a recording what says where it was made. Pure but for this machine's name.
+"""Removes from a recording what tells where it was made. Pure, except that it reads this machine's name.
 
-Place in the flow: `demo_recording` gives `scrubbed` to the recorder, so that the file that is shipped holds no path,
-host, user or command line of the machine that made it. It knows no secrets: `info` masks those before it is published.
+Called by `demo_recording` while it records, so that the shipped file contains no path, host, user or command line of
+the machine that made it. It does not look for secrets: `info` masks those before it is published.
 """
 
 import re
@@ -16,17 +16,17 @@ from monty_mqtt_core.recordings.mcap_file import Entry
 __all__ = ["HOST", "scrubbed", "without_places"]
 
 HOST = "demo"
-"""Stands for the machine."""
+"""Replaces the name of the machine."""
 
 _RAW_KINDS = frozenset({"frame", "object_model", "hypotheses"})
 _PLACE = re.compile(r"(?<![\w.:/])(?:file://)?(?:~|(?:/[^\s/:'\"<>|,;()\[\]{}]+){2})(?:/[^\s/:'\"<>|,;()\[\]{}]+)*/?")
-"""An absolute path of two parts or more, or one below the home directory; not what follows a word, as in `and/or`."""
+"""Matches an absolute path of two parts or more, or a path below `~`; not what follows a word, as in `and/or`."""
 
 
 def scrubbed(entry: Entry) -> Entry:
     """Return the entry without paths, host, user, process, environment and command line.
 
-    Frames, models and clouds are returned as they are: they hold names, sizes and numbers only.
+    Frames, models and clouds are returned unchanged: they hold names, sizes and numbers only.
     """
     if topics.parse(entry.topic).kind in _RAW_KINDS:
         return entry
@@ -47,7 +47,7 @@ def scrubbed(entry: Entry) -> Entry:
 
 
 def without_places(value: Any, host: str) -> Any:
-    """Return a JSON value in which each absolute path is `…/` and its last part, and the host's name is `HOST`."""
+    """Return a JSON value in which each absolute path becomes `…/` and its last part, and the host's name `HOST`."""
     if isinstance(value, dict):
         return {without_places(key, host): without_places(inner, host) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,1 +1,1 @@
-"""Programs that are started: where they are, how they begin and end, what their logs say."""
+"""Starts programs and watches them: finds them, starts and stops them, and reads their logs."""

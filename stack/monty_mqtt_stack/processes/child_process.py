@@ -1,7 +1,6 @@
-"""One process of the far side: its group, its log, its end.
+"""Runs one program as a child process, with its own process group and log file.
 
-Place in the flow: `mosquitto`, `supervisor` and `launch` start everything they start through here, so that nothing
-outlives them.
+Called by `launch` and `watched_experiment`, which start all programs through it, so that no program outlives them.
 """
 
 from __future__ import annotations
@@ -21,21 +20,21 @@ __all__ = ["Child"]
 
 _PR_SET_PDEATHSIG = 1
 _LOG_BYTES = 10_000_000
-"""A log longer than this is set aside at the next start, in the place of the one before."""
+"""A longer log is renamed at the next start, and replaces the one that was renamed before."""
 
-# Loaded before any fork: between fork and exec nothing may be imported.
+# Loaded before any fork: nothing may be imported between fork and exec.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Child:
-    """A program in a process group of its own, writing to a log file.
+    """Runs a program in a process group of its own, with its output in a log file.
 
-    On Linux the kernel sends it SIGTERM when the thread that started it ends, so that it goes even when we are killed.
+    On Linux the kernel sends it SIGTERM when the thread that started it ends, so it ends even if we are killed.
 
     Args:
-        argv: Program and arguments; never a secret, everyone can read them.
-        log_file: Where its output goes, appended, mode 0600.
-        env: Environment; default ours.
+        argv: Program and arguments; no secrets, because every user of the machine can read them.
+        log_file: File that its output is appended to, mode 0600.
+        env: Environment; None means this process's own.
 
     Raises:
         ServiceError: There is no such program, it is not executable, or its log cannot be written.
@@ -61,33 +60,33 @@ class Child:
 
     @property
     def log_start(self) -> int:
-        """Where in its log this process began to write."""
+        """Offset in bytes at which this process began to write to its log."""
         return self._log_start
 
     @property
     def pid(self) -> int:
-        """Process id, also of its group."""
+        """Process id, which is also the id of its group."""
         return self._process.pid
 
     def poll(self) -> Optional[int]:
-        """Return its exit code, None while it runs."""
+        """Return its exit code; None while it runs."""
         return self._process.poll()
 
     def output(self) -> str:
-        """Return what this process wrote so far."""
+        """Return what this process has written so far."""
         with self.log_file.open("rb") as log:
             log.seek(self._log_start)
             return log.read().decode("utf-8", "replace")
 
     def wait(self, timeout_secs: float) -> Optional[int]:
-        """Wait for its end at most this long; return the exit code, None if it still runs."""
+        """Wait at most this long for the process to end; return its exit code, None if it still runs."""
         try:
             return self._process.wait(timeout_secs)
         except subprocess.TimeoutExpired:
             return None
 
     def send_signal(self, number: int, *, to_group: bool = False) -> None:
-        """Send a signal to the process alone, or as a terminal does, to its whole group."""
+        """Send a signal to the process alone, or to its whole group, as a terminal does."""
         if self.poll() is not None:
             return
         if to_group:
@@ -100,7 +99,7 @@ class Child:
         """Ask the process to end, wait at most `timeout_secs`, then kill its whole group. May be called twice.
 
         Returns:
-            Its exit code, negative the signal that ended it.
+            Its exit code; if a signal ended it, minus that signal's number.
         """
         self.send_signal(signal.SIGTERM)
         if self.wait(timeout_secs) is None:
@@ -109,12 +108,12 @@ class Child:
         return self._process.wait()
 
     def kill(self) -> None:
-        """End the whole group at once."""
+        """Kill the whole group at once."""
         self._kill_group()
         self._process.wait()
 
     def _kill_group(self) -> None:
-        # Nobody may be left, and macOS says EPERM for a group of zombies.
+        # The group may be empty already, and macOS reports EPERM for a group of zombies.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
@@ -135,7 +134,7 @@ def _die_with(parent_pid: int) -> Optional[Callable[[], None]]:
 
     def die_with_parent() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent_pid:  # it died before the call above
+        if os.getppid() != parent_pid:  # the parent died before the call above
             os._exit(1)
 
     return die_with_parent

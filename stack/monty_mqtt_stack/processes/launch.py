@@ -1,6 +1,6 @@
-"""How a service is started, and how one knows that it answers.
+"""Starts a service, and checks whether it answers.
 
-Place in the flow: `table` says what to launch, `supervisor` and `mosquitto` run it.
+`table` and its modules describe what to start; `supervisor` and `mosquitto` run it.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ _POLL_SECS = 0.02
 
 
 class PortTakenError(ServiceError):
-    """Somebody else listens on the port: try the next one."""
+    """Another process listens on the port; the caller should try the next port."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """A service that can be started here.
+    """Describes a service that can be started here.
 
     Attributes:
         name: Its name in the table: `broker`, `bridge`, …
-        program: What runs: `mosquitto`, `amqtt`, …
+        program: The program: `mosquitto`, `amqtt`, …
         argv: Program and arguments, without secrets.
         host: Address it will listen on.
         port: Port it will listen on.
-        url: The same for a person.
-        log_file: Where its output goes.
-        is_ready: Whether a started one answers.
-        ready_secs: How long it may take to answer.
-        stop_secs: How long it may take to end.
-        environment: What its environment has beside ours, looked up at each start.
-        prepare: What must be done before each start of it.
-        trouble: What a running one reports that only a new start mends; None if nothing.
-        is_needed: Whether nothing works without it; another that does not start is left out.
-        notes: What a person must know about it, one line each.
+        url: Its address as shown to people.
+        log_file: File for its output.
+        is_ready: Returns whether a started process answers.
+        ready_secs: How long it may take to answer, in seconds.
+        stop_secs: How long it may take to end, in seconds.
+        environment: Returns its additional environment variables; called at each start.
+        prepare: Called before each start.
+        trouble: Returns a problem of a running process that only a restart solves; None if there is none.
+        is_needed: Whether nothing works without it; a service that is not needed is left out if it does not start.
+        notes: What the user must know about it, one line each.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A service that is not started, and why."""
+    """Names a service that is not started, and the reason."""
 
     name: str
     why: str
@@ -75,7 +75,7 @@ class LeftOut:
 
 @dataclass
 class Running:
-    """A launched service: its present process, whether it answers, how often it was started again."""
+    """Runs a launched service: holds its present process, whether it answers, and how often it was restarted."""
 
     launch: Launch
     child: Child = field(init=False)
@@ -88,7 +88,7 @@ class Running:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where it answers."""
+        """Address of the service, with its process id."""
         one = self.launch
         return Endpoint(host=one.host, port=one.port, pid=self.child.pid, program=one.program, url=one.url)
 
@@ -96,7 +96,7 @@ class Running:
         """Start its process.
 
         Raises:
-            ServiceError: It cannot be started, or what must come before cannot be done.
+            ServiceError: It cannot be started, or its preparation fails.
         """
         self.is_ready = False
         if self.launch.prepare:
@@ -106,7 +106,7 @@ class Running:
         self.child = Child(self.launch.argv, self.launch.log_file, env=env)
 
     def check(self) -> bool:
-        """Return whether it runs and answers; never waits long."""
+        """Return whether it runs and answers; returns quickly."""
         if self.child.poll() is not None:
             self.is_ready = False
         elif not self.is_ready:
@@ -114,18 +114,18 @@ class Running:
         return self.is_ready
 
     def trouble(self) -> Optional[str]:
-        """Return what only a new start mends, None if there is nothing."""
+        """Return a problem that only a restart solves; None if there is none."""
         return self.launch.trouble(self.child) if self.is_ready and self.launch.trouble else None
 
     def wait_until_ready(self, is_stopped: Callable[[], bool] = lambda: False) -> None:
-        """Return when it answers.
+        """Wait until the service answers.
 
         Args:
-            is_stopped: Whether to give up, looked at many times a second.
+            is_stopped: Returns whether to give up; called many times a second.
 
         Raises:
-            Stopped: `is_stopped` said so.
-            PortTakenError: Somebody else listens where it should.
+            Stopped: `is_stopped` returned true.
+            PortTakenError: Another process listens on its port.
             ServiceError: It ended, or did not answer in time; it is stopped then.
         """
         deadline = self.started + self.launch.ready_secs
@@ -139,22 +139,22 @@ class Running:
             self.child.wait(_POLL_SECS)
 
     def why(self) -> str:
-        """Return in one line why it does not run: who has its port, else its last words."""
+        """Return in one line why it does not run: which process has its port, else the end of its log."""
         if self.child.poll() is not None and not ports.is_free(self.launch.host, self.launch.port):
             return f"port {self.launch.port} is taken by {ports.owner(self.launch.port) or 'another process'}"
         return f"{last_words(self.child) or 'no answer'} (log: {self.launch.log_file})"
 
     def stop(self) -> None:
-        """Let it end in its own way, within its bound; may be called twice."""
+        """Ask the service to end, and kill it after `stop_secs`; may be called twice."""
         self.child.stop(self.launch.stop_secs)
 
 
 def last_words(child: Child) -> Optional[str]:
-    """Return the last line with an error in it, else the last line."""
+    """Return the last line of output that mentions an error, else the last line."""
     lines = [line.strip() for line in child.output().splitlines() if line.strip()]
     telling = [line for line in lines if "rror" in line] or lines
     return telling[-1] if telling else None
 
 
 Planned = Union[Launch, LeftOut]
-"""What becomes of a service of the table."""
+"""A service of the table: it is either started or left out."""

@@ -1,6 +1,6 @@
-"""Reads in a service's log what only a new start of it mends.
+"""Finds in a service's log the problems that only a restart solves.
 
-Place in the flow: `influxdb` and `telegraf` say what to look for, `supervisor` looks.
+`influxdb` and `telegraf` define what to look for; `supervisor` looks.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class LogWatch:
     """Finds new lines in a log.
 
     Args:
-        pattern: What to look for; its group is what is told.
-        told: What is said before it.
+        pattern: Regular expression; its group is reported.
+        told: Text that is put before the reported group.
     """
 
     def __init__(self, pattern: str, told: str) -> None:
@@ -30,7 +30,7 @@ class LogWatch:
         self._position = 0
 
     def __call__(self, child: Child) -> str | None:
-        """Return what a process wrote since the last look, None if nothing of the kind."""
+        """Return the last match in what the process has written since the last call; None if there is none."""
         if child.pid != self._pid:
             self._pid, self._position = child.pid, child.log_start
         with child.log_file.open("rb") as log:

@@ -1,7 +1,7 @@
-"""Telegraf, influxd, Grafana: where their programs are, and whether they are new enough.
+"""Finds the programs Telegraf, influxd and Grafana, and checks whether their versions fit.
 
-Place in the flow: `table`, `doctor` and the tests ask here; tools/services.py builds into the same cache. Standard
-library only, because that runs before anything is installed.
+Called by `table`, `doctor` and the tests; tools/services.py builds into the same cache. Uses the standard library only,
+because tools/services.py runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _VERSION = re.compile(r"(\d+)\.(\d+)\.\d+")
 
 
 class Program(NamedTuple):
-    """One program of the far side that is not Python.
+    """Describes one program that is not Python.
 
     Attributes:
         tested: The version that is tested, and built by `make services`.
-        version_arguments: What makes it print its version.
-        oldest: The oldest version that does what we need.
-        below: The first version that does it no more.
-        why: What the versions between have.
-        how_to_install: For a person.
+        version_arguments: Arguments that make it print its version.
+        oldest: The oldest suitable version (major, minor).
+        below: The first later version that is not suitable.
+        why: What the suitable versions offer.
+        how_to_install: Advice for people.
     """
 
     tested: str
@@ -41,7 +41,7 @@ class Program(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Where a program is; `path` is None where it is not, and `why` says so."""
+    """Holds where a program is; if it was not found, `path` is None and `why` gives the reason."""
 
     path: Optional[str]
     version: str = ""
@@ -65,14 +65,14 @@ PROGRAMS: Dict[str, Program] = {
 
 
 def cached(name: str) -> Path:
-    """Return where `make services` puts a program: outside the tree, by version."""
+    """Return where `make services` puts a program: outside of the checkout, in a directory with its version."""
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     cache = os.environ.get("MONTY_MQTT_CACHE_DIR") or f"{home}/monty-mqtt"
     return Path(cache).expanduser() / f"{name}-{PROGRAMS[name].tested}" / name
 
 
 def find(name: str) -> Found:
-    """Return where a program is: the tested version in the cache, else one on PATH that is not too old or new."""
+    """Find a program: the tested version in the cache, else a program on PATH whose version is suitable."""
     program = PROGRAMS[name]
     path = cached(name)
     if path.exists():
@@ -90,9 +90,9 @@ def find(name: str) -> Found:
 
 
 def version_of(path: str, program: Program) -> str:
-    """Return the version that a program prints, empty if it prints none."""
+    """Return the version that a program prints; an empty text if it prints none."""
     try:
-        shown = subprocess.run(  # noqa: S603 - a program that we were told to run
+        shown = subprocess.run(  # noqa: S603 - the path was found by `find`
             [path, *program.version_arguments], capture_output=True, text=True, check=False, timeout=_VERSION_SECS
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -1,6 +1,6 @@
-"""Ctrl+C, SIGTERM and SIGHUP as a flag that loops look at, so that nothing is cut in the middle of a start.
+"""Turns Ctrl+C, SIGTERM and SIGHUP into a flag, so that a start is never interrupted halfway.
 
-Place in the flow: `up`, `run` and the demo hold one around everything they start.
+Used by `up`, `run` and the demo around everything that they start.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ __all__ = ["StopSignals", "Stopped"]
 _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """Raised where a start was given up because a signal asked for the end."""
+class Stopped(Exception):  # noqa: N818 - not an error: the user asked for it
+    """Raised when a start is abandoned because of a signal."""
 
 
 class StopSignals:
-    """Takes the signals from `__enter__` to `__exit__`; only in the main thread.
+    """Catches the signals from `__enter__` to `__exit__`; works only in the main thread.
 
     Attributes:
-        number: The first signal that came, None before.
-        count: How many came; a second Ctrl+C means at once.
+        number: The first signal that arrived; None before.
+        count: How many arrived; a second Ctrl+C asks to end at once.
     """
 
     def __init__(self) -> None:
@@ -54,11 +54,11 @@ class StopSignals:
 
     @property
     def exit_code(self) -> int:
-        """What the shell expects: 130 after Ctrl+C, 143 after SIGTERM; 0 if none came."""
+        """Exit code that a shell expects: 130 after Ctrl+C, 143 after SIGTERM; 0 without a signal."""
         return 128 + self.number if self.number else 0
 
     def wait(self, timeout_secs: float) -> bool:
-        """Wait for a signal at most this long; return whether one has come, now or before."""
+        """Wait at most this long for a signal; return whether one has arrived, now or before."""
         if self.number is None:
             self.pause(timeout_secs)
         return self.number is not None

@@ -1,1 +1,1 @@
-"""Recordings and spools go to the bridge once more: as new runs, or under their own names."""
+"""Sends recordings and spools to the bridge again: as new runs, or with their own ids."""

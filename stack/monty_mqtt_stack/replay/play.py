@@ -1,7 +1,7 @@
-"""Replays a recording as if it happened now: new run ids, new times, the original rhythm.
+"""Replays a recording as if it happened now: with new run ids, new times, and the original rhythm.
 
-Place in the flow: `part_files` -> messages -> one `ZmqBroadcaster` per worker -> the bridge, which cannot tell it
-from a live run: everything after it (topics, database, page) is what a run makes.
+Called by `commands.replay`, `monty_mqtt_stack.demo`, and as a program; reads with `part_files` and hands to `stage`,
+which has one `ZmqBroadcaster` per worker. The bridge and everything after it treat the replay as a live run.
 """
 
 import argparse
@@ -26,13 +26,13 @@ _INTERRUPTED = 130
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """What a recording holds.
+    """Describes what a recording contains.
 
     Attributes:
-        runs: Ids of its runs, in the order they begin.
-        messages: How many messages.
-        duration_secs: From the first to the last, quiet times counted in full.
-        playing_secs: The same with quiet times cut to the longest pause asked for: how long a replay at speed 1 takes.
+        runs: Ids of its runs, in the order in which they begin.
+        messages: Number of messages.
+        duration_secs: Seconds from the first to the last message, pauses in full.
+        playing_secs: The same with pauses cut to the longest allowed one: the length of a replay at speed 1.
     """
 
     runs: list[str]
@@ -42,10 +42,10 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def overview(path: Path, *, longest_pause_secs: float | None = None) -> Overview:
-    """Return what a recording holds.
+    """Return what a recording contains.
 
     Raises:
-        ConfigError: There is no such file, or it is no recording of ours.
+        ConfigError: There is no such file, or it is not a recording of monty-mqtt.
     """
     runs: dict[str, None] = {}
     clock = Clock(1.0, longest_pause_secs)
@@ -78,16 +78,16 @@ def replay(
     Args:
         paths: The recording: a file, a directory of parts, or parts.
         zmq_host: Host of the bridge.
-        zmq_port: Its ZMQ port.
-        speed: 2 plays twice as fast, 0 as fast as the bridge takes it.
-        as_new: Whether to give the runs new ids; restoring a run under its own is not there yet.
-        longest_pause_secs: Quiet times of the recording are cut to this; None keeps them.
+        zmq_port: ZMQ port of the bridge.
+        speed: 2 plays twice as fast, 0 as fast as the bridge accepts messages.
+        as_new: Must be true; `restore_recording` restores runs with their own ids.
+        longest_pause_secs: Pauses of the recording are cut to this, in seconds; None keeps them.
         on_progress: Called after each message.
-        stop: Set it to stop: the runs then end as `aborted`.
-        ending: How the new ids end; default the time at which each run begins, and 4 hex digits.
+        stop: An event to set to stop the replay: the runs then end as `aborted`.
+        ending: End of the new ids; if empty, the time at which each run begins, and 4 hex digits.
 
     Raises:
-        ConfigError: The file is no recording of ours, or a setting is out of range.
+        ConfigError: The file is not a recording of monty-mqtt, or a setting is out of range.
         ServiceError: There is no bridge, or it has been away for too long.
     """
     _check(as_new=as_new, speed=speed)
@@ -120,7 +120,7 @@ def _check(*, as_new: bool, speed: float) -> None:
 
 
 def _wait_until_due(clock: Clock, stage: Stage, stop: threading.Event) -> bool:
-    """Return whether to go on: False when asked to stop."""
+    """Wait until the next message is due; return False if the replay should stop."""
     while not stop.is_set() and (remaining_secs := clock.remaining_secs()) > 0:
         stage.pump()
         stop.wait(min(remaining_secs, _POLL_SECS))
@@ -134,10 +134,10 @@ def _nothing_in(*paths: Path) -> ConfigError:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Replay from the command line; return the exit code: 0 done, 1 not all of it arrived, 130 stopped.
+    """Replay from the command line; return the exit code: 0 done, 1 not everything arrived, 130 stopped.
 
     Raises:
-        ConfigError: The file is no recording of ours, or a setting is out of range.
+        ConfigError: The file is not a recording of monty-mqtt, or a setting is out of range.
         ServiceError: There is no bridge, or it has been away for too long.
     """
     parser = argparse.ArgumentParser(prog="monty-mqtt replay", description="Replay a recording as if it were live now.")

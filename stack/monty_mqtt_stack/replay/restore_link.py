@@ -1,9 +1,9 @@
-"""Sends one worker's messages to the bridge once more, under their own seqs: the wire half of `restore_spool`.
+"""Sends one worker's messages to the bridge again, with their own seqs.
 
-Place in the flow: `restore_spool` reads them from a spool, or is given those of a recording; this speaks the
-experiment's half of `monty_mqtt.wire.zmq_protocol`, with `replayed` in its HELLO, so that nobody takes it for the
-experiment itself. What the bridge has already is not sent, or recognised by its seq: so nothing is published twice,
-however often it is restored.
+Called by `restore_spool` with the messages of a spool or a recording. Speaks the experiment's side of
+`monty_mqtt.wire.zmq_protocol`, with `replayed` in its HELLO, so that the bridge does not take it for the experiment
+itself. What the bridge has already is not sent, or the bridge recognises it by its seq: so no message is published
+twice, however often it is restored.
 """
 
 import threading
@@ -21,29 +21,29 @@ from monty_mqtt_stack.replay.restore_report import Restored
 __all__ = ["Restoring", "Stopped"]
 
 _WINDOW_BYTES = 160 << 20
-"""Takes the largest message and as much again; how much of it is used, `_AHEAD_BYTES` says."""
+"""Room for the largest message and as much again; `_AHEAD_BYTES` bounds how much of it is used."""
 
 _AHEAD_BYTES = 4 << 20
 _WAIT_SECS = 0.02
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """Somebody asked to stop."""
+class Stopped(Exception):  # noqa: N818 - not an error: the user asked for it
+    """Raised when the user has asked to stop."""
 
 
 class Restoring:
-    """One connection to the bridge, from `__enter__` to `__exit__`.
+    """Holds one connection to the bridge, from `__enter__` to `__exit__`.
 
     Args:
-        sender: Who sent it first, with `replayed`.
+        sender: Identity of the original sender, with `replayed`.
         first_seq: The first seq that will be sent.
-        restored: Where to count.
-        patience_secs: How long the bridge may take nothing before this gives up.
-        stop: Set it to stop.
+        restored: Report in which the messages are counted.
+        patience_secs: How long the bridge may accept nothing before this gives up, in seconds.
+        stop: An event to set to stop.
 
     Raises:
         ServiceError: No bridge answers, or it refuses.
-        Stopped: Somebody asked to.
+        Stopped: `stop` was set.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class Restoring:
         self._link.close()
 
     def send(self, seq: int, frames: Sequence[bytes]) -> None:
-        """Send a message; one whose seq is not above the last one's, or that the bridge has already, is only counted.
+        """Send a message; if its seq is not above the last one's, or the bridge has it already, only count it.
 
         Raises:
-            ServiceError: The bridge refuses it, or has taken nothing for too long.
-            Stopped: Somebody asked to.
+            ServiceError: The bridge refuses it, or has accepted nothing for too long.
+            Stopped: `stop` was set.
         """
         window, restored = self._window, self._restored
         restored.note(frames)
@@ -98,22 +98,22 @@ class Restoring:
             self._wait_while(lambda: window.held_bytes > _AHEAD_BYTES // 2)
 
     def send_bulk(self, seq: int, frames: Sequence[bytes]) -> None:
-        """Send a frame or cloud.
+        """Send a frame or a cloud.
 
         Raises:
-            ServiceError: The bridge refuses it, or has taken nothing for too long.
-            Stopped: Somebody asked to.
+            ServiceError: The bridge refuses it, or has accepted nothing for too long.
+            Stopped: `stop` was set.
         """
         self._wait_while(lambda: self._link.bulk_bytes > _AHEAD_BYTES)
         self._link.bulk_next = seq
         self._link.send_bulk(frames)
 
     def finish(self) -> None:
-        """Wait until the bridge has taken over everything.
+        """Wait until the bridge has accepted everything.
 
         Raises:
-            ServiceError: The bridge refuses it, or has taken nothing for too long.
-            Stopped: Somebody asked to.
+            ServiceError: The bridge refuses it, or has accepted nothing for too long.
+            Stopped: `stop` was set.
         """
         self._wait_while(lambda: len(self._window) > 0 or self._link.bulk_bytes > 0)
         self._restored.too_large = self._window.too_large

@@ -1,8 +1,8 @@
-"""Restores runs from a recording: what was published goes to the bridge once more, each message as it was.
+"""Restores runs from a recording: sends each recorded message to the bridge again, unchanged.
 
-Place in the flow: `part_files` -> messages -> `restore_spool`, which sends them under their own names, seqs and times.
-What the bridge said itself in between (a worker stalls, or is disconnected) is left out: it was no worker's word, and
-has the seq of another message.
+Called by `commands.replay`; reads with `part_files` and hands to `restore_spool`, which sends the messages with their
+own names, seqs and times. Messages that the bridge itself published (a worker stalls, or is disconnected) are left out:
+no worker sent them, and they have the seq of another message.
 """
 
 import logging
@@ -30,18 +30,18 @@ def restore_recording(
     stop: threading.Event | None = None,
     on_read: Callable[[Recording], None] | None = None,
 ) -> list[Restored]:
-    """Send what was recorded of each worker.
+    """Send the recorded messages of each worker; return one report per worker.
 
     Args:
         paths: The recording: a file, a directory of parts, or parts.
         zmq_host: Host of the bridge.
-        zmq_port: Its ZMQ port.
-        stop: Set it to stop.
-        on_read: Called when all was sent, with what is known now of the recording.
+        zmq_port: ZMQ port of the bridge.
+        stop: An event to set to stop.
+        on_read: Called with the recording, damages included, when everything was sent.
 
     Raises:
-        ConfigError: The file is no recording of ours.
-        ServiceError: No bridge takes it, or one of the workers is connected and sends what it has itself.
+        ConfigError: The file is not a recording of monty-mqtt.
+        ServiceError: No bridge accepts it, or a worker of it is connected and sends its messages itself.
     """
     recording = Recording(*paths)
     restored = restore_messages(_messages(recording), zmq_host=zmq_host, zmq_port=zmq_port, stop=stop)

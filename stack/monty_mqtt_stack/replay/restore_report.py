@@ -1,6 +1,6 @@
-"""What became of restored messages, in numbers and in sentences. Pure.
+"""Counts restored messages, and reports the counts in sentences. Pure.
 
-Place in the flow: `restore_link` counts here, `monty-mqtt replay` prints it.
+Filled by `restore_link`; printed by `monty-mqtt replay`.
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ _NANOS = 1e9
 
 
 class Restored(msgspec.Struct, kw_only=True):
-    """What became of one worker's messages.
+    """Counts what was done with one worker's messages.
 
     Attributes:
-        run: The run's id.
-        worker: The worker within it.
-        sent: Messages that were sent now, frames and clouds not among them.
+        run: Id of the run.
+        worker: Name of the worker.
+        sent: Messages that were sent now, without frames and clouds.
         already: Messages that the bridge had before.
-        missing: Messages between the first and the last that nobody has.
-        too_large: Messages that the bridge does not take, because they are larger than its broker allows.
-        first_unix_nanos: Time of the first message; 0 where there is none.
-        last_unix_nanos: Time of the last one.
-        ended: Whether the worker's `end` is among them.
-        unreadable_bytes: Bytes behind the last whole message of the file.
-        removed: Whether the file is gone because the bridge has all of it.
+        missing: Messages between the first and the last that are missing from the file.
+        too_large: Messages that the bridge refuses, because they are larger than its broker allows.
+        first_unix_nanos: Time of the first message, ns since 1970; 0 if there is none.
+        last_unix_nanos: Time of the last message, ns since 1970; 0 if there is none.
+        ended: Whether the worker's `end` message is included.
+        unreadable_bytes: Bytes after the last whole message of the file.
+        removed: Whether the file was removed because the bridge has all of it.
         was_stopped: Whether it was stopped before the bridge had everything.
     """
 
@@ -48,7 +48,7 @@ class Restored(msgspec.Struct, kw_only=True):
     was_stopped: bool = False
 
     def note(self, frames: Sequence[bytes]) -> None:
-        """Learn from a message when it was, and whether it is the last of its worker."""
+        """Update times and `ended` from the frames of a message."""
         stamp = _stamps.decode(frames[1]).time_unix_nanos
         self.first_unix_nanos = self.first_unix_nanos or stamp
         self.last_unix_nanos = max(self.last_unix_nanos, stamp)
@@ -63,7 +63,7 @@ _stamps = msgspec.json.Decoder(_Stamp)
 
 
 def as_lines(restored: Restored, *, is_recording: bool = False) -> list[str]:
-    """Return it as a person reads it; `is_recording`: it is from a recording, not from a spool."""
+    """Return the report as lines of text; `is_recording` says whether it is about a recording or a spool."""
     lines = [f"{restored.run}, {restored.worker}: {_counts(restored)}"]
     if restored.last_unix_nanos:
         lines.append(f"  from {_local(restored.first_unix_nanos)} to {_local(restored.last_unix_nanos)}")

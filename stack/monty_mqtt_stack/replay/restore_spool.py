@@ -1,7 +1,7 @@
-"""Restores runs: what an experiment left in its spool, or what was recorded, goes to the bridge under its own name.
+"""Restores runs: sends the messages of an experiment's spool, or recorded ones, to the bridge with their own names.
 
-Place in the flow: `monty-mqtt replay FILE` calls it; `restore_link` speaks with the bridge. Run, worker, seqs and times
-are those of the original, so to restore something twice, or a day later, changes nothing.
+Called by `monty-mqtt replay FILE`, `spool_uptake` and `restore_recording`; hands to `restore_link`. Run, worker, seqs
+and times are those of the original, so restoring again, or a day later, changes nothing.
 """
 
 import fcntl
@@ -28,7 +28,7 @@ from monty_mqtt_stack.replay.restore_report import Restored
 __all__ = ["PATIENCE_SECS", "is_spool", "restore", "restore_messages", "writer_of"]
 
 PATIENCE_SECS = 30.0
-"""How long a bridge may take nothing: it may be restarting, or behind with its journal."""
+"""How long a bridge may accept nothing, in seconds: it may be restarting, or its journal may be behind."""
 
 _Key = tuple[str, str]
 _Connect = Callable[[int, Restored], Restoring]
@@ -36,7 +36,7 @@ _OnProgress = Callable[[int, int], object] | None
 
 
 def is_spool(path: Path) -> bool:
-    """Return whether a file is a spool; a directory is none.
+    """Return whether a file is a spool; for a directory, False.
 
     Raises:
         ConfigError: It cannot be read, or is a pipe or a device, which would never end.
@@ -53,10 +53,10 @@ def is_spool(path: Path) -> bool:
 
 
 def writer_of(path: Path) -> int:
-    """Return the process on this machine that still writes a spool; 0 if it has ended, or is not known.
+    """Return the id of the process on this machine that still writes a spool; 0 if it has ended, or is not known.
 
     Raises:
-        ConfigError: It is no spool file, or cannot be read.
+        ConfigError: It is not a spool file, or cannot be read.
     """
     with _opened(path) as file:
         return _writer_of(path, file.header)
@@ -71,19 +71,19 @@ def restore(
     on_progress: _OnProgress = None,
     stop: threading.Event | None = None,
 ) -> Restored:
-    """Send what an experiment left in its spool, and remove the file once the bridge has all of it.
+    """Send what an experiment left in its spool, and remove the file when the bridge has all of it.
 
     Args:
-        path: The spool file; `is_spool` tells whether it is one.
+        path: The spool file; `is_spool` returns whether it is one.
         zmq_host: Host of the bridge.
-        zmq_port: Its ZMQ port.
-        patience_secs: How long the bridge may take nothing before this gives up; the file then stays.
-        on_progress: Called after each message with the bytes of the file up to there, and with all its bytes.
-        stop: Set it to stop; the file then stays.
+        zmq_port: ZMQ port of the bridge.
+        patience_secs: How long the bridge may accept nothing before this gives up, in seconds; the file then stays.
+        on_progress: Called after each message with the bytes of the file sent so far, and with its size in bytes.
+        stop: An event to set to stop; the file then stays.
 
     Raises:
-        ConfigError: It is no spool file, or cannot be read.
-        ServiceError: The experiment still writes it, another process sends it now, or no bridge takes it.
+        ConfigError: It is not a spool file, or cannot be read.
+        ServiceError: The experiment still writes it, another process sends it now, or no bridge accepts it.
     """
     with _opened(path) as file:
         header = file.header
@@ -120,18 +120,18 @@ def restore_messages(
     patience_secs: float = PATIENCE_SECS,
     stop: threading.Event | None = None,
 ) -> list[Restored]:
-    """Send recorded messages of any number of workers once more, each with its own seq and time.
+    """Send recorded messages of any number of workers again, each with its own seq and time; return the reports.
 
     Args:
         messages: Messages with their buffers; those of one worker in the order of their seqs, its frames and clouds in
             the order of theirs. A message whose seq is not above the last one's counts as one that the bridge had.
         zmq_host: Host of the bridge.
-        zmq_port: Its ZMQ port.
-        patience_secs: How long the bridge may take nothing before this gives up.
-        stop: Set it to stop.
+        zmq_port: ZMQ port of the bridge.
+        patience_secs: How long the bridge may accept nothing before this gives up, in seconds.
+        stop: An event to set to stop.
 
     Raises:
-        ServiceError: No bridge takes them, or one of the workers is connected and sends what it has itself.
+        ServiceError: No bridge accepts them, or a worker of them is connected and sends its messages itself.
     """
     connect = partial(_connect_recorded, zmq_host, zmq_port, patience_secs, stop or threading.Event())
     with _Workers(connect) as workers:
@@ -146,7 +146,7 @@ def restore_messages(
 
 
 class _Opened(NamedTuple):
-    """A spool file that is being read."""
+    """Holds a spool file that is being read; `begin` is the offset of its first record."""
 
     fd: int
     size: int
@@ -155,7 +155,7 @@ class _Opened(NamedTuple):
 
 
 class _Workers:
-    """The connections of a recording's workers: one for each, from its first message to its end."""
+    """Holds the connections of a recording's workers: one for each, from its first message to its end."""
 
     def __init__(self, connect: Callable[[_Key, int, Restored], Restoring]) -> None:
         self.restored: dict[_Key, Restored] = {}
@@ -173,7 +173,7 @@ class _Workers:
             restoring.close()
 
     def send(self, message: schema.Message, buffers: Sequence[bytes]) -> None:
-        """Send a message on its worker's connection."""
+        """Send a message over its worker's connection."""
         key, kind = (message.run, message.worker), str(message.__struct_config__.tag)
         frames = [zmq_protocol.head(kind), schema.encode(message), *buffers]
         if kind not in schema.BULK_KINDS:
@@ -183,11 +183,11 @@ class _Workers:
                 self._open.pop(key).close()
         elif key in self._open:
             self._open[key].send_bulk(message.seq, frames)
-        else:  # HELLO has to say with which message it begins
+        else:  # kept until HELLO can name the first message
             self._early.setdefault(key, []).append((message.seq, frames))
 
     def finish(self) -> None:
-        """Wait until the bridge has everything."""
+        """Wait until the bridge has accepted everything."""
         for key in list(self._early):
             self._opened(key, 0)
         for restoring in self._open.values():
@@ -205,12 +205,12 @@ class _Workers:
 def _connect_recorded(
     host: str, port: int, patience_secs: float, stop: threading.Event, key: _Key, seq: int, restored: Restored
 ) -> Restoring:
-    # A recording does not tell when its workers were started: 0 stands for whoever the bridge knows by that name.
+    # A recording does not contain when its workers were started: 0 means any sender that the bridge knows by the name.
     return Restoring(Sender(*key, 0, host, port, replayed=True), seq, restored, patience_secs=patience_secs, stop=stop)
 
 
 def _send(file: _Opened, connect: _Connect, restored: Restored, on_progress: _OnProgress) -> int:
-    """Send what is in the file; return where its last whole record ends."""
+    """Send the records of the file; return the offset at which its last whole record ends."""
     records = _records(file)
     first = next(records, None)
     if first is None:
@@ -229,7 +229,7 @@ def _send(file: _Opened, connect: _Connect, restored: Restored, on_progress: _On
 @contextmanager
 def _opened(path: Path) -> Iterator[_Opened]:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for somebody to write
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a pipe would wait for a writer
     except OSError as error:
         raise _unreadable(path, error) from None
     try:
@@ -249,7 +249,7 @@ def _records(file: _Opened) -> Iterator[spool_file.Record]:
 
 
 def _refuse_while_it_is_written(path: Path, header: spool_file.Header) -> None:
-    """Leave it to the experiment while it lives: it sends what it has itself, and still writes here."""
+    """Raise an error while the experiment lives: it still writes the file, and sends the messages itself."""
     if pid := _writer_of(path, header):
         raise ServiceError(
             f"{path}: process {pid} still writes it, and sends it itself once a bridge is there; "
@@ -258,19 +258,19 @@ def _refuse_while_it_is_written(path: Path, header: spool_file.Header) -> None:
 
 
 def _hold(fd: int, path: Path) -> None:
-    """Keep others on this machine from sending the file, too, until it is closed."""
+    """Lock the file, so that no other process on this machine sends it too."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise ServiceError(f"{path}: another process is sending it right now") from None
-    except OSError:  # a file system without locks: sent twice, the bridge takes it once
+    except OSError:  # a file system without locks: if it is sent twice, the bridge skips the second
         return
     if not os.fstat(fd).st_nlink:
         raise ServiceError(f"{path}: another process has just sent and removed it")
 
 
 def _writer_of(path: Path, header: spool_file.Header) -> int:
-    if header.host == socket.gethostname():  # else its bridge knows whether it is connected
+    if header.host == socket.gethostname():  # on another machine only its bridge knows whether it is connected
         with suppress(psutil.Error, OSError):
             for file in psutil.Process(header.pid).open_files():
                 if Path(file.path) == path.resolve() and getattr(file, "mode", "") != "r":
@@ -279,10 +279,10 @@ def _writer_of(path: Path, header: spool_file.Header) -> int:
 
 
 def _remove(path: Path, header: spool_file.Header) -> bool:
-    """Remove the file, and the run's directory where it was the last one in it; return whether the file is gone."""
+    """Remove the file, and the run's directory if it is empty then; return whether the file is gone."""
     with suppress(OSError):
         path.unlink()
-        if path.parent.name == spool_file.path_of(path, header).parent.name:  # else somebody else made the directory
+        if path.parent.name == spool_file.path_of(path, header).parent.name:  # else the directory is not ours
             path.parent.rmdir()
     return not path.exists()
 

@@ -1,6 +1,6 @@
-"""Where a replay plays: its clock, and the broadcasters that speak for the recorded workers.
+"""Publishes the messages of a replay when they are due, with one broadcaster for each recorded worker.
 
-Place in the flow: `play` reads the recording and hands it over message by message.
+Called by `play`, message by message; hands to `ZmqBroadcaster`.
 """
 
 import logging
@@ -29,7 +29,7 @@ _NANOS = 1e9
 _FLUSH_SECS = 5.0
 _MOST_UNACKNOWLEDGED = 500
 _PATIENCE_SECS = 30.0
-"""How long a bridge may be away in the middle of a replay."""
+"""How long a bridge may be away in the middle of a replay, in seconds."""
 
 _POLL_SECS = 0.2
 _STAMPED = frozenset({"run", "worker", "seq", "time_unix_nanos"})
@@ -37,13 +37,13 @@ _RUN_SUFFIX = re.compile(r"-\d{8}T?-?\d{6}Z?-[0-9a-f]{4}$")
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a replay is.
+    """Says how far a replay is.
 
     Attributes:
         message: The message just published, as it was recorded.
         run: The run's new id.
-        messages: Messages published so far.
-        playing_secs: Time played so far, at speed 1.
+        messages: Number of messages published so far.
+        playing_secs: Seconds played so far, at speed 1.
     """
 
     message: Message
@@ -53,17 +53,17 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay did.
+    """Reports what a replay did.
 
     Attributes:
-        runs: New run id by recorded run id.
-        messages: Messages published.
-        unreadable: Messages of the recording that could not be read.
-        unacknowledged: Messages that the bridge did not confirm.
-        dropped: Messages and frames that were not sent.
+        runs: New run ids by recorded run ids.
+        messages: Number of messages published.
+        unreadable: Number of messages of the recording that could not be read.
+        unacknowledged: Number of messages that the bridge did not confirm.
+        dropped: Number of messages and frames that were not sent.
         was_stopped: Whether it was stopped before the end.
-        damages: What of the recording could not be read, file by file.
-        begun: Workers of which the recording was begun in the middle.
+        damages: Which parts of the recording could not be read, file by file.
+        begun: Workers whose recording began in the middle of their run.
     """
 
     runs: dict[str, str]
@@ -77,7 +77,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Clock:
-    """When a message of the recording is due."""
+    """Computes when a message of the recording is due."""
 
     def __init__(self, speed: float, longest_pause_secs: float | None) -> None:
         self.speed = speed
@@ -87,29 +87,29 @@ class Clock:
         self._started = time.monotonic()
 
     def advance(self, time_unix_nanos: int) -> None:
-        """Go on to the next message's time."""
+        """Move on to the time of the next message (ns since 1970)."""
         pause = max(0.0, (time_unix_nanos - (self._last_nanos or time_unix_nanos)) / _NANOS)
         self._last_nanos = time_unix_nanos
         longest = self._longest_pause_secs
         self.playing_secs += pause if longest is None else min(pause, longest)
 
     def skip(self, time_unix_nanos: int) -> None:
-        """Go on to a message's time without the time that it takes to get there."""
+        """Move on to the time of a message without waiting for it."""
         self._last_nanos = time_unix_nanos
 
     def remaining_secs(self) -> float:
-        """Return how long to wait for the message it stands at."""
+        """Return how many seconds to wait for the current message."""
         if not self.speed:
             return 0.0
         return self._started + self.playing_secs / self.speed - time.monotonic()
 
     def from_now(self, later_nanos: int) -> int:
-        """Return when a moment that lies this long after the current message will come in this replay."""
+        """Return when (ns since 1970) a moment `later_nanos` after the current message will come in this replay."""
         return time.time_ns() + (int(later_nanos / self.speed) if self.speed else 0)
 
 
 class Stage:
-    """The broadcasters of a replay: one for each worker of each run."""
+    """Holds the broadcasters of a replay: one for each worker of each run."""
 
     def __init__(self, zmq_host: str, zmq_port: int, clock: Clock, stop: threading.Event, ending: str = "") -> None:
         self._ending = ending
@@ -132,12 +132,12 @@ class Stage:
         self.close(was_stopped=True)
 
     def is_over(self, entry: Entry) -> bool:
-        """Return whether the worker of this message has ended, by a command: the rest of what it said is skipped."""
+        """Return whether the worker of this message was ended by a command; its other messages are skipped."""
         parsed = topics.parse(entry.topic)
         return (parsed.run, parsed.worker) in self._closed
 
     def publish(self, entry: Entry) -> Position | None:
-        """Publish one message again; return None where that is not possible, or its worker has ended.
+        """Publish one message again; return None if it is unreadable, or its worker has ended.
 
         Raises:
             ServiceError: There is no bridge, or it has been away for too long.
@@ -163,7 +163,7 @@ class Stage:
         )
 
     def pump(self) -> None:
-        """Read what the bridge answers, and obey its commands."""
+        """Read the bridge's answers, and obey its commands."""
         for key, broadcaster in list(self._open.items()):
             broadcaster.pump()
             for command in broadcaster.take_commands():
@@ -182,7 +182,7 @@ class Stage:
                 self._end(key, "disconnected", "the recording ends here")
 
     def result(self, *, was_stopped: bool) -> Replayed:
-        """Return what was done, once everything is closed."""
+        """Return the report, after `close`."""
         counts = [broadcaster.counts for broadcaster in self._closed.values()]
         return Replayed(
             runs=self.runs,
@@ -201,7 +201,7 @@ class Stage:
         return broadcaster
 
     def _new_run_id(self, run: str) -> str:
-        """Return the id of a run's replay: its old name without the time it had, and the time it has now."""
+        """Return the id of a run's replay: its old name with the old time replaced by the new one."""
         ending = self._ending or new_ending()
         new = f"{_RUN_SUFFIX.sub('', run)}-{ending}"
         return f"{run}-{ending}" if new in self.runs.values() else new
@@ -223,7 +223,7 @@ class Stage:
             self._wait_for_bridge(broadcaster)
 
     def _wait_for_bridge(self, broadcaster: ZmqBroadcaster) -> None:
-        """Wait until the bridge took what it was sent: what does not fit the broadcaster's memory would be dropped."""
+        """Wait until the bridge has accepted what was sent: else the broadcaster's full memory drops messages."""
         deadline = time.monotonic() + _PATIENCE_SECS
         while not broadcaster.flush(_POLL_SECS) and not self._stop.is_set():
             if time.monotonic() > deadline:

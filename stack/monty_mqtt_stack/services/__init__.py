@@ -1,1 +1,1 @@
-"""The services of the far side: what they are, how they are set up, started and found."""
+"""Defines the services behind the experiment, and sets them up, starts them and finds them."""

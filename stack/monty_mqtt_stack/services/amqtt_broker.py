@@ -1,7 +1,7 @@
-"""A broker in pure Python, where there is no Mosquitto: for looking, not for keeping.
+"""Runs a broker in pure Python where there is no Mosquitto; it keeps nothing over a restart.
 
-Place in the flow: the supervisor starts it as `python -m monty_mqtt_stack.services.amqtt_broker HOST PORT STATE_DIR`.
-It has the same users and rules as Mosquitto, but everything in memory: what it held is gone when it ends.
+Started by the supervisor as `python -m monty_mqtt_stack.services.amqtt_broker HOST PORT STATE_DIR`. It has the same
+users and rules as Mosquitto, but keeps everything in memory: retained messages are lost when it ends.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _ARGUMENTS = 3
 
 
 class PasswordPlugin(BaseAuthPlugin):  # type: ignore[misc]
-    """Lets anonymous clients in, and users with the password in their file."""
+    """Accepts anonymous clients, and users with the password from their file."""
 
     @dataclass
     class Config:
-        """The state directory with the passwords."""
+        """Names the state directory that holds the passwords."""
 
         state_dir: str = ""
 
@@ -51,12 +51,12 @@ class PasswordPlugin(BaseAuthPlugin):  # type: ignore[misc]
             password = self._passwords.get(user)
             if password is None or not hmac.compare_digest(password.encode(), (session.password or "").encode()):
                 return False
-        # amqtt publishes last wills without asking the rules: who may not publish it may not leave it either.
+        # amqtt publishes last wills without checking the rules, so a client must be allowed to publish its will here.
         return not session.will_topic or broker_acl.may(self._rules, user, "write", session.will_topic)
 
 
 class AclPlugin(BaseTopicPlugin):  # type: ignore[misc]
-    """Obeys conf/mosquitto/acl. As in Mosquitto one may subscribe to anything, and receives what one may read."""
+    """Applies conf/mosquitto/acl. As in Mosquitto, a client may subscribe to anything and receives what it may read."""
 
     def __init__(self, context: BaseContext) -> None:
         super().__init__(context)

@@ -1,7 +1,7 @@
-"""This module removes sessions that anonymous clients leave behind at our broker: each is a queue without a limit.
+"""Removes the sessions that anonymous clients leave behind at our broker: each is a queue without a limit.
 
-Place in the flow: `supervisor` runs it beside Mosquitto, whose log says who came, how, and who went. Mosquitto's limits
-hold for all clients alike, and would bound Telegraf and the page, too, which log in.
+Started by `supervisor` beside Mosquitto, whose log says which client connected, how, and when it left. Mosquitto's own
+limits apply to all clients alike, so they would also limit Telegraf and the page, which log in.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from monty_mqtt_core.reading.mqtt_client import Broker, forget_session
 __all__ = ["AnonymousSessions"]
 
 _GRACE_SECS = 60.0
-"""How long an anonymous client may be away and find what came meanwhile."""
+"""Seconds that an anonymous client may be away and still receive, on its return, what was published meanwhile."""
 
 _EVERY_SECS = 1.0
 _STOP_SECS = 10.0
@@ -30,16 +30,16 @@ _VERSION_5 = "5"
 
 
 class AnonymousSessions:
-    """Removes what is left behind, in a thread of its own, from `__enter__` to `__exit__`.
+    """Removes abandoned sessions in a thread, from `__enter__` to `__exit__`.
 
     Args:
-        log_file: Where the broker writes.
-        log_start: From which byte on it is this broker's.
-        broker: Where it is.
-        grace_secs: How long after its client a session stays.
+        log_file: Log file of the broker.
+        log_start: Offset in bytes at which this broker's lines begin.
+        broker: Address of the broker.
+        grace_secs: How long a session stays after its client has left, in seconds.
 
     Attributes:
-        removed: How many were removed.
+        removed: How many sessions were removed.
     """
 
     def __init__(self, log_file: Path, log_start: int, broker: Broker, *, grace_secs: float = _GRACE_SECS) -> None:
@@ -87,7 +87,7 @@ class AnonymousSessions:
             client_id = came["id"]
             self._left.pop(client_id, None)
             self._here.discard(client_id)
-            # In MQTT 5 a session that begins anew may stay, too.
+            # In MQTT 5 a session with a clean start may outlive its connection, too.
             if not came["user"] and (came["clean"] == "0" or came["version"] == _VERSION_5):
                 self._here.add(client_id)
         elif (went := _WENT.search(line)) and went["id"] in self._here:

@@ -1,6 +1,6 @@
-"""The broker's access rules, read from the file that Mosquitto reads. Pure.
+"""Parses and applies the broker's access rules, from the file that Mosquitto reads. Pure.
 
-Place in the flow: `amqtt_broker` obeys the same conf/mosquitto/acl as Mosquitto; tests check what it says.
+Called by `amqtt_broker`, which obeys the same conf/mosquitto/acl as Mosquitto, and by tests that check the file.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ _ACCESS = ("read", "write", "readwrite")
 
 
 class Rule(NamedTuple):
-    """Allows `access` (`read`, `write`, `readwrite`) to topics that match."""
+    """Allows `access` (`read`, `write`, `readwrite`) to topics that match `topic_filter`."""
 
     access: str
     topic_filter: str
 
 
 def parse(text: str) -> Dict[Optional[str], List[Rule]]:
-    """Return the rules by user, None for anonymous clients.
+    """Return the rules by user; the key None is for anonymous clients.
 
     Raises:
-        ConfigError: A line is none of `user NAME`, `topic read|write|readwrite FILTER`.
+        ConfigError: A line is neither `user NAME` nor `topic read|write|readwrite FILTER`.
     """
     rules: Dict[Optional[str], List[Rule]] = {None: []}
     user: Optional[str] = None
@@ -49,7 +49,7 @@ def may(rules: Dict[Optional[str], List[Rule]], user: Optional[str], access: str
 
 
 def matches(topic_filter: str, topic: str) -> bool:
-    """Return whether a topic matches a filter (MQTT 3.1.1, section 4.7); `#` and `+` at its start leave out `$…`."""
+    """Return whether a topic matches a filter (MQTT 3.1.1, section 4.7); `#` and `+` at its start skip `$…` topics."""
     wanted, levels = topic_filter.split("/"), topic.split("/")
     if topic.startswith("$") and wanted[0] in ("#", "+"):
         return False

@@ -1,8 +1,8 @@
-"""What `docker compose up` runs once, before the services: makes what is missing, and gives each file to its reader.
+"""Makes missing secrets for `docker compose up`, and gives each file to the service that reads it, before all services.
 
-Place in the flow: service `setup` of compose.yaml. All secrets are kept in the state directory, a volume that no
-service sees; each service has a volume of its own, with copies of the few files that it reads, owned by its user. The
-other two words are for profiles of compose.yaml. Each step may be cut off anywhere: the next run completes it.
+Started as service `setup` of compose.yaml. All secrets are kept in the state directory, a volume that no service sees;
+each service has a volume of its own, with copies of the few files that it reads, owned by its user. The words `adopt`
+and `certificate` are for profiles of compose.yaml. Each step may be interrupted anywhere: the next run completes it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OWNERS = {
     "grafana": 472,
     "tls": 99,
 }
-"""Who reads: the user ids that compose.yaml starts the services with."""
+"""User ids under which compose.yaml starts the services that read the files."""
 
 _GRAFANA_SECRETS = ("grafana_admin_password", "grafana_secret_key")
 _LIVEVIEW_LOGIN = "liveview_login"
@@ -40,10 +40,10 @@ _ADOPTED, _CERTIFICATE, _KEY = "/adopted", "server.crt", "server.key"
 
 
 class Volumes:
-    """The services' volumes, one folder each.
+    """Writes files into the services' volumes, one folder each.
 
     Args:
-        path: Where they are mounted.
+        path: Where the volumes are mounted.
         owners: User id of each service.
     """
 
@@ -52,7 +52,7 @@ class Volumes:
         self._owners = owners
 
     def give(self, service: str, name: str, content: bytes) -> None:
-        """Write a file that only this service can read: it exists whole or not at all, and never with wider rights."""
+        """Write a file that only this service can read: it appears complete or not at all, never with wider rights."""
         path = self._path / service / name
         staged = path.with_name(f".{name}.new")
         staged.unlink(missing_ok=True)
@@ -62,7 +62,7 @@ class Volumes:
         staged.replace(path)
 
     def own(self, state: StateDir) -> None:
-        """Give the state directory to the command line beside the services; what it makes is its own anyway."""
+        """Give the state directory to the user of the command line's container, which also creates files there."""
         for path in (state.path, *state.path.rglob("*")):
             os.chown(path, self._owners["cli"], self._owners["cli"], follow_symlinks=False)
 
@@ -103,7 +103,7 @@ def set_up(state: StateDir, volumes: Volumes, environ: Mapping[str, str]) -> Ite
 
 
 def adopt(state: StateDir, volumes: Volumes, folder: Path) -> Iterator[str]:
-    """Take over the passwords that a broker which already runs knows: `<user>.password`, one file each.
+    """Take over the passwords of a broker that already runs: one file `<user>.password` for each user in `folder`.
 
     Raises:
         ServiceError: A file is missing or empty.
@@ -115,10 +115,10 @@ def adopt(state: StateDir, volumes: Volumes, folder: Path) -> Iterator[str]:
 
 
 def certificate(_state: StateDir, volumes: Volumes, folder: Path) -> Iterator[str]:
-    """Hand on the certificate and its key, in one file as HAProxy reads it.
+    """Hand the certificate and its key to the TLS service, in one file as HAProxy reads it.
 
     Raises:
-        ServiceError: One is missing, or they do not belong together.
+        ServiceError: A file is missing, or they do not belong together.
     """
     chain, key = _given(folder / _CERTIFICATE), _given(folder / _KEY)
     try:
@@ -130,7 +130,7 @@ def certificate(_state: StateDir, volumes: Volumes, folder: Path) -> Iterator[st
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one of the three, say what was done; return the exit code."""
+    """Run the setup, `adopt` or `certificate`; print each step; return the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     work: dict[str, Callable[[StateDir, Volumes, Path], Iterator[str]]] = {"adopt": adopt, "certificate": certificate}
     try:

@@ -1,6 +1,6 @@
-"""Where is the far side: named by the user, started from our state directory, or at the usual ports.
+"""Finds the running services: named by the user, started from our state directory, or at the default ports.
 
-Place in the flow: every command that talks to a broker asks here first.
+Called by every command that connects to a broker.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _HIGHEST_PORT = 65535
 
 
 class Address(NamedTuple):
-    """A host and a TCP port."""
+    """Holds a host and a TCP port."""
 
     host: str
     port: int
 
 
 class FarSideAddress(NamedTuple):
-    """Where to subscribe, where experiments send to, and where a person looks (None: there is no page)."""
+    """Holds the broker, the bridge's ZMQ address for experiments, and the page's address (None: there is no page)."""
 
     broker: Broker
     zmq: Address
@@ -50,10 +50,10 @@ class FarSideAddress(NamedTuple):
 
 
 def parse_address(text: str, default_port: int) -> Address:
-    """Return `HOST` or `HOST:PORT` as an address; IPv6 as `[::1]:1883`.
+    """Parse `HOST` or `HOST:PORT`; IPv6 as `[::1]:1883`.
 
     Raises:
-        ConfigError: It is neither.
+        ConfigError: The text is neither.
     """
     host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
     if not colon:
@@ -69,10 +69,10 @@ def parse_address(text: str, default_port: int) -> Address:
 
 
 def find_broker(state: StateDir, named: Optional[Address] = None) -> Broker:
-    """Return the broker to look at: `named`, else that of the state directory, else the one at the usual port.
+    """Return the broker to use: `named`, else that of the state directory, else the one at the default port.
 
     Raises:
-        ServiceError: None answers.
+        ServiceError: No broker answers.
     """
     if named:
         return Broker(*named)
@@ -88,11 +88,11 @@ def find_broker(state: StateDir, named: Optional[Address] = None) -> Broker:
 
 
 def broker_of(options: argparse.Namespace, user: Optional[str] = None) -> Broker:
-    """Return the broker that the command line means.
+    """Return the broker that the command line selects.
 
     Args:
-        options: With `state_dir`, `broker`, `username`, `password_file`.
-        user: As whom to come where no other is named; default anonymous.
+        options: Parsed options with `state_dir`, `broker`, `username`, `password_file`.
+        user: MQTT user if the options name none; None connects anonymously.
 
     Raises:
         ConfigError, ServiceError: An option is wrong, or no broker answers.
@@ -104,10 +104,10 @@ def broker_of(options: argparse.Namespace, user: Optional[str] = None) -> Broker
 
 
 def as_user(broker: Broker, state: StateDir, user: str, password_file: Optional[Path] = None) -> Broker:
-    """Return the broker, to be visited as `user` with the password from its file.
+    """Return the broker with `user` and the password from the user's file.
 
     Raises:
-        ServiceError: The file is not there, or not for us.
+        ServiceError: The file does not exist, or is not readable.
     """
     path = password_file or state.password_file(user)
     try:
@@ -118,10 +118,10 @@ def as_user(broker: Broker, state: StateDir, user: str, password_file: Optional[
 
 
 def find(state: StateDir) -> Optional[FarSideAddress]:
-    """Return a running far side of ours, None if none answers.
+    """Return running services of ours; None if none answer.
 
-    That of the state directory; else one at the usual ports whose broker takes our password. Never another's: on a
-    shared machine it would show our experiment to them.
+    They are those of the state directory; else those at the default ports, if their broker accepts our password.
+    Services of others are never used: on a shared machine they would show our experiment to them.
     """
     known = address_of(state.read_far_side() or FarSide())
     if known and ports.answers_mqtt(known.broker.host, known.broker.port) and accepts(known.zmq):
@@ -131,7 +131,7 @@ def find(state: StateDir) -> Optional[FarSideAddress]:
 
 
 def address_of(far_side: FarSide) -> Optional[FarSideAddress]:
-    """Return where a far side with a broker and a bridge is; None if it lacks one."""
+    """Return the addresses of services that include a broker and a bridge; None if either is missing."""
     broker, bridge = far_side.services.get("broker"), far_side.services.get("bridge")
     if broker is None or bridge is None:
         return None
@@ -140,7 +140,7 @@ def address_of(far_side: FarSide) -> Optional[FarSideAddress]:
 
 
 def is_ours(broker: Broker, state: StateDir) -> bool:
-    """Return whether a broker takes our password, and has a bridge that is online."""
+    """Return whether a broker accepts our password, and has a bridge that is online."""
     try:
         kept = retained(as_user(broker, state, "liveview"), [f"{topics.BRIDGE_PREFIX}/+/status"])
     except ServiceError:
@@ -149,7 +149,7 @@ def is_ours(broker: Broker, state: StateDir) -> bool:
 
 
 def accepts(address: Address) -> bool:
-    """Return whether something takes TCP connections there."""
+    """Return whether a program accepts TCP connections at this address."""
     try:
         with socket.create_connection(address, _CONNECT_SECS):
             return True

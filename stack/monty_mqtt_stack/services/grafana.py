@@ -1,6 +1,6 @@
-"""Grafana: how it is started with the dashboards that ship.
+"""Describes how Grafana is started with the dashboards of this package.
 
-Place in the flow: `table` starts it last; grafana/ says the rest, and wants the names in the environment below.
+Called by `table`, which starts it last. The files in grafana/ hold the rest, and read the environment variables below.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _PACKAGED_PLUGINS = Path("/var/lib/grafana/plugins-bundled")
 
 
 def grafana_launch(state: StateDir, host: str, port: int, influxdb: InfluxDB) -> Launch:
-    """Return how to start Grafana on what InfluxDB has. Whoever can reach it may look: on loopback, this machine.
+    """Return how to start Grafana on InfluxDB's data. All visitors may look: on loopback, the users of this machine.
 
     Raises:
-        ServiceError: It is not installed.
+        ServiceError: Grafana is not installed.
     """
     program = programs.find("grafana")
     if program.path is None:
@@ -39,7 +39,7 @@ def grafana_launch(state: StateDir, host: str, port: int, influxdb: InfluxDB) ->
     secret_key, password = (
         passwords.ensure_file(state, name) for name in ("grafana_secret_key", "grafana_admin_password")
     )
-    influxdb_setup.provision(state, influxdb)  # for its token
+    influxdb_setup.provision(state, influxdb)  # makes its token
     token = _Token(state.secrets / influxdb_setup.GRAFANA_TOKEN)
     own_files = _home_of(Path(program.path))
     return Launch(
@@ -71,13 +71,13 @@ def grafana_launch(state: StateDir, host: str, port: int, influxdb: InfluxDB) ->
         log_file=state.log_file("grafana"),
         is_ready=partial(_is_ready, url, port),
         trouble=token.changed,
-        ready_secs=120.0,  # the first start makes its database
+        ready_secs=120.0,  # the first start creates its database
         notes=(f"Grafana: anyone on this machine may look; user admin's password is in {state.secrets}",),
     )
 
 
 class _Token:
-    """The token that Grafana was started with: a bucket that is made again has another."""
+    """Remembers the token that Grafana was started with: a bucket that is made again has a new token."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -92,16 +92,16 @@ class _Token:
 
 
 def _home_of(program: Path) -> str:
-    """Return the folder with Grafana's own files: beside the program, or where a package has put it."""
+    """Return the folder of Grafana's own files: beside the program, or where a package has put it."""
     beside = program.resolve().parent.parent
     places = (beside, beside / "share" / "grafana", Path("/usr/share/grafana"))
     return str(next((one for one in places if (one / "conf" / "defaults.ini").exists()), beside))
 
 
 def _bundled_plugins(own_files: Path, packaged: Path) -> dict[str, str]:
-    """Return where the plugins are that come with Grafana, InfluxDB's data source among them since 13.2.
+    """Return the environment variable for the plugins that come with Grafana; since 13.2 InfluxDB's data source is one.
 
-    A package keeps them apart from Grafana's own files, and has told that to its systemd unit alone.
+    A system package keeps them apart from Grafana's own files, and only its systemd unit knows the place.
     """
     if (own_files / "data" / "plugins-bundled").is_dir() or not packaged.is_dir():
         return {}

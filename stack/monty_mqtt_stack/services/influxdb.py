@@ -1,7 +1,7 @@
-"""InfluxDB 2: where it is, whether it answers, how ours is started, and queries in InfluxQL.
+"""Starts InfluxDB 2, checks whether it answers, and queries it in InfluxQL.
 
-Place in the flow: `table` starts it after the broker; `influxdb_setup` sets it up; `export` asks it. Its client
-library is used in `influxdb_setup` alone: InfluxQL, which Grafana asks in too, is one POST.
+Called by `table`, which starts it after the broker, by `influxdb_setup` and by `export`. Only `influxdb_setup` uses
+InfluxDB's client library: a query in InfluxQL, which Grafana uses too, is a single POST.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ __all__ = [
 
 ORG = "monty"
 METRICS = "monty"
-"""The bucket of everything but the logs, kept for ever."""
+"""Bucket of everything except the logs; it is kept for ever."""
 LOGS = "monty_logs"
-"""The bucket of the logs, kept for 30 days."""
+"""Bucket of the logs; they are kept for 30 days."""
 
 _STUCK = r"(?:opening shard previously failed with: |error=)(.*no space left on device)"
-"""A shard that could not be opened is not tried again until influxd starts anew."""
+"""Matches a shard that could not be opened: influxd tries it again only after a restart."""
 _HEALTH_SECS = 1.0
 _QUERY_SECS = 60.0
 _CHUNK_ROWS = 10_000
@@ -53,14 +53,14 @@ _FIRST, _LAST = "1970-01-01T00:00:00Z", "2262-01-01T00:00:00Z"
 
 
 class InfluxDB(NamedTuple):
-    """An InfluxDB 2. `org`: the organisation that the buckets are in."""
+    """Holds the address of an InfluxDB 2, and the organisation that owns the buckets."""
 
     url: str
     org: str = ORG
 
 
 class Series(NamedTuple):
-    """One series of an answer: its measurement, the tags it was grouped by, and rows of the columns."""
+    """Holds one series of an answer: its measurement, the tags it was grouped by, its columns and rows."""
 
     name: str
     tags: dict[str, str]
@@ -68,7 +68,7 @@ class Series(NamedTuple):
     rows: list[list[Any]]
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """Return the rows by column, the tags among them, without what is absent."""
+        """Yield the rows as dicts by column name, tags included, null values left out."""
         for row in self.rows:
             yield {**self.tags, **{name: value for name, value in zip(self.columns, row) if value is not None}}
 
@@ -77,7 +77,7 @@ def influxdb_launch(state: StateDir, host: str, port: int) -> Launch:
     """Return how to start influxd with its data in the state directory.
 
     Raises:
-        ServiceError: It is not installed.
+        ServiceError: influxd is not installed.
     """
     program = programs.find("influxd")
     if program.path is None:
@@ -102,13 +102,13 @@ def influxdb_launch(state: StateDir, host: str, port: int) -> Launch:
         log_file=state.log_file("influxd"),
         is_ready=partial(_is_ready, url, port),
         trouble=LogWatch(_STUCK, "cannot write its data"),
-        ready_secs=60.0,  # after a kill it reads its log of writes first
+        ready_secs=60.0,  # after a kill it first reads its write-ahead log
         stop_secs=20.0,
     )
 
 
 def health(url: str) -> bool:
-    """Return whether an InfluxDB answers there, and is well."""
+    """Return whether an InfluxDB answers at this address, and reports that it is healthy."""
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=_HEALTH_SECS) as answer:  # noqa: S310 - a URL of ours
             return bool(json.load(answer).get("status") == "pass")
@@ -117,10 +117,10 @@ def health(url: str) -> bool:
 
 
 def query(url: str, token: str, influxql: str, bucket: str = METRICS) -> list[Series]:
-    """Return the answer to InfluxQL, times in nanoseconds.
+    """Return the answer to an InfluxQL query, with times in ns since 1970.
 
     Raises:
-        ServiceError: It does not answer, or refuses.
+        ServiceError: InfluxDB does not answer, or refuses.
     """
     return [
         Series(one.get("name", ""), one.get("tags", {}), one["columns"], one.get("values", []))
@@ -130,10 +130,10 @@ def query(url: str, token: str, influxql: str, bucket: str = METRICS) -> list[Se
 
 
 def query_rows(url: str, token: str, influxql: str, bucket: str = METRICS) -> Iterator[tuple[list[str], list[Any]]]:
-    """Yield columns and values of each row, however many there are.
+    """Yield column names and values of each row, however many there are; times in ns since 1970.
 
     Raises:
-        ServiceError: It does not answer, or refuses.
+        ServiceError: InfluxDB does not answer, or refuses.
     """
     form = {"db": bucket, "q": influxql, "epoch": "ns", "chunked": "true", "chunk_size": str(_CHUNK_ROWS)}
     for answer in _answers(url, token, form):
@@ -146,7 +146,7 @@ def delete_run(influxdb: InfluxDB, token: str, run: str) -> None:
     """Delete all points of a run.
 
     Raises:
-        ServiceError: It does not answer, or refuses.
+        ServiceError: InfluxDB does not answer, or refuses.
     """
     quoted = stored_name(run).replace("\\", "\\\\").replace('"', '\\"')
     body = json.dumps({"start": _FIRST, "stop": _LAST, "predicate": f'run="{quoted}"'}).encode()

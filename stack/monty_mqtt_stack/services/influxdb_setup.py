@@ -1,9 +1,9 @@
-"""Sets InfluxDB 2 up: organisation, buckets, tokens. The only user of its client library.
+"""Sets up InfluxDB 2: organisation, buckets, tokens. It is the only user of InfluxDB's client library.
 
-Place in the flow: `provision` is called before each start of Telegraf, and by compose.yaml's `setup` once. It makes
-what is missing and changes nothing else, so it can be repeated at will, and completes one that was cut off anywhere:
-what must be known afterwards is written to its file before InfluxDB is told, and a token whose value did not reach
-its file is made again.
+`provision` is called before each start of Telegraf, by Grafana's start, and once by compose.yaml's `setup`. It creates
+what is missing and changes nothing else, so it can be repeated at will, and completes an interrupted setup: what must
+be known afterwards is written to its file before InfluxDB receives it, and a token whose value did not reach its file
+is made again.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from monty_mqtt_stack.services.influxdb import LOGS, METRICS, InfluxDB
 __all__ = ["GRAFANA_TOKEN", "TELEGRAF_TOKEN", "provision"]
 
 TELEGRAF_TOKEN = "influxdb_telegraf_token"  # noqa: S105 - the name of its file
-"""Writes to our buckets, reads nothing."""
+"""Name of a token, and of its file: it may write to our buckets, and read nothing."""
 GRAFANA_TOKEN = "influxdb_grafana_token"  # noqa: S105
-"""Reads our buckets, writes nothing."""
+"""Name of a token, and of its file: it may read our buckets, and write nothing."""
 
 _ADMIN = "admin"
 _ADMIN_TOKEN, _ADMIN_PASSWORD = "influxdb_admin_token", "influxdb_admin_password"
@@ -45,12 +45,12 @@ _REFUSED, _UNKNOWN = 401, 404
 
 
 def provision(state: StateDir, influxdb: InfluxDB) -> None:
-    """Make what an InfluxDB lacks, and the files of its tokens.
+    """Create what an InfluxDB lacks, and the files of its tokens.
 
-    An InfluxDB that was never set up is; one that was must take the token in secrets/influxdb_admin_token.
+    A new InfluxDB is set up; an InfluxDB that was set up before must accept the token in secrets/influxdb_admin_token.
 
     Raises:
-        ServiceError: It does not answer, or does not take that token.
+        ServiceError: InfluxDB does not answer, or does not accept that token.
     """
     token = passwords.ensure_file(state, _ADMIN_TOKEN)
     password = passwords.ensure_file(state, _ADMIN_PASSWORD)
@@ -80,7 +80,7 @@ def _bucket(client: InfluxDBClient, org_id: str, name: str, retention_secs: int)
 
 
 def _found(find: Callable[[], list[Any]]) -> list[Any]:
-    """Return what was found by its name; InfluxDB says 404 where nothing was."""
+    """Return what has this name; InfluxDB answers 404 if there is nothing, which becomes an empty list."""
     try:
         return find()
     except ApiException as error:
@@ -94,7 +94,7 @@ def _permission(action: str, org_id: str, bucket_id: str) -> Permission:
 
 
 def _token(state: StateDir, client: InfluxDBClient, name: str, org_id: str, permissions: list[Permission]) -> None:
-    """Make a token whose value is in its file; InfluxDB shows a value once, so one that is not in its file is gone."""
+    """Make a token unless a valid one is in its file: InfluxDB shows a token's value only once, when it is made."""
     authorizations, path = client.authorizations_api(), state.secrets / name
     description = f"monty_mqtt: {name}"
     ours = [one for one in authorizations.find_authorizations(org_id=org_id) if one.description == description]
@@ -119,7 +119,7 @@ def _keys(permissions: Iterable[Permission]) -> set[tuple[Any, ...]]:
 
 
 def _is_taken(url: str, token: str) -> bool:
-    """Return whether InfluxDB knows a token, whatever it allows."""
+    """Return whether InfluxDB knows a token, whatever the token allows."""
     request = urllib.request.Request(f"{url}/api/v2/orgs", headers={"Authorization": f"Token {token.strip()}"})  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_MS / 1000):  # noqa: S310 - a URL of ours
@@ -130,7 +130,7 @@ def _is_taken(url: str, token: str) -> bool:
 
 @contextmanager
 def _told(state: StateDir, influxdb: InfluxDB) -> Iterator[None]:
-    """Say what is wrong in the user's words."""
+    """Turn the client library's errors into messages for the user."""
     try:
         yield
     except ApiException as error:

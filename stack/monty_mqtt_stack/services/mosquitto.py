@@ -1,6 +1,6 @@
-"""The MQTT broker of the far side: Mosquitto with the configuration that ships, else amqtt.
+"""Starts the MQTT broker: Mosquitto with the configuration of this package, else amqtt.
 
-Place in the flow: the supervisor starts it first; tests start one each. Who may do what is in conf/mosquitto.
+Called by the supervisor, which starts it first, and by tests. The access rules are in conf/mosquitto.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ __all__ = ["HOW_TO_INSTALL", "Mosquitto", "amqtt_launch", "find_mosquitto", "mos
 HOW_TO_INSTALL = "`apt install mosquitto mosquitto-clients` or `brew install mosquitto`"
 
 _OFF_PATH = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
-"""Where Debian and Homebrew keep it; ordinary users' PATH has none of these."""
+"""Where Debian and Homebrew install it; the PATH of ordinary users contains none of these."""
 
 _TRIES = 3
 
 
 def find_mosquitto() -> Optional[str]:
-    """Return the program's path, None where it is not installed."""
+    """Return the path of the program; None if it is not installed."""
     return shutil.which("mosquitto") or shutil.which("mosquitto", path=os.pathsep.join(_OFF_PATH))
 
 
 def mosquitto_launch(state: StateDir, host: str, port: int) -> Launch:
-    """Write Mosquitto's files into the state directory and return how to start it with them.
+    """Write Mosquitto's files into the state directory, and return how to start it with them.
 
     Raises:
-        ServiceError: It is not installed.
+        ServiceError: Mosquitto is not installed.
     """
     program = find_mosquitto()
     if program is None:
@@ -64,7 +64,7 @@ def amqtt_launch(state: StateDir, host: str, port: int) -> Launch:
     """Return how to start the broker in pure Python.
 
     Raises:
-        ServiceError: It is not installed.
+        ServiceError: amqtt is not installed.
     """
     if importlib.util.find_spec("amqtt") is None:
         raise ServiceError("amqtt is not installed: pip install 'monty-mqtt[server]'")
@@ -85,16 +85,16 @@ def amqtt_launch(state: StateDir, host: str, port: int) -> Launch:
 
 
 class Mosquitto:
-    """A Mosquitto of our own, from `__enter__` to `__exit__`.
+    """Runs a Mosquitto of our own, from `__enter__` to `__exit__`.
 
     Args:
-        state_dir: Where its secrets, data and log are.
+        state_dir: Directory of its passwords, data and log.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
 
     Attributes:
         host: Address it listens on.
-        port: Port it listens on, known once it runs.
+        port: Port it listens on; known after the start.
     """
 
     def __init__(
@@ -116,16 +116,16 @@ class Mosquitto:
 
     @property
     def child(self) -> Optional[Child]:
-        """Its process, once it was started."""
+        """Its process; None before the first start."""
         return self._running.child if self._running else None
 
     @property
     def pid(self) -> int:
-        """Its process id, 0 while it does not run."""
+        """Its process id; 0 while it does not run."""
         return self.child.pid if self.child and self.child.poll() is None else 0
 
     def password_file(self, user: str) -> Path:
-        """Return the file that holds a user's password."""
+        """Return the file of a user's password."""
         return self.state.password_file(user)
 
     def password(self, user: str) -> str:
@@ -133,7 +133,7 @@ class Mosquitto:
         return passwords.read(self.state, user)
 
     def start(self) -> None:
-        """Start it, or start it again on the port it had, and return when it answers.
+        """Start it, or restart it on the same port, and wait until it answers.
 
         Raises:
             ServiceError: It is not installed, the port is taken, or it does not answer in time.
@@ -145,7 +145,7 @@ class Mosquitto:
             port = ports.any_free(self.host)
             try:
                 self._start_on(port)
-            except PortTakenError:  # since we looked
+            except PortTakenError:  # taken since `any_free` looked
                 if attempt + 1 == _TRIES:
                     raise
             else:
@@ -153,12 +153,12 @@ class Mosquitto:
                 return
 
     def stop(self) -> None:
-        """Let it save and end; may be called twice."""
+        """Let it save its data and end; may be called twice."""
         if self._running:
             self._running.stop()
 
     def kill(self) -> None:
-        """End it as `kill -9` does; `start()` starts it again on the same port."""
+        """End it as `kill -9` does; `start()` restarts it on the same port."""
         if self._running:
             self._running.child.send_signal(signal.SIGKILL)
             self._running.child.kill()
@@ -180,8 +180,8 @@ def _places(state: StateDir, host: str, port: int) -> List[str]:
         f"include_dir {shipped / 'conf.d'}",
     ]
     if os.geteuid() == 0:
-        # Started as root, Mosquitto would become user `mosquitto`, who may not read files of mode 0600 of ours
-        # nor enter root's home; opening them to another user would be worse than staying who we are.
+        # Started as root, Mosquitto would become user `mosquitto`, which may neither read our files of mode 0600
+        # nor enter root's home; making them readable to another user would be worse than running as root.
         places.append("user root")
     return places
 

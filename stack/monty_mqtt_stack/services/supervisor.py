@@ -1,8 +1,7 @@
-"""Starts the far side, keeps it running, stops it.
+"""Starts all services, keeps them running, and stops them.
 
-Place in the flow: `monty-mqtt up` runs one until Ctrl+C, `monty-mqtt run` runs one beside the experiment. One thread
-starts all children: on Linux a child ends with the thread that started it. Another takes up spools,
-a third removes what anonymous clients leave behind.
+Called by `monty-mqtt up` until Ctrl+C, and by `monty-mqtt run` beside the experiment. One thread starts all children:
+on Linux a child ends with the thread that started it. Another thread removes the sessions of anonymous clients.
 """
 
 from __future__ import annotations
@@ -26,21 +25,21 @@ _FIRST_BACKOFF_SECS = 0.5
 _LONGEST_BACKOFF_SECS = 30.0
 _PORT_TRIES = 5
 _GOOD_SECS = 60.0
-"""A service that ran so long failed for a new reason: the back-off begins again."""
+"""A service that ran for this long failed for a new reason: the delay before a restart begins again."""
 
 
 class Supervisor:
-    """A far side of our own, from `__enter__` to `__exit__`. Call `check` a few times a second in between.
+    """Runs services of our own, from `__enter__` to `__exit__`. Call `check` a few times a second in between.
 
     Args:
-        plan: State directory, host, ports, what to leave out.
-        say: Takes one line for the person who started it.
-        is_stopped: Whether a start under way shall be given up.
+        plan: State directory, host, ports, and what to leave out.
+        say: Receives each line for the user.
+        is_stopped: Returns whether to abandon a start.
 
     Raises:
-        Stopped: On entering: `is_stopped` said so.
-        ServiceError: The host is not loopback, or on entering: another far side holds the state directory, or a
-            service does not start.
+        Stopped: On entering: `is_stopped` returned true.
+        ServiceError: The host is not loopback, or on entering: another process runs services from the state directory,
+            or a needed service does not start.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class Supervisor:
 
     @property
     def far_side(self) -> FarSide:
-        """What runs where."""
+        """Description of the running services and their addresses."""
         endpoints = {name: one.endpoint for name, one in self.running.items()}
         history = self._plan.history() if "telegraf" in endpoints else None
         return FarSide(
@@ -89,7 +88,7 @@ class Supervisor:
         )
 
     def check(self) -> None:
-        """Start again what ended, later each time it does; never waits."""
+        """Restart services that ended, each time after a longer delay; never waits."""
         for name, one in self.running.items():
             was_ready = one.is_ready
             if one.check():
@@ -105,7 +104,7 @@ class Supervisor:
                 self._restart(name, one)
 
     def stop(self) -> None:
-        """Stop everything, the last started first; may be called twice."""
+        """Stop everything, in reverse order of the start; may be called twice."""
         if self._sessions:
             self._sessions.__exit__(None, None, None)
             self._sessions = None
@@ -137,7 +136,7 @@ class Supervisor:
                 one.wait_until_ready(self._is_stopped)
             except ServiceError as error:
                 if isinstance(error, PortTakenError) and attempt + 1 < _PORT_TRIES:
-                    continue  # taken since the plan was made; the next plan sees it
+                    continue  # the port was taken since the plan was made; the next plan sees it
                 if planned.is_needed:
                     raise
                 del self.running[name]
@@ -158,7 +157,7 @@ class Supervisor:
     def _tell_where(self) -> None:
         try:
             self._plan.state.write_far_side(self.far_side)
-        except ServiceError as error:  # a full disk is no reason to end what runs
+        except ServiceError as error:  # a full disk is no reason to end running services
             self._say(str(error))
 
     def _restart(self, name: str, one: Running) -> None:
@@ -173,19 +172,19 @@ class Supervisor:
             )
         elif now >= self._retry_at[name]:
             del self._retry_at[name]
-            one.child.kill()  # what may be left of its group
+            one.child.kill()  # what may be left of its process group
             one.restarts += 1
             try:
                 one.spawn()
-            except ServiceError as error:  # uninstalled meanwhile: it may come back
+            except ServiceError as error:  # it was uninstalled meanwhile, and may come back
                 self._say(f"{name}: {error}")
 
 
 def lock(state: StateDir) -> IO[bytes]:
-    """Return a file that holds the state directory for us until it is closed or we end.
+    """Return a file that reserves the state directory for this process until the file is closed or the process ends.
 
     Raises:
-        ServiceError: Another process holds it.
+        ServiceError: Another process has reserved it.
     """
     file = (state.path / "up.lock").open("ab")
     try:

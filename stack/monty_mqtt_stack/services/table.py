@@ -1,7 +1,6 @@
-"""The services of the far side, in the order in which they start.
+"""Lists the services, in the order in which they start.
 
-Place in the flow: `supervisor` walks `TABLE`; a service added to it is started, shown, restarted and stopped like the
-others.
+Called by `supervisor`, which goes through `TABLE`: each service in it is started, shown, restarted and stopped.
 """
 
 from __future__ import annotations
@@ -36,19 +35,19 @@ _INSTALL = "pip install 'monty-mqtt[server]'"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a service needs to know to plan its start.
+    """Holds what the services need to know to plan their start.
 
     Attributes:
         state: The state directory.
         host: Address to listen on.
-        without: Names that are left out.
-        keeps_history: Whether InfluxDB, Telegraf and Grafana run too, where they are installed.
+        without: Names of services and programs to leave out.
+        keeps_history: Whether InfluxDB, Telegraf and Grafana run too, if they are installed.
         influxdb: An InfluxDB 2 that runs already, instead of one of our own.
-        mqtt_port: Port the broker would like.
-        zmq_port: Port the bridge would like.
-        liveview_port: Port the page would like.
-        started: What runs already, by service name.
-        notes: Lines for the person who started it; services append.
+        mqtt_port: Preferred port of the broker.
+        zmq_port: Preferred port of the bridge.
+        liveview_port: Preferred port of the page.
+        started: Services that run already, by name.
+        notes: Lines for the user; services append to it.
     """
 
     state: StateDir
@@ -63,7 +62,7 @@ class Plan:
     notes: List[str] = field(default_factory=list)
 
     def port(self, wanted: int, what: str) -> int:
-        """Return `wanted`, or the next free port, and note who has it then."""
+        """Return `wanted`, or the next free port; note which process has `wanted` then."""
         free = ports.next_free(self.host, wanted) if wanted else ports.any_free(self.host)
         if wanted and free != wanted:
             holder = ports.owner(wanted) or "another process"
@@ -71,16 +70,16 @@ class Plan:
         return free
 
     def history(self) -> Optional[InfluxDB]:
-        """Return the InfluxDB that points go to, None if there is none."""
+        """Return the InfluxDB that points are written to; None if there is none."""
         started = self.started.get("influxdb")
         return InfluxDB(started.url) if started else self.influxdb
 
 
 def check_without(names: Iterable[str]) -> FrozenSet[str]:
-    """Return the names as a set.
+    """Check the names of `--without`, and return them as a set.
 
     Raises:
-        ConfigError: One is no name of a service or of its program.
+        ConfigError: A name is neither a service nor a program of one.
     """
     for name in names:
         if name not in NAMES:
@@ -128,7 +127,7 @@ def _liveview(plan: Plan) -> Planned:
 
 
 def _why_not(plan: Plan, name: str, needs: Dict[str, str], what_for: str) -> str:
-    """Return why a service of ours cannot be started, empty where it can."""
+    """Return why one of our services cannot be started; an empty text if it can."""
     if lacking := _lacking(needs):
         return lacking
     if "broker" not in plan.started:
@@ -137,7 +136,7 @@ def _why_not(plan: Plan, name: str, needs: Dict[str, str], what_for: str) -> str
 
 
 def _own_launch(plan: Plan, name: str, url: str, port: int, flags: Dict[str, str], **more: Any) -> Launch:
-    """Return how a service of ours is launched, which comes to the broker as a user of its own name."""
+    """Return how one of our services is started; it connects to the broker as the MQTT user of its name."""
     mqtt = plan.started["broker"]
     flags = {
         "--mqtt-host": mqtt.host,
@@ -160,7 +159,7 @@ def _own_launch(plan: Plan, name: str, url: str, port: int, flags: Dict[str, str
 
 
 def _lacking(needs: Dict[str, str]) -> str:
-    """Return what a service needs and is not installed, and how to get it; empty where nothing is missing."""
+    """Return which needed packages are not installed, and how to install them; an empty text if none is missing."""
     missing = [name for module, name in needs.items() if importlib.util.find_spec(module) is None]
     return f"{', '.join(missing)} not installed: {_INSTALL}" if missing else ""
 
@@ -179,7 +178,7 @@ def _influxdb(plan: Plan) -> Planned:
 
 
 def _telegraf(plan: Plan) -> Planned:
-    from monty_mqtt_stack.services.telegraf import telegraf_launch  # noqa: PLC0415 - half a second: InfluxDB's client library
+    from monty_mqtt_stack.services.telegraf import telegraf_launch  # noqa: PLC0415 - imports InfluxDB's client: 0.5 s
 
     mqtt, influxdb = plan.started.get("broker"), plan.history()
     if mqtt is None or influxdb is None:
@@ -220,7 +219,7 @@ TABLE: Dict[str, Callable[[Plan], Planned]] = {
     "bridge": _bridge,
     **{name: _of_history(name, plan_service) for name, plan_service in _HISTORY.items()},
 }
-"""Service name -> what becomes of it. A service may look at those before it in `plan.started`."""
+"""Maps a service's name to the function that plans it. A service finds the services before it in `plan.started`."""
 
 NAMES = (*TABLE, "history", "mosquitto", "amqtt")
-"""What `--without` takes: services, all of history's at once, and the programs that can be the broker."""
+"""Names that `--without` accepts: services, `history` for all of its services, and the two programs for the broker."""

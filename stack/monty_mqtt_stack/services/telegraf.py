@@ -1,6 +1,6 @@
-"""Telegraf: how it is started, and what InfluxDB refuses it.
+"""Describes how Telegraf is started, and detects what InfluxDB refuses from it.
 
-Place in the flow: `table` starts it after InfluxDB; conf/telegraf/telegraf.conf says the rest.
+Called by `table`, which starts it after InfluxDB; conf/telegraf/telegraf.conf contains the rest.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ __all__ = ["telegraf_launch"]
 
 _HEALTH_SECS = 1.0
 _REFUSED = r"E! \[outputs\.influxdb_v2[^]]*\] (.*\b4\d\d [A-Z][a-z].*)"
-"""What was refused is not acknowledged, and the broker gives it again only to a Telegraf that starts anew; a start also
-mends what was deleted, and a token that is not taken."""
+"""Matches refused points. They are not acknowledged, and the broker sends them again only to a restarted Telegraf; a
+restart also creates deleted buckets again, and replaces a token that InfluxDB does not accept."""
 
 
 def telegraf_launch(state: StateDir, host: str, port: int, mqtt: Endpoint, influxdb: InfluxDB) -> Launch:
     """Return how to start Telegraf between a broker and an InfluxDB.
 
-    Before each start InfluxDB is set up, if it lacks anything: what was deleted is made again.
+    Before each start InfluxDB is set up if necessary: deleted buckets and tokens are made again.
 
     Raises:
-        ServiceError: It is not installed.
+        ServiceError: Telegraf is not installed.
     """
     program = programs.find("telegraf")
     if program.path is None:
         raise ServiceError(program.why)
-    # Without the newline that ends the other files: Telegraf sends what it reads.
+    # Without the newline that ends the other password files: Telegraf sends exactly what it reads.
     state.write_private(state.secrets / "mqtt_telegraf_password", passwords.read(state, "telegraf").encode())
     url, log_file = ports.url("http", host, port), state.log_file("telegraf")
     return Launch(
@@ -72,7 +72,7 @@ def _is_ready(url: str, port: int, child: Child) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=_HEALTH_SECS):  # noqa: S310 - a URL of ours
             return True
-    except urllib.error.HTTPError:  # it answers; what it complains of is `Refusals`' matter
+    except urllib.error.HTTPError:  # it answers; `trouble` detects what it complains about
         return True
     except OSError:
         return False

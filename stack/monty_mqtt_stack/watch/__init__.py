@@ -1,1 +1,1 @@
-"""An experiment while it runs: watched, shown, summed up."""
+"""Watches a running experiment, shows its progress, and sums it up."""

@@ -1,6 +1,6 @@
-"""Messages as lines for people. Pure.
+"""Formats messages as lines for people. Pure.
 
-Place in the flow: `monty-mqtt tail` prints these; the JSON itself is what mosquitto_sub shows.
+Called by `monty-mqtt tail`; mosquitto_sub shows the JSON itself.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _VERDICTS = {True: " right", False: " wrong", None: ""}
 
 
 def readable(message: schema.Message) -> str:
-    """Return a message as one line: when, which worker, what."""
+    """Return a message as one line: time, worker, kind and content."""
     tell = _TELL.get(type(message), _tell_rest)
     kind = str(message.__struct_config__.tag).replace("_", " ")
     return one_line(f"{clock(message.time_unix_nanos)} {message.worker} {kind}: {tell(message)}")
 
 
 def clock(unix_nanos: int) -> str:
-    """Return the local time of day; dashes for a time that no calendar has."""
+    """Return the local time of day (`unix_nanos` is ns since 1970); dashes if no calendar has such a time."""
     try:
         return datetime.fromtimestamp(unix_nanos / 1e9).astimezone().strftime("%H:%M:%S")
     except (OverflowError, ValueError, OSError):
@@ -37,7 +37,7 @@ def clock(unix_nanos: int) -> str:
 
 
 def duration(secs: float) -> str:
-    """Return a span of time, as long as it needs: `4.2 s`, `3 min 20 s`, `2 h 5 min`."""
+    """Return a duration in suitable units: `4.2 s`, `3 min 20 s`, `2 h 5 min`."""
     if secs < 10:  # noqa: PLR2004 - tenths matter below
         return f"{secs:.1f} s"
     minutes, rest = divmod(round(secs), 60)
@@ -48,7 +48,7 @@ def duration(secs: float) -> str:
 
 
 def counted(counts: Dict[str, int]) -> str:
-    """Return counts by name: `7 correct, 2 time_out`."""
+    """Return counts with their names: `7 correct, 2 time_out`."""
     return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none yet"
 
 
@@ -65,7 +65,7 @@ def mode_in_words(mode: schema.ModeProgress) -> str:
 
 def _info(message: schema.Info) -> str:
     name = message.experiment or message.run_name or message.run
-    if not message.experiment_class:  # published by a program of the user's, without Monty
+    if not message.experiment_class:  # published by a user's program, without Monty
         return f"{name}, on {message.host}"
     if is_of_a_parent(message):
         return f"{name}, {sum(message.episodes_expected.values())} episodes in parallel, on {message.host}"
@@ -172,7 +172,7 @@ _TELL: Dict[Type[schema.Message], _Tell] = {
 
 
 def table(rows: List[List[str]]) -> List[str]:
-    """Return rows as lines with aligned columns; a very long cell pushes its own row only."""
+    """Return rows as lines with aligned columns; a very long cell shifts only its own row."""
     widths = [
         max((len(cell) for cell in column if len(cell) <= _WIDEST_COLUMN), default=0)
         for column in zip(*rows, strict=True)

@@ -1,6 +1,6 @@
-"""What the terminal shows while an experiment runs: a live table, or plain lines where stdout is no terminal.
+"""Shows progress in the terminal while an experiment runs: a live table, or plain lines if stdout is not a terminal.
 
-Place in the flow: `run` and the demo feed it the views of `run_status`. The only user of rich.
+Called by `watched_experiment` with the workers of `run_status`. It is the only user of rich.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ _PLAIN_EVERY_SECS = 5.0
 _LIVE_EVERY_SECS = 0.25
 _MOST_WORKERS = 12
 _NAMES_WIDTH = len("estimated end")
-"""Rows come and go, the second column stays where it is."""
+"""Keeps the second column in its place while rows come and go."""
 
 
 class Display(Protocol):
-    """Shows lines for good, and the present state of some workers."""
+    """Shows permanent lines, and the present state of workers."""
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Begin to show."""
 
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        """Leave what was shown last."""
+        """End the display; permanent lines stay."""
 
     def say(self, line: str) -> None:
-        """Show a line for good."""
+        """Show a permanent line."""
 
     def update(self, title: str, workers: List[Worker]) -> None:
-        """Show how far the workers are, as often as fits; call it as often as you like."""
+        """Show how far the workers are; may be called at any rate, and redraws only as often as is useful."""
 
 
 def make_display() -> Display:
-    """Return the display that fits stdout."""
+    """Return a live table if stdout is a terminal, else plain lines."""
     return LiveDisplay() if sys.stdout is not None and sys.stdout.isatty() else PlainDisplay()
 
 
 def overview(workers: List[Worker]) -> List[Tuple[str, str]]:
-    """Return what is worth a line each: of every worker, or of a parallel run as a whole and each worker in one."""
+    """Return rows of name and value: in full for each worker; of a parallel run the whole, and a row per worker."""
     parents = [worker for worker in workers if worker.is_parent]
     if parents:
         return describe(parents[0]) + _each_in_short([worker for worker in workers if worker not in parents])
@@ -67,7 +67,7 @@ def overview(workers: List[Worker]) -> List[Tuple[str, str]]:
 
 
 def describe(worker: Worker) -> List[Tuple[str, str]]:
-    """Return what is worth a line each of one worker: phase, episode, steps, outcomes, estimated end."""
+    """Return rows of name and value about one worker: phase, episode, steps, outcomes, estimated end."""
     rows = [("phase", _phase(worker)), ("episode", _episode(worker))]
     if worker.step:
         rows.append(("steps", _steps(worker.step, worker.started)))
@@ -82,7 +82,7 @@ def describe(worker: Worker) -> List[Tuple[str, str]]:
 
 
 def _steps(step: schema.Step, started: Optional[schema.EpisodeStarted]) -> str:
-    # Between two episodes the latest step is still one of the episode before.
+    # Between two episodes the latest step still belongs to the previous episode.
     is_of_episode = started is None or step.seq > started.seq
     return f"{step.step + 1 if is_of_episode else 0} of this episode, {step.total_step + 1} in all"
 
@@ -99,7 +99,7 @@ def _phase(worker: Worker) -> str:
 
 
 def _state(worker: Worker) -> str:
-    """Return the status word, and what was commanded: `paused, look`; `running, stops after this episode`."""
+    """Return the status word, and its reason: `paused, look`; `running, stops after this episode`."""
     status = worker.status
     if status is None:
         return worker.word
@@ -144,7 +144,7 @@ def _most_likely(worker: Worker) -> Optional[str]:
 
 
 class PlainDisplay:
-    """Plain lines: one every few seconds for each worker that moved."""
+    """Prints plain lines: one every few seconds for each worker that has progressed."""
 
     def __init__(self, every_secs: float = _PLAIN_EVERY_SECS) -> None:
         self._every_secs = every_secs
@@ -157,20 +157,20 @@ class PlainDisplay:
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        """Nothing to restore."""
+        """Do nothing: there is nothing to restore."""
 
     def say(self, line: str) -> None:
-        """Print a line; where nobody reads any more, none: `run | head` must not end the experiment."""
+        """Print a line. If stdout was closed, print no more: `run | head` must not end the experiment."""
         try:
             print(one_line(line), flush=True)  # noqa: T201 - the terminal is its purpose
         except OSError:
             abandon_stdout()
 
     def update(self, title: str, workers: List[Worker]) -> None:
-        """Print a line for each worker, at most once in `every_secs`, and only news."""
+        """Print a line for each worker, at most once in `every_secs`, and only if something has changed."""
         if time.monotonic() < self._next:
             return
-        # Of a parallel run the whole is enough: its workers may be many.
+        # For a parallel run the parent's line is enough: its workers may be many.
         shown = [worker for worker in workers if worker.is_parent] or workers
         lines = [f"{title} {worker.worker}: " + ", ".join(f"{k} {v}" for k, v in describe(worker)) for worker in shown]
         if lines and lines != self._shown:
@@ -181,7 +181,7 @@ class PlainDisplay:
 
 
 class LiveDisplay:
-    """A table that is redrawn in place; lines said go above it."""
+    """Shows a table that is redrawn in place; permanent lines are printed above it."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)

@@ -1,6 +1,6 @@
-"""What a run came to, in a few lines. Pure.
+"""Sums up a run in a few lines. Pure.
 
-Place in the flow: `run` and the demo print it at the end, from the views of `run_status`.
+Called by `run` and the demo at the end, with the workers of `run_status`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["micros_per_step", "summary"]
 
 
 def summary(workers: List[Worker]) -> List[str]:
-    """Return what each mode came to, messages sent, lost, dropped and too large, our cost per step, of all workers."""
+    """Return lines with the result of each mode, the counts of messages, and our cost per step, for all workers."""
     if not workers:
         return ["nothing was published"]
     counts = {
@@ -33,13 +33,13 @@ def summary(workers: List[Worker]) -> List[str]:
 
 
 def _counted(counts: Dict[str, int]) -> List[str]:
-    """Return the counts as words; what is rare is named only where there is something."""
+    """Return the counts in words; rare counts are named only if they are not 0."""
     words = {"too_large": "too large", "spooled": "still with the experiment"}
     return [f"{count} {words.get(name, name)}" for name, count in counts.items() if count or name not in words]
 
 
 def _runs(workers: List[Worker]) -> List[str]:
-    """Return a line for each run; what a parallel run came to, its parent says."""
+    """Return a line for each run; the result of a parallel run is its parent's."""
     overseen = {worker.run for worker in workers if worker.is_parent}
     speaking = [worker for worker in workers if worker.is_parent or worker.run not in overseen]
     runs = dict.fromkeys(f"{worker.run} ({_ended(worker)})" for worker in speaking)
@@ -61,7 +61,7 @@ def _episodes(workers: List[Worker]) -> List[str]:
 
 
 def _mode(name: str, mode: schema.ModeProgress) -> List[str]:
-    """Return a line on how the episodes of a mode ended, and one on how good and how long they were."""
+    """Return a line on how the episodes of a mode ended, and a line on their mean error and length."""
     accuracy = "" if mode.accuracy is None else f", {100 * mode.accuracy:.1f} % correct"
     lines = [f"{name:<10} {mode.episodes_done} episodes{accuracy}: {mode_in_words(mode)}"]
     means = []
@@ -85,7 +85,7 @@ def _cost(workers: List[Worker]) -> List[str]:
 
 
 def micros_per_step(workers: List[Worker]) -> Optional[float]:
-    """Return our mean cost per step, microseconds, weighted by the workers' steps; None where no worker says it."""
+    """Return our mean cost per step in microseconds, weighted by the workers' steps; None if no worker reports it."""
     costs = [
         (worker.micros_per_step, 1 + (worker.step.total_step if worker.step else 0))
         for worker in workers

@@ -1,6 +1,6 @@
-"""One experiment as a child process, watched from its first message to its last.
+"""Runs one experiment as a child process, and watches it from its first message to its last.
 
-Place in the flow: `run` and the demo enter a `Watch` once, and run one or more experiments in it.
+Called by `run` and the demo, which enter a `Watch` once, and run one or more experiments in it.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ __all__ = ["Watch", "experiment_argv", "experiment_name"]
 
 _TICK_SECS = 0.1
 _STOP_SECS = 20.0
-"""How long a stopped experiment may take to save what it finished; SLURM kills 30 s after SIGTERM (KillWait)."""
+"""Seconds that a stopped experiment may take to save its results; SLURM kills 30 s after SIGTERM (KillWait)."""
 
 _SETTLE_SECS = 5.0
-"""How long the last messages may take after the experiment ended: the bound of its own flush."""
+"""Seconds that the last messages may take after the experiment ended: as long as its own flush may take."""
 
 _LOG_LINES = 15
 
 
 def experiment_name(overrides: Sequence[str]) -> str:
-    """Return what the overrides choose, as a name: `logging.run_name`, else the last part of `experiment=a/b/c`.
+    """Return the experiment's name from its overrides: `logging.run_name`, else the last part of `experiment=a/b/c`.
 
-    What is no plain word (`a,b` is a sweep, `${…}` to be resolved) names nothing.
+    Values that are not plain words (`a,b` is a sweep, `${…}` must be resolved) are ignored.
     """
     for key in (r"experiment\.config\.logging\.run_name", "experiment"):
         chosen = [word.partition("=")[2] for word in overrides if re.match(rf"\+*{key}=", word)]
@@ -52,20 +52,20 @@ def experiment_name(overrides: Sequence[str]) -> str:
 
 
 def experiment_argv(overrides: Sequence[str]) -> List[str]:
-    """Return how an experiment is run; MONTY_PYTHON names the interpreter that has Monty, default this one."""
+    """Return the command that runs an experiment; MONTY_PYTHON names the interpreter with Monty, default this one."""
     return [os.environ.get("MONTY_PYTHON") or sys.executable, "-m", "monty_mqtt.run", *overrides]
 
 
 @dataclass
 class Watch:
-    """The far side (one that answers, else our own) and what it publishes, from `__enter__` to `__exit__`.
+    """Connects to services (running ones, else our own) and follows their messages, from `__enter__` to `__exit__`.
 
     Attributes:
-        plan: The far side to start where none answers; its state directory holds the logs.
-        display: Where it is shown.
-        stop: Ctrl+C and its like.
-        address: A far side that the user named; None looks for one and else starts one.
-        runs: What was published since.
+        plan: The services to start if none are running; its state directory holds the logs.
+        display: Shows the progress.
+        stop: Catches Ctrl+C, SIGTERM and SIGHUP.
+        address: Services that the user named; None looks for running ones, and else starts them.
+        runs: What was published since the start.
     """
 
     plan: table.Plan
@@ -99,13 +99,13 @@ class Watch:
         """Run an experiment, or the experiments of a sweep, to the end.
 
         Args:
-            title: What to call it on screen.
+            title: Its name on the screen.
             argv: Program and arguments.
-            ending: How the ids of all its runs shall end. How they begin, its configuration says.
+            ending: End of the ids of all its runs; the beginning comes from its configuration.
             log_name: Name of its log.
 
         Returns:
-            Its exit code, 128 + the signal where one ended it.
+            Its exit code; 128 + the signal's number if a signal ended it.
         """
         log_file = self.plan.state.log_file(log_name)
         child = Child(argv, log_file, env={**os.environ, **self._environment(ending)})
@@ -121,17 +121,17 @@ class Watch:
         return code
 
     def workers(self, ending: str) -> List[Worker]:
-        """Return what is known of the runs whose ids end so."""
+        """Return the workers of the runs whose ids have this ending."""
         return [worker for worker in self.runs.workers.values() if worker.run.endswith(ending)]
 
     def afterwards(self) -> List[str]:
-        """Return how to look at the runs again, where the page was started for them alone and ended with them."""
+        """Return advice on how to see the runs again, if the page was started for them alone and ended with them."""
         if self._supervisor is None or self.address is None or self.address.page is None:
             return []
         return ["page       ended too; `monty-mqtt up` shows these runs again, until Ctrl+C"]
 
     def tick(self, title: str, ending: str) -> None:
-        """Take in what arrived, keep our far side running, and show how runs fare; waits a moment."""
+        """Process new messages, keep our services running, and show the progress; waits 0.1 s."""
         self.stop.pause(_TICK_SECS)
         for one in self._subscriber.drain() if self._subscriber else ():
             message = None if one.retain else decode(one.topic, one.payload)
@@ -154,7 +154,7 @@ class Watch:
         broker = self.address.broker
         if self.address.page:
             self.display.say(f"page: {self.address.page.url}")
-        elif not is_named:  # of another's far side we do not know
+        elif not is_named:  # nothing is known about the page of services that the user named
             self.display.say(self._why_no_page())
         for note in self.plan.notes:
             self.display.say(note)
@@ -164,7 +164,7 @@ class Watch:
         self.display.say(f"  {broker.subscribe_line}")
 
     def _announce(self, title: str, ending: str, worker: Worker, message: schema.Message) -> None:
-        """Say where a run can be watched, when it has said something."""
+        """Print where a run can be watched, once its first `info` message has arrived."""
         is_first = worker.run not in self._announced and worker.run.endswith(ending)
         if is_first and isinstance(message, schema.Info) and self.address and self.address.page:
             self._announced.add(worker.run)
@@ -172,7 +172,7 @@ class Watch:
             self.display.say(f"{title}: watch {apart or 'it'} at {self.address.page.url}/run/{_in_path(worker.run)}")
 
     def _environment(self, ending: str) -> Dict[str, str]:
-        # MONTY_MQTT_STATE_DIR: where its spool goes.
+        # MONTY_MQTT_STATE_DIR determines where its spool is.
         named = {"MONTY_MQTT_STATE_DIR": str(self.plan.state.path), "MONTY_MQTT_RUN_ENDING": ending}
         if self.address is None:
             return named
@@ -205,7 +205,7 @@ class Watch:
         return time.monotonic() + _STOP_SECS
 
     def _settle(self, title: str, ending: str, *, is_due: bool) -> None:
-        """Wait for the last messages; where an experiment ended well and is not heard of yet, for the first as well."""
+        """Wait for the last messages; if an experiment ended well and has sent none yet, also for its first ones."""
         deadline = time.monotonic() + _SETTLE_SECS
         while self.stop.count <= 1 and time.monotonic() < deadline:
             workers = self.workers(ending)
