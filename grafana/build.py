@@ -1,4 +1,4 @@
-"""Write Grafana's dashboards, alert rules and docs/grafana.md; a test fails when they differ from what is committed.
+"""Writes Grafana's dashboards, alert rules and docs/grafana.md; a test fails if they differ from what is committed.
 
 usage: python grafana/build.py [FOLDER]
 
@@ -59,7 +59,7 @@ def files() -> dict[str, str]:
 
 
 def written(dashboard: Dashboard) -> str:
-    """Return a dashboard as JSON, the same each time."""
+    """Return a dashboard as JSON text, the same at each call."""
     return json.dumps(json.loads(JSONEncoder().encode(dashboard)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -1,1 +1,1 @@
-"""Grafana's dashboards, alert rules and their page of documentation, as `grafana/build.py` writes them."""
+"""Makes Grafana's dashboards, alert rules and their page of documentation, which `grafana/build.py` writes."""

@@ -1,7 +1,7 @@
-"""The alert rules, as Grafana's file provisioning takes them.
+"""Makes the alert rules, as a file for Grafana's provisioning.
 
-Each rule asks InfluxDB for the runs in which its condition holds and fires for each that comes back; nothing that comes
-back is right, but for the bridge, of which silence is the alarm. All but the bridge's read `run_health` alone.
+Each rule asks InfluxDB for the runs in which its condition holds, and fires for each run in the answer. An empty answer
+is the good case, except for the bridge, whose silence is the alarm. All rules but the bridge's read only `run_health`.
 Source of the keys: Grafana's documentation, "Use configuration files to provision alerting resources".
 """
 
@@ -20,17 +20,17 @@ _EVERY = "10s"
 
 
 class Rule(NamedTuple):
-    """One alert rule.
+    """Describes one alert rule.
 
     Attributes:
-        uid: Grafana's id of it.
-        title: What it is called.
-        query: InfluxQL; a number above 0 fires.
-        past_secs: How far back the query looks.
-        no_data: What nothing means: `OK` or `Alerting`.
-        severity: Label by which to route.
-        summary: What is told; `$labels` are the query's tags.
-        dashboard: Where to look, and the panel's title there.
+        uid: Its id in Grafana.
+        title: Its title.
+        query: InfluxQL; the rule fires at a number above 0.
+        past_secs: How far back the query looks, in seconds.
+        no_data: State for an empty answer: `OK` or `Alerting`.
+        severity: Value of the label `severity`, by which alerts can be routed.
+        summary: Text of the alert; `$labels` are the query's tags.
+        dashboard: Name of the dashboard to look at, and title of the panel on it.
     """
 
     uid: str
@@ -68,14 +68,14 @@ RULES = (
     Rule("monty_bridge_offline", "Bridge offline", f'SELECT count("uptime_secs") FROM "bridge_health" {where()}', 15,
          "Alerting", "critical", "No bridge has stored a sign of life for 15 s.", ("health", "Bridge up for")),
 )  # fmt: skip
-"""Every rule. The bridge's fires on nothing found; its condition on a number found is never fulfilled."""
+"""All rules. The bridge's rule fires on an empty answer; its condition on a number is never fulfilled."""
 
 
 def rules_file(panel_ids: dict[tuple[str, str], int]) -> str:
-    """Return the provisioning file of the rules.
+    """Return the provisioning file of the rules as JSON text.
 
     Args:
-        panel_ids: Id of each panel by dashboard and title.
+        panel_ids: Id of each panel, by name of the dashboard and title of the panel.
     """
     rules = [_rule(rule, panel_ids[rule.dashboard]) for rule in RULES]
     group = {"orgId": 1, "name": "monty", "folder": FOLDER, "interval": _EVERY, "rules": rules}

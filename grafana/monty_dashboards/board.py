@@ -1,7 +1,7 @@
-"""A dashboard: what all of them have in common, and its panels on the grid.
+"""Makes a dashboard: what all of them have in common, and its panels on the grid.
 
-Refresh each second needs three things to agree: the dashboard's `refresh`, the intervals that its time picker allows,
-and the server's `min_refresh_interval` (grafana.ini).
+A refresh each second needs three settings to agree: the dashboard's `refresh`, the intervals that its time picker
+allows, and the server's `min_refresh_interval` (grafana.ini).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models import dashboard
 
 from monty_dashboards.influxql import source
 
-with warnings.catch_warnings():  # the classic format is what Grafana 11 to 13 all load
+with warnings.catch_warnings():  # Grafana 11 to 13 all load the classic format
     warnings.simplefilter("ignore", DeprecationWarning)
     from grafana_foundation_sdk.builders import dashboard as builders
 
@@ -31,22 +31,22 @@ BOARDS = {
     "parallel": "Parallel",
     "health": "Health",
 }
-"""Title by name, in the order in which they are linked; the uid is `monty_` and the name."""
+"""Titles by name, in the order of the links; the uid is `monty_` and the name."""
 
 
 PAGE = "${__data.fields.page:raw}"
-"""Address of a run on the page, where a table has it as column `page`: only the bridge knows where the page is."""
+"""Address of a run on the page, if a table has it as column `page`: only the bridge knows where the page is."""
 
 
 class Row(NamedTuple):
-    """A heading and the panels under it."""
+    """Holds a heading and the panels under it."""
 
     title: str
     panels: Sequence[Any]
 
 
 def url(name: str, **variables: str) -> str:
-    """Return the link to another dashboard, its variables set."""
+    """Return the link to another dashboard, with its variables set."""
     return f"/d/monty_{name}?" + "&".join(f"{key}={value}" for key, value in variables.items())
 
 
@@ -54,16 +54,16 @@ def variable(
     name: str, label: str, query: str, description: str, *, several: bool = False, all_of_them: bool = False,
     first: str | None = None,
 ) -> builders.QueryVariable:  # fmt: skip
-    """Return a variable whose values InfluxDB knows.
+    """Return a variable whose values come from InfluxDB.
 
     Args:
-        name: How queries call it.
-        label: How the dashboard calls it.
+        name: Its name in queries.
+        label: Its name on the dashboard.
         query: InfluxQL that lists its values.
-        description: What it chooses.
-        several: Whether more than one may be chosen.
-        all_of_them: Whether all are chosen at first.
-        first: What is chosen at first; else the first in the list.
+        description: What the viewer chooses with it.
+        several: Whether more than one value may be chosen.
+        all_of_them: Whether all values are chosen at first.
+        first: Value that is chosen at first; if None, the first in the list.
     """
     one = builders.QueryVariable(name).label(label).query(query).description(description).datasource(source())
     one.refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED).multi(several).include_all(several)
@@ -74,7 +74,7 @@ def variable(
         one.current(dashboard.VariableOption(selected=True, text=first, value=first))
     model = one.build()
     model.auto = model.auto_min = model.auto_count = None  # settings of another type of variable
-    model.allow_custom_value = None  # as it is by default; Grafana 11 does not know it
+    model.allow_custom_value = None  # its default; Grafana 11 does not know the key
     return one
 
 
@@ -84,11 +84,11 @@ def board(
     """Return a dashboard.
 
     Args:
-        name: One of `BOARDS`.
-        description: What it is for.
-        since: Time range at first, up to now.
-        variables: What the viewer chooses.
-        rows: Its panels; each row's fill whole lines of the grid, 24 columns wide.
+        name: A key of `BOARDS`.
+        description: Its purpose.
+        since: Start of its first time range, which ends now.
+        variables: What the viewer can choose.
+        rows: Its panels; those of each row fill whole lines of the grid, which is 24 columns wide.
     """
     made = builders.Dashboard(f"Monty: {BOARDS[name]}").uid(f"monty_{name}").description(description).tags(["monty"])
     made.time(since, "now").refresh(REFRESH).timezone("browser").readonly()

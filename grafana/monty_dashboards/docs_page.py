@@ -1,6 +1,6 @@
-"""docs/grafana.md: what each dashboard and panel answers, and by which query, taken from the dashboards themselves.
+"""Makes docs/grafana.md: which question each dashboard and panel answers, by which query, read from the dashboards.
 
-Place in the flow: `build.py` writes it beside the dashboards; a test fails when they differ.
+Called by `build.py`, which writes it beside the dashboards; a test fails if they differ.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ Evaluated every 10 s, which is as often as Grafana does. Fill in
 
 
 def page(dashboards: Mapping[str, Any]) -> str:
-    """Return the page.
+    """Return the page as Markdown.
 
     Args:
         dashboards: Each dashboard as JSON, by name.

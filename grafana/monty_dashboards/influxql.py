@@ -1,7 +1,7 @@
-"""One InfluxQL query of a panel, and the conditions that all of them are put together from.
+"""Makes the InfluxQL query of a panel, and the conditions that all queries are built from.
 
-Names come into a query only as `=~ /^${variable:regex}$/`: that format escapes whatever a run, worker or metric is
-called, and InfluxDB turns a literal regular expression back into an equality.
+A name comes into a query only as `=~ /^${variable:regex}$/`: that format escapes any name of a run, worker or metric,
+and InfluxDB turns a literal regular expression back into an equality.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ DATA_SOURCE = "monty_influxdb"
 LOGS = '"monty_logs"."autogen"."log"'
 TIME = "$timeFilter"
 MAIN = "\"worker\" = 'main'"
-"""The worker that speaks for the run: the only one, or the parent of a parallel run."""
+"""Selects the worker that reports for the whole run: the only one, or the parent of a parallel run."""
 NO_MODULE = "\"learning_module\" = ''"
-"""The points of the whole experiment, beside those of each learning module."""
+"""Selects the points of the whole experiment, which stand beside those of each learning module."""
 A_MODULE = "\"learning_module\" != ''"
-"""The points of the learning modules."""
+"""Selects the points of the learning modules."""
 
 
 def source() -> common.DataSourceRef:
@@ -30,7 +30,7 @@ def source() -> common.DataSourceRef:
 
 
 def is_selected(tag: str, variable: str | None = None) -> str:
-    """Return the condition that a tag is what the dashboard's variable (of the same name) says."""
+    """Return the condition that a tag is among the chosen values of a variable; by default the one of the same name."""
     return f'"{tag}" =~ /^${{{variable or tag}:regex}}$/'
 
 
@@ -41,13 +41,13 @@ def where(*conditions: str) -> str:
 
 @dataclass(frozen=True)
 class Query(variants.Dataquery, builder.Builder[variants.Dataquery]):
-    """An InfluxQL query as Grafana's data source takes it.
+    """Holds an InfluxQL query in the form that Grafana's data source takes.
 
     Attributes:
         text: The query.
-        table: Whether it comes as one table, else as a series per column and group.
+        table: Whether the answer comes as one table; if not, as one series per column and group.
         alias: Name of each series: `$tag_<tag>`, `$col`.
-        ref: Which query of the panel it is.
+        ref: Letter of the query within its panel.
     """
 
     text: str
@@ -56,11 +56,11 @@ class Query(variants.Dataquery, builder.Builder[variants.Dataquery]):
     ref: str = "A"
 
     def build(self) -> variants.Dataquery:
-        """Return itself."""
+        """Return the query itself, as Grafana's builders expect."""
         return self
 
     def to_json(self) -> dict[str, object]:
-        """Return what is written into the dashboard."""
+        """Return the JSON that is written into the dashboard."""
         return {
             "refId": self.ref,
             "datasource": {"type": "influxdb", "uid": DATA_SOURCE},

@@ -1,4 +1,4 @@
-"""Colours and words: one colour per status and outcome, told apart by colour-blind eyes too.
+"""Holds colours and words: one colour per status and outcome, which colour-blind viewers can tell apart, too.
 
 Source of the colours: Okabe and Ito, "Color Universal Design", https://jfly.uni-koeln.de/color/.
 """
@@ -45,13 +45,13 @@ OUTCOMES = {
     "no_outcome": "#DDDDDD",
     UNDER_WAY: "transparent",
 }
-"""Colour of each of Monty's outcome words, and of the two that say that there is none."""
+"""Colour of each of Monty's outcome words, and of the two words that stand for no outcome."""
 
 _PLAIN = {UNDER_WAY: " ", "no_outcome": "no outcome"}
 
 
 def mapping(colours: Mapping[str, str]) -> dashboard.ValueMap:
-    """Return the value mapping that gives each word its colour and leaves the word as Monty says it."""
+    """Return the value mapping that gives each word its colour, and shows the word as Monty writes it."""
     return dashboard.ValueMap(
         {
             word: dashboard.ValueMappingResult(text=_PLAIN.get(word, word), color=colour, index=index)
@@ -61,7 +61,7 @@ def mapping(colours: Mapping[str, str]) -> dashboard.ValueMap:
 
 
 def status_codes() -> dashboard.ValueMap:
-    """Return the value mapping of `status_code`: word and colour."""
+    """Return the value mapping that gives each `status_code` its word and colour."""
     return dashboard.ValueMap(
         {
             str(code): dashboard.ValueMappingResult(text=word, color=STATUSES[word], index=code)
@@ -71,7 +71,7 @@ def status_codes() -> dashboard.ValueMap:
 
 
 def verdicts() -> dashboard.ValueMap:
-    """Return the value mapping of `is_correct`: word and colour."""
+    """Return the value mapping that gives each value of `is_correct` its word and colour."""
     words = {"1": ("right", GOOD), "0": ("wrong", BAD)}
     return dashboard.ValueMap(
         {code: dashboard.ValueMappingResult(text=word, color=colour) for code, (word, colour) in words.items()}

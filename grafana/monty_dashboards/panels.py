@@ -1,7 +1,7 @@
-"""The kinds of panels, each made the same way on every dashboard.
+"""Makes the kinds of panels, each in the same way on every dashboard.
 
-Place in the flow: each dashboard's module asks for panels by title, question and queries; `board` puts them on the
-grid. A panel's description is the question it answers: it is shown in Grafana and in docs/grafana.md.
+Called by each dashboard's module with title, question and queries; `board` puts the panels on the grid. A panel's
+description is the question that it answers: Grafana and docs/grafana.md show it.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ __all__ = [
 ]  # fmt: skip
 
 _POINTS = 200
-"""Intervals over the time range, at most: a query costs InfluxDB by them, and each viewer asks each second."""
+"""Most intervals in the time range: InfluxDB's cost grows with them, and each viewer queries each second."""
 
 EMPTY = dashboard.MatcherConfig("byValue", {"reducer": "allIsNull", "op": "gte", "value": 0})
-"""Columns in which nothing is: a wildcard also finds the fields of other runs."""
+"""Matches columns without any value: a wildcard in a query also finds the fields of other runs."""
 
 _HIDDEN = {"custom__hideFrom": {"viz": True, "legend": True, "tooltip": True}, "custom__hidden": True}
-"""Charts read the first, tables the second."""
+"""Hides a series or a column: charts read the first property, tables the second."""
 
 _SHOWN = {"viz": False, "legend": False, "tooltip": False}
 
 
 def number(title: str, question: str, query: Query, size: tuple[int, int] = (4, 4), **look: Any) -> Any:
-    """Return one big number: the last value of a query."""
+    """Return a panel with one big number: the last value of a query."""
     panel = stat.Panel().reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
     panel.color_mode(common.BigValueColorMode.VALUE).graph_mode(common.BigValueGraphMode.NONE)
     panel.no_value(look.pop("none", "-"))
@@ -53,13 +53,13 @@ def number(title: str, question: str, query: Query, size: tuple[int, int] = (4, 
 
 
 def numbers(title: str, question: str, query: Query, size: tuple[int, int], **look: Any) -> Any:
-    """Return the last value of each series side by side."""
+    """Return a panel with the last value of each series, side by side."""
     panel = number(title, question, query, size, **look)
     return panel.text_mode(common.BigValueTextMode.VALUE_AND_NAME)
 
 
 def gauges(title: str, question: str, query: Query, size: tuple[int, int], **look: Any) -> Any:
-    """Return a horizontal bar per series."""
+    """Return a panel with a horizontal bar for each series."""
     panel = bargauge.Panel().orientation(common.VizOrientation.HORIZONTAL)
     panel.display_mode(common.BarGaugeDisplayMode.BASIC).show_unfilled(show_unfilled=True)
     panel.reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
@@ -67,7 +67,7 @@ def gauges(title: str, question: str, query: Query, size: tuple[int, int], **loo
 
 
 def over_time(title: str, question: str, queries: Sequence[Query], size: tuple[int, int], **look: Any) -> Any:
-    """Return lines over time; `points=True`: points without lines."""
+    """Return a panel with lines over time; with `points=True`, points without lines."""
     panel = timeseries.Panel().line_width(1).fill_opacity(0).span_nulls(look.pop("span", True))
     panel.max_data_points(_POINTS)
     if look.pop("points", False):
@@ -79,14 +79,14 @@ def over_time(title: str, question: str, queries: Sequence[Query], size: tuple[i
 
 
 def extremes(title: str, question: str, query: Callable[[str], Query], size: tuple[int, int], **look: Any) -> Any:
-    """Return lines over time that no spike is lost of: the greatest and the least of each interval, in one colour.
+    """Return a panel with lines over time that lose no spike: greatest and least value of each interval, in one colour.
 
     Args:
-        title: The panel's.
-        question: What it answers.
-        query: The query of a function, `max` or `min`.
+        title: Title of the panel.
+        question: The question that it answers.
+        query: Returns the query for a function, `max` or `min`.
         size: Width and height on the grid.
-        look: As for `over_time`.
+        look: Options, as for `over_time`.
     """
     said = f"{question} The greatest and the least of each interval: zoom in for each value."
     panel = over_time(title, said, [query("max"), query("min")], size, **look)
@@ -94,13 +94,13 @@ def extremes(title: str, question: str, query: Callable[[str], Query], size: tup
 
 
 def band(panel: Any, least: str, greatest: str) -> Any:
-    """Fill what is between two series that stand for the least and the greatest of a third."""
+    """Fill the area between the two series that hold the least and the greatest values of a third."""
     override(panel, least, custom__lineWidth=0)
     return override(panel, greatest, custom__lineWidth=1, custom__fillBelowTo=least, custom__fillOpacity=25)
 
 
 def states(title: str, question: str, queries: Sequence[Query], size: tuple[int, int], **look: Any) -> Any:
-    """Return words over time, a row per series."""
+    """Return a panel with words over time, one row for each series."""
     panel = statetimeline.Panel().show_value(common.VisibilityMode.AUTO).merge_values(look.pop("merge", True))
     panel.max_data_points(_POINTS)
     panel.row_height(0.85).fill_opacity(90).line_width(0).per_page(look.pop("per_page", 20))
@@ -109,13 +109,13 @@ def states(title: str, question: str, queries: Sequence[Query], size: tuple[int,
 
 
 def grid(title: str, question: str, queries: Sequence[Query], size: tuple[int, int], **look: Any) -> Any:
-    """Return a table; `sort`: name of the column by which it is sorted, descending; `tall`: with room for images."""
+    """Return a table; `sort` names the column that sorts it, descending; `tall=True` makes room for images."""
     look.setdefault("colour", "thresholds")
     panel = table.Panel().show_header(show_header=True).filterable(filterable=True)
     panel.cell_options(common.TableAutoCellOptions())
     options = panel.build().options
     assert isinstance(options, table_model.Options)  # noqa: S101 - for mypy
-    options.footer = None  # it is no option of the whole table any more
+    options.footer = None  # no longer an option of the whole table
     if look.pop("tall", False):
         panel.cell_height(common.TableCellHeight.LG)
     sort = look.pop("sort", None)
@@ -125,7 +125,7 @@ def grid(title: str, question: str, queries: Sequence[Query], size: tuple[int, i
 
 
 def bars(title: str, question: str, queries: Sequence[Query], size: tuple[int, int], **look: Any) -> Any:
-    """Return bars side by side, or on top of each other with `stacked=True`."""
+    """Return a panel with bars side by side, or on top of each other with `stacked=True`."""
     panel = barchart.Panel().orientation(common.VizOrientation.HORIZONTAL).show_value(common.VisibilityMode.AUTO)
     panel.stacking(common.StackingMode.NORMAL if look.pop("stacked", False) else common.StackingMode.NONE)
     panel.fill_opacity(80).line_width(0).bar_width(0.9).group_width(0.8)
@@ -134,49 +134,49 @@ def bars(title: str, question: str, queries: Sequence[Query], size: tuple[int, i
 
 
 def distribution(title: str, question: str, query: Query, size: tuple[int, int], **look: Any) -> Any:
-    """Return a histogram, a series per run."""
+    """Return a histogram, one series for each run."""
     panel = histogram.Panel().fill_opacity(30).line_width(1).combine(combine=False)
     panel.legend(_legend()).tooltip(_tooltip())
     return _described(panel, title, question, [query], size, **look)
 
 
 def log_lines(title: str, question: str, query: Query, size: tuple[int, int], **look: Any) -> Any:
-    """Return log records, newest first."""
+    """Return a panel with log records, newest first."""
     panel = logs.Panel().show_time(show_time=True).wrap_log_message(wrap_log_message=True)
     panel.enable_log_details(enable_log_details=True).sort_order(common.LogsSortOrder.DESCENDING)
     return _described(panel, title, question, [query], size, **look)
 
 
 def link(title: str, url: str) -> builders.DashboardLink:
-    """Return a data link."""
+    """Return a link for the cells of a panel."""
     return builders.DashboardLink(title).url(url)
 
 
 def steps(*limits: tuple[float | None, str]) -> builders.ThresholdsConfig:
-    """Return thresholds: from which value on which colour; the first from None."""
+    """Return thresholds: pairs of the value from which a colour applies, and the colour; the first value is None."""
     found = [dashboard.Threshold(value=value, color=colour) for value, colour in limits]
     return builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(found)
 
 
 def override(panel: Any, column: str, **properties: object) -> Any:
-    """Give one column properties of its own; in names `__` stands for the dot."""
+    """Give one column properties of its own; `__` in a keyword stands for the dot in the property's name."""
     return panel.override_by_name(column, _properties(properties))
 
 
 def conceal(panel: Any, column: str) -> Any:
-    """Hide a column whose values only links use."""
+    """Hide a column whose values are used only in links."""
     return override(panel, column, **_HIDDEN)
 
 
 def named(panel: Any, colours: Mapping[str, str]) -> Any:
-    """Give each series of these names its colour."""
+    """Give the series with these names their colours."""
     for name, colour in colours.items():
         panel.override_by_name(name, _properties({"color": {"mode": "fixed", "fixedColor": colour}}))
     return panel
 
 
 def hide(panel: Any) -> Any:
-    """Leave series and columns out that hold nothing."""
+    """Hide series and columns without any value."""
     return panel.with_override(EMPTY, _properties(_HIDDEN))
 
 

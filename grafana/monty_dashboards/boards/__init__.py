@@ -1,1 +1,1 @@
-"""The dashboards, a module each."""
+"""Holds one module for each dashboard."""

@@ -1,4 +1,4 @@
-"""Dashboard Experiment: one worker of one run, live."""
+"""Makes the dashboard Experiment: one worker of one run, live."""
 
 from __future__ import annotations
 

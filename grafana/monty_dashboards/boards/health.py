@@ -1,4 +1,4 @@
-"""Dashboard Health: the way from the experiments to InfluxDB, and what it costs."""
+"""Makes the dashboard Health: the way from the experiments to InfluxDB, and what it costs."""
 
 from __future__ import annotations
 

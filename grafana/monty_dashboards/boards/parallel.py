@@ -1,4 +1,4 @@
-"""Dashboard Parallel: all workers of one run, and the whole."""
+"""Makes the dashboard Parallel: all workers of one run, and the whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dashboard Results: what came out, of two or more runs side by side."""
+"""Makes the dashboard Results: what came out, with two or more runs side by side."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def results() -> dashboard.Dashboard:
 
 
 _ACCURACY = 'sum("correct") / count("episode")'
-"""Monty's `percent_correct`: an episode without an outcome is one that was not correct."""
+"""Monty's `percent_correct`: an episode without an outcome counts as not correct."""
 
 
 def _table() -> object:
@@ -58,7 +58,7 @@ def _table() -> object:
         'mean("elapsed_secs") AS "mean time", sum("elapsed_secs") AS "time in all" '
         f'FROM "episode" {_EPISODES} GROUP BY "run"'
     )
-    # Monty's mean is one over all learning modules that have an error, not over the means of the episodes.
+    # Monty averages over all learning modules that have an error, not over the means of the episodes.
     errors = (
         f'SELECT mean("rotation_error_degs") AS "rotation error" FROM "episode" {where(_RUN, _MODE, A_MODULE)} '
         'GROUP BY "run"'
@@ -95,9 +95,9 @@ def _outcomes() -> object:
 
 
 def _matrix_of(value: str, *, row: str, column: str) -> list[tuple[str, dict[str, object]]]:
-    """Return the transformations that make a matrix of three columns."""
+    """Return the transformations that turn three columns into a matrix."""
     grouped = {"operation": "groupby", "aggregations": []}
-    # Grouped only to let go of the name that the data source has given: all cells of the matrix would inherit it.
+    # Grouped only to drop the name that the data source has given: all cells of the matrix would inherit it.
     fields = {row: grouped, column: grouped, value: {"operation": "aggregate", "aggregations": ["lastNotNull"]}}
     matrix: dict[str, object] = {
         "rowField": row,
@@ -128,7 +128,7 @@ def _matrix() -> object:
     cells = {"type": "color-background", "mode": "basic"}
     panel.override_by_field_type("number", _cells(cells))
     shown = {"viz": False, "legend": False, "tooltip": False}
-    return override(hide(panel), "object", custom__hideFrom=shown, custom__hidden=False)  # text counts as nothing
+    return override(hide(panel), "object", custom__hideFrom=shown, custom__hidden=False)  # text counts as empty
 
 
 def _cells(options: dict[str, str]) -> list[dashboard.DynamicConfigValue]:

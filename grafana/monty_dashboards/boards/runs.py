@@ -1,4 +1,4 @@
-"""Dashboard Runs: every run at a glance, and the way to each."""
+"""Makes the dashboard Runs: every run at a glance, with links to each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["runs"]
 _RUN = "${__data.fields.run:percentencode}"
 _LIVE = {"from": "now-5m", "to": "now"}
 _WHOLE = {"from": "${__data.fields.started.numeric}", "to": "now", "refresh": "1m"}
-"""Of a long run, the whole is too much for each second."""
+"""Refreshes once a minute: the whole of a long run is too much to query each second."""
 
 
 def runs() -> dashboard.Dashboard:
@@ -71,7 +71,7 @@ def _table() -> object:
         'SELECT last("lost") AS "lost", last("dropped") AS "dropped", last("too_large") AS "too large", '
         f'last("spooled") AS "{_WAITING}" FROM "run_health" ' + where() + ' GROUP BY "run", "worker"'
     )
-    # the bridge's word each second; a status tells them only when it changes
+    # From the bridge's health, each second; a status carries these counts only when it changes.
     sums = ", ".join(f'sum("{count}") AS "{count}"' for count in (*_LOSSES, _WAITING))
     losses = f'SELECT {sums} FROM ({of_worker}) GROUP BY "run"'
     columns = ("run", "status", "episodes", "expected", "progress", "eval accuracy", "train accuracy", "per hour",
