@@ -1,1 +1,1 @@
-"""What tests share."""
+"""Holds what several tests share: real brokers, bridges, pages and programs, and messages."""

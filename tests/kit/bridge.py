@@ -1,4 +1,4 @@
-"""What the bridge's tests share: a real broker, a bridge, and a sender that speaks `zmq_protocol` and nothing more.
+"""Provides a real broker, a bridge, and a sender that speaks only `zmq_protocol`, for the bridge's tests.
 
 PYTEST_DONT_REWRITE: it is imported by name and loaded as a plugin.
 """
@@ -26,7 +26,7 @@ FIRST_STAMP = 1_795_000_000_000_000_000
 
 
 class Dealer:
-    """An experiment's end of the ZMQ hop, one step at a time. It keeps nothing and repeats nothing by itself."""
+    """Plays an experiment's end of the ZMQ hop, one step at a time. It keeps nothing and repeats nothing by itself."""
 
     def __init__(
         self, port: int, run: str = "run", worker: str = "main", started_unix_nanos: int = 1, token: str = "its own"
@@ -47,7 +47,7 @@ class Dealer:
         self._context.term()
 
     def hello(self, base: int = 0, **fields: Any) -> Any:
-        """Say hello and return the answer."""
+        """Send a HELLO and return the answer."""
         fields = {
             "schema_version": schema.SCHEMA_VERSION,
             "started_unix_nanos": self.started,
@@ -101,7 +101,7 @@ class Dealer:
 
 
 def make(kind: type[schema.Message], seq: int, **fields: Any) -> Any:
-    """Return a message with the fields that its kind needs filled in."""
+    """Return a message with the required fields of its kind filled in."""
     needed = {
         schema.Step: {"mode": "eval", "epoch": 0, "episode": 0, "step": seq},
         schema.Info: {"schema_version": schema.SCHEMA_VERSION},
@@ -115,12 +115,12 @@ def make(kind: type[schema.Message], seq: int, **fields: Any) -> Any:
 
 
 def as_published(message: schema.Message, bridge_id: str = "bridge") -> schema.Message:
-    """Return a message as the bridge publishes it: a status says which bridge answers for the worker."""
+    """Return a message as the bridge publishes it: a status names the bridge that publishes for the worker."""
     return msgspec.structs.replace(message, bridge=bridge_id) if isinstance(message, schema.Status) else message
 
 
 def config_for(broker: Mosquitto, **settings: Any) -> BridgeConfig:
-    """Return the settings of a bridge at this broker, on a free ZMQ port."""
+    """Return the settings of a bridge that uses this broker, on a free ZMQ port."""
     base = BridgeConfig(
         zmq_port=0,
         mqtt_port=broker.port,
@@ -154,6 +154,6 @@ def subscriber(broker: Mosquitto) -> Iterator[Subscriber]:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 24 MiB."""
+    """Provide a disk of 24 MiB."""
     with small_disk(tmp_path / "disk", 24) as where:
         yield where

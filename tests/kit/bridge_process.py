@@ -1,4 +1,4 @@
-"""The bridge as a process of its own, for tests that signal and kill it."""
+"""Runs the bridge as a process of its own, for tests that signal and kill it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class BridgeProcess:
-    """`python -m monty_mqtt_bridge` with these settings; its output line by line. `first_path`: of its imports."""
+    """Runs `python -m monty_mqtt_bridge` with these settings, and reads its output; `first_path` leads PYTHONPATH."""
 
     def __init__(self, *arguments: str, first_path: Path | None = None, **settings: object) -> None:
         settings = {"zmq_port": 0, "journal": "", "spool": "", **settings}
@@ -49,7 +49,7 @@ class BridgeProcess:
         return int(self.line_with("bridge ready: ").split("tcp://")[1].split(",")[0].rpartition(":")[2])
 
     def peak_mib(self) -> float:
-        """Return the most memory it ever had."""
+        """Return the most memory that it ever had, in MiB."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
@@ -61,7 +61,7 @@ class BridgeProcess:
         self._process.send_signal(number)
 
     def end(self, number: signal.Signals | None = None, secs: float = 20) -> tuple[int, list[str]]:
-        """Return the exit code and all lines."""
+        """Wait for its end, after a signal if one is given; return the exit code and all lines."""
         if number is not None:
             self._process.send_signal(number)
         rest, _ = self._process.communicate(timeout=secs)

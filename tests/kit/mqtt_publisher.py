@@ -1,4 +1,4 @@
-"""A paho client that publishes in the tests, as a user or anonymous; a way to know that nothing more will arrive."""
+"""Publishes in tests with paho, as a user or anonymous; and makes sure that nothing more will arrive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WAIT_SECS = 10
 
 
 class Client:
-    """A paho client that can publish; as a user or anonymous."""
+    """Publishes with paho, as a user or anonymous."""
 
     def __init__(self, port, user=None, password=None, client_id="", **options):
         self.connected, self.code = threading.Event(), None
@@ -47,7 +47,7 @@ class Client:
 
 
 def arrived_until_barrier(port, password, publish, topic="monty/#"):
-    """Return what arrived of `publish()`, known to be all: the bridge's own message comes behind it."""
+    """Return all that arrives because of `publish()`: a later message of the bridge's user marks the end."""
     with Subscriber("127.0.0.1", port, topic) as anyone:
         publish()
         barrier = f"monty/v1/run/main/metric/barrier{time.monotonic_ns()}"

@@ -1,4 +1,4 @@
-"""What the tests see of the broker: a real paho subscriber that collects, and waits on events."""
+"""Subscribes in tests with a real paho client, which collects messages and waits on events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Received(NamedTuple):
 
 
 class Subscriber:
-    """Subscribes on entering, and has every message in `received`, in order of arrival."""
+    """Subscribes on entering, and keeps every message in `received`, in order of arrival."""
 
     def __init__(self, host: str, port: int, topic: str = "monty/#", **credentials: str) -> None:
         self.received: list[Received] = []
@@ -49,10 +49,10 @@ class Subscriber:
         self._client.loop_stop()
 
     def wait_for(self, condition: Callable[[list[Received]], Any], timeout_secs: float = 10) -> Any:
-        """Return what `condition(received)` returns soon after it is true; fail after `timeout_secs`.
+        """Return what `condition(received)` returns, as soon as that is true; fail after `timeout_secs`.
 
-        A condition looks at everything that was received, so it is asked again only after as long as it took: else
-        thousands of messages would wait for it.
+        A condition reads everything that was received, so it is called again only after a pause as long as its last
+        call: else thousands of messages would wait for it.
         """
         deadline = time.monotonic() + timeout_secs
         with self._changed:
@@ -70,14 +70,14 @@ class Subscriber:
         return len(self.received) > count
 
     def messages(self, kind: type[schema.Message] | None = None) -> list[Any]:
-        """Return the decoded messages of a kind, or of all kinds that are one message a topic."""
+        """Return the decoded messages of a kind, or of all kinds that have one message per topic."""
         with self._changed:
             received = list(self.received)
         decoded = (decode(one) for one in received)
         return [message for message in decoded if isinstance(message, kind or schema.Message)]
 
     def seqs(self) -> dict[tuple[str, str], list[int]]:
-        """Return the seqs of the main sequence in order of arrival, per run and worker."""
+        """Return the seqs of the main sequence in order of arrival, by run and worker."""
         result: dict[tuple[str, str], list[int]] = defaultdict(list)
         for message in self.messages():
             if message.__struct_config__.tag not in schema.BULK_KINDS:
@@ -91,7 +91,7 @@ class Subscriber:
 
 
 def decode(one: Received) -> schema.Message | None:
-    """Return the message, read back from JSON, image or model; None for what is derived from one, and for commands."""
+    """Return the message, read back from JSON, image or model; None for derived messages and commands."""
     try:
         if topics.parse(one.topic).kind in ("evidence", "command"):
             return None

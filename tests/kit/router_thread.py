@@ -1,4 +1,4 @@
-"""The bridge's receiver in a thread of its own, and what it accepts: for tests that need no broker."""
+"""Runs the bridge's receiver in a thread of its own and keeps what it accepts, for tests that need no broker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from monty_mqtt_bridge.settings import BridgeConfig
 
 
 class Taken:
-    """A receiver in a thread; what it accepts stays here. Nothing is safe while `hold` is set."""
+    """Runs a receiver in a thread, and keeps what it accepts. No message counts as safe while `hold` is set."""
 
     def __init__(self) -> None:
         self.messages: list[Any] = []
@@ -54,7 +54,7 @@ class Taken:
         self.tombstones.append((worker.key, dropped.first, dropped.last))
 
     def began(self, worker):
-        """A life begins."""
+        """Do nothing when a worker begins a new life."""
 
     def joined(self, worker, *, begins):
         self.joins.append(worker)
@@ -66,7 +66,7 @@ class Taken:
             self.changed.notify_all()
 
     def do(self, job) -> None:
-        """Run something in the receiver's thread."""
+        """Run a job in the receiver's thread, and wait for it."""
         done = threading.Event()
         self._jobs.append(lambda: (job(), done.set()))
         assert done.wait(10)

@@ -1,8 +1,8 @@
-"""A bridge's ZMQ half and nothing else, written against `zmq_protocol`: the broadcaster's tests talk to it.
+"""Plays only the ZMQ half of a bridge, written against `zmq_protocol`: the broadcaster's tests connect to it.
 
 In a thread: `with Router() as router: …`. As a process that can be frozen and killed:
-`python tests/kit/zmq_router.py --log FILE [--port N]` prints its port, and writes every message it takes to FILE as one
-line of JSON before it acknowledges it. It remembers nothing after a restart, as a bridge without a journal would.
+`python tests/kit/zmq_router.py --log FILE [--port N]` prints its port, and writes every accepted message to FILE as one
+line of JSON before it acknowledges the message. After a restart it remembers nothing, like a bridge without a journal.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Router:
         self._down.append(((run, worker), zmq_protocol.encode_down(answer)))
 
     def wait(self, condition: Callable[[], bool], secs: float = 20.0) -> bool:
-        """Wait until `condition` holds; it is looked at whenever something arrived."""
+        """Wait until `condition` holds; it is checked whenever a message has arrived."""
         with self._changed:
             return self._changed.wait_for(condition, secs)
 
@@ -205,7 +205,7 @@ class Router:
 
 
 def bind(socket: zmq.Socket[bytes], port: int) -> int:
-    """Bind; a port that a killed router had may be taken for a moment."""
+    """Bind the socket; wait if the port of a killed router is still taken for a moment."""
     deadline = time.monotonic() + 10
     while True:
         try:
@@ -238,7 +238,7 @@ def main() -> None:
 def run(router: Router) -> None:
     with router:
         print(router.port, flush=True)  # noqa: T201 - its whole interface
-        sys.stdin.read()  # until whoever started it closes the pipe, or dies
+        sys.stdin.read()  # until its parent closes the pipe, or dies
 
 
 if __name__ == "__main__":

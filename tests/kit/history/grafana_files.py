@@ -1,4 +1,4 @@
-"""What the tests of Grafana's files share: the files as they are committed."""
+"""Reads Grafana's files as they are committed, and fills in their queries as Grafana does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RULES = json.loads((PROVISIONING / "alerting" / "rules.json").read_text())["grou
 
 
 class Asked(NamedTuple):
-    """One query of a panel."""
+    """Holds one query of a panel."""
 
     dashboard: str
     panel: dict[str, Any]
@@ -45,7 +45,7 @@ def variables(name: str) -> dict[str, dict[str, Any]]:
 
 
 def strings(value: Any) -> Iterator[str]:
-    """Yield every text in a JSON value."""
+    """Yield every text in a JSON value, keys left out."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

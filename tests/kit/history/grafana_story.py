@@ -1,5 +1,5 @@
-"""What happens before Grafana's queries are asked: the recorded demo, a parallel run, one whose names are hostile, and
-one for each thing that an alert tells.
+"""Plays the story that Grafana's queries are tested on: the recorded demo, a parallel run, a run with hostile names,
+and one run for each alert.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from monty_mqtt_stack.demo.demo_recording import recording_path
 from monty_mqtt_stack.replay.play import replay
 
 HOSTILE = 'a,b=c "d"\\\n$x [y] (z|w) {${run}} /.*/ é\'😀'
-"""An object's, a metric's, a module's name; also a run's and a worker's."""
+"""Name of an object, a metric, a module, a run and a worker."""
 
 MUG, BOWL = HOSTILE, "bowl"
 FRAME = {"episode": 0, "step": 2, "height": 1, "width": 1}
 NANS = (100, 101, 9000)
-"""Numbers of the values of the spiked run's metric that are NaN."""
+"""Places of the values of the spiked run's metric that are NaN."""
 
 WORKERS = ("parallel_eval_episode_0", "parallel_eval_episode_1", "parallel_eval_episode_2")
-"""Of the parallel run: one is done, one runs, one has failed."""
+"""Workers of the parallel run: the first is done, the second runs, the third has failed."""
 
 
 class Story:
-    """Speaks to a chain as experiments do.
+    """Sends messages to a chain as experiments do.
 
     Attributes:
-        demo: The runs of the demo as they were called anew: learning, recognising.
+        demo: New ids of the demo's runs: learning, recognising.
     """
 
     def __init__(self, chain: Chain) -> None:
@@ -42,7 +42,7 @@ class Story:
         self._open: list[Dealer] = []
 
     def tell(self) -> None:
-        """Have everything happen, what takes time to show first."""
+        """Send the whole story; what takes time to show comes first."""
         self._say("stuck", "main", [(schema.Status, {"status": "running"}), (schema.Step, {})])
         vanished = self._say("vanished", "main", [(schema.Status, {"status": "running"}), (schema.Step, {})])
         self._leave(vanished, range(2, 7))
@@ -58,7 +58,7 @@ class Story:
         self._spiked()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close all connections."""
         for one in self._open:
             one.__exit__()
 
@@ -130,7 +130,7 @@ class Story:
         ).send(schema.Frame, 0, [bytes(4)], sensor=HOSTILE, modality="rgba", time_unix_nanos=_now(), **FRAME)
 
     def _spiked(self) -> None:
-        """Twenty thousand times 1 in twenty seconds, once 1000, three times NaN; and a step that is like no other."""
+        """Send 20,000 values in 20 s: all are 1 except one of 1000 and three NaN; and 200 steps, one of them odd."""
         began = _now() - 30 * 10**9
         module = LearningModuleStep(
             evidence={"mug": 1.0}, margin=1.0, possible_matches=["mug"], rotation_error_degs=1.0
@@ -156,5 +156,5 @@ _last = itertools.count()
 
 
 def _now() -> int:
-    """Return the time, each a little later than the last one."""
+    """Return the current time in ns since 1970, always later than the last one."""
     return time.time_ns() + next(_last)

@@ -1,4 +1,4 @@
-"""A viewer of the dashboards: asks InfluxDB as Grafana does, after the story was told, and sees what Grafana shows.
+"""Queries InfluxDB as Grafana's dashboards do, after the story was sent, and returns what Grafana would show.
 
 PYTEST_DONT_REWRITE: it is imported by name and loaded as a plugin.
 """
@@ -22,13 +22,13 @@ from monty_mqtt_core.influx.line_protocol import key
 from monty_mqtt_stack.services.influxdb import Series
 
 ENCODED = key(HOSTILE).replace("\\", "")
-"""The hostile name as InfluxDB has it in tags and field names: what readers disagree on is percent-encoded."""
+"""The hostile name as InfluxDB stores it in tags and field names: characters that readers disagree on are %-encoded."""
 
 SHOWN_SECS = 60
 
 
 class Viewer:
-    """Asks as Grafana does."""
+    """Sends the dashboards' queries as Grafana does."""
 
     def __init__(self, chain: Chain, story: Story) -> None:
         self.chain, self.story = chain, story
@@ -50,7 +50,7 @@ class Viewer:
         return self.ask(target["query"], values)
 
     def one(self, name: str, title: str, values: dict[str, Any]) -> Any:
-        """Return the single number of a panel."""
+        """Return the single number that a panel shows; None if it shows nothing."""
         found = self.panel(name, title, values)
         return found[0].rows[0][1] if found else None
 

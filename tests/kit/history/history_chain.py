@@ -1,4 +1,4 @@
-"""The chain that keeps history: Mosquitto, bridge, Telegraf and influxd as `monty-mqtt up` starts them, to be killed.
+"""Runs Mosquitto, bridge, Telegraf and influxd as `monty-mqtt up` starts them, so that tests can kill each.
 
 PYTEST_DONT_REWRITE: it is imported by name and loaded as a plugin.
 """
@@ -32,18 +32,18 @@ from monty_mqtt_stack.services.telegraf import telegraf_launch
 HOST = "127.0.0.1"
 STORED_SECS = 60
 NO_PAGE = Endpoint(host=HOST, port=8000, url="http://127.0.0.1:8000")
-"""Where the bridge says that the page is; nobody asks it."""
+"""Address of the page in the bridge's settings; no test requests it."""
 
 
 def need(*names: str) -> None:
-    """Skip without the programs; under CI fail."""
+    """Skip the test if a program is missing; under CI fail."""
     missing = {name: found.why for name in names if (found := programs.find(name)).path is None}
     if missing:
         is_missing(f"not run: {'; '.join(f'{name}: {why}' for name, why in missing.items())}")
 
 
 class Chain:
-    """Each part by name: `influxdb`, `broker`, `telegraf`, `bridge`. Only the parts asked for are started."""
+    """Runs the parts `influxdb`, `broker`, `telegraf` and `bridge`, or only those that are named."""
 
     def __init__(self, where: Path, *parts: str) -> None:
         self.state = StateDir(where)
@@ -78,7 +78,7 @@ class Chain:
         return Endpoint(host=HOST, port=self._launches["broker"].port)
 
     def start(self, name: str, *, is_awaited: bool = True) -> None:
-        """Start a part, or start it again where it was."""
+        """Start a part, or restart it on the same port."""
         if name in self.running:
             self.running[name].spawn()
         else:
@@ -88,7 +88,7 @@ class Chain:
             self.running[name].wait_until_ready()
 
     def kill(self, *names: str) -> None:
-        """End parts as `kill -9` does, at the same moment."""
+        """End parts as `kill -9` does, all at the same moment."""
         for name in names:
             self.running[name].child.send_signal(signal.SIGKILL)
         for name in names:
@@ -109,7 +109,7 @@ class Chain:
         return found[0].rows[0][1] if found else 0
 
     def wait_for_count(self, wanted: int, measurement: str, field: str, secs: float = STORED_SECS) -> None:
-        """Wait until so many values are stored."""
+        """Wait until this many values are stored."""
         last = -1
 
         def is_there() -> bool:
@@ -124,12 +124,12 @@ class Chain:
         assert last == wanted
 
     def points(self, measurement: str, bucket: str = METRICS) -> list[Point]:
-        """Return all points of a measurement, each as it was written."""
+        """Return all points of a measurement, as they were written."""
         found = self.query(f'SELECT * FROM "{measurement}" GROUP BY *', bucket)
         return [point for series in found for point in _points(series)]
 
     def telegraf_counts(self) -> dict[str, int]:
-        """Return what Telegraf dropped and what was refused, ever, as it told InfluxDB."""
+        """Return how many points Telegraf has dropped and InfluxDB has rejected, as Telegraf reported them."""
         sums = "max(metrics_dropped) AS dropped, max(metrics_rejected) AS rejected"
         found = self.query(f'SELECT {sums} FROM internal_write GROUP BY "alias"')
         return {name: sum(one.rows[0][i] or 0 for one in found) for i, name in ((1, "dropped"), (2, "rejected"))}
@@ -173,7 +173,7 @@ def api(chain: Chain, method: str, path: str, body: Any = None) -> Any:
 
 
 def bits(value: Any) -> Any:
-    """Return a float as its 64 bits: -0.0 is not 0.0."""
+    """Return a float as its 64 bits, since -0.0 equals 0.0; return any other value unchanged."""
     return struct.pack(">d", value) if isinstance(value, float) else value
 
 
@@ -181,7 +181,7 @@ def _points(series: Series) -> Iterator[Point]:
     types, tags = FIELDS.get(series.name, {}), {name: value for name, value in series.tags.items() if value}
     for time, *values in series.rows:
         fields = {
-            name: float(value) if types.get(name, float) is float else value  # JSON has no 1.0
+            name: float(value) if types.get(name, float) is float else value  # JSON does not tell 1.0 from 1
             for name, value in zip(series.columns[1:], values)
             if value is not None
         }
@@ -190,7 +190,7 @@ def _points(series: Series) -> Iterator[Point]:
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
-    """All of it, running."""
+    """Provide a running chain with all parts."""
     need("telegraf", "influxd")
     with Chain(tmp_path_factory.mktemp("chain")) as running:
         yield running
@@ -198,7 +198,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
 
 @pytest.fixture(scope="module")
 def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
-    """InfluxDB alone, never set up."""
+    """Provide an InfluxDB alone, not set up yet."""
     need("influxd")
     with Chain(tmp_path_factory.mktemp("influxdb"), "influxdb") as running:
         yield running

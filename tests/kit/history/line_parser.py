@@ -1,8 +1,8 @@
-"""A strict reader of InfluxDB line protocol, written from its specification alone, for the tests of what we write.
+"""Parses InfluxDB line protocol strictly, by its specification alone, to test what the project writes.
 
 https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/. Stricter than InfluxDB where readers differ:
-a backslash in a name must escape `,`, `=` or a space; control characters may stand nowhere but for tab and newline in
-strings; tags must be in order, and no tag value empty.
+a backslash in a name must escape `,`, `=` or a space; control characters are forbidden except tab and newline in
+strings; tags must be sorted, and no tag value empty.
 """
 
 from __future__ import annotations

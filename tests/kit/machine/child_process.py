@@ -1,4 +1,4 @@
-"""`monty-mqtt` as a process of its own: its output line by line, and what it leaves behind."""
+"""Runs `monty-mqtt` as a process of its own, reads its output line by line, and finds what it leaves behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WAIT_SECS = 30
 
 
 class Process:
-    """A command that runs until it is stopped; `wait_for` waits on its lines."""
+    """Runs a command until it is stopped; `wait_for` waits for a line of its output."""
 
     def __init__(self, *arguments: str, argv: tuple[str, ...] = (), env: Optional[dict[str, str]] = None, **options):
         self.lines: list[str] = []
@@ -54,7 +54,7 @@ class Process:
             return "\n".join(self.lines)
 
     def wait_for(self, part: str, timeout_secs: float = WAIT_SECS) -> str:
-        """Return the first line that holds `part`."""
+        """Wait for the first line that contains `part`, and return it."""
         deadline = time.monotonic() + timeout_secs
         with self._changed:
             while True:
@@ -92,7 +92,7 @@ class Process:
 
 
 def run(*arguments: str, env: Optional[dict[str, str]] = None, **options) -> subprocess.CompletedProcess:
-    """Run a command to its end."""
+    """Run `monty-mqtt` with these arguments to its end."""
     return subprocess.run(
         (sys.executable, "-m", "monty_mqtt.cli", *arguments),
         capture_output=True,
@@ -105,13 +105,13 @@ def run(*arguments: str, env: Optional[dict[str, str]] = None, **options) -> sub
 
 
 def summary_of(lines: list[str]) -> dict[str, str]:
-    """Return what the summary at the end of `run` says, by the word each line begins with."""
+    """Return the summary at the end of `run`: the rest of each line by its first word."""
     begins = max(at for at, line in enumerate(lines) if line.startswith("runs "))
     return dict(line.split(None, 1) for line in lines[begins:])
 
 
 def processes_of(state: Path) -> list[psutil.Process]:
-    """Return what runs with the state directory on its command line."""
+    """Return the processes that have the state directory on their command line."""
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         words = process.info["cmdline"] or []

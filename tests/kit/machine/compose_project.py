@@ -1,4 +1,4 @@
-"""compose.yaml as Docker Compose sees it: resolved by the library that Docker Compose is built on."""
+"""Resolves compose.yaml as Docker Compose does, with the library that Docker Compose is built on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BUILD_SECS = 300
 
 
 def resolve(*profiles: str, **environ: str) -> dict[str, Any]:
-    """Return the project with these profiles, in an environment that has nothing but `environ`."""
+    """Return the project with these profiles, in an environment that contains nothing but `environ`."""
     done = subprocess.run(
         [str(resolver()), str(COMPOSE), *profiles],
         env={"HOME": "/nonexistent", **environ},
@@ -31,12 +31,12 @@ def resolve(*profiles: str, **environ: str) -> dict[str, Any]:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert not done.stderr, done.stderr  # it warns of variables that are not set
+    assert not done.stderr, done.stderr  # it warns about unset variables
     return json.loads(done.stdout)
 
 
 def resolver() -> Path:
-    """Return compose_spec, built on first use and kept in the user's cache; without Go skip (under CI: fail)."""
+    """Return the path of compose_spec, built at first use and cached; without Go skip the test (under CI: fail)."""
     source = Path(__file__).parents[2] / "shipping" / "compose_spec"
     key = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(source.iterdir()))).hexdigest()[:12]
     built = programs.cached("telegraf").parent.parent / f"compose_spec-{key}"
@@ -52,7 +52,7 @@ def resolver() -> Path:
 
 
 def dockerfile(service: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the instructions that build a service's image, as (word, rest), continued lines joined."""
+    """Return the instructions of a service's Dockerfile as (word, rest), with continued lines joined."""
     text = (ROOT / service["build"]["dockerfile"]).read_text().replace("\\\n", " ")
     lines = (line.strip() for line in text.splitlines())
     return [tuple(line.split(maxsplit=1)) for line in lines if line and not line.startswith("#")]

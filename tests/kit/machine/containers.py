@@ -1,8 +1,8 @@
-"""What compose.yaml's containers would run, without Docker: the same program, user, rights, mounts and environment.
+"""Runs the containers of compose.yaml without Docker: with the same program, user, rights, mounts and environment.
 
-Each service runs in namespaces of its own: a read-only tree of this machine's programs, the mounts that compose.yaml
-says, its user, no capability but those it is given. All share one network that nothing else is on, where the names of
-services lead to each other. What is not Docker's: the programs are this machine's, not the images'.
+Each service runs in namespaces of its own: a read-only tree of this machine's programs, the mounts of compose.yaml, its
+user, only the capabilities that it is given. All share one network with nothing else on it, where the services reach
+each other by name. One thing differs from Docker: the programs are this machine's, not the images'.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ COMMANDS = {
     "liveview": ["monty-mqtt-liveview"],
     "tls": ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"],
 }
-"""What the images start."""
+"""Commands that the images start."""
 STOP_SECS = 30
 STOP_SIGNALS = {"tls": "USR1"}
-"""Where it is not TERM."""
+"""Stop signals other than TERM."""
 OWNED = {
     "mosquitto": ["mosquitto"],
     "influxdb": ["influxdb", "influxdb_config"],
@@ -40,7 +40,7 @@ OWNED = {
     "liveview": ["recordings"],
     "cli": ["state"],
 }
-"""Volumes that a new container finds owned by its user, because the image has the directory so."""
+"""Volumes that belong to the user of a new container, because the directory in the image does."""
 _PATH = (
     "/opt/bridge/bin:/opt/liveview/bin:/opt/stack/bin:/mnt/telegraf:/mnt/influxd:/usr/local/bin:/usr/bin:/usr/sbin:/bin"
 )
@@ -48,7 +48,7 @@ LOOPBACK_UP = (
     "import fcntl, socket, struct; s = socket.socket(); fcntl.ioctl(s, 0x8914, struct.pack('16sH22x', b'lo', 1))"
 )
 DIES_WITH_US = ["setpriv", "--pdeathsig=KILL"]
-"""A test that is killed leaves nothing running; another user's process must be told so again."""
+"""Ends the program with a killed test, so that it leaves nothing running; must be repeated after a change of user."""
 TREE = """
 root=/mnt && mount -t tmpfs -o mode=755 tmpfs "$root"
 for name in /usr /bin /sbin /lib /lib64; do
@@ -66,7 +66,7 @@ bind() {  # source target [ro]
 
 
 def need(*names: str) -> None:
-    """Skip without the rights to make namespaces, or a program; under CI fail."""
+    """Skip the test if a program or the right to make namespaces is missing; under CI fail."""
     missing = [name for name in names if not find(name)]
     if (
         os.geteuid() != 0
@@ -78,18 +78,18 @@ def need(*names: str) -> None:
 
 
 def find(name: str) -> str | None:
-    """Return where a program is: built by `make services`, or installed."""
+    """Return the path of a program, built by `make services` or installed; None if it is missing."""
     built = programs.cached(name) if name in programs.PROGRAMS else None
     return str(built) if built and built.exists() else shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
 
 
 class Containers:
-    """The services of a project, each in its namespaces.
+    """Runs the services of a project, each in its namespaces.
 
     Args:
-        services: By name, resolved.
-        where: Directory of the named volumes and the logs.
-        builds: Where `build` put what the Dockerfiles make.
+        services: Resolved services, by name.
+        where: Directory for the named volumes and the logs.
+        builds: Directory into which `build` has built the Dockerfiles.
     """
 
     def __init__(self, services: dict[str, Any], where: Path, builds: Path) -> None:
@@ -123,11 +123,11 @@ class Containers:
         return path
 
     def log(self, name: str) -> str:
-        """Return what a service said."""
+        """Return the output of a service."""
         return (self._where / f"{name}.log").read_text(errors="replace")
 
     def start(self, name: str) -> None:
-        """Start a service as compose.yaml says, else as its image does."""
+        """Start a service with compose.yaml's command, or else its image's."""
         command = self.services[name].get("command") or COMMANDS[name]
         with (self._where / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
@@ -151,14 +151,14 @@ class Containers:
             raise
 
     def run(self, name: str, *words: str, entrypoint: Any = None, **options: Any) -> subprocess.CompletedProcess[Any]:
-        """Run a one-shot service to its end, with other words than compose.yaml's where they are given."""
+        """Run a one-shot service to its end, with `words` in place of compose.yaml's command if they are given."""
         service = self.services[name]
         command = [*(entrypoint or service.get("entrypoint") or ()), *(words or service.get("command") or ())]
         given = {"capture_output": True, "text": True, "timeout": 120, **options}
         return subprocess.run(self._contained(name, command), check=False, **given)
 
     def is_healthy(self, name: str, programs_first: str = "") -> bool:
-        """Run a service's health check in its container, as Docker does; return what it says."""
+        """Run a service's health check in its container, as Docker does; return whether it passes."""
         check = self.services[name]["healthcheck"]
         kind, *words = check["test"]
         command = ["sh", "-c", words[0]] if kind == "CMD-SHELL" else words
@@ -182,7 +182,7 @@ class Containers:
             assert time.monotonic() < deadline, self.log(name)[-3000:]
 
     def in_network(self, *command: str) -> list[str]:
-        """Return the command to be run where the services are."""
+        """Return the command line that runs a command in the services' network."""
         return ["nsenter", f"--net=/proc/{self._network.pid}/ns/net", *command]
 
     def pid_of(self, name: str, process: subprocess.Popen[bytes] | None = None) -> int:
@@ -238,7 +238,7 @@ class Containers:
         return [*DIES_WITH_US, *entered, "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script]
 
     def _built(self, name: str) -> list[tuple[Path, str, bool]]:
-        """Return where the environment of a service's image is; a Dockerfile is built once, by one service's name."""
+        """Return mounts of the built environments of a service's image; services may share one Dockerfile."""
         wanted = self.services[name].get("build", {}).get("dockerfile")
         folders = sorted(self.builds.glob("*/opt"))
         return [
@@ -257,7 +257,7 @@ class Containers:
         return "\n".join([TREE, *calls, lines, f'exec chroot "$root" {shlex.join(command)}'])
 
     def _busybox(self) -> Path:
-        """Return a directory where programs are BusyBox's, as in the images that are made of Alpine."""
+        """Return a directory with BusyBox's programs, which images based on Alpine have."""
         folder = self._where / "busybox"
         if not folder.exists():
             folder.mkdir()
@@ -295,7 +295,7 @@ def first_stage(instructions: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy as COPY does, without what .dockerignore keeps out."""
+    """Copy as COPY does, without the files that .dockerignore excludes."""
     if source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     else:

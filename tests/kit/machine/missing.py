@@ -1,4 +1,4 @@
-"""What a test needs and this machine lacks: named where people test, a failure where CI does."""
+"""Skips tests that need what this machine lacks, and says what it is; fails them under CI."""
 
 import os
 from typing import NoReturn
@@ -7,7 +7,7 @@ import pytest
 
 
 def is_missing(told: str) -> NoReturn:
-    """Skip the test that calls this, and say what is not there; under CI fail."""
+    """Skip the calling test with this reason; under CI fail it."""
     if os.environ.get("CI") == "true":
         pytest.fail(told)
     pytest.skip(told)

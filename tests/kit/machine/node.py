@@ -1,4 +1,4 @@
-"""Node for the tests, and npm packages, installed once into the user's cache as a folder's package-lock.json says."""
+"""Runs Node, and installs npm packages once into the user's cache, as a folder's package-lock.json lists them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def evaluated(script: str) -> Any:
 
 
 def node_modules(folder: Path) -> Path:
-    """Return where the packages that `folder` locks are."""
+    """Return the folder of the packages that `folder` locks, installed at first use."""
     _require("node", "npm")
     lock = (folder / "package-lock.json").read_bytes()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "monty-mqtt"
@@ -45,7 +45,7 @@ def node_modules(folder: Path) -> Path:
 
 
 def _require(*programs: str) -> None:
-    """Skip without them (under CI: fail)."""
+    """Skip the test if a program is missing (under CI: fail)."""
     absent = [program for program in programs if not shutil.which(program)]
     if absent:
         is_missing(f"{' and '.join(absent)} not installed; on Debian and Ubuntu: apt install nodejs npm")

@@ -1,4 +1,4 @@
-"""A real Python 3.8, as Monty's conda environment has it, with this project installed as a user would."""
+"""Makes an environment of a real Python 3.8, as Monty's conda environment has, with this project installed in it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Python38(NamedTuple):
-    """`python`: the interpreter of the environment; `added`: the distributions that `pip install .` brought into it."""
+    """Holds the environment's interpreter, and the distributions that `pip install .` added to it."""
 
     python: Path
     added: Set[str]
 
     def run(self, *arguments: str, timeout_secs: float = 120) -> str:
-        """Run the checkout's sources, not the installed ones, and return what was printed."""
+        """Run Python on the sources of the checkout, not the installed ones; return what it prints."""
         environment = {
             name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "MONTY_MQTT_STATE_DIR") if name in os.environ
         }
@@ -43,7 +43,7 @@ class Python38(NamedTuple):
 
 
 def python38() -> Python38:
-    """Return the environment, made on first use and kept in the user's cache; without a 3.8 skip (under CI: fail)."""
+    """Return the environment, made at first use and cached; without a Python 3.8 skip the test (under CI: fail)."""
     interpreter = python38_interpreter()
     depends_on = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
     key = hashlib.sha256(depends_on + str(interpreter).encode()).hexdigest()[:12]
@@ -62,7 +62,7 @@ def python38() -> Python38:
 
 
 def python38_interpreter() -> str:
-    """Return a Python 3.8 as it is; without one skip (under CI: fail)."""
+    """Return the path of a Python 3.8; without one skip the test (under CI: fail)."""
     found = find_interpreter()
     if found is None:
         is_missing("not run: Python 3.8 is not installed here")
@@ -70,7 +70,7 @@ def python38_interpreter() -> str:
 
 
 def find_interpreter() -> Optional[str]:
-    """Return a Python 3.8: on PATH, of uv, or of pyenv."""
+    """Look for a Python 3.8 on PATH, of uv, or of pyenv; return its path."""
     candidates = [shutil.which("python3.8")]
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
     if uv:
@@ -84,7 +84,7 @@ def find_interpreter() -> Optional[str]:
 
 
 def works(path: str) -> bool:
-    """Return whether it is a 3.8 that can make environments; pyenv has shims for versions that are not there."""
+    """Return whether it is a Python 3.8 that can make environments; pyenv has shims for versions that are missing."""
     code = "import sys, venv, ensurepip; print(sys.version_info[:2] == (3, 8))"
     try:
         found = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False)
@@ -94,7 +94,7 @@ def works(path: str) -> bool:
 
 
 def distributions(python: Path) -> Dict[str, str]:
-    """Return what is installed: version by name."""
+    """Return the versions of the installed distributions, by name."""
     command = [str(python), "-m", "pip", "--disable-pip-version-check", "list", "--format", "json"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True)
     return {item["name"]: item["version"] for item in json.loads(listed.stdout)}

@@ -1,4 +1,4 @@
-"""A disk that is full soon."""
+"""Mounts a small disk, which is soon full."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kit.machine.missing import is_missing
 
 @contextmanager
 def small_disk(where: Path, size_mib: int) -> Iterator[Path]:
-    """Mount one on a directory that does not exist yet; without the right to, skip (under CI: fail)."""
+    """Mount a disk of this size on a new directory; without the right to mount, skip the test (under CI: fail)."""
     where.mkdir(parents=True)
     command = ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "tmpfs", str(where)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

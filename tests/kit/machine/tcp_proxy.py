@@ -1,4 +1,4 @@
-"""A TCP proxy that can stay open and pass nothing, as a tunnel does whose other end has gone."""
+"""Runs a TCP proxy that can stay open and pass nothing, like a tunnel whose other end has gone."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _CHUNK_BYTES = 65_536
 
 
 class TcpProxy:
-    """Passes everything between who connects to `port` and a port of this machine, until it is told to hold it back.
+    """Passes everything between clients of `port` and a port of this machine; `hang` holds it back.
 
-    What was held back is passed on `resume`, in order; connections are taken meanwhile, too.
+    What was held back is passed on `resume`, in order. Connections are accepted meanwhile, too.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -36,7 +36,7 @@ class TcpProxy:
         self.resume()
 
     def hang(self, *, up: bool = True, down: bool = True) -> None:
-        """Pass nothing any more to the target (`up`), or from it (`down`)."""
+        """Hold back what goes to the target (`up`), or comes from it (`down`)."""
         if up:
             self._up.clear()
         if down:

@@ -1,7 +1,7 @@
-"""One message of every kind with every field filled, and its bytes under `tests/golden/`.
+"""Builds one message of every kind with every field filled; `tests/golden/` holds the bytes of each.
 
-The same files feed the tests of the schema, of topics, of line protocol and of the documents. After a change of the
-schema: `python tests/kit/messages/message_examples.py` writes them anew; the difference is what changes on the wire.
+The same files are used in the tests of schema, topics, line protocol and documents. After a change of the schema,
+`python tests/kit/messages/message_examples.py` writes them again; their difference is what changes on the wire.
 """
 
 from __future__ import annotations
@@ -281,12 +281,12 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
 
 
 def golden_text(message: Union[schema.Message, schema.Command]) -> str:
-    """Return what the golden file of a message holds: its JSON, in the wire's order, on many lines for the reader."""
+    """Return the text of a message's golden file: its JSON in the wire's order, on many lines to be readable."""
     return json.dumps(json.loads(schema.encode(message)), indent=1, ensure_ascii=False) + "\n"
 
 
 def golden_message(kind: str) -> Any:
-    """Return the message that the golden file of a kind holds."""
+    """Return the message that is stored in the golden file of a kind."""
     text = (GOLDEN / f"{kind}.json").read_text(encoding="utf-8")
     wire = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")).encode()
     return schema.decode(wire)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: messages of every kind with any content that JSON can carry."""
+"""Provides Hypothesis strategies for messages of every kind, with any content that JSON can carry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = st.one_of(
         ["a/b", "+", "#", ".", "%", "%2F", " ", "", "$SYS", "日本", "🤖" * 300, "\x00", "\n", '"', "a" * 300]
     ),
 )
-"""Run, worker, object, sensor and stream names, the troublesome ones often."""
+"""Names of runs, workers, objects, sensors and streams; troublesome ones are frequent."""
 
 WHOLE = st.integers(-(2**63), 2**63 - 1)
 REAL = st.floats(allow_nan=False, allow_infinity=False)
@@ -27,7 +27,7 @@ JSON = st.recursive(
 
 
 def of_type(annotation: Any) -> st.SearchStrategy[Any]:
-    """Return a strategy for a field's type; only what the schema uses is known."""
+    """Return a strategy for the type of a field; knows only types that the schema uses."""
     simple = {int: WHOLE, float: REAL, str: NAMES, bool: st.booleans(), Any: JSON, type(None): st.none()}
     if annotation in simple:
         return simple[annotation]
@@ -42,7 +42,7 @@ def of_type(annotation: Any) -> st.SearchStrategy[Any]:
 
 
 def of_struct(cls: Any) -> st.SearchStrategy[Any]:
-    """Return a strategy for a Struct, each optional field present or not."""
+    """Return a strategy for a Struct; each optional field may be missing."""
     hints = get_type_hints(cls)
     fields = {field.name: of_type(hints[field.name]) for field in msgspec.structs.fields(cls)}
     required = {field.name: fields[field.name] for field in msgspec.structs.fields(cls) if field.required}

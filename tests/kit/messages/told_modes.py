@@ -1,4 +1,4 @@
-"""What a worker tells of its modes, made of the outcomes of their episodes."""
+"""Builds what a worker reports about its modes from the outcomes of their episodes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from monty_mqtt.wire.vocabulary import verdict
 
 
 def ended_so(outcomes: dict[str, int], *, steps: int = 10, expected: int | None = None) -> ModeProgress:
-    """What a mode came to whose episodes ended so, each after so many steps."""
+    """Return the sums of a mode whose episodes ended with these outcomes, each after `steps` steps."""
     added = ModeSum()
     for outcome, times in outcomes.items():
         for _ in range(times):
@@ -17,5 +17,5 @@ def ended_so(outcomes: dict[str, int], *, steps: int = 10, expected: int | None 
 
 
 def evaluated(**outcomes: int) -> dict[str, ModeProgress]:
-    """The modes of a worker that only evaluated: how often its episodes ended so."""
+    """Return the modes of a worker that only evaluated, with these numbers of outcomes."""
     return {"eval": ended_so(outcomes)}

@@ -1,10 +1,10 @@
-"""Compares what is said of a run with what Monty says of it.
+"""Compares what we publish about a run with Monty's own files and statistics of it.
 
 Run it by `PYTHONPATH=tests .venv/bin/python tests/kit/monty/compare_with_monty.py`. Each experiment of Monty's own runs
-twice with the same seed, by Monty's `run.py` and by `monty-mqtt run`. Then every cell of Monty's CSV files is compared
-between the two but for times, every row with the page, and Monty's overall statistics of each mode with the wire, the
-page's heads and results, InfluxDB and the terminal's summary. It prints how many cells were compared, and which differ.
-Arguments: names of experiments; without, all of `EXPERIMENTS`.
+twice with the same seed, by Monty's `run.py` and by `monty-mqtt run`. Then the script compares every cell of Monty's
+CSV files between the two (times left out), every row with the page, and Monty's overall statistics of each mode with
+the wire, the page's heads and results, InfluxDB and the terminal's summary. It prints how many cells were compared, and
+which differ. Arguments: names of experiments; without arguments, all of `EXPERIMENTS`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ EXPERIMENTS = {
     "test/integration/positioning_procedures/get_good_view/multi_object_target_not_visible_mujoco": (),
     "test/no_reset_evidence_lm/unsupervised_mujoco": (),
 }
-"""Experiments of Monty's own that need no data files, and what is changed in their `experiment.config`."""
+"""Monty's own experiments that need no data files, and the changes to their `experiment.config`."""
 
 _TESTS = Path(__file__).parents[2]
 _RUN_SECS = 900
@@ -55,7 +55,7 @@ main()
 
 
 class Compared(NamedTuple):
-    """One experiment: the cells that were compared."""
+    """Holds the compared cells of one experiment."""
 
     experiment: str
     cells: list[Cell]
@@ -66,7 +66,7 @@ class Compared(NamedTuple):
 
 
 class Stage:
-    """A far side of its own, and a place for what Monty writes."""
+    """Runs services of its own, and has a directory for Monty's files."""
 
     def __init__(self, home: Path, *, history: bool = True) -> None:
         self.home = home
@@ -122,7 +122,7 @@ class Stage:
         return done.stdout
 
     def _told(self, run: str, overall: dict[str, Any], results: Path) -> Iterator[Cell]:
-        """Yield what is told of the run beside what Monty says."""
+        """Yield what is published about the run beside Monty's own values."""
         name = quote(topics.escape(run), safe="")
         episodes = sum(of_mode["num_episodes"] for of_mode in overall.values())
         until(lambda: self._page(f"run/{name}")["run"]["episodes_done"] == episodes, _ARRIVES_SECS)
@@ -169,7 +169,7 @@ class Stage:
 
 
 def main(names: list[str]) -> int:
-    """Compare, and print a line for each experiment; return 1 where a cell differs."""
+    """Compare, and print a line for each experiment; return 1 if a cell differs."""
     unknown = set(names) - set(EXPERIMENTS)
     if unknown:
         print(f"{', '.join(sorted(unknown))}: allowed are {', '.join(EXPERIMENTS)}")

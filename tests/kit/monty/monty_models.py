@@ -1,4 +1,4 @@
-"""Parts of real Monty, made by hand: learning modules that hold hypotheses without an experiment around them."""
+"""Makes parts of real Monty: learning modules that hold hypotheses, without an experiment around them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # torch warns of its own deprecations when Monty imports it
+    warnings.simplefilter("ignore")  # torch warns about its own deprecations when Monty imports it
     from tbp.monty.cmp import Message
     from tbp.monty.frameworks.experiments.mode import ExperimentMode
     from tbp.monty.frameworks.models.displacement_matching import DisplacementGraphLM
@@ -60,7 +60,7 @@ def turn(degrees: float) -> Rotation:
 
 
 def percept(**features: Any) -> Message:
-    """Return what a sensor module sends."""
+    """Return a message as a sensor module sends it."""
     return Message(
         location=np.array([1.0, 2.0, 3.0]),
         morphological_features={
@@ -78,7 +78,7 @@ def percept(**features: Any) -> Message:
 
 
 def model(*lms: Any, outputs: tuple[Any, ...] = (), sensors: tuple[Any, ...] = ()) -> Any:
-    """Return what observe reads of a Monty model around real learning modules."""
+    """Return the attributes of a Monty model that `observe` reads, around real learning modules."""
     return SimpleNamespace(
         learning_modules=list(lms),
         sensor_modules=list(sensors),

@@ -1,6 +1,6 @@
-"""What Monty says of a run, in its CSV files and overall statistics, cell by cell beside what we say.
+"""Reads Monty's CSV files and overall statistics of a run, and pairs each cell with our value.
 
-Imports nothing of ours: Monty itself loads `OverallHandler`, also where it runs unmonitored.
+Imports none of our packages: Monty itself loads `OverallHandler`, also when it runs unmonitored.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 MODES = ("eval", "train")
 _CLOSE = 2e-5
-"""The page tells five digits behind the point."""
+"""Tolerance: the page rounds to five digits after the point."""
 
 
 class Cell(NamedTuple):
-    """One value that was compared. `kind`: with what; `where`: which value."""
+    """Holds one compared value. `kind`: the source of our value; `where`: which value it is."""
 
     kind: str
     where: str
@@ -34,7 +34,7 @@ class Cell(NamedTuple):
 
 
 class OverallHandler:
-    """A handler of Monty's that writes its overall statistics after each episode, a line each."""
+    """Writes Monty's overall statistics after each episode, one line each; Monty calls it as a handler."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
@@ -64,7 +64,7 @@ def montys_overall(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def ours_overall(kind: str, overall: Mapping[str, Any], modes: Mapping[str, Any]) -> Iterator[Cell]:
-    """Yield Monty's overall statistics of each mode beside those that are told."""
+    """Yield Monty's overall statistics of each mode beside ours."""
     yield Cell(kind, "modes", list(overall), sorted(modes))
     for mode in set(overall) & set(modes):
         montys, ours = _as_told(overall[mode]), modes[mode]
@@ -73,7 +73,7 @@ def ours_overall(kind: str, overall: Mapping[str, Any], modes: Mapping[str, Any]
 
 
 def _as_told(montys: Mapping[str, float]) -> dict[str, Any]:
-    """Return Monty's overall statistics of a mode as the wire names them."""
+    """Return Monty's overall statistics of a mode under the names of the wire."""
     episodes = int(montys["num_episodes"])
     used_mlh = montys["percent_correct_mlh"] + montys["percent_confused_mlh"]
     shares = {
@@ -97,7 +97,7 @@ def _as_told(montys: Mapping[str, float]) -> dict[str, Any]:
 
 
 def summary_lines(overall: Mapping[str, Any], printed: str) -> Iterator[Cell]:
-    """Yield the summary of each mode as it is to be by Monty's numbers, beside the terminal's."""
+    """Yield the summary of each mode as Monty's numbers require it, beside the terminal's."""
     lines = printed.splitlines()
     for mode in overall:
         told = _as_told(overall[mode])
@@ -114,7 +114,7 @@ def summary_lines(overall: Mapping[str, Any], printed: str) -> Iterator[Cell]:
 
 
 def csv_cells(plain: Path, watched: Path) -> Iterator[Cell]:
-    """Yield every cell of Monty's CSV files of two runs, but for times."""
+    """Yield every cell of Monty's CSV files of two runs, times left out."""
     for mode in MODES:
         one, other = (_rows(where / "results", mode) for where in (plain, watched))
         yield Cell("CSV", f"{mode} rows", len(one), len(other))
@@ -146,11 +146,11 @@ COLUMNS = {
         "episode_seed": "episode_seed",
     },
 }
-"""Monty's columns that are shown, and what the page calls them: of a learning module, and of the whole."""
+"""Maps Monty's columns to the names on the page: those of a learning module, and those of the whole episode."""
 
 
 def rows_of_modes(kind: str, results: Path, told: list[dict[str, Any]], columns: Mapping[str, str]) -> Iterator[Cell]:
-    """Yield the rows of Monty's CSV files beside the episodes that are told."""
+    """Yield the rows of Monty's CSV files beside the published episodes."""
     for mode in MODES:
         rows = _rows(results, mode)
         episodes = sorted((one for one in told if one["mode"] == mode), key=lambda one: one["episode"])
@@ -166,7 +166,7 @@ def rows_of_modes(kind: str, results: Path, told: list[dict[str, Any]], columns:
 
 
 def _typed(text: str, like: Any) -> Any:
-    """Return a cell of a CSV file as the kind of value that it is compared with."""
+    """Return a cell of a CSV file in the type of the value that it is compared with."""
     if text == "":
         return None
     return text if like is None or isinstance(like, str) else float(text)

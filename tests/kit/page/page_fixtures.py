@@ -1,4 +1,4 @@
-"""What the page's tests share: a page at a real broker and bridge, and a worker that publishes.
+"""Provides a page with a real broker and bridge, and a worker that publishes, for the page's tests.
 
 PYTEST_DONT_REWRITE: it is imported by name and loaded as a plugin.
 """
@@ -29,7 +29,7 @@ def page(broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def worker(bridge: Bridge) -> Iterator[Dealer]:
-    """A worker that is running, as far as anybody knows."""
+    """Provide a worker that reports that it is running."""
     with Dealer(bridge.zmq_port, f"run-{next(_runs)}") as dealer:
         dealer.hello()
         dealer.send(schema.Status, 0)
@@ -38,6 +38,6 @@ def worker(bridge: Bridge) -> Iterator[Dealer]:
 
 
 def logged_in(page: PageProcess) -> httpx.Client:
-    """Return a browser, as it were, that has logged in."""
+    """Return an HTTP client that has logged in, as a browser would."""
     answer = httpx.post(page.url + "/api/login", json={"password": page.login_file.read_text().strip()})
     return httpx.Client(base_url=page.url, timeout=40, cookies=answer.raise_for_status().cookies)

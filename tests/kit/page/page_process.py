@@ -1,4 +1,4 @@
-"""The page as a process of its own, at a real broker."""
+"""Runs the page as a process of its own, with a real broker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 
 class PageProcess(Process):
-    """`python -m monty_mqtt_liveview` at a broker; `url` is where it answers."""
+    """Runs `python -m monty_mqtt_liveview` with a broker; `url` is its address."""
 
     def __init__(self, broker: Mosquitto, state_dir: Path, *arguments: str, port: int = 0) -> None:
         port = port or any_free("127.0.0.1")
@@ -35,7 +35,7 @@ class PageProcess(Process):
         super().__init__(argv=(sys.executable, "-m", "monty_mqtt_liveview", *words, *arguments))
 
     def ready(self) -> str:
-        """Return the address once the page answers and hears the broker."""
+        """Wait until the page answers and has its broker; return its address."""
         self.until(self._is_well)
         return self.url
 
@@ -46,7 +46,7 @@ class PageProcess(Process):
         return self.get(path).raise_for_status().json()
 
     def until_json(self, path: str, condition, timeout_secs: float = 30):
-        """Return what is at `path` as soon as `condition` is true of it."""
+        """Return the JSON at `path` as soon as `condition` is true of it."""
         found = []
 
         def is_so() -> bool:
@@ -65,7 +65,7 @@ class PageProcess(Process):
 
 
 def replay(zmq_port: int, *, speed: float = 0) -> list[str]:
-    """Replay the demo as new; return the ids of its two runs."""
+    """Replay the demo with new run ids; return the ids of its two runs."""
     words = ("-m", "monty_mqtt_stack.replay.play", str(recording_path()), f"--speed={speed}", f"--zmq-port={zmq_port}")
     done = subprocess.run((sys.executable, *words), capture_output=True, text=True, check=True, timeout=100)
     return done.stdout.split()

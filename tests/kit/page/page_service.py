@@ -1,4 +1,4 @@
-"""The page's keeping without its web part: at a real broker, in this process."""
+"""Runs the page without its web part, with a real broker, in this process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def broker_for(broker: Mosquitto) -> Broker:
 
 
 class Keeping:
-    """Subscription and service, from entering to leaving; ready on entering, unless `wait` is false."""
+    """Runs subscription and service, from entering to leaving; waits on entering until they are ready, if `wait`."""
 
     def __init__(self, broker: Mosquitto, state: Path, limits: Limits | None = None, *, wait: bool = True) -> None:
         self._waits = wait
@@ -64,14 +64,14 @@ class Keeping:
             return bool(run) and all(worker.known.end for worker in run.workers.values())
 
     def dump(self, name: str) -> bytes:
-        """Everything that is shown of a run, as bytes that can be compared."""
+        """Return everything that is shown of a run, as bytes that can be compared."""
         run = self.run(name)
         assert run, name
         with self.service.lock:
             return msgspec.json.encode([list(shown(run)), missing(self.service)], order="sorted")
 
     def kept(self, name: str) -> Counter[tuple[str, int]]:
-        """How often each message is in the parts of a run when they are read as one, bulk not among them."""
+        """Return how often each message is in the recording of a run, without frames and clouds."""
         return seqs(directory_of(self.recordings, name))
 
 

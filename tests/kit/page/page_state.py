@@ -1,4 +1,4 @@
-"""The page's state, from the demo's recording and from steps made by hand."""
+"""Builds the page's state from the demo's recording, and from steps made by hand."""
 
 from functools import cache
 
@@ -15,7 +15,7 @@ START = 1_795_428_900 * SECOND
 
 @cache
 def demo_messages():
-    """Every message of the demo's two runs, in order."""
+    """Return every message of the demo's two runs, in order."""
     return [
         message_of(entry.topic, entry.payload)[0]
         for entry in Reader(recording_path()).entries()
@@ -24,12 +24,12 @@ def demo_messages():
 
 
 def demo():
-    """The two runs of the demo: learning, recognising."""
+    """Return the two runs of the demo: learning, recognising."""
     return of(demo_messages())
 
 
 def of(messages):
-    """The runs that messages make, in order of their start."""
+    """Return the runs that messages make, in order of their start."""
     runs = Runs()
     for message in messages:
         runs.apply(message)
@@ -37,12 +37,12 @@ def of(messages):
 
 
 def head(at, worker="main"):
-    """What every message carries, `at` seconds after the start."""
+    """Return the fields that every message has, `at` seconds after the start."""
     return {"run": "r", "worker": worker, "seq": int(at * 10), "time_unix_nanos": START + int(at * SECOND)}
 
 
 def belief(evidence, target="mug", **more):
-    """What a supervised learning module says that has this evidence; the first of the greatest is most likely."""
+    """Return a supervised learning module's step with this evidence; the first object with the most is most likely."""
     known = {name: value for name, value in evidence.items() if value is not None and value == value}  # noqa: PLR0124
     winner = max(known, key=known.get, default=None)
     likely = Hypothesis(object=winner, evidence=known[winner]) if winner else None
@@ -51,7 +51,7 @@ def belief(evidence, target="mug", **more):
 
 
 def step(at, *, episode=0, number=None, mode="eval", worker="main", modules=None, **more):
-    """A step, `at` seconds after the start."""
+    """Return a step, `at` seconds after the start."""
     return schema.Step(
         **head(at, worker),
         mode=mode,
@@ -70,7 +70,7 @@ def sensed(*location, on_object=True):
 
 
 def only_worker(messages):
-    """The one worker of the one run that messages make."""
+    """Return the only worker of the only run that messages make."""
     (run,) = of(messages)
     (worker,) = run.workers.values()
     return worker

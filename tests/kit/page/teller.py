@@ -1,4 +1,4 @@
-"""Runs told to the page at the broker, as a bridge would: many at once, in any state, without an experiment."""
+"""Publishes runs to the page through the broker, as a bridge would: many, in any state, without an experiment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NEEDED: dict[type[schema.Message], dict[str, Any]] = {
 
 
 class Voice:
-    """One worker; its messages are numbered and stamped with the time, `secs_ago` before now."""
+    """Publishes for one worker; its messages are numbered, and their times begin `secs_ago` before now."""
 
     def __init__(self, teller: Teller, run: str, worker: str, secs_ago: float) -> None:
         self._teller, self._run, self._worker = teller, run, worker
@@ -32,7 +32,7 @@ class Voice:
         self._time_unix_nanos = time.time_ns() - int(secs_ago * 1e9)
 
     def say(self, kind: type[schema.Message], *, after_secs: float = 0, **fields: Any) -> None:
-        """Publish a message, `after_secs` later than the last one as far as its time goes."""
+        """Publish a message whose time is `after_secs` later than that of the last message."""
         self._time_unix_nanos += int(after_secs * 1e9) + 1
         head = {"run": self._run, "worker": self._worker, "seq": next(self._seqs)}
         message = kind(**head, time_unix_nanos=self._time_unix_nanos, **{**_NEEDED.get(kind, {}), **fields})
@@ -40,7 +40,7 @@ class Voice:
         self._teller.publish(topic.topic, schema.encode(message), retain=topic.retain)
 
     def see(self, kind: type[schema.Frame], pixels: bytes, **fields: Any) -> None:
-        """Publish a frame at the time of what was said last, as the bridge would."""
+        """Publish a frame as the bridge would, at the time of the last message."""
         self._time_unix_nanos += 1
         head = {"run": self._run, "worker": self._worker, "seq": next(self._frame_seqs)}
         sent = encode_frame(kind(**head, time_unix_nanos=self._time_unix_nanos, **fields), pixels)
@@ -48,7 +48,7 @@ class Voice:
 
 
 class Teller:
-    """The bridge's user at a broker."""
+    """Connects to a broker as the bridge's user."""
 
     def __init__(self, broker: Mosquitto) -> None:
         self._client = Client(broker.port, "bridge", broker.password("bridge"))
@@ -69,7 +69,7 @@ class Teller:
         self._sent.append(self._client.client.publish(topic, payload, qos=1, retain=retain))
 
     def done(self) -> None:
-        """Wait until the broker has all of it."""
+        """Wait until the broker has acknowledged everything."""
         for one in self._sent:
             one.wait_for_publish(20)
         self._sent.clear()

@@ -1,8 +1,8 @@
-"""Everything at once at the broker, as a program of its own: frames, log lines, metrics, and steps among them.
+"""Floods the broker from a program of its own: with frames, log lines, metrics, and steps among them.
 
-`python -m kit.programs.page_flood PORT PASSWORD RUN FIRST_STEP SECS`: for so long the worker `main` of a run
-steps on from a step, 25 a second, and sends 24 MB of frames, 5,000 log lines and values of 10,000 metrics, as far as
-the machine goes. It prints what it sent, as JSON.
+`python -m kit.programs.page_flood PORT PASSWORD RUN FIRST_STEP SECS`: for SECS seconds the worker `main` of a run
+publishes steps from FIRST_STEP on, 25 a second, and each second 24 MB of frames, 5,000 log lines and 1,250 values of
+10,000 metrics, as far as the machine can. It prints what it sent, as JSON.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ NAMES = 10_000
 FRAME_BYTES = 240_000
 PER_EPISODE = 100
 MOST_UNSENT = 500
-"""Beyond it a step would wait here, in its sender, for longer than a page may take to show it."""
+"""With more unsent messages, a step would wait in this sender for longer than a page may take to show it."""
 
 SIDE = 480
 
 
 def frame_of(head: bytes, pixels: bytes) -> bytes:
-    """Return a JPEG with this comment; encoding each would cost more than all else."""
-    at = 20  # behind the JFIF header
+    """Return a JPEG with this comment; encoding each frame would cost more than everything else."""
+    at = 20  # after the JFIF header
     return pixels[:at] + b"\xff\xfe" + (len(head) + 2).to_bytes(2, "big") + head + pixels[at:]
 
 
@@ -47,7 +47,7 @@ def noise() -> bytes:
 
 
 class Flood:
-    """One worker; numbers and stamps what it says."""
+    """Publishes for one worker; numbers and stamps its messages."""
 
     def __init__(self, client: Client, run: str, first_step: int) -> None:
         self._client, self._run, self._step = client.client, run, first_step
@@ -60,7 +60,7 @@ class Flood:
         self.sent = {"steps": 0, "frames": 0, "logs": 0, "metrics": 0}
 
     def tick(self, number: int) -> None:
-        """Say what is due in a fiftieth of a second; of what nobody waits for less when the broker does not keep up."""
+        """Publish the share of a fiftieth of a second; fewer logs and metrics when the broker does not keep up."""
         if number % (TICKS_PER_SEC // STEPS) == 0:
             self.step()
         for _ in range(FRAMES // TICKS_PER_SEC):

@@ -1,4 +1,4 @@
-"""Everything that publishes at once, as a program of its own so that any Python can run it.
+"""Publishes from all kinds of threads, tasks and processes at once, as a program that any Python can run.
 
 `python tests/kit/programs/publish_load.py PORT ROUNDS COUNT`: each round, 8 threads, 4 asyncio tasks, 4 spawned and 4
 forked processes share one broadcaster and publish COUNT messages each, all started by one signal; the tasks with

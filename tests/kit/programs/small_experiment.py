@@ -1,6 +1,6 @@
-"""A small experiment for the tests of `monty-mqtt run`: it really publishes, through the broadcaster, as Monty's does.
+"""Plays a small experiment for the tests of `monty-mqtt run`: it really publishes, through the broadcaster.
 
-Called as `python -m monty_mqtt.run experiment=MODE` would be; MODE says how it ends.
+Called as `python -m monty_mqtt.run experiment=MODE` would be; MODE decides how it ends.
 """
 
 from __future__ import annotations
