@@ -248,6 +248,7 @@ def _add_forget(commands: Any) -> None:
 
 def _add_doctor(commands: Any) -> None:
     command = _add(commands, "doctor", "Show what is installed, which ports are free, and what to do about the rest.")
+    command.add_argument("--json", action="store_true", help="for programs, and for bug reports")
     command.set_defaults(module="doctor", function="command")
 
 

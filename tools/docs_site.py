@@ -1,7 +1,7 @@
 """This hook of MkDocs adds the pages of the repository's root, the files that pages link to, and Mermaid.
 
-Called by `make docs`, as a hook of MkDocs. README is the first page; the other Markdown files of the root that exist, and
-that of the tests, come last. A link out of docs/ leads to such a page, or to a copy of the file that it names.
+Called by `make docs`. README is the first page; the other Markdown files of the root that exist, and that of the
+tests, come last. A link out of docs/ leads to such a page, or to a copy of the file that it names.
 """
 
 from __future__ import annotations

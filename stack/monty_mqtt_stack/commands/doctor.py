@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import ctypes.util
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
@@ -23,7 +24,7 @@ from monty_mqtt_stack.services import mosquitto
 from monty_mqtt_stack.services import table as services
 from monty_mqtt_stack.watch.message_lines import table
 
-__all__ = ["Finding", "command", "examine", "report"]
+__all__ = ["Finding", "as_json", "command", "examine", "report"]
 
 _VERSION_SECS = 10.0
 _MEGA = 1e6
@@ -51,7 +52,7 @@ class Finding(NamedTuple):
 def command(options: argparse.Namespace) -> int:
     """Run `monty-mqtt doctor`; return the exit code: 1 if the services cannot run on this machine."""
     findings = examine(StateDir(options.state_dir))
-    print("\n".join(report(findings)))  # noqa: T201 - a command's output
+    print(as_json(findings) if options.json else "\n".join(report(findings)))  # noqa: T201 - a command's output
     return 1 if any(one.is_fatal and one.advice for one in findings) else 0
 
 
@@ -69,6 +70,11 @@ def examine(state: StateDir, host: str = "127.0.0.1") -> List[Finding]:
     wanted = {services.MQTT_PORT: "broker", services.ZMQ_PORT: "bridge", services.LIVEVIEW_PORT: "page"}
     findings += [_port(host, port, service, state) for port, service in wanted.items()]
     return [*findings, _state(state), _spools(state)]
+
+
+def as_json(findings: List[Finding]) -> str:
+    """Return the findings as a JSON list, one object per finding, with the names that `Finding` has."""
+    return json.dumps([one._asdict() for one in findings], indent=2)
 
 
 def report(findings: List[Finding]) -> List[str]:

@@ -325,6 +325,18 @@ def test_doctor_tells_versions_ports_and_what_to_do(broker):
     assert "nothing is left in it" in told["spool"]
 
 
+def test_doctor_says_the_same_as_json(broker):
+    findings = {finding["name"]: finding for finding in json.loads(command(broker, "doctor", "--json").stdout)}
+    lines = command(broker, "doctor").stdout
+    assert all(finding["found"] in lines for name, finding in findings.items() if not name.startswith("port"))
+    assert findings["spool"] == {
+        "name": "spool",
+        "found": "nothing is left in it",
+        "advice": None,
+        "is_fatal": False,
+    }
+
+
 def test_doctor_says_what_to_do_with_spools(tmp_path):
     for name in ("one/main-1.spool", "one/other-1.spool", "two/main-2.spool"):
         path = tmp_path / "spool" / name
