@@ -282,13 +282,15 @@ def capture(broker: Mosquitto, port: int, shape: Shape, messages: int) -> List[A
     """Return topics and payloads that the bridge makes of so many messages."""
     got: List[Any] = []
     ended, subscribed = threading.Event(), threading.Event()
+    broadcaster = ZmqBroadcaster(run="captured", zmq_port=port, window_bytes=1 << 30)
+    run = broadcaster.run
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.username_pw_set("liveview", broker.password("liveview"))
 
     def on_message(_client: object, _userdata: object, message: mqtt.MQTTMessage) -> None:
-        if message.topic.startswith(("monty/v1/captured/", "monty/influx/v1/captured")):
-            got.append((message.topic.replace("captured", "paho"), message.payload))
-        if message.topic == "monty/v1/captured/main/end":
+        if message.topic.startswith((f"monty/v1/{run}/", f"monty/influx/v1/{run}")):
+            got.append((message.topic.replace(run, "paho"), message.payload))
+        if message.topic == f"monty/v1/{run}/main/end":
             ended.set()
 
     client.on_message = on_message
@@ -297,7 +299,6 @@ def capture(broker: Mosquitto, port: int, shape: Shape, messages: int) -> List[A
     client.connect(broker.host, broker.port)
     client.loop_start()
     subscribed.wait(10)
-    broadcaster = ZmqBroadcaster(run_id="captured", zmq_port=port, window_bytes=1 << 30)
     for number in range(messages):
         broadcaster.publish(shape.kind, **shape.fields(number))
     broadcaster.close()

@@ -25,6 +25,7 @@ from benchmarks.bridge import example_step, row
 from monty_mqtt.conf_files import grafana_dir
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
+from monty_mqtt.wire.mode_sum import ModeSum, finished
 from monty_mqtt_core.influx import points as lines
 from monty_mqtt_core.influx.line_protocol import Misfits
 from monty_mqtt_core.settings import ports
@@ -116,6 +117,7 @@ def points_of(message: schema.Message) -> List[str]:
 def story(episodes: int, steps: int, stamp: int) -> Iterator[schema.Message]:
     """Yield an experiment's messages: status, steps, a frame a second, progress, and the ends of its episodes."""
     head: Dict[str, Any] = {"run": RUN, "worker": "main", "seq": 0}
+    mode = ModeSum()
     yield schema.Status(**head, time_unix_nanos=stamp, status="running")
     for episode in range(episodes):
         for step in range(steps):
@@ -128,13 +130,17 @@ def story(episodes: int, steps: int, stamp: int) -> Iterator[schema.Message]:
         shown, correct = OBJECTS[episode % 10], episode % 5 > 0
         taken = shown if correct else OBJECTS[(episode + 1) % 10]
         outcome = "correct" if correct else "confused"
-        done = {"episodes_done": episode + 1, "correct": episode, "elapsed_secs": (episode + 1) * 7.0}
-        yield schema.Progress(**head, time_unix_nanos=stamp + STEP_NANOS, mode="eval", episodes_expected=9999, **done)
-        yield schema.EpisodeEnded(
+        ended = schema.EpisodeEnded(
             **head, time_unix_nanos=stamp + 2 * STEP_NANOS, mode="eval", epoch=0, episode=episode, steps=steps,
             elapsed_secs=steps * STEP_NANOS / 1e9, outcome=outcome, correct=int(correct), rotation_error_degs=12.0,
             target=Target(object=shown), learning_modules={"LM_0": LearningModuleEpisode(detected_object=taken)},
         )  # fmt: skip
+        mode.add(finished(ended))
+        yield schema.Progress(
+            **head, time_unix_nanos=stamp + STEP_NANOS, mode="eval", episodes_done=episode + 1, episodes_expected=9999,
+            elapsed_secs=(episode + 1) * 7.0, modes={"eval": mode.progress(steps=(episode + 1) * steps)},
+        )  # fmt: skip
+        yield ended
         stamp += 3 * STEP_NANOS
 
 
