@@ -23,7 +23,8 @@ def state(tmp_path):
 
 
 def up(state, *more):
-    return Process("up", "--state-dir", str(state.path), *ANY_PORTS, "--without", "history", *more)
+    ports = (*ANY_PORTS, "--liveview-port", "0")  # tests beside this one start services at the default ports
+    return Process("up", "--state-dir", str(state.path), *ports, "--without", "history", *more)
 
 
 def bridge_words(state):
@@ -37,7 +38,7 @@ def stopped(process, state):
 
 
 def test_up_starts_it_shows_where_it_is_and_tells_the_bridge(state):
-    with up(state, "--liveview-port", "0") as process:
+    with up(state) as process:
         process.wait_for("Ctrl+C stops everything")
         url = state.read_far_side().services["liveview"].url
         assert re.search(rf"{url} +monty-mqtt-liveview \(pid \d+\)", process.wait_for("liveview "))
@@ -124,7 +125,7 @@ def test_run_starts_it_where_the_experiment_names_it_and_says_so_first(state, ex
 
 def test_run_uses_the_page_that_runs_and_says_where_there_is_none(state, experiment, tmp_path):
     words = ("run", "--state-dir", str(state.path), "experiment=mine")
-    with up(state, "--liveview-port", "0") as process:
+    with up(state) as process:
         process.wait_for("Ctrl+C stops everything")
         url = state.read_far_side().services["liveview"].url
         done = run(*words, env={"MONTY_PYTHON": str(experiment)})

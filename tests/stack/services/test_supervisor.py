@@ -22,7 +22,7 @@ from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.services.supervisor import Supervisor
 from monty_mqtt_stack.services.table import Plan
 
-ANY_PORTS = ("--mqtt-port", "0", "--zmq-port", "0")
+ANY_PORTS = ("--mqtt-port", "0", "--zmq-port", "0", "--liveview-port", "0")
 
 
 @pytest.fixture
