@@ -1,0 +1,106 @@
+"""This module says which tests are quick: those of modules that start no process. `make test-quick` runs only these.
+
+Called by `conftest`. A module is quick unless it is named here; a quick one that starts a process fails, so the list
+stays true.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import PurePath
+
+__all__ = ["forbid_processes", "is_quick"]
+
+_NOT_QUICK = (
+    "bridge/journal/test_feeder.py",
+    "bridge/journal/test_journal.py",
+    "bridge/publish/test_namesake.py",
+    "bridge/publish/test_publisher.py",
+    "bridge/receive/test_published_name.py",
+    "bridge/receive/test_router.py",
+    "bridge/rules/test_forgetting.py",
+    "bridge/test_bridge.py",
+    "bridge/test_pipeline.py",
+    "browser/",
+    "chain/",
+    "core/reading/test_mqtt_client.py",
+    "core/recordings/test_foxglove.py",
+    "core/recordings/test_mcap_file.py",
+    "core/recordings/test_page_mark.py",
+    "core/settings/",
+    "e2e/",
+    "grafana/test_dashboards.py",
+    "grafana/test_queries.py",
+    "grafana/test_schema.py",
+    "liveview/intake/test_restore.py",
+    "liveview/intake/test_service.py",
+    "liveview/intake/test_step_memory.py",
+    "liveview/intake/test_subscription.py",
+    "liveview/recordings/test_part.py",
+    "liveview/recordings/test_recorder.py",
+    "liveview/recordings/test_removed_runs.py",
+    "liveview/test_page_palette.py",
+    "liveview/views/test_redo_command_line.py",
+    "liveview/web/test_api.py",
+    "liveview/web/test_control.py",
+    "liveview/web/test_live.py",
+    "liveview/web/test_log_lookback.py",
+    "liveview/web/test_login.py",
+    "liveview/web/test_request_guard.py",
+    "liveview/web/test_server.py",
+    "monty/",
+    "monty_side/broadcast/test_bridge_link.py",
+    "monty_side/broadcast/test_broadcaster.py",
+    "monty_side/broadcast/test_call_lock.py",
+    "monty_side/broadcast/test_forks_and_exit.py",
+    "monty_side/broadcast/test_spool_policy.py",
+    "monty_side/monitor/test_commands.py",
+    "monty_side/monitor/test_experiment.py",
+    "monty_side/observe/test_run_info.py",
+    "monty_side/parallel/",
+    "monty_side/test_python38.py",
+    "monty_side/test_sweep_launchers.py",
+    "monty_side/wire/test_json_values.py",
+    "monty_side/wire/test_object_names.py",
+    "shipping/test_compose.py",
+    "shipping/test_compose_docs.py",
+    "shipping/test_compose_running.py",
+    "shipping/test_docs.py",
+    "shipping/test_docs_site.py",
+    "shipping/test_github.py",
+    "shipping/test_monty_extra.py",
+    "shipping/test_release.py",
+    "shipping/test_shared_machine.py",
+    "shipping/test_systemd.py",
+    "shipping/test_wheel.py",
+    "stack/commands/test_cli.py",
+    "stack/commands/test_control.py",
+    "stack/commands/test_export_recording.py",
+    "stack/commands/test_forget.py",
+    "stack/commands/test_record.py",
+    "stack/commands/test_replay.py",
+    "stack/commands/test_run.py",
+    "stack/commands/test_terminal_text.py",
+    "stack/demo/test_demo_recording.py",
+    "stack/demo/test_demo_summary.py",
+    "stack/services/",
+)
+"""Folders and modules, relative to tests/, whose tests start processes."""
+
+_STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system"})
+"""Audit events of Python that start a process."""
+
+
+def is_quick(path: PurePath) -> bool:
+    """Return whether the tests of a module, relative to tests/, start no process."""
+    return not path.as_posix().startswith(_NOT_QUICK)
+
+
+def forbid_processes() -> None:
+    """Let every start of a process in this one fail from now on, with the line that says what to do."""
+
+    def look(event: str, arguments: tuple[object, ...]) -> None:
+        if event in _STARTS:
+            raise RuntimeError(f"a quick test starts {arguments[:1]}: name its module in tests/kit/quick.py")
+
+    sys.addaudithook(look)
