@@ -27,12 +27,24 @@ SYSTEM = {
     "replay": ["mosquitto"],
     "run": ["mosquitto", "egl"],
     "docs": [],
-    "test": ["mosquitto", "egl", "node", "chromium", "haproxy", "busybox", "curl", "wget", "openssl"],
+    "test": [
+        "mosquitto",
+        "egl",
+        "node",
+        "chromium",
+        "haproxy",
+        "busybox",
+        "curl",
+        "wget",
+        "openssl",
+        "systemd-analyze",
+    ],
 }
 PACKAGES = {
     "mosquitto": ["mosquitto", "mosquitto-clients"],
     "egl": ["libegl1", "libgl1-mesa-dri"],
     "node": ["nodejs", "npm"],
+    "systemd-analyze": ["systemd"],
     **{name: [name] for name in ("chromium", "haproxy", "busybox", "curl", "wget", "openssl")},
 }
 DOWNLOADS = {
@@ -143,6 +155,8 @@ def is_there(name: str) -> bool:
         return sys.platform != "linux" or has_egl()
     if name == "node":
         return bool(shutil.which("node") and shutil.which("npm"))
+    if name == "systemd-analyze" and sys.platform != "linux":
+        return True
     return find_program(name) is not None
 
 

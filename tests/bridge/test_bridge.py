@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import threading
 import time
 
 import paho.mqtt.client as mqtt
@@ -332,13 +331,6 @@ def patient(bridge):
 
 def seqs_on(received, topic) -> set[int]:
     return {json.loads(one.payload)["seq"] for one in received if one.topic == topic}
-
-
-def wait_until(condition, secs=10):
-    deadline, pause = time.monotonic() + secs, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        pause.wait(0.01)
 
 
 def test_after_a_restart_what_is_retained_is_not_replaced_by_something_older(broker):

@@ -6,12 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import msgspec
 import psutil
 import pytest
 from kit.bridge_process import BridgeProcess, at
+from kit.machine.child_process import until
 from kit.mqtt_subscriber import Subscriber
 
 from monty_mqtt.broadcast import spool_file
@@ -108,8 +108,7 @@ def test_a_bridge_alone_completes_what_ended_early_too(broker, program, tmp_path
         bridge.signal(signal.SIGCONT)
         subscriber.wait_for(lambda _: statuses(subscriber, "alone")[-1:] == ["completed"], 60)
         bridge.line_with("took up what its program left behind: alone, main: ")
-        while list(spools.glob("*/*")):
-            time.sleep(0.02)
+        until(lambda: not list(spools.glob("*/*")))
         assert bridge.end(signal.SIGTERM)[0] == 0
     assert set(subscriber.seqs()["alone", "main"]) == set(range(1503))
 
@@ -160,12 +159,12 @@ def test_until_then_its_status_says_how_many_messages_are_still_with_it(broker, 
     assert set(subscriber.seqs()["counted", "main"]) == set(range(1503))
 
 
-def spool_of(spools, secs=20.0):
-    deadline = time.monotonic() + secs
-    while not (found := [path for path in spools.glob("*/*.spool") if path.stat().st_size]):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found[0]
+def spool_of(spools):
+    def written():
+        return [path for path in spools.glob("*/*.spool") if path.stat().st_size]
+
+    until(written, 20)
+    return written()[0]
 
 
 LIVING = """

@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from kit.machine.child_process import until
 
 from monty_mqtt.end_signals import EndSignals, Terminated, exit_code_of, leave, leave_on_signals, name_of_exit
 
@@ -33,13 +34,7 @@ def send(number):
 
 def send_and_wait(number):
     send(number)
-    until([])
-
-
-def until(noted):
-    deadline = time.monotonic() + 10
-    while not noted and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: False, 10)  # the signal's interrupt ends it
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -48,7 +43,7 @@ def test_a_signal_is_noted_once_and_others_do_not_cut_the_end_short(number):
     with EndSignals(notes.append) as signals:
         send(number)
         send(number)
-        until(notes)
+        until(lambda: notes, 10)
         signals.heeded()
         assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert notes == [number.name]

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-import pytest
+from kit.machine.missing import is_missing
 
 from monty_mqtt.conf_files import conf_dir
 
@@ -16,7 +16,7 @@ UNIT = conf_dir() / "systemd" / "monty-mqtt.service"
 
 def test_systemd_takes_it(tmp_path):
     if not shutil.which("systemd-analyze"):
-        pytest.skip("not run: systemd-analyze is not installed here")
+        is_missing("not run: systemd-analyze is not installed here")
     program = "%h/.local/bin/monty-mqtt"
     text = UNIT.read_text()
     assert f"ExecStart={program} up\n" in text

@@ -7,13 +7,13 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import tbp.monty.hydra  # noqa: F401 - registers Monty's resolvers
+from kit.machine.child_process import until
 from kit.monty import monty_models  # noqa: F401 - imports Monty once, with the warnings of its libraries off
 from kit.zmq_router import Router
 from omegaconf import OmegaConf
@@ -141,15 +141,9 @@ def answer_of(router, command, **fields):
 def test_abort_is_answered_while_the_workers_run(router):
     with parent_of(composed("eval", router.port)) as parent:
         assert answer_of(router, "abort", reason="enough") == "aborting with all its workers"
-        wait_until(lambda: Tally(os.environ["MONTY_MQTT_TALLY"]).is_closed)
+        until(lambda: Tally(os.environ["MONTY_MQTT_TALLY"]).is_closed)
     assert parent.cut_short == "enough"
     assert statuses(router)[-1] == ("aborted", "enough")
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
 
 
 def test_parent_says_what_its_workers_do(router):
