@@ -12,19 +12,18 @@ import math
 import os
 import socket
 import sys
-import threading
 import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Callable, Dict, Optional, Self, Type
+from typing import Callable, Dict
 
 import psutil  # type: ignore[import-untyped]
 
 from monty_mqtt.broadcast import spool_file
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal_text import one_line
+from monty_mqtt_stack.processes.repeating_task import RepeatingTask
 from monty_mqtt_stack.replay.restore_report import as_lines
 from monty_mqtt_stack.replay.restore_spool import restore, writer_of
 from monty_mqtt_stack.services.find_services import Address
@@ -40,7 +39,7 @@ _AGAIN_SECS = 60.0
 _STOP_SECS = 5.0
 
 
-class SpoolUptake:
+class SpoolUptake(RepeatingTask):
     """Sends abandoned spools in a thread, from `__enter__` to `__exit__`.
 
     Args:
@@ -50,26 +49,15 @@ class SpoolUptake:
     """
 
     def __init__(self, directory: Path, bridge: Address, say: Callable[[str], None]) -> None:
+        super().__init__("spools", every_secs=_EVERY_SECS, stop_secs=_STOP_SECS)
         self._directory, self._bridge, self._say = directory, bridge, say
-        self._stop = threading.Event()
         self._after: Dict[Path, tuple[float, int]] = {}
-        self._thread = threading.Thread(target=self._run, name="spools", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
-        self._stop.set()
-        self._thread.join(_STOP_SECS)
-
-    def _run(self) -> None:
-        while not self._stop.wait(_EVERY_SECS):
-            for path in sorted(self._directory.glob("*/*.spool")):
-                if not self._stop.is_set() and self._is_due(path):
-                    self._take_up(path)
+    def turn(self) -> None:
+        """Send the spools that are due."""
+        for path in sorted(self._directory.glob("*/*.spool")):
+            if not self._stop.is_set() and self._is_due(path):
+                self._take_up(path)
 
     def _is_due(self, path: Path) -> bool:
         after, size = self._after.get(path, (0.0, -1))

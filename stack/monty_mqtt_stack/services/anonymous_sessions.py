@@ -7,13 +7,12 @@ limits apply to all clients alike, so they would also limit Telegraf and the pag
 from __future__ import annotations
 
 import re
-import threading
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Dict, Iterator, Optional, Self, Type
+from typing import Dict, Iterator
 
 from monty_mqtt_core.reading.mqtt_client import Broker, forget_session
+from monty_mqtt_stack.processes.repeating_task import RepeatingTask
 
 __all__ = ["AnonymousSessions"]
 
@@ -29,7 +28,7 @@ _WENT = re.compile(r"Client (?P<id>.+) (?:closed its connection|disconnected|has
 _VERSION_5 = "5"
 
 
-class AnonymousSessions:
+class AnonymousSessions(RepeatingTask):
     """Removes abandoned sessions in a thread, from `__enter__` to `__exit__`.
 
     Args:
@@ -43,33 +42,22 @@ class AnonymousSessions:
     """
 
     def __init__(self, log_file: Path, log_start: int, broker: Broker, *, grace_secs: float = _GRACE_SECS) -> None:
+        super().__init__("anonymous sessions", every_secs=min(_EVERY_SECS, grace_secs), stop_secs=_STOP_SECS)
         self._log_file, self._position, self._broker, self._grace_secs = log_file, log_start, broker, grace_secs
         self._here: set[str] = set()
         self._left: Dict[str, float] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="anonymous sessions", daemon=True)
         self.removed = 0
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
-        self._stop.set()
-        self._thread.join(_STOP_SECS)
-
-    def _run(self) -> None:
-        while not self._stop.wait(min(_EVERY_SECS, self._grace_secs)):
-            for line in self._new_lines():
-                self._note(line)
-            now = time.monotonic()
-            for client_id in [one for one, since in self._left.items() if now - since >= self._grace_secs]:
-                if self._stop.is_set() or not forget_session(self._broker, client_id):
-                    break
-                del self._left[client_id]
-                self.removed += 1
+    def turn(self) -> None:
+        """Read what the broker has logged, and remove the sessions whose clients have been away long enough."""
+        for line in self._new_lines():
+            self._note(line)
+        now = time.monotonic()
+        for client_id in [one for one, since in self._left.items() if now - since >= self._grace_secs]:
+            if self._stop.is_set() or not forget_session(self._broker, client_id):
+                break
+            del self._left[client_id]
+            self.removed += 1
 
     def _new_lines(self) -> Iterator[str]:
         try:

@@ -1,0 +1,45 @@
+"""Does the same work again and again in a thread of its own, until it is told to stop.
+
+Called by `anonymous_sessions` and `spool_uptake`, which say what the work is.
+"""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Optional, Self, Type
+
+__all__ = ["RepeatingTask"]
+
+
+class RepeatingTask:
+    """Calls `turn` again and again in a thread, from `__enter__` to `__exit__`.
+
+    Args:
+        name: Name of the thread.
+        every_secs: Pause before each turn, in seconds.
+        stop_secs: How long `__exit__` waits for the turn under way, in seconds.
+    """
+
+    def __init__(self, name: str, *, every_secs: float, stop_secs: float) -> None:
+        self._every_secs, self._stop_secs = every_secs, stop_secs
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self._stop.set()
+        self._thread.join(self._stop_secs)
+
+    def turn(self) -> None:
+        """Do the work once; `self._stop` says that it shall end early."""
+        raise NotImplementedError
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every_secs):
+            self.turn()
