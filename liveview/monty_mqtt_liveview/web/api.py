@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from monty_mqtt.wire import topics
 from monty_mqtt_liveview import views
@@ -32,6 +32,15 @@ Points = Annotated[int, Query(ge=1, le=_MOST_POINTS)]
 Row = Annotated[int, Query(ge=0)]
 Millis = Annotated[float | None, Query(ge=0, le=9e12)]
 Lines = Annotated[int, Query(ge=1, le=_MOST_LINES)]
+
+
+def _wanted_lines(
+    worker: str = "", level: str = "", search: str = "", count: Lines = 200, before: int | None = None
+) -> log_search.Wanted:
+    return log_search.Wanted(name_of(worker) if worker else None, level or None, search or None, count, before)
+
+
+WantedLines = Annotated[log_search.Wanted, Depends(_wanted_lines)]
 
 
 def make_api(service: Service) -> APIRouter:
@@ -86,35 +95,17 @@ class _Runs:
     def redo(self, run: str, worker: str = "", mode: str = "", episode: int | None = None) -> Response:
         return self._of(run, lambda found: views.redo(found, _named(found, worker), mode or None, episode))
 
-    def logs(
-        self,
-        run: str,
-        worker: str = "",
-        level: str = "",
-        search: str = "",
-        count: Lines = 200,
-        before: int | None = None,
-    ) -> Response:
-        wanted = log_search.Wanted(name_of(worker) if worker else None, level or None, search or None, count, before)
-        return json_answer(log_search.logs(*self._lines(run, worker, "log", wanted)))
+    def logs(self, run: str, wanted: WantedLines) -> Response:
+        return json_answer(log_search.logs(*self._lines(run, "log", wanted)))
 
-    def events(
-        self,
-        run: str,
-        worker: str = "",
-        level: str = "",
-        search: str = "",
-        count: Lines = 200,
-        before: int | None = None,
-    ) -> Response:
-        wanted = log_search.Wanted(name_of(worker) if worker else None, level or None, search or None, count, before)
-        return json_answer(log_search.events(*self._lines(run, worker, "event", wanted)))
+    def events(self, run: str, wanted: WantedLines) -> Response:
+        return json_answer(log_search.events(*self._lines(run, "event", wanted)))
 
-    def _lines(self, run: str, worker: str, kind: Kind, wanted: log_search.Wanted) -> tuple[log_search.Found, int]:
+    def _lines(self, run: str, kind: Kind, wanted: log_search.Wanted) -> tuple[log_search.Found, int]:
         """Return the requested lines, and how many lines of the recording were searched for them."""
         with self._service.lock:
             known = find_run(self._service, run)
-            _named(known, worker)
+            _checked(known, wanted.worker)
             found = log_search.find_lines(known.logs if kind == "log" else known.events, wanted)
         return found, self._lookback.complete(known.name, kind, wanted, found)
 
@@ -206,8 +197,10 @@ class _Steps:
 
 
 def _named(run: Run, worker: str) -> str | None:
-    if not worker:
-        return None
-    if name_of(worker) not in run.workers:
-        raise not_found(f"run {run.name!r} has no worker {name_of(worker)!r}")
-    return name_of(worker)
+    return _checked(run, name_of(worker) if worker else None)
+
+
+def _checked(run: Run, worker: str | None) -> str | None:
+    if worker is not None and worker not in run.workers:
+        raise not_found(f"run {run.name!r} has no worker {worker!r}")
+    return worker
