@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 
 import pytest
 from kit.bridge import Dealer
@@ -19,14 +20,27 @@ def taken():
         yield running
 
 
-@pytest.fixture
-def real(taken):
-    """An experiment that is at work: three messages of it were taken."""
+@contextmanager
+def at_work(taken):
     with Dealer(taken.port, token="of the experiment") as dealer:
         dealer.hello()
         dealer.steps(range(3))
         dealer.acked(3)
         yield dealer
+
+
+@pytest.fixture
+def real(taken):
+    """An experiment that is at work: three messages of it were taken."""
+    with at_work(taken) as dealer:
+        yield dealer
+
+
+def is_away(taken):
+    """Three messages of the experiment were taken, and its connection is gone."""
+    with at_work(taken):
+        pass
+    taken.wait_until(lambda: len(taken.leaves) == 1)
 
 
 @pytest.fixture
@@ -83,11 +97,7 @@ def test_nor_does_one_whose_connection_is_closed_again(taken, real, fields):
 
 @ALL_HELLOS
 def test_nor_does_one_while_the_worker_is_away_for_a_second(taken, hostile, fields):
-    with Dealer(taken.port, token="of the experiment") as real:
-        real.hello()
-        real.steps(range(3))
-        real.acked(3)
-    taken.wait_until(lambda: len(taken.leaves) == 1)
+    is_away(taken)
     says(taken, hostile, **fields)
     with Dealer(taken.port, token="of the experiment") as real:
         assert real.hello(base=3) == zmq_protocol.Welcome(next=3)
@@ -97,11 +107,7 @@ def test_nor_does_one_while_the_worker_is_away_for_a_second(taken, hostile, fiel
 
 @ALL_HELLOS
 def test_nor_does_one_that_publishes_while_the_worker_is_away(taken, hostile, fields):
-    with Dealer(taken.port, token="of the experiment") as real:
-        real.hello()
-        real.steps(range(3))
-        real.acked(3)
-    taken.wait_until(lambda: len(taken.leaves) == 1)
+    is_away(taken)
     says(taken, hostile, **fields)
     hostile.steps([fields["base"]])
     with Dealer(taken.port, token="of the experiment") as real:
@@ -113,11 +119,7 @@ def test_nor_does_one_that_publishes_while_the_worker_is_away(taken, hostile, fi
 
 
 def test_a_name_stays_its_own_while_others_say_it_in_the_meantime(taken, hostile):
-    with Dealer(taken.port, token="of the experiment") as real:
-        real.hello()
-        real.steps(range(3))
-        real.acked(3)
-    taken.wait_until(lambda: len(taken.leaves) == 1)
+    is_away(taken)
     hostile.hello(started_unix_nanos=5)
     hostile.steps([0])
     assert hostile.acked(1).published == "main-2"

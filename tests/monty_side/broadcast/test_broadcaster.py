@@ -19,19 +19,6 @@ from monty_mqtt.wire import schema
 
 
 @pytest.fixture
-def router():
-    with Router() as running:
-        yield running
-
-
-@pytest.fixture
-def b(router):
-    broadcaster = ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True)
-    yield broadcaster
-    broadcaster.close(flush_secs=0)
-
-
-@pytest.fixture
 def lenient(router):
     broadcaster = ZmqBroadcaster(run_id="x", zmq_port=router.port)
     yield broadcaster

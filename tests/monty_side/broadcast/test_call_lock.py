@@ -8,6 +8,7 @@ import sys
 import threading
 
 import pytest
+from kit.programs.interrupted import INTERRUPTED
 from kit.zmq_router import Router
 
 from monty_mqtt import ZmqBroadcaster
@@ -161,19 +162,7 @@ def test_a_log_handler_that_publishes_does_not_meet_itself():
         assert sum("Error" in text for text in texts) == 300
 
 
-INTERRUPTED = """
-import random, signal, sys
-from monty_mqtt import ZmqBroadcaster
-
-class Interrupt(BaseException):
-    pass
-
-def interrupt(*_):
-    if armed:
-        raise Interrupt
-
-sys.unraisablehook = lambda _: None  # an interrupt that falls into a callback of the garbage collector ends there
-signal.signal(signal.SIGALRM, interrupt)
+PUBLISHES = """
 b = ZmqBroadcaster(run_id="x", zmq_port=int(sys.argv[1]), strict=True)
 b.publish_metric("number", -1)
 assert b.flush(20)
@@ -199,7 +188,7 @@ b.close()
 
 def test_ctrl_c_at_any_moment_leaves_nothing_torn():
     with Router() as router:
-        command = [sys.executable, "-c", INTERRUPTED, str(router.port)]
+        command = [sys.executable, "-c", INTERRUPTED + PUBLISHES, str(router.port)]
         done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
         *numbers, last, end = router.messages("x")
         assert [message.seq for message in router.messages("x")] == list(range(end.seq + 1))

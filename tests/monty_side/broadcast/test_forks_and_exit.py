@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 from kit.machine.python38 import python38
-from kit.zmq_router import Router
 
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.broadcast import forks_and_exit
@@ -22,19 +21,6 @@ from monty_mqtt.wire import schema
 
 LOAD = str(Path(__file__).parents[2] / "kit" / "programs" / "publish_load.py")
 ROUNDS, COUNT = 10, 100
-
-
-@pytest.fixture
-def router():
-    with Router() as running:
-        yield running
-
-
-@pytest.fixture
-def b(router):
-    broadcaster = ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True)
-    yield broadcaster
-    broadcaster.close(flush_secs=0)
 
 
 def values_by_worker(router, run="x"):

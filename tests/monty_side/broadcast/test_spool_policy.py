@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit.machine.python38 import python38
+from kit.programs.interrupted import INTERRUPTED
 from kit.zmq_router import Router
 from monty_side.broadcast.test_spool_file import read
 
@@ -21,12 +22,6 @@ from monty_mqtt.broadcast import spool_policy
 from monty_mqtt.broadcast.send_window import Window
 from monty_mqtt.broadcast.spool_file import Header, Spool
 from monty_mqtt.wire import schema
-
-
-@pytest.fixture
-def router():
-    with Router() as running:
-        yield running
 
 
 @pytest.fixture
@@ -422,19 +417,7 @@ def test_window_and_file_together_have_every_message_until_it_is_acknowledged(tm
         assert waiting <= set(seqs_of(both.spool.path))
 
 
-INTERRUPTED = """
-import random, signal, sys
-from monty_mqtt import ZmqBroadcaster
-
-class Interrupt(BaseException):
-    pass
-
-def interrupt(*_):
-    if armed:
-        raise Interrupt
-
-sys.unraisablehook = lambda _: None  # an interrupt that falls into a callback of the garbage collector ends there
-signal.signal(signal.SIGALRM, interrupt)
+PUBLISHES = """
 armed = False
 b = ZmqBroadcaster(run_id="x", zmq_port=int(sys.argv[1]), strict=True, spool_dir=sys.argv[2])
 while not b.counts.spooled:
@@ -459,7 +442,7 @@ print(b.counts.published)
 
 
 def test_ctrl_c_at_any_moment_never_leaves_two_messages_of_one_seq(port, tmp_path, files):
-    command = [sys.executable, "-c", INTERRUPTED, str(port), str(tmp_path / "spool")]
+    command = [sys.executable, "-c", INTERRUPTED + PUBLISHES, str(port), str(tmp_path / "spool")]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     (path,) = files()
     assert seqs_of(path) == list(range(int(done.stdout)))

@@ -23,12 +23,6 @@ WAIT_SECS = 20
 
 
 @pytest.fixture
-def router():
-    with Router() as router:
-        yield router
-
-
-@pytest.fixture
 def run(router):
     broadcaster = ZmqBroadcaster(run_id="r", zmq_port=router.port, strict=True)
     broadcaster.publish_log("info", "hello")

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from kit.monty.monty_models import ExperimentMode, evidence_lm, model, percept, turn
-from kit.zmq_router import Router
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.config import LiveViewConfig
@@ -34,12 +33,6 @@ ARGS = {
     "episode_seed": 7,
     "target": TARGET,
 }
-
-
-@pytest.fixture
-def router():
-    with Router() as router:
-        yield router
 
 
 @pytest.fixture

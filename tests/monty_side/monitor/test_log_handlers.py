@@ -6,7 +6,6 @@ import logging
 
 import pytest
 from kit.monty import monty_models  # noqa: F401 - installs Monty's telemetry loggers
-from kit.zmq_router import Router
 from tbp.monty import telemetry
 from tbp.monty.telemetry.schemas import TelemetryEvent
 
@@ -17,12 +16,6 @@ from monty_mqtt.monitor.monitor_cost import Cost
 from monty_mqtt.wire import schema
 
 MONTY = logging.getLogger("tbp.monty")
-
-
-@pytest.fixture
-def router():
-    with Router() as router:
-        yield router
 
 
 @pytest.fixture

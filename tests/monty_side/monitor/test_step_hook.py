@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from kit.monty.monty_models import evidence_lm, model
-from kit.zmq_router import Router
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.config import LiveViewConfig
@@ -26,12 +25,6 @@ OBSERVATIONS = {"agent": {"patch": SENSOR}}
 
 class LookUp:
     name = "look_up"
-
-
-@pytest.fixture
-def router():
-    with Router() as router:
-        yield router
 
 
 @pytest.fixture

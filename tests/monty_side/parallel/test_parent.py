@@ -15,7 +15,6 @@ import pytest
 import tbp.monty.hydra  # noqa: F401 - registers Monty's resolvers
 from kit.machine.child_process import until
 from kit.monty import monty_models  # noqa: F401 - imports Monty once, with the warnings of its libraries off
-from kit.zmq_router import Router
 from omegaconf import OmegaConf
 from tbp.monty.frameworks import run_parallel
 
@@ -44,12 +43,6 @@ def composed(mode, port=1, episodes="all"):
         f"{mode}_env_interface_args": {"object_names": ["mug", "bowl"], "object_init_sampler": SAMPLER},
     }
     return OmegaConf.create({"experiment": {"experiment_class": "a.B", "config": config}, "episodes": episodes})
-
-
-@pytest.fixture
-def router():
-    with Router() as router:
-        yield router
 
 
 @pytest.mark.parametrize(
