@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from monty_dashboards.board import FOLDER
 from monty_dashboards.influxql import DATA_SOURCE, MAIN, where
-from monty_mqtt.wire.schema import STATUS_CODES
+from monty_mqtt.wire.vocabulary import STATUS_CODES
 
 __all__ = ["RULES", "Rule", "rules_file"]
 

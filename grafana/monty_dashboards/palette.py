@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from grafana_foundation_sdk.models import dashboard
 
-from monty_mqtt.wire.schema import STATUS_CODES
+from monty_mqtt.wire.vocabulary import STATUS_CODES
 from monty_mqtt_core.influx.episode_points import UNDER_WAY
 
 __all__ = ["BAD", "GOOD", "NEUTRAL", "OUTCOMES", "STATUSES", "WARNING", "mapping", "status_codes", "verdicts"]

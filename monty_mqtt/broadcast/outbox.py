@@ -18,6 +18,7 @@ from monty_mqtt.broadcast.sender_identity import Sender
 from monty_mqtt.broadcast.spool_policy import Spooling
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt.wire.json_values import plain
+from monty_mqtt.wire.vocabulary import BULK_KINDS
 
 if TYPE_CHECKING:
     from monty_mqtt.broadcast.bridge_link import Link
@@ -35,7 +36,7 @@ _LARGEST_BUFFERS_BYTES = zmq_protocol.LARGEST_FRAME_BYTES - (1 << 20)
 
 _log = logging.getLogger(__name__)
 
-_KINDS = {cls: (zmq_protocol.head(kind), kind in schema.BULK_KINDS) for kind, cls in schema.KINDS.items()}
+_KINDS = {cls: (zmq_protocol.head(kind), kind in BULK_KINDS) for kind, cls in schema.KINDS.items()}
 
 
 class Outbox:

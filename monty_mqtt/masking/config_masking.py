@@ -10,10 +10,11 @@ import re
 from typing import Any, Dict, List, Sequence
 
 from monty_mqtt.masking.secret_names import Naming, asks_only, naming
-from monty_mqtt.masking.secret_texts import MASK, decoded_text, is_plain_word, masked_text, says_nothing
+from monty_mqtt.masking.secret_texts import decoded_text, is_plain_word, masked_text, says_nothing
 from monty_mqtt.wire.json_values import plain
+from monty_mqtt.wire.vocabulary import MASK
 
-__all__ = ["MASK", "masked", "masked_arguments"]
+__all__ = ["masked", "masked_arguments"]
 
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 _SETTING = re.compile(r"([-+~]*)([\w.\-/@\[\]]+)=(.*)", re.DOTALL)

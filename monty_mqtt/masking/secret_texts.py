@@ -11,11 +11,9 @@ import re
 from typing import List, Optional
 
 from monty_mqtt.masking.secret_names import Naming, asks_only, naming
+from monty_mqtt.wire.vocabulary import MASK
 
-__all__ = ["MASK", "decoded_text", "is_plain_word", "masked_forms", "masked_text", "says_nothing"]
-
-MASK = "***"
-"""The text that replaces a secret."""
+__all__ = ["decoded_text", "is_plain_word", "masked_forms", "masked_text", "says_nothing"]
 
 _PEM = re.compile(r"-----BEGIN [^-\n]+-----.*?(?:-----END [^-\n]+-----|\Z)", re.DOTALL)
 _PASSWORD_IN_ADDRESS = re.compile(

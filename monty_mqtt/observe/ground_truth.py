@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional
 
+from monty_mqtt.wire.vocabulary import CONFUSED_OUTCOMES, CORRECT_OUTCOMES
+
 __all__ = ["Belief", "GroundTruth", "graph_targets", "is_correct"]
 
 _NO_TARGETS = (None, "no_label")
@@ -20,7 +22,7 @@ _NO_TARGETS = (None, "no_label")
 _NEW_OBJECT = re.compile(r"new_object\d+")
 """Monty's name for an object that it does not know; also the id of the graph that it then learns of that object."""
 
-_VERDICTS = {"correct": True, "correct_mlh": True, "confused": False, "confused_mlh": False}
+_VERDICTS = {**dict.fromkeys(CORRECT_OUTCOMES, True), **dict.fromkeys(CONFUSED_OUTCOMES, False)}
 
 
 class Belief(NamedTuple):

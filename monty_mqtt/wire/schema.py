@@ -46,10 +46,8 @@ from monty_mqtt.wire.run_messages import (
 from monty_mqtt.wire.step_messages import Data, Event, Frame, Hypotheses, Log, Metric, ObjectModel, State, Step
 
 __all__ = [
-    "BULK_KINDS",
     "KINDS",
     "SCHEMA_VERSION",
-    "STATUS_CODES",
     "AnyMessage",
     "Command",
     "CommandResult",
@@ -83,18 +81,6 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 
-STATUS_CODES = {
-    "initializing": 0,
-    "running": 1,
-    "paused": 2,
-    "aborting": 3,
-    "completed": 4,
-    "aborted": 5,
-    "error": 6,
-    "disconnected": 7,
-}
-"""The status words, in all programs, and the number that stands for each in InfluxDB's `status_code`."""
-
 AnyMessage = Union[
     Info, Status, Progress, EpisodeStarted, EpisodeEnded, Step, Hypotheses, Metric, Data, State, Log, Event,
     Frame, ObjectModel, CommandResult, End,
@@ -108,9 +94,6 @@ KINDS: Dict[str, Type[Message]] = {
     )
 }  # fmt: skip
 """The message class of each kind, by the kind's word on the wire."""
-
-BULK_KINDS = frozenset({"frame", "hypotheses"})
-"""Kinds with a sequence of their own: a dropped message of these is never a gap in the other sequence."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyMessage)

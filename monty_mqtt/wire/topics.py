@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire.schema import Frame, Message, ObjectModel
+from monty_mqtt.wire.vocabulary import BULK_KINDS, RAW_KINDS, RETAINED_KINDS
 
 __all__ = [
     "ALL_WORKERS",
@@ -62,9 +63,6 @@ _PATHS = {
 _NAMES = {"evidence": 1, "hypotheses": 1, "metric": 1, "data": 1, "log": 1, "event": 1, "frame": 2, "object_model": 2}
 """Number of names that follow the path; the other kinds have none."""
 
-_RAW_KINDS = frozenset({"frame", "object_model"})
-_RETAINED_KINDS = frozenset({"info", "status", "progress", "state", "frame", "object_model"})
-_QOS0_KINDS = frozenset({"hypotheses", "frame"})
 _NAME_FIELD = {"metric": "name", "data": "stream", "log": "level", "event": "event", "hypotheses": "learning_module"}
 _KIND_OF_PATH = {tuple(path.split("/")): kind for kind, path in _PATHS.items()}
 
@@ -122,7 +120,7 @@ def build(run: str, worker: str, kind: str, *names: str) -> str:
     """Return the topic of a kind. `names` are a learning module, a metric's name, … as many as the kind has."""
     if len(names) != _NAMES.get(kind, 0):
         raise ValueError(f"{kind} has {_NAMES.get(kind, 0)} names, not {len(names)}")
-    prefix = RAW_PREFIX if kind in _RAW_KINDS else JSON_PREFIX
+    prefix = RAW_PREFIX if kind in RAW_KINDS else JSON_PREFIX
     return "/".join((prefix, escape(run), escape(worker), _PATHS[kind], *map(escape, names)))
 
 
@@ -137,7 +135,7 @@ def of_message(message: Message) -> Topic:
         field = _NAME_FIELD.get(str(kind))
         names = (getattr(message, field),) if field else ()
     topic = build(message.run, message.worker, str(kind), *names)
-    return Topic(topic, 0 if kind in _QOS0_KINDS else 1, kind in _RETAINED_KINDS)
+    return Topic(topic, 0 if kind in BULK_KINDS else 1, kind in RETAINED_KINDS)
 
 
 def parse(topic: str) -> Parsed:
@@ -168,7 +166,7 @@ def bridge_topic(bridge_id: str, what: str) -> str:
 
 
 def _prefix_of(kind: str) -> str:
-    return RAW_PREFIX if kind in _RAW_KINDS else JSON_PREFIX
+    return RAW_PREFIX if kind in RAW_KINDS else JSON_PREFIX
 
 
 def _without_prefix(topic: str) -> Optional[str]:

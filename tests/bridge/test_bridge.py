@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from PIL import Image
 
 from monty_mqtt.wire import schema, topics, zmq_protocol
+from monty_mqtt.wire.vocabulary import STATUS_CODES
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
@@ -165,7 +166,7 @@ def test_health_comes_each_second_and_status_stays(broker, bridge, subscriber, d
     assert said["lost"] == said["dropped"] == said["refused"] == 0
     assert retained(broker, f"{prefix}/status").payload == b"online"
     run = subscriber.wait_for(lambda received: health_points(received, dealer.run))
-    assert run[0].fields["status_code"] == schema.STATUS_CODES["running"]
+    assert run[0].fields["status_code"] == STATUS_CODES["running"]
     assert subscriber.wait_for(lambda received: health_points(received, bridge._config.bridge_id, "bridge_health"))
 
 

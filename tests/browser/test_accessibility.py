@@ -12,6 +12,7 @@ from kit.page.teller import HOSTILE
 from playwright.sync_api import expect
 
 from monty_mqtt.wire import schema
+from monty_mqtt.wire.vocabulary import STATUS_CODES
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -57,7 +58,7 @@ def fits(page, width: int) -> bool:
 
 @pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_the_list_of_runs(watched, teller, axe, width, scheme):
-    for status in schema.STATUS_CODES:
+    for status in STATUS_CODES:
         voice = teller.voice(f"a-{status}", secs_ago=60)
         voice.say(schema.Info, experiment="x", episodes_expected={"eval": 10})
         voice.say(schema.Status, status=status, stalled=status == "running", lost=1)
@@ -101,13 +102,13 @@ def test_the_lower_parts_of_a_run(watched, teller, axe):
 
 @pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_the_workers(watched, teller, axe, width, scheme):
-    for number, status in enumerate(schema.STATUS_CODES):
+    for number, status in enumerate(STATUS_CODES):
         voice = teller.voice("axe workers", f"parallel_eval_episode_{number}", secs_ago=60)
         voice.say(schema.Status, status=status, stalled=status == "running", lost=2)
         voice.say(schema.EpisodeEnded, episode=number, steps=3, elapsed_secs=2.0, outcome="confused_mlh", correct=0)
     teller.done()
     page = show(watched, "/run/axe%2520workers/workers", width, scheme)
-    expect(page.locator(".tile")).to_have_count(len(schema.STATUS_CODES))
+    expect(page.locator(".tile")).to_have_count(len(STATUS_CODES))
     assert faults(page, axe) == []
     assert fits(page, width)
 

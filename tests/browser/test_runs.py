@@ -11,6 +11,7 @@ from kit.page.teller import HOSTILE, Teller
 from playwright.sync_api import expect
 
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.vocabulary import STATUS_CODES
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -33,12 +34,12 @@ def test_without_runs_it_says_what_to_do(watched):
 
 
 def test_every_status_is_a_word_and_can_be_filtered(watched, teller):
-    for status in schema.STATUS_CODES:
+    for status in STATUS_CODES:
         tell(teller, f"s-{status}", status)
     tell(teller, "s-stalled", "running", status_fields={"stalled": True})
     teller.done()
     page = watched.open("/")
-    for status in schema.STATUS_CODES:
+    for status in STATUS_CODES:
         expect(row(page, f"s-{status}")).to_contain_text(status)
     expect(row(page, "s-stalled")).to_contain_text("stalled")
     page.get_by_role("button", name="paused 1").click()

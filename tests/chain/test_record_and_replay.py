@@ -21,6 +21,7 @@ from mcap.reader import make_reader
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.payloads.from_mqtt import message_of
@@ -252,7 +253,7 @@ def test_times_are_new_and_seqs_without_gap(recorded, far_side):
     before = time.time_ns()
     result, seen = replayed(far_side, first.path, speed=0)
     (new_run,) = result.runs.values()
-    wanted = [one for one in seen if kind_of(one.topic) in set(schema.KINDS) - schema.BULK_KINDS]
+    wanted = [one for one in seen if kind_of(one.topic) in set(schema.KINDS) - BULK_KINDS]
     mine = [message for one in wanted if (message := message_of(one.topic, one.payload)[0]).run == new_run]
     assert all(before < message.time_unix_nanos < time.time_ns() for message in mine)
     for worker in ("main", "parallel_eval_episode_1"):

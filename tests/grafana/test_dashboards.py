@@ -17,6 +17,7 @@ from kit.messages.message_examples import EXAMPLES
 
 from monty_mqtt.observe.episode_outcome import PERFORMANCE_ORDER
 from monty_mqtt.wire import schema
+from monty_mqtt.wire.vocabulary import STATUS_CODES
 from monty_mqtt_core.influx.line_protocol import Misfits
 from monty_mqtt_core.influx.points import FIELDS, bridge_health, frame, lines_of, run_health
 
@@ -145,9 +146,9 @@ def test_every_word_has_a_colour_of_its_own():
         assert all(options[word]["text"] == word for word in words)
     for options in of_statuses:
         assert {code: one["text"] for code, one in options.items()} == {
-            str(code): word for word, code in schema.STATUS_CODES.items()
+            str(code): word for word, code in STATUS_CODES.items()
         }
-        assert len({one["color"] for one in options.values()}) == len(schema.STATUS_CODES)
+        assert len({one["color"] for one in options.values()}) == len(STATUS_CODES)
 
 
 def test_the_colours_are_those_that_colour_blind_eyes_tell_apart():

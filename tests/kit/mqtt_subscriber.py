@@ -12,6 +12,7 @@ import paho.mqtt.client as mqtt
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_core.payloads.from_mqtt import message_of
 
 
@@ -80,7 +81,7 @@ class Subscriber:
         """Return the seqs of the main sequence in order of arrival, by run and worker."""
         result: dict[tuple[str, str], list[int]] = defaultdict(list)
         for message in self.messages():
-            if message.__struct_config__.tag not in schema.BULK_KINDS:
+            if message.__struct_config__.tag not in BULK_KINDS:
                 result[message.run, message.worker].append(message.seq)
         return result
 

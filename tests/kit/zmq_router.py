@@ -19,6 +19,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 import zmq
 
 from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt.wire.vocabulary import BULK_KINDS
 
 Key = Tuple[str, str]
 
@@ -132,7 +133,7 @@ class Router:
             self._answer_probe(socket, route, worker, message)
         elif kind == "dropped":
             self._take_dropped(socket, route, worker, message)
-        elif kind in schema.BULK_KINDS:
+        elif kind in BULK_KINDS:
             worker.bulk_next = max(worker.bulk_next, message.seq + 1)
             self.bulk[key].append(Taken(message, rest[1:]))
         else:

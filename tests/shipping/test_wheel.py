@@ -13,6 +13,7 @@ import pytest
 from kit.machine.child_process import Process, processes_of
 from kit.mqtt_subscriber import Subscriber
 
+from monty_mqtt.wire.vocabulary import is_online
 from monty_mqtt_core.settings.state_dir import StateDir
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +65,7 @@ def test_up_starts_from_the_wheel_alone(environment):
         assert f"include_dir {home}/venv/lib/" in places
         assert str(ROOT) not in places
         with Subscriber("127.0.0.1", state.read_far_side().services["broker"].port, "monty/bridge/#") as anyone:
-            anyone.wait_for(lambda seen: [one for one in seen if b"online" in one.payload])
+            anyone.wait_for(lambda seen: [one for one in seen if is_online(one.payload)])
         process.signal(signal.SIGINT)
         assert process.wait() == 0
     assert processes_of(state.path) == []

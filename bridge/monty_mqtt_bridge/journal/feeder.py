@@ -22,6 +22,7 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_bridge.counters import Counts
 from monty_mqtt_bridge.journal.journal import Journal
 from monty_mqtt_bridge.journal.rows import DROPPED, HELLO, Row
@@ -128,7 +129,7 @@ class Feeder:
 
         The frames of a sender that sends many, which replace each other, must not delay the messages of other senders.
         """
-        if kind in schema.BULK_KINDS and self._target.is_online():
+        if kind in BULK_KINDS and self._target.is_online():
             row = Row(0, worker, kind, payload, raw, 0, worker.restoring, message)
             self._target.feed(row, Receipt(0), again=True)
         else:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from monty_mqtt.wire import schema
+from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt.wire.zmq_protocol import Hello
 from monty_mqtt_bridge.receive.senders import Worker
 
@@ -47,7 +48,7 @@ class Row(msgspec.Struct, gc=False):
     @property
     def bulk(self) -> bool:
         """Whether it may be dropped to make room."""
-        return self.kind in schema.BULK_KINDS
+        return self.kind in BULK_KINDS
 
     @property
     def size(self) -> int:

@@ -19,7 +19,7 @@ import msgspec
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt.wire.vocabulary import ONLINE, SELF_TEST
+from monty_mqtt.wire.vocabulary import SELF_TEST, is_online
 from monty_mqtt_bridge.publish.mqtt_connection import Incoming
 from monty_mqtt_bridge.rate_limited_log import Complaints
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
@@ -101,7 +101,7 @@ class Namesake:
         if incoming.topic == self._health_topic:
             self._hear_health(incoming)
         elif incoming.topic == self._status_topic:
-            self._was_online = incoming.payload == ONLINE
+            self._was_online = is_online(incoming.payload)
             self._other = self._other if self._was_online else None
             return False
         elif (incoming.topic, incoming.payload) == (self.marker.topic, self.marker.payload):

@@ -13,6 +13,7 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.vocabulary import LIVE_STATUSES
 from monty_mqtt_bridge.counters import Counts
 from monty_mqtt_bridge.journal.feeder import Receipt
 from monty_mqtt_bridge.journal.journal import Journal
@@ -23,7 +24,6 @@ from monty_mqtt_bridge.publish.page_links import PageLinks
 from monty_mqtt_bridge.publish.retained import RetainedTopics, Stamp
 from monty_mqtt_bridge.rate_limited_log import Complaints
 from monty_mqtt_bridge.receive.senders import Key, Worker, label
-from monty_mqtt_bridge.rules.liveness import LIVE_STATUSES
 from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.influx import points
 from monty_mqtt_core.influx.line_protocol import Misfits

@@ -13,6 +13,7 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt.wire.vocabulary import BUFFER_KINDS, BULK_KINDS
 from monty_mqtt_bridge.counters import Counts
 from monty_mqtt_bridge.rate_limited_log import Complaints
 from monty_mqtt_bridge.receive import raw_buffers
@@ -31,8 +32,6 @@ _ACK_EVERY_SECS = 0.2
 _ACK_MESSAGES = 64
 _ACK_BYTES = 256 << 10
 """An acknowledgement is due after this time, or number of messages, or bytes: whichever comes first."""
-
-_WITH_BUFFERS = frozenset({"frame", "hypotheses", "object_model"})
 
 
 class Sink(Protocol):
@@ -142,7 +141,7 @@ class Intake:
         if (message.run, message.worker) != worker.said:
             raise DecodeError(f"{label(message.run, message.worker)} on a connection of {label(*worker.said)}")
         worker.unacked_bytes += len(payload) + sum(map(len, raw))
-        if kind in schema.BULK_KINDS:
+        if kind in BULK_KINDS:
             self._bulk(worker, kind, message, payload, raw)
         elif self._is_next(worker, message.seq):
             self._begin(worker)
@@ -259,7 +258,7 @@ class Intake:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
         is_next = (envelope.run, envelope.worker, envelope.seq) == (*worker.said, worker.next)
-        if not is_next or kind in schema.BULK_KINDS or self.full:
+        if not is_next or kind in BULK_KINDS or self.full:
             return False
         self._counts.lost += worker.lose_to(worker.next + 1)
         self._touch(worker)
@@ -295,6 +294,6 @@ def _decode(kind: str, payload: bytes, raw: Sequence[bytes]) -> schema.Message:
         raise DecodeError(f"seq {message.seq} is negative")
     if max(message.seq, abs(message.time_unix_nanos)) > GREATEST_SEQ:
         raise DecodeError(f"seq or time_unix_nanos is greater than {GREATEST_SEQ}")
-    if raw or kind in _WITH_BUFFERS:
+    if raw or kind in BUFFER_KINDS:
         raw_buffers.check(message, raw)
     return message

@@ -14,9 +14,8 @@ from typing import NamedTuple, Protocol
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt.wire.vocabulary import SELF_TEST
+from monty_mqtt.wire.vocabulary import LIVE_STATUSES, SELF_TEST
 from monty_mqtt_bridge.publish.mqtt_connection import Incoming
-from monty_mqtt_bridge.rules.liveness import LIVE_STATUSES
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
 __all__ = ["Cleared", "Clearing", "Known", "Line"]

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from monty_mqtt.wire import schema
+from monty_mqtt.wire.vocabulary import STATUS_CODES
 from monty_mqtt_bridge.counters import Counts
 from monty_mqtt_bridge.rules.liveness import Life
 
@@ -50,7 +51,7 @@ def of_life(life: Life, now: float, now_unix_nanos: int) -> dict[str, Any]:
     started = life.worker.started_unix_nanos if life.worker else 0
     return {
         "running_secs": max(now_unix_nanos - started, 0) / 1e9 if started else None,
-        "status_code": schema.STATUS_CODES.get(life.word),
+        "status_code": STATUS_CODES.get(life.word),
         "stalled": life.stalled,
         "secs_since_step": None if life.last_step is None else now - life.last_step,
         "lost": life.worker.lost if life.worker else 0,

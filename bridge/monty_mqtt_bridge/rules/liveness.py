@@ -12,9 +12,10 @@ from statistics import median
 import msgspec
 
 from monty_mqtt.wire import schema
+from monty_mqtt.wire.vocabulary import LIVE_STATUSES, STATUS_CODES
 from monty_mqtt_bridge.receive.senders import Key, Worker
 
-__all__ = ["GRACE_SECS", "LIVE_STATUSES", "REMEMBERED_NANOS", "Life", "Liveness"]
+__all__ = ["GRACE_SECS", "REMEMBERED_NANOS", "Life", "Liveness"]
 
 GRACE_SECS = 8.0
 """Seconds that a connection may be gone, also after a start of the bridge; so `disconnected` comes within 10 s."""
@@ -31,7 +32,6 @@ REMEMBERED_NANOS = int(_FORGET_DISCONNECTED_SECS * 1e9)
 """A worker that sent nothing for so long need not be in memory after a restart."""
 
 _MISSING = ("lost", "dropped", "too_large")
-LIVE_STATUSES = frozenset({"initializing", "running", "paused", "aborting"})
 
 
 class Life:
@@ -257,7 +257,7 @@ class Liveness:
     def _ended(life: Life, end: schema.End, now_unix_nanos: int) -> list[schema.Status]:
         # A worker that has sent its end is not gone without one, whatever was published before.
         life.ended, life.disconnected, life.stalled, life.spooled, life.dropped = True, False, False, 0, end.dropped
-        if life.word == end.status or end.status not in schema.STATUS_CODES:
+        if life.word == end.status or end.status not in STATUS_CODES:
             return []
         # Its final status must not be `running` because the status before it was dropped.
         life.status = schema.Status(

@@ -17,7 +17,7 @@ import msgspec
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.object_names import believed, recognised
-from monty_mqtt.wire.vocabulary import verdict
+from monty_mqtt.wire.vocabulary import STATUS_CODES, verdict
 from monty_mqtt_core.influx import episode_points
 from monty_mqtt_core.influx.line_protocol import Misfits, floats, point, series
 
@@ -266,7 +266,7 @@ def _shares_and_rates(progress: schema.Progress) -> dict[str, object]:
 def _status(status: schema.Status, prefix: str | None, page_url: str | None, misfits: Misfits) -> str | None:
     told = schema.Status.__struct_fields__
     values = {name: getattr(status, name) for name in FIELDS["status"] if name in told}
-    code = schema.STATUS_CODES.get(status.status)
+    code = STATUS_CODES.get(status.status)
     if code is None:
         misfits.add("status", "status_code", status.status)
     ours = {"status_code": code, "page_url": page_url}

@@ -8,7 +8,7 @@ subscription. Run, worker, seq and time identify a message.
 """
 
 from monty_mqtt.wire import topics
-from monty_mqtt.wire.schema import BULK_KINDS
+from monty_mqtt.wire.vocabulary import BULK_KINDS
 
 __all__ = ["LONGEST_TIME_UNIX_NANOS", "Heard", "is_possible"]
 

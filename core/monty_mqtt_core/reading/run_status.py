@@ -11,13 +11,11 @@ from typing import Dict, List, Optional, Tuple
 from monty_mqtt.errors import DecodeError, ServiceError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.mode_sum import ModeSum, finished
+from monty_mqtt.wire.vocabulary import BUFFER_KINDS, FINAL_STATUSES, UNRECORDED_KINDS
 
-__all__ = ["FINAL", "Runs", "Worker", "decode", "is_of_a_parent", "pick_run"]
+__all__ = ["Runs", "Worker", "decode", "is_of_a_parent", "pick_run"]
 
-FINAL = frozenset({"completed", "aborted", "error", "disconnected"})
-"""Status words after which no message follows."""
-
-_NOT_MESSAGES = frozenset({"evidence", "hypotheses", "frame", "object_model", "command"})
+_NOT_MESSAGES = BUFFER_KINDS | UNRECORDED_KINDS
 
 
 @dataclass
@@ -46,7 +44,7 @@ class Worker:
     @property
     def is_live(self) -> bool:
         """Whether messages may still come."""
-        return self.word not in FINAL
+        return self.word not in FINAL_STATUSES
 
     @property
     def is_parent(self) -> bool:

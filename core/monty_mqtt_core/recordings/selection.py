@@ -14,7 +14,7 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
-from monty_mqtt.wire.schema import BULK_KINDS
+from monty_mqtt.wire.vocabulary import BULK_KINDS, ENDED_STATUSES, UNRECORDED_KINDS
 from monty_mqtt_core.payloads.from_mqtt import Head, head_of
 from monty_mqtt_core.reading.deduplication import Heard, is_possible
 from monty_mqtt_core.recordings.mcap_file import Entry
@@ -22,8 +22,6 @@ from monty_mqtt_core.recordings.mcap_scan import Beginning
 
 __all__ = ["Counts", "Intake", "Thinning", "Transform"]
 
-_LEFT_OUT_KINDS = frozenset({"evidence", "command"})
-_FINAL_STATUSES = frozenset({"completed", "aborted", "error"})
 _NANOS = 1e9
 
 Transform = Callable[[Entry], Entry]
@@ -132,7 +130,7 @@ class Intake:
         """Return the entries to write after this message: mostly one, or none."""
         try:
             parsed = topics.parse(topic)
-            if parsed.kind in _LEFT_OUT_KINDS or not payload:
+            if parsed.kind in UNRECORDED_KINDS or not payload:
                 return []
             head = head_of(parsed, payload)
         except DecodeError:
@@ -176,7 +174,7 @@ class Intake:
             workers[parsed.worker] = "ended"
         elif parsed.kind == "status":
             # `end` is the last message but is not retained; for a recorder that comes later, the status must do.
-            workers[parsed.worker] = "ended" if head.status in _FINAL_STATUSES else str(head.status)
+            workers[parsed.worker] = "ended" if head.status in ENDED_STATUSES else str(head.status)
 
     def _note_beginning(self, heard: _Arrived) -> None:
         parsed, seq = heard.parsed, heard.head.seq

@@ -13,6 +13,7 @@ from itertools import chain
 
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.vocabulary import BULK_KINDS, RETAINED_KINDS, UNRECORDED_KINDS
 from monty_mqtt_core.reading.deduplication import Heard
 from monty_mqtt_core.recordings.mcap_chunks import Recorded
 from monty_mqtt_core.recordings.mcap_file import Entry, unwrapped
@@ -25,9 +26,6 @@ from monty_mqtt_liveview.state.run import Run
 __all__ = ["Reading", "close_properly", "messages_of"]
 
 logger = logging.getLogger(__name__)
-
-_LEFT_OUT_KINDS = frozenset({"evidence", "command"})
-_RETAINED_KINDS = frozenset({"info", "status", "progress", "state", "object_model"})
 
 
 class Reading:
@@ -85,7 +83,7 @@ class Reading:
     def _take(self, topic: str, payload: bytes) -> None:
         try:
             parsed = parsed_topic(topic)
-            if parsed.kind in _LEFT_OUT_KINDS:
+            if parsed.kind in UNRECORDED_KINDS:
                 return
             message = message_of(parsed, payload)
         except DecodeError:
@@ -112,7 +110,7 @@ class Reading:
         retained counts as retained if nothing of another kind came before it. So a run that was over when the page
         first saw it loses no message.
         """
-        if parsed.kind not in _RETAINED_KINDS and parsed.kind not in schema.BULK_KINDS:
+        if parsed.kind not in RETAINED_KINDS and parsed.kind not in BULK_KINDS:
             self._live.add(parsed.worker)
         is_retained = parsed.worker not in self._live
         return self.heard.is_new(parsed, message.seq, message.time_unix_nanos, payload, is_retained=is_retained)

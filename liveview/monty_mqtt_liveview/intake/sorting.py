@@ -12,6 +12,7 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.vocabulary import BUFFER_KINDS, BULK_KINDS, UNRECORDED_KINDS
 from monty_mqtt_core.reading.deduplication import Heard
 from monty_mqtt_core.recordings.mcap_file import Entry
 from monty_mqtt_liveview.intake.inbox import Arrived
@@ -23,9 +24,6 @@ from monty_mqtt_liveview.recordings.run_recordings import Recordings, RunRecordi
 __all__ = ["Counts", "Intake"]
 
 logger = logging.getLogger(__name__)
-
-_LEFT_OUT_KINDS = frozenset({"evidence", "command"})
-_LOOKED_UP_KINDS = frozenset({"frame", "hypotheses", "object_model"})
 
 
 class Counts(msgspec.Struct):
@@ -80,7 +78,7 @@ class Intake:
         topic, payload = arrived.topic, arrived.payload
         try:
             parsed = parsed_topic(topic)
-            if parsed.kind in _LEFT_OUT_KINDS:
+            if parsed.kind in UNRECORDED_KINDS:
                 return None
             if not payload:
                 self._note_cleared(parsed)
@@ -100,9 +98,9 @@ class Intake:
             self.counts.repeated += 1
             return None
         self._record(recording, arrived, message)
-        if parsed.kind in schema.BULK_KINDS:
+        if parsed.kind in BULK_KINDS:
             self.with_bulk.add(parsed.run)
-        if parsed.kind in _LOOKED_UP_KINDS:
+        if parsed.kind in BUFFER_KINDS:
             self._cache.put((topic, message.time_unix_nanos), payload)
         return self._to_show(message)
 

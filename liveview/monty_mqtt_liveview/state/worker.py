@@ -10,6 +10,7 @@ from collections import deque
 from typing import Any
 
 from monty_mqtt.wire import schema
+from monty_mqtt.wire.vocabulary import FINAL_STATUSES
 from monty_mqtt_core.reading import run_status
 from monty_mqtt_liveview.state.episodes import Episode, Episodes
 from monty_mqtt_liveview.state.frame_index import Bulk
@@ -94,7 +95,7 @@ class Worker:
     @property
     def is_live(self) -> bool:
         """Whether messages may still arrive."""
-        return self.word not in run_status.FINAL
+        return self.word not in FINAL_STATUSES
 
     @property
     def steps_per_sec(self) -> float | None:

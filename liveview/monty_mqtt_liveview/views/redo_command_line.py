@@ -14,9 +14,9 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from monty_mqtt.masking.config_masking import MASK
 from monty_mqtt.sweep_job import FLAGS_WITH_A_VALUE, SWEEP_FLAGS
 from monty_mqtt.wire import schema
+from monty_mqtt.wire.vocabulary import MASK
 
 __all__ = ["command_line", "for_shell", "ranges"]
 

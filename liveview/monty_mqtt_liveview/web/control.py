@@ -20,8 +20,8 @@ from starlette.responses import Response
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import topics
+from monty_mqtt.wire.vocabulary import FINAL_STATUSES, is_online
 from monty_mqtt_core.reading.mqtt_client import Broker, retained
-from monty_mqtt_core.reading.run_status import FINAL
 from monty_mqtt_liveview import views
 from monty_mqtt_liveview.intake.service import Service
 from monty_mqtt_liveview.web.login import Login
@@ -69,7 +69,7 @@ class Control:
             return ""
         with self._service.lock:
             head = views.run_head(find_run(self._service, run))
-        return f"the run is over: {head['status']}" if head["status"] in FINAL else self._why_no_bridge()
+        return f"the run is over: {head['status']}" if head["status"] in FINAL_STATUSES else self._why_no_bridge()
 
     def _why_no_bridge(self) -> str:
         with self._asking:
@@ -149,7 +149,7 @@ def _checked(asked: Asked) -> Asked:
 def _without_bridge(broker: Broker) -> str:
     """Return why no bridge would pass a command on; empty if a bridge is connected."""
     try:
-        if any(b"online" in one.payload for one in retained(broker, [f"{topics.BRIDGE_PREFIX}/+/status"])):
+        if any(is_online(one.payload) for one in retained(broker, [f"{topics.BRIDGE_PREFIX}/+/status"])):
             return ""
     except ServiceError as error:
         return str(error)

@@ -15,9 +15,10 @@ from typing import Dict, List, Optional
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.vocabulary import FINAL_STATUSES, is_online
 from monty_mqtt_core.reading.mqtt_client import Broker, Subscriber, retained
 from monty_mqtt_core.reading.run_lookup import known_runs
-from monty_mqtt_core.reading.run_status import FINAL, Runs, Worker, decode, pick_run
+from monty_mqtt_core.reading.run_status import Runs, Worker, decode, pick_run
 from monty_mqtt_stack.services.find_services import broker_of
 
 __all__ = ["Answer", "ask", "command"]
@@ -150,13 +151,13 @@ class _Answers:
         message = decode(one.topic, one.payload)
         if isinstance(message, schema.CommandResult) and message.id == self._id:
             self._by_worker[message.worker] = Answer(message.worker, message.status, message.detail)
-        elif isinstance(message, schema.Status) and message.status in FINAL and message.run == self._run:
+        elif isinstance(message, schema.Status) and message.status in FINAL_STATUSES and message.run == self._run:
             self._asked.discard(message.worker)  # it ended meanwhile; any answer of it came before this
 
     def _why_not(self, bridge: bytes) -> str:
         silent = sorted(self._asked - self._by_worker.keys())
         if not self._was_passed_on:
             return "the broker refused the command; may this user write it (conf/mosquitto/acl)?"
-        if b"online" not in bridge:
+        if not is_online(bridge):
             return "the bridge is not connected to this broker"
         return f"{', '.join(silent)} did not answer; a step may take longer (--timeout-secs)"

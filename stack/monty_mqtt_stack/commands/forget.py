@@ -18,6 +18,7 @@ from monty_mqtt.broadcast import spool_file
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.vocabulary import is_online
 from monty_mqtt_core.reading.mqtt_client import Broker, Subscriber, retained
 from monty_mqtt_core.reading.run_lookup import known_runs
 from monty_mqtt_core.reading.run_status import decode, pick_run
@@ -118,7 +119,7 @@ def ask(broker: Broker, run: str, timeout_secs: float = _ANSWER_SECS) -> str:
     with Subscriber(broker, [topic, result]) as subscriber:
         # A set of topics, because amqtt sends a retained message more than once.
         kept = retained(broker, [f"{topics.BRIDGE_PREFIX}/+/status"])
-        bridges = {one.topic for one in kept if b"online" in one.payload}
+        bridges = {one.topic for one in kept if is_online(one.payload)}
         if not bridges:
             raise ServiceError(f"no bridge is connected to the broker {broker}, and only a bridge can clear a run")
         if not subscriber.publish(topic, schema.encode(asked), timeout_secs):

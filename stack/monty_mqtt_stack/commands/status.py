@@ -16,8 +16,9 @@ import msgspec
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.vocabulary import LIVE_STATUSES, is_online
 from monty_mqtt_core.reading.mqtt_client import Arrived, Broker, Subscriber, retained
-from monty_mqtt_core.reading.run_status import FINAL, Runs, Worker, decode
+from monty_mqtt_core.reading.run_status import Runs, Worker, decode
 from monty_mqtt_core.settings.state_dir import Endpoint, FarSide, StateDir
 from monty_mqtt_stack.services.find_services import Address, accepts, broker_of
 from monty_mqtt_stack.watch.message_lines import duration, modes_in_words, table
@@ -36,7 +37,6 @@ _HEALTH = {
 }
 _HEALTH_SECS = 2.0
 _MEGA = 1e6
-_LIVE = frozenset(schema.STATUS_CODES) - FINAL
 
 
 def command(options: argparse.Namespace) -> int:
@@ -139,7 +139,7 @@ def _totals(runs: Dict[str, Dict[str, Dict[str, Any]]]) -> Dict[str, int]:
     return {
         "runs": len(runs),
         "workers": len(workers),
-        "live": sum(words[word] for word in _LIVE),
+        "live": sum(words[word] for word in LIVE_STATUSES),
         "stalled": sum(one["stalled"] for one in workers),
         "disconnected": words["disconnected"],
         "lost": sum(one["lost"] for one in workers),
@@ -160,7 +160,7 @@ def _note_bridge(bridges: Dict[str, Dict[str, Any]], told: Arrived) -> None:
 
 
 def _is_online(told: Dict[str, Any]) -> bool:
-    return "online" in str(told.get("status"))
+    return is_online(str(told.get("status")).encode())
 
 
 def _await_health(subscriber: Subscriber, bridges: Dict[str, Dict[str, Any]]) -> None:

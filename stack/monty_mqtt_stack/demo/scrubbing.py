@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.vocabulary import BUFFER_KINDS
 from monty_mqtt_core.recordings.mcap_file import Entry
 
 __all__ = ["HOST", "scrubbed", "without_places"]
@@ -18,7 +19,6 @@ __all__ = ["HOST", "scrubbed", "without_places"]
 HOST = "demo"
 """Replaces the name of the machine."""
 
-_RAW_KINDS = frozenset({"frame", "object_model", "hypotheses"})
 _PLACE = re.compile(r"(?<![\w.:/])(?:file://)?(?:~|(?:/[^\s/:'\"<>|,;()\[\]{}]+){2})(?:/[^\s/:'\"<>|,;()\[\]{}]+)*/?")
 """Matches an absolute path of two parts or more, or a path below `~`; not what follows a word, as in `and/or`."""
 
@@ -28,7 +28,7 @@ def scrubbed(entry: Entry) -> Entry:
 
     Frames, models and clouds are returned unchanged: they hold names, sizes and numbers only.
     """
-    if topics.parse(entry.topic).kind in _RAW_KINDS:
+    if topics.parse(entry.topic).kind in BUFFER_KINDS:
         return entry
     message = schema.decode(entry.payload)
     if isinstance(message, schema.Info):

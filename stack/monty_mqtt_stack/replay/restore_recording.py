@@ -12,6 +12,7 @@ from pathlib import Path
 
 from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_core.payloads.from_mqtt import message_of
 from monty_mqtt_core.recordings.part_files import Recording
 from monty_mqtt_stack.replay.restore_report import Restored
@@ -68,7 +69,7 @@ def _messages(recording: Recording) -> Iterator[tuple[schema.Message, Sequence[b
         key = (message.run, message.worker)
         if _is_the_bridges(message, heard.get(key, -1)):
             continue
-        if message.__struct_config__.tag not in schema.BULK_KINDS:
+        if message.__struct_config__.tag not in BULK_KINDS:
             heard[key] = message.seq
         yield message, buffers
 

@@ -22,6 +22,7 @@ from monty_mqtt.broadcast import spool_file
 from monty_mqtt.broadcast.sender_identity import Sender
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_stack.replay.restore_link import Restoring, Stopped
 from monty_mqtt_stack.replay.restore_report import Restored
 
@@ -176,7 +177,7 @@ class _Workers:
         """Send a message over its worker's connection."""
         key, kind = (message.run, message.worker), str(message.__struct_config__.tag)
         frames = [zmq_protocol.head(kind), schema.encode(message), *buffers]
-        if kind not in schema.BULK_KINDS:
+        if kind not in BULK_KINDS:
             self._opened(key, message.seq).send(message.seq, frames)
             if kind == "end":
                 self._open[key].finish()

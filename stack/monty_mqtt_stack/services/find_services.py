@@ -12,6 +12,7 @@ from typing import NamedTuple, Optional
 
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import topics
+from monty_mqtt.wire.vocabulary import is_online
 from monty_mqtt_core.reading.mqtt_client import Broker, retained
 from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.state_dir import Endpoint, FarSide, StateDir
@@ -145,7 +146,7 @@ def is_ours(broker: Broker, state: StateDir) -> bool:
         kept = retained(as_user(broker, state, "liveview"), [f"{topics.BRIDGE_PREFIX}/+/status"])
     except ServiceError:
         return False
-    return any(b"online" in one.payload for one in kept)
+    return any(is_online(one.payload) for one in kept)
 
 
 def accepts(address: Address) -> bool:

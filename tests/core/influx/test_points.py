@@ -16,6 +16,7 @@ from kit.messages.message_examples import EXAMPLES
 from kit.messages.message_strategies import NAMES, messages
 
 from monty_mqtt.wire import schema
+from monty_mqtt.wire.vocabulary import STATUS_CODES
 from monty_mqtt_core.influx import line_protocol
 from monty_mqtt_core.influx.line_protocol import Misfits
 from monty_mqtt_core.influx.points import FIELDS, bridge_health, frame, lines_of, run_health
@@ -117,7 +118,7 @@ def test_an_estimated_end_that_has_passed_leaves_no_negative_time():
     assert point.fields["remaining_secs"] == 0.0
 
 
-@pytest.mark.parametrize(("word", "code"), schema.STATUS_CODES.items())
+@pytest.mark.parametrize(("word", "code"), STATUS_CODES.items())
 def test_a_status_carries_its_code(word, code):
     (point,) = points_of(make(schema.Status, 0, status=word))
     assert (point.fields["status"], point.fields["status_code"]) == (word, code)

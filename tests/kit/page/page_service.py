@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 from kit.machine.child_process import until
 
-from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire import topics
+from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_core.reading.mqtt_client import Broker
 from monty_mqtt_core.recordings.mcap_file import Reader
 from monty_mqtt_core.recordings.part_files import Recording, directory_of
@@ -93,7 +94,7 @@ def seqs(directory: Path) -> Counter[tuple[str, int]]:
     found: Counter[tuple[str, int]] = Counter()
     for entry in Recording(directory).entries():
         parsed = topics.parse(entry.topic)
-        if parsed.kind not in schema.BULK_KINDS and parsed.kind not in ("status", "command_result"):
+        if parsed.kind not in BULK_KINDS and parsed.kind not in ("status", "command_result"):
             found[parsed.worker, entry.seq] += 1
     return found
 

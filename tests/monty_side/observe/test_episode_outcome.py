@@ -74,20 +74,6 @@ def test_rule_is_montys_loop(performances):
     assert episode_outcome(performances) == expected
 
 
-@pytest.mark.parametrize(
-    ("outcome", "expected"),
-    [
-        ("correct", (1, 0)),
-        ("correct_mlh", (1, 1)),
-        ("confused_mlh", (0, 1)),
-        ("confused", (0, 0)),
-        ("time_out", (0, 0)),
-    ],
-)
-def test_verdict(outcome, expected):
-    assert verdict(outcome) == expected
-
-
 def test_stats_are_montys_own_and_the_model_stays_as_it_was():
     from tbp.monty.frameworks.utils.logging_utils import get_stats_per_lm  # noqa: PLC0415 - slow
 

@@ -15,6 +15,7 @@ from kit.mqtt_subscriber import Subscriber
 from mcap.reader import make_reader
 
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_core.payloads.from_mqtt import message_of
 from monty_mqtt_core.recordings.mcap_file import Reader
 from monty_mqtt_stack.demo.demo_recording import EXPERIMENTS, LARGEST_BYTES, pack, recording_path
@@ -102,7 +103,7 @@ def test_it_has_what_a_viewer_shows(messages):
 def test_every_seq_is_there_once(messages):
     seqs = {}
     for message in messages:
-        if message.__struct_config__.tag not in schema.BULK_KINDS:
+        if message.__struct_config__.tag not in BULK_KINDS:
             seqs.setdefault((message.run, message.worker), []).append(message.seq)
     assert len(seqs) == 2
     for found in seqs.values():

@@ -16,6 +16,7 @@ from kit.machine.child_process import Process, processes_of, run, until
 from kit.machine.missing import is_missing
 from kit.mqtt_subscriber import Subscriber
 
+from monty_mqtt.wire.vocabulary import is_online
 from monty_mqtt_core.settings import passwords as secrets
 from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.state_dir import StateDir
@@ -55,7 +56,7 @@ def test_it_shows_each_service_and_the_line_to_watch_and_stops_on_ctrl_c(state):
         assert far_side.services["broker"].port == port
         assert far_side.services["bridge"].port == port_in(bridge)
         with Subscriber("127.0.0.1", port, "monty/bridge/#") as anyone:
-            anyone.wait_for(lambda seen: [one for one in seen if b"online" in one.payload])
+            anyone.wait_for(lambda seen: [one for one in seen if is_online(one.payload)])
         process.signal(signal.SIGINT)
         assert process.wait() == 0
         assert process.lines[-1] == "stopped"
@@ -177,7 +178,7 @@ def test_amqtt_serves_where_there_is_no_mosquitto(state):
         assert "amqtt (pid " in process.wait_for("broker ")
         process.wait_for("keeps nothing when it ends")
         with Subscriber("127.0.0.1", port_in(process.wait_for("broker ")), "monty/bridge/#") as anyone:
-            anyone.wait_for(lambda seen: [one for one in seen if b"online" in one.payload])
+            anyone.wait_for(lambda seen: [one for one in seen if is_online(one.payload)])
         process.signal(signal.SIGINT)
         assert process.wait() == 0
     assert processes_of(state.path) == []
