@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.bridge import example_step, row
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_liveview.intake.service import Service
 from monty_mqtt_liveview.intake.subscription import Subscription
 from monty_mqtt_stack.services.mosquitto import Mosquitto
@@ -84,7 +84,7 @@ def measured(
 @contextmanager
 def keeping(broker: Mosquitto, state: Path) -> Iterator[Service]:
     """Run the page's service without its web pages."""
-    where = Broker(broker.host, broker.port, "liveview", broker.password_file("liveview"))
+    where = BrokerAddress(broker.host, broker.port, "liveview", broker.password_file("liveview"))
     subscription = Subscription(where, "benchmark")
     with subscription, Service(subscription, state / "recordings") as service:
         wait_for(lambda: subscription.is_connected)

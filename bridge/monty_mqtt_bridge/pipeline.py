@@ -18,7 +18,6 @@ from monty_mqtt_bridge.counters import Counts
 from monty_mqtt_bridge.journal.feeder import Feeder, Receipt
 from monty_mqtt_bridge.journal.journal import Journal
 from monty_mqtt_bridge.journal.rows import HELLO, Row
-from monty_mqtt_bridge.publish.mqtt_connection import Incoming
 from monty_mqtt_bridge.publish.outlet import Outlet
 from monty_mqtt_bridge.rate_limited_log import Complaints
 from monty_mqtt_bridge.recall import Recall
@@ -31,6 +30,7 @@ from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_bridge.spools.left_behind import LeftBehind
 from monty_mqtt_core.influx import points
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
+from monty_mqtt_core.reading.mqtt_client import MqttMessage
 
 if TYPE_CHECKING:
     from monty_mqtt_bridge.publish.publisher import Publisher
@@ -146,7 +146,7 @@ class Pipeline:
 
     # Owner of the publisher
 
-    def heard(self, incoming: Incoming) -> None:
+    def heard(self, incoming: MqttMessage) -> None:
         """Take a command, or a retained message."""
         if self._clearing.heard(incoming):
             return
@@ -253,7 +253,7 @@ class Pipeline:
             self._commands.answered(result)
             self.outlet.answer(result)
 
-    def _command(self, incoming: Incoming) -> None:
+    def _command(self, incoming: MqttMessage) -> None:
         decision = self._commands.decide(incoming, self._wall())
         self._keep_commands()
         self.journal.commit()  # before a worker obeys: after a restart the command must not be passed on a second time

@@ -8,12 +8,12 @@ from __future__ import annotations
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema
 from monty_mqtt_bridge.journal.journal import Journal
-from monty_mqtt_bridge.publish.mqtt_connection import Incoming
 from monty_mqtt_bridge.publish.outlet import Outlet
 from monty_mqtt_bridge.publish.retained import Stamp
 from monty_mqtt_bridge.receive.senders import Key, Worker
 from monty_mqtt_bridge.rules.liveness import REMEMBERED_NANOS, Liveness
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
+from monty_mqtt_core.reading.mqtt_client import MqttMessage
 
 __all__ = ["Recall"]
 
@@ -52,7 +52,7 @@ class Recall:
             self._outlet.retained.seen(worker.key, kept.topic, stamp, latest)
             self._remember(_decoded(kept.payload or b""), worker if worker.real else None)
 
-    def retained(self, incoming: Incoming) -> None:
+    def retained(self, incoming: MqttMessage) -> None:
         """Take a message that the broker has retained. It may be older than what the journal knows."""
         message = _decoded(incoming.payload)
         if message is None or self._is_of_another(message):

@@ -9,7 +9,7 @@ import contextlib
 import gc
 from pathlib import Path
 
-from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_core.settings import passwords, service_settings
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_liveview.intake.service import Service
@@ -51,10 +51,10 @@ def run(options: Options) -> None:
         Server(app, config, sockets).serve_until_stopped()
 
 
-def _broker(config: PageConfig) -> Broker:
+def _broker(config: PageConfig) -> BrokerAddress:
     service_settings.read_password(config.mqtt_password_file)
     file = Path(config.mqtt_password_file) if config.mqtt_password_file else None
-    return Broker(config.mqtt_host, config.mqtt_port, config.mqtt_username or None, file)
+    return BrokerAddress(config.mqtt_host, config.mqtt_port, config.mqtt_username or None, file)
 
 
 def _limits(config: PageConfig) -> Limits:
@@ -65,11 +65,11 @@ def _limits(config: PageConfig) -> Limits:
     )
 
 
-def _control_broker(options: Options, state: StateDir) -> Broker:
+def _control_broker(options: Options, state: StateDir) -> BrokerAddress:
     config = options.config
     named = config.control_password_file or None
     file = named if "control_password_file" in options.given else state.password_file(config.control_username)
-    return Broker(config.mqtt_host, config.mqtt_port, config.control_username, Path(file) if file else None)
+    return BrokerAddress(config.mqtt_host, config.mqtt_port, config.control_username, Path(file) if file else None)
 
 
 def _login(config: PageConfig, state: StateDir, port: int) -> Login:

@@ -25,7 +25,7 @@ from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.payloads.from_mqtt import message_of
-from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_core.recordings import record as recording
 from monty_mqtt_core.recordings.mcap_file import Reader, RecordingWriter
 from monty_mqtt_core.recordings.part_files import Recording
@@ -57,7 +57,7 @@ def far_side(tmp_path_factory):
 
 
 def at(broker):
-    return Broker(broker.host, broker.port)
+    return BrokerAddress(broker.host, broker.port)
 
 
 def fields_of(kind):
@@ -444,7 +444,7 @@ def test_no_broker_is_one_clear_line(tmp_path):
     with Mosquitto(tmp_path / "state") as broker:
         port = broker.port
     with pytest.raises(ServiceError, match=f"127.0.0.1:{port}"):
-        record(Broker("127.0.0.1", port), tmp_path / "some.mcap")
+        record(BrokerAddress("127.0.0.1", port), tmp_path / "some.mcap")
     assert not (tmp_path / "some.mcap").exists()
 
 
@@ -517,7 +517,7 @@ def test_a_replay_obeys_an_abort(recorded, far_side):
     with Subscriber(broker.host, broker.port) as subscriber:
         thread.start()
         run = first_run_seen(subscriber)
-        control = Broker(broker.host, broker.port, "control", broker.password_file("control"))
+        control = BrokerAddress(broker.host, broker.port, "control", broker.password_file("control"))
         answers = ask(control, run, "abort", reason="seen enough")
         subscriber.wait_for(lambda received: sum(one.topic.endswith("/end") for one in received) == 2)
         thread.join(20)

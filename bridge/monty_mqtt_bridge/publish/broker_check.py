@@ -12,8 +12,8 @@ import secrets
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import ONLINE, SELF_TEST
-from monty_mqtt_bridge.publish.mqtt_connection import Broker, Incoming
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage
 
 __all__ = ["COMMAND_FILTER", "SelfTest"]
 
@@ -33,7 +33,7 @@ class SelfTest:
         status: The bridge's own status, retained.
     """
 
-    def __init__(self, bridge_id: str, broker: Broker) -> None:
+    def __init__(self, bridge_id: str, broker: BrokerAddress) -> None:
         self.status = Outgoing(topics.bridge_topic(bridge_id, "status"), ONLINE, 1, True)  # noqa: FBT003
         probe = schema.Command(id=f"{SELF_TEST}-{secrets.token_hex(8)}", command=SELF_TEST)
         where = topics.build(bridge_id, "bridge", "command")
@@ -52,7 +52,7 @@ class SelfTest:
         """Return the messages to publish; those that must come back are last, which shows that the others passed."""
         return [*self._unheard, self.status, self.command]
 
-    def hear(self, incoming: Incoming) -> bool:
+    def hear(self, incoming: MqttMessage) -> bool:
         """Return whether this is one of the test's own messages."""
         if incoming.retain or self._missing.get(incoming.topic) != incoming.payload:
             return False

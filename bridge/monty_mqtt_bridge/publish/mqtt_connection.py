@@ -20,8 +20,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage
 
-__all__ = ["Broker", "Incoming", "Session", "Will"]
+__all__ = ["ClientLogin", "Session", "Will"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +31,11 @@ _CONNECT_SECS = 3.0
 _REFUSED_LOGIN = frozenset({"Bad user name or password", "Not authorized"})
 
 
-class Broker(NamedTuple):
-    """Broker is the broker's address, and the user to connect as."""
+class ClientLogin(NamedTuple):
+    """ClientLogin is what a connection identifies itself with, beside the user that the address names."""
 
-    host: str
-    port: int
-    username: str
-    password: str | None
     client_id: str
+    password: str | None
 
 
 class Will(NamedTuple):
@@ -47,19 +45,12 @@ class Will(NamedTuple):
     payload: bytes
 
 
-class Incoming(NamedTuple):
-    """Incoming is a message from the broker."""
-
-    topic: str
-    payload: bytes
-    retain: bool
-
-
 class Session:
     """Session is one connection, from the attempt to connect to its end.
 
     Args:
         broker: Address and user.
+        login: Client id and password.
         will: Last will.
         acknowledged: Called with the message id of each PUBACK.
         wake: Called, in another thread, when the attempt to connect has ended.
@@ -73,18 +64,23 @@ class Session:
     """
 
     def __init__(
-        self, broker: Broker, will: Will, acknowledged: Callable[[int], None], wake: Callable[[], None]
+        self,
+        broker: BrokerAddress,
+        login: ClientLogin,
+        will: Will,
+        acknowledged: Callable[[int], None],
+        wake: Callable[[], None],
     ) -> None:
         self.online = False
         self.failed: str | None = None
         self.login_refused = False
-        self.incoming: list[Incoming] = []
+        self.incoming: list[MqttMessage] = []
         self.subscribed: dict[str, bool] = {}
         self._asked: dict[int, str] = {}
         self._broker = broker
         self._wake = wake
         self._closing = False
-        self._client = self._make_client(will, acknowledged)
+        self._client = self._make_client(login, will, acknowledged)
         self._connected = threading.Event()
         threading.Thread(target=self._connect, name="mqtt connect", daemon=True).start()
 
@@ -140,13 +136,13 @@ class Session:
         if found is not None:
             found.close()
 
-    def _make_client(self, will: Will, acknowledged: Callable[[int], None]) -> mqtt.Client:
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, self._broker.client_id, protocol=mqtt.MQTTv311)
+    def _make_client(self, login: ClientLogin, will: Will, acknowledged: Callable[[int], None]) -> mqtt.Client:
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, login.client_id, protocol=mqtt.MQTTv311)
         client.max_inflight_messages_set(0)  # the publisher keeps the window; paho's costs a scan at each PUBACK
         client.connect_timeout = _CONNECT_SECS
         client.will_set(will.topic, will.payload, qos=1, retain=True)
         if self._broker.username:
-            client.username_pw_set(self._broker.username, self._broker.password)
+            client.username_pw_set(self._broker.username, login.password)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -197,7 +193,7 @@ class Session:
 
     def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         try:
-            self.incoming.append(Incoming(message.topic, bytes(message.payload), message.retain))
+            self.incoming.append(MqttMessage(message.topic, bytes(message.payload), message.retain))
         except UnicodeDecodeError:
             logger.warning("ignored a message from the broker: its topic is not UTF-8")
 

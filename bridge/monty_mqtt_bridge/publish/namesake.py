@@ -20,9 +20,9 @@ import msgspec
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import SELF_TEST, is_online
-from monty_mqtt_bridge.publish.mqtt_connection import Incoming
 from monty_mqtt_bridge.rate_limited_log import Complaints
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
+from monty_mqtt_core.reading.mqtt_client import MqttMessage
 
 __all__ = ["Namesake"]
 
@@ -96,7 +96,7 @@ class Namesake:
         self._is_looking = self._other is not None or not is_silent
         return not self._is_looking
 
-    def hear(self, incoming: Incoming) -> bool:
+    def hear(self, incoming: MqttMessage) -> bool:
         """Take a message from the broker; return whether it was for this object only."""
         if incoming.topic == self._health_topic:
             self._hear_health(incoming)
@@ -110,7 +110,7 @@ class Namesake:
             return False
         return True
 
-    def _hear_health(self, incoming: Incoming) -> None:
+    def _hear_health(self, incoming: MqttMessage) -> None:
         try:
             health = _healths.decode(incoming.payload)
         except msgspec.MsgspecError:

@@ -18,12 +18,13 @@ from monty_mqtt.wire.vocabulary import OFFLINE
 from monty_mqtt_bridge.counters import Counts
 from monty_mqtt_bridge.journal.feeder import Receipt
 from monty_mqtt_bridge.publish.broker_check import COMMAND_FILTER, RETAINED_FILTERS, SelfTest
-from monty_mqtt_bridge.publish.mqtt_connection import Broker, Incoming, Session, Will
+from monty_mqtt_bridge.publish.mqtt_connection import ClientLogin, Session, Will
 from monty_mqtt_bridge.publish.namesake import Namesake
 from monty_mqtt_bridge.publish.retained import only_last_retained
 from monty_mqtt_bridge.rate_limited_log import Complaints
 from monty_mqtt_bridge.settings import BridgeConfig, read_password
 from monty_mqtt_core.payloads.to_mqtt import Outgoing, is_too_long
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage
 
 __all__ = ["Owner", "Publisher"]
 
@@ -46,7 +47,7 @@ _Item = tuple[Outgoing, Sequence[Receipt]]
 class Owner(Protocol):
     """Owner receives what the publisher reports."""
 
-    def heard(self, incoming: Incoming) -> None:
+    def heard(self, incoming: MqttMessage) -> None:
         """Take a message that came from the broker."""
 
     def connected(self) -> None:
@@ -83,9 +84,8 @@ class Publisher:
     ) -> None:
         # A client that knows this id can disconnect the bridge, even anonymously; each start has a new session and id.
         client_id = f"monty-mqtt-{config.bridge_id}-{secrets.token_hex(12)}"
-        self._broker = Broker(
-            config.mqtt_host, config.mqtt_port, config.mqtt_username, read_password(config), client_id
-        )
+        self._login = ClientLogin(client_id, read_password(config))
+        self._broker = BrokerAddress(config.mqtt_host, config.mqtt_port, config.mqtt_username)
         self._url = config.mqtt_url
         self._test = SelfTest(config.bridge_id, self._broker)
         self.namesake = Namesake(config.bridge_id, config.mqtt_url, clock)
@@ -185,7 +185,7 @@ class Publisher:
         if session is None:
             if now >= self._retry_at:
                 self._deadline = now + _HANDSHAKE_SECS
-                self._session = Session(self._broker, self._will, self._acknowledged, self._wake)
+                self._session = Session(self._broker, self._login, self._will, self._acknowledged, self._wake)
         elif session.failed is not None:
             self._start_over(session, now)
         elif not session.online:
@@ -256,7 +256,7 @@ class Publisher:
         for outgoing in self._test.said():
             session.publish(outgoing)
 
-    def _hear_status(self, status: Incoming) -> None:
+    def _hear_status(self, status: MqttMessage) -> None:
         """Take a message on our status topic. If the first one is not retained, the broker had kept nothing."""
         if not self._recognised:
             self._recognised, self.forgotten = True, self.forgotten or not status.retain

@@ -16,9 +16,9 @@ import msgspec
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import SELF_TEST
-from monty_mqtt_bridge.publish.mqtt_connection import Incoming
 from monty_mqtt_bridge.receive.senders import Key
 from monty_mqtt_bridge.rules.liveness import Life
+from monty_mqtt_core.reading.mqtt_client import MqttMessage
 
 __all__ = ["COMMANDS", "FORGET", "Commands", "Decision"]
 
@@ -93,7 +93,7 @@ class Commands:
         self._standing = OrderedDict(kept.standing)
         return True
 
-    def decide(self, incoming: Incoming, now_unix_nanos: int) -> Decision:
+    def decide(self, incoming: MqttMessage, now_unix_nanos: int) -> Decision:
         """Return what to do about a message on a command topic."""
         addressee = _addressee(incoming)
         command, reason = _read(incoming.payload)
@@ -203,7 +203,7 @@ class Commands:
             self._answers.popitem(last=False)
 
 
-def _addressee(incoming: Incoming) -> Key | None:
+def _addressee(incoming: MqttMessage) -> Key | None:
     """Return run and worker of a command's topic; None for any other topic."""
     try:
         parsed = topics.parse(incoming.topic)

@@ -15,8 +15,8 @@ from typing import NamedTuple, Protocol
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import LIVE_STATUSES, SELF_TEST
-from monty_mqtt_bridge.publish.mqtt_connection import Incoming
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
+from monty_mqtt_core.reading.mqtt_client import MqttMessage
 
 __all__ = ["Cleared", "Clearing", "Known", "Line"]
 
@@ -95,7 +95,7 @@ class _Look:
         self.deadline = float("inf")
         self.complete_at = float("inf")
 
-    def is_for(self, incoming: Incoming) -> bool:
+    def is_for(self, incoming: MqttMessage) -> bool:
         """Return whether this is one of the topics looked for, and not from another subscription."""
         prefixes = [one[: one.index("+")] for one in self.filters]
         return incoming.retain and bool(incoming.payload) and incoming.topic.startswith(tuple(prefixes))
@@ -127,7 +127,7 @@ class Clearing:
         """Clear a run, when its turn comes."""
         self._waiting.append(_Look(run, command_id, self._marker_topic))
 
-    def heard(self, incoming: Incoming) -> bool:
+    def heard(self, incoming: MqttMessage) -> bool:
         """Take a message from the broker; return whether it was for this object only."""
         look = self._looking
         if look is None:

@@ -1,6 +1,7 @@
 """This module is an ordinary MQTT client, which reads from the broker and publishes commands.
 
-Called by `status`, `tail`, `run` and `abort`. It is the only paho client of the stack.
+Called by `status`, `tail`, `run` and `abort`. Bridge and page have paho clients of their own; all programs use
+`MqttMessage` and `BrokerAddress`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.settings import ports
 
-__all__ = ["Arrived", "Broker", "Subscriber", "forget_session", "retained"]
+__all__ = ["BrokerAddress", "DeliveryToken", "MqttMessage", "Subscriber", "forget_session", "retained"]
 
 _CONNECT_SECS = 5.0
 _RETAINED_SECS = 10.0
@@ -29,16 +30,36 @@ _MARKER = "monty/nothing"
 """A topic on which nothing is ever published."""
 
 
-class Arrived(NamedTuple):
-    """Arrived is a received message. `retain`: the broker had kept it, so it is not new."""
+class DeliveryToken(NamedTuple):
+    """DeliveryToken holds what a client needs to acknowledge a message.
+
+    Attributes:
+        mid: MQTT's number of the message in the session.
+        connection: Ordinal number of the connection that brought it; `mid` means nothing to any other connection.
+    """
+
+    mid: int
+    connection: int
+
+
+class MqttMessage(NamedTuple):
+    """MqttMessage is a message as it came from the broker.
+
+    Attributes:
+        topic: MQTT topic.
+        payload: MQTT payload.
+        retain: Whether the broker had retained it: then it is older than the subscription.
+        token: What acknowledges it; None if paho did so itself, or for QoS 0, which has no acknowledgement.
+    """
 
     topic: str
     payload: bytes
     retain: bool
+    token: Optional[DeliveryToken] = None
 
 
-class Broker(NamedTuple):
-    """Broker is the broker's address, and the user to log in as. Without a user: anonymous."""
+class BrokerAddress(NamedTuple):
+    """BrokerAddress is where the broker is, and the user to log in as. Without a user: anonymous."""
 
     host: str
     port: int
@@ -66,10 +87,10 @@ class Subscriber:
         ServiceError: On entering: the broker does not answer, or refuses this client.
     """
 
-    def __init__(self, broker: Broker, filters: Sequence[str], *, qos: int = 1) -> None:
+    def __init__(self, broker: BrokerAddress, filters: Sequence[str], *, qos: int = 1) -> None:
         self._broker = broker
         self._filters = [(one, qos) for one in filters]
-        self._arrived: queue.SimpleQueue[Arrived] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[MqttMessage] = queue.SimpleQueue()
         self._subscribed = threading.Event()
         self._marks_answers = False
         self._refused: Optional[str] = None
@@ -99,21 +120,21 @@ class Subscriber:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def get(self, timeout_secs: float) -> Optional[Arrived]:
+    def get(self, timeout_secs: float) -> Optional[MqttMessage]:
         """Return the next message; None if there is none within `timeout_secs`."""
         try:
             return self._arrived.get(timeout=max(timeout_secs, 0.001))
         except queue.Empty:
             return None
 
-    def drain(self) -> List[Arrived]:
+    def drain(self) -> List[MqttMessage]:
         """Return all messages that have arrived by now."""
-        here: List[Arrived] = []
+        here: List[MqttMessage] = []
         while not self._arrived.empty():
             here.append(self._arrived.get())
         return here
 
-    def until_answered(self, timeout_secs: float) -> List[Arrived]:
+    def until_answered(self, timeout_secs: float) -> List[MqttMessage]:
         """Make one more subscription; return all messages that the broker sends before its answer.
 
         Raises:
@@ -121,8 +142,8 @@ class Subscriber:
         """
         self._marks_answers = True
         _, asked = self._client.subscribe(_MARKER, 0)
-        came: List[Arrived] = []
-        while (one := self.get(timeout_secs)) != Arrived(_MARKER, str(asked).encode(), False):  # noqa: FBT003
+        came: List[MqttMessage] = []
+        while (one := self.get(timeout_secs)) != MqttMessage(_MARKER, str(asked).encode(), False):  # noqa: FBT003
             if one is None:
                 raise ServiceError(f"broker {self._broker}: it did not say within {timeout_secs:g} s what it retains")
             came.append(one)
@@ -148,14 +169,14 @@ class Subscriber:
 
     def _on_subscribe(self, _client: mqtt.Client, _data: Any, answered: int, *_: Any) -> None:
         if self._marks_answers:  # in order with the messages, which paho hands over in order, too
-            self._arrived.put(Arrived(_MARKER, str(answered).encode(), False))  # noqa: FBT003
+            self._arrived.put(MqttMessage(_MARKER, str(answered).encode(), False))  # noqa: FBT003
         self._subscribed.set()
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self._arrived.put(Arrived(message.topic, bytes(message.payload), message.retain))
+        self._arrived.put(MqttMessage(message.topic, bytes(message.payload), message.retain))
 
 
-def retained(broker: Broker, filters: Sequence[str], timeout_secs: float = _RETAINED_SECS) -> List[Arrived]:
+def retained(broker: BrokerAddress, filters: Sequence[str], timeout_secs: float = _RETAINED_SECS) -> List[MqttMessage]:
     """Return everything that a broker retains on some topics, however much it is.
 
     MQTT does not mark the end of the retained messages. But a broker answers in order, so all retained messages have
@@ -169,7 +190,7 @@ def retained(broker: Broker, filters: Sequence[str], timeout_secs: float = _RETA
         return [one for one in look.until_answered(timeout_secs) if one.retain]
 
 
-def forget_session(broker: Broker, client_id: str) -> bool:
+def forget_session(broker: BrokerAddress, client_id: str) -> bool:
     """Make a broker forget a client's session with all messages waiting in it; return whether it did.
 
     A client that is connected with this id is disconnected.

@@ -6,13 +6,13 @@ Called by commands that name a run; hands the messages to `run_status`.
 from __future__ import annotations
 
 from monty_mqtt.wire import topics
-from monty_mqtt_core.reading.mqtt_client import Broker, retained
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, retained
 from monty_mqtt_core.reading.run_status import Runs, decode
 
 __all__ = ["known_runs"]
 
 
-def known_runs(broker: Broker) -> Runs:
+def known_runs(broker: BrokerAddress) -> Runs:
     """Return the runs whose status is retained.
 
     Raises:

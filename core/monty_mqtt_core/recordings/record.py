@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from monty_mqtt.wire import topics
-from monty_mqtt_core.reading.mqtt_client import Arrived, Broker, Subscriber
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage, Subscriber
 from monty_mqtt_core.recordings.mcap_file import RecordingWriter
 from monty_mqtt_core.recordings.mcap_scan import Beginning
 from monty_mqtt_core.recordings.selection import Counts, Intake
@@ -52,7 +52,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def record(
-    broker: Broker,
+    broker: BrokerAddress,
     path: Path,
     *,
     run: str | None = None,
@@ -111,7 +111,7 @@ def _filters(run: str | None) -> list[str]:
 
 def _until_over(
     subscriber: Subscriber, intake: Intake, until: threading.Event, *, ends_with_runs: bool
-) -> Iterator[Arrived | None]:
+) -> Iterator[MqttMessage | None]:
     """Yield the messages that arrive, and None if none arrives for a moment."""
     heard_at = time.monotonic()
     while not until.is_set():

@@ -9,42 +9,15 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import NamedTuple
 
-__all__ = ["Arrived", "Inbox", "Receipt"]
+from monty_mqtt_core.reading.mqtt_client import MqttMessage
+
+__all__ = ["Inbox"]
 
 _MOST_BULK_BYTES = 32 << 20
 _MOST_BYTES = 64 << 20
 _PATIENCE_SECS = 10.0
 """How long paho's thread waits for room. Meanwhile the broker sends nothing more, and keeps what it has."""
-
-
-class Receipt(NamedTuple):
-    """Holds what is needed to acknowledge a message.
-
-    Attributes:
-        mid: MQTT's number of the message in the session.
-        connection: Ordinal number of the connection that brought it; `mid` means nothing to any other connection.
-    """
-
-    mid: int
-    connection: int
-
-
-class Arrived(NamedTuple):
-    """Holds a message as it arrived.
-
-    Attributes:
-        topic: MQTT topic.
-        payload: MQTT payload.
-        retain: Whether the broker had retained it: then it is older than the subscription.
-        receipt: What acknowledges it; None for a message of QoS 0, which the broker neither keeps nor has acknowledged.
-    """
-
-    topic: str
-    payload: bytes
-    retain: bool
-    receipt: Receipt | None
 
 
 class Inbox:
@@ -61,15 +34,15 @@ class Inbox:
     def __init__(self, most_bulk_bytes: int = _MOST_BULK_BYTES, most_bytes: int = _MOST_BYTES) -> None:
         self.given_way = 0
         self._most_bulk_bytes, self._most_bytes = most_bulk_bytes, most_bytes
-        self._bulk: deque[Arrived] = deque()
-        self._others: deque[Arrived] = deque()
+        self._bulk: deque[MqttMessage] = deque()
+        self._others: deque[MqttMessage] = deque()
         self._bulk_bytes = self._other_bytes = 0
         self._changed = threading.Condition()
 
-    def put(self, arrived: Arrived) -> None:
+    def put(self, arrived: MqttMessage) -> None:
         """Add a message. If there is no room for a message that the broker keeps, wait until there is."""
         with self._changed:
-            if arrived.receipt:
+            if arrived.token:
                 self._changed.wait_for(lambda: self._other_bytes < self._most_bytes, _PATIENCE_SECS)
                 self._others.append(arrived)
                 self._other_bytes += len(arrived.payload)
@@ -79,7 +52,7 @@ class Inbox:
                 self._make_room()
             self._changed.notify_all()
 
-    def take(self, timeout_secs: float) -> list[Arrived]:
+    def take(self, timeout_secs: float) -> list[MqttMessage]:
         """Remove and return all messages; after `timeout_secs` without any, return an empty list."""
         with self._changed:
             self._changed.wait_for(lambda: self._others or self._bulk, timeout_secs)

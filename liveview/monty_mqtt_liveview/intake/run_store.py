@@ -18,8 +18,8 @@ from pathlib import Path
 import msgspec
 
 from monty_mqtt.wire import schema
+from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_core.recordings.mcap_file import Entry
-from monty_mqtt_liveview.intake.inbox import Arrived
 from monty_mqtt_liveview.intake.message_decoding import UNFIT
 from monty_mqtt_liveview.intake.recording_reader import Reading, messages_of
 from monty_mqtt_liveview.intake.sorting import Counts, Intake
@@ -67,7 +67,7 @@ class Store:
         """Why nothing is recorded; empty while recording works."""
         return f"nothing is recorded: {self._recorder.problem}" if self._recorder.problem else ""
 
-    def take(self, many: list[Arrived]) -> None:
+    def take(self, many: list[MqttMessage]) -> None:
         """Record new messages and apply them to the state; skip repeated ones."""
         for first in range(0, len(many), _AT_ONCE):
             with self._keeping:

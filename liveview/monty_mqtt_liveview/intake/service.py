@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from monty_mqtt.wire import schema
-from monty_mqtt_liveview.intake.inbox import Receipt
+from monty_mqtt_core.reading.mqtt_client import DeliveryToken
 from monty_mqtt_liveview.intake.restore import Restoring
 from monty_mqtt_liveview.intake.run_store import Store
 from monty_mqtt_liveview.intake.sorting import Counts
@@ -58,7 +58,7 @@ class Service:
         self.runs: Runs = self._store.runs
         self.lock = self._store.lock
         self._restoring = Restoring(self._store, limits or Limits(), subscription.ask_again)
-        self._unacknowledged: list[Receipt] = []
+        self._unacknowledged: list[DeliveryToken] = []
         self._unwritten_bytes = 0
         self._flush_at = 0.0
         self._stop = threading.Event()
@@ -136,7 +136,7 @@ class Service:
             for first in range(0, len(arrived), _MOST_UNACKNOWLEDGED):
                 some = arrived[first : first + _MOST_UNACKNOWLEDGED]
                 self._store.take(some)
-                self._unacknowledged += [one.receipt for one in some if one.receipt]
+                self._unacknowledged += [message.token for message in some if message.token]
                 self._unwritten_bytes += sum(len(one.payload) for one in some)
                 if len(self._unacknowledged) >= _MOST_UNACKNOWLEDGED or self._unwritten_bytes >= _MOST_UNWRITTEN_BYTES:
                     self._flush()

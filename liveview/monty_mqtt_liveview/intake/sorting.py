@@ -14,8 +14,8 @@ from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import BUFFER_KINDS, BULK_KINDS, UNRECORDED_KINDS
 from monty_mqtt_core.reading.deduplication import Heard
+from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_core.recordings.mcap_file import Entry
-from monty_mqtt_liveview.intake.inbox import Arrived
 from monty_mqtt_liveview.intake.message_decoding import message_of, parsed_topic
 from monty_mqtt_liveview.recordings.payload_cache import PayloadCache
 from monty_mqtt_liveview.recordings.recorder import Recorder
@@ -73,7 +73,7 @@ class Intake:
         self._recordings, self._recorder, self._cache = recordings, recorder, cache
         self._cleared: set[str] = set()
 
-    def take(self, arrived: Arrived) -> schema.Message | None:
+    def take(self, arrived: MqttMessage) -> schema.Message | None:
         """Record a message if it is new; return it if the page should show it, else None."""
         topic, payload = arrived.topic, arrived.payload
         try:
@@ -109,14 +109,14 @@ class Intake:
         self.heard.pop(run, None)
         self._cleared.discard(run)
 
-    def _take_unread(self, recording: RunRecording, arrived: Arrived, message: schema.Message) -> None:
+    def _take_unread(self, recording: RunRecording, arrived: MqttMessage, message: schema.Message) -> None:
         if arrived.retain:
             self.has_held_back = True
             return
         self.wanted.add(recording)
         self._record(recording, arrived, message)
 
-    def _record(self, recording: RunRecording, arrived: Arrived, message: schema.Message) -> None:
+    def _record(self, recording: RunRecording, arrived: MqttMessage, message: schema.Message) -> None:
         self._recorder.add(recording, Entry(arrived.topic, arrived.payload, message.time_unix_nanos, message.seq))
         self.counts.recorded += 1
 

@@ -17,10 +17,10 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from monty_mqtt.wire import topics
-from monty_mqtt_core.reading.mqtt_client import Broker
-from monty_mqtt_liveview.intake.inbox import Arrived, Inbox, Receipt
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, DeliveryToken, MqttMessage
+from monty_mqtt_liveview.intake.inbox import Inbox
 
-__all__ = ["FILTERS", "Arrived", "Subscription"]
+__all__ = ["FILTERS", "Subscription"]
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Subscription:
         connection: Ordinal number of this connection.
     """
 
-    def __init__(self, broker: Broker, client_id: str) -> None:
+    def __init__(self, broker: BrokerAddress, client_id: str) -> None:
         self.broker = broker
         self.inbox = Inbox()
         self.is_connected = False
@@ -125,7 +125,7 @@ class Subscription:
             self._asked_at, self._sign_at = now, now + _SIGN_SECS
             self._client.unsubscribe(_NO_FILTER)
 
-    def acknowledge(self, many: Iterable[Receipt]) -> None:
+    def acknowledge(self, many: Iterable[DeliveryToken]) -> None:
         """Tell the broker that it need not keep these messages any longer.
 
         Messages of an earlier connection are skipped: the broker sends them again, or their number now means another.
@@ -183,8 +183,8 @@ class Subscription:
         except UnicodeDecodeError:
             topic = ""  # not a topic of ours; the message is acknowledged like any other
         payload = bytes(message.payload)  # this copies nothing: it is bytes already
-        receipt = Receipt(message.mid, self.connection) if message.qos else None
+        token = DeliveryToken(message.mid, self.connection) if message.qos else None
         self._is_taking = True  # put() may wait for room: then the page is the one that does not listen
-        self.inbox.put(Arrived(topic, payload, message.retain, receipt))
+        self.inbox.put(MqttMessage(topic, payload, message.retain, token))
         self._hear()
         self._is_taking = False

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
+from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_core.recordings.part_files import directory_of
-from monty_mqtt_liveview.intake.inbox import Arrived
 from monty_mqtt_liveview.intake.message_decoding import parsed_topic
 
 __all__ = ["Removed"]
@@ -56,7 +56,7 @@ class Removed:
                 del self._names[next(iter(self._names))]
             self._write()
 
-    def hides(self, arrived: Arrived) -> bool:
+    def hides(self, arrived: MqttMessage) -> bool:
         """Return whether a message is only retained from a removed run; a new message makes the run visible again."""
         if not self._names:
             return False

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.vocabulary import FINAL_STATUSES, is_online
-from monty_mqtt_core.reading.mqtt_client import Broker, retained
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, retained
 from monty_mqtt_liveview import views
 from monty_mqtt_liveview.intake.service import Service
 from monty_mqtt_liveview.web.login import Login
@@ -52,7 +52,7 @@ class Control:
         broker: Address of the broker, and the user that may write commands.
     """
 
-    def __init__(self, service: Service, broker: Broker) -> None:
+    def __init__(self, service: Service, broker: BrokerAddress) -> None:
         self._service = service
         self._broker = broker
         self._room = asyncio.Semaphore(_MOST_AT_ONCE)
@@ -146,7 +146,7 @@ def _checked(asked: Asked) -> Asked:
     return asked
 
 
-def _without_bridge(broker: Broker) -> str:
+def _without_bridge(broker: BrokerAddress) -> str:
     """Return why no bridge would pass a command on; empty if a bridge is connected."""
     try:
         if any(is_online(one.payload) for one in retained(broker, [f"{topics.BRIDGE_PREFIX}/+/status"])):

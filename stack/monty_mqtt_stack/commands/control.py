@@ -16,7 +16,7 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import FINAL_STATUSES, is_online
-from monty_mqtt_core.reading.mqtt_client import Broker, Subscriber, retained
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, Subscriber, retained
 from monty_mqtt_core.reading.run_lookup import known_runs
 from monty_mqtt_core.reading.run_status import Runs, Worker, decode, pick_run
 from monty_mqtt_stack.services.find_services import broker_of
@@ -56,7 +56,7 @@ def command(options: argparse.Namespace) -> int:
 
 
 def ask(
-    broker: Broker,
+    broker: BrokerAddress,
     run: str,
     word: str,
     *,

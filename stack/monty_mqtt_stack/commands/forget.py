@@ -19,7 +19,7 @@ from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import is_online
-from monty_mqtt_core.reading.mqtt_client import Broker, Subscriber, retained
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, Subscriber, retained
 from monty_mqtt_core.reading.run_lookup import known_runs
 from monty_mqtt_core.reading.run_status import decode, pick_run
 from monty_mqtt_core.recordings.page_mark import marked_parts
@@ -107,7 +107,7 @@ def _influxdb(state: StateDir) -> Optional[InfluxDB]:
     return InfluxDB(far_side.influxdb_url, far_side.influxdb_org)
 
 
-def ask(broker: Broker, run: str, timeout_secs: float = _ANSWER_SECS) -> str:
+def ask(broker: BrokerAddress, run: str, timeout_secs: float = _ANSWER_SECS) -> str:
     """Ask every bridge of a broker to forget a run; return their answers as text.
 
     Raises:
@@ -152,7 +152,7 @@ def _answers(
     return answers
 
 
-def _chosen(broker: Broker, state: StateDir, name: str) -> str:
+def _chosen(broker: BrokerAddress, state: StateDir, name: str) -> str:
     """Return the run with this name; if the broker no longer knows the run, its files are enough."""
     runs = known_runs(broker)
     return name if name not in runs.names() and name and files_of(state, name) else pick_run(name, runs)

@@ -17,7 +17,7 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import LIVE_STATUSES, is_online
-from monty_mqtt_core.reading.mqtt_client import Arrived, Broker, Subscriber, retained
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage, Subscriber, retained
 from monty_mqtt_core.reading.run_status import Runs, Worker, decode
 from monty_mqtt_core.settings.state_dir import Endpoint, FarSide, StateDir
 from monty_mqtt_stack.services.find_services import Address, accepts, broker_of
@@ -54,7 +54,7 @@ def command(options: argparse.Namespace) -> int:
     return 0
 
 
-def collect(broker: Broker, far_side: Optional[FarSide]) -> Dict[str, Any]:
+def collect(broker: BrokerAddress, far_side: Optional[FarSide]) -> Dict[str, Any]:
     """Return what the broker retains about runs and bridges, and which services the state directory lists.
 
     Raises:
@@ -154,7 +154,7 @@ def _service(one: Endpoint) -> Dict[str, Any]:
     return {"url": one.url, "program": one.program, "pid": one.pid, "answers": answers}
 
 
-def _note_bridge(bridges: Dict[str, Dict[str, Any]], told: Arrived) -> None:
+def _note_bridge(bridges: Dict[str, Dict[str, Any]], told: MqttMessage) -> None:
     *_, bridge, what = told.topic.split("/")
     bridges.setdefault(topics.unescape(bridge), {})[what] = _plain(told.payload)
 

@@ -11,7 +11,7 @@ from typing import Callable, Iterable, Iterator, Optional, Set
 
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_core.reading.mqtt_client import Arrived, Broker, Subscriber, retained
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage, Subscriber, retained
 from monty_mqtt_core.reading.run_lookup import known_runs
 from monty_mqtt_core.reading.run_status import Runs, decode, pick_run
 from monty_mqtt_stack.processes.stop_signals import StopSignals
@@ -28,7 +28,9 @@ def command(options: argparse.Namespace) -> int:
     return tail(broker_of(options), _say, run=options.run, count=options.count)
 
 
-def tail(broker: Broker, say: Callable[[str], None], *, run: Optional[str] = None, count: Optional[int] = None) -> int:
+def tail(
+    broker: BrokerAddress, say: Callable[[str], None], *, run: Optional[str] = None, count: Optional[int] = None
+) -> int:
     """Print every message as it arrives, until Ctrl+C or `count` lines; return the exit code.
 
     Args:
@@ -55,14 +57,14 @@ def tail(broker: Broker, say: Callable[[str], None], *, run: Optional[str] = Non
         return stop.exit_code if stop.number else 0
 
 
-def _until_stopped(subscriber: Subscriber, stop: StopSignals) -> Iterator[Arrived]:
+def _until_stopped(subscriber: Subscriber, stop: StopSignals) -> Iterator[MqttMessage]:
     while not stop.number:
         one = subscriber.get(_TICK_SECS)
         if one is not None:
             yield one
 
 
-def _messages(received: Iterable[Arrived], over: Set[str]) -> Iterator[schema.Message]:
+def _messages(received: Iterable[MqttMessage], over: Set[str]) -> Iterator[schema.Message]:
     for one in received:
         message = decode(one.topic, one.payload)
         if message is not None and not (one.retain and message.run in over):

@@ -9,7 +9,7 @@ import argparse
 from typing import List, Optional
 
 from monty_mqtt.errors import ConfigError
-from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.processes.stop_signals import Stopped, StopSignals
 from monty_mqtt_stack.services.influxdb import InfluxDB
@@ -77,7 +77,7 @@ def report(supervisor: Supervisor, plan: Plan) -> List[str]:
     lines += plan.notes
     broker = endpoints.get("broker")
     if broker:
-        lines.append(f"watch: {Broker(broker.host, broker.port).subscribe_line}")
+        lines.append(f"watch: {BrokerAddress(broker.host, broker.port).subscribe_line}")
     return [*lines, f"state, secrets, logs: {plan.state.path}   Ctrl+C stops everything"]
 
 

@@ -21,7 +21,7 @@ from monty_mqtt.errors import MontyMqttError, ServiceError
 from monty_mqtt.wire.run_id import new_run_id
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.settings import BridgeConfig
-from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_core.recordings.mcap_file import Reader, RecordingWriter
 from monty_mqtt_core.recordings.record import Recorded, record
 from monty_mqtt_core.recordings.selection import Intake, Thinning
@@ -137,7 +137,7 @@ def _recorder(broker: Mosquitto, path: Path) -> Iterator[list[Recorded]]:
     listening, until = threading.Event(), threading.Event()
 
     def listen() -> None:
-        where = Broker(broker.host, broker.port)
+        where = BrokerAddress(broker.host, broker.port)
         results.append(record(where, path, until=until, ends_with_runs=False, on_listening=listening.set))
 
     thread = threading.Thread(target=listen, name="recorder")

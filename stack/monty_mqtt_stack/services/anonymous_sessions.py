@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Dict, Iterator
 
-from monty_mqtt_core.reading.mqtt_client import Broker, forget_session
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, forget_session
 from monty_mqtt_stack.processes.repeating_task import RepeatingTask
 
 __all__ = ["AnonymousSessions"]
@@ -41,7 +41,9 @@ class AnonymousSessions(RepeatingTask):
         removed: How many sessions were removed.
     """
 
-    def __init__(self, log_file: Path, log_start: int, broker: Broker, *, grace_secs: float = _GRACE_SECS) -> None:
+    def __init__(
+        self, log_file: Path, log_start: int, broker: BrokerAddress, *, grace_secs: float = _GRACE_SECS
+    ) -> None:
         super().__init__("anonymous sessions", every_secs=min(_EVERY_SECS, grace_secs), stop_secs=_STOP_SECS)
         self._log_file, self._position, self._broker, self._grace_secs = log_file, log_start, broker, grace_secs
         self._here: set[str] = set()

@@ -13,7 +13,7 @@ from typing import NamedTuple, Optional
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.vocabulary import is_online
-from monty_mqtt_core.reading.mqtt_client import Broker, retained
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, retained
 from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.state_dir import Endpoint, FarSide, StateDir
 from monty_mqtt_stack.services import table
@@ -45,7 +45,7 @@ class Address(NamedTuple):
 class FarSideAddress(NamedTuple):
     """Holds the broker, the bridge's ZMQ address for experiments, and the page's address (None: there is no page)."""
 
-    broker: Broker
+    broker: BrokerAddress
     zmq: Address
     page: Optional[Endpoint] = None
 
@@ -69,26 +69,26 @@ def parse_address(text: str, default_port: int) -> Address:
     return Address(host.strip("[]"), int(port))
 
 
-def find_broker(state: StateDir, named: Optional[Address] = None) -> Broker:
+def find_broker(state: StateDir, named: Optional[Address] = None) -> BrokerAddress:
     """Return the broker to use: `named`, else that of the state directory, else the one at the default port.
 
     Raises:
         ServiceError: No broker answers.
     """
     if named:
-        return Broker(*named)
+        return BrokerAddress(*named)
     known = state.read_far_side()
     endpoint = known.services.get("broker") if known else None
     for host, port in ((endpoint.host, endpoint.port) if endpoint else (_HOST, 0), (_HOST, table.MQTT_PORT)):
         if port and ports.answers_mqtt(host, port):
-            return Broker(host, port)
+            return BrokerAddress(host, port)
     raise ServiceError(
         f"no far side answers (state directory {state.path}, nor {_HOST}:{table.MQTT_PORT}): start one with "
         "`monty-mqtt up`, or name a broker with --broker HOST:PORT"
     )
 
 
-def broker_of(options: argparse.Namespace, user: Optional[str] = None) -> Broker:
+def broker_of(options: argparse.Namespace, user: Optional[str] = None) -> BrokerAddress:
     """Return the broker that the command line selects.
 
     Args:
@@ -104,7 +104,7 @@ def broker_of(options: argparse.Namespace, user: Optional[str] = None) -> Broker
     return as_user(broker, state, user, options.password_file) if user else broker
 
 
-def as_user(broker: Broker, state: StateDir, user: str, password_file: Optional[Path] = None) -> Broker:
+def as_user(broker: BrokerAddress, state: StateDir, user: str, password_file: Optional[Path] = None) -> BrokerAddress:
     """Return the broker with `user` and the password from the user's file.
 
     Raises:
@@ -127,7 +127,7 @@ def find(state: StateDir) -> Optional[FarSideAddress]:
     known = address_of(state.read_far_side() or FarSide())
     if known and ports.answers_mqtt(known.broker.host, known.broker.port) and accepts(known.zmq):
         return known
-    usual = FarSideAddress(Broker(_HOST, table.MQTT_PORT), Address(_HOST, table.ZMQ_PORT))
+    usual = FarSideAddress(BrokerAddress(_HOST, table.MQTT_PORT), Address(_HOST, table.ZMQ_PORT))
     return usual if accepts(usual.zmq) and is_ours(usual.broker, state) else None
 
 
@@ -137,10 +137,10 @@ def address_of(far_side: FarSide) -> Optional[FarSideAddress]:
     if broker is None or bridge is None:
         return None
     address = Address(bridge.host, bridge.port)
-    return FarSideAddress(Broker(broker.host, broker.port), address, far_side.services.get("liveview"))
+    return FarSideAddress(BrokerAddress(broker.host, broker.port), address, far_side.services.get("liveview"))
 
 
-def is_ours(broker: Broker, state: StateDir) -> bool:
+def is_ours(broker: BrokerAddress, state: StateDir) -> bool:
     """Return whether a broker accepts our password, and has a bridge that is online."""
     try:
         kept = retained(as_user(broker, state, "liveview"), [f"{topics.BRIDGE_PREFIX}/+/status"])

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import IO, Callable, Dict, Optional, Self, Type
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_core.settings.state_dir import FarSide, StateDir
 from monty_mqtt_stack.processes.launch import LeftOut, Planned, PortTakenError, Running
 from monty_mqtt_stack.services import table
@@ -151,7 +151,7 @@ class Supervisor:
         broker = self.running.get("broker")
         if broker and broker.endpoint.program == "mosquitto":
             endpoint, child = broker.endpoint, broker.child
-            sessions = AnonymousSessions(child.log_file, child.log_start, Broker(endpoint.host, endpoint.port))
+            sessions = AnonymousSessions(child.log_file, child.log_start, BrokerAddress(endpoint.host, endpoint.port))
             self._sessions = sessions.__enter__()
 
     def _tell_where(self) -> None:

@@ -9,10 +9,10 @@ from kit.bridge import FIRST_STAMP, make
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.zmq_protocol import Hello
-from monty_mqtt_bridge.publish.mqtt_connection import Incoming
 from monty_mqtt_bridge.receive.senders import Worker
 from monty_mqtt_bridge.rules.command_rules import Commands
 from monty_mqtt_bridge.rules.liveness import Liveness
+from monty_mqtt_core.reading.mqtt_client import MqttMessage
 
 NOW = FIRST_STAMP
 
@@ -30,7 +30,7 @@ class Desk:
     def asks(self, worker="a", run="r", *, retain=False, payload=None, **fields):
         command = {"kind": "command", "id": "1", "command": "abort", **fields}
         payload = json.dumps(command).encode() if payload is None else payload
-        return self.commands.decide(Incoming(f"monty/v1/{run}/{worker}/command", payload, retain), NOW)
+        return self.commands.decide(MqttMessage(f"monty/v1/{run}/{worker}/command", payload, retain), NOW)
 
 
 def refusal(decision) -> str:
@@ -141,7 +141,7 @@ OTHERS = ["monty/v1/r/a/metric/command", "monty/v1/r/command", "other", "monty/v
 
 @pytest.mark.parametrize("topic", OTHERS)
 def test_other_topics_are_none_of_its_business(topic):
-    assert Desk().commands.decide(Incoming(topic, b"{}", retain=False), NOW) == (None, (), ())
+    assert Desk().commands.decide(MqttMessage(topic, b"{}", retain=False), NOW) == (None, (), ())
 
 
 def test_the_self_test_of_any_bridge_is_ignored():

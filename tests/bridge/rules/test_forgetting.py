@@ -13,8 +13,8 @@ from kit.mqtt_subscriber import Subscriber
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.journal import feeder
-from monty_mqtt_bridge.publish.mqtt_connection import Incoming
 from monty_mqtt_bridge.rules.forgetting import Cleared, Clearing
+from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 pytest_plugins = ["kit.bridge"]
@@ -235,8 +235,8 @@ def test_what_other_subscriptions_bring_is_left_alone():
     list(clearing.turn(line, lambda _: False, lambda _: False))
     for run, retain in (("r", True), ("r2", True), ("r", False)):
         status = make(schema.Status, 1, run=run, status="completed")
-        clearing.heard(Incoming(topics.of_message(status).topic, schema.encode(status), retain))
-    assert clearing.heard(Incoming(line.published[0].topic, line.published[0].payload, retain=False))
+        clearing.heard(MqttMessage(topics.of_message(status).topic, schema.encode(status), retain))
+    assert clearing.heard(MqttMessage(line.published[0].topic, line.published[0].payload, retain=False))
     now = 1.0
     (cleared,) = clearing.turn(line, lambda _: False, lambda _: False)
     assert cleared == Cleared("r", "", 1)

@@ -10,7 +10,7 @@ import pytest
 from kit.mqtt_publisher import Client
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_core.reading.mqtt_client import Broker, Subscriber, retained
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, Subscriber, retained
 from monty_mqtt_core.settings import passwords, ports
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.processes.launch import Running
@@ -69,7 +69,7 @@ class SlowWay:
 
 def test_everything_retained_is_found_over_a_way_that_is_silent_for_longer_than_any_wait(broker, kept):
     with SlowWay(broker.port, pause_secs=0.3) as way:
-        found = retained(Broker("127.0.0.1", way.port), ["monty/v1/+/+/status"])
+        found = retained(BrokerAddress("127.0.0.1", way.port), ["monty/v1/+/+/status"])
     assert {one.topic for one in found} >= set(kept)
     assert all(one.retain for one in found)
 
@@ -85,7 +85,7 @@ def test_it_ends_beside_a_run_that_publishes_without_a_pause(broker, kept):
     busy = threading.Thread(target=publish)
     busy.start()
     try:
-        found = retained(Broker("127.0.0.1", broker.port), ["monty/v1/#"])
+        found = retained(BrokerAddress("127.0.0.1", broker.port), ["monty/v1/#"])
     finally:
         stop.set()
         busy.join()
@@ -94,12 +94,12 @@ def test_it_ends_beside_a_run_that_publishes_without_a_pause(broker, kept):
 
 
 def test_nothing_retained_is_known_as_well(broker):
-    assert retained(Broker("127.0.0.1", broker.port), ["monty/v1/nobody/+/status"]) == []
+    assert retained(BrokerAddress("127.0.0.1", broker.port), ["monty/v1/nobody/+/status"]) == []
 
 
 def test_a_broker_that_falls_silent_is_an_error_and_not_the_end(broker):
     with SlowWay(broker.port, pause_secs=0.0) as way:
-        halted = Subscriber(Broker("127.0.0.1", way.port), ["monty/v1/+/+/status"], qos=0)
+        halted = Subscriber(BrokerAddress("127.0.0.1", way.port), ["monty/v1/+/+/status"], qos=0)
         with halted:
             way.pause_secs = 60.0
             with pytest.raises(ServiceError, match=r"it did not say within 0\.5 s what it retains"):
@@ -116,6 +116,6 @@ def test_amqtt_answers_in_order_too(tmp_path):
         with Client(port, "bridge", passwords.read(state, "bridge")) as bridge:
             for topic in filled:
                 bridge.publish(topic, b"x", retain=True)
-        assert {one.topic for one in retained(Broker("127.0.0.1", port), ["monty/v1/+/+/status"])} == set(filled)
+        assert {one.topic for one in retained(BrokerAddress("127.0.0.1", port), ["monty/v1/+/+/status"])} == set(filled)
     finally:
         running.stop()

@@ -13,7 +13,7 @@ from kit.machine.node import node_modules
 from mcap.reader import make_reader
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
-from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_core.recordings.record import record
 from monty_mqtt_stack.demo.demo_recording import recording_path
 
@@ -29,7 +29,7 @@ def modules():
 def fresh(far_side, tmp_path):
     """A recording of a run that is over, made just now."""
     path, listening = tmp_path / "fresh.mcap", threading.Event()
-    broker = Broker(far_side.broker.host, far_side.broker.port)
+    broker = BrokerAddress(far_side.broker.host, far_side.broker.port)
     with ZmqBroadcaster(run_id="for foxglove", zmq_port=far_side.bridge.port, strict=True) as broadcaster:
         assert broadcaster.flush(5)
         options = {"run": "for foxglove", "on_listening": listening.set}

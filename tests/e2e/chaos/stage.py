@@ -17,7 +17,7 @@ from kit.machine.child_process import until
 from chaos.listener import CLIENT_ID, USER
 from chaos.memory import MIB, TABLE, Sampler
 from chaos.program import WAIT_SECS, Program
-from monty_mqtt_core.reading.mqtt_client import Broker, retained
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, retained
 from monty_mqtt_core.settings.state_dir import Endpoint
 from monty_mqtt_stack.processes.launch import Launch, Running
 from monty_mqtt_stack.services.mosquitto import Mosquitto
@@ -158,7 +158,10 @@ class Stage:
 
     def retained(self, topic_filter: str) -> dict[str, bytes]:
         """Return what somebody who comes now is told, by topic."""
-        return {one.topic: one.payload for one in retained(Broker(self.broker.host, self.broker.port), [topic_filter])}
+        return {
+            one.topic: one.payload
+            for one in retained(BrokerAddress(self.broker.host, self.broker.port), [topic_filter])
+        }
 
     def journal_mib(self) -> float:
         """Return how large the bridge's journal is on disk, with its write-ahead log."""

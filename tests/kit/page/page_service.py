@@ -14,7 +14,7 @@ from kit.machine.child_process import until
 
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.vocabulary import BULK_KINDS
-from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_core.recordings.mcap_file import Reader
 from monty_mqtt_core.recordings.part_files import Recording, directory_of
 from monty_mqtt_liveview.intake.service import Service
@@ -26,8 +26,8 @@ from monty_mqtt_stack.services.mosquitto import Mosquitto
 CLIENT_ID = "monty-mqtt-liveview"
 
 
-def broker_for(broker: Mosquitto) -> Broker:
-    return Broker(broker.host, broker.port, "liveview", broker.password_file("liveview"))
+def broker_for(broker: Mosquitto) -> BrokerAddress:
+    return BrokerAddress(broker.host, broker.port, "liveview", broker.password_file("liveview"))
 
 
 class Keeping:

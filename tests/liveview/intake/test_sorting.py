@@ -6,8 +6,8 @@ import pytest
 from kit.bridge import make
 
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_core.recordings.part_files import Recording
-from monty_mqtt_liveview.intake.inbox import Arrived
 from monty_mqtt_liveview.intake.sorting import Intake
 from monty_mqtt_liveview.recordings.payload_cache import PayloadCache
 from monty_mqtt_liveview.recordings.recorder import Recorder
@@ -25,7 +25,7 @@ class Taken:
 
     def take(self, message, *, retain=False, payload=None):
         payload = schema.encode(message) if payload is None else payload
-        return self.intake.take(Arrived(topics.of_message(message).topic, payload, retain, None))
+        return self.intake.take(MqttMessage(topics.of_message(message).topic, payload, retain))
 
     def recorded(self, run="run"):
         self.recorder.flush()

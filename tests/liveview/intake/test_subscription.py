@@ -12,8 +12,8 @@ from kit.mqtt_publisher import Client
 from kit.page.page_service import CLIENT_ID, broker_for
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_core.reading.mqtt_client import Broker
-from monty_mqtt_liveview.intake.inbox import Arrived, Inbox, Receipt
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, DeliveryToken, MqttMessage
+from monty_mqtt_liveview.intake.inbox import Inbox
 from monty_mqtt_liveview.intake.subscription import FILTERS, Subscription
 from monty_mqtt_stack.services import broker_acl
 from monty_mqtt_stack.services.mosquitto import Mosquitto
@@ -40,7 +40,7 @@ def acknowledge(subscription, many):
     """Return when the broker has read the acknowledgements: a client that comes back at once may be faster."""
     answered = threading.Event()
     subscription._client.on_subscribe = lambda *_: answered.set()
-    subscription.acknowledge([one.receipt for one in many])
+    subscription.acknowledge([one.token for one in many])
     subscription._client.subscribe("monty/nothing", 1)
     assert answered.wait(10)
 
@@ -87,8 +87,8 @@ def test_what_an_earlier_connection_brought_is_not_acknowledged(tmp_path):
         until(lambda: not subscription.is_connected)
         broker.start()
         (again,) = taken(subscription, 1)
-        assert (again.payload, again.receipt.connection) == (one.payload, 2)
-        subscription.acknowledge([one.receipt])
+        assert (again.payload, again.token.connection) == (one.payload, 2)
+        subscription.acknowledge([one.token])
         broker.stop()
         until(lambda: not subscription.is_connected)
         broker.start()
@@ -98,7 +98,7 @@ def test_what_an_earlier_connection_brought_is_not_acknowledged(tmp_path):
 def test_a_refused_password_is_told_and_read_again_when_it_is_right(broker, tmp_path):
     file = tmp_path / "password"
     file.write_text("wrong")
-    where = Broker(broker.host, broker.port, "liveview", file)
+    where = BrokerAddress(broker.host, broker.port, "liveview", file)
     with Subscription(where, "refused") as subscription:
         until(lambda: subscription.refused)
         assert subscription.problem == f"broker {where}: refuses user liveview: Not authorized"
@@ -129,7 +129,9 @@ def test_a_broker_that_comes_late_and_is_killed_is_found_again(tmp_path):
 
 
 def arrived(number, size, *, is_kept):
-    return Arrived(f"topic/{number}", bytes(size), retain=False, receipt=Receipt(number, 1) if is_kept else None)
+    return MqttMessage(
+        f"topic/{number}", bytes(size), retain=False, token=DeliveryToken(number, 1) if is_kept else None
+    )
 
 
 def test_frames_that_nobody_takes_give_way_to_newer_ones_and_nothing_else_does():
@@ -138,8 +140,8 @@ def test_frames_that_nobody_takes_give_way_to_newer_ones_and_nothing_else_does()
         inbox.put(arrived(number, 100, is_kept=False))
         inbox.put(arrived(number, 100, is_kept=True))
     found = inbox.take(0)
-    assert [one.topic for one in found if one.receipt] == [f"topic/{number}" for number in range(100)]
-    assert [one.topic for one in found if not one.receipt] == [f"topic/{number}" for number in range(90, 100)]
+    assert [one.topic for one in found if one.token] == [f"topic/{number}" for number in range(100)]
+    assert [one.topic for one in found if not one.token] == [f"topic/{number}" for number in range(90, 100)]
     assert inbox.given_way == 90
     assert inbox.take(0) == []
 

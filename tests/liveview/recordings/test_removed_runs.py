@@ -9,8 +9,8 @@ from kit.mqtt_publisher import Client
 from kit.page.page_service import Keeping
 
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_core.recordings.part_files import directory_of
-from monty_mqtt_liveview.intake.inbox import Arrived
 from monty_mqtt_liveview.recordings import removed_runs
 from monty_mqtt_liveview.recordings.removed_runs import Removed
 from monty_mqtt_liveview.recordings.retention import Limits
@@ -69,7 +69,7 @@ def test_something_new_brings_it_back_for_good(broker, tmp_path):
 
 
 def arrived(run, *, retain=True, payload=b"{}", worker="main"):
-    return Arrived(topics.build(run, worker, "status"), payload, retain, None)
+    return MqttMessage(topics.build(run, worker, "status"), payload, retain)
 
 
 def test_what_is_no_news_brings_nothing_back(tmp_path):
@@ -79,7 +79,7 @@ def test_what_is_no_news_brings_nothing_back(tmp_path):
     for message in (arrived("a", retain=False, payload=b""), arrived("a", retain=False, worker=topics.ALL_WORKERS)):
         assert not gone.hides(message)
         assert gone.hides(arrived("a"))
-    assert not gone.hides(Arrived("of/others", b"", retain=True, receipt=None))
+    assert not gone.hides(MqttMessage("of/others", b"", retain=True))
     assert not gone.hides(arrived("a", retain=False))
     assert not gone.hides(arrived("a"))
 

@@ -17,7 +17,7 @@ from PIL import Image
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.payloads.frame_images import encode_frame
-from monty_mqtt_core.reading.mqtt_client import Broker, Subscriber
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, Subscriber
 
 pytest_plugins = ("kit.bridge", "kit.page.page_fixtures")
 
@@ -202,7 +202,7 @@ def test_hypotheses_and_models(page, demo, recognising):
 
 
 def published(broker, topic: str, payload: bytes) -> None:
-    bridge = Broker(broker.host, broker.port, "bridge", broker.password_file("bridge"))
+    bridge = BrokerAddress(broker.host, broker.port, "bridge", broker.password_file("bridge"))
     with Subscriber(bridge, [f"{topics.BRIDGE_PREFIX}/+/status"]) as client:
         assert client.publish(topic, payload, 10)
 

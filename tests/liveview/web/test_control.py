@@ -11,7 +11,7 @@ from kit.page.page_fixtures import logged_in
 from kit.page.page_process import PageProcess
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_core.reading.mqtt_client import Broker, Subscriber
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress, Subscriber
 
 pytest_plugins = ("kit.bridge", "kit.page.page_fixtures")
 
@@ -95,7 +95,7 @@ def test_a_run_or_worker_that_nobody_knows_is_named(page, browser, worker):
 
 def test_without_a_bridge_it_says_so(page, broker, browser):
     status = make(schema.Status, 0, run="alone")
-    bridge = Broker(broker.host, broker.port, "bridge", broker.password_file("bridge"))
+    bridge = BrokerAddress(broker.host, broker.port, "bridge", broker.password_file("bridge"))
     with Subscriber(bridge, ["monty/bridge/v1/+/status"]) as client:
         client.publish(topics.of_message(status).topic, schema.encode(status), 10)
     page.until_json("/api/runs", lambda runs: "alone" in [one["run"] for one in runs])

@@ -12,7 +12,7 @@ from kit.bridge import Dealer, config_for
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema
 from monty_mqtt_bridge.bridge import Bridge
-from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_stack.commands import control
 from monty_mqtt_stack.commands.control import Answer, ask
 
@@ -21,7 +21,7 @@ pytest_plugins = ("kit.bridge",)
 
 @pytest.fixture
 def commander(broker):
-    return Broker(broker.host, broker.port, "control", broker.password_file("control"))
+    return BrokerAddress(broker.host, broker.port, "control", broker.password_file("control"))
 
 
 @pytest.fixture

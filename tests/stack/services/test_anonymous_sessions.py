@@ -8,7 +8,7 @@ import pytest
 from kit.machine.child_process import until
 from kit.mqtt_publisher import WAIT_SECS, Client
 
-from monty_mqtt_core.reading.mqtt_client import Broker
+from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.services import table
 from monty_mqtt_stack.services.anonymous_sessions import AnonymousSessions
@@ -26,7 +26,7 @@ def broker(tmp_path):
 
 def removing(broker):
     child = broker.child
-    return AnonymousSessions(child.log_file, child.log_start, Broker(broker.host, broker.port), grace_secs=0.2)
+    return AnonymousSessions(child.log_file, child.log_start, BrokerAddress(broker.host, broker.port), grace_secs=0.2)
 
 
 def session(broker, name, user=None):
