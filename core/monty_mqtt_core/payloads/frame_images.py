@@ -1,12 +1,15 @@
-"""This module encodes raw frames as JPEG (colour) and 16-bit PNG (depth), each with a header inside. Pure.
+"""This module turns raw frames into JPEG (colour) and 16-bit PNG (depth) with a header inside, and reads these. Pure.
 
-Called by `image_encoder`, off the message path. The header is the message's own JSON: in the JPEG's comment, or in the
-PNG's text `monty_mqtt`; for depth with the range in metres that 0 and 65535 stand for.
+Called by `image_encoder`, off the message path, and by the page, which reads images. The header is the message's own
+JSON: in the JPEG's comment, or in the PNG's text `monty_mqtt`; for depth with the range in metres that 0 and 65535
+stand for.
 """
 
 from __future__ import annotations
 
 import io
+import math
+import struct
 from typing import Any
 
 import msgspec
@@ -14,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, PngImagePlugin
 
+from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.schema import Frame
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
-__all__ = ["PNG_TEXT_KEY", "depth_range", "encode_frame", "header"]
+__all__ = ["PNG_TEXT_KEY", "Metres", "checked_jpeg", "depth_range", "encode_frame", "header", "read_depth"]
 
 PNG_TEXT_KEY = "monty_mqtt"
 _JPEG_QUALITY = 85
@@ -29,6 +33,16 @@ _DEPTH_STEPS = 65_535
 _NEAR_SHARE = 0.05
 _BACKGROUND_TIMES = 10.0
 _FAST_COMPRESSION = 1
+_MOST_PIXELS = 4096 * 4096
+_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_UNREADABLE = (OSError, ValueError, SyntaxError, struct.error, KeyError, TypeError, *_BOMBS)
+
+Metres = npt.NDArray[np.float64]
+
+
+class _Range(msgspec.Struct):
+    depth_min_metres: float
+    depth_max_metres: float
 
 
 def encode_frame(frame: Frame, pixels: bytes) -> Outgoing:
@@ -38,7 +52,7 @@ def encode_frame(frame: Frame, pixels: bytes) -> Outgoing:
     return Outgoing(topic, encoded, qos, retain)
 
 
-def depth_range(metres: npt.NDArray[np.float64]) -> dict[str, float]:
+def depth_range(metres: Metres) -> dict[str, float]:
     """Return the depth fields of `Frame`, metres; an empty mapping if no pixel has a depth."""
     known = metres[np.isfinite(metres) & (metres > 0)]
     if not known.size:
@@ -56,6 +70,35 @@ def depth_range(metres: npt.NDArray[np.float64]) -> dict[str, float]:
 def header(frame: Frame, **more: Any) -> bytes:
     """Return the JSON that the image carries."""
     return msgspec.json.encode({**msgspec.to_builtins(frame), **more})
+
+
+def checked_jpeg(payload: bytes) -> bytes:
+    """Return a colour frame unchanged.
+
+    Raises:
+        DecodeError: It is not a JPEG, or has more than 4096 x 4096 pixels.
+    """
+    _open(payload, "JPEG").close()
+    return payload
+
+
+def read_depth(payload: bytes) -> Metres:
+    """Return the depths of a depth frame: metres, float64, of shape (height, width).
+
+    Raises:
+        DecodeError: It is not a 16-bit PNG with a range, or has more than 4096 x 4096 pixels.
+    """
+    try:
+        with _open(payload, "PNG") as image:
+            span = msgspec.json.decode(str(image.info[PNG_TEXT_KEY]), type=_Range)
+            levels = np.asarray(image, np.float64)
+    except _UNREADABLE as error:
+        raise DecodeError(f"it is no depth image: {error}") from None
+    low, high = span.depth_min_metres, span.depth_max_metres
+    if levels.ndim != 2 or not levels.size or not (math.isfinite(low) and math.isfinite(high) and low <= high):  # noqa: PLR2004
+        raise DecodeError("it is no depth image: one 16-bit channel and a finite range are needed")
+    metres: Metres = low + levels * ((high - low) / _DEPTH_STEPS)
+    return metres
 
 
 def _jpeg(frame: Frame, pixels: bytes) -> bytes:
@@ -90,3 +133,13 @@ def _png(frame: Frame, pixels: bytes) -> bytes:
     grey = Image.fromarray(np.rint(scaled).astype(np.uint16))
     grey.save(file, "PNG", pnginfo=chunk, compress_level=_FAST_COMPRESSION)
     return file.getvalue()
+
+
+def _open(payload: bytes, kind: str) -> Image.Image:
+    try:
+        image: Image.Image = Image.open(io.BytesIO(payload), formats=(kind,))
+    except _UNREADABLE as error:
+        raise DecodeError(f"it is no {kind} image: {error}") from None
+    if image.width * image.height > _MOST_PIXELS:
+        raise DecodeError(f"{image.width} x {image.height} pixels are more than this page shows")
+    return image

@@ -1,12 +1,15 @@
 """This module turns MQTT payloads back into messages: the reverse of `to_mqtt` and `frame_images`.
 
-Called by `selection` for the head of a message, and by `stage` for the whole message with its buffers.
+Called by `selection` for the head of a message, by the page for a message without its buffers, and by `stage` for the
+whole message with its buffers.
 
 The result equals what was sent, except for colour frames, which went through JPEG, and depth, which has 65,535 levels.
 """
 
 import io
 import struct
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -15,9 +18,21 @@ from PIL import Image
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_core.payloads.frame_images import PNG_TEXT_KEY
+from monty_mqtt_core.payloads.frame_images import PNG_TEXT_KEY, depth_range, read_depth
 
-__all__ = ["Cloud", "Head", "head_of", "message_of", "message_without_buffers"]
+__all__ = [
+    "LONGEST_TIME_UNIX_NANOS",
+    "Cloud",
+    "Head",
+    "head_of",
+    "is_possible",
+    "message_of",
+    "message_without_buffers",
+    "parsed_topic",
+]
+
+LONGEST_TIME_UNIX_NANOS = 2**63 - 1
+"""The latest time that MCAP and all its readers can hold."""
 
 _PLY_END = b"end_header\n"
 _PLY_COMMENT = b"comment monty_mqtt "
@@ -70,6 +85,21 @@ _depths = msgspec.json.Decoder(_Depth)
 _clouds = msgspec.json.Decoder(Cloud)
 
 
+def is_possible(seq: int, time_unix_nanos: int) -> bool:
+    """Return whether a message can have this seq and this time."""
+    return 0 <= seq <= LONGEST_TIME_UNIX_NANOS and 0 <= time_unix_nanos <= LONGEST_TIME_UNIX_NANOS
+
+
+@lru_cache(maxsize=16_384)  # a run has few topics, and reading one takes as long as reading a short message
+def parsed_topic(topic: str) -> topics.Parsed:
+    """Return the run, worker and kind that a topic names.
+
+    Raises:
+        DecodeError: The topic does not belong to this schema.
+    """
+    return topics.parse(topic)
+
+
 def head_of(parsed: topics.Parsed, payload: bytes) -> Head:
     """Return the head of the message on a topic.
 
@@ -110,7 +140,18 @@ def message_without_buffers(parsed: topics.Parsed, payload: bytes) -> schema.Mes
     message: schema.Message = schema.decode(_json_of(parsed.kind, payload))
     if (message.run, message.worker, message.__struct_config__.tag) != parsed[:3]:
         raise DecodeError(f"a message of another topic on that of {parsed.kind} of {parsed.run!r}, {parsed.worker!r}")
+    if isinstance(message, schema.Frame) and message.modality == "depth" and message.near_metres is None:
+        message = _with_range(message, payload)
+    if not is_possible(message.seq, message.time_unix_nanos):
+        raise DecodeError(f"a message with seq {message.seq} and time {message.time_unix_nanos}")
     return message
+
+
+def _with_range(frame: schema.Frame, payload: bytes) -> schema.Frame:
+    """Return the depth frame with its range of distances; recordings of older bridges do not state it."""
+    with suppress(DecodeError):
+        return msgspec.structs.replace(frame, **depth_range(read_depth(payload)))
+    return frame
 
 
 def _json_of(kind: str, payload: bytes) -> bytes:

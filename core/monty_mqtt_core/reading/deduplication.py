@@ -9,25 +9,18 @@ subscription. Run, worker, seq and time identify a message.
 
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.vocabulary import BULK_KINDS
+from monty_mqtt_core.payloads.from_mqtt import LONGEST_TIME_UNIX_NANOS
 
-__all__ = ["LONGEST_TIME_UNIX_NANOS", "Heard", "is_possible"]
+__all__ = ["Heard"]
 
 _OF_THE_BRIDGE_TOO = frozenset({"status", "command_result"})
 """The bridge makes some of these itself, with the seq of another message; so the whole payload identifies them."""
-
-LONGEST_TIME_UNIX_NANOS = 2**63 - 1
-"""The latest time that MCAP and all its readers can hold."""
 
 _MOST_REMEMBERED = 50_000
 _MOST_BULK_REMEMBERED = 1_000
 """Of frames and clouds, many never come, and only retained ones come again."""
 
 _MOST_WORDS_REMEMBERED = 20_000
-
-
-def is_possible(seq: int, time_unix_nanos: int) -> bool:
-    """Return whether a message can have this seq and this time."""
-    return 0 <= seq <= LONGEST_TIME_UNIX_NANOS and 0 <= time_unix_nanos <= LONGEST_TIME_UNIX_NANOS
 
 
 class Heard:

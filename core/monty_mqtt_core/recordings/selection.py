@@ -15,8 +15,8 @@ import msgspec
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.vocabulary import BULK_KINDS, ENDED_STATUSES, UNRECORDED_KINDS
-from monty_mqtt_core.payloads.from_mqtt import Head, head_of
-from monty_mqtt_core.reading.deduplication import Heard, is_possible
+from monty_mqtt_core.payloads.from_mqtt import Head, head_of, is_possible
+from monty_mqtt_core.reading.deduplication import Heard
 from monty_mqtt_core.recordings.mcap_file import Entry
 from monty_mqtt_core.recordings.mcap_scan import Beginning
 

@@ -14,14 +14,14 @@ from itertools import chain
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import BULK_KINDS, RETAINED_KINDS, UNRECORDED_KINDS
+from monty_mqtt_core.payloads.from_mqtt import message_without_buffers, parsed_topic
 from monty_mqtt_core.reading.deduplication import Heard
 from monty_mqtt_core.recordings.mcap_chunks import Recorded
 from monty_mqtt_core.recordings.mcap_file import Entry, unwrapped
 from monty_mqtt_core.recordings.part_files import directory_of
-from monty_mqtt_liveview.intake.message_decoding import UNFIT, message_of, parsed_topic
 from monty_mqtt_liveview.recordings.part import Part
 from monty_mqtt_liveview.recordings.run_recordings import RunRecording
-from monty_mqtt_liveview.state.run import Run
+from monty_mqtt_liveview.state.run import UNFIT, Run
 
 __all__ = ["Reading", "close_properly", "messages_of"]
 
@@ -85,7 +85,7 @@ class Reading:
             parsed = parsed_topic(topic)
             if parsed.kind in UNRECORDED_KINDS:
                 return
-            message = message_of(parsed, payload)
+            message = message_without_buffers(parsed, payload)
         except DecodeError:
             self.unreadable += 1
             return
@@ -123,7 +123,7 @@ def messages_of(recording: RunRecording, run: str, unwritten: Iterable[Entry], k
         with suppress(DecodeError):
             parsed = parsed_topic(topic)
             if parsed.kind == kind and parsed.run == run:
-                yield message_of(parsed, payload)
+                yield message_without_buffers(parsed, payload)
 
 
 def close_properly(recording: RunRecording) -> None:

@@ -20,7 +20,6 @@ import msgspec
 from monty_mqtt.wire import schema
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_core.recordings.mcap_file import Entry
-from monty_mqtt_liveview.intake.message_decoding import UNFIT
 from monty_mqtt_liveview.intake.recording_reader import Reading, messages_of
 from monty_mqtt_liveview.intake.sorting import Counts, Intake
 from monty_mqtt_liveview.intake.step_memory import Memory
@@ -28,7 +27,7 @@ from monty_mqtt_liveview.recordings.payload_cache import PayloadCache
 from monty_mqtt_liveview.recordings.recorder import Recorder
 from monty_mqtt_liveview.recordings.retention import Limits, RunKept, to_remove
 from monty_mqtt_liveview.recordings.run_recordings import Recordings, RunRecording, kept_parts
-from monty_mqtt_liveview.state.run import Run, Runs
+from monty_mqtt_liveview.state.run import UNFIT, Run, Runs
 
 __all__ = ["Store"]
 

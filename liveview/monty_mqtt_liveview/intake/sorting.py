@@ -13,10 +13,10 @@ import msgspec
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import BUFFER_KINDS, BULK_KINDS, UNRECORDED_KINDS
+from monty_mqtt_core.payloads.from_mqtt import message_without_buffers, parsed_topic
 from monty_mqtt_core.reading.deduplication import Heard
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_core.recordings.mcap_file import Entry
-from monty_mqtt_liveview.intake.message_decoding import message_of, parsed_topic
 from monty_mqtt_liveview.recordings.payload_cache import PayloadCache
 from monty_mqtt_liveview.recordings.recorder import Recorder
 from monty_mqtt_liveview.recordings.run_recordings import Recordings, RunRecording
@@ -83,7 +83,7 @@ class Intake:
             if not payload:
                 self._note_cleared(parsed)
                 return None
-            message = message_of(parsed, payload)
+            message = message_without_buffers(parsed, payload)
         except DecodeError as error:
             self._complain(topic, error)
             return None

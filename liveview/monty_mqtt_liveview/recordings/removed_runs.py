@@ -12,9 +12,9 @@ from pathlib import Path
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
+from monty_mqtt_core.payloads.from_mqtt import parsed_topic
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_core.recordings.part_files import directory_of
-from monty_mqtt_liveview.intake.message_decoding import parsed_topic
 
 __all__ = ["Removed"]
 

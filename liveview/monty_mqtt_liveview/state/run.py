@@ -15,7 +15,10 @@ from monty_mqtt_liveview.state.metrics import Metrics
 from monty_mqtt_liveview.state.scratch_file import Scratch
 from monty_mqtt_liveview.state.worker import Worker
 
-__all__ = ["Run", "Runs"]
+__all__ = ["UNFIT", "Run", "Runs"]
+
+UNFIT = (ArithmeticError, LookupError, TypeError, ValueError)
+"""Errors that the state may raise at a message that decodes but makes no sense."""
 
 
 class Run:

@@ -1,33 +1,26 @@
-"""Turns published frames into images that a browser can show. Pure.
+"""Turns depth frames into images that a browser can show. Pure.
 
-Called by `frames` with payloads. A colour frame is a JPEG already. A depth frame is a 16-bit PNG whose levels mean
-other distances in each frame; it is drawn in the colours of viridis, on one scale for all frames of a sensor.
+Called by `frames` with the depths that `frame_images` read. The levels of a published depth frame mean other distances
+in each frame; so it is drawn in the colours of viridis, on one scale for all frames of a sensor.
 """
 
 from __future__ import annotations
 
 import io
 import math
-import struct
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from monty_mqtt.errors import DecodeError
-from monty_mqtt_core.payloads.frame_images import PNG_TEXT_KEY
+from monty_mqtt_core.payloads.frame_images import Metres
 
 __all__ = [
     "FARTHER",
     "NEARER",
     "VIRIDIS",
-    "Metres",
     "Scale",
-    "checked_jpeg",
     "coloured",
-    "read_depth",
     "scale_between",
 ]
 
@@ -41,8 +34,6 @@ colours between them are interpolated linearly, as in CSS. Lightness grows evenl
 NEARER, FARTHER = "#000000", "#9e9e9e"
 """Colours of what lies outside of the scale."""
 
-_MOST_PIXELS = 4096 * 4096
-_LEVELS = 65_535
 _SHADES = 254
 _NEARER_PLACE, _FARTHER_PLACE = 254, 255
 _FEWEST_METRES = 1e-4
@@ -50,10 +41,6 @@ _HARDLY = 1e-3
 """Part of a unit that rounding to 16 bits, or to float32, may add: it must not extend the scale by a unit."""
 
 _HALF_A_SHADE = 0.5 / _SHADES
-_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-_UNREADABLE = (OSError, ValueError, SyntaxError, struct.error, KeyError, TypeError, *_BOMBS)
-
-Metres = npt.NDArray[np.float64]
 
 
 class Scale(NamedTuple):
@@ -61,40 +48,6 @@ class Scale(NamedTuple):
 
     min_metres: float
     max_metres: float
-
-
-class _Range(msgspec.Struct):
-    depth_min_metres: float
-    depth_max_metres: float
-
-
-def checked_jpeg(payload: bytes) -> bytes:
-    """Return a colour frame unchanged.
-
-    Raises:
-        DecodeError: It is not a JPEG, or has more than 4096 x 4096 pixels.
-    """
-    _open(payload, "JPEG").close()
-    return payload
-
-
-def read_depth(payload: bytes) -> Metres:
-    """Return the depths of a depth frame: metres, float64, of shape (height, width).
-
-    Raises:
-        DecodeError: It is not a 16-bit PNG with a range, or has more than 4096 x 4096 pixels.
-    """
-    try:
-        with _open(payload, "PNG") as image:
-            span = msgspec.json.decode(str(image.info[PNG_TEXT_KEY]), type=_Range)
-            levels = np.asarray(image, np.float64)
-    except _UNREADABLE as error:
-        raise DecodeError(f"it is no depth image: {error}") from None
-    low, high = span.depth_min_metres, span.depth_max_metres
-    if levels.ndim != 2 or not levels.size or not (math.isfinite(low) and math.isfinite(high) and low <= high):  # noqa: PLR2004
-        raise DecodeError("it is no depth image: one 16-bit channel and a finite range are needed")
-    metres: Metres = low + levels * ((high - low) / _LEVELS)
-    return metres
 
 
 def scale_between(low: float, high: float) -> Scale:
@@ -122,16 +75,6 @@ def coloured(metres: Metres, scale: Scale) -> tuple[bytes, int]:
     file = io.BytesIO()
     image.save(file, "PNG", compress_level=1)
     return file.getvalue(), int(np.count_nonzero(nearer) + np.count_nonzero(farther))
-
-
-def _open(payload: bytes, kind: str) -> Image.Image:
-    try:
-        image: Image.Image = Image.open(io.BytesIO(payload), formats=(kind,))
-    except _UNREADABLE as error:
-        raise DecodeError(f"it is no {kind} image: {error}") from None
-    if image.width * image.height > _MOST_PIXELS:
-        raise DecodeError(f"{image.width} x {image.height} pixels are more than this page shows")
-    return image
 
 
 def _tidy(number: float) -> float:

@@ -13,13 +13,14 @@ from fastapi import APIRouter, Response
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
+from monty_mqtt_core.payloads.frame_images import Metres, checked_jpeg, read_depth
 from monty_mqtt_core.payloads.from_mqtt import Cloud, message_of
 from monty_mqtt_liveview import views
 from monty_mqtt_liveview.intake.service import Service
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views.model_source import model_source
 from monty_mqtt_liveview.web import depth_colours
-from monty_mqtt_liveview.web.depth_colours import Metres, Scale
+from monty_mqtt_liveview.web.depth_colours import Scale
 from monty_mqtt_liveview.web.responses import find_run, find_worker, json_answer, name_of, not_found
 
 __all__ = ["Pictures"]
@@ -135,7 +136,7 @@ class Pictures:
         headers = {"X-Monty-Episode": str(found.episode), "X-Monty-Step": str(found.step), "Cache-Control": "no-store"}
         try:
             if key[2] == "rgba":
-                content = depth_colours.checked_jpeg(found.payload)
+                content = checked_jpeg(found.payload)
             else:
                 depth = _depth(found)
                 scale, _ = self._scale(run, key[1], depth)
@@ -171,7 +172,7 @@ def _entry(worker: Worker, key: tuple[str, ...], row: int | None) -> tuple[int, 
 
 def _depth(found: _Found) -> Metres:
     try:
-        return depth_colours.read_depth(found.payload)
+        return read_depth(found.payload)
     except DecodeError as error:
         raise not_found(str(error)) from None
 

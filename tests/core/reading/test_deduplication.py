@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from monty_mqtt.wire import topics
-from monty_mqtt_core.reading.deduplication import Heard, is_possible
+from monty_mqtt_core.payloads.from_mqtt import is_possible
+from monty_mqtt_core.reading.deduplication import Heard
 
 METRIC = topics.Parsed("r", "main", "metric", ("loss",))
 CLOUD = topics.Parsed("r", "main", "hypotheses", ("lm",))

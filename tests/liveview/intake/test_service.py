@@ -21,9 +21,9 @@ from liveview.recordings.test_recorder import fill
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.payloads.frame_images import encode_frame
+from monty_mqtt_core.payloads.from_mqtt import message_without_buffers
 from monty_mqtt_core.payloads.to_mqtt import fan_out
 from monty_mqtt_core.recordings.part_files import directory_of
-from monty_mqtt_liveview.intake.message_decoding import message_of
 from monty_mqtt_liveview.recordings import recorder
 from monty_mqtt_liveview.views.metric_stretch import MetricStretch
 from monty_mqtt_stack.replay.restore_recording import restore_recording
@@ -151,7 +151,7 @@ def test_what_was_published_when_is_there_while_it_is_recorded_and_afterwards(br
     outgoing = [*bulk, fan_out(cloud, schema.encode(cloud), (bytes(12), bytes(4), bytes(2)), most_bytes=MIB)[0]]
     wanted = []
     for one in outgoing:
-        message = message_of(topics.parse(one.topic), one.payload)
+        message = message_without_buffers(topics.parse(one.topic), one.payload)
         wanted.append((one.topic, message.time_unix_nanos, one.payload))
     with Keeping(broker, tmp_path) as keeping, Client(broker.port, "bridge", broker.password("bridge")) as client:
         for one in outgoing:

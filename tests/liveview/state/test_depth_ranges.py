@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.payloads.frame_images import PNG_TEXT_KEY, depth_range, encode_frame
-from monty_mqtt_liveview.intake.message_decoding import message_of, parsed_topic
+from monty_mqtt_core.payloads.from_mqtt import message_without_buffers, parsed_topic
 from monty_mqtt_liveview.state.depth_ranges import DepthRanges
 
 # The demo's view finder: an object at a hand's breadth, and what MuJoCo calls the horizon behind it.
@@ -25,7 +25,7 @@ def frame_of(values, sensor="patch"):
     shape = {"width": len(values), "height": 1}
     frame = make(schema.Frame, 0, episode=0, step=0, sensor=sensor, modality="depth", **shape)
     sent = encode_frame(frame, np.array(values, "<f4").tobytes())
-    return message_of(parsed_topic(sent.topic), sent.payload)
+    return message_without_buffers(parsed_topic(sent.topic), sent.payload)
 
 
 def span_of(*frames):
@@ -79,6 +79,6 @@ def test_a_frame_of_a_recording_that_does_not_say_it_is_looked_at():
         older = {name: value for name, value in said.items() if not name.startswith(("near_", "foreground_"))}
         text.add_text(PNG_TEXT_KEY, msgspec.json.encode(older).decode())
         image.save(file, "PNG", pnginfo=text)
-    found = message_of(topics.parse(sent.topic), file.getvalue())
+    found = message_without_buffers(topics.parse(sent.topic), file.getvalue())
     assert found.near_metres == pytest.approx(0.1, abs=1e-4)
     assert span_of(found) == pytest.approx((0.1, 0.4), abs=1e-4)

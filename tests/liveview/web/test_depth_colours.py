@@ -16,7 +16,7 @@ from PIL import Image, PngImagePlugin
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema
-from monty_mqtt_core.payloads.frame_images import encode_frame
+from monty_mqtt_core.payloads.frame_images import Metres, checked_jpeg, encode_frame, read_depth
 from monty_mqtt_liveview.web import depth_colours
 from monty_mqtt_liveview.web.depth_colours import Scale
 
@@ -28,8 +28,8 @@ def depth_payload(metres: np.ndarray) -> bytes:
     return encode_frame(frame, metres.astype("<f4").tobytes()).payload
 
 
-def of(*values: float) -> depth_colours.Metres:
-    return depth_colours.read_depth(depth_payload(np.array([values])))
+def of(*values: float) -> Metres:
+    return read_depth(depth_payload(np.array([values])))
 
 
 def colours(png: bytes) -> list[tuple[int, int, int]]:
@@ -78,7 +78,7 @@ def test_a_depth_that_is_the_same_everywhere_has_a_scale_too(metres):
 def test_a_colour_frame_is_passed_on_as_it_is():
     file = io.BytesIO()
     Image.new("RGB", (4, 4)).save(file, "JPEG")
-    assert depth_colours.checked_jpeg(file.getvalue()) == file.getvalue()
+    assert checked_jpeg(file.getvalue()) == file.getvalue()
 
 
 def png_with(text: str, mode: str = "I;16", size: tuple[int, int] = (2, 2)) -> bytes:
@@ -121,19 +121,19 @@ GOOD = msgspec.json.encode({"depth_min_metres": 0.0, "depth_max_metres": 1.0}).d
 )
 def test_what_is_no_depth_image_is_refused(payload):
     with pytest.raises(DecodeError):
-        depth_colours.read_depth(payload)
+        read_depth(payload)
 
 
 @pytest.mark.parametrize("payload", [b"", b"GIF89a" + b"\0" * 40, png_with(GOOD), b"\xff\xd8\xff\xe0"])
 def test_what_is_no_colour_image_is_refused(payload):
     with pytest.raises(DecodeError):
-        depth_colours.checked_jpeg(payload)
+        checked_jpeg(payload)
 
 
 @given(st.binary(max_size=300))
 def test_random_bytes_are_refused(payload):
     for begun in (payload, b"\x89PNG\r\n\x1a\n" + payload, b"\xff\xd8\xff" + payload):
-        for read in (depth_colours.read_depth, depth_colours.checked_jpeg):
+        for read in (read_depth, checked_jpeg):
             with pytest.raises(DecodeError):
                 read(begun)
 
