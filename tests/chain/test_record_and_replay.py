@@ -25,14 +25,15 @@ from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.payloads.from_mqtt import message_of
+from monty_mqtt_core.reading.command_request import ask
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress
+from monty_mqtt_core.reading.run_lookup import known_runs, live_workers
 from monty_mqtt_core.recordings import record as recording
 from monty_mqtt_core.recordings.mcap_file import Reader, RecordingWriter
 from monty_mqtt_core.recordings.part_files import Recording
 from monty_mqtt_core.recordings.record import record
 from monty_mqtt_core.recordings.selection import Intake, Thinning
 from monty_mqtt_core.settings import ports
-from monty_mqtt_stack.commands.control import ask
 from monty_mqtt_stack.demo.demo_recording import recording_path
 from monty_mqtt_stack.replay import stage
 from monty_mqtt_stack.replay.play import overview, replay
@@ -518,7 +519,9 @@ def test_a_replay_obeys_an_abort(recorded, far_side):
         thread.start()
         run = first_run_seen(subscriber)
         control = BrokerAddress(broker.host, broker.port, "control", broker.password_file("control"))
-        answers = ask(control, run, "abort", reason="seen enough")
+        runs = known_runs(control)
+        words = {worker.worker: worker.word for worker in runs.of_run(run)}
+        answers = ask(control, run, live_workers(run, words), "abort", reason="seen enough")
         subscriber.wait_for(lambda received: sum(one.topic.endswith("/end") for one in received) == 2)
         thread.join(20)
     assert not thread.is_alive()

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Tuple
 
-from monty_mqtt.errors import DecodeError, ServiceError
+from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.mode_sum import ModeSum, finished
 from monty_mqtt.wire.vocabulary import BUFFER_KINDS, FINAL_STATUSES, UNRECORDED_KINDS
 
-__all__ = ["Runs", "Worker", "decode", "is_of_a_parent", "pick_run"]
+__all__ = ["Runs", "Worker", "decode", "is_of_a_parent"]
 
 _NOT_MESSAGES = BUFFER_KINDS | UNRECORDED_KINDS
 
@@ -174,26 +174,3 @@ def decode(topic: str, payload: bytes) -> Optional[schema.Message]:
     except DecodeError:
         return None
     return message if isinstance(message, schema.Message) else None
-
-
-def pick_run(name: str, runs: Runs) -> str:
-    """Return the run with this id, or the only live run whose id begins with it, or the only such ended run.
-
-    Raises:
-        ServiceError: No run matches, or several do.
-    """
-    known = runs.names()
-    if not name:  # `abort "$RUN"` with RUN not set must not abort the only running run
-        raise ServiceError(f"no run is named; known are: {', '.join(known) or 'none'}")
-    matching = [name] if name in known else _beginning_with(name, runs)
-    if len(matching) == 1:
-        return matching[0]
-    if matching:
-        raise ServiceError(f"run {name!r} could be any of {', '.join(matching)}: give more of its id")
-    raise ServiceError(f"no run {name!r} at this broker; known are: {', '.join(known) or 'none'}")
-
-
-def _beginning_with(name: str, runs: Runs) -> List[str]:
-    live = {one.run for one in runs.workers.values() if one.is_live}
-    beginning = [run for run in runs.names() if run.startswith(name)]
-    return [run for run in beginning if run in live] or beginning

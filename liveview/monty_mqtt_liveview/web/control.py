@@ -1,7 +1,7 @@
 """Sends commands from the page to a run: abort, pause, resume, step, stop.
 
-Called by `server`, which adds the routes; `login` decides who may command. `monty_mqtt_stack.commands.control`
-publishes the command as MQTT user `control` and waits for the workers' answers. The page's own connection may not
+Called by `server`, which adds the routes; `login` decides who may command. `command_request` publishes the
+command as MQTT user `control` and waits for the workers' answers. The page's own connection may not
 publish.
 """
 
@@ -21,12 +21,13 @@ from starlette.responses import Response
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.vocabulary import FINAL_STATUSES, is_online
+from monty_mqtt_core.reading.command_request import Answer, ask
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, retained
+from monty_mqtt_core.reading.run_lookup import live_workers
 from monty_mqtt_liveview import views
 from monty_mqtt_liveview.intake.service import Service
 from monty_mqtt_liveview.web.login import Login
 from monty_mqtt_liveview.web.responses import find_run, json_answer
-from monty_mqtt_stack.commands import control
 
 __all__ = ["Control", "control_routes"]
 
@@ -78,11 +79,12 @@ class Control:
                 self._ask_again_at = time.monotonic() + _BRIDGE_KNOWN_SECS
             return self._no_bridge
 
-    async def ask(self, run: str, asked: Asked) -> list[control.Answer]:
+    async def ask(self, run: str, words: dict[str, str], asked: Asked) -> list[Answer]:
         """Publish the command; return the workers' answers.
 
         Args:
             run: Id of the run.
+            words: Status word of each of its workers, by name.
             asked: The command.
 
         Raises:
@@ -93,9 +95,10 @@ class Control:
         async with self._room:
             try:
                 return await asyncio.to_thread(
-                    control.ask,
+                    ask,
                     self._broker,
                     run,
+                    live_workers(run, words, asked.worker),
                     asked.command,
                     steps=asked.steps,
                     worker=asked.worker,
@@ -129,8 +132,9 @@ def control_routes(service: Service, controls: Control, login: Login) -> APIRout
         if why := await asyncio.to_thread(controls.why_not, run):
             raise HTTPException(409, why)
         with service.lock:
-            name = find_run(service, run).name
-        answers = await controls.ask(name, _checked(asked))
+            found = find_run(service, run)
+            words = {name: worker.word for name, worker in found.workers.items()}
+        answers = await controls.ask(found.name, words, _checked(asked))
         return json_answer({"answers": answers})
 
     return routes

@@ -20,8 +20,8 @@ from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import is_online
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, Subscriber, retained
-from monty_mqtt_core.reading.run_lookup import known_runs
-from monty_mqtt_core.reading.run_status import decode, pick_run
+from monty_mqtt_core.reading.run_lookup import known_runs, pick_run
+from monty_mqtt_core.reading.run_status import decode
 from monty_mqtt_core.recordings.page_mark import marked_parts
 from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_core.settings.state_dir import StateDir

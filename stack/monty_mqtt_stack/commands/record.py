@@ -11,8 +11,7 @@ import sys
 import threading
 
 from monty_mqtt.terminal_text import one_line
-from monty_mqtt_core.reading.run_lookup import known_runs
-from monty_mqtt_core.reading.run_status import pick_run
+from monty_mqtt_core.reading.run_lookup import known_runs, pick_run
 from monty_mqtt_core.recordings.record import Recorded, record
 from monty_mqtt_stack.services.find_services import broker_of
 

@@ -12,8 +12,8 @@ from typing import Callable, Iterable, Iterator, Optional, Set
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage, Subscriber, retained
-from monty_mqtt_core.reading.run_lookup import known_runs
-from monty_mqtt_core.reading.run_status import Runs, decode, pick_run
+from monty_mqtt_core.reading.run_lookup import known_runs, pick_run
+from monty_mqtt_core.reading.run_status import Runs, decode
 from monty_mqtt_stack.processes.stop_signals import StopSignals
 from monty_mqtt_stack.services.find_services import broker_of
 from monty_mqtt_stack.watch.message_lines import readable

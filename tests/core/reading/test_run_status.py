@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from kit.messages.told_modes import evaluated
 
-from monty_mqtt.errors import ConfigError, ServiceError
+from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import message_pieces, schema, topics
 from monty_mqtt.wire.run_id import new_run_id
-from monty_mqtt_core.reading.run_status import Runs, decode, pick_run
+from monty_mqtt_core.reading.run_status import Runs, decode
 from monty_mqtt_stack.services import broker_acl
 from monty_mqtt_stack.services.find_services import Address, parse_address
 from monty_mqtt_stack.watch.message_lines import duration, mode_in_words, readable
@@ -88,6 +88,13 @@ def test_the_summary_adds_up_workers():
         "messages   30 sent, 4 lost, 4 dropped",
         "our cost   40 µs per step, 0.2 % of its time",
     ]
+
+
+def known(**statuses):
+    runs = Runs()
+    for run, status in statuses.items():
+        runs.apply(message(schema.Status, 1, run=run, status=status))
+    return runs
 
 
 def test_the_summary_has_a_line_for_each_run():
@@ -177,30 +184,6 @@ def test_the_summary_names_the_error():
     assert summary([view(message(schema.Status, 3, status="error", **error))])[-1] == (
         "error      main: ValueError: no such object"
     )
-
-
-@pytest.mark.parametrize("name", ["demo-learn-1", "demo-learn-12", "demo-r"])
-def test_a_run_is_picked_by_its_id_or_a_unique_beginning(name):
-    runs = ["demo-learn-1", "demo-learn-12", "demo-recognise-3"]
-    assert pick_run(name, known(**dict.fromkeys(runs, "running"))) == next(run for run in runs if run.startswith(name))
-
-
-def known(**statuses):
-    runs = Runs()
-    for run, status in statuses.items():
-        runs.apply(message(schema.Status, 1, run=run, status=status))
-    return runs
-
-
-def test_of_several_runs_the_live_one_is_meant():
-    assert pick_run("demo", known(**{"demo-1": "completed", "demo-2": "running", "demo-3": "error"})) == "demo-2"
-
-
-def test_an_ambiguous_or_unknown_run_names_what_there_is():
-    with pytest.raises(ServiceError, match=r"any of demo-1, demo-2"):
-        pick_run("demo", known(**{"demo-1": "completed", "demo-2": "error"}))
-    with pytest.raises(ServiceError, match=r"known are: demo-1"):
-        pick_run("other", known(**{"demo-1": "running"}))
 
 
 @pytest.mark.parametrize(
