@@ -17,7 +17,7 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf, open_dict
 from tbp.monty.hydra import instantiate_experiment
 
-from monty_mqtt.monitored_task import Naming, monitored, render_without_a_screen
+from monty_mqtt.monitored_task import RunNaming, monitored, render_without_a_screen
 from monty_mqtt.wire.run_id import new_ending
 
 CONF = Path(__file__).resolve().parent.parent / "tests" / "conf"
@@ -42,7 +42,7 @@ def watched(config: Any) -> Any:
     """Return the configuration as `monty-mqtt run` would make it."""
     made = config.copy()
     with open_dict(made):
-        monitored(made, "mini_learn", Naming(new_ending()))
+        monitored(made, "mini_learn", RunNaming(new_ending()))
         made.config.liveview.strict = True
     return made
 

@@ -19,7 +19,7 @@ from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.end_signals import EndSignals, Terminated
 from monty_mqtt.errors import AbortRequested, ConfigError
-from monty_mqtt.monitor.monitored_run import Session
+from monty_mqtt.monitor.monitored_run import MonitoredRun
 from monty_mqtt.monitor.step_hook import LiveViewStepHook
 from monty_mqtt.observe.monty_version import warn_of_unknown_monty
 
@@ -51,7 +51,7 @@ class LiveViewMixin:
 
     def __init__(self, config: Any) -> None:
         logging_config = config.get("logging") or {}
-        self._live = Session(LiveViewConfig.of(config, os.environ), str(logging_config.get("run_name") or ""))
+        self._live = MonitoredRun(LiveViewConfig.of(config, os.environ), str(logging_config.get("run_name") or ""))
         super().__init__(config)  # type: ignore[call-arg]  # the experiment class it is mixed into
         self._live_hook = LiveViewStepHook(self._step_hook)  # type: ignore[has-type]
         if self._live.config.enable_liveview:

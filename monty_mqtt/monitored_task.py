@@ -18,8 +18,8 @@ from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.end_signals import EndSignals, exit_code_of
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.monitor.error_guard import Guard
-from monty_mqtt.monitor.monitored_run import Session
+from monty_mqtt.monitor.error_guard import ErrorGuard
+from monty_mqtt.monitor.monitored_run import MonitoredRun
 from monty_mqtt.monitor.run_identity import identify
 from monty_mqtt.observe.run_info import composed_fields
 from monty_mqtt.parallel.parent import RUNNER, ParallelParent
@@ -28,7 +28,7 @@ from monty_mqtt.sweep_job import job_number, own_overrides
 from monty_mqtt.wire.run_id import new_ending
 from monty_mqtt.wire.schema import Info, Status
 
-__all__ = ["ABORTED", "MonitoredTask", "Naming", "monitored", "render_without_a_screen"]
+__all__ = ["ABORTED", "MonitoredTask", "RunNaming", "monitored", "render_without_a_screen"]
 
 ABORTED = 3
 """The exit code after an abort or stop by command."""
@@ -38,8 +38,8 @@ _OURS = "monty_mqtt.experiment.MontyExperimentWithLiveView"
 _ENDING, _RUN = "MONTY_MQTT_RUN_ENDING", "MONTY_MQTT_RUN"
 
 
-class Naming(NamedTuple):
-    """Naming says how the runs of one command line are named.
+class RunNaming(NamedTuple):
+    """RunNaming says how the runs of one command line are named.
 
     Attributes:
         ending: `<UTC time>-<4 hex>`, the ending of the runs' ids.
@@ -52,7 +52,7 @@ class Naming(NamedTuple):
     run: str = ""
 
     @classmethod
-    def taken_from(cls, environ: MutableMapping[str, str]) -> Naming:
+    def taken_from(cls, environ: MutableMapping[str, str]) -> RunNaming:
         """Return the naming that the environment gives, and remove it there: child programs are not part of the run."""
         ending = environ.pop(_ENDING, "")
         return cls(ending or new_ending(), bool(ending), environ.pop(_RUN, ""))
@@ -71,7 +71,7 @@ class MonitoredTask:
 
     is_monitored = True
 
-    def __init__(self, runner: str, naming: Naming) -> None:
+    def __init__(self, runner: str, naming: RunNaming) -> None:
         self.code = 0
         self._runner = runner
         import_module(runner)  # registers the resolvers of Monty's configuration
@@ -95,7 +95,7 @@ class MonitoredTask:
         with import_module("omegaconf").open_dict(composed):
             monitored(composed.experiment, name, self._naming, number)
         parent = ParallelParent() if self._runner == RUNNER else None
-        Session.latest = None
+        MonitoredRun.latest = None
         try:
             if parent is not None:
                 parent.begin(composed, os.environ)
@@ -104,7 +104,7 @@ class MonitoredTask:
             if parent is not None and parent.has_begun:
                 parent.end(error)
                 _leave_if_asked()
-            elif Session.latest is None and not _is_exit_without_error(error):
+            elif MonitoredRun.latest is None and not _is_exit_without_error(error):
                 _tell_of_failure(composed, error)
             raise
         self._note(parent)
@@ -114,7 +114,7 @@ class MonitoredTask:
             parent.end(None)
             _leave_if_asked()
             self.code = max(self.code, _FAILED if parent.lost else 0, ABORTED if parent.cut_short is not None else 0)
-        elif Session.latest is not None and Session.latest.is_cut_short:
+        elif MonitoredRun.latest is not None and MonitoredRun.latest.is_cut_short:
             self.code = ABORTED
 
     def _arrive(self) -> None:
@@ -125,7 +125,7 @@ class MonitoredTask:
         import_module(self._runner)
 
 
-def monitored(experiment: Any, name: str, naming: Naming, number: Optional[int] = None) -> None:
+def monitored(experiment: Any, name: str, naming: RunNaming, number: Optional[int] = None) -> None:
     """Change an experiment's configuration so that it runs monitored; the user's own settings stay.
 
     Args:
@@ -147,7 +147,7 @@ def monitored(experiment: Any, name: str, naming: Naming, number: Optional[int] 
     config["liveview"] = {**_defaults(name, naming, number, is_named=bool(run)), **live}
 
 
-def _defaults(name: str, naming: Naming, number: Optional[int], *, is_named: bool) -> Dict[str, Any]:
+def _defaults(name: str, naming: RunNaming, number: Optional[int], *, is_named: bool) -> Dict[str, Any]:
     """Return the settings to use where the user gave no value."""
     defaults: Dict[str, Any] = {"experiment": name, "abort_exit_code": ABORTED if number is None else 0}
     if number is not None:
@@ -162,7 +162,7 @@ def _name_in(config: Any) -> Any:
     return (config.get("logging") or {}).get("run_name")
 
 
-def _with_ending(base: Any, naming: Naming, number: Optional[int]) -> str:
+def _with_ending(base: Any, naming: RunNaming, number: Optional[int]) -> str:
     return f"{base}-{naming.ending}" if number is None else f"{base}-{number}-{naming.ending}"
 
 
@@ -178,7 +178,7 @@ def render_without_a_screen() -> None:
 
 def _tell_of_failure(composed: Any, error: BaseException) -> None:
     """Publish the configuration and the error of a run that failed before its experiment could publish anything."""
-    with Guard():
+    with ErrorGuard():
         config = _config_of(composed.experiment.config)
         if not config.enable_liveview:
             return

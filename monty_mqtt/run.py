@@ -20,7 +20,7 @@ from typing import List, Optional, Tuple
 from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.end_signals import leave_on_signals
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.monitored_task import MonitoredTask, Naming, render_without_a_screen
+from monty_mqtt.monitored_task import MonitoredTask, RunNaming, render_without_a_screen
 from monty_mqtt.parallel.parent import RUNNER as PARALLEL_RUNNER
 from monty_mqtt.sweep_job import SWEEP_FLAGS
 from monty_mqtt.sweep_launchers import OVERRIDE
@@ -61,7 +61,7 @@ def main() -> int:
     import_module("tbp.monty.frameworks.run_env").setup_env()
     number = [] if processes is None else [f"num_parallel={processes}"]
     sys.argv[1:] = [*arguments(given, str(conf_dir())), *number, OVERRIDE]
-    task = MonitoredTask(_RUNNER if processes is None else PARALLEL_RUNNER, Naming.taken_from(os.environ))
+    task = MonitoredTask(_RUNNER if processes is None else PARALLEL_RUNNER, RunNaming.taken_from(os.environ))
     try:
         # As in both of Monty's runners (0.54, 0.55).
         hydra_main = import_module("hydra").main(config_path="../conf", config_name="experiment", version_base=None)

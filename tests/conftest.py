@@ -24,7 +24,7 @@ from xdist.workermanage import WorkerController
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import AbortRequested
-from monty_mqtt.monitor.commands import Commands
+from monty_mqtt.monitor.commands import CommandObeyer
 from monty_mqtt.wire import schema
 from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
 
@@ -87,7 +87,7 @@ def live_run(far_side: FarSide) -> Iterator[ZmqBroadcaster]:
     # A name of its own: an abort also holds for whoever comes later under the same one.
     run = f"documented-run-{secrets.token_hex(4)}"
     broadcaster = ZmqBroadcaster(run_id=run, zmq_port=far_side.bridge.port, strict=True)
-    commands = Commands(broadcaster)
+    commands = CommandObeyer(broadcaster)
 
     def publish() -> None:
         with broadcaster, suppress(AbortRequested):

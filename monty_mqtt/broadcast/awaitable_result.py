@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Generator, Iterator
 
-__all__ = ["QUEUED", "Queued"]
+__all__ = ["QUEUED", "AwaitableResult"]
 
 
-class Queued(Coroutine):  # type: ignore[type-arg]  # Python 3.8 cannot subscript it
-    """Queued is a coroutine that has finished before it begins.
+class AwaitableResult(Coroutine):  # type: ignore[type-arg]  # Python 3.8 cannot subscript it
+    """AwaitableResult is a coroutine that has finished before it begins.
 
     It is a Coroutine and not only an awaitable, because `asyncio.run` and `create_task` accept nothing less.
     It holds no state, so one object serves all calls and may be awaited any number of times.
@@ -46,5 +46,5 @@ class Queued(Coroutine):  # type: ignore[type-arg]  # Python 3.8 cannot subscrip
         return "QUEUED"
 
 
-QUEUED = Queued()
+QUEUED = AwaitableResult()
 """The object that all calls return."""

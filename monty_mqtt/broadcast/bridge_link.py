@@ -16,13 +16,13 @@ from typing import Callable, Deque, Dict, List, Optional, Sequence, Tuple, Type
 import zmq
 
 from monty_mqtt.broadcast.dealer import make_context, make_dealer
-from monty_mqtt.broadcast.send_window import Window
-from monty_mqtt.broadcast.sender_identity import Sender
+from monty_mqtt.broadcast.send_window import SendWindow
+from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import zmq_protocol
 from monty_mqtt.wire.schema import Command
 
-__all__ = ["BULK_BOUND_BYTES", "Link"]
+__all__ = ["BULK_BOUND_BYTES", "BridgeLink"]
 
 BULK_BOUND_BYTES = 8 << 20
 """Most bytes of frames and clouds that are sent and not acknowledged; beyond it new ones are dropped."""
@@ -53,8 +53,8 @@ _SYNC_GAP_SECS = 0.1
 """The bridge sends SYNC at most ten times a second; all SYNCs of one burst are answered by one HELLO."""
 
 
-class Link:
-    """Link is the connection of one worker; it is made in the process that uses it.
+class BridgeLink:
+    """BridgeLink is the connection of one worker; it is made in the process that uses it.
 
     Args:
         sender: Identity and address that the link sends with.
@@ -76,7 +76,7 @@ class Link:
         bulk_dropped: Number of frames and clouds that were not sent.
     """
 
-    def __init__(self, sender: Sender, window: Window) -> None:
+    def __init__(self, sender: SenderIdentity, window: SendWindow) -> None:
         self.seen = self.closed = self.can_send_more = False
         self.wanted: Optional[int] = None
         self.published = ""

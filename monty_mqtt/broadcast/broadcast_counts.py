@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Counts"]
+__all__ = ["BroadcastCounts"]
 
 
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts holds the numbers of one moment.
+class BroadcastCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """BroadcastCounts holds the numbers of one moment.
 
     Attributes:
         published: Messages that got a seq; frames and clouds are counted apart.

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence,
 
 from monty_mqtt import process_info
 from monty_mqtt.broadcast import forks_and_exit, user_calls
-from monty_mqtt.broadcast.awaitable_result import QUEUED, Queued
-from monty_mqtt.broadcast.broadcast_counts import Counts
-from monty_mqtt.broadcast.call_lock import Turnstile
+from monty_mqtt.broadcast.awaitable_result import QUEUED, AwaitableResult
+from monty_mqtt.broadcast.broadcast_counts import BroadcastCounts
+from monty_mqtt.broadcast.call_lock import CallLock
 from monty_mqtt.broadcast.outbox import Buffer, Outbox
 from monty_mqtt.broadcast.settings import SPOOL_MIB, WINDOW_BYTES, Settings
 from monty_mqtt.wire import schema
 
 if TYPE_CHECKING:
-    from monty_mqtt.broadcast.bridge_link import Link
+    from monty_mqtt.broadcast.bridge_link import BridgeLink
 
 __all__ = ["ZmqBroadcaster"]
 
@@ -115,11 +115,11 @@ class ZmqBroadcaster:
         return self._outbox.worker
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> BroadcastCounts:
         """Counts of what became of the messages so far."""
-        return self._outbox.counts(self._turnstile.errors)
+        return self._outbox.counts(self._call_lock.errors)
 
-    def publish(self, kind: Type[schema.Message], buffers: Sequence[Buffer] = (), **fields: Any) -> Queued:
+    def publish(self, kind: Type[schema.Message], buffers: Sequence[Buffer] = (), **fields: Any) -> AwaitableResult:
         """Publish a message of `kind`; run, worker, seq and time are filled in here.
 
         Args:
@@ -128,44 +128,44 @@ class ZmqBroadcaster:
             **fields: The message's own fields: plain values, or pieces from `message_pieces`.
         """
         if self.enabled:
-            self._turnstile.run(self._outbox.take, kind, buffers, fields)
+            self._call_lock.run(self._outbox.take, kind, buffers, fields)
         return QUEUED
 
-    def publish_metric(self, /, name: str, value: Any, **metadata: Any) -> Queued:
+    def publish_metric(self, /, name: str, value: Any, **metadata: Any) -> AwaitableResult:
         """Publish a number: a Python, numpy or torch scalar. NaN and infinity become null and are counted."""
         if self.enabled:
-            self._turnstile.run(self._call, user_calls.metric, name, value, metadata)
+            self._call_lock.run(self._call, user_calls.metric, name, value, metadata)
         return QUEUED
 
-    def publish_data(self, /, stream: str, data: Any) -> Queued:
+    def publish_data(self, /, stream: str, data: Any) -> AwaitableResult:
         """Publish any value under a stream's name; `json_values.plain` converts the types that JSON does not know."""
         if self.enabled:
-            self._turnstile.run(self._call, user_calls.data, stream, data)
+            self._call_lock.run(self._call, user_calls.data, stream, data)
         return QUEUED
 
-    def publish_log(self, /, level: str, message: str, **metadata: Any) -> Queued:
+    def publish_log(self, /, level: str, message: str, **metadata: Any) -> AwaitableResult:
         """Publish a line of text. `level` is debug, info, warning, error or critical."""
         if self.enabled:
-            self._turnstile.run(self._call, user_calls.log, level, message, metadata)
+            self._call_lock.run(self._call, user_calls.log, level, message, metadata)
         return QUEUED
 
-    def publish_state(self, /, **state: Any) -> Queued:
+    def publish_state(self, /, **state: Any) -> AwaitableResult:
         """Set keys of the worker's state. The whole state is published each time, and kept for later viewers."""
         if self.enabled:
-            self._turnstile.run(self._call, user_calls.state, self._state, state)
+            self._call_lock.run(self._call, user_calls.state, self._state, state)
         return QUEUED
 
     def pump(self) -> None:
         """Read the bridge's answers and send what is due. Every publish does so, too."""
         if self.enabled:
-            self._turnstile.run(self._outbox.pump)
+            self._call_lock.run(self._outbox.pump)
 
     def take_commands(self) -> List[schema.Command]:
         """Return the commands that arrived since the last call, oldest first, each id once."""
         self.pump()
         link = self._outbox.link
         commands: List[schema.Command] = []
-        with self._turnstile.lock:
+        with self._call_lock.lock:
             while link is not None and link.commands:
                 command = link.commands.popleft()
                 if command.id not in self._obeyed:
@@ -184,14 +184,14 @@ class ZmqBroadcaster:
             time.sleep(secs)
             return 0.0
         link.wait(secs)
-        self._turnstile.run(self._outbox.ask)
+        self._call_lock.run(self._outbox.ask)
         return link.heard_at
 
     def flush(self, timeout_secs: float) -> bool:
         """Wait until the bridge has taken over everything, at most `timeout_secs`; return whether it has."""
         deadline = time.monotonic() + timeout_secs
-        while self.enabled and not self._turnstile.is_entered():
-            self._turnstile.run(self._outbox.look)
+        while self.enabled and not self._call_lock.is_entered():
+            self._call_lock.run(self._outbox.look)
             link, left_secs = self._outbox.link, deadline - time.monotonic()
             if link is None or not self._outbox.window:
                 break
@@ -212,19 +212,19 @@ class ZmqBroadcaster:
         """
         if not self.enabled:
             return
-        if self._turnstile.is_entered():
-            self._turnstile.afterwards(self.close, status, flush_secs)
+        if self._call_lock.is_entered():
+            self._call_lock.afterwards(self.close, status, flush_secs)
             return
-        with self._turnstile.lock:
+        with self._call_lock.lock:
             if self._closed:
                 return
             self._closed = True
         try:
-            self._turnstile.run(self._outbox.end, status, self._turnstile.errors)
+            self._call_lock.run(self._outbox.end, status, self._call_lock.errors)
             if self._bridge_answers(flush_secs):
                 self.flush(flush_secs)
         finally:
-            self._turnstile.run(self._outbox.shut)
+            self._call_lock.run(self._outbox.shut)
             forks_and_exit.forget(self)
 
     def close_at_exit(self) -> None:
@@ -233,7 +233,7 @@ class ZmqBroadcaster:
 
     def become_child(self) -> List[object]:
         """Start anew in a forked child, as another worker without messages; return the parent's objects."""
-        abandoned = [self._turnstile, *self._outbox.abandoned()]
+        abandoned = [self._call_lock, *self._outbox.abandoned()]
         self._set_up(f"{self._settings.worker}-{os.getpid()}")
         self._outbox.ended = self._closed
         return abandoned
@@ -255,8 +255,8 @@ class ZmqBroadcaster:
         return _revive, (self.token, self._settings)
 
     def _set_up(self, worker: str) -> None:
-        self._turnstile = Turnstile(self.run, strict=self._settings.strict, mend=self._mend)
-        self._outbox = Outbox(self._settings, worker, self._hold, self._turnstile.afterwards)
+        self._call_lock = CallLock(self.run, strict=self._settings.strict, mend=self._mend)
+        self._outbox = Outbox(self._settings, worker, self._hold, self._call_lock.afterwards)
         self._state: Dict[str, Any] = {}
         self._obeyed: Set[str] = set()
 
@@ -286,12 +286,12 @@ class ZmqBroadcaster:
             self._wait_for_an_answer(link, min(_LISTENING_SECS, most_secs))
         return link.seen and link.refused is None
 
-    def _wait_for_an_answer(self, link: Link, secs: float) -> None:
+    def _wait_for_an_answer(self, link: BridgeLink, secs: float) -> None:
         deadline = time.monotonic() + secs
-        self._turnstile.run(self._outbox.look)
+        self._call_lock.run(self._outbox.look)
         while not link.seen and time.monotonic() < deadline:
             link.wait(min(secs, _WAIT_SECS))
-            self._turnstile.run(self._outbox.look)
+            self._call_lock.run(self._outbox.look)
 
 
 def _revive(token: str, settings: Settings) -> ZmqBroadcaster:

@@ -11,15 +11,15 @@ import threading
 from collections import deque
 from typing import Any, Callable, Deque, Set, Tuple
 
-__all__ = ["Turnstile"]
+__all__ = ["CallLock"]
 
 _Call = Tuple[Callable[..., None], Tuple[Any, ...]]
 
 _log = logging.getLogger(__name__)
 
 
-class Turnstile:
-    """Turnstile is a lock that a signal handler can meet again in the thread that holds it.
+class CallLock:
+    """CallLock is a lock that a signal handler can meet again in the thread that holds it.
 
     Args:
         name: The broadcaster's name in the log.

@@ -11,7 +11,7 @@ import sys
 
 import zmq
 
-from monty_mqtt.broadcast.sender_identity import Sender
+from monty_mqtt.broadcast.sender_identity import SenderIdentity
 
 __all__ = ["make_context", "make_dealer"]
 
@@ -29,7 +29,7 @@ def make_context() -> zmq.Context[zmq.Socket[bytes]]:
     return context
 
 
-def make_dealer(context: zmq.Context[zmq.Socket[bytes]], sender: Sender) -> zmq.Socket[bytes]:
+def make_dealer(context: zmq.Context[zmq.Socket[bytes]], sender: SenderIdentity) -> zmq.Socket[bytes]:
     """Return a connecting socket with the options that lost no message in measurements."""
     dealer = context.socket(zmq.DEALER)
     for option, value in (

@@ -11,17 +11,17 @@ from contextlib import suppress
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Type, Union
 
-from monty_mqtt.broadcast.broadcast_counts import Counts
+from monty_mqtt.broadcast.broadcast_counts import BroadcastCounts
 from monty_mqtt.broadcast.outbox_stamps import Stamps
-from monty_mqtt.broadcast.send_window import Window
-from monty_mqtt.broadcast.sender_identity import Sender
-from monty_mqtt.broadcast.spool_policy import Spooling
+from monty_mqtt.broadcast.send_window import SendWindow
+from monty_mqtt.broadcast.sender_identity import SenderIdentity
+from monty_mqtt.broadcast.spool_policy import SpoolPolicy
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt.wire.json_values import plain
 from monty_mqtt.wire.vocabulary import BULK_KINDS
 
 if TYPE_CHECKING:
-    from monty_mqtt.broadcast.bridge_link import Link
+    from monty_mqtt.broadcast.bridge_link import BridgeLink
     from monty_mqtt.broadcast.settings import Settings
 
 __all__ = ["Buffer", "Outbox"]
@@ -61,7 +61,7 @@ class Outbox:
         self, settings: Settings, worker: str, on_open: Callable[[], None], afterwards: Callable[..., None]
     ) -> None:
         self.worker = worker
-        self.link: Optional[Link] = None
+        self.link: Optional[BridgeLink] = None
         self.stamps = Stamps()
         self.non_finite = 0
         self.ended = False
@@ -71,21 +71,21 @@ class Outbox:
         if settings.enabled:
             # Import now and not with the first message: a child that is forked in the middle of an import waits for
             # ever for that import's end. A disabled broadcaster skips it: importing zmq takes 40 ms.
-            from monty_mqtt.broadcast.bridge_link import Link  # noqa: PLC0415
+            from monty_mqtt.broadcast.bridge_link import BridgeLink  # noqa: PLC0415
 
-            self._make_link = Link
-        self._sender = Sender(
+            self._make_link = BridgeLink
+        self._sender = SenderIdentity(
             *(settings.run, worker, self.stamps.take(), settings.zmq_host, settings.zmq_port),
             token=os.urandom(_TOKEN_BYTES).hex(),
         )
-        self.spooling = Spooling(
+        self.spooling = SpoolPolicy(
             settings.spool_dir,
             self._sender.header(),
             bound_bytes=settings.spool_mib << 20,
             window_bytes=settings.window_bytes,
             afterwards=afterwards,
         )
-        self.window = Window(settings.window_bytes, self.spooling.spool)
+        self.window = SendWindow(settings.window_bytes, self.spooling.spool)
         self._bulk_published = 0
         self._too_late = 0
         self._bulk_too_large = 0
@@ -167,11 +167,11 @@ class Outbox:
             self.spooling.spool.close()
         return self.link.abandoned() if self.link else []
 
-    def counts(self, errors: int) -> Counts:
+    def counts(self, errors: int) -> BroadcastCounts:
         """Return the counts of what became of the messages so far; `errors` is the caller's own count."""
         link, window = self.link, self.window
         acknowledged = link.acknowledged if link else 0
-        return Counts(
+        return BroadcastCounts(
             published=window.next_seq,
             acknowledged=acknowledged,
             unacknowledged=window.next_seq - window.dropped - window.too_large - acknowledged,
@@ -185,7 +185,7 @@ class Outbox:
             bridge_seen=link is not None and link.seen,
         )
 
-    def _settle(self, link: Link) -> None:
+    def _settle(self, link: BridgeLink) -> None:
         window = self.window
         if self.spooling.is_due(window):
             self.spooling.step(window)
@@ -202,13 +202,18 @@ class Outbox:
             text = "the bridge at %s refuses run %r: %s"
             self._afterwards(_log.warning, text, link.sender.endpoint, self._run, link.refused)
 
-    def _open(self) -> Link:
+    def _open(self) -> BridgeLink:
         self.link = self._make_link(self._sender, self.window)
         self._on_open()
         return self.link
 
     def _take_bulk(
-        self, link: Link, head: bytes, kind: Type[schema.Message], buffers: Sequence[Buffer], fields: Dict[str, Any]
+        self,
+        link: BridgeLink,
+        head: bytes,
+        kind: Type[schema.Message],
+        buffers: Sequence[Buffer],
+        fields: Dict[str, Any],
     ) -> None:
         if sum(map(len, buffers)) > _LARGEST_BUFFERS_BYTES:
             self._bulk_too_large += 1
@@ -233,7 +238,7 @@ class Outbox:
             return schema.encode(kind(run=self._run, worker=self.worker, seq=seq, time_unix_nanos=stamp, **fields))
 
 
-def _why(link: Link) -> str:
+def _why(link: BridgeLink) -> str:
     if link.refused is not None:
         return "the bridge refuses them"
     return "the bridge did not take them in time" if link.seen else f"there is no bridge at {link.sender.endpoint}"

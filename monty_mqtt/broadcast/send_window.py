@@ -15,10 +15,10 @@ from typing import Dict, Iterable, List, Optional, Protocol, Sequence, Tuple
 
 import msgspec
 
-from monty_mqtt.broadcast.seq_ranges import Ranges
+from monty_mqtt.broadcast.seq_ranges import SeqRanges
 from monty_mqtt.wire.zmq_protocol import LARGEST_MESSAGE_BYTES
 
-__all__ = ["Entry", "Numbered", "Store", "Window"]
+__all__ = ["Numbered", "SendWindow", "SpooledMessages", "WindowEntry"]
 
 _ENTRY_BYTES = 300
 """Bytes that Python needs for a message beside its frames (dictionary, list, headers of the byte strings), CPython
@@ -28,8 +28,8 @@ Numbered = Tuple[int, Sequence[bytes]]
 """A seq and the frames of its message."""
 
 
-class Store(Protocol):
-    """Store holds messages that have left memory: the spool.
+class SpooledMessages(Protocol):
+    """SpooledMessages holds messages that have left memory: the spool.
 
     Attributes:
         last: The greatest seq in it; -1 while it is empty. It received its messages in this order.
@@ -43,8 +43,8 @@ class Store(Protocol):
         """Return the first message in the store whose seq is not below this; None if there is none."""
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """Entry is the seqs `first` to `last`: one message, or, if `frames` is None, a tombstone with its reason."""
+class WindowEntry(msgspec.Struct, frozen=True):
+    """WindowEntry is the seqs `first` to `last`: one message, or, if `frames` is None, a tombstone with its reason."""
 
     first: int
     last: int
@@ -60,8 +60,8 @@ class _NoStore:
         return None
 
 
-class Window:
-    """Window holds the messages from the oldest that is not acknowledged to the newest.
+class SendWindow:
+    """SendWindow holds the messages from the oldest that is not acknowledged to the newest.
 
     Args:
         bound_bytes: Most bytes of memory for frames and bookkeeping.
@@ -80,7 +80,7 @@ class Window:
         too_large: Messages that became tombstones because they are larger than `largest_bytes`.
     """
 
-    def __init__(self, bound_bytes: int, store: Optional[Store] = None, first_seq: int = 0) -> None:
+    def __init__(self, bound_bytes: int, store: Optional[SpooledMessages] = None, first_seq: int = 0) -> None:
         self.bound_bytes = bound_bytes
         self.largest_bytes = LARGEST_MESSAGE_BYTES
         self.base = self.next_unsent = self.next_seq = first_seq
@@ -89,8 +89,8 @@ class Window:
         self.dropped = self.too_large = 0
         self._store = store or _NoStore()
         self._messages: Dict[int, Tuple[Sequence[bytes], int]] = {}
-        self._lost = Ranges()
-        self._too_large = Ranges()
+        self._lost = SeqRanges()
+        self._too_large = SeqRanges()
         self._kept_from = first_seq
 
     def __len__(self) -> int:
@@ -137,7 +137,7 @@ class Window:
         while self.held_bytes + size > self.bound_bytes and self._kept_from < self.next_seq:
             self._let_go()
 
-    def peek(self) -> Entry:
+    def peek(self) -> WindowEntry:
         """Return the entry to send next. The caller has checked that there is one."""
         seq = self.next_unsent
         held = self._messages.get(seq)
@@ -148,12 +148,12 @@ class Window:
             else:
                 self._give_up(seq, found[0] if found else self.next_seq)
         if held is not None and held[1] - _ENTRY_BYTES <= self.largest_bytes:
-            return Entry(seq, seq, *held)
+            return WindowEntry(seq, seq, *held)
         if held is not None:  # the message came before this bridge reported its largest size
             self._refuse(seq)
         return self._tombstone(seq)
 
-    def mark_sent(self, entry: Entry) -> None:
+    def mark_sent(self, entry: WindowEntry) -> None:
         """Note that the entry which `peek` returned was sent."""
         if entry.frames is not None and entry.first not in self._messages:
             self._messages[entry.first] = (entry.frames, entry.size)
@@ -229,12 +229,12 @@ class Window:
         self.too_large += self._lost.add(seq, seq)
         self._too_large.add(seq, seq)
 
-    def _tombstone(self, seq: int) -> Entry:
+    def _tombstone(self, seq: int) -> WindowEntry:
         last = self._lost.last_of(seq) or seq
         too_large = self._too_large.last_of(seq)
         if too_large is not None:
-            return Entry(seq, min(last, too_large), None, 0, "too_large")
-        return Entry(seq, min(last, (self._too_large.first_after(seq) or last + 1) - 1), None, 0)
+            return WindowEntry(seq, min(last, too_large), None, 0, "too_large")
+        return WindowEntry(seq, min(last, (self._too_large.first_after(seq) or last + 1) - 1), None, 0)
 
     def _give_up(self, seq: int, end: int) -> None:
         """Count messages as lost that are neither in memory nor in the spool any more, from `seq` on."""

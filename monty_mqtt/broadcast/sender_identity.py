@@ -13,15 +13,15 @@ from monty_mqtt.broadcast.spool_file import Header
 from monty_mqtt.wire import zmq_protocol
 from monty_mqtt.wire.schema import SCHEMA_VERSION
 
-__all__ = ["Sender"]
+__all__ = ["SenderIdentity"]
 
 _CONNECT_SECS = 0.25
 """Seconds that the kernel may take to report whether a port is listened on. For this machine it knows at once; the
 time is for a host that drops packets instead of refusing them."""
 
 
-class Sender(NamedTuple):
-    """Sender is one worker in one process.
+class SenderIdentity(NamedTuple):
+    """SenderIdentity is one worker in one process.
 
     `started_unix_nanos` tells apart two processes that use the same names one after the other; `token` proves to the
     bridge that a HELLO comes from the same process. `replayed` marks messages that are restored and not happening now.
@@ -36,7 +36,7 @@ class Sender(NamedTuple):
     token: str = ""
 
     def __repr__(self) -> str:  # without the token: a secret is in no log
-        return f"Sender({self.run!r}, {self.worker!r}, {self.started_unix_nanos}, {self.endpoint!r})"
+        return f"SenderIdentity({self.run!r}, {self.worker!r}, {self.started_unix_nanos}, {self.endpoint!r})"
 
     @property
     def endpoint(self) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import List, Optional, Tuple
 
-__all__ = ["Ranges"]
+__all__ = ["SeqRanges"]
 
 _BEYOND = float("inf")
 
 
-class Ranges:
-    """Ranges holds ascending ranges `(first, last)`, both ends included, that neither overlap nor touch."""
+class SeqRanges:
+    """SeqRanges holds ascending ranges `(first, last)`, both ends included, that neither overlap nor touch."""
 
     def __init__(self) -> None:
         self._ranges: List[Tuple[int, int]] = []

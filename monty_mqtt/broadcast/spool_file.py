@@ -30,7 +30,7 @@ from monty_mqtt.broadcast.send_window import Numbered
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire.zmq_protocol import LARGEST_FRAME_BYTES
 
-__all__ = ["MAGIC", "Header", "Record", "Spool", "path_of", "read_header", "read_records", "record_bytes"]
+__all__ = ["MAGIC", "Header", "Record", "SpoolFile", "path_of", "read_header", "read_records", "record_bytes"]
 
 MAGIC = b"monty-mqtt spool 1 "
 """The bytes with which every spool file begins."""
@@ -114,8 +114,8 @@ def record_bytes(frames: Sequence[bytes]) -> int:
     return _HEAD.size + 4 * len(frames) + sum(map(len, frames))
 
 
-class Spool:
-    """Spool is one sender's file, from its first message to its removal; it may begin anew. Not thread-safe.
+class SpoolFile:
+    """SpoolFile is one sender's file, from its first message to its removal; it may begin anew. Not thread-safe.
 
     Args:
         directory: Directory of the spool files; made with the first message.

@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from typing import Callable, Set
 
-from monty_mqtt.broadcast.send_window import Window
-from monty_mqtt.broadcast.spool_file import Header, Spool, record_bytes
+from monty_mqtt.broadcast.send_window import SendWindow
+from monty_mqtt.broadcast.spool_file import Header, SpoolFile, record_bytes
 
-__all__ = ["Spooling"]
+__all__ = ["SpoolPolicy"]
 
 _HELD_BYTES = 8 << 20
 """Bytes in memory beyond which (or beyond half the window) messages go into the file and leave memory, whether the
@@ -42,8 +42,8 @@ _IN_MEMORY = "; what no bridge takes is kept in memory alone"
 _log = logging.getLogger(__name__)
 
 
-class Spooling:
-    """Spooling runs one worker's spool during the life of its broadcaster. Not thread-safe; never raises OSError.
+class SpoolPolicy:
+    """SpoolPolicy runs one worker's spool during the life of its broadcaster. Not thread-safe; never raises OSError.
 
     Args:
         directory: Directory of the spool files; if empty, nothing is ever written.
@@ -61,7 +61,7 @@ class Spooling:
     def __init__(
         self, directory: str, header: Header, *, bound_bytes: int, window_bytes: int, afterwards: Callable[..., None]
     ) -> None:
-        self.spool = Spool(Path(directory), header)
+        self.spool = SpoolFile(Path(directory), header)
         self.errors = 0
         self.written = 0
         self._bound_bytes = bound_bytes if directory else 0
@@ -73,11 +73,11 @@ class Spooling:
         self._mark_at = 0.0
         self._retry_at = self._look_at = 0.0
 
-    def is_pressing(self, window: Window) -> bool:
+    def is_pressing(self, window: SendWindow) -> bool:
         """Return whether `step` should run at once: a file is being written, or memory fills."""
         return self.spool.is_open or window.held_bytes > self._held_bytes
 
-    def is_due(self, window: Window) -> bool:
+    def is_due(self, window: SendWindow) -> bool:
         """Return whether `step` has something to do."""
         if not self._bound_bytes:
             return False
@@ -86,7 +86,7 @@ class Spooling:
             return self.spool.is_open or window.held_bytes > self._held_bytes
         return self.spool.is_open or self._must_write(window)
 
-    def step(self, window: Window) -> None:
+    def step(self, window: SendWindow) -> None:
         """Write some of the messages that are due, or remove a part of the file that is no longer needed."""
         spool = self.spool
         if spool.is_open and window.base > spool.last:
@@ -99,7 +99,7 @@ class Spooling:
             self._say(f"{spool.unreadable}; what cannot be read back is dropped")
             spool.unreadable = ""
 
-    def finish(self, window: Window) -> int:
+    def finish(self, window: SendWindow) -> int:
         """Write all that is left, and close the file; return how many messages are neither in it nor with a bridge."""
         if not self._bound_bytes:
             return window.waiting
@@ -115,10 +115,10 @@ class Spooling:
         self._try(spool.close)
         return len(window.after(spool.last, most=window.waiting, most_bytes=window.held_bytes + 1))
 
-    def _must_write(self, window: Window) -> bool:
+    def _must_write(self, window: SendWindow) -> bool:
         return window.held_bytes > self._held_bytes or time.monotonic() - self._mark_at > _OLD_SECS
 
-    def _write(self, window: Window) -> bool:
+    def _write(self, window: SendWindow) -> bool:
         """Write some messages; return whether there were any, and they could be written."""
         if time.monotonic() < self._retry_at:
             return False

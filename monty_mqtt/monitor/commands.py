@@ -14,7 +14,7 @@ from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import AbortRequested
 from monty_mqtt.wire.schema import Command, CommandResult, Status
 
-__all__ = ["GONE_SECS", "Commands", "Place"]
+__all__ = ["GONE_SECS", "CommandObeyer", "Place"]
 
 GONE_SECS = 60.0
 """Seconds after which a paused run resumes if its bridge sends nothing: no user could resume it any more."""
@@ -50,8 +50,8 @@ class Place(NamedTuple):
         return cls(f"at step {step} of episode {episode}", f"after episode {episode}", within=True)
 
 
-class Commands:
-    """Commands obeys each command once, and remembers what the commands change.
+class CommandObeyer:
+    """CommandObeyer obeys each command once, and remembers what the commands change.
 
     Args:
         broadcaster: Delivers the commands and publishes the answers.

@@ -11,10 +11,10 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.config import LiveViewConfig
-from monty_mqtt.monitor.commands import Commands
-from monty_mqtt.monitor.error_guard import Guard
-from monty_mqtt.monitor.progress import Position, ProgressTracker
-from monty_mqtt.monitor.worker_tally import Tally
+from monty_mqtt.monitor.commands import CommandObeyer
+from monty_mqtt.monitor.error_guard import ErrorGuard
+from monty_mqtt.monitor.progress import ProgressTracker, RunPosition
+from monty_mqtt.monitor.worker_tally import WorkerTally
 from monty_mqtt.observe.episode_outcome import (
     PERFORMANCE_ORDER,
     episode_outcome,
@@ -55,8 +55,8 @@ class EpisodeLogger:
         broadcaster: ZmqBroadcaster,
         config: LiveViewConfig,
         progress: ProgressTracker,
-        commands: Commands,
-        guard: Guard,
+        commands: CommandObeyer,
+        guard: ErrorGuard,
         order: Optional[List[str]] = None,
         *,
         is_supervised: bool = False,
@@ -141,7 +141,7 @@ class EpisodeLogger:
     def _count(self, one: Finished, now: float) -> None:
         self._progress.episode_ended(one, now)
         if self._config.tally:
-            Tally(self._config.tally).add(one)
+            WorkerTally(self._config.tally).add(one)
         self._broadcaster.publish(Progress, **self._progress.fields(now, time.time_ns()))
 
     def _outcome(self, logger_args: Mapping[str, Any], model: Any) -> Dict[str, Any]:
@@ -181,9 +181,9 @@ class EpisodeLogger:
             )
 
 
-def _position(logger_args: Mapping[str, Any], model: Any) -> Position:
+def _position(logger_args: Mapping[str, Any], model: Any) -> RunPosition:
     mode = mode_of(model)
-    return Position(mode, int(logger_args.get(f"{mode}_epochs", 0)), int(logger_args.get(f"{mode}_episodes", 0)))
+    return RunPosition(mode, int(logger_args.get(f"{mode}_epochs", 0)), int(logger_args.get(f"{mode}_episodes", 0)))
 
 
 def _finished(fields: Mapping[str, Any], steps: int, secs: float) -> Finished:

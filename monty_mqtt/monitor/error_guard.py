@@ -12,13 +12,13 @@ from typing import Optional, Set, Tuple, Type
 
 from monty_mqtt.errors import AbortRequested
 
-__all__ = ["Guard"]
+__all__ = ["ErrorGuard"]
 
 _log = logging.getLogger(__name__)
 
 
-class Guard:
-    """Guard is a context manager that counts exceptions instead of passing them on.
+class ErrorGuard:
+    """ErrorGuard is a context manager that counts exceptions instead of passing them on.
 
     KeyboardInterrupt, SystemExit and AbortRequested pass, because other code must act on them.
 

@@ -13,8 +13,8 @@ from typing import Callable, Dict, List, Tuple
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.masking.secret_texts import masked_forms
-from monty_mqtt.monitor.error_guard import Guard
-from monty_mqtt.monitor.monitor_cost import Cost
+from monty_mqtt.monitor.error_guard import ErrorGuard
+from monty_mqtt.monitor.monitor_cost import MonitorCost
 from monty_mqtt.wire.json_values import plain
 from monty_mqtt.wire.schema import Event, Log
 
@@ -63,7 +63,9 @@ class RecordHandler(logging.Handler):
         per_sec: At most this many records a second of each level.
     """
 
-    def __init__(self, broadcaster: ZmqBroadcaster, guard: Guard, cost: Cost, *, level: str, per_sec: int) -> None:
+    def __init__(
+        self, broadcaster: ZmqBroadcaster, guard: ErrorGuard, cost: MonitorCost, *, level: str, per_sec: int
+    ) -> None:
         super().__init__(level.upper())
         self._broadcaster = broadcaster
         self._guard = guard
@@ -91,7 +93,7 @@ class TelemetryHandler(logging.Handler):
         cost: Sums up the time that this takes.
     """
 
-    def __init__(self, broadcaster: ZmqBroadcaster, guard: Guard, cost: Cost) -> None:
+    def __init__(self, broadcaster: ZmqBroadcaster, guard: ErrorGuard, cost: MonitorCost) -> None:
         super().__init__()
         self._broadcaster = broadcaster
         self._guard = guard

@@ -5,11 +5,11 @@ Called by hook, handlers and episode logger with their times; every Step reports
 
 from __future__ import annotations
 
-__all__ = ["Cost"]
+__all__ = ["MonitorCost"]
 
 
-class Cost:
-    """Cost is a sum of nanoseconds.
+class MonitorCost:
+    """MonitorCost is a sum of nanoseconds.
 
     Attributes:
         total_nanos: The sum since the run began.

@@ -19,11 +19,11 @@ from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.end_signals import EndSignals, Terminated, exit_code_of
 from monty_mqtt.errors import AbortRequested
-from monty_mqtt.monitor.commands import Commands
+from monty_mqtt.monitor.commands import CommandObeyer
 from monty_mqtt.monitor.episode_logger import EpisodeLogger
-from monty_mqtt.monitor.error_guard import Guard
+from monty_mqtt.monitor.error_guard import ErrorGuard
 from monty_mqtt.monitor.log_handlers import Attachment, RecordHandler, TelemetryHandler
-from monty_mqtt.monitor.monitor_cost import Cost
+from monty_mqtt.monitor.monitor_cost import MonitorCost
 from monty_mqtt.monitor.progress import ProgressTracker
 from monty_mqtt.monitor.run_identity import identify
 from monty_mqtt.monitor.step_hook import LiveViewStepHook, StepPublisher
@@ -32,13 +32,13 @@ from monty_mqtt.process_info import outcome
 from monty_mqtt.sweep_job import job_number
 from monty_mqtt.wire.schema import Info, Status
 
-__all__ = ["Session"]
+__all__ = ["MonitoredRun"]
 
 _log = logging.getLogger(__name__)
 
 
-class Session:
-    """Session publishes one experiment while `run()` lasts; before and after, it only holds the broadcaster.
+class MonitoredRun:
+    """MonitoredRun publishes one experiment while `run()` lasts; before and after, it only holds the broadcaster.
 
     Args:
         config: The experiment's settings.
@@ -50,7 +50,7 @@ class Session:
         latest: The last session of this process that began to publish; `monitored_task` checks whether there is one.
     """
 
-    latest: ClassVar[Optional[Session]] = None
+    latest: ClassVar[Optional[MonitoredRun]] = None
 
     def __init__(self, config: LiveViewConfig, run_name: str) -> None:
         now = dt.datetime.now(dt.timezone.utc)
@@ -77,9 +77,9 @@ class Session:
             spool_dir=config.spool_dir or None,
             spool_mib=config.spool_mib,
         )
-        self._guard = Guard(strict=config.strict)
-        self._cost = Cost()
-        self._commands = Commands(self.broadcaster)
+        self._guard = ErrorGuard(strict=config.strict)
+        self._cost = MonitorCost()
+        self._commands = CommandObeyer(self.broadcaster)
         self._attachment: Optional[Attachment] = None
         self._loggers: Any = None
         self._hook: Optional[LiveViewStepHook] = None
@@ -119,7 +119,7 @@ class Session:
     def begin(self, experiment: Any, hook: LiveViewStepHook, signals: EndSignals) -> None:
         """Publish Info and Status, and attach to Monty. Errors here are counted, not raised."""
         self._signals = signals
-        Session.latest = self
+        MonitoredRun.latest = self
         with self._guard:
             info = info_fields(experiment, self.config, self.broadcaster.run)
             progress = ProgressTracker(time.perf_counter(), info["episodes_expected"])

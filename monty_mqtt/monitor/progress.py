@@ -10,14 +10,14 @@ from typing import Any, Dict, Mapping, NamedTuple, Optional
 from monty_mqtt.wire.message_pieces import ModeProgress
 from monty_mqtt.wire.mode_sum import Finished, ModeSum
 
-__all__ = ["Position", "ProgressTracker"]
+__all__ = ["ProgressTracker", "RunPosition"]
 
 _LEAST_SECS = 1.0
 """Shortest time between two Progress messages, except at the ends of episodes."""
 
 
-class Position(NamedTuple):
-    """Position says where in the run an episode stands: epoch and episode of its mode, from 0."""
+class RunPosition(NamedTuple):
+    """RunPosition says where in the run an episode stands: epoch and episode of its mode, from 0."""
 
     mode: str = ""
     epoch: int = 0
@@ -39,7 +39,7 @@ class ProgressTracker:
     """
 
     def __init__(self, now_secs: float, expected: Mapping[str, int]) -> None:
-        self.position = Position()
+        self.position = RunPosition()
         self.total_step = 0
         self.episodes_expected = sum(expected.values()) if expected else None
         self.episodes_done = 0
@@ -50,7 +50,7 @@ class ProgressTracker:
         self._sums: Dict[str, ModeSum] = {}
         self._step = 0
 
-    def episode_began(self, position: Position, now_secs: float) -> None:
+    def episode_began(self, position: RunPosition, now_secs: float) -> None:
         """Note that an episode begins."""
         self.position = position
         self._episode_began = now_secs
@@ -65,7 +65,7 @@ class ProgressTracker:
         self._steps[mode] = self._steps.get(mode, 0) + 1
         return number
 
-    def add(self, position: Position, steps: int) -> None:
+    def add(self, position: RunPosition, steps: int) -> None:
         """Note the steps of an episode that another process made."""
         self.position = position
         self.total_step += steps

@@ -13,14 +13,14 @@ from typing import NamedTuple, Optional
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.errors import ConfigError
 
-__all__ = ["Identity", "identify"]
+__all__ = ["RunIdentity", "identify"]
 
 _PARALLEL = re.compile(r"^(?P<base>.*?)-?(?P<worker>parallel_(?:eval|train)_episode_.+)$", re.DOTALL)
 """The run name that Monty's parallel runner gives each worker's experiment (0.55, run_parallel.py)."""
 
 
-class Identity(NamedTuple):
-    """Identity is the run's id, shared by all its processes, and the name of this experiment object within it."""
+class RunIdentity(NamedTuple):
+    """RunIdentity is the run's id, shared by all its processes, and the name of this experiment object within it."""
 
     run: str
     worker: str
@@ -28,7 +28,7 @@ class Identity(NamedTuple):
 
 def identify(
     config: LiveViewConfig, run_name: str, now: dt.datetime, salt: str, number: Optional[int] = None
-) -> Identity:
+) -> RunIdentity:
     """Return the identity of an experiment object.
 
     The run's id is `<run name or experiment>-<UTC time>-<4 hex>`. The time is the configuration's `started`, which all
@@ -48,13 +48,13 @@ def identify(
     base = match["base"] if match else run_name
     worker = match["worker"] if match else "main"
     if config.run:
-        return Identity(config.run, worker)
+        return RunIdentity(config.run, worker)
     name = base or config.experiment.rpartition("/")[2] or "experiment"
     started = _started(config.started) if config.started else now
     digest = hashlib.sha256(f"{name} {config.started or salt}".encode("utf-8", "surrogatepass")).hexdigest()
     stamp = started.astimezone(dt.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     numbered = name if number is None else f"{name}-{number}"
-    return Identity(f"{numbered}-{stamp}-{digest[:4]}", worker)
+    return RunIdentity(f"{numbered}-{stamp}-{digest[:4]}", worker)
 
 
 def _started(text: str) -> dt.datetime:

@@ -11,9 +11,9 @@ from typing import Any, Callable, Dict, List, Optional
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.config import LiveViewConfig
-from monty_mqtt.monitor.commands import Commands
-from monty_mqtt.monitor.error_guard import Guard
-from monty_mqtt.monitor.monitor_cost import Cost
+from monty_mqtt.monitor.commands import CommandObeyer
+from monty_mqtt.monitor.error_guard import ErrorGuard
+from monty_mqtt.monitor.monitor_cost import MonitorCost
 from monty_mqtt.monitor.progress import ProgressTracker
 from monty_mqtt.observe.model_reader import ModelReader, has_evidence, mode_of
 from monty_mqtt.observe.raw_arrays import hypothesis_cloud, images
@@ -73,9 +73,9 @@ class StepPublisher:
         broadcaster: ZmqBroadcaster,
         config: LiveViewConfig,
         progress: ProgressTracker,
-        commands: Commands,
-        guard: Guard,
-        cost: Cost,
+        commands: CommandObeyer,
+        guard: ErrorGuard,
+        cost: MonitorCost,
         clock: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self._broadcaster = broadcaster

@@ -16,11 +16,11 @@ from typing import List, Optional
 
 from monty_mqtt.wire.mode_sum import Finished
 
-__all__ = ["Tally"]
+__all__ = ["WorkerTally"]
 
 
-class Tally:
-    """Tally is that directory.
+class WorkerTally:
+    """WorkerTally is that directory.
 
     Args:
         path: Path of the directory; `begin` makes a new one.
@@ -38,7 +38,7 @@ class Tally:
         self._read = 0
 
     @classmethod
-    def begin(cls) -> Tally:
+    def begin(cls) -> WorkerTally:
         """Return a new tally, in the system's directory for temporary files."""
         tally = cls(tempfile.mkdtemp(prefix="monty-mqtt-tally-"))
         tally._episodes.touch()

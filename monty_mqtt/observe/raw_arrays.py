@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tu
 
 from monty_mqtt.observe.model_reader import greatest, unmasked
 
-__all__ = ["Cloud", "Image", "hypothesis_cloud", "images", "points"]
+__all__ = ["HypothesisCloud", "Image", "hypothesis_cloud", "images", "points"]
 
 _PIXEL_CHANNELS = 4
 _IMAGE_AXES = 2
@@ -29,8 +29,8 @@ class Image(NamedTuple):
     pixels: bytes
 
 
-class Cloud(NamedTuple):
-    """Cloud is the `kept` strongest of `total` hypotheses of a learning module; `buffers` as in `schema.Hypotheses`."""
+class HypothesisCloud(NamedTuple):
+    """HypothesisCloud holds the `kept` strongest of `total` hypotheses; `buffers` are as in `schema.Hypotheses`."""
 
     objects: List[str]
     kept: int
@@ -56,7 +56,7 @@ def images(observations: Any) -> Iterator[Image]:
                 yield Image(str(sensor), "depth", depth.shape[0], depth.shape[1], _float32(depth))
 
 
-def hypothesis_cloud(lm: Any, most: int) -> Optional[Cloud]:
+def hypothesis_cloud(lm: Any, most: int) -> Optional[HypothesisCloud]:
     """Return the `most` hypotheses with the highest evidence over all objects; None if there are none.
 
     The object with the strongest hypothesis comes first: of the other objects, only hypotheses above its weakest kept
@@ -100,7 +100,7 @@ def _strongest(evidence: Any, most: int, floor: Optional[float]) -> Sequence[Tup
     return list(zip(evidence[indices].tolist(), indices.tolist()))
 
 
-def _packed(spaces: List[_Space], kept: List[Tuple[float, int, int]]) -> Cloud:
+def _packed(spaces: List[_Space], kept: List[Tuple[float, int, int]]) -> HypothesisCloud:
     chosen: Dict[int, List[int]] = {}
     for _, number, index in kept:
         chosen.setdefault(number, []).append(index)
@@ -113,7 +113,7 @@ def _packed(spaces: List[_Space], kept: List[Tuple[float, int, int]]) -> Cloud:
         objects.byteswap()
     names = [spaces[number].graph for number in chosen]
     buffers = (b"".join(locations), b"".join(evidence), objects.tobytes())
-    return Cloud(names, len(kept), sum(len(space.evidence) for space in spaces), buffers)
+    return HypothesisCloud(names, len(kept), sum(len(space.evidence) for space in spaces), buffers)
 
 
 def _float32(values: Any) -> bytes:

@@ -20,11 +20,11 @@ from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.end_signals import EndSignals, exit_code_of
 from monty_mqtt.errors import MontyMqttError
-from monty_mqtt.monitor.commands import Commands, Place
-from monty_mqtt.monitor.error_guard import Guard
-from monty_mqtt.monitor.progress import Position, ProgressTracker
+from monty_mqtt.monitor.commands import CommandObeyer, Place
+from monty_mqtt.monitor.error_guard import ErrorGuard
+from monty_mqtt.monitor.progress import ProgressTracker, RunPosition
 from monty_mqtt.monitor.run_identity import identify
-from monty_mqtt.monitor.worker_tally import Tally
+from monty_mqtt.monitor.worker_tally import WorkerTally
 from monty_mqtt.observe.run_info import composed_fields
 from monty_mqtt.parallel.pool import Spawning
 from monty_mqtt.process_info import outcome
@@ -99,7 +99,7 @@ class ParallelParent:
     def __init__(self) -> None:
         self._broadcaster: Optional[ZmqBroadcaster] = None
         self._flush_secs = 0.0
-        self._guard = Guard()
+        self._guard = ErrorGuard()
         self._over = threading.Event()
         self._thread: Optional[threading.Thread] = None
         # Each worker limits the duration of its own last step.
@@ -137,7 +137,7 @@ class ParallelParent:
         """
         config = LiveViewConfig.of(composed.experiment.config, environ)
         if config.enable_liveview:
-            self._guard = Guard(strict=config.strict)
+            self._guard = ErrorGuard(strict=config.strict)
             with self._guard:
                 self._begin(composed, config)
 
@@ -186,7 +186,7 @@ class ParallelParent:
         )
         self._commands = _Commands(self._broadcaster)
         self._progress = ProgressTracker(time.perf_counter(), expected)
-        self._tally = Tally.begin()
+        self._tally = WorkerTally.begin()
         os.environ[TALLY] = self._tally.path
         self._spawning = Spawning(self._tally)
         import_module(RUNNER).mp = self._spawning  # type: ignore[attr-defined]
@@ -228,7 +228,7 @@ class ParallelParent:
         news = self._tally.news()
         now = time.perf_counter()
         for one in news:
-            self._progress.add(Position(one.mode, 0, self._progress.episodes_done), one.steps)
+            self._progress.add(RunPosition(one.mode, 0, self._progress.episodes_done), one.steps)
             self._progress.episode_ended(one, now)
         if news:
             self._publish_progress()
@@ -238,7 +238,7 @@ class ParallelParent:
         self._broadcaster.publish(Progress, **self._progress.fields(time.perf_counter(), time.time_ns()))
 
 
-class _Commands(Commands):
+class _Commands(CommandObeyer):
     """_Commands answers commands for the parent, which makes no steps of its own."""
 
     def _step(self, command: Command, place: Place) -> Tuple[bool, str]:

@@ -22,7 +22,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from monty_mqtt.end_signals import EndSignals, leave_on_signals
 from monty_mqtt.errors import MontyMqttError
-from monty_mqtt.monitor.worker_tally import Tally
+from monty_mqtt.monitor.worker_tally import WorkerTally
 
 __all__ = ["EndablePool", "Spawning"]
 
@@ -40,7 +40,7 @@ class Spawning:
         tally: Says when nothing else may begin.
     """
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: WorkerTally) -> None:
         self._tally = tally
         self._pools: List[EndablePool] = []
 
@@ -58,7 +58,7 @@ class Spawning:
 
 
 class _Context:
-    def __init__(self, context: Any, tally: Tally, pools: List[EndablePool]) -> None:
+    def __init__(self, context: Any, tally: WorkerTally, pools: List[EndablePool]) -> None:
         self._context = context
         self._tally = tally
         self._pools = pools
@@ -84,7 +84,7 @@ class EndablePool(Pool):
         **more: As for `multiprocessing.Pool`.
     """
 
-    def __init__(self, tally: Tally, processes: int, *arguments: Any, **more: Any) -> None:
+    def __init__(self, tally: WorkerTally, processes: int, *arguments: Any, **more: Any) -> None:
         self._tally = tally
         self._at_once = processes
         self._made: List[Any] = []
@@ -180,7 +180,7 @@ class _Tell:
 
 def _run(work: bytes, path: str, number: int) -> List[Any]:
     """Run a batch, in a worker's process; return the results of the calls that began."""
-    tally = Tally(path)
+    tally = WorkerTally(path)
     tally.take(number)
     results: List[Any] = []
     if number and tally.is_closed:

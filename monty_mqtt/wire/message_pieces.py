@@ -21,11 +21,11 @@ __all__ = [
 ]
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Part is a piece of a message; it is never sent alone."""
+class MessagePiece(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """MessagePiece is a piece of a message; it is never sent alone."""
 
 
-class Target(Part, frozen=True, kw_only=True):
+class Target(MessagePiece, frozen=True, kw_only=True):
     """Target is the object that the episode shows, Monty's ground truth.
 
     Attributes:
@@ -43,7 +43,7 @@ class Target(Part, frozen=True, kw_only=True):
     scale: Optional[float] = None
 
 
-class Hypothesis(Part, frozen=True, kw_only=True):
+class Hypothesis(MessagePiece, frozen=True, kw_only=True):
     """Hypothesis is one object in one pose, and the evidence for it.
 
     Attributes:
@@ -61,7 +61,7 @@ class Hypothesis(Part, frozen=True, kw_only=True):
     scale: Optional[float] = None
 
 
-class LearningModuleInfo(Part, frozen=True, kw_only=True):
+class LearningModuleInfo(MessagePiece, frozen=True, kw_only=True):
     """LearningModuleInfo describes a learning module as configured.
 
     Attributes:
@@ -82,7 +82,7 @@ class LearningModuleInfo(Part, frozen=True, kw_only=True):
     vote_partners: List[str] = []
 
 
-class SensorModuleInfo(Part, frozen=True, kw_only=True):
+class SensorModuleInfo(MessagePiece, frozen=True, kw_only=True):
     """SensorModuleInfo describes a sensor module as configured.
 
     Attributes:
@@ -94,7 +94,7 @@ class SensorModuleInfo(Part, frozen=True, kw_only=True):
     class_name: str
 
 
-class LearningModuleEpisode(Part, frozen=True, kw_only=True):
+class LearningModuleEpisode(MessagePiece, frozen=True, kw_only=True):
     """LearningModuleEpisode holds Monty's own statistics of one learning module for an episode.
 
     Attributes:
@@ -143,7 +143,7 @@ class LearningModuleEpisode(Part, frozen=True, kw_only=True):
     tfnp: Optional[str] = None
 
 
-class LearningModuleStep(Part, frozen=True, kw_only=True):
+class LearningModuleStep(MessagePiece, frozen=True, kw_only=True):
     """LearningModuleStep is what one learning module believes after a step. Fields that its kind lacks are absent.
 
     Attributes:
@@ -184,7 +184,7 @@ class LearningModuleStep(Part, frozen=True, kw_only=True):
     symmetry_evidence: Optional[float] = None
 
 
-class ModeProgress(Part, frozen=True, kw_only=True):
+class ModeProgress(MessagePiece, frozen=True, kw_only=True):
     """ModeProgress sums up the finished episodes of one mode. Modes are never added up, as in Monty.
 
     Attributes:
@@ -217,7 +217,7 @@ class ModeProgress(Part, frozen=True, kw_only=True):
     mean_secs: Optional[float] = None
 
 
-class SensorModuleStep(Part, frozen=True, kw_only=True):
+class SensorModuleStep(MessagePiece, frozen=True, kw_only=True):
     """SensorModuleStep is what one sensor module sensed in a step.
 
     Attributes:

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import AbortRequested
-from monty_mqtt.monitor.commands import Commands
+from monty_mqtt.monitor.commands import CommandObeyer
 from monty_mqtt.wire import schema
 
 pytestmark = pytest.mark.timeout(120)
@@ -38,7 +38,7 @@ def workers(bridge):
 
     def start(run: str, worker: str) -> None:
         broadcaster = ZmqBroadcaster(run_id=run, worker=worker, zmq_port=bridge.zmq_port, strict=True)
-        commands = Commands(broadcaster)
+        commands = CommandObeyer(broadcaster)
         thread = threading.Thread(target=work, args=(broadcaster, commands, done))
         started.append((commands, thread))
         thread.start()
@@ -51,7 +51,7 @@ def workers(bridge):
         thread.join(10)
 
 
-def work(broadcaster: ZmqBroadcaster, commands: Commands, done: threading.Event) -> None:
+def work(broadcaster: ZmqBroadcaster, commands: CommandObeyer, done: threading.Event) -> None:
     broadcaster.publish(schema.Status, status="running")
     with suppress(AbortRequested):
         for step in itertools.count():

@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import AbortRequested
-from monty_mqtt.monitor.commands import Commands
+from monty_mqtt.monitor.commands import CommandObeyer
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.bridge import Bridge
 
@@ -29,7 +29,7 @@ class Worker:
     def __init__(self, run, port, name="main"):
         self.broadcaster = ZmqBroadcaster(run_id=run, worker=name, zmq_port=port, strict=True)
         self.broadcaster.publish(schema.Status, status="running")
-        self.commands = Commands(self.broadcaster)
+        self.commands = CommandObeyer(self.broadcaster)
         self.aborted = False
         self.pauses = 0
         # What a test looks at is that it pauses, not that it waits.

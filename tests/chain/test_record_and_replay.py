@@ -32,7 +32,7 @@ from monty_mqtt_core.recordings import record as recording
 from monty_mqtt_core.recordings.mcap_file import Reader, RecordingWriter
 from monty_mqtt_core.recordings.part_files import Recording
 from monty_mqtt_core.recordings.record import record
-from monty_mqtt_core.recordings.selection import Intake, Thinning
+from monty_mqtt_core.recordings.selection import Selection, Thinning
 from monty_mqtt_core.settings import ports
 from monty_mqtt_stack.demo.demo_recording import recording_path
 from monty_mqtt_stack.replay import stage
@@ -348,7 +348,7 @@ def test_pauses_are_cut(recorded):
 
 def test_frames_and_clouds_are_thinned(recorded):
     first, _ = recorded
-    intake = Intake(
+    intake = Selection(
         thinning=Thinning(colour_interval_secs=3600, depth_interval_secs=3600, hypotheses_interval_secs=3600)
     )
     kept = [kind_of(kept.topic) for entry in Reader(first.path).entries() for kept in intake.take(*entry[:2])]

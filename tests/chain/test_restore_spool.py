@@ -13,7 +13,7 @@ from kit.zmq_router import Router
 
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.broadcast import spool_file
-from monty_mqtt.broadcast.spool_file import Header, Spool
+from monty_mqtt.broadcast.spool_file import Header, SpoolFile
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import schema
 from monty_mqtt_stack.replay.restore_report import as_lines
@@ -47,7 +47,7 @@ def spooled(tmp_path):
 
     def write(*seqs, ended=False, **header):
         header = {"schema_version": schema.SCHEMA_VERSION, "run": "x", "worker": "main", **header}
-        one = Spool(tmp_path / "spool", Header(started_unix_nanos=BEGAN, **header))
+        one = SpoolFile(tmp_path / "spool", Header(started_unix_nanos=BEGAN, **header))
         one.write([(seq, frames_of(metric(seq))) for seq in seqs])
         if ended:
             one.write([(seqs[-1] + 1, frames_of(end(seqs[-1] + 1)))])
@@ -98,7 +98,7 @@ def test_what_the_experiment_dropped_becomes_a_tombstone(router, spooled):
 def test_what_the_bridge_does_not_take_stays_in_the_file(router, tmp_path):
     router.largest_message_bytes = 200
     header = Header(schema_version=schema.SCHEMA_VERSION, run="x", worker="main", started_unix_nanos=BEGAN)
-    one = Spool(tmp_path, header)
+    one = SpoolFile(tmp_path, header)
     large = schema.Data(run="x", worker="main", seq=3, time_unix_nanos=BEGAN, stream="s", data="x" * 500)
     one.write([(seq, frames_of(metric(seq))) for seq in range(3)])
     one.write([(3, frames_of(large)), (4, frames_of(metric(4)))])
@@ -219,7 +219,9 @@ def test_a_file_that_is_still_written_is_refused(tmp_path, router):
 
 
 def test_memory_stays_small_with_a_large_file(router, tmp_path):
-    one = Spool(tmp_path, Header(schema_version=schema.SCHEMA_VERSION, run="x", worker="main", started_unix_nanos=1))
+    one = SpoolFile(
+        tmp_path, Header(schema_version=schema.SCHEMA_VERSION, run="x", worker="main", started_unix_nanos=1)
+    )
     for seq in range(64):
         data = schema.Data(run="x", worker="main", seq=seq, time_unix_nanos=seq + 1, stream="s", data="x" * (1 << 20))
         one.write([(seq, frames_of(data))])

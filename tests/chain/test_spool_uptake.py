@@ -16,7 +16,7 @@ from kit.mqtt_subscriber import Subscriber
 
 from monty_mqtt.broadcast import spool_file
 from monty_mqtt.wire import schema
-from monty_mqtt_core.reading.run_status import Runs
+from monty_mqtt_core.reading.run_status import RunStatuses
 from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_stack.commands.spool_uptake import SpoolUptake, is_left_behind
 from monty_mqtt_stack.services.find_services import Address
@@ -119,7 +119,7 @@ def test_the_program_that_takes_up_ends_with_its_bridge_even_where_that_is_kille
     header = spool_file.Header(
         schema_version=1, run="x", worker="main", started_unix_nanos=1, host=socket.gethostname()
     )
-    file = spool_file.Spool(spools, msgspec.structs.replace(header, schema_version=7, pid=ended_process()))
+    file = spool_file.SpoolFile(spools, msgspec.structs.replace(header, schema_version=7, pid=ended_process()))
     file.write([(0, (b"v1 end", b"{}"))])
     file.close()
     with BridgeProcess(**at(broker, bridge_id="killed", spool=spools)) as bridge:
@@ -148,7 +148,7 @@ def test_until_then_its_status_says_how_many_messages_are_still_with_it(broker, 
         subscriber.wait_for(lambda _: statuses(subscriber, "counted")[-1:] == ["disconnected"], 40)
         status = of_run(subscriber, "counted")[-1]
         assert status.spooled == 1503 - (status.highest_seq + 1) > 0
-        runs = Runs()
+        runs = RunStatuses()
         for message in subscriber.messages():
             runs.apply(message)
         assert runs.workers["counted", "main"].spooled == status.spooled
@@ -196,7 +196,7 @@ def test_what_another_machine_wrote_is_left_alone_and_a_number_given_again_is_no
     header = spool_file.Header(
         schema_version=1, run="x", worker="main", started_unix_nanos=1, host=socket.gethostname()
     )
-    file = spool_file.Spool(tmp_path, msgspec.structs.replace(header, **fields))
+    file = spool_file.SpoolFile(tmp_path, msgspec.structs.replace(header, **fields))
     file.write([(0, (b"v1 end", b"{}"))])
     file.close()
     assert is_left_behind(file.path) is left

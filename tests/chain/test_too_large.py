@@ -9,7 +9,7 @@ from kit.history.line_parser import parse
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.bridge import Bridge
-from monty_mqtt_core.reading.run_status import Runs
+from monty_mqtt_core.reading.run_status import RunStatuses
 from monty_mqtt_stack.watch.message_lines import readable
 from monty_mqtt_stack.watch.summary import summary
 
@@ -38,7 +38,7 @@ def test_12_and_70_mb_among_small_messages(bridge, subscriber):
     (end,) = subscriber.messages(schema.End)
     assert (end.too_large, end.dropped) == (2, 0)
     assert (bridge.counts.too_large, bridge.counts.dropped, bridge.counts.lost, bridge.counts.refused) == (2, 0, 0, 0)
-    runs = Runs()
+    runs = RunStatuses()
     for message in (*subscriber.messages(schema.Status), end):
         runs.apply(message)
     (worker,) = runs.workers.values()

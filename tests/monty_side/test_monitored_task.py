@@ -7,10 +7,10 @@ import os
 import pytest
 
 from monty_mqtt.config import LiveViewConfig
-from monty_mqtt.monitored_task import Naming, monitored, render_without_a_screen
+from monty_mqtt.monitored_task import RunNaming, monitored, render_without_a_screen
 from monty_mqtt.wire.run_id import new_ending
 
-ALONE = Naming("20261123T000000Z-abcd")
+ALONE = RunNaming("20261123T000000Z-abcd")
 EXPECTED = ALONE._replace(is_expected=True)
 OURS = "monty_mqtt.experiment.MontyExperimentWithLiveView"
 
@@ -51,15 +51,15 @@ def test_who_waits_for_a_run_finds_it_under_its_own_name(config, name):
 
 def test_the_environment_names_a_run_outright():
     environ = {"MONTY_MQTT_RUN": "mine"}
-    assert made(naming=Naming.taken_from(environ))["run"] == "mine"
+    assert made(naming=RunNaming.taken_from(environ))["run"] == "mine"
     assert environ == {}
 
 
 def test_the_ending_is_for_this_command_line_and_not_for_what_its_experiments_start():
     environ = {"MONTY_MQTT_RUN_ENDING": ALONE.ending, "OTHER": "1"}
-    assert Naming.taken_from(environ) == EXPECTED
+    assert RunNaming.taken_from(environ) == EXPECTED
     assert environ == {"OTHER": "1"}
-    assert not Naming.taken_from(environ).is_expected
+    assert not RunNaming.taken_from(environ).is_expected
 
 
 @pytest.mark.parametrize("naming", [ALONE, EXPECTED, ALONE._replace(run="given")])

@@ -11,7 +11,7 @@ from monty_mqtt.wire import topics
 from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_core.payloads.from_mqtt import LONGEST_TIME_UNIX_NANOS
 
-__all__ = ["Heard"]
+__all__ = ["SeenMessages"]
 
 _OF_THE_BRIDGE_TOO = frozenset({"status", "command_result"})
 """The bridge makes some of these itself, with the seq of another message; so the whole payload identifies them."""
@@ -23,8 +23,8 @@ _MOST_BULK_REMEMBERED = 1_000
 _MOST_WORDS_REMEMBERED = 20_000
 
 
-class Heard:
-    """Heard remembers the messages received of any number of runs."""
+class SeenMessages:
+    """SeenMessages remembers the messages received of any number of runs."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str, bool], _Seen] = {}

@@ -12,25 +12,25 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.vocabulary import FINAL_STATUSES
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, retained
-from monty_mqtt_core.reading.run_status import Runs, decode
+from monty_mqtt_core.reading.run_status import RunStatuses, decode
 
 __all__ = ["known_runs", "live_workers", "pick_run"]
 
 
-def known_runs(broker: BrokerAddress) -> Runs:
+def known_runs(broker: BrokerAddress) -> RunStatuses:
     """Return the runs whose status is retained.
 
     Raises:
         ServiceError: The broker does not answer.
     """
-    runs = Runs()
+    runs = RunStatuses()
     for kept in retained(broker, [f"{topics.JSON_PREFIX}/+/+/status"]):
         if (message := decode(kept.topic, kept.payload)) is not None:
             runs.apply(message)
     return runs
 
 
-def pick_run(name: str, runs: Runs) -> str:
+def pick_run(name: str, runs: RunStatuses) -> str:
     """Return the run with this id, or the only live run whose id begins with it, or the only such ended run.
 
     Raises:
@@ -67,7 +67,7 @@ def live_workers(run: str, words: Mapping[str, str], worker: Optional[str] = Non
     return live
 
 
-def _beginning_with(name: str, runs: Runs) -> List[str]:
+def _beginning_with(name: str, runs: RunStatuses) -> List[str]:
     live = {worker.run for worker in runs.workers.values() if worker.is_live}
     beginning = [run for run in runs.names() if run.startswith(name)]
     return [run for run in beginning if run in live] or beginning

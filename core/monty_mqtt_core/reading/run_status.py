@@ -13,14 +13,14 @@ from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.mode_sum import ModeSum, finished
 from monty_mqtt.wire.vocabulary import BUFFER_KINDS, FINAL_STATUSES, UNRECORDED_KINDS
 
-__all__ = ["Runs", "Worker", "decode", "is_of_a_parent"]
+__all__ = ["RunStatuses", "WorkerStatus", "decode", "is_of_a_parent"]
 
 _NOT_MESSAGES = BUFFER_KINDS | UNRECORDED_KINDS
 
 
 @dataclass
-class Worker:
-    """Worker holds the last state of one worker of a run."""
+class WorkerStatus:
+    """WorkerStatus holds the last state of one worker of a run."""
 
     run: str
     worker: str
@@ -139,15 +139,15 @@ _FIELDS = {
 
 
 @dataclass
-class Runs:
-    """Runs holds all runs and workers whose messages came, in the order of arrival."""
+class RunStatuses:
+    """RunStatuses holds all runs and workers whose messages came, in the order of arrival."""
 
-    workers: Dict[Tuple[str, str], Worker] = field(default_factory=dict)
+    workers: Dict[Tuple[str, str], WorkerStatus] = field(default_factory=dict)
 
-    def apply(self, message: schema.Message) -> Worker:
+    def apply(self, message: schema.Message) -> WorkerStatus:
         """Take a message into account; return its worker."""
         key = message.run, message.worker
-        worker = self.workers.setdefault(key, Worker(*key))
+        worker = self.workers.setdefault(key, WorkerStatus(*key))
         worker.apply(message)
         return worker
 
@@ -155,7 +155,7 @@ class Runs:
         """Return the ids of all runs."""
         return list(dict.fromkeys(run for run, _ in self.workers))
 
-    def of_run(self, run: str) -> List[Worker]:
+    def of_run(self, run: str) -> List[WorkerStatus]:
         """Return the workers of a run."""
         return [worker for (name, _), worker in self.workers.items() if name == run]
 

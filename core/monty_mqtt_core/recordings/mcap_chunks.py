@@ -16,7 +16,7 @@ import zstandard
 
 from monty_mqtt.errors import DecodeError
 
-__all__ = ["FIRST_RECORD", "Chunk", "Recorded", "chunks", "read"]
+__all__ = ["FIRST_RECORD", "Chunk", "ChunkMessage", "chunks", "read"]
 
 FIRST_RECORD = 8
 """Bytes of the magic at the beginning of a file."""
@@ -53,8 +53,8 @@ class Chunk(NamedTuple):
         return self.offset + self.length
 
 
-class Recorded(NamedTuple):
-    """Recorded is a message as the file holds it: frames are wrapped, see `mcap_file.unwrapped`."""
+class ChunkMessage(NamedTuple):
+    """ChunkMessage is a message as the file holds it: frames are wrapped, see `mcap_file.unwrapped`."""
 
     topic: str
     data: bytes
@@ -82,7 +82,7 @@ def chunks(file: IO[bytes], begin: int = FIRST_RECORD) -> Iterator[Chunk]:
         offset = end
 
 
-def read(file: IO[bytes], chunk: Chunk, topics: dict[int, str]) -> Iterator[Recorded]:
+def read(file: IO[bytes], chunk: Chunk, topics: dict[int, str]) -> Iterator[ChunkMessage]:
     """Yield the messages of a chunk.
 
     Args:
@@ -119,7 +119,7 @@ def _unpacked(file: IO[bytes], chunk: Chunk) -> bytes:
     return content
 
 
-def _messages(content: bytes, topics: dict[int, str]) -> Iterator[Recorded]:
+def _messages(content: bytes, topics: dict[int, str]) -> Iterator[ChunkMessage]:
     at, size = 0, len(content)
     while at < size:
         opcode, length = _RECORD.unpack_from(content, at)
@@ -129,7 +129,7 @@ def _messages(content: bytes, topics: dict[int, str]) -> Iterator[Recorded]:
             raise ValueError("is not of ours")
         if opcode == _OP_MESSAGE:
             channel, seq, time_unix_nanos, _ = _MESSAGE.unpack_from(content, begin)
-            yield Recorded(topics[channel], content[begin + _MESSAGE.size : at], time_unix_nanos, seq)
+            yield ChunkMessage(topics[channel], content[begin + _MESSAGE.size : at], time_unix_nanos, seq)
         elif opcode == _OP_CHANNEL:
             channel, _, topic_length = _CHANNEL.unpack_from(content, begin)
             first = begin + _CHANNEL.size

@@ -30,7 +30,7 @@ from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.schema import SCHEMA_VERSION
 from monty_mqtt_core.recordings import json_schemas
-from monty_mqtt_core.recordings.mcap_chunks import Recorded
+from monty_mqtt_core.recordings.mcap_chunks import ChunkMessage
 from monty_mqtt_core.recordings.mcap_scan import BEGUN, Beginning, Damage, Scan, damage_told
 
 __all__ = ["Entry", "Reader", "RecordingWriter", "unwrapped"]
@@ -244,7 +244,7 @@ class Reader:
         elif not self.is_whole:
             _LOG.warning("recording %s was cut off; it is read up to message %d", self.path, count)
 
-    def _entry(self, message: Recorded) -> Iterator[Entry]:
+    def _entry(self, message: ChunkMessage) -> Iterator[Entry]:
         try:
             payload = unwrapped(message.topic, message.data)
             yield Entry(message.topic, payload, message.time_unix_nanos, message.seq)

@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt_core.recordings import mcap_chunks
-from monty_mqtt_core.recordings.mcap_chunks import FIRST_RECORD, Chunk, Recorded
+from monty_mqtt_core.recordings.mcap_chunks import FIRST_RECORD, Chunk, ChunkMessage
 
 __all__ = ["BEGUN", "Beginning", "Damage", "Scan", "damage_told"]
 
@@ -92,14 +92,14 @@ class Scan:
         self.damages: list[Damage] = []
         self.begun: list[Beginning] = []
 
-    def messages(self) -> Iterator[Recorded]:
+    def messages(self) -> Iterator[ChunkMessage]:
         """Yield the messages in the order of their times. Memory holds the chunks that overlap in time."""
         chunks = sorted(self._chunks(), key=lambda chunk: (chunk.first_unix_nanos, chunk.offset))
         if not self._topics:  # without an index, each channel is defined in the chunk that begins it
             for chunk in sorted(chunks):
                 self._messages_of(chunk)
         self.damages = [damage for damage in self.damages if damage.messages is None]
-        waiting: list[tuple[int, int, int, Recorded]] = []
+        waiting: list[tuple[int, int, int, ChunkMessage]] = []
         for chunk in chunks:
             while waiting and waiting[0][0] < chunk.first_unix_nanos:
                 yield heapq.heappop(waiting)[-1]
@@ -108,8 +108,8 @@ class Scan:
         while waiting:
             yield heapq.heappop(waiting)[-1]
 
-    def _messages_of(self, chunk: Chunk) -> list[Recorded]:
-        found: list[Recorded] = []
+    def _messages_of(self, chunk: Chunk) -> list[ChunkMessage]:
+        found: list[ChunkMessage] = []
         try:
             found.extend(mcap_chunks.read(self._file, chunk, self._topics))
         except DecodeError:

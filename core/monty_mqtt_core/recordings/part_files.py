@@ -12,7 +12,7 @@ from pathlib import Path
 
 from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt.wire import topics
-from monty_mqtt_core.reading.deduplication import Heard
+from monty_mqtt_core.reading.deduplication import SeenMessages
 from monty_mqtt_core.recordings.mcap_file import Entry, Reader
 from monty_mqtt_core.recordings.mcap_scan import Beginning, damage_told
 
@@ -80,7 +80,7 @@ class Recording:
         if self._is_one_file:
             yield from self._readers[0].entries()
             return
-        heard = Heard()
+        heard = SeenMessages()
         many = (reader.entries() for reader in self._readers)
         for entry in heapq.merge(*many, key=lambda entry: entry.time_unix_nanos):
             if _is_new(heard, entry):
@@ -117,7 +117,7 @@ def _one_of(runs: Sequence[Path]) -> str:
     return f"{where}; the {len(runs)} runs in it: {named}{older}"
 
 
-def _is_new(heard: Heard, entry: Entry) -> bool:
+def _is_new(heard: SeenMessages, entry: Entry) -> bool:
     try:
         parsed = topics.parse(entry.topic)
     except DecodeError:

@@ -14,9 +14,9 @@ from monty_mqtt.wire import topics
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage, Subscriber
 from monty_mqtt_core.recordings.mcap_file import RecordingWriter
 from monty_mqtt_core.recordings.mcap_scan import Beginning
-from monty_mqtt_core.recordings.selection import Counts, Intake
+from monty_mqtt_core.recordings.selection import RecordingCounts, Selection
 
-__all__ = ["Recorded", "record"]
+__all__ = ["RecordingReport", "record"]
 
 _POLL_SECS = 0.2
 _FLUSH_SECS = 1.0
@@ -29,8 +29,8 @@ _RETURN_SECS = 60.0
 """The same if the last status is `disconnected`: an experiment that was frozen may come back."""
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """Recorded says what a recording holds.
+class RecordingReport(msgspec.Struct, frozen=True, kw_only=True):
+    """RecordingReport says what a recording holds.
 
     Attributes:
         path: The file.
@@ -44,7 +44,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Path
     runs: list[str]
-    counts: Counts
+    counts: RecordingCounts
     missing: int
     size_bytes: int
     has_ended: bool
@@ -59,8 +59,8 @@ def record(
     until: threading.Event | None = None,
     ends_with_runs: bool = True,
     on_listening: Callable[[], object] | None = None,
-    on_progress: Callable[[Recorded], object] | None = None,
-) -> Recorded:
+    on_progress: Callable[[RecordingReport], object] | None = None,
+) -> RecordingReport:
     """Record until `until` is set or (unless `ends_with_runs` is False) every run in the recording has ended.
 
     Args:
@@ -76,7 +76,7 @@ def record(
         ConfigError: The file exists, or cannot be written.
         ServiceError: No broker answers there, or it refuses this client; or the disk is full.
     """
-    intake = Intake(run=run)
+    intake = Selection(run=run)
     until = until or threading.Event()
     with Subscriber(broker, _filters(run)) as subscriber, RecordingWriter(path) as writer:
         if on_listening:
@@ -110,7 +110,7 @@ def _filters(run: str | None) -> list[str]:
 
 
 def _until_over(
-    subscriber: Subscriber, intake: Intake, until: threading.Event, *, ends_with_runs: bool
+    subscriber: Subscriber, intake: Selection, until: threading.Event, *, ends_with_runs: bool
 ) -> Iterator[MqttMessage | None]:
     """Yield the messages that arrive, and None if none arrives for a moment."""
     heard_at = time.monotonic()
@@ -124,15 +124,15 @@ def _until_over(
     yield from subscriber.drain()
 
 
-def _quiet_secs(intake: Intake) -> float:
+def _quiet_secs(intake: Selection) -> float:
     """Return the seconds of silence after which the recording is over."""
     if intake.has_ended:
         return _SETTLE_SECS
     return _RETURN_SECS if intake.is_abandoned else float("inf")
 
 
-def _recorded(path: Path, intake: Intake, writer: RecordingWriter) -> Recorded:
-    return Recorded(
+def _recorded(path: Path, intake: Selection, writer: RecordingWriter) -> RecordingReport:
+    return RecordingReport(
         path=path,
         runs=intake.runs,
         counts=msgspec.structs.replace(intake.counts),

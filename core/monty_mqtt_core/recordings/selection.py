@@ -1,6 +1,6 @@
 """This module selects the MQTT messages for a recording, and detects when its runs have ended. Pure.
 
-Called by `record` with every MQTT message; `record` writes what `Intake.take` returns.
+Called by `record` with every MQTT message; `record` writes what `Selection.take` returns.
 
 It leaves out messages that the bridge derives from another message (`evidence/…` comes from `step`), commands to a run,
 messages received before (delivery is at least once), retained messages of runs that send nothing new, and what
@@ -16,11 +16,11 @@ from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.vocabulary import BULK_KINDS, ENDED_STATUSES, UNRECORDED_KINDS
 from monty_mqtt_core.payloads.from_mqtt import Head, head_of, is_possible
-from monty_mqtt_core.reading.deduplication import Heard
+from monty_mqtt_core.reading.deduplication import SeenMessages
 from monty_mqtt_core.recordings.mcap_file import Entry
 from monty_mqtt_core.recordings.mcap_scan import Beginning
 
-__all__ = ["Counts", "Intake", "Thinning", "Transform"]
+__all__ = ["RecordingCounts", "Selection", "Thinning", "Transform"]
 
 _NANOS = 1e9
 
@@ -42,8 +42,8 @@ class Thinning(msgspec.Struct, frozen=True, kw_only=True):
     hypotheses_interval_secs: float = 0.0
 
 
-class Counts(msgspec.Struct):
-    """Counts holds what happened to the messages received.
+class RecordingCounts(msgspec.Struct):
+    """RecordingCounts holds what happened to the messages received.
 
     Attributes:
         written: Messages written into the recording.
@@ -65,8 +65,8 @@ class _Arrived(NamedTuple):
     is_retained: bool
 
 
-class Intake:
-    """Intake decides for each message whether it is recorded.
+class Selection:
+    """Selection decides for each message whether it is recorded.
 
     Args:
         run: The only run to record, with its retained messages; None records every run that sends a new message.
@@ -80,7 +80,7 @@ class Intake:
     def __init__(
         self, *, run: str | None = None, thinning: Thinning | None = None, transform: Transform | None = None
     ) -> None:
-        self.counts = Counts()
+        self.counts = RecordingCounts()
         self._run = run
         self._transform = transform or (lambda entry: entry)
         thinning = thinning or Thinning()
@@ -90,7 +90,7 @@ class Intake:
             "hypotheses": thinning.hypotheses_interval_secs * _NANOS,
         }
         self._last_kept: dict[str, int] = {}
-        self._heard = Heard()
+        self._heard = SeenMessages()
         self._held: dict[str, list[_Arrived]] = {}
         self._workers: dict[str, dict[str, str]] = {}
         self._before: dict[tuple[str, str], set[int]] = {}

@@ -15,8 +15,8 @@ from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import BULK_KINDS, RETAINED_KINDS, UNRECORDED_KINDS
 from monty_mqtt_core.payloads.from_mqtt import message_without_buffers, parsed_topic
-from monty_mqtt_core.reading.deduplication import Heard
-from monty_mqtt_core.recordings.mcap_chunks import Recorded
+from monty_mqtt_core.reading.deduplication import SeenMessages
+from monty_mqtt_core.recordings.mcap_chunks import ChunkMessage
 from monty_mqtt_core.recordings.mcap_file import Entry, unwrapped
 from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_liveview.recordings.part import Part
@@ -44,7 +44,7 @@ class Reading:
     def __init__(self, recording: RunRecording) -> None:
         self.recording = recording
         self.run: Run | None = None
-        self.heard = Heard()
+        self.heard = SeenMessages()
         self.unreadable = 0
         self._read: dict[Part, int] = {}
         self._live: set[str] = set()
@@ -72,7 +72,7 @@ class Reading:
                 logger.warning("recording %s cannot be read: %s", part.path, error.strerror)
         return self._read.get(part, 0), part.count
 
-    def _take_recorded(self, recorded: Recorded) -> None:
+    def _take_recorded(self, recorded: ChunkMessage) -> None:
         try:
             payload = unwrapped(recorded.topic, recorded.data)
         except DecodeError:

@@ -14,7 +14,7 @@ from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import BUFFER_KINDS, BULK_KINDS, UNRECORDED_KINDS
 from monty_mqtt_core.payloads.from_mqtt import message_without_buffers, parsed_topic
-from monty_mqtt_core.reading.deduplication import Heard
+from monty_mqtt_core.reading.deduplication import SeenMessages
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_core.recordings.mcap_file import Entry
 from monty_mqtt_liveview.recordings.payload_cache import PayloadCache
@@ -65,7 +65,7 @@ class Intake:
 
     def __init__(self, recordings: Recordings, recorder: Recorder, cache: PayloadCache) -> None:
         self.counts = Counts()
-        self.heard: dict[str, Heard] = {}
+        self.heard: dict[str, SeenMessages] = {}
         self.wanted: set[RunRecording] = set()
         self.forgotten: list[str] = []
         self.with_bulk: set[str] = set()
@@ -93,7 +93,7 @@ class Intake:
             return None
         heard = self.heard.get(parsed.run)
         if heard is None:
-            heard = self.heard[parsed.run] = Heard()
+            heard = self.heard[parsed.run] = SeenMessages()
         if not heard.is_new(parsed, message.seq, message.time_unix_nanos, payload, is_retained=arrived.retain):
             self.counts.repeated += 1
             return None

@@ -17,7 +17,7 @@ from typing import IO
 import numpy as np
 
 from monty_mqtt.errors import DecodeError
-from monty_mqtt_core.recordings.mcap_chunks import FIRST_RECORD, Chunk, Recorded, chunks, read
+from monty_mqtt_core.recordings.mcap_chunks import FIRST_RECORD, Chunk, ChunkMessage, chunks, read
 from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter, unwrapped
 
 __all__ = ["Part"]
@@ -91,7 +91,7 @@ class Part:
             for chunk in chunks(file, self.end):
                 self._places.extend(min(number, _LARGEST_TIME) for number in chunk)
 
-    def entries(self, first: int, last: int) -> Iterator[Recorded]:
+    def entries(self, first: int, last: int) -> Iterator[ChunkMessage]:
         """Yield the messages of the chunks from number `first` up to but not including `last`, in the order of writing.
 
         Damaged chunks are skipped; the first of them is logged.
@@ -163,7 +163,7 @@ class Part:
         found.look()
         return found
 
-    def _read(self, file: IO[bytes], number: int) -> Iterator[Recorded]:
+    def _read(self, file: IO[bytes], number: int) -> Iterator[ChunkMessage]:
         chunk = Chunk(*self._places[number * _COLUMNS : (number + 1) * _COLUMNS])
         try:
             yield from read(file, chunk, self.topics)

@@ -41,7 +41,7 @@ class Worker:
 
     def __init__(self, run: str, name: str) -> None:
         self.name = name
-        self.known = run_status.Worker(run, name)
+        self.known = run_status.WorkerStatus(run, name)
         self.bulk = Bulk()
         self.revision = 0
         self.steps_heard = 0

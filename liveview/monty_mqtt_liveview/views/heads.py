@@ -156,7 +156,7 @@ def _position(worker: Worker) -> Json:
     }
 
 
-def _steps_of(known: run_status.Worker, latest: schema.Progress | schema.EpisodeStarted | schema.Step) -> int:
+def _steps_of(known: run_status.WorkerStatus, latest: schema.Progress | schema.EpisodeStarted | schema.Step) -> int:
     """Return how many steps the latest episode has had; step numbers count from 0."""
     ended = known.episodes.get((latest.mode, latest.epoch, latest.episode))
     if ended is not None:

@@ -12,7 +12,7 @@ import threading
 
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt_core.reading.run_lookup import known_runs, pick_run
-from monty_mqtt_core.recordings.record import Recorded, record
+from monty_mqtt_core.recordings.record import RecordingReport, record
 from monty_mqtt_stack.services.find_services import broker_of
 
 __all__ = ["command"]
@@ -54,11 +54,11 @@ def command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show(recorded: Recorded) -> None:
+def _show(recorded: RecordingReport) -> None:
     print(f"{_ERASE_LINE}{_told(recorded)}", end="", flush=True)  # noqa: T201 - a command's output
 
 
-def _told(recorded: Recorded) -> str:
+def _told(recorded: RecordingReport) -> str:
     counts = [f"{recorded.counts.written:,} messages"]
     if recorded.missing:
         counts.append(f"{recorded.missing:,} missing")

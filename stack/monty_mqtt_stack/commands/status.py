@@ -18,7 +18,7 @@ from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import LIVE_STATUSES, is_online
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage, Subscriber, retained
-from monty_mqtt_core.reading.run_status import Runs, Worker, decode
+from monty_mqtt_core.reading.run_status import RunStatuses, WorkerStatus, decode
 from monty_mqtt_core.settings.state_dir import Endpoint, FarSide, StateDir
 from monty_mqtt_stack.services.find_services import Address, accepts, broker_of
 from monty_mqtt_stack.watch.message_lines import duration, modes_in_words, table
@@ -61,7 +61,7 @@ def collect(broker: BrokerAddress, far_side: Optional[FarSide]) -> Dict[str, Any
         ServiceError: The broker does not answer.
     """
     filters = [f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in _KINDS]
-    runs = Runs()
+    runs = RunStatuses()
     bridges: Dict[str, Dict[str, Any]] = {}
     with Subscriber(broker, [f"{topics.BRIDGE_PREFIX}/+/health"]) as one:
         for kept in retained(broker, [*filters, f"{topics.BRIDGE_PREFIX}/+/status"]):
@@ -174,7 +174,7 @@ def _await_health(subscriber: Subscriber, bridges: Dict[str, Dict[str, Any]]) ->
             break
 
 
-def _worker(one: Worker) -> Dict[str, Any]:
+def _worker(one: WorkerStatus) -> Dict[str, Any]:
     progress = one.progress
     return {
         "status": one.word,

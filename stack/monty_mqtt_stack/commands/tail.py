@@ -13,7 +13,7 @@ from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage, Subscriber, retained
 from monty_mqtt_core.reading.run_lookup import known_runs, pick_run
-from monty_mqtt_core.reading.run_status import Runs, decode
+from monty_mqtt_core.reading.run_status import RunStatuses, decode
 from monty_mqtt_stack.processes.stop_signals import StopSignals
 from monty_mqtt_stack.services.find_services import broker_of
 from monty_mqtt_stack.watch.message_lines import readable
@@ -75,7 +75,7 @@ def _say(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - a command's output
 
 
-def _over(known: Runs) -> Set[str]:
+def _over(known: RunStatuses) -> Set[str]:
     """Return the ended runs if a run is live: their retained messages are then not shown."""
     live = {one.run for one in known.workers.values() if one.is_live}
     return set(known.names()) - live if live else set()

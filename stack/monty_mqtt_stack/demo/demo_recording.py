@@ -23,8 +23,8 @@ from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_core.recordings.mcap_file import Reader, RecordingWriter
-from monty_mqtt_core.recordings.record import Recorded, record
-from monty_mqtt_core.recordings.selection import Intake, Thinning
+from monty_mqtt_core.recordings.record import RecordingReport, record
+from monty_mqtt_core.recordings.selection import Selection, Thinning
 from monty_mqtt_stack.demo.scrubbing import scrubbed
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 from monty_mqtt_stack.watch.watched_experiment import experiment_argv
@@ -73,7 +73,7 @@ def replay_argv(zmq_host: str, zmq_port: int, ending: str) -> list[str]:
     ]
 
 
-def make(path: Path) -> Recorded:
+def make(path: Path) -> RecordingReport:
     """Run the demo and record it into `path`.
 
     Raises:
@@ -90,13 +90,13 @@ def make(path: Path) -> Recorded:
         return pack(recorded.path, path)
 
 
-def pack(source: Path, path: Path) -> Recorded:
+def pack(source: Path, path: Path) -> RecordingReport:
     """Write a recording again: thinned, without private details, in order of time.
 
     Raises:
         ServiceError: The new file is larger than `LARGEST_BYTES`.
     """
-    intake = Intake(thinning=_THINNING, transform=scrubbed)
+    intake = Selection(thinning=_THINNING, transform=scrubbed)
     packed = source.with_name("packed.mcap")
     with RecordingWriter(packed, chunk_bytes=_CHUNK_BYTES) as writer:
         for entry in Reader(source).entries():
@@ -106,7 +106,7 @@ def pack(source: Path, path: Path) -> Recorded:
     if size > LARGEST_BYTES:
         raise ServiceError(f"{packed} has {size} bytes; at most {LARGEST_BYTES} may be committed: thin it more")
     shutil.copyfile(packed, path)
-    return Recorded(
+    return RecordingReport(
         path=path,
         runs=intake.runs,
         counts=intake.counts,
@@ -131,9 +131,9 @@ def _far_side(state: Path) -> Iterator[tuple[Mosquitto, Bridge]]:
 
 
 @contextmanager
-def _recorder(broker: Mosquitto, path: Path) -> Iterator[list[Recorded]]:
+def _recorder(broker: Mosquitto, path: Path) -> Iterator[list[RecordingReport]]:
     """Record in a thread until the end of the block; the list then has the result, or is empty if recording failed."""
-    results: list[Recorded] = []
+    results: list[RecordingReport] = []
     listening, until = threading.Event(), threading.Event()
 
     def listen() -> None:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from monty_mqtt.broadcast.bridge_link import Link
-from monty_mqtt.broadcast.send_window import Window
-from monty_mqtt.broadcast.sender_identity import Sender
+from monty_mqtt.broadcast.bridge_link import BridgeLink
+from monty_mqtt.broadcast.send_window import SendWindow
+from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack.replay.restore_report import Restored
 
@@ -47,13 +47,13 @@ class Restoring:
     """
 
     def __init__(
-        self, sender: Sender, first_seq: int, restored: Restored, *, patience_secs: float, stop: threading.Event
+        self, sender: SenderIdentity, first_seq: int, restored: Restored, *, patience_secs: float, stop: threading.Event
     ) -> None:
         self._restored = restored
         self._patience_secs = patience_secs
         self._stop = stop
-        self._window = Window(_WINDOW_BYTES, first_seq=first_seq)
-        self._link = Link(sender, self._window)
+        self._window = SendWindow(_WINDOW_BYTES, first_seq=first_seq)
+        self._link = BridgeLink(sender, self._window)
 
     def __enter__(self) -> Self:
         try:

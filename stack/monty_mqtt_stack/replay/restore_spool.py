@@ -19,7 +19,7 @@ from typing import NamedTuple, Self
 import psutil  # type: ignore[import-untyped]
 
 from monty_mqtt.broadcast import spool_file
-from monty_mqtt.broadcast.sender_identity import Sender
+from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt.wire.vocabulary import BULK_KINDS
@@ -96,7 +96,7 @@ def restore(
         _refuse_while_it_is_written(path, header)
         _hold(file.fd, path)
         restored = Restored(run=header.run, worker=header.worker)
-        sender = Sender(
+        sender = SenderIdentity(
             *(header.run, header.worker, header.started_unix_nanos, zmq_host, zmq_port),
             replayed=True,
             token=header.token,
@@ -207,7 +207,9 @@ def _connect_recorded(
     host: str, port: int, patience_secs: float, stop: threading.Event, key: _Key, seq: int, restored: Restored
 ) -> Restoring:
     # A recording does not contain when its workers were started: 0 means any sender that the bridge knows by the name.
-    return Restoring(Sender(*key, 0, host, port, replayed=True), seq, restored, patience_secs=patience_secs, stop=stop)
+    return Restoring(
+        SenderIdentity(*key, 0, host, port, replayed=True), seq, restored, patience_secs=patience_secs, stop=stop
+    )
 
 
 def _send(file: _Opened, connect: _Connect, restored: Restored, on_progress: _OnProgress) -> int:

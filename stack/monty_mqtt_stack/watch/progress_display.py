@@ -19,7 +19,7 @@ from rich.text import Text
 from monty_mqtt.terminal_text import abandon_stdout, one_line
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.object_names import believed
-from monty_mqtt_core.reading.run_status import Worker
+from monty_mqtt_core.reading.run_status import WorkerStatus
 from monty_mqtt_stack.watch.message_lines import clock, duration, modes_in_words
 
 __all__ = ["Display", "LiveDisplay", "PlainDisplay", "describe", "make_display", "overview"]
@@ -45,7 +45,7 @@ class Display(Protocol):
     def say(self, line: str) -> None:
         """Show a permanent line."""
 
-    def update(self, title: str, workers: List[Worker]) -> None:
+    def update(self, title: str, workers: List[WorkerStatus]) -> None:
         """Show how far the workers are; may be called at any rate, and redraws only as often as is useful."""
 
 
@@ -54,7 +54,7 @@ def make_display() -> Display:
     return LiveDisplay() if sys.stdout is not None and sys.stdout.isatty() else PlainDisplay()
 
 
-def overview(workers: List[Worker]) -> List[Tuple[str, str]]:
+def overview(workers: List[WorkerStatus]) -> List[Tuple[str, str]]:
     """Return rows of name and value: in full for each worker; of a parallel run the whole, and a row per worker."""
     parents = [worker for worker in workers if worker.is_parent]
     if parents:
@@ -66,7 +66,7 @@ def overview(workers: List[Worker]) -> List[Tuple[str, str]]:
     return rows or [("phase", "starting")]
 
 
-def describe(worker: Worker) -> List[Tuple[str, str]]:
+def describe(worker: WorkerStatus) -> List[Tuple[str, str]]:
     """Return rows of name and value about one worker: phase, episode, steps, outcomes, estimated end."""
     rows = [("phase", _phase(worker)), ("episode", _episode(worker))]
     if worker.step:
@@ -92,13 +92,13 @@ def _estimated_end(unix_nanos: int) -> str:
     return f"{clock(unix_nanos)} (in {duration(left_secs)})" if left_secs >= 1 else "any moment"
 
 
-def _phase(worker: Worker) -> str:
+def _phase(worker: WorkerStatus) -> str:
     latest = worker.step or worker.progress or worker.started
     words = {"train": "learning (train)", "eval": "recognising (eval)"}
     return f"{words.get(latest.mode if latest else '', 'starting')}, {_state(worker)}"
 
 
-def _state(worker: Worker) -> str:
+def _state(worker: WorkerStatus) -> str:
     """Return the status word, and its reason: `paused, look`; `running, stops after this episode`."""
     status = worker.status
     if status is None:
@@ -106,13 +106,13 @@ def _state(worker: Worker) -> str:
     return ", ".join(filter(None, [worker.word, "stalled" if status.stalled else "", status.reason]))
 
 
-def _each_in_short(workers: List[Worker]) -> List[Tuple[str, str]]:
+def _each_in_short(workers: List[WorkerStatus]) -> List[Tuple[str, str]]:
     rows = [(worker.worker, _in_short(worker)) for worker in workers[:_MOST_WORKERS]]
     more = len(workers) - len(rows)
     return [*rows, ("…", f"and {more} more workers")] if more else rows
 
 
-def _in_short(worker: Worker) -> str:
+def _in_short(worker: WorkerStatus) -> str:
     parts = [_state(worker)]
     if worker.step:
         parts.append(f"step {worker.step.step + 1}")
@@ -122,7 +122,7 @@ def _in_short(worker: Worker) -> str:
     return ", ".join([*parts, f"most likely {likely}"] if likely else parts)
 
 
-def _episode(worker: Worker) -> str:
+def _episode(worker: WorkerStatus) -> str:
     expected = worker.progress.episodes_expected if worker.progress else None
     if expected is None and worker.info and worker.info.episodes_expected:
         expected = sum(worker.info.episodes_expected.values())
@@ -132,7 +132,7 @@ def _episode(worker: Worker) -> str:
     return f"{worker.episodes_done}{of} done{shown}"
 
 
-def _most_likely(worker: Worker) -> Optional[str]:
+def _most_likely(worker: WorkerStatus) -> Optional[str]:
     if worker.step is None:
         return None
     modules = len(worker.step.learning_modules)
@@ -166,7 +166,7 @@ class PlainDisplay:
         except OSError:
             abandon_stdout()
 
-    def update(self, title: str, workers: List[Worker]) -> None:
+    def update(self, title: str, workers: List[WorkerStatus]) -> None:
         """Print a line for each worker, at most once in `every_secs`, and only if something has changed."""
         if time.monotonic() < self._next:
             return
@@ -202,7 +202,7 @@ class LiveDisplay:
         """Print a line above the table."""
         self._console.print(Text(one_line(line)), soft_wrap=True)
 
-    def update(self, title: str, workers: List[Worker]) -> None:
+    def update(self, title: str, workers: List[WorkerStatus]) -> None:
         """Redraw the table, at most a few times a second."""
         if time.monotonic() < self._next:
             return

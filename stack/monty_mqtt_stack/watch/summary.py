@@ -9,13 +9,13 @@ from typing import Dict, List, Optional
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.mode_sum import merged
-from monty_mqtt_core.reading.run_status import Worker
+from monty_mqtt_core.reading.run_status import WorkerStatus
 from monty_mqtt_stack.watch.message_lines import mode_in_words
 
 __all__ = ["micros_per_step", "summary"]
 
 
-def summary(workers: List[Worker]) -> List[str]:
+def summary(workers: List[WorkerStatus]) -> List[str]:
     """Return lines with the result of each mode, the counts of messages, and our cost per step, for all workers."""
     if not workers:
         return ["nothing was published"]
@@ -38,7 +38,7 @@ def _counted(counts: Dict[str, int]) -> List[str]:
     return [f"{count} {words.get(name, name)}" for name, count in counts.items() if count or name not in words]
 
 
-def _runs(workers: List[Worker]) -> List[str]:
+def _runs(workers: List[WorkerStatus]) -> List[str]:
     """Return a line for each run; the result of a parallel run is its parent's."""
     overseen = {worker.run for worker in workers if worker.is_parent}
     speaking = [worker for worker in workers if worker.is_parent or worker.run not in overseen]
@@ -46,14 +46,14 @@ def _runs(workers: List[Worker]) -> List[str]:
     return [f"{'' if at else 'runs':<10} {run}" for at, run in enumerate(runs)]
 
 
-def _ended(worker: Worker) -> str:
+def _ended(worker: WorkerStatus) -> str:
     if worker.is_live:  # its process is over
         return "ended without a word"
     reason = worker.status.reason if worker.status and worker.status.status == "aborted" else None
     return f"{worker.word}: {reason}" if reason else worker.word
 
 
-def _episodes(workers: List[Worker]) -> List[str]:
+def _episodes(workers: List[WorkerStatus]) -> List[str]:
     modes = merged(worker.modes for worker in workers)
     if not modes:
         return ["episodes   0"]
@@ -74,7 +74,7 @@ def _mode(name: str, mode: schema.ModeProgress) -> List[str]:
     return [*lines, f"{'':<10} mean {', '.join(means)}"] if means else lines
 
 
-def _cost(workers: List[Worker]) -> List[str]:
+def _cost(workers: List[WorkerStatus]) -> List[str]:
     micros = micros_per_step(workers)
     if micros is None:
         return []
@@ -84,7 +84,7 @@ def _cost(workers: List[Worker]) -> List[str]:
     return [f"our cost   {micros:.0f} µs per step{of_time}"]
 
 
-def micros_per_step(workers: List[Worker]) -> Optional[float]:
+def micros_per_step(workers: List[WorkerStatus]) -> Optional[float]:
     """Return our mean cost per step in microseconds, weighted by the workers' steps; None if no worker reports it."""
     costs = [
         (worker.micros_per_step, 1 + (worker.step.total_step if worker.step else 0))
@@ -95,7 +95,7 @@ def micros_per_step(workers: List[Worker]) -> Optional[float]:
     return sum(micros * count for micros, count in costs) / steps if costs else None
 
 
-def _errors(worker: Worker) -> List[str]:
+def _errors(worker: WorkerStatus) -> List[str]:
     status = worker.status
     if status is None or status.status != "error":
         return []

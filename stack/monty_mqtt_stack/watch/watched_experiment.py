@@ -19,7 +19,7 @@ from urllib.parse import quote
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.reading.mqtt_client import Subscriber
-from monty_mqtt_core.reading.run_status import Runs, Worker, decode
+from monty_mqtt_core.reading.run_status import RunStatuses, WorkerStatus, decode
 from monty_mqtt_stack.processes.child_process import Child
 from monty_mqtt_stack.processes.stop_signals import StopSignals
 from monty_mqtt_stack.services import find_services, table
@@ -72,7 +72,7 @@ class Watch:
     display: Display
     stop: StopSignals
     address: Optional[find_services.FarSideAddress] = None
-    runs: Runs = field(default_factory=Runs)
+    runs: RunStatuses = field(default_factory=RunStatuses)
     _announced: Set[str] = field(default_factory=set, init=False)
     _subscriber: Optional[Subscriber] = field(default=None, init=False)
     _supervisor: Optional[Supervisor] = field(default=None, init=False)
@@ -120,7 +120,7 @@ class Watch:
             self._show_failure(child, code)
         return code
 
-    def workers(self, ending: str) -> List[Worker]:
+    def workers(self, ending: str) -> List[WorkerStatus]:
         """Return the workers of the runs whose ids have this ending."""
         return [worker for worker in self.runs.workers.values() if worker.run.endswith(ending)]
 
@@ -163,7 +163,7 @@ class Watch:
         self.display.say(f"broker {broker}; in another terminal:")
         self.display.say(f"  {broker.subscribe_line}")
 
-    def _announce(self, title: str, ending: str, worker: Worker, message: schema.Message) -> None:
+    def _announce(self, title: str, ending: str, worker: WorkerStatus, message: schema.Message) -> None:
         """Print where a run can be watched, once its first `info` message has arrived."""
         is_first = worker.run not in self._announced and worker.run.endswith(ending)
         if is_first and isinstance(message, schema.Info) and self.address and self.address.page:

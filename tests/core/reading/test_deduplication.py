@@ -6,7 +6,7 @@ import pytest
 
 from monty_mqtt.wire import topics
 from monty_mqtt_core.payloads.from_mqtt import is_possible
-from monty_mqtt_core.reading.deduplication import Heard
+from monty_mqtt_core.reading.deduplication import SeenMessages
 
 METRIC = topics.Parsed("r", "main", "metric", ("loss",))
 CLOUD = topics.Parsed("r", "main", "hypotheses", ("lm",))
@@ -18,14 +18,14 @@ def new(heard, parsed, seqs, *, is_retained=False):
 
 
 def test_frames_and_clouds_that_never_came_are_counted_for_themselves():
-    heard = Heard()
+    heard = SeenMessages()
     assert new(heard, METRIC, range(5)) == [0, 1, 2, 3, 4]
     assert new(heard, CLOUD, [0, 3, 9, 3]) == [0, 3, 9]
     assert (heard.missing, heard.bulk_missing) == (0, 7)
 
 
 def test_a_sender_whose_frames_mostly_do_not_come_takes_no_memory():
-    heard = Heard()
+    heard = SeenMessages()
     assert len(new(heard, CLOUD, range(0, 100_000, 2))) == 50_000
     assert heard.bulk_missing == 49_999
     (seen,) = heard._seen.values()
@@ -33,7 +33,7 @@ def test_a_sender_whose_frames_mostly_do_not_come_takes_no_memory():
 
 
 def test_a_bridge_that_says_a_lot_takes_no_memory():
-    heard = Heard()
+    heard = SeenMessages()
     for number in range(30_000):
         assert heard.is_new(STATUS, 1, number, b"%d" % number, is_retained=False)
     assert len(heard._said) <= 20_000

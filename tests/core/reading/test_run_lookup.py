@@ -7,13 +7,13 @@ import pytest
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema
 from monty_mqtt_core.reading.run_lookup import live_workers, pick_run
-from monty_mqtt_core.reading.run_status import Runs
+from monty_mqtt_core.reading.run_status import RunStatuses
 
 NOW = 1_790_000_000_000_000_000
 
 
 def known(**statuses):
-    runs = Runs()
+    runs = RunStatuses()
     for run, status in statuses.items():
         runs.apply(schema.Status(run=run, worker="main", seq=1, time_unix_nanos=NOW, status=status))
     return runs

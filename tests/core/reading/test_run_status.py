@@ -9,7 +9,7 @@ from kit.messages.told_modes import evaluated
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import message_pieces, schema, topics
 from monty_mqtt.wire.run_id import new_run_id
-from monty_mqtt_core.reading.run_status import Runs, decode
+from monty_mqtt_core.reading.run_status import RunStatuses, decode
 from monty_mqtt_stack.services import broker_acl
 from monty_mqtt_stack.services.find_services import Address, parse_address
 from monty_mqtt_stack.watch.message_lines import duration, mode_in_words, readable
@@ -32,7 +32,7 @@ PARENT = message(
 
 
 def view(*messages):
-    runs = Runs()
+    runs = RunStatuses()
     for one in messages:
         runs.apply(one)
     return runs.of_run("run")[0]
@@ -68,7 +68,7 @@ def test_outcomes_come_from_progress_where_the_episodes_were_before_us():
 
 
 def test_the_summary_adds_up_workers():
-    runs = Runs()
+    runs = RunStatuses()
     for worker in ("a", "b"):
         runs.apply(message(schema.Status, 10, worker=worker, status="completed", lost=2))
         cost = {"monitor_micros": 200.0, "step_secs": 0.1}
@@ -91,7 +91,7 @@ def test_the_summary_adds_up_workers():
 
 
 def known(**statuses):
-    runs = Runs()
+    runs = RunStatuses()
     for run, status in statuses.items():
         runs.apply(message(schema.Status, 1, run=run, status=status))
     return runs
@@ -286,7 +286,7 @@ def test_progress_shows_phase_episode_step_outcomes_and_end(capsys):
 
 def parallel(status="running", reason=None, workers=2):
     """A parallel run of which half is done."""
-    runs = Runs()
+    runs = RunStatuses()
     runs.apply(PARENT)
     runs.apply(message(schema.Status, 1, status=status, reason=reason))
     done = {"episodes_done": 10, "episodes_expected": 20, "modes": evaluated(correct=10)}
@@ -321,7 +321,7 @@ def test_of_very_many_workers_some_are_shown():
 def test_the_summary_of_a_parallel_run_counts_no_episode_twice():
     workers = parallel("aborted", "stopped by command after 10 episodes", workers=0)
     for number in range(10):
-        worker = Runs()
+        worker = RunStatuses()
         fields = {"worker": f"parallel_eval_episode_{number}", "mode": "eval", "epoch": 0, "episode": number}
         workers.append(worker.apply(message(schema.EpisodeEnded, 1, **fields, outcome="correct", correct=1)))
         worker.apply(message(schema.Status, 2, worker=fields["worker"], status="completed"))
@@ -345,7 +345,7 @@ def test_what_was_commanded_is_shown(status, shown):
 
 
 def test_several_workers_are_named_and_none_is_starting():
-    runs = Runs()
+    runs = RunStatuses()
     for name in ("a", "b"):
         runs.apply(message(schema.Status, 1, worker=name, status="running"))
     assert [value for name, value in overview(runs.of_run("run")) if name == "worker"] == ["a", "b"]

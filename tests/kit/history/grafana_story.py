@@ -76,7 +76,7 @@ class Story:
             schema_version=1, run=dealer.run, worker=dealer.worker, started_unix_nanos=dealer.started,
             host="another.example.org",
         )  # fmt: skip
-        left = spool_file.Spool(self.chain.state.path / "spool", header)
+        left = spool_file.SpoolFile(self.chain.state.path / "spool", header)
         left.write([(seq, (b"v1 step", b"{}")) for seq in seqs])
         left.close()
 

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 
 import pytest
 
-from monty_mqtt.broadcast.awaitable_result import QUEUED, Queued
+from monty_mqtt.broadcast.awaitable_result import QUEUED, AwaitableResult
 
 
 def test_it_is_a_coroutine():
@@ -24,7 +24,7 @@ def test_run():
 def test_await_gather_wait_for_and_tasks():
     async def everything():
         assert await QUEUED is None
-        assert await asyncio.gather(QUEUED, QUEUED, Queued()) == [None, None, None]
+        assert await asyncio.gather(QUEUED, QUEUED, AwaitableResult()) == [None, None, None]
         assert await asyncio.wait_for(QUEUED, 1) is None
         assert await asyncio.shield(QUEUED) is None
         task = asyncio.create_task(QUEUED)
@@ -64,7 +64,7 @@ def test_by_hand():
 
 
 def test_forgetting_it_warns_of_nothing(recwarn):
-    Queued()
+    AwaitableResult()
     assert not recwarn.list
 
 

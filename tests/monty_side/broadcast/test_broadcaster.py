@@ -13,7 +13,7 @@ import pytest
 from kit.zmq_router import Router
 
 from monty_mqtt import ZmqBroadcaster
-from monty_mqtt.broadcast.broadcast_counts import Counts
+from monty_mqtt.broadcast.broadcast_counts import BroadcastCounts
 from monty_mqtt.errors import AbortRequested
 from monty_mqtt.wire import schema
 
@@ -36,7 +36,7 @@ def test_a_with_block_tells_the_whole_story(router):
     assert (end.status, end.dropped, end.errors) == ("completed", 0, 0)
     assert [message.seq for message in router.messages("x")] == [0, 1, 2, 3, 4]
     assert {(message.run, message.worker) for message in router.messages("x")} == {("x", "main")}
-    assert b.counts == Counts(published=5, acknowledged=5, bridge_seen=True)
+    assert b.counts == BroadcastCounts(published=5, acknowledged=5, bridge_seen=True)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from kit.programs.interrupted import INTERRUPTED
 from kit.zmq_router import Router
 
 from monty_mqtt import ZmqBroadcaster
-from monty_mqtt.broadcast.call_lock import Turnstile
+from monty_mqtt.broadcast.call_lock import CallLock
 
 
 class Interrupt(BaseException):
@@ -34,7 +34,7 @@ def alarm():
 
 
 def test_calls_of_many_threads_never_overlap():
-    turnstile = Turnstile("x", strict=True, mend=lambda: None)
+    call_lock = CallLock("x", strict=True, mend=lambda: None)
     inside, overlaps, done = [], [], []
 
     def call(number):
@@ -44,7 +44,7 @@ def test_calls_of_many_threads_never_overlap():
         inside.remove(number)
         done.append(number)
 
-    threads = [threading.Thread(target=lambda: [turnstile.run(call, n) for n in range(500)]) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: [call_lock.run(call, n) for n in range(500)]) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -53,42 +53,42 @@ def test_calls_of_many_threads_never_overlap():
 
 
 def test_a_call_within_a_call_runs_after_it():
-    turnstile = Turnstile("x", strict=True, mend=lambda: None)
+    call_lock = CallLock("x", strict=True, mend=lambda: None)
     order = []
 
     def outer():
-        turnstile.run(order.append, "inner")
+        call_lock.run(order.append, "inner")
         order.append("outer")
 
-    turnstile.run(outer)
+    call_lock.run(outer)
     assert order == ["outer", "inner"]
 
 
 def test_an_error_does_not_keep_the_next_call_from_running(caplog):
-    turnstile = Turnstile("x", strict=False, mend=lambda: None)
+    call_lock = CallLock("x", strict=False, mend=lambda: None)
     done = []
 
     def outer():
-        turnstile.run(done.append, "inner")
+        call_lock.run(done.append, "inner")
         raise ValueError("outer")
 
-    turnstile.run(outer)
-    turnstile.run(outer)
-    assert (done, turnstile.errors) == (["inner", "inner"], 2)
+    call_lock.run(outer)
+    call_lock.run(outer)
+    assert (done, call_lock.errors) == (["inner", "inner"], 2)
     assert caplog.messages == ["telemetry of run 'x': ValueError: outer (more of this kind are only counted)"]
 
 
 def test_what_was_torn_is_mended_before_the_next_call():
     order = []
-    turnstile = Turnstile("x", strict=True, mend=lambda: order.append("mend"))
+    call_lock = CallLock("x", strict=True, mend=lambda: order.append("mend"))
 
     def torn():
         raise Interrupt
 
     with pytest.raises(Interrupt):
-        turnstile.run(torn)
-    turnstile.run(order.append, "next")
-    turnstile.run(order.append, "and next")
+        call_lock.run(torn)
+    call_lock.run(order.append, "next")
+    call_lock.run(order.append, "and next")
     assert order == ["mend", "next", "and next"]
 
 
@@ -116,7 +116,7 @@ def test_a_signal_handler_that_publishes_while_the_same_thread_publishes(alarm):
 def test_a_signal_handler_that_closes_in_the_middle_of_a_publish(alarm):
     with Router() as router:
         b = ZmqBroadcaster(run_id="x", zmq_port=router.port, strict=True)
-        alarm(lambda *_: b.close("aborted") if b._turnstile.is_entered() else None)
+        alarm(lambda *_: b.close("aborted") if b._call_lock.is_entered() else None)
         for number in range(100_000):
             b.publish_metric("loop", number)
             if b._closed:
@@ -145,7 +145,7 @@ def test_a_log_handler_that_publishes_does_not_meet_itself():
                 raise error
 
             threads = [
-                threading.Thread(target=lambda: [b._turnstile.run(fail, error) for error in nonsense]),
+                threading.Thread(target=lambda: [b._call_lock.run(fail, error) for error in nonsense]),
                 threading.Thread(target=lambda: [root.warning("warning %d", number) for number in range(300)]),
             ]
             for thread in threads:

@@ -5,10 +5,10 @@ import socket
 
 import pytest
 
-from monty_mqtt.broadcast.sender_identity import Sender
+from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.wire import schema, zmq_protocol
 
-SENDER = Sender("a/b", "w", 5, "127.0.0.1", 5555)
+SENDER = SenderIdentity("a/b", "w", 5, "127.0.0.1", 5555)
 
 
 def decoded(frames):

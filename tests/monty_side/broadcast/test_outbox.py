@@ -2,7 +2,7 @@
 
 import pytest
 
-from monty_mqtt.broadcast.broadcast_counts import Counts
+from monty_mqtt.broadcast.broadcast_counts import BroadcastCounts
 from monty_mqtt.broadcast.outbox import Outbox
 from monty_mqtt.broadcast.settings import Settings
 from monty_mqtt.wire import schema
@@ -24,7 +24,7 @@ def test_nothing_is_opened_before_the_first_message():
     box.end("completed", 0)
     box.shut()
     assert (box.link, opened) == (None, [])
-    assert box.counts(0) == Counts()
+    assert box.counts(0) == BroadcastCounts()
 
 
 def test_messages_are_numbered_and_stamped():
@@ -55,5 +55,5 @@ def test_after_the_end_everything_is_counted_only():
     box.take(schema.Metric, (), {"name": "loss", "value": 1.0})
     box.end("completed", 0)
     box.take(schema.Metric, (), {"name": "loss", "value": 1.0})
-    assert box.counts(0) == Counts(published=2, unacknowledged=2, dropped=1)
+    assert box.counts(0) == BroadcastCounts(published=2, unacknowledged=2, dropped=1)
     box.shut()

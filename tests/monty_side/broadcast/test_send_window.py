@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monty_mqtt.broadcast.send_window import Window
+from monty_mqtt.broadcast.send_window import SendWindow
 
 KIB = 1024
 
@@ -26,7 +26,7 @@ class Kept:
 
 
 def window_with(count, bound_bytes=1 << 20, size=KIB, store=None):
-    window = Window(bound_bytes, store)
+    window = SendWindow(bound_bytes, store)
     publish(window, count, size)
     return window
 
@@ -126,7 +126,7 @@ def test_what_a_bridge_wants_that_is_long_gone_is_a_tombstone():
 
 
 def test_a_message_that_begins_later_leaves_a_tombstone_before_it():
-    window = Window(1 << 20, first_seq=7)
+    window = SendWindow(1 << 20, first_seq=7)
     publish(window, 1)
     window.skip_to(20)
     publish(window, 1)
@@ -163,7 +163,7 @@ def test_only_what_is_in_the_store_is_unloaded():
 
 def test_what_the_store_has_lost_becomes_one_tombstone():
     store = Kept()
-    window = Window(20 * KIB, store)
+    window = SendWindow(20 * KIB, store)
     for _ in range(100):
         publish(window, 1)
         store.copy(window)
@@ -225,7 +225,7 @@ def test_after_mending_no_seq_is_given_to_another_message_than_the_one_in_the_st
 )
 def test_no_seq_is_ever_missing_and_the_bound_holds(bound_bytes, has_store, steps):
     store = Kept()
-    window = Window(bound_bytes, store)
+    window = SendWindow(bound_bytes, store)
     acknowledged = 0
     for what, amount in steps:
         if what == "append":
@@ -256,7 +256,7 @@ def test_no_seq_is_ever_missing_and_the_bound_holds(bound_bytes, has_store, step
 
 
 def test_what_is_too_large_and_what_found_no_room_are_told_apart():
-    window = Window(10 * KIB)
+    window = SendWindow(10 * KIB)
     window.largest_bytes = 4 * KIB
     publish(window, 2, 5 * KIB)
     publish(window, 20)

@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monty_mqtt.broadcast.seq_ranges import Ranges
+from monty_mqtt.broadcast.seq_ranges import SeqRanges
 
 
 def ranges_of(*added):
-    ranges = Ranges()
+    ranges = SeqRanges()
     for first, last in added:
         ranges.add(first, last)
     return ranges
@@ -40,7 +40,7 @@ def test_what_lies_below_is_forgotten_in_part():
     st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), max_size=20), st.integers(-1, 70), st.integers(-1, 70)
 )
 def test_it_is_a_set(added, number, below):
-    ranges, numbers = Ranges(), set()
+    ranges, numbers = SeqRanges(), set()
     for first, more in added:
         new = set(range(first, first + more + 1))
         assert ranges.add(first, first + more) == len(new - numbers)

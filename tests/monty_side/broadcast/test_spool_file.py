@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monty_mqtt.broadcast import spool_file
-from monty_mqtt.broadcast.spool_file import Header, Spool
+from monty_mqtt.broadcast.spool_file import Header, SpoolFile
 from monty_mqtt.errors import ConfigError
 
 
@@ -26,7 +26,7 @@ def messages(*seqs, size=100):
 
 @pytest.fixture
 def opened(tmp_path):
-    one = Spool(tmp_path / "state" / "spool", header_of())
+    one = SpoolFile(tmp_path / "state" / "spool", header_of())
     yield one
     one.close()
 
@@ -92,7 +92,7 @@ def test_a_large_message_among_small_ones(opened):
 
 @given(st.integers(0, 400))
 def test_a_tail_that_was_cut_is_recognised(tmp_path_factory, cut):
-    one = Spool(tmp_path_factory.mktemp("cut"), header_of())
+    one = SpoolFile(tmp_path_factory.mktemp("cut"), header_of())
     one.write(messages(0, 1, 2))
     one.close()
     size = one.path.stat().st_size
@@ -112,7 +112,7 @@ def test_a_record_that_was_changed_is_not_believed(opened):
 
 @given(st.binary(max_size=200))
 def test_any_bytes_behind_the_last_record_are_no_record(tmp_path_factory, tail):
-    one = Spool(tmp_path_factory.mktemp("tail"), header_of())
+    one = SpoolFile(tmp_path_factory.mktemp("tail"), header_of())
     one.write(messages(0))
     one.close()
     with one.path.open("ab") as file:
@@ -168,7 +168,7 @@ def test_what_is_written_while_it_is_being_removed_begins_anew(opened):
 
 
 def test_the_directory_of_a_run_stays_while_another_worker_has_a_file(tmp_path):
-    one, other = (Spool(tmp_path, header_of(worker=worker)) for worker in ("one", "other"))
+    one, other = (SpoolFile(tmp_path, header_of(worker=worker)) for worker in ("one", "other"))
     one.write(messages(0))
     other.write(messages(0))
     one.remove()
@@ -179,7 +179,7 @@ def test_the_directory_of_a_run_stays_while_another_worker_has_a_file(tmp_path):
 
 @pytest.mark.parametrize("run", ["a/b", "..", ".", "%", " ", "line\nbreak", "🤖", "it's 100 %", "\x00"])
 def test_any_name_is_a_file_of_its_own_below_the_directory(tmp_path, run):
-    one = Spool(tmp_path, header_of(run=run, worker=run))
+    one = SpoolFile(tmp_path, header_of(run=run, worker=run))
     one.write(messages(0))
     assert one.path.parent.parent == tmp_path
     assert urllib.parse.unquote(one.path.parent.name) == run
@@ -190,7 +190,7 @@ def test_any_name_is_a_file_of_its_own_below_the_directory(tmp_path, run):
 
 @pytest.mark.parametrize("letter", ["n", "🤖", "."])
 def test_long_names_stay_apart_though_file_names_are_short(tmp_path, letter):
-    spools = [Spool(tmp_path, header_of(run=letter * 299 + end, worker=letter * 299 + end)) for end in "ab"]
+    spools = [SpoolFile(tmp_path, header_of(run=letter * 299 + end, worker=letter * 299 + end)) for end in "ab"]
     for one in spools:
         one.write(messages(0))
     assert len({one.path.parent for one in spools}) == 2

@@ -16,7 +16,7 @@ from kit.zmq_router import Router
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import AbortRequested
-from monty_mqtt.monitor.commands import Commands
+from monty_mqtt.monitor.commands import CommandObeyer
 from monty_mqtt.wire import schema
 
 WAIT_SECS = 20
@@ -37,7 +37,7 @@ class Run:
     def __init__(self, router, broadcaster, **settings):
         self.router = router
         self.broadcaster = broadcaster
-        self.commands = Commands(broadcaster, **settings)
+        self.commands = CommandObeyer(broadcaster, **settings)
         self.steps = itertools.count()
         self.ids = map(str, itertools.count(1))
 
@@ -301,7 +301,7 @@ def test_a_paused_run_resumes_and_says_so_where_its_bridge_is_gone(caplog, how):
 
 
 def test_a_paused_run_waits_as_long_as_its_bridge_is_there(run):
-    run.commands = Commands(run.broadcaster, gone_secs=1.5)
+    run.commands = CommandObeyer(run.broadcaster, gone_secs=1.5)
     paused = []
 
     def look():

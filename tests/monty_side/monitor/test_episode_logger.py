@@ -11,9 +11,9 @@ from kit.monty.monty_models import ExperimentMode, evidence_lm, model, percept, 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.errors import AbortRequested
-from monty_mqtt.monitor.commands import Commands
+from monty_mqtt.monitor.commands import CommandObeyer
 from monty_mqtt.monitor.episode_logger import EpisodeLogger
-from monty_mqtt.monitor.error_guard import Guard
+from monty_mqtt.monitor.error_guard import ErrorGuard
 from monty_mqtt.monitor.progress import ProgressTracker
 from monty_mqtt.wire import schema
 
@@ -38,9 +38,9 @@ ARGS = {
 @pytest.fixture
 def bench(router):
     broadcaster = ZmqBroadcaster(run_id="r", zmq_port=router.port, strict=True)
-    commands = Commands(broadcaster)
+    commands = CommandObeyer(broadcaster)
     progress = ProgressTracker(0.0, {"eval": 3})
-    guard = Guard()
+    guard = ErrorGuard()
     logger = EpisodeLogger(broadcaster, LiveViewConfig(), progress, commands, guard)
     yield SimpleNamespace(logger=logger, broadcaster=broadcaster, commands=commands, progress=progress, guard=guard)
     broadcaster.close()

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from monty_mqtt.errors import AbortRequested
-from monty_mqtt.monitor.error_guard import Guard
+from monty_mqtt.monitor.error_guard import ErrorGuard
 
 
 def fail(error):
@@ -15,7 +15,7 @@ def fail(error):
 
 
 def test_errors_are_counted_and_logged_once_per_kind_and_place(caplog):
-    guard = Guard()
+    guard = ErrorGuard()
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             with guard:
@@ -32,14 +32,14 @@ def test_errors_are_counted_and_logged_once_per_kind_and_place(caplog):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), AbortRequested("enough")])
 def test_what_is_not_ours_to_swallow_passes(error):
-    guard = Guard()
+    guard = ErrorGuard()
     with pytest.raises(type(error)), guard:
         fail(error)
     assert guard.errors == 0
 
 
 def test_strict_passes_everything_on():
-    guard = Guard(strict=True)
+    guard = ErrorGuard(strict=True)
     with pytest.raises(ValueError, match="a"), guard:
         fail(ValueError("a"))
     assert guard.errors == 1

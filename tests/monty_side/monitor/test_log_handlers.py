@@ -10,9 +10,9 @@ from tbp.monty import telemetry
 from tbp.monty.telemetry.schemas import TelemetryEvent
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
-from monty_mqtt.monitor.error_guard import Guard
+from monty_mqtt.monitor.error_guard import ErrorGuard
 from monty_mqtt.monitor.log_handlers import Allowance, Attachment, RecordHandler, TelemetryHandler
-from monty_mqtt.monitor.monitor_cost import Cost
+from monty_mqtt.monitor.monitor_cost import MonitorCost
 from monty_mqtt.wire import schema
 
 MONTY = logging.getLogger("tbp.monty")
@@ -21,8 +21,8 @@ MONTY = logging.getLogger("tbp.monty")
 @pytest.fixture
 def attached(router):
     broadcaster = ZmqBroadcaster(run_id="r", zmq_port=router.port, strict=True)
-    guard = Guard()
-    cost = Cost()
+    guard = ErrorGuard()
+    cost = MonitorCost()
     records = RecordHandler(broadcaster, guard, cost, level="info", per_sec=3)
     attachment = Attachment(records, TelemetryHandler(broadcaster, guard, cost))
     attachment.records = records

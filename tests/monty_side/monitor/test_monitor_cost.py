@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from monty_mqtt.monitor.monitor_cost import Cost
+from monty_mqtt.monitor.monitor_cost import MonitorCost
 
 
 def test_sum_since_the_last_time_and_in_all():
-    cost = Cost()
+    cost = MonitorCost()
     cost.add(1500)
     cost.add(500)
     assert cost.take_micros() == 2.0

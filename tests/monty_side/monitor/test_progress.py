@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monty_mqtt.monitor.progress import Position, ProgressTracker
+from monty_mqtt.monitor.progress import ProgressTracker, RunPosition
 from monty_mqtt.wire.mode_sum import Finished
 
 CORRECT = Finished("eval", 5, "correct", 1)
@@ -10,10 +10,10 @@ CORRECT = Finished("eval", 5, "correct", 1)
 
 def test_steps_are_counted_by_mode_and_in_all():
     progress = ProgressTracker(0.0, {"eval": 4})
-    progress.episode_began(Position("train", 0, 0), 0.0)
+    progress.episode_began(RunPosition("train", 0, 0), 0.0)
     assert [progress.stepped(step) for step in range(3)] == [0, 1, 2]
     progress.episode_ended(Finished("train", 3), 1.0)
-    progress.episode_began(Position("eval", 1, 7), 1.0)
+    progress.episode_began(RunPosition("eval", 1, 7), 1.0)
     assert [progress.stepped(step) for step in range(2)] == [3, 4]
     fields = progress.fields(2.0, 0)
     assert {name: mode.steps for name, mode in fields["modes"].items()} == {"eval": 2, "train": 3}
@@ -41,28 +41,28 @@ def test_at_most_once_a_second():
 
 def test_estimated_end_comes_from_the_mean_episode():
     progress = ProgressTracker(0.0, {"eval": 4})
-    progress.episode_began(Position("eval", 0, 0), 0.0)
+    progress.episode_began(RunPosition("eval", 0, 0), 0.0)
     assert progress.fields(5.0, 0)["estimated_end_unix_nanos"] is None
     progress.episode_ended(CORRECT, 10.0)
-    progress.episode_began(Position("eval", 0, 1), 10.0)
+    progress.episode_began(RunPosition("eval", 0, 1), 10.0)
     assert progress.fields(12.0, 1000)["estimated_end_unix_nanos"] == 1000 + 28 * 10**9
 
 
 def test_estimated_end_is_told_at_the_end_of_an_episode_too():
     progress = ProgressTracker(0.0, {"eval": 2})
-    progress.episode_began(Position("eval", 0, 0), 0.0)
+    progress.episode_began(RunPosition("eval", 0, 0), 0.0)
     progress.episode_ended(CORRECT, 10.0)
     assert progress.fields(10.0, 0)["estimated_end_unix_nanos"] == 10 * 10**9
-    progress.episode_began(Position("eval", 0, 1), 10.0)
+    progress.episode_began(RunPosition("eval", 0, 1), 10.0)
     progress.episode_ended(CORRECT, 20.0)
     assert progress.fields(20.0, 0)["estimated_end_unix_nanos"] == 0
 
 
 def test_estimated_end_is_never_in_the_past():
     progress = ProgressTracker(0.0, {"eval": 2})
-    progress.episode_began(Position("eval", 0, 0), 0.0)
+    progress.episode_began(RunPosition("eval", 0, 0), 0.0)
     progress.episode_ended(CORRECT, 1.0)
-    progress.episode_began(Position("eval", 0, 1), 1.0)
+    progress.episode_began(RunPosition("eval", 0, 1), 1.0)
     assert progress.fields(100.0, 5)["estimated_end_unix_nanos"] == 5
 
 
@@ -74,13 +74,13 @@ def test_estimated_end_is_absent_where_nobody_knows_how_many_there_are():
 
 def test_time_of_the_running_episode():
     progress = ProgressTracker(0.0, {})
-    progress.episode_began(Position("eval", 0, 0), 3.0)
+    progress.episode_began(RunPosition("eval", 0, 0), 3.0)
     assert progress.episode_secs(5.5) == 2.5
 
 
 def test_pause_does_not_move_the_estimated_end_but_by_itself():
     progress = ProgressTracker(0.0, {"eval": 3})
-    progress.episode_began(Position("eval", 0, 0), 0.0)
+    progress.episode_began(RunPosition("eval", 0, 0), 0.0)
     progress.episode_ended(CORRECT, 10.0)
     progress.paused(100.0)
     fields = progress.fields(110.0, 0)

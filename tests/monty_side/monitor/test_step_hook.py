@@ -11,10 +11,10 @@ from kit.monty.monty_models import evidence_lm, model
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.config import LiveViewConfig
 from monty_mqtt.errors import AbortRequested
-from monty_mqtt.monitor.commands import Commands
-from monty_mqtt.monitor.error_guard import Guard
-from monty_mqtt.monitor.monitor_cost import Cost
-from monty_mqtt.monitor.progress import Position, ProgressTracker
+from monty_mqtt.monitor.commands import CommandObeyer
+from monty_mqtt.monitor.error_guard import ErrorGuard
+from monty_mqtt.monitor.monitor_cost import MonitorCost
+from monty_mqtt.monitor.progress import ProgressTracker, RunPosition
 from monty_mqtt.monitor.step_hook import LiveViewStepHook, StepPublisher
 from monty_mqtt.wire import schema
 
@@ -47,15 +47,15 @@ class Bench:
         self.now = 0
         self.broadcaster = ZmqBroadcaster(run_id="r", zmq_port=port, strict=True)
         self.progress = ProgressTracker(0.0, {"eval": 3})
-        self.guard = Guard(strict=settings.pop("strict", True))
-        self.commands = Commands(self.broadcaster)
+        self.guard = ErrorGuard(strict=settings.pop("strict", True))
+        self.commands = CommandObeyer(self.broadcaster)
         self.publisher = StepPublisher(
             self.broadcaster,
             LiveViewConfig(**settings),
             self.progress,
             self.commands,
             self.guard,
-            Cost(),
+            MonitorCost(),
             lambda: self.now,
         )
 
@@ -99,7 +99,7 @@ def test_users_hook_is_closed():
 
 def test_step_tells_where_it_stands(router, bench):
     run = bench()
-    run.progress.episode_began(Position("eval", 2, 5), 0.0)
+    run.progress.episode_began(RunPosition("eval", 2, 5), 0.0)
     monty = model(evidence_lm({"bowl": [2.0]}))
     run.step(0, monty)
     run.step(1, monty, at_ms=40)
@@ -205,7 +205,7 @@ def test_pause_counts_as_no_time_of_the_step_of_the_run_and_of_the_monitor(route
     run = bench()
     pauses = iter([0.0, 3600.0, 0.0])
     run.commands.obey = lambda *_: next(pauses)
-    run.progress.episode_began(Position("eval", 0, 0), 0.0)
+    run.progress.episode_began(RunPosition("eval", 0, 0), 0.0)
     run.step(0, model())
     run.step(1, model(), at_ms=40)
     run.step(2, model(), at_ms=3_600_080)

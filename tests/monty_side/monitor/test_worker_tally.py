@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monty_mqtt.monitor.worker_tally import Tally
+from monty_mqtt.monitor.worker_tally import WorkerTally
 from monty_mqtt.wire.mode_sum import Finished
 
 EPISODE = Finished("eval", 20, "correct", 1)
@@ -16,20 +16,20 @@ EPISODE = Finished("eval", 20, "correct", 1)
 
 @pytest.fixture
 def tally():
-    tally = Tally.begin()
+    tally = WorkerTally.begin()
     yield tally
     tally.remove()
 
 
 def add_many(path, count):
     for number in range(count):
-        Tally(path).add(EPISODE._replace(steps=number))
+        WorkerTally(path).add(EPISODE._replace(steps=number))
 
 
 def test_what_is_added_is_read_once_and_in_order(tally):
     assert tally.news() == []
-    Tally(tally.path).add(EPISODE)
-    Tally(tally.path).add(Finished("train", 3, None, None))
+    WorkerTally(tally.path).add(EPISODE)
+    WorkerTally(tally.path).add(Finished("train", 3, None, None))
     assert tally.news() == [EPISODE, Finished("train", 3, None, None)]
     assert tally.news() == []
     tally.add(EPISODE)
@@ -57,9 +57,9 @@ def test_processes_add_at_the_same_time(tally):
 
 
 def test_closed_is_seen_by_everybody(tally):
-    assert not Tally(tally.path).is_closed
+    assert not WorkerTally(tally.path).is_closed
     tally.close()
-    assert Tally(tally.path).is_closed
+    assert WorkerTally(tally.path).is_closed
 
 
 def test_a_worker_whose_parent_is_gone_makes_no_new_file(tally):
@@ -68,10 +68,10 @@ def test_a_worker_whose_parent_is_gone_makes_no_new_file(tally):
     tally.remove()
     assert not tally.is_closed
     with pytest.raises(FileNotFoundError):
-        Tally(tally.path).add(EPISODE)
+        WorkerTally(tally.path).add(EPISODE)
 
 
 def test_who_runs_a_batch_is_known(tally):
     assert tally.process_of(3) is None
-    Tally(tally.path).take(3)
+    WorkerTally(tally.path).take(3)
     assert tally.process_of(3) == os.getpid()

@@ -18,7 +18,7 @@ from kit.monty import monty_models  # noqa: F401 - imports Monty once, with the 
 from omegaconf import OmegaConf
 from tbp.monty.frameworks import run_parallel
 
-from monty_mqtt.monitor.worker_tally import Tally
+from monty_mqtt.monitor.worker_tally import WorkerTally
 from monty_mqtt.parallel import ParallelCallback
 from monty_mqtt.parallel.parent import ParallelParent, episodes_in_all
 from monty_mqtt.wire import schema
@@ -88,7 +88,7 @@ def test_parent_is_the_worker_main_of_the_run(router):
 
 def test_parent_tells_what_its_workers_finished(router):
     with parent_of(composed("eval", router.port)):
-        tally = Tally(os.environ["MONTY_MQTT_TALLY"])
+        tally = WorkerTally(os.environ["MONTY_MQTT_TALLY"])
         tally.add(Finished("eval", 20, "correct", 1, 0, 10, [1.0, 2.0]))
         tally.add(Finished("eval", 30, "time_out", 0, 0, 12, [9.0]))
     assert not Path(tally.path).exists()
@@ -134,7 +134,7 @@ def answer_of(router, command, **fields):
 def test_abort_is_answered_while_the_workers_run(router):
     with parent_of(composed("eval", router.port)) as parent:
         assert answer_of(router, "abort", reason="enough") == "aborting with all its workers"
-        until(lambda: Tally(os.environ["MONTY_MQTT_TALLY"]).is_closed)
+        until(lambda: WorkerTally(os.environ["MONTY_MQTT_TALLY"]).is_closed)
     assert parent.cut_short == "enough"
     assert statuses(router)[-1] == ("aborted", "enough")
 
@@ -154,7 +154,7 @@ def test_stop_that_left_nothing_out_is_no_abort(router):
     with parent_of(composed("eval", router.port)) as parent:
         answer_of(router, "stop")
         for _ in range(6):
-            Tally(os.environ["MONTY_MQTT_TALLY"]).add(Finished("eval", 1, "correct", 1))
+            WorkerTally(os.environ["MONTY_MQTT_TALLY"]).add(Finished("eval", 1, "correct", 1))
     assert parent.cut_short is None
     assert statuses(router)[-1] == ("completed", None)
 

@@ -9,14 +9,14 @@ import signal
 import pytest
 
 from monty_mqtt.errors import MontyMqttError
-from monty_mqtt.monitor.worker_tally import Tally
+from monty_mqtt.monitor.worker_tally import WorkerTally
 from monty_mqtt.parallel.pool import Spawning
 from monty_mqtt.wire.mode_sum import Finished
 
 
 @pytest.fixture
 def tally():
-    tally = Tally.begin()
+    tally = WorkerTally.begin()
     yield tally
     tally.remove()
 
@@ -35,9 +35,9 @@ def twice(number):
 def told(given):
     """Note that it ran; the fourth says that nothing else is to begin."""
     path, number = given
-    Tally(path).add(Finished("eval", number, None, None))
+    WorkerTally(path).add(Finished("eval", number, None, None))
     if number == 3:
-        Tally(path).close()
+        WorkerTally(path).close()
     return number
 
 
