@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence,
 
 from monty_mqtt import process_info
 from monty_mqtt.broadcast import forks_and_exit, user_calls
-from monty_mqtt.broadcast.awaitable_result import QUEUED, AwaitableResult
 from monty_mqtt.broadcast.broadcast_counts import BroadcastCounts
 from monty_mqtt.broadcast.call_lock import CallLock
 from monty_mqtt.broadcast.outbox import Buffer, Outbox
 from monty_mqtt.broadcast.settings import SPOOL_MIB, WINDOW_BYTES, Settings
+from monty_mqtt.broadcast.user_calls import QUEUED, AwaitableResult
 from monty_mqtt.wire import schema
 
 if TYPE_CHECKING:

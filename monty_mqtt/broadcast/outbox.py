@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from contextlib import suppress
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Type, Union
 
 from monty_mqtt.broadcast.broadcast_counts import BroadcastCounts
-from monty_mqtt.broadcast.outbox_stamps import Stamps
 from monty_mqtt.broadcast.send_window import SendWindow
 from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.broadcast.spool_policy import SpoolPolicy
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from monty_mqtt.broadcast.bridge_link import BridgeLink
     from monty_mqtt.broadcast.settings import Settings
 
-__all__ = ["Buffer", "Outbox"]
+__all__ = ["Buffer", "Outbox", "Stamps"]
 
 Buffer = Union[bytes, bytearray, memoryview]
 """Raw pixels or points; any other object that `bytes()` accepts works, too."""
@@ -37,6 +37,33 @@ _LARGEST_BUFFERS_BYTES = zmq_protocol.LARGEST_FRAME_BYTES - (1 << 20)
 _log = logging.getLogger(__name__)
 
 _KINDS = {cls: (zmq_protocol.head(kind), kind in BULK_KINDS) for kind, cls in schema.KINDS.items()}
+
+
+class Stamps:
+    """Stamps gives nanoseconds since 1970-01-01 UTC, each larger than the one before.
+
+    A machine's clock may be set back in the middle of a run (NTP, a person, a resumed virtual machine); the order of a
+    worker's messages must not change with it. While the wall clock is behind the last stamp, time goes on from there at
+    the speed of the monotonic clock, so that durations stay right until the wall clock has caught up.
+
+    Attributes:
+        wall: Returns the nanoseconds of the wall clock; a test puts its own clock here.
+        tick: Returns the nanoseconds of a clock that is never set.
+    """
+
+    def __init__(self, wall: Callable[[], int] = time.time_ns, tick: Callable[[], int] = time.monotonic_ns) -> None:
+        self.wall = wall
+        self.tick = tick
+        self._last = 0
+        self._last_tick = 0
+
+    def take(self) -> int:
+        """Return the next stamp."""
+        stamp, tick = self.wall(), self.tick()
+        if stamp <= self._last:
+            stamp = self._last + max(1, tick - self._last_tick)
+        self._last, self._last_tick = stamp, tick
+        return stamp
 
 
 class Outbox:

@@ -1,19 +1,61 @@
-"""This module turns the user's calls into kinds and fields of messages. Pure.
+"""This module turns the user's calls into kinds and fields of messages, and defines what these calls return. Pure.
 
 Called by `broadcaster.publish_metric` and its sisters, so that whatever a user passes becomes a valid message. Each
 function returns the kind, its fields, and how many numbers became null.
+
+`b.publish_metric("loss", 0.5)` and `await b.publish_metric("loss", 0.5)` do the same: the message was taken (queued,
+not delivered) before the call returned.
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Tuple, Type
+from collections.abc import Coroutine
+from typing import Any, Dict, Generator, Iterable, Iterator, Tuple, Type
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.json_values import plain
 
-__all__ = ["Call", "data", "log", "metric", "state"]
+__all__ = ["QUEUED", "AwaitableResult", "Call", "data", "log", "metric", "state"]
 
 Call = Tuple[Type[schema.Message], Dict[str, Any], int]
+
+
+class AwaitableResult(Coroutine):  # type: ignore[type-arg]  # Python 3.8 cannot subscript it
+    """AwaitableResult is a coroutine that has finished before it begins.
+
+    It is a Coroutine and not only an awaitable, because `asyncio.run` and `create_task` accept nothing less.
+    It holds no state, so one object serves all calls and may be awaited any number of times.
+    """
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self  # type: ignore[return-value]  # a Coroutine has the methods that `await` calls
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        raise StopIteration
+
+    def send(self, _value: Any) -> Any:
+        """Finish at once."""
+        raise StopIteration
+
+    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
+        """Raise the exception that a cancelled task throws in, as a coroutine that has not started does."""
+        error = typ if val is None else val
+        raise error if tb is None else error.with_traceback(tb)
+
+    def close(self) -> None:
+        """Do nothing, because there is nothing left to stop."""
+
+    def __reduce__(self) -> str:
+        return "QUEUED"
+
+
+QUEUED = AwaitableResult()
+"""The object that all calls return."""
 
 
 def metric(name: Any, value: Any, metadata: Dict[str, Any]) -> Call:

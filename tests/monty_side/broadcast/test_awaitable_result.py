@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 
 import pytest
 
-from monty_mqtt.broadcast.awaitable_result import QUEUED, AwaitableResult
+from monty_mqtt.broadcast.user_calls import QUEUED, AwaitableResult
 
 
 def test_it_is_a_coroutine():

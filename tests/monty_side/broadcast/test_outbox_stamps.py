@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monty_mqtt.broadcast.outbox_stamps import Stamps
+from monty_mqtt.broadcast.outbox import Stamps
 
 HOUR = 3600 * 10**9
 

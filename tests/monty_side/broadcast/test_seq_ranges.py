@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monty_mqtt.broadcast.seq_ranges import SeqRanges
+from monty_mqtt.broadcast.send_window import SeqRanges
 
 
 def ranges_of(*added):

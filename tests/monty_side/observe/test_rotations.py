@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.monty.monty_models import Rotation
 
-from monty_mqtt.observe.rotations import angle_degs, from_matrix, from_scalar_first, product
+from monty_mqtt.observe.pose import angle_degs, from_matrix, from_scalar_first, product
 
 ANGLES = st.tuples(*[st.floats(-360, 360)] * 3)
 
