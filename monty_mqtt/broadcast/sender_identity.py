@@ -9,9 +9,9 @@ import os
 import socket
 from typing import List, NamedTuple
 
-from monty_mqtt.broadcast.spool_file import Header
 from monty_mqtt.wire import zmq_protocol
 from monty_mqtt.wire.schema import SCHEMA_VERSION
+from monty_mqtt.wire.spool_format import SpoolHeader
 
 __all__ = ["SenderIdentity"]
 
@@ -43,9 +43,9 @@ class SenderIdentity(NamedTuple):
         """The bridge's address in ZMQ's form."""
         return f"tcp://[{self.host}]:{self.port}" if ":" in self.host else f"tcp://{self.host}:{self.port}"
 
-    def header(self) -> Header:
+    def header(self) -> SpoolHeader:
         """Return the header of this sender's spool file."""
-        return Header(
+        return SpoolHeader(
             schema_version=SCHEMA_VERSION,
             run=self.run,
             worker=self.worker,

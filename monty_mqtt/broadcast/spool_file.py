@@ -1,117 +1,29 @@
-"""This module reads and writes the spool: a file of messages that no bridge has taken over yet.
+"""This module writes one worker's spool, a file of messages that no bridge has taken over yet, and reads it back.
 
-Called by `spool_policy`, which decides what is written, by `send_window`, which reads back, and by
-`monty-mqtt replay`, which sends what an experiment left in it.
+Called by `spool_policy`, which decides what is written, and by `send_window`, which reads back. `spool_format` says
+what is in the file.
 
-The file is only ever appended to, without locks, memory mapping or fsync, so it works on NFS, and what was written
-survives the process. Length and checksum reveal a record that was cut in the middle:
-
-- first line: ``monty-mqtt spool 1``, a space, the `Header` as JSON
-- each record: length of what follows the checksum, CRC-32 of that part; then seq, number of frames, length of each
-  frame, the frames. All numbers are big-endian and unsigned; the seq has 8 bytes, each other number 4.
+It appends without locks, memory mapping or fsync, so it works on NFS, and what was written survives the process.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import struct
-import zlib
 from bisect import bisect_right
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
-from urllib.parse import quote
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import msgspec
 
 from monty_mqtt.broadcast.send_window import Numbered
-from monty_mqtt.errors import ConfigError
-from monty_mqtt.wire.zmq_protocol import LARGEST_FRAME_BYTES
+from monty_mqtt.wire.spool_format import MAGIC, SpoolHeader, pack, path_of, read_header, read_records
 
-__all__ = ["MAGIC", "Header", "Record", "SpoolFile", "path_of", "read_header", "read_records", "record_bytes"]
+__all__ = ["SpoolFile"]
 
-MAGIC = b"monty-mqtt spool 1 "
-"""The bytes with which every spool file begins."""
-
-_LONGEST_HEADER_BYTES = 64 << 10
-_HEAD = struct.Struct(">IIQI")
-_CHECKED_FROM = 8
-"""The checksum covers the bytes from here on: seq, number of frames, lengths, frames."""
-
-_LARGEST_RECORD_BYTES = LARGEST_FRAME_BYTES + (1 << 20)
 _CHUNK_BYTES = 256 << 10
-_LONGEST_NAME_BYTES = 180
-"""A file name has at most 255 bytes, and the start time of the worker is part of it."""
-
-
-class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """Header says whose messages a file holds, with the fields of a HELLO.
-
-    Attributes:
-        schema_version: `schema.SCHEMA_VERSION` of the program that wrote the file.
-        run: Id of the run.
-        worker: Name of the worker within the run.
-        started_unix_nanos: When the worker started; tells it from other workers of its name.
-        pid, host: Id of its process, and name of its machine.
-        token: Proves to the bridge that the sender wrote this file, or may read it.
-    """
-
-    schema_version: int
-    run: str
-    worker: str
-    started_unix_nanos: int
-    pid: int = 0
-    host: str = ""
-    token: str = ""
-
-
-class Record(NamedTuple):
-    """Record is one message as it was to be sent; the next record begins at byte `end`."""
-
-    seq: int
-    frames: Tuple[bytes, ...]
-    end: int
-
-
-def path_of(directory: Path, header: Header) -> Path:
-    """Return the path of this sender's file: `<directory>/<run>/<worker>-<started>.spool`, names escaped."""
-    name = f"{_file_name(header.worker)}-{header.started_unix_nanos}.spool"
-    return directory / _file_name(header.run) / name
-
-
-def read_header(fd: int, path: Path) -> Tuple[Header, int]:
-    """Return the header of an open file, and the offset of its first record.
-
-    Raises:
-        ConfigError: The file is not a valid spool file.
-    """
-    start = os.pread(fd, _LONGEST_HEADER_BYTES, 0)
-    line, newline, _ = start.partition(b"\n")
-    if not line.startswith(MAGIC) or not newline:
-        raise ConfigError("spool", str(path), "a spool file of monty-mqtt, with its first line whole")
-    try:
-        header = msgspec.json.decode(line[len(MAGIC) :], type=Header)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ConfigError("spool", str(path), f"a spool file of monty-mqtt ({error})") from None
-    return header, len(line) + 1
-
-
-def read_records(fd: int, offset: int) -> List[Record]:
-    """Return the records from this offset on, some hundred KiB of them; no record if no whole one begins there."""
-    chunk = os.pread(fd, _CHUNK_BYTES, offset)
-    records = _parse(chunk, offset)
-    if not records and len(chunk) >= _HEAD.size:
-        size = _CHECKED_FROM + int(_HEAD.unpack_from(chunk)[0])
-        if len(chunk) < size <= _LARGEST_RECORD_BYTES:
-            records = _parse(os.pread(fd, size, offset), offset)
-    return records
-
-
-def record_bytes(frames: Sequence[bytes]) -> int:
-    """Return the size of the record of such a message, bytes."""
-    return _HEAD.size + 4 * len(frames) + sum(map(len, frames))
+"""Bytes between two places in the file whose seqs are remembered."""
 
 
 class SpoolFile:
@@ -125,7 +37,7 @@ class SpoolFile:
         unreadable: Why a part of the file could not be read back; empty while all of it could.
     """
 
-    def __init__(self, directory: Path, header: Header) -> None:
+    def __init__(self, directory: Path, header: SpoolHeader) -> None:
         self._directory = directory
         self._header = header
         self.unreadable = ""
@@ -180,7 +92,7 @@ class SpoolFile:
         self._cut_what_was_torn(fd)
         size, parts = self.size, [] if self.size else [MAGIC, msgspec.json.encode(self._header), b"\n"]
         for seq, frames in messages:
-            parts += _pack(seq, frames)
+            parts += pack(seq, frames)
         added = b"".join(parts)
         if os.write(fd, added) < len(added):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -262,38 +174,3 @@ class SpoolFile:
                 return {record.seq: record.frames for record in records if record.seq >= seq}
             offset = records[-1].end
         return {}
-
-
-def _pack(seq: int, frames: Sequence[bytes]) -> List[bytes]:
-    lengths = struct.pack(f">QI{len(frames)}I", seq, len(frames), *map(len, frames))
-    checksum, size = zlib.crc32(lengths), len(lengths)
-    for frame in frames:
-        checksum = zlib.crc32(frame, checksum)
-        size += len(frame)
-    return [struct.pack(">II", size, checksum), lengths, *frames]
-
-
-def _parse(chunk: bytes, offset: int) -> List[Record]:
-    records: List[Record] = []
-    at = 0
-    while len(chunk) - at >= _HEAD.size:
-        size, checksum, seq, count = _HEAD.unpack_from(chunk, at)
-        begin, end = at + _CHECKED_FROM, at + _CHECKED_FROM + size
-        first_frame = at + _HEAD.size + 4 * count
-        if end > len(chunk) or first_frame > end or zlib.crc32(chunk[begin:end]) != checksum:
-            break
-        frames = []
-        for length in struct.unpack_from(f">{count}I", chunk, at + _HEAD.size):
-            frames.append(chunk[first_frame : first_frame + length])
-            first_frame += length
-        at = end
-        records.append(Record(seq, tuple(frames), offset + end))
-    return records
-
-
-def _file_name(name: str) -> str:
-    """Return the name in its URL form, without dots; a long name is cut, and a digest is added."""
-    escaped = quote(name, safe="").replace(".", "%2E")
-    if len(escaped) <= _LONGEST_NAME_BYTES:
-        return escaped
-    return f"{escaped[:_LONGEST_NAME_BYTES]}-{sha256(escaped.encode()).hexdigest()[:16]}"

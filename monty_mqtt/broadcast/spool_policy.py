@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Callable, Set
 
 from monty_mqtt.broadcast.send_window import SendWindow
-from monty_mqtt.broadcast.spool_file import Header, SpoolFile, record_bytes
+from monty_mqtt.broadcast.spool_file import SpoolFile
+from monty_mqtt.wire.spool_format import SpoolHeader, record_bytes
 
 __all__ = ["SpoolPolicy"]
 
@@ -59,7 +60,13 @@ class SpoolPolicy:
     """
 
     def __init__(
-        self, directory: str, header: Header, *, bound_bytes: int, window_bytes: int, afterwards: Callable[..., None]
+        self,
+        directory: str,
+        header: SpoolHeader,
+        *,
+        bound_bytes: int,
+        window_bytes: int,
+        afterwards: Callable[..., None],
     ) -> None:
         self.spool = SpoolFile(Path(directory), header)
         self.errors = 0

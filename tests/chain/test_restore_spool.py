@@ -12,10 +12,10 @@ import pytest
 from kit.zmq_router import Router
 
 from monty_mqtt import ZmqBroadcaster
-from monty_mqtt.broadcast import spool_file
-from monty_mqtt.broadcast.spool_file import Header, SpoolFile
+from monty_mqtt.broadcast.spool_file import SpoolFile
 from monty_mqtt.errors import ConfigError, ServiceError
-from monty_mqtt.wire import schema
+from monty_mqtt.wire import schema, spool_format
+from monty_mqtt.wire.spool_format import SpoolHeader
 from monty_mqtt_stack.replay.restore_report import as_lines
 from monty_mqtt_stack.replay.restore_spool import is_spool, restore, restore_messages
 
@@ -47,7 +47,7 @@ def spooled(tmp_path):
 
     def write(*seqs, ended=False, **header):
         header = {"schema_version": schema.SCHEMA_VERSION, "run": "x", "worker": "main", **header}
-        one = SpoolFile(tmp_path / "spool", Header(started_unix_nanos=BEGAN, **header))
+        one = SpoolFile(tmp_path / "spool", SpoolHeader(started_unix_nanos=BEGAN, **header))
         one.write([(seq, frames_of(metric(seq))) for seq in seqs])
         if ended:
             one.write([(seqs[-1] + 1, frames_of(end(seqs[-1] + 1)))])
@@ -97,7 +97,7 @@ def test_what_the_experiment_dropped_becomes_a_tombstone(router, spooled):
 
 def test_what_the_bridge_does_not_take_stays_in_the_file(router, tmp_path):
     router.largest_message_bytes = 200
-    header = Header(schema_version=schema.SCHEMA_VERSION, run="x", worker="main", started_unix_nanos=BEGAN)
+    header = SpoolHeader(schema_version=schema.SCHEMA_VERSION, run="x", worker="main", started_unix_nanos=BEGAN)
     one = SpoolFile(tmp_path, header)
     large = schema.Data(run="x", worker="main", seq=3, time_unix_nanos=BEGAN, stream="s", data="x" * 500)
     one.write([(seq, frames_of(metric(seq))) for seq in range(3)])
@@ -220,7 +220,7 @@ def test_a_file_that_is_still_written_is_refused(tmp_path, router):
 
 def test_memory_stays_small_with_a_large_file(router, tmp_path):
     one = SpoolFile(
-        tmp_path, Header(schema_version=schema.SCHEMA_VERSION, run="x", worker="main", started_unix_nanos=1)
+        tmp_path, SpoolHeader(schema_version=schema.SCHEMA_VERSION, run="x", worker="main", started_unix_nanos=1)
     )
     for seq in range(64):
         data = schema.Data(run="x", worker="main", seq=seq, time_unix_nanos=seq + 1, stream="s", data="x" * (1 << 20))
@@ -330,4 +330,4 @@ def test_reading_a_header_names_a_file_that_is_none(tmp_path):
     path = tmp_path / "x"
     path.write_bytes(b"x")
     with path.open("rb") as file, pytest.raises(ConfigError):
-        spool_file.read_header(file.fileno(), path)
+        spool_format.read_header(file.fileno(), path)

@@ -14,8 +14,8 @@ from kit.bridge_process import BridgeProcess, at
 from kit.machine.child_process import until
 from kit.mqtt_subscriber import Subscriber
 
-from monty_mqtt.broadcast import spool_file
-from monty_mqtt.wire import schema
+from monty_mqtt.broadcast.spool_file import SpoolFile
+from monty_mqtt.wire import schema, spool_format
 from monty_mqtt_core.reading.run_status import RunStatuses
 from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_stack.commands.spool_uptake import SpoolUptake, is_left_behind
@@ -116,10 +116,10 @@ def test_a_bridge_alone_completes_what_ended_early_too(broker, program, tmp_path
 @pytest.mark.timeout(90)
 def test_the_program_that_takes_up_ends_with_its_bridge_even_where_that_is_killed(broker, tmp_path):
     spools = tmp_path / "spool"
-    header = spool_file.Header(
+    header = spool_format.SpoolHeader(
         schema_version=1, run="x", worker="main", started_unix_nanos=1, host=socket.gethostname()
     )
-    file = spool_file.SpoolFile(spools, msgspec.structs.replace(header, schema_version=7, pid=ended_process()))
+    file = SpoolFile(spools, msgspec.structs.replace(header, schema_version=7, pid=ended_process()))
     file.write([(0, (b"v1 end", b"{}"))])
     file.close()
     with BridgeProcess(**at(broker, bridge_id="killed", spool=spools)) as bridge:
@@ -193,10 +193,10 @@ def test_what_a_living_process_writes_is_its_own(tmp_path):
     ("fields", "left"), [({"host": "another.example.org"}, False), ({"started_unix_nanos": 1, "pid": 1}, True)]
 )
 def test_what_another_machine_wrote_is_left_alone_and_a_number_given_again_is_nobody(tmp_path, fields, left):
-    header = spool_file.Header(
+    header = spool_format.SpoolHeader(
         schema_version=1, run="x", worker="main", started_unix_nanos=1, host=socket.gethostname()
     )
-    file = spool_file.SpoolFile(tmp_path, msgspec.structs.replace(header, **fields))
+    file = SpoolFile(tmp_path, msgspec.structs.replace(header, **fields))
     file.write([(0, (b"v1 end", b"{}"))])
     file.close()
     assert is_left_behind(file.path) is left

@@ -13,9 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from monty_mqtt.broadcast import spool_file
 from monty_mqtt.errors import ConfigError
-from monty_mqtt.wire import schema
+from monty_mqtt.wire import schema, spool_format
 from monty_mqtt_bridge.receive.senders import Key, Worker
 
 __all__ = ["LeftBehind"]
@@ -62,11 +61,11 @@ class LeftBehind:
 
     def _count_one(self, asked: _Asked) -> int:
         run, worker = asked.said
-        header = spool_file.Header(
+        header = spool_format.SpoolHeader(
             schema_version=schema.SCHEMA_VERSION, run=run, worker=worker, started_unix_nanos=asked.started_unix_nanos
         )
         with suppress(OSError, ConfigError):  # there is no file, or it is being made
-            path = spool_file.path_of(self._directory or Path(), header)
+            path = spool_format.path_of(self._directory or Path(), header)
             fd = os.open(path, os.O_RDONLY)
             try:
                 found = os.fstat(fd)
@@ -79,9 +78,9 @@ class LeftBehind:
         return 0
 
     def _messages(self, fd: int, path: Path, first_seq: int) -> int:
-        _, offset = spool_file.read_header(fd, path)
+        _, offset = spool_format.read_header(fd, path)
         count = 0
-        while not self._closed and (records := spool_file.read_records(fd, offset)):
+        while not self._closed and (records := spool_format.read_records(fd, offset)):
             count += sum(record.seq >= first_seq for record in records)
             offset = records[-1].end
         return count

@@ -20,8 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from monty_mqtt.broadcast import spool_file
 from monty_mqtt.errors import ConfigError
+from monty_mqtt.wire import spool_format
 
 __all__ = ["Uptake"]
 
@@ -114,7 +114,7 @@ def _waits(path: Path) -> bool:
     with suppress(OSError, ConfigError, OverflowError):  # it is gone, being made, or not a spool
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for a writer
         try:
-            header, _ = spool_file.read_header(fd, path)
+            header, _ = spool_format.read_header(fd, path)
             is_quiet = time.time() - os.fstat(fd).st_mtime > _QUIET_SECS
         finally:
             os.close(fd)

@@ -14,10 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import List, Optional, Set
 
-from monty_mqtt.broadcast import spool_file
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal_text import one_line
-from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire import schema, spool_format, topics
 from monty_mqtt.wire.vocabulary import is_online
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, Subscriber, retained
 from monty_mqtt_core.reading.run_lookup import known_runs, pick_run
@@ -73,8 +72,8 @@ def command(options: argparse.Namespace) -> int:
 
 def files_of(state: StateDir, run: str) -> List[Path]:
     """Return the files of a run in the state directory: its spools, its recording, and its experiment's output."""
-    header = spool_file.Header(schema_version=schema.SCHEMA_VERSION, run=run, worker="", started_unix_nanos=0)
-    spools = spool_file.path_of(state.path / "spool", header).parent.glob(f"*{_SPOOL}")
+    header = spool_format.SpoolHeader(schema_version=schema.SCHEMA_VERSION, run=run, worker="", started_unix_nanos=0)
+    spools = spool_format.path_of(state.path / "spool", header).parent.glob(f"*{_SPOOL}")
     found = sorted(path for path in spools if path.is_file() and is_spool(path))
     recording = directory_of(state.path / "recordings", run)
     found += marked_parts(recording) if recording.is_dir() else []

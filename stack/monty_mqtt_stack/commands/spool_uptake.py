@@ -20,9 +20,9 @@ from typing import Callable, Dict
 
 import psutil  # type: ignore[import-untyped]
 
-from monty_mqtt.broadcast import spool_file
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal_text import one_line
+from monty_mqtt.wire import spool_format
 from monty_mqtt_stack.processes.repeating_task import RepeatingTask
 from monty_mqtt_stack.replay.restore_report import as_lines
 from monty_mqtt_stack.replay.restore_spool import restore, writer_of
@@ -90,7 +90,7 @@ def is_left_behind(path: Path) -> bool:
     """
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a pipe would wait for a writer
     try:
-        header, _ = spool_file.read_header(fd, path)
+        header, _ = spool_format.read_header(fd, path)
     finally:
         os.close(fd)
     if header.host != socket.gethostname():  # nothing on this machine can know

@@ -18,10 +18,9 @@ from typing import NamedTuple, Self
 
 import psutil  # type: ignore[import-untyped]
 
-from monty_mqtt.broadcast import spool_file
 from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import ConfigError, ServiceError
-from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt.wire import schema, spool_format, zmq_protocol
 from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_stack.replay.restore_link import Restoring, Stopped
 from monty_mqtt_stack.replay.restore_report import Restored
@@ -48,7 +47,7 @@ def is_spool(path: Path) -> bool:
         raise ConfigError("file", str(path), "a regular file")
     try:
         with path.open("rb") as file:
-            return file.read(len(spool_file.MAGIC)) == spool_file.MAGIC
+            return file.read(len(spool_format.MAGIC)) == spool_format.MAGIC
     except OSError as error:
         raise _unreadable(path, error) from None
 
@@ -151,7 +150,7 @@ class _Opened(NamedTuple):
 
     fd: int
     size: int
-    header: spool_file.Header
+    header: spool_format.SpoolHeader
     begin: int
 
 
@@ -236,7 +235,7 @@ def _opened(path: Path) -> Iterator[_Opened]:
     except OSError as error:
         raise _unreadable(path, error) from None
     try:
-        header, begin = spool_file.read_header(fd, path)
+        header, begin = spool_format.read_header(fd, path)
         yield _Opened(fd, os.fstat(fd).st_size, header, begin)
     except OSError as error:
         raise _unreadable(path, error) from None
@@ -244,14 +243,14 @@ def _opened(path: Path) -> Iterator[_Opened]:
         os.close(fd)
 
 
-def _records(file: _Opened) -> Iterator[spool_file.Record]:
+def _records(file: _Opened) -> Iterator[spool_format.SpoolRecord]:
     offset = file.begin
-    while records := spool_file.read_records(file.fd, offset):
+    while records := spool_format.read_records(file.fd, offset):
         yield from records
         offset = records[-1].end
 
 
-def _refuse_while_it_is_written(path: Path, header: spool_file.Header) -> None:
+def _refuse_while_it_is_written(path: Path, header: spool_format.SpoolHeader) -> None:
     """Raise an error while the experiment lives: it still writes the file, and sends the messages itself."""
     if pid := _writer_of(path, header):
         raise ServiceError(
@@ -272,7 +271,7 @@ def _hold(fd: int, path: Path) -> None:
         raise ServiceError(f"{path}: another process has just sent and removed it")
 
 
-def _writer_of(path: Path, header: spool_file.Header) -> int:
+def _writer_of(path: Path, header: spool_format.SpoolHeader) -> int:
     if header.host == socket.gethostname():  # on another machine only its bridge knows whether it is connected
         with suppress(psutil.Error, OSError):
             for file in psutil.Process(header.pid).open_files():
@@ -281,11 +280,11 @@ def _writer_of(path: Path, header: spool_file.Header) -> int:
     return 0
 
 
-def _remove(path: Path, header: spool_file.Header) -> bool:
+def _remove(path: Path, header: spool_format.SpoolHeader) -> bool:
     """Remove the file, and the run's directory if it is empty then; return whether the file is gone."""
     with suppress(OSError):
         path.unlink()
-        if path.parent.name == spool_file.path_of(path, header).parent.name:  # else the directory is not ours
+        if path.parent.name == spool_format.path_of(path, header).parent.name:  # else the directory is not ours
             path.parent.rmdir()
     return not path.exists()
 

@@ -17,8 +17,7 @@ from kit.mqtt_publisher import Client
 from kit.mqtt_subscriber import Subscriber
 
 from monty_mqtt import ZmqBroadcaster
-from monty_mqtt.broadcast import spool_file
-from monty_mqtt.wire import schema, topics, zmq_protocol
+from monty_mqtt.wire import schema, spool_format, topics, zmq_protocol
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.receive.published_name import renamed
 from monty_mqtt_bridge.receive.senders import Worker
@@ -227,7 +226,7 @@ def test_the_messages_that_are_still_with_one_are_counted_in_its_own_spool(run, 
     without.close()
     (path,) = tmp_path.glob("*/*.spool")
     with path.open("rb") as file:
-        found, _ = spool_file.read_header(file.fileno(), path)
+        found, _ = spool_format.read_header(file.fileno(), path)
     started = found.started_unix_nanos
     worker = Worker(zmq_protocol.Hello(schema_version=1, run=run, worker="main", base=0, started_unix_nanos=started))
     worker.key, worker.is_named = (run, "main-2"), True

@@ -11,8 +11,8 @@ from kit.bridge import Dealer
 from kit.history.history_chain import Chain
 from kit.messages.told_modes import ended_so
 
-from monty_mqtt.broadcast import spool_file
-from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt.broadcast.spool_file import SpoolFile
+from monty_mqtt.wire import schema, spool_format, zmq_protocol
 from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleEpisode, LearningModuleStep, Target
 from monty_mqtt_stack.demo.demo_recording import recording_path
 from monty_mqtt_stack.replay.play import replay
@@ -72,11 +72,11 @@ class Story:
         return dealer
 
     def _leave(self, dealer: Dealer, seqs: range) -> None:
-        header = spool_file.Header(
+        header = spool_format.SpoolHeader(
             schema_version=1, run=dealer.run, worker=dealer.worker, started_unix_nanos=dealer.started,
             host="another.example.org",
         )  # fmt: skip
-        left = spool_file.SpoolFile(self.chain.state.path / "spool", header)
+        left = SpoolFile(self.chain.state.path / "spool", header)
         left.write([(seq, (b"v1 step", b"{}")) for seq in seqs])
         left.close()
 

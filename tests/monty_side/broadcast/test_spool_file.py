@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monty_mqtt.broadcast import spool_file
-from monty_mqtt.broadcast.spool_file import Header, SpoolFile
+from monty_mqtt.broadcast.spool_file import SpoolFile
 from monty_mqtt.errors import ConfigError
+from monty_mqtt.wire import spool_format
+from monty_mqtt.wire.spool_format import SpoolHeader
 
 
 def header_of(run="x", worker="main", started=1_700_000_000_000_000_000):
-    return Header(schema_version=1, run=run, worker=worker, started_unix_nanos=started, pid=7, host="here")
+    return SpoolHeader(schema_version=1, run=run, worker=worker, started_unix_nanos=started, pid=7, host="here")
 
 
 def messages(*seqs, size=100):
@@ -35,9 +36,9 @@ def read(path):
     """Return header and records of a file, as one does who restores it."""
     fd = os.open(path, os.O_RDONLY)
     try:
-        header, offset = spool_file.read_header(fd, path)
+        header, offset = spool_format.read_header(fd, path)
         found = []
-        while records := spool_file.read_records(fd, offset):
+        while records := spool_format.read_records(fd, offset):
             found += [(record.seq, record.frames) for record in records]
             offset = records[-1].end
         return header, found

@@ -20,8 +20,9 @@ from monty_side.broadcast.test_spool_file import read
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.broadcast import spool_policy
 from monty_mqtt.broadcast.send_window import SendWindow
-from monty_mqtt.broadcast.spool_file import Header, SpoolFile
+from monty_mqtt.broadcast.spool_file import SpoolFile
 from monty_mqtt.wire import schema
+from monty_mqtt.wire.spool_format import SpoolHeader
 
 
 @pytest.fixture
@@ -353,7 +354,7 @@ class Both:
     """A window and a file that do what outbox, spooling and link do with them."""
 
     def __init__(self, directory):
-        self.spool = SpoolFile(directory, Header(schema_version=1, run="x", worker="main", started_unix_nanos=1))
+        self.spool = SpoolFile(directory, SpoolHeader(schema_version=1, run="x", worker="main", started_unix_nanos=1))
         self.window = SendWindow(64 << 10, self.spool)
 
     def append(self, amount):

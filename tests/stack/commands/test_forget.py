@@ -13,9 +13,8 @@ import pytest
 from kit.machine.child_process import Process, run, until
 from kit.mqtt_publisher import Client
 
-from monty_mqtt.broadcast import spool_file
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
-from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire import schema, spool_format, topics
 from monty_mqtt_core.recordings.part_files import directory_of, part_name
 from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_core.settings.state_dir import StateDir
@@ -46,9 +45,9 @@ def leave_a_spool(state, run, elsewhere):
         broadcaster.publish_metric("loss", 1)
     (path,) = elsewhere.glob("*/*.spool")
     first, newline, records = path.read_bytes().partition(b"\n")
-    header = msgspec.json.decode(first[len(spool_file.MAGIC) :], type=spool_file.Header)
+    header = msgspec.json.decode(first[len(spool_format.MAGIC) :], type=spool_format.SpoolHeader)
     there = msgspec.json.encode(msgspec.structs.replace(header, host="another machine"))
-    path.write_bytes(spool_file.MAGIC + there + newline + records)
+    path.write_bytes(spool_format.MAGIC + there + newline + records)
     place = state.path / "spool" / path.parent.name
     place.mkdir(parents=True, exist_ok=True)
     path.rename(place / path.name)
