@@ -43,7 +43,7 @@ _POLLIN = int(zmq.POLLIN)
 
 _READS_A_CALL = 256
 _READ_EVERY_SECS = 0.001
-"""Shortest time between two reads. Looking for answers costs 2.4 us; acknowledgements come every 20 to 50 ms."""
+"""Shortest time between two reads. A look costs 2.4 us; a bridge acknowledges after 0.2 s, 64 messages or 256 KiB."""
 
 _REPEAT_SECS = 0.5
 _REPEAT_MAX_SECS = 4.0
