@@ -21,18 +21,18 @@ WRONG_USE = 2
 
 _COMMANDS = {
     "abort": "End a run at its next step; finished episodes are saved.",
-    "pause": "Let a run wait at its next step.",
-    "resume": "Let a paused run go on.",
-    "step": "Let a run make N steps, then wait.",
-    "stop": "End a run after the episode under way, which is saved.",
+    "pause": "Pause a run at its next step.",
+    "resume": "Continue a paused run.",
+    "step": "Let a run take N steps, then pause it.",
+    "stop": "End a run after its current episode, which is saved.",
 }
 """The commands that a user can send to a run, with their help texts."""
 
 _EPILOG = """\
 first steps:
-  monty-mqtt doctor                                                  what is installed, what is missing
-  monty-mqtt run experiment=test/evidence_lm/evidence_mujoco         a Monty experiment, watched live
-  mosquitto_sub -h 127.0.0.1 -p 1883 -v -t 'monty/v1/#'              the same in another terminal
+  monty-mqtt doctor                                                  shows what is installed and what is missing
+  monty-mqtt run experiment=test/evidence_lm/evidence_mujoco         runs a Monty experiment and shows it live
+  mosquitto_sub -h 127.0.0.1 -p 1883 -v -t 'monty/v1/#'              shows its messages in another terminal
 
 exit codes: 0 done, 1 failed, 2 wrong use, 3 aborted by command, 130 Ctrl+C
 """
@@ -49,7 +49,7 @@ class _Parser(argparse.ArgumentParser):
         if action.option_strings or action.choices is None:
             super()._check_value(action, value)
         elif value not in action.choices:
-            near = difflib.get_close_matches(str(value), [str(one) for one in action.choices], n=1, cutoff=0.0)
+            near = difflib.get_close_matches(str(value), [str(choice) for choice in action.choices], n=1, cutoff=0.0)
             self.error(f"no command {value!r}; did you mean {near[0]!r}?")
 
 
@@ -90,24 +90,24 @@ def _add(commands: Any, name: str, summary: str, **more: str) -> argparse.Argume
     command.add_argument(
         "--state-dir",
         metavar="DIR",
-        help="secrets, logs and data (default: $MONTY_MQTT_STATE_DIR, else ~/.local/state/monty-mqtt)",
+        help="directory of secrets, logs and data (default: $MONTY_MQTT_STATE_DIR, else ~/.local/state/monty-mqtt)",
     )
     return command
 
 
 def _add_broker(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--broker", metavar="HOST[:PORT]", help="a broker of your own (default: the far side that runs here)"
+        "--broker", metavar="HOST[:PORT]", help="address of your own broker (default: the one that runs here)"
     )
-    command.add_argument("--username", metavar="USER", help="user at that broker")
+    command.add_argument("--username", metavar="USER", help="user to log in as at that broker")
     command.add_argument("--password-file", metavar="FILE", type=Path, help="file with that user's password")
 
 
 def _add_ports(command: argparse.ArgumentParser) -> None:
     services = (("--mqtt-port", "broker", 1883), ("--zmq-port", "bridge", 5555), ("--liveview-port", "page", 8000))
     for name, service, default in services:
-        told = f"where the {service} shall listen; 0: any free port (default: {default})"
-        command.add_argument(name, type=_port, default=default, metavar="PORT", help=told)
+        meaning = f"port on which the {service} listens; 0 means any free port (default: {default})"
+        command.add_argument(name, type=_port, default=default, metavar="PORT", help=meaning)
 
 
 def _add_export(commands: Any) -> None:
@@ -117,16 +117,21 @@ def _add_export(commands: Any) -> None:
         "--of",
         choices=("steps", "evidence", "episodes", "metrics", "logs", "events", "data", "state"),
         default="steps",
-        help="what of it (default: %(default)s)",
+        help="which part of it to write (default: %(default)s)",
     )
-    command.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="(default: %(default)s)")
-    command.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write (default: stdout)")
     command.add_argument(
-        "--influxdb", metavar="URL", help="(default: that of the far side, else http://127.0.0.1:8086)"
+        "--format", choices=("csv", "jsonl"), default="csv", help="how to write (default: %(default)s)"
+    )
+    command.add_argument("-o", "--output", metavar="FILE", type=Path, help="file to write (default: standard output)")
+    command.add_argument(
+        "--influxdb",
+        metavar="URL",
+        help="address of InfluxDB (default: the one that `monty-mqtt up` started, else http://127.0.0.1:8086)",
     )
     command.add_argument(
         "--from", metavar="RECORDING", dest="recording",
-        help="an MCAP file or a folder of the page's (default: InfluxDB where it has this, else the page's recording)",
+        help="an MCAP file, or a folder in which the page records (default: InfluxDB if it holds this, else the page's "
+        "recording)",
     )  # fmt: skip
     command.set_defaults(module="export", function="command")
 
@@ -134,56 +139,56 @@ def _add_export(commands: Any) -> None:
 def _add_up(commands: Any) -> None:
     command = _add(commands, "up", "Start broker, bridge, page and history, keep them running, stop them on Ctrl+C.")
     command.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on; loopback only (default: %(default)s)"
+        "--host", default="127.0.0.1", help="address on which the services listen; loopback only (default: %(default)s)"
     )
     _add_ports(command)
     command.add_argument(
         "--without", nargs="+", action="extend", default=[], metavar="NAME",
-        help="leave out: broker, bridge, liveview (the page), history (or of it influxdb, telegraf, grafana), or a "
-        "program that could be the broker: mosquitto, amqtt",
+        help="do not start these: broker, bridge, liveview (the page), history, a part of the history (influxdb, "
+        "telegraf, grafana), or a program that can be the broker (mosquitto, amqtt)",
     )  # fmt: skip
     command.add_argument(
         "--influxdb", metavar="URL",
-        help="an InfluxDB 2 that runs already, instead of one of our own; a token for it that may do everything in its "
-        "organisation is in secrets/influxdb_admin_token of the state directory",
+        help="use this InfluxDB 2, which runs already, instead of starting one; secrets/influxdb_admin_token in the "
+        "state directory must hold a token that may do everything in its organisation",
     )  # fmt: skip
-    command.add_argument("--influxdb-org", default="monty", metavar="NAME", help="its organisation (default: monty)")
+    command.add_argument("--influxdb-org", default="monty", metavar="NAME", help="organisation there (default: monty)")
     command.set_defaults(module="up", function="command")
 
 
 def _add_run(commands: Any) -> None:
     command = _add(
-        commands, "run", "Run a Monty experiment, watched live; starts broker, bridge and page if none answer."
+        commands, "run", "Run a Monty experiment and show it live; start broker, bridge and page if none answer."
     )
     command.usage = "monty-mqtt run [options] experiment=NAME [overrides ...]"
     command.add_argument(
-        "-m", "--multirun", action="store_true", help="a sweep of Hydra's: each job becomes a run of its own"
+        "-m", "--multirun", action="store_true", help="run a Hydra sweep; each job becomes a run of its own"
     )
     command.add_argument(
-        "overrides", nargs="+", metavar="experiment=NAME", help="Hydra overrides, as for Monty's run.py"
+        "overrides", nargs="+", metavar="experiment=NAME", help="Hydra overrides, as Monty's run.py takes them"
     )
     command.add_argument(
-        "--parallel", type=_processes, metavar="N", help="by Monty's parallel runner, at most N processes at once"
+        "--parallel", type=_processes, metavar="N", help="use Monty's parallel runner, with at most N processes at once"
     )
     _add_ports(command)
     command.set_defaults(liveview_port=None)  # the experiment's configuration may set one
-    command.add_argument("--bridge", metavar="HOST[:PORT]", help="a bridge of your own; goes with --broker")
+    command.add_argument("--bridge", metavar="HOST[:PORT]", help="address of your own bridge; needs --broker too")
     _add_broker(command)
     command.set_defaults(module="run", function="command")
 
 
 def _add_status(commands: Any) -> None:
-    told = "exit codes: 0 a bridge is online, 1 none is, or no broker answers, 2 wrong use"
-    command = _add(commands, "status", "Show runs, workers, services, lost and dropped counts.", epilog=told)
-    command.add_argument("--json", action="store_true", help="for programs")
+    codes = "exit codes: 0 a bridge is online, 1 no bridge is online or no broker answers, 2 wrong use"
+    command = _add(commands, "status", "Show runs, workers, services, and how many messages were lost.", epilog=codes)
+    command.add_argument("--json", action="store_true", help="print JSON, for programs")
     _add_broker(command)
     command.set_defaults(module="status", function="command")
 
 
 def _add_tail(commands: Any) -> None:
-    command = _add(commands, "tail", "Show what is being published, readable, one line a message.")
+    command = _add(commands, "tail", "Show each message that is published, as one readable line.")
     command.add_argument("run", nargs="?", metavar="RUN", help="run id, or the beginning of it (default: all runs)")
-    command.add_argument("-n", "--count", type=_count, metavar="N", help="end after N lines")
+    command.add_argument("-n", "--count", type=_count, metavar="N", help="stop after N lines")
     _add_broker(command)
     command.set_defaults(module="tail", function="command")
 
@@ -192,8 +197,8 @@ def _add_commands(commands: Any) -> None:
     for word, summary in _COMMANDS.items():
         command = _add(commands, word, summary)
         command.add_argument("run", metavar="RUN", help="run id, or the beginning of it")
-        command.add_argument("--worker", metavar="W", help="one worker (default: all)")
-        command.add_argument("--reason", metavar="TEXT", help="published with the command")
+        command.add_argument("--worker", metavar="W", help="the only worker that obeys (default: all workers)")
+        command.add_argument("--reason", metavar="TEXT", help="text that is published with the command")
         command.add_argument(
             "--timeout-secs", type=_secs, default=30.0, metavar="SECS",
             help="how long to wait for the acknowledgement (default: %(default)s)",
@@ -207,13 +212,13 @@ def _add_commands(commands: Any) -> None:
 
 
 def _add_record(commands: Any) -> None:
-    command = _add(commands, "record", "Record what is published from now on, as an MCAP file that Foxglove opens.")
+    command = _add(commands, "record", "Record what is published from now on, in an MCAP file for Foxglove.")
     command.add_argument(
         "run", nargs="?", metavar="RUN",
-        help="run id, or the beginning of it: ends with the run (default: all runs, until Ctrl+C)",
+        help="run id, or the beginning of it; the recording ends with the run (default: all runs, until Ctrl+C)",
     )  # fmt: skip
     command.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE.mcap", help="the file, which does not exist yet"
+        "-o", "--output", type=Path, required=True, metavar="FILE.mcap", help="file to write; it must not exist yet"
     )
     _add_broker(command)
     command.set_defaults(module="record", function="command")
@@ -222,24 +227,24 @@ def _add_record(commands: Any) -> None:
 def _add_replay(commands: Any) -> None:
     command = _add(
         commands, "replay",
-        "Restore runs from spools or recordings, as they were; or play recordings as if they were live now.",
+        "Restore runs from spools or recordings as they were, or play recordings as if they were live now.",
     )  # fmt: skip
     command.add_argument(
         "files", nargs="+", type=Path, metavar="FILE",
-        help="a recording, a directory with the parts of one, or a spool: what an experiment left for want of a bridge",
+        help="a recording, a directory that holds the parts of one, or a spool (messages that no bridge took)",
     )  # fmt: skip
-    command.add_argument("--as-new", action="store_true", help="play it as new runs, now")
+    command.add_argument("--as-new", action="store_true", help="play the recording now, as new runs")
     command.add_argument(
-        "--speed", type=float, metavar="X", help="with --as-new; 2: twice as fast; 0: as fast as possible (default: 1)"
+        "--speed", type=float, metavar="X", help="with --as-new: 2 is twice as fast, 0 as fast as possible (default: 1)"
     )
     command.add_argument(
-        "--bridge", metavar="HOST[:PORT]", help="a bridge of your own (default: the one that runs here)"
+        "--bridge", metavar="HOST[:PORT]", help="address of your own bridge (default: the one that runs here)"
     )
     command.set_defaults(module="replay", function="command")
 
 
 def _add_forget(commands: Any) -> None:
-    command = _add(commands, "forget", "Clear what is kept of a run that is over, after asking.")
+    command = _add(commands, "forget", "Delete what is kept of a run that has ended, after asking.")
     command.add_argument("run", metavar="RUN", help="run id, or the beginning of it")
     command.add_argument("--yes", action="store_true", help="do not ask")
     _add_broker(command)
@@ -247,14 +252,14 @@ def _add_forget(commands: Any) -> None:
 
 
 def _add_doctor(commands: Any) -> None:
-    command = _add(commands, "doctor", "Show what is installed, which ports are free, and what to do about the rest.")
-    command.add_argument("--json", action="store_true", help="for programs, and for bug reports")
+    command = _add(commands, "doctor", "Show what is installed and which ports are free, and how to correct the rest.")
+    command.add_argument("--json", action="store_true", help="print JSON, for programs and bug reports")
     command.set_defaults(module="doctor", function="command")
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - TCP's highest
-        raise argparse.ArgumentTypeError(f"{text!r} is no TCP port (0 to 65535)")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a TCP port (0 to 65535)")
     return int(text)
 
 
@@ -264,7 +269,7 @@ def _secs(text: str) -> float:
     except ValueError:
         secs = math.nan
     if not 0 < secs < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds (more than 0)")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds (more than 0)")
     return secs
 
 
@@ -280,7 +285,7 @@ def _steps(text: str) -> int:
     return _whole(text, "steps")
 
 
-def _whole(text: str, what: str) -> int:
+def _whole(text: str, things: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of {what} (1 or more)")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of {things} (1 or more)")
     return int(text)
