@@ -24,27 +24,29 @@ PAGE = ROOT / "docs" / "wire.md"
 GOLDEN = ROOT / "tests" / "golden"
 INTRODUCTION = """# The wire
 
-Every message and every topic. This page is written by `tools/wire_doc.py` from `monty_mqtt/wire/schema.py`, and a test
-fails when the two differ, so it is what is sent today.
+This page lists every message and every topic. `tools/wire_doc.py` writes it from `monty_mqtt/wire/schema.py`, and a
+test fails when the two differ. So the page describes what is sent today.
 
-All of `monty/v1/` is JSON, one object per MQTT message:
+Everything below `monty/v1/` is JSON, one object per MQTT message:
 
 ```bash
 mosquitto_sub -h 127.0.0.1 -p "${MQTT_PORT:-1883}" -v -t 'monty/v1/#' -C 1 -W 10
 ```
 
-- Whoever knows a client's id can take its session. A persistent session of your own needs an id with a part that is
-  made up once and kept secret, and a login:
+- Anybody who knows a client's id can take over its session. So a persistent session of your own needs a login, and an
+  id with a part that you make up once and keep secret:
   [a subscriber of your own](operations.md#a-subscriber-of-your-own-that-misses-nothing).
-- `run`, `worker`, `seq` and `time_unix_nanos` are in every message. `seq` counts per worker from 0 without a gap;
-  a duplicate (MQTT is at-least-once here) has the same `seq`. `frame` and `hypotheses` have a sequence of their own.
-- A field that this kind of learning module or sensor does not have is absent. A number that was NaN or infinite is
-  `null` in a list, in a mapping and as a metric's `value`; as another field of its own it is absent.
-- Rotations are unit quaternions x, y, z, w; locations metres; times nanoseconds since 1970-01-01 UTC.
-- Names become topic levels through one reversible escape: `%`, `+`, `#`, `/`, `.`, space and all that Unicode calls
-  not printable are percent-encoded (UTF-8), an empty name is `%`. `monty_mqtt.wire.topics.parse` reads a topic back.
-- New fields may come, with a default; a field's type never changes; unknown fields are to be skipped. A change that
-  breaks this gets the topic prefix `monty/v2`.
+- Every message has `run`, `worker`, `seq` and `time_unix_nanos`. `seq` counts the messages of a worker from 0 without a
+  gap. A message may arrive twice (delivery is at least once); both copies have the same `seq`. `frame` and `hypotheses`
+  have a sequence of their own.
+- A field is absent if this kind of learning module or sensor does not have it. A number that was NaN or infinite is
+  `null` in a list, in a mapping and as a metric's `value`; any other field with such a number is absent.
+- Rotations are unit quaternions x, y, z, w; locations are in metres; times are nanoseconds since 1970-01-01 UTC.
+- A name becomes a topic level through one reversible escape: `%`, `+`, `#`, `/`, `.`, space and all characters that
+  Unicode calls not printable are percent-encoded (UTF-8); an empty name is `%`. `monty_mqtt.wire.topics.parse` reads a
+  topic back.
+- A later version may add fields, which have a default. The type of a field never changes. Skip fields that you do not
+  know. A change that breaks these rules gets the topic prefix `monty/v2`.
 
 ## Topics
 
@@ -60,33 +62,33 @@ EXTRA_TOPICS = (
 )
 FRAMES = """## Frames and models
 
-`monty/raw/v1/…` is not JSON. A `frame` of modality `rgba` is a JPEG whose comment, one of modality `depth` a 16-bit PNG
-whose text `monty_mqtt` is a JSON header: the message's own fields and `units`; for depth also `depth_min_metres` and
-`depth_max_metres`, the range that 0 and 65535 stand for, and `non_finite`, the number of pixels without a depth. An
-`object_model` is a binary PLY with the points' x, y, z in metres; its `comment monty_mqtt` is the message. All are
-retained: the latest is there for whoever comes. `hypotheses` have their buffers as lists in the JSON: `locations`,
-`evidence` and `object_indices` (into `objects`).
+What is published below `monty/raw/v1/` is not JSON. A `frame` of modality `rgba` is a JPEG, and one of modality `depth`
+is a 16-bit PNG. Both carry a JSON header, the JPEG in its comment, the PNG in its text `monty_mqtt`. The header holds
+the message's own fields and `units`. For depth it also holds `depth_min_metres` and `depth_max_metres`, the range that
+0 and 65535 stand for, and `non_finite`, the number of pixels without a depth. An `object_model` is a binary PLY file
+with x, y and z of the points in metres; its `comment monty_mqtt` holds the message. The broker retains the latest of
+each. In `hypotheses` the buffers are lists in the JSON: `locations`, `evidence` and `object_indices` (into `objects`).
 
 ## Commands and statuses
 
-Publish a `command` as user `control`; the answer is a `command_result` with the same `id`. Retained commands and those
-older than 30 s are refused; a repeated `id` is obeyed once.
+Publish a `command` as user `control`; the answer is a `command_result` with the same `id`. The bridge refuses retained
+commands and commands older than 30 s. A command whose `id` comes twice is obeyed once.
 
-A `status` may also come from the bridge (`disconnected`, `stalled`); it then carries the seq of the worker's last
-message, so tell duplicates of a `status` by seq and time together.
+A `status` may also come from the bridge (`disconnected`, `stalled`). It then has the seq of the worker's last message;
+so only seq and time together show that a `status` is a duplicate.
 
 ## Messages
 
 ### evidence
 
-What one learning module holds of each object after a step, taken from the `step` message with the same `seq`.
+This is what one learning module believes of each object after a step, taken from the `step` with the same `seq`.
 
 {evidence}
 
 """
 PIECES = """## Pieces
 
-Parts of the messages above.
+These are parts of the messages above.
 
 """
 
@@ -113,7 +115,8 @@ def page() -> str:
 def zmq_hop() -> str:
     """Return the section about the ZMQ hop, from the docstring of its module."""
     _, _, text = (inspect.getdoc(zmq_protocol) or "").partition("\n\n")
-    return f"## The ZMQ hop\n\nFor who writes another sender; everyone else reads MQTT.\n\n{text.replace('``', '`')}\n"
+    reader = "This section is for those who write another sender; everyone else reads MQTT."
+    return f"## The ZMQ hop\n\n{reader}\n\n{text.replace('``', '`')}\n"
 
 
 def topic_row(kind: str) -> tuple[str, str, int, bool]:
