@@ -85,15 +85,15 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigError: A key of `liveview` is unknown, or a value is of the wrong type or out of its range.
         """
-        found: Dict[str, Any] = {}
+        values: Dict[str, Any] = {}
         for name in TOP_LEVEL:
             if config.get(name) is not None:
-                found[name] = _checked(f"experiment.config.{name}", SETTINGS[name], config.get(name))
-        found.update(_section(config.get("liveview") or {}))
+                values[name] = _checked(f"experiment.config.{name}", SETTINGS[name], config.get(name))
+        values.update(_section(config.get("liveview") or {}))
         for variable, name in ENVIRONMENT.items():
             if environ.get(variable):
-                found[name] = _checked(variable, SETTINGS[name], _from_text(SETTINGS[name], environ[variable]))
-        return cls(**found)
+                values[name] = _checked(variable, SETTINGS[name], _from_text(SETTINGS[name], environ[variable]))
+        return cls(**values)
 
 
 class Setting(NamedTuple):
@@ -171,13 +171,13 @@ ENVIRONMENT = {
 def _section(section: Any) -> Dict[str, Any]:
     if not hasattr(section, "keys"):
         raise ConfigError("experiment.config.liveview", section, "a mapping of settings")
-    found: Dict[str, Any] = {}
+    values: Dict[str, Any] = {}
     for key in section:
         if key in TOP_LEVEL or key not in SETTINGS:
             raise ConfigError.unknown(f"experiment.config.liveview.{key}", set(SETTINGS) - set(TOP_LEVEL))
         if section[key] is not None:
-            found[key] = _checked(f"experiment.config.liveview.{key}", SETTINGS[key], section[key])
-    return found
+            values[key] = _checked(f"experiment.config.liveview.{key}", SETTINGS[key], section[key])
+    return values
 
 
 def _checked(key: str, setting: Setting, value: Any) -> Any:

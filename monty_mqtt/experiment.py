@@ -151,13 +151,13 @@ def subclass_of(experiment_class: Type[Any]) -> Type[Any]:
 def _class_named(dotted: str) -> Type[Any]:
     module, _, name = dotted.rpartition(".")
     try:
-        found = getattr(import_module(module), name)
+        value = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
             "experiment.experiment_class", dotted, f"the dotted name of an experiment class ({error})"
         ) from error
-    if not isinstance(found, type) or found is MontyExperimentWithLiveView:
+    if not isinstance(value, type) or value is MontyExperimentWithLiveView:
         raise ConfigError(
             "experiment.experiment_class", dotted, "the experiment class itself, as `_target_` named it before"
         )
-    return found
+    return value

@@ -40,13 +40,13 @@ def arguments(given: List[str], conf: str) -> List[str]:
     `-m` comes first: behind an override, Hydra accepts no further one (argparse).
     """
     ours = f"file://{conf}"
-    found = False
+    has_match = False
     out = []
     for argument in sorted(given, key=lambda word: word not in SWEEP_FLAGS):
         match = _SEARCH_PATH.match(argument)
-        found = found or match is not None
+        has_match = has_match or match is not None
         out.append(f"{match[1]}[{','.join(filter(None, [match[2].strip(), ours]))}]" if match else argument)
-    return [*out, *([] if found else [f"hydra.searchpath=[{ours}]"])]
+    return [*out, *([] if has_match else [f"hydra.searchpath=[{ours}]"])]
 
 
 def main() -> int:

@@ -46,9 +46,13 @@ def own_overrides(words: Optional[Sequence[str]] = None) -> Dict[str, str]:
     same: List[str] = []
     if job_number() is not None:
         whole = _parsed(sys.argv[1:] if words is None else words)
-        same = [one.key_or_group for one in whole if not one.is_sweep_override()]
-    own = [one for one in _parsed(hydra.overrides.task) if one.key_or_group not in same]
-    return {one.key_or_group: _text_of(one) for one in own if not _OF_THE_MONITOR.match(one.key_or_group)}
+        same = [override.key_or_group for override in whole if not override.is_sweep_override()]
+    own = [override for override in _parsed(hydra.overrides.task) if override.key_or_group not in same]
+    return {
+        override.key_or_group: _text_of(override)
+        for override in own
+        if not _OF_THE_MONITOR.match(override.key_or_group)
+    }
 
 
 def command_line() -> List[str]:
@@ -80,9 +84,9 @@ def _text_of(override: Any) -> str:
 
 
 def _flags(words: Sequence[str]) -> List[str]:
-    found: List[str] = []
+    flags: List[str] = []
     rest = iter(words)
     for word in rest:
         if word.startswith("-") and word not in SWEEP_FLAGS:
-            found += [word, next(rest, "")] if word in FLAGS_WITH_A_VALUE else [word]
-    return found
+            flags += [word, next(rest, "")] if word in FLAGS_WITH_A_VALUE else [word]
+    return flags

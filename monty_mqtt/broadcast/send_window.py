@@ -237,18 +237,18 @@ class SendWindow:
 
     def after(self, seq: int, *, most: int, most_bytes: int) -> List[Numbered]:
         """Return the messages in memory behind this seq, oldest first: at least one message, if there is any."""
-        found: List[Numbered] = []
+        messages: List[Numbered] = []
         size = 0
         seq = max(seq + 1, self.base)
-        while seq < self.next_seq and len(found) < most and size < most_bytes:
+        while seq < self.next_seq and len(messages) < most and size < most_bytes:
             held = self._messages.get(seq)
             if held is not None:
-                found.append((seq, held[0]))
+                messages.append((seq, held[0]))
                 size += held[1]
             else:
                 seq = self._lost.last_of(seq) or seq
             seq += 1
-        return found
+        return messages
 
     def mend(self) -> None:
         """Make the window consistent again after an exception from outside interrupted one of the other methods."""

@@ -107,8 +107,8 @@ class SpoolFile:
                 self._chunk = self._load(seq)
             except OSError as error:
                 self._chunk, self.unreadable = {}, str(error.strerror or error)
-        found = seq if seq in self._chunk else min(self._chunk, default=None)
-        return None if found is None else (found, self._chunk[found])
+        first = seq if seq in self._chunk else min(self._chunk, default=None)
+        return None if first is None else (first, self._chunk[first])
 
     def shrink(self, most_bytes: int) -> None:
         """Cut this many bytes off the end of a file that is no longer needed; remove the file with its last part.
@@ -154,10 +154,10 @@ class SpoolFile:
 
     def _cut_what_was_torn(self, fd: int) -> None:
         """Cut off what a write that failed, or that Ctrl+C interrupted, left behind the last record."""
-        found = os.fstat(fd)
-        if not found.st_nlink or found.st_size < self.size:
+        state = os.fstat(fd)
+        if not state.st_nlink or state.st_size < self.size:
             raise FileNotFoundError(errno.ENOENT, "somebody removed it")
-        if found.st_size > self.size:
+        if state.st_size > self.size:
             os.ftruncate(fd, self.size)
 
     def _load(self, seq: int) -> Dict[int, Sequence[bytes]]:

@@ -120,13 +120,13 @@ def _hides(name: str, value: str, *, weak: bool) -> bool:
     return kind is Naming.SECRET or (kind is Naming.UNSURE and not is_plain_word(bare) and not bare.isdigit())
 
 
-def _basic(found: re.Match[str]) -> str:
-    decoded = decoded_text(found[2])
-    return f"{found[1]}{MASK}" if decoded is not None and ":" in decoded else found[0]
+def _basic(match: re.Match[str]) -> str:
+    decoded = decoded_text(match[2])
+    return f"{match[1]}{MASK}" if decoded is not None and ":" in decoded else match[0]
 
 
-def _query(found: re.Match[str]) -> str:
-    return f"{found[1]}{found[2]}={MASK}" if _hides(found[2], found[3], weak=True) else found[0]
+def _query(match: re.Match[str]) -> str:
+    return f"{match[1]}{match[2]}={MASK}" if _hides(match[2], match[3], weak=True) else match[0]
 
 
 def _without_assigned(text: str) -> str:
@@ -145,17 +145,17 @@ def _without_assigned(text: str) -> str:
     return "".join([*shown, text[done:]])
 
 
-def _colon(found: re.Match[str]) -> str:
-    named = bool(found["quote"] or found["open"])
-    if not _hides(found["name"], found["value"].strip(), weak=named):
-        return found[0]
-    return found[0][: found.start("value") - found.start()] + MASK
+def _colon(match: re.Match[str]) -> str:
+    named = bool(match["quote"] or match["open"])
+    if not _hides(match["name"], match["value"].strip(), weak=named):
+        return match[0]
+    return match[0][: match.start("value") - match.start()] + MASK
 
 
-def _option(found: re.Match[str]) -> str:
-    if asks_only(found["name"]) or not _hides(found["name"], found["value"], weak=True):
-        return found[0]
-    return found["before"] + MASK
+def _option(match: re.Match[str]) -> str:
+    if asks_only(match["name"]) or not _hides(match["name"], match["value"], weak=True):
+        return match[0]
+    return match["before"] + MASK
 
 
 def _holds_encoded(text: str) -> bool:

@@ -138,10 +138,10 @@ class EpisodeLogger:
 
     post_epoch = pre_train = post_train = pre_eval = post_eval = close = pre_epoch
 
-    def _count(self, one: Finished, now: float) -> None:
-        self._progress.episode_ended(one, now)
+    def _count(self, episode: Finished, now: float) -> None:
+        self._progress.episode_ended(episode, now)
         if self._config.tally:
-            WorkerTally(self._config.tally).add(one)
+            WorkerTally(self._config.tally).add(episode)
         self._broadcaster.publish(Progress, **self._progress.fields(now, time.time_ns()))
 
     def _outcome(self, logger_args: Mapping[str, Any], model: Any) -> Dict[str, Any]:

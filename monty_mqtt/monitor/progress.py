@@ -71,11 +71,11 @@ class ProgressTracker:
         self.total_step += steps
         self._steps[position.mode] = self._steps.get(position.mode, 0) + steps
 
-    def episode_ended(self, one: Finished, now_secs: float) -> None:
+    def episode_ended(self, episode: Finished, now_secs: float) -> None:
         """Note that the running episode is over."""
         self.episodes_done += 1
         self._last_ended = now_secs
-        self._sums.setdefault(one.mode, ModeSum()).add(one)
+        self._sums.setdefault(episode.mode, ModeSum()).add(episode)
 
     def episode_secs(self, now_secs: float) -> float:
         """Return how many seconds the running episode has taken."""

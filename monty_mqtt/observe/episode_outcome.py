@@ -98,15 +98,15 @@ def unjudged(part: LearningModuleEpisode) -> LearningModuleEpisode:
 
 def models_of(model: Any) -> Dict[Tuple[str, str, str], Any]:
     """Return the points of every learned graph by learning module, object and channel. Keep it to compare later."""
-    found = {}
+    models = {}
     for lm in model.learning_modules:
         memory = getattr(getattr(lm, "graph_memory", None), "models_in_memory", {})
         for graph, channels in memory.items():
             for channel, graph_model in channels.items():
                 points = getattr(graph_model, "pos", None)
                 if points is not None:
-                    found[str(lm.learning_module_id), str(graph), str(channel)] = points
-    return found
+                    models[str(lm.learning_module_id), str(graph), str(channel)] = points
+    return models
 
 
 def learned(

@@ -66,10 +66,10 @@ class GroundTruth:
     def of(self, graph: str) -> Belief:
         """Return the belief that a graph id stands for."""
         self._renew()
-        found = self._beliefs.get(graph)
-        if found is None:
-            found = self._beliefs[graph] = self._belief(graph)
-        return found
+        belief = self._beliefs.get(graph)
+        if belief is None:
+            belief = self._beliefs[graph] = self._belief(graph)
+        return belief
 
     def _belief(self, graph: str) -> Belief:
         known = self._targets or {}
@@ -93,12 +93,12 @@ class GroundTruth:
 
 def graph_targets(model: Any) -> Dict[str, Dict[str, List[str]]]:
     """Return the names of the objects that each graph was learned from, by learning module id, if unlike its id."""
-    found = {}
+    targets = {}
     for index, lm in enumerate(getattr(model, "learning_modules", ())):
         unlike = {graph: names for graph, names in _all_targets(lm).items() if names != [graph]}
         if unlike:
-            found[str(getattr(lm, "learning_module_id", f"LM_{index}"))] = unlike
-    return found
+            targets[str(getattr(lm, "learning_module_id", f"LM_{index}"))] = unlike
+    return targets
 
 
 def is_correct(outcome: Optional[str]) -> Optional[bool]:
@@ -108,4 +108,6 @@ def is_correct(outcome: Optional[str]) -> Optional[bool]:
 
 def _all_targets(lm: Any) -> Dict[str, List[str]]:
     mapping = getattr(lm, "graph_id_to_target", None) or {}
-    return {str(graph): sorted(str(one) for one in names if one not in _NO_TARGETS) for graph, names in mapping.items()}
+    return {
+        str(graph): sorted(str(name) for name in names if name not in _NO_TARGETS) for graph, names in mapping.items()
+    }

@@ -39,8 +39,8 @@ def warn_of_unknown_monty() -> None:
     if version.startswith(tuple(f"{tested}." for tested in SUPPORTED)):
         return
     missing = missing_members()
-    what = f"it lacks {', '.join(missing)}; what depends on them is not monitored" if missing else "nothing is missing"
-    _log.warning("tbp-monty %s is not one of the tested versions (%s): %s", version, ", ".join(SUPPORTED), what)
+    lack = f"it lacks {', '.join(missing)}; what depends on them is not monitored" if missing else "nothing is missing"
+    _log.warning("tbp-monty %s is not one of the tested versions (%s): %s", version, ", ".join(SUPPORTED), lack)
 
 
 def missing_members() -> List[str]:
@@ -50,9 +50,9 @@ def missing_members() -> List[str]:
 
 def _is_there(module: str, member: str) -> bool:
     try:
-        found = import_module(module)
+        value = import_module(module)
         for name in member.split("."):
-            found = getattr(found, name)
+            value = getattr(value, name)
     except (ImportError, AttributeError):
         return False
     return True

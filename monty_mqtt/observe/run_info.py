@@ -110,8 +110,8 @@ def config_fields(config: Any) -> Dict[str, Any]:
 
 def versions() -> Dict[str, str]:
     """Return the version of each relevant distribution that is installed."""
-    found = ((name, _version(name)) for name in _DISTRIBUTIONS)
-    return {name: version for name, version in found if version is not None}
+    installed = ((name, _version(name)) for name in _DISTRIBUTIONS)
+    return {name: version for name, version in installed if version is not None}
 
 
 def git_commit(directory: Path) -> Optional[str]:
@@ -158,8 +158,8 @@ def _episodes_per_epoch(interface: Any) -> Optional[int]:
     return 1
 
 
-def _names_above(thing: Any) -> List[str]:
-    return [kind.__name__ for kind in type(thing).__mro__]
+def _names_above(value: Any) -> List[str]:
+    return [kind.__name__ for kind in type(value).__mro__]
 
 
 def _hydras_choice() -> str:
@@ -193,19 +193,19 @@ def _as_plain(config: Any) -> Any:
 
 
 def _limits(experiment: Any) -> Dict[str, Optional[float]]:
-    found: Dict[str, Optional[float]] = {}
+    limits: Dict[str, Optional[float]] = {}
     pending: List[Any] = [getattr(experiment, "_recognition_policy", None)]
     while pending:  # policies contain policies
         policy = pending.pop()
         for name, value in getattr(policy, "__dict__", {}).items():
             if name.lstrip("_") in _LIMITS:
-                found[name.lstrip("_")] = float(value)
+                limits[name.lstrip("_")] = float(value)
             elif isinstance(value, (list, tuple)):
                 pending.extend(value)
             else:
                 pending.append(value if name == "_wrapped" else None)
     count = getattr(getattr(experiment, "_match_criterion", None), "_count", None)
-    return found if count is None else {**found, "min_lms_match": float(count)}
+    return limits if count is None else {**limits, "min_lms_match": float(count)}
 
 
 def _learning_modules(model: Any) -> List[LearningModuleInfo]:

@@ -227,9 +227,9 @@ class ParallelParent:
     def _count(self) -> None:
         news = self._tally.news()
         now = time.perf_counter()
-        for one in news:
-            self._progress.add(RunPosition(one.mode, 0, self._progress.episodes_done), one.steps)
-            self._progress.episode_ended(one, now)
+        for episode in news:
+            self._progress.add(RunPosition(episode.mode, 0, self._progress.episodes_done), episode.steps)
+            self._progress.episode_ended(episode, now)
         if news:
             self._publish_progress()
 
@@ -255,15 +255,15 @@ def episodes_in_all(composed: Any) -> Dict[str, int]:
     evaluation one worker per object and epoch. The configuration's `episodes` chooses among the workers.
     """
     config = composed.experiment.config
-    found = {}
+    totals = {}
     if config.do_train:
         arguments = config.train_env_interface_args
         poses = len(import_module("hydra.utils").instantiate(arguments.object_init_sampler))
-        found["train"] = len(_chosen(composed, len(arguments.object_names))) * poses
+        totals["train"] = len(_chosen(composed, len(arguments.object_names))) * poses
     if config.do_eval:
         episodes = len(config.eval_env_interface_args.object_names) * config.n_eval_epochs
-        found["eval"] = len(_chosen(composed, episodes))
-    return found
+        totals["eval"] = len(_chosen(composed, episodes))
+    return totals
 
 
 def _chosen(composed: Any, workers: int) -> List[int]:

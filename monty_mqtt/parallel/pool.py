@@ -186,8 +186,8 @@ def _run(work: bytes, path: str, number: int) -> List[Any]:
     if number and tally.is_closed:
         return results
     func, batch = pickle.loads(work)  # noqa: S301 - from our own parent, as everything in a pool
-    for one in batch:
+    for task in batch:
         if results and (tally.is_closed or EndSignals.received is not None):
             break
-        results.append(func(one))
+        results.append(func(task))
     return results

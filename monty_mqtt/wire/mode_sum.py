@@ -79,32 +79,32 @@ class ModeSum:
         self._matching_steps: Optional[float] = 0.0
         self._secs = 0.0
 
-    def add(self, one: Finished) -> None:
+    def add(self, episode: Finished) -> None:
         """Add an episode."""
         self.episodes += 1
-        if one.outcome is not None:
-            self._outcomes[one.outcome] += 1
-        self._correct += one.correct or 0
-        self._used_mlh += one.used_mlh or 0
-        self.rotation_errors += len(one.rotation_errors_degs)
-        self._degs += sum(one.rotation_errors_degs)
-        self._steps += one.steps
-        self._add_matching(one.matching_steps)
-        self._secs += one.elapsed_secs
+        if episode.outcome is not None:
+            self._outcomes[episode.outcome] += 1
+        self._correct += episode.correct or 0
+        self._used_mlh += episode.used_mlh or 0
+        self.rotation_errors += len(episode.rotation_errors_degs)
+        self._degs += sum(episode.rotation_errors_degs)
+        self._steps += episode.steps
+        self._add_matching(episode.matching_steps)
+        self._secs += episode.elapsed_secs
 
-    def merge(self, told: ModeProgress) -> None:
+    def merge(self, progress: ModeProgress) -> None:
         """Add the episodes that another program has added up."""
-        done = told.episodes_done
+        done = progress.episodes_done
         self.episodes += done
-        self._outcomes.update(told.outcomes)
-        self._correct += told.correct
-        self._used_mlh += told.used_mlh
-        self.rotation_errors += told.rotation_errors
-        self._degs += (told.rotation_error_degs or 0.0) * told.rotation_errors
-        self._steps += (told.mean_steps or 0.0) * done
-        matching = told.mean_matching_steps
+        self._outcomes.update(progress.outcomes)
+        self._correct += progress.correct
+        self._used_mlh += progress.used_mlh
+        self.rotation_errors += progress.rotation_errors
+        self._degs += (progress.rotation_error_degs or 0.0) * progress.rotation_errors
+        self._steps += (progress.mean_steps or 0.0) * done
+        matching = progress.mean_matching_steps
         self._add_matching(None if matching is None else matching * done)
-        self._secs += (told.mean_secs or 0.0) * done
+        self._secs += (progress.mean_secs or 0.0) * done
 
     def progress(self, steps: int, expected: Optional[int] = None) -> ModeProgress:
         """Return the sums and means of the episodes.
@@ -134,19 +134,19 @@ class ModeSum:
         self._matching_steps = None if known is None or steps is None else known + steps
 
 
-def merged(told: Iterable[Mapping[str, ModeProgress]]) -> Dict[str, ModeProgress]:
+def merged(workers: Iterable[Mapping[str, ModeProgress]]) -> Dict[str, ModeProgress]:
     """Return the sums of several workers' episodes together, by mode; `eval` comes first."""
     by_mode: Dict[str, List[ModeProgress]] = {}
-    for modes in told:
-        for name, one in modes.items():
-            by_mode.setdefault(name, []).append(one)
+    for modes in workers:
+        for name, progress in modes.items():
+            by_mode.setdefault(name, []).append(progress)
     return {name: _together(by_mode[name]) for name in sorted(by_mode)}
 
 
-def _together(told: List[ModeProgress]) -> ModeProgress:
+def _together(parts: List[ModeProgress]) -> ModeProgress:
     added = ModeSum()
-    for one in told:
-        if one.episodes_done:
-            added.merge(one)
-    expected = [one.episodes_expected for one in told if one.episodes_expected is not None]
-    return added.progress(sum(one.steps for one in told), sum(expected) if expected else None)
+    for part in parts:
+        if part.episodes_done:
+            added.merge(part)
+    expected = [part.episodes_expected for part in parts if part.episodes_expected is not None]
+    return added.progress(sum(part.steps for part in parts), sum(expected) if expected else None)

@@ -160,9 +160,9 @@ def influx_topic(run: str) -> str:
     return f"{INFLUX_PREFIX}/{escape(run)}"
 
 
-def bridge_topic(bridge_id: str, what: str) -> str:
+def bridge_topic(bridge_id: str, word: str) -> str:
     """Return the topic of a bridge's `status` or `health`."""
-    return f"{BRIDGE_PREFIX}/{escape(bridge_id)}/{what}"
+    return f"{BRIDGE_PREFIX}/{escape(bridge_id)}/{word}"
 
 
 def _prefix_of(kind: str) -> str:

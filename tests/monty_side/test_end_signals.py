@@ -52,13 +52,13 @@ def test_a_signal_is_noted_once_and_others_do_not_cut_the_end_short(number):
     send(number)
     with EndSignals(notes.append):
         pass
-    assert {signal.getsignal(one) for one in NUMBERS} == {leave}
+    assert {signal.getsignal(handled) for handled in NUMBERS} == {leave}
 
 
 def test_without_a_signal_the_handlers_are_put_back():
     with EndSignals(lambda _: None):
         assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    assert {signal.getsignal(one) for one in [*NUMBERS, signal.SIGALRM]} == {signal.SIG_DFL}
+    assert {signal.getsignal(number) for number in [*NUMBERS, signal.SIGALRM]} == {signal.SIG_DFL}
 
 
 def test_where_nobody_heeds_it_an_interrupt_comes():

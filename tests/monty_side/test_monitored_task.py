@@ -65,9 +65,9 @@ def test_the_ending_is_for_this_command_line_and_not_for_what_its_experiments_st
 @pytest.mark.parametrize("naming", [ALONE, EXPECTED, ALONE._replace(run="given")])
 def test_the_jobs_of_a_sweep_are_runs_of_one_group(naming):
     jobs = [made({"logging": {"run_name": "mine"}}, naming, number) for number in range(10)]
-    assert [one["run"] for one in jobs] == [f"{naming.run or 'mine'}-{number}-{ALONE.ending}" for number in range(10)]
-    assert {one["group"] for one in jobs} == {f"x-{ALONE.ending}"}
-    assert {one["abort_exit_code"] for one in jobs} == {0}, "an abort ends the job, and not the sweep"
+    assert [job["run"] for job in jobs] == [f"{naming.run or 'mine'}-{number}-{ALONE.ending}" for number in range(10)]
+    assert {job["group"] for job in jobs} == {f"x-{ALONE.ending}"}
+    assert {job["abort_exit_code"] for job in jobs} == {0}, "an abort ends the job, and not the sweep"
     assert LiveViewConfig.of({"liveview": jobs[0]}, {}).group == jobs[0]["group"]
 
 

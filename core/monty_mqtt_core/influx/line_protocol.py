@@ -127,7 +127,7 @@ def floats(
 def _pattern(names: tuple[str, ...]) -> str | None:
     """Return the fields of these names with room for their values; None if InfluxDB does not accept all names."""
     keys = [key(name) for name in names]
-    return None if None in keys else ",".join(one.replace("%", "%%") + "=%s" for one in keys if one is not None)
+    return None if None in keys else ",".join(text.replace("%", "%%") + "=%s" for text in keys if text is not None)
 
 
 @lru_cache(maxsize=16_384)
@@ -164,7 +164,7 @@ def name_of(stored: str) -> str:
     """Return the name that `stored_name` turned into this tag's value or field's key."""
     if stored == _EMPTY_TAG:
         return ""
-    return _ENCODED.sub(lambda found: bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "replace"), stored)
+    return _ENCODED.sub(lambda match: bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "replace"), stored)
 
 
 def _percent_char(char: str) -> str:

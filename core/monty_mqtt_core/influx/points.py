@@ -236,9 +236,9 @@ def _event(event: schema.Event, experiment: str | None, misfits: Misfits) -> lis
 
 
 def _progress(progress: schema.Progress, experiment: str | None, misfits: Misfits) -> list[str | None]:
-    told = schema.Progress.__struct_fields__
+    fields = schema.Progress.__struct_fields__
     values = {
-        **{name: getattr(progress, name) for name in FIELDS["progress"] if name in told},
+        **{name: getattr(progress, name) for name in FIELDS["progress"] if name in fields},
         **_shares_and_rates(progress),
     }
     prefix = _worker_series("progress", progress, experiment, mode=progress.mode)
@@ -264,8 +264,8 @@ def _shares_and_rates(progress: schema.Progress) -> dict[str, object]:
 
 
 def _status(status: schema.Status, prefix: str | None, page_url: str | None, misfits: Misfits) -> str | None:
-    told = schema.Status.__struct_fields__
-    values = {name: getattr(status, name) for name in FIELDS["status"] if name in told}
+    fields = schema.Status.__struct_fields__
+    values = {name: getattr(status, name) for name in FIELDS["status"] if name in fields}
     code = STATUS_CODES.get(status.status)
     if code is None:
         misfits.add("status", "status_code", status.status)

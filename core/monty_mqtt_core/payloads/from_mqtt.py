@@ -171,12 +171,12 @@ def _image_header(payload: bytes) -> bytes:
         return payload[_PNG_TEXT + len(_PNG_TEXT_BEGIN) : end].decode("latin-1").encode()
     try:
         with Image.open(io.BytesIO(payload), formats=("JPEG", "PNG")) as image:
-            found: Any = image.info.get("comment") or image.info.get(PNG_TEXT_KEY)
+            text: Any = image.info.get("comment") or image.info.get(PNG_TEXT_KEY)
     except (OSError, ValueError, SyntaxError, struct.error) as error:
         raise DecodeError(f"not an image: {error}") from None
-    if not found:
+    if not text:
         raise DecodeError("an image without header")
-    return found if isinstance(found, bytes) else str(found).encode()
+    return text if isinstance(text, bytes) else str(text).encode()
 
 
 def _ply_header(payload: bytes) -> bytes:

@@ -88,8 +88,8 @@ def fan_out(message: schema.Message, payload: bytes, raw: Sequence[bytes], *, mo
     outgoing = [Outgoing(topic, payload, qos, retain)]
     if isinstance(message, schema.Step):
         outgoing += _evidence(message)
-    for one in outgoing:
-        check(one, most_bytes)
+    for published in outgoing:
+        check(published, most_bytes)
     return outgoing
 
 

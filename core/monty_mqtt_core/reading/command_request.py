@@ -100,14 +100,14 @@ class _Answers:
         return list(self._by_worker.values())
 
     def _take(self, timeout_secs: float) -> None:
-        heard = self._subscriber.get(timeout_secs)
-        if heard is None:
+        arrived = self._subscriber.get(timeout_secs)
+        if arrived is None:
             return
-        if heard.topic.startswith(topics.BRIDGE_PREFIX):
-            self._bridges[heard.topic] = is_online(heard.payload)
+        if arrived.topic.startswith(topics.BRIDGE_PREFIX):
+            self._bridges[arrived.topic] = is_online(arrived.payload)
             return
-        self._was_passed_on = self._was_passed_on or (heard.topic == self._topic and not heard.retain)
-        message = decode(heard.topic, heard.payload)
+        self._was_passed_on = self._was_passed_on or (arrived.topic == self._topic and not arrived.retain)
+        message = decode(arrived.topic, arrived.payload)
         if isinstance(message, schema.CommandResult) and message.id == self._id:
             self._by_worker[message.worker] = Answer(message.worker, message.status, message.detail)
         elif isinstance(message, schema.Status) and message.status in FINAL_STATUSES:

@@ -53,10 +53,10 @@ class SeenMessages:
         seen.note(seq, is_retained=is_retained)
         return self._is_new_word((parsed, payload))
 
-    def _is_new_word(self, said: tuple[topics.Parsed, bytes]) -> bool:
-        if said in self._said:
+    def _is_new_word(self, word: tuple[topics.Parsed, bytes]) -> bool:
+        if word in self._said:
             return False
-        self._said[said] = None
+        self._said[word] = None
         if len(self._said) > _MOST_WORDS_REMEMBERED:
             del self._said[next(iter(self._said))]
         return True
@@ -77,8 +77,8 @@ class _Seen:
     def missing(self) -> int:
         """Number of seqs that never came, counted from the first live message."""
         begin = max(self.low, self._first_live)
-        here = sum(seq >= begin for seq in self.above)
-        return self._given_up + max(0, max(self.above, default=-1) + 1 - begin - here)
+        received = sum(seq >= begin for seq in self.above)
+        return self._given_up + max(0, max(self.above, default=-1) + 1 - begin - received)
 
     def add(self, seq: int, time_unix_nanos: int, *, is_retained: bool) -> bool:
         """Return whether this message is new.

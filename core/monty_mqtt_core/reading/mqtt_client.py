@@ -89,7 +89,7 @@ class Subscriber:
 
     def __init__(self, broker: BrokerAddress, filters: Sequence[str], *, qos: int = 1) -> None:
         self._broker = broker
-        self._filters = [(one, qos) for one in filters]
+        self._filters = [(topic_filter, qos) for topic_filter in filters]
         self._arrived: queue.SimpleQueue[MqttMessage] = queue.SimpleQueue()
         self._subscribed = threading.Event()
         self._marks_answers = False
@@ -129,10 +129,10 @@ class Subscriber:
 
     def drain(self) -> List[MqttMessage]:
         """Return all messages that have arrived by now."""
-        here: List[MqttMessage] = []
+        messages: List[MqttMessage] = []
         while not self._arrived.empty():
-            here.append(self._arrived.get())
-        return here
+            messages.append(self._arrived.get())
+        return messages
 
     def until_answered(self, timeout_secs: float) -> List[MqttMessage]:
         """Make one more subscription; return all messages that the broker sends before its answer.
@@ -142,16 +142,16 @@ class Subscriber:
         """
         self._marks_answers = True
         _, asked = self._client.subscribe(_MARKER, 0)
-        came: List[MqttMessage] = []
-        while (one := self.get(timeout_secs)) != MqttMessage(_MARKER, str(asked).encode(), False):  # noqa: FBT003
-            if one is None:
+        messages: List[MqttMessage] = []
+        while (message := self.get(timeout_secs)) != MqttMessage(_MARKER, str(asked).encode(), False):  # noqa: FBT003
+            if message is None:
                 raise ServiceError(f"broker {self._broker}: it did not say within {timeout_secs:g} s what it retains")
-            came.append(one)
+            messages.append(message)
         quiet_at = time.monotonic() + _QUIET_SECS
         while (late := self.get(quiet_at - time.monotonic())) is not None:
-            came.append(late)
+            messages.append(late)
             quiet_at = time.monotonic() + _QUIET_SECS if late.retain else quiet_at
-        return came
+        return messages
 
     def publish(self, topic: str, payload: bytes, timeout_secs: float) -> bool:
         """Publish with QoS 1, not retained; return whether the broker acknowledged it in time."""
@@ -187,7 +187,7 @@ def retained(broker: BrokerAddress, filters: Sequence[str], timeout_secs: float 
         ServiceError: The broker does not answer, or refuses this client.
     """
     with Subscriber(broker, filters, qos=0) as look:
-        return [one for one in look.until_answered(timeout_secs) if one.retain]
+        return [message for message in look.until_answered(timeout_secs) if message.retain]
 
 
 def forget_session(broker: BrokerAddress, client_id: str) -> bool:

@@ -54,8 +54,8 @@ class WorkerStatus:
     @property
     def modes(self) -> Dict[str, schema.ModeProgress]:
         """Sums of each mode, `eval` first: from its progress, or from the received episodes if these are more."""
-        told = self.progress.modes if self.progress else {}
-        return {mode: self._mode(mode, told.get(mode)) for mode in sorted({*told, *self.sums})}
+        published = self.progress.modes if self.progress else {}
+        return {mode: self._mode(mode, published.get(mode)) for mode in sorted({*published, *self.sums})}
 
     @property
     def episodes_done(self) -> int:
@@ -67,7 +67,9 @@ class WorkerStatus:
         """Number of messages it sent, with frames and clouds; before it has ended, as far as known."""
         if self.end:
             return self.end.seq + 1 - self.end.dropped + self.end.bulk_seq - self.end.bulk_dropped
-        return 1 + max((one.seq for one in (self.info, self.status, self.progress, self.step) if one), default=-1)
+        return 1 + max(
+            (message.seq for message in (self.info, self.status, self.progress, self.step) if message), default=-1
+        )
 
     @property
     def lost(self) -> int:
@@ -119,12 +121,12 @@ class WorkerStatus:
             self.sums.setdefault(ended.mode, ModeSum()).add(finished(ended))
         self.episodes[key] = ended
 
-    def _mode(self, mode: str, told: Optional[schema.ModeProgress]) -> schema.ModeProgress:
+    def _mode(self, mode: str, published: Optional[schema.ModeProgress]) -> schema.ModeProgress:
         seen = self.sums.get(mode)
-        if told and (seen is None or told.episodes_done >= seen.episodes):
-            return told
-        steps = sum(one.steps for one in self.episodes.values() if one.mode == mode)
-        expected, known_steps = (told.episodes_expected, told.steps) if told else (None, 0)
+        if published and (seen is None or published.episodes_done >= seen.episodes):
+            return published
+        steps = sum(episode.steps for episode in self.episodes.values() if episode.mode == mode)
+        expected, known_steps = (published.episodes_expected, published.steps) if published else (None, 0)
         return (seen or ModeSum()).progress(max(steps, known_steps), expected)
 
 

@@ -79,8 +79,8 @@ def _simplify(node: dict[str, Any], components: dict[str, Any]) -> dict[str, Any
 def _resolve(node: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
     if "$ref" not in node:
         return node
-    found = components[node["$ref"].removeprefix(_REF_PREFIX)]
-    return _resolve(found, components)
+    component = components[node["$ref"].removeprefix(_REF_PREFIX)]
+    return _resolve(component, components)
 
 
 def _split_properties(plain: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:

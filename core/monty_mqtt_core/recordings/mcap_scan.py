@@ -109,12 +109,12 @@ class Scan:
             yield heapq.heappop(waiting)[-1]
 
     def _messages_of(self, chunk: Chunk) -> list[ChunkMessage]:
-        found: list[ChunkMessage] = []
+        messages: list[ChunkMessage] = []
         try:
-            found.extend(mcap_chunks.read(self._file, chunk, self._topics))
+            messages.extend(mcap_chunks.read(self._file, chunk, self._topics))
         except DecodeError:
-            self.damages.append(Damage(chunk.offset, chunk.length, max(0, self._indexed(chunk) - len(found))))
-        return found
+            self.damages.append(Damage(chunk.offset, chunk.length, max(0, self._indexed(chunk) - len(messages))))
+        return messages
 
     def _chunks(self) -> Iterator[Chunk]:
         """Yield the chunks, and record damages and beginnings."""
@@ -135,10 +135,10 @@ class Scan:
 
     def _behind_damage(self, offset: int) -> int:
         """Record the damage from here on; return the offset of the next chunk, or the file's size if there is none."""
-        found = self._next_chunk(offset + 1)
-        if found or self._is_whole:
-            self.damages.append(Damage(offset, (found or self._size) - offset, None))
-        return found or self._size
+        next_chunk = self._next_chunk(offset + 1)
+        if next_chunk or self._is_whole:
+            self.damages.append(Damage(offset, (next_chunk or self._size) - offset, None))
+        return next_chunk or self._size
 
     def _record(self, offset: int) -> tuple[int, int, int]:
         """Return kind, length and end of a record; the file then stands at its content."""
@@ -205,7 +205,7 @@ def damage_told(damages: Sequence[Damage]) -> str:
     known = sum(damage.messages or 0 for damage in damages)
     more = " and those of which nothing tells" if any(damage.messages is None for damage in damages) else ""
     places = f"{len(damages):,} place{'s' if len(damages) > 1 else ''}"
-    return f"{known:,} messages{more} in {places} ({sum(one.length for one in damages):,} bytes) cannot be read"
+    return f"{known:,} messages{more} in {places} ({sum(place.length for place in damages):,} bytes) cannot be read"
 
 
 class _Topics(dict[int, str]):

@@ -79,7 +79,7 @@ def _topics_in(file: Path) -> Iterator[str]:
     with suppress(OSError), file.open("rb") as opened:
         for chunk in mcap_chunks.chunks(opened):
             with suppress(DecodeError):
-                yield from (one.topic for one in mcap_chunks.read(opened, chunk, known))
+                yield from (message.topic for message in mcap_chunks.read(opened, chunk, known))
 
 
 def _is_empty(file: Path) -> bool:

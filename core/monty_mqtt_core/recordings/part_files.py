@@ -43,11 +43,11 @@ def part_name(started: str, number: int) -> str:
 
 def joined(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
     """Group the paths by recording: parts of one directory together, every other path by itself."""
-    found: dict[Path, list[Path]] = {}
+    parts: dict[Path, list[Path]] = {}
     for path in paths:
         is_part = PART_NAME.fullmatch(path.name) is not None and path.is_file()
-        found.setdefault(path.parent.absolute() if is_part else path, []).append(path)
-    return [tuple(dict.fromkeys(one)) for one in found.values()]
+        parts.setdefault(path.parent.absolute() if is_part else path, []).append(path)
+    return [tuple(dict.fromkeys(group)) for group in parts.values()]
 
 
 class Recording:
@@ -68,29 +68,31 @@ class Recording:
     @property
     def damages(self) -> list[str]:
         """The damaged places of each file, in words; known when all was read."""
-        return [f"{one.path} is damaged: {damage_told(one.damages)}" for one in self._readers if one.damages]
+        return [
+            f"{reader.path} is damaged: {damage_told(reader.damages)}" for reader in self._readers if reader.damages
+        ]
 
     @property
     def begun(self) -> list[Beginning]:
         """Workers whose recording begins in the middle of their run; known when all was read."""
-        return [begun for one in self._readers for begun in one.begun]
+        return [begun for reader in self._readers for begun in reader.begun]
 
     def entries(self) -> Iterator[Entry]:
         """Yield the messages in the order of their times; a message that several parts hold comes once."""
         if self._is_one_file:
             yield from self._readers[0].entries()
             return
-        heard = SeenMessages()
-        many = (reader.entries() for reader in self._readers)
-        for entry in heapq.merge(*many, key=lambda entry: entry.time_unix_nanos):
-            if _is_new(heard, entry):
+        seen = SeenMessages()
+        iterators = (reader.entries() for reader in self._readers)
+        for entry in heapq.merge(*iterators, key=lambda entry: entry.time_unix_nanos):
+            if _is_new(seen, entry):
                 yield entry
 
 
 def _parts_in(directory: Path) -> list[Path]:
     if parts := _own_parts(directory):
         return parts
-    runs = [one for one in directory.iterdir() if one.is_dir() and _own_parts(one)]
+    runs = [path for path in directory.iterdir() if path.is_dir() and _own_parts(path)]
     if len(runs) == 1:
         return _own_parts(runs[0])
     allowed = (
@@ -117,9 +119,9 @@ def _one_of(runs: Sequence[Path]) -> str:
     return f"{where}; the {len(runs)} runs in it: {named}{older}"
 
 
-def _is_new(heard: SeenMessages, entry: Entry) -> bool:
+def _is_new(seen: SeenMessages, entry: Entry) -> bool:
     try:
         parsed = topics.parse(entry.topic)
     except DecodeError:
         return True  # the reader counts it
-    return heard.is_new(parsed, entry.seq, entry.time_unix_nanos, entry.payload, is_retained=False)
+    return seen.is_new(parsed, entry.seq, entry.time_unix_nanos, entry.payload, is_retained=False)

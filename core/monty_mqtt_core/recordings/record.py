@@ -97,8 +97,8 @@ def record(
     return _recorded(path, intake, writer)
 
 
-def _note_beginnings(writer: RecordingWriter, many: list[Beginning], noted: set[tuple[str, str]]) -> None:
-    for begun in many:
+def _note_beginnings(writer: RecordingWriter, beginnings: list[Beginning], noted: set[tuple[str, str]]) -> None:
+    for begun in beginnings:
         if begun[:2] not in noted:
             noted.add(begun[:2])
             writer.note_beginning(begun)

@@ -118,13 +118,13 @@ class Selection:
 
     def begun(self, *, is_over: bool) -> list[Beginning]:
         """Return the workers that had published before; workers without a new message only if `is_over`."""
-        found = []
+        beginnings = []
         for (run, worker), kept in self._before.items():
             first = self._first.get((run, worker), max(kept, default=-1) + 1 if is_over else 0)
             lacking = first - sum(seq < first for seq in kept)
             if lacking > 0:
-                found.append(Beginning(run, worker, lacking))
-        return found
+                beginnings.append(Beginning(run, worker, lacking))
+        return beginnings
 
     def take(self, topic: str, payload: bytes, *, is_retained: bool = False) -> list[Entry]:
         """Return the entries to write after this message: mostly one, or none."""
@@ -139,30 +139,32 @@ class Selection:
         if not is_possible(head.seq, head.time_unix_nanos):
             self.counts.unreadable += 1
             return []
-        heard = _Arrived(parsed, head, Entry(topic, payload, head.time_unix_nanos, head.seq), is_retained)
+        arrived = _Arrived(parsed, head, Entry(topic, payload, head.time_unix_nanos, head.seq), is_retained)
         if is_retained and self._run is None and parsed.run not in self._workers:
-            self._held.setdefault(parsed.run, []).append(heard)
+            self._held.setdefault(parsed.run, []).append(arrived)
             return []
-        return self._keep([*self._held.pop(parsed.run, ()), heard])
+        return self._keep([*self._held.pop(parsed.run, ()), arrived])
 
     def _all_are(self, *words: str) -> bool:
         return bool(self._workers) and all(
             word in words for workers in self._workers.values() for word in workers.values()
         )
 
-    def _keep(self, many: list[_Arrived]) -> list[Entry]:
-        kept = [heard.entry for heard in many if self._is_kept(heard)]
+    def _keep(self, messages: list[_Arrived]) -> list[Entry]:
+        kept = [arrived.entry for arrived in messages if self._is_kept(arrived)]
         self.counts.written += len(kept)
         return [self._transform(entry) for entry in kept]
 
-    def _is_kept(self, heard: _Arrived) -> bool:
-        head, payload = heard.head, heard.entry.payload
-        if not self._heard.is_new(heard.parsed, head.seq, head.time_unix_nanos, payload, is_retained=heard.is_retained):
+    def _is_kept(self, arrived: _Arrived) -> bool:
+        head, payload = arrived.head, arrived.entry.payload
+        if not self._heard.is_new(
+            arrived.parsed, head.seq, head.time_unix_nanos, payload, is_retained=arrived.is_retained
+        ):
             self.counts.repeated += 1
             return False
-        self._note_end(heard.parsed, head)
-        self._note_beginning(heard)
-        if self._is_thinned(heard.parsed, heard.entry):
+        self._note_end(arrived.parsed, head)
+        self._note_beginning(arrived)
+        if self._is_thinned(arrived.parsed, arrived.entry):
             self.counts.thinned += 1
             return False
         return True
@@ -176,13 +178,13 @@ class Selection:
             # `end` is the last message but is not retained; for a recorder that comes later, the status must do.
             workers[parsed.worker] = "ended" if head.status in ENDED_STATUSES else str(head.status)
 
-    def _note_beginning(self, heard: _Arrived) -> None:
-        parsed, seq = heard.parsed, heard.head.seq
+    def _note_beginning(self, arrived: _Arrived) -> None:
+        parsed, seq = arrived.parsed, arrived.head.seq
         if parsed.kind in BULK_KINDS or parsed.worker == topics.ALL_WORKERS:
             return
         key = (parsed.run, parsed.worker)
         kept = self._before.setdefault(key, set())
-        if heard.is_retained:
+        if arrived.is_retained:
             kept.add(seq)
         else:
             self._first[key] = min(seq, self._first.get(key, seq))

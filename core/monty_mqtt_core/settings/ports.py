@@ -69,7 +69,7 @@ def listens(pid: int, port: int) -> bool:
         connections = psutil.Process(pid).net_connections("tcp")
     except psutil.Error:
         return False
-    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections)
+    return any(connection.status == psutil.CONN_LISTEN and connection.laddr.port == port for connection in connections)
 
 
 def url(scheme: str, host: str, port: int) -> str:

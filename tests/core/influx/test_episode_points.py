@@ -24,10 +24,10 @@ def points(ended: schema.EpisodeEnded, misfits: Misfits | None = None) -> dict[s
 
 
 def read(lines: list[str | None]) -> dict[str, list[Point]]:
-    found: dict[str, list[Point]] = {}
+    by_measurement: dict[str, list[Point]] = {}
     for point in parse("".join(f"{line}\n" for line in lines if line).encode()):
-        found.setdefault(point.measurement, []).append(point)
-    return found
+        by_measurement.setdefault(point.measurement, []).append(point)
+    return by_measurement
 
 
 def test_the_timeline_has_the_outcome_at_the_start_of_the_episode_and_nothing_known_after_its_end():
@@ -77,8 +77,8 @@ def test_the_matrix_counts_what_each_learning_module_took_the_object_for():
         "LM_2": LearningModuleEpisode(outcome="no_match"),
         "LM_3": LearningModuleEpisode(),
     }
-    found = points(episode(target=Target(object="mug"), learning_modules=modules))["confusion"]
-    assert [(one.tags["learning_module"], one.tags["name"], one.fields) for one in found] == [
+    cells = points(episode(target=Target(object="mug"), learning_modules=modules))["confusion"]
+    assert [(cell.tags["learning_module"], cell.tags["name"], cell.fields) for cell in cells] == [
         ("LM_0", "mug", {"bowl": 1.0}),
         ("LM_1", "mug", {"mug": 1.0}),
         ("LM_2", "mug", {"no_match": 1.0}),
@@ -93,8 +93,8 @@ def test_a_graph_is_named_by_what_it_was_learned_from_too_and_a_new_object_as_su
             most_likely_object="bowl", most_likely_targets=["bowl"], detected_object="new_object2", is_new=True
         ),
     }
-    found = points(episode(target=Target(object="mug"), learning_modules=modules))["confusion"]
-    assert [one.fields for one in found] == [{"new_object0 = mug": 1.0}, {"a new object": 1.0}]
+    cells = points(episode(target=Target(object="mug"), learning_modules=modules))["confusion"]
+    assert [cell.fields for cell in cells] == [{"new_object0 = mug": 1.0}, {"a new object": 1.0}]
 
 
 def test_an_objects_name_is_the_same_in_rows_and_columns():
@@ -111,15 +111,15 @@ def test_a_length_that_is_no_number_does_not_stop_it():
 
 
 def test_series_and_time_of_all_points_differ():
-    found = [one for some in points(EXAMPLES["episode_ended"]).values() for one in some]
-    assert len({(one.measurement, tuple(one.tags.items()), one.time) for one in found}) == len(found)
-    assert all(one.time <= EXAMPLES["episode_ended"].time_unix_nanos for one in found)
+    every = [point for of_measurement in points(EXAMPLES["episode_ended"]).values() for point in of_measurement]
+    assert len({(point.measurement, tuple(point.tags.items()), point.time) for point in every}) == len(every)
+    assert all(point.time <= EXAMPLES["episode_ended"].time_unix_nanos for point in every)
 
 
 def test_what_each_mode_came_to_is_a_point_of_its_own():
-    told = read(lines_of_modes(EXAMPLES["progress"], "exp", Misfits()))["mode_progress"]
-    assert [one.tags["mode"] for one in told] == ["eval", "train"]
-    first = told[0].fields
+    modes = read(lines_of_modes(EXAMPLES["progress"], "exp", Misfits()))["mode_progress"]
+    assert [point.tags["mode"] for point in modes] == ["eval", "train"]
+    first = modes[0].fields
     assert (first["accuracy"], first["rotation_error_degs"], first["mean_steps"]) == (0.75, 4.5, 42.5)
     assert first["outcomes"] == '{"correct":5,"correct_mlh":1,"time_out":2}'
     assert isinstance(first["episodes_done"], int)

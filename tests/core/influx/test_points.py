@@ -33,10 +33,10 @@ def points_of(message, experiment="exp", misfits=None, **how) -> list[Point]:
 
 
 def by_measurement(points) -> dict[str, list[Point]]:
-    found: dict[str, list[Point]] = {}
+    grouped: dict[str, list[Point]] = {}
     for point in points:
-        found.setdefault(point.measurement, []).append(point)
-    return found
+        grouped.setdefault(point.measurement, []).append(point)
+    return grouped
 
 
 def test_a_step_is_a_point_of_its_own_and_two_per_learning_module():
@@ -138,8 +138,8 @@ def test_a_status_carries_where_the_page_shows_the_run():
 def test_both_images_of_a_sensor_are_fields_of_one_series():
     size = {"sensor": "patch", "episode": 3, "step": 7, "height": 1, "width": 1}
     colour, depth = (
-        parse(f"{frame(make(schema.Frame, seq, modality=one, **size), f'u{seq}', 'exp', Misfits())}\n".encode())[0]
-        for seq, one in enumerate(("rgba", "depth"))
+        parse(f"{frame(make(schema.Frame, seq, modality=modality, **size), f'u{seq}', 'exp', Misfits())}\n".encode())[0]
+        for seq, modality in enumerate(("rgba", "depth"))
     )
     assert colour.tags == depth.tags == {"experiment": "exp", "name": "patch", "run": "run", "worker": "main"}
     assert colour.fields == {"rgba_url": "u0", "episode": 3, "step": 7}
@@ -166,7 +166,7 @@ def test_the_golden_examples_fit(kind):
 @given(messages(), st.one_of(st.none(), NAMES))
 def test_any_message_reads_back_with_declared_types_only(message, experiment):
     points = points_of(message, experiment)
-    series_and_times = [(one.measurement, tuple(one.tags.items()), one.time) for one in points]
+    series_and_times = [(read_back.measurement, tuple(read_back.tags.items()), read_back.time) for read_back in points]
     assert len(set(series_and_times)) == len(points), "two points share series and time"
     for point in points:
         assert set(point.tags) <= TAGS
@@ -186,15 +186,17 @@ def test_a_message_sent_again_is_the_same_points(message):
 def test_evidence_is_exact_to_the_bit(evidence):
     step = make(schema.Step, 0, learning_modules={"LM": schema.LearningModuleStep(evidence=evidence)})
     misfits = Misfits()
-    found = [one for one in points_of(step, misfits=misfits) if one.measurement == "evidence"]
-    stored = {plain(name): struct.pack(">d", value) for one in found for name, value in one.fields.items()}
+    evidence_points = [point for point in points_of(step, misfits=misfits) if point.measurement == "evidence"]
+    stored = {
+        plain(name): struct.pack(">d", value) for point in evidence_points for name, value in point.fields.items()
+    }
     sent = {name: struct.pack(">d", value) for name, value in evidence.items()}
     assert {name: value for name, value in sent.items() if line_protocol.key(name) is not None} == stored
 
 
 def plain(name: str) -> str:
     """Undo the percent-encoding of what may not stand in a tag or key."""
-    return "" if name == "%" else re.sub(r"(?:%[0-9A-F]{2})+", lambda found: urllib.parse.unquote(found[0]), name)
+    return "" if name == "%" else re.sub(r"(?:%[0-9A-F]{2})+", lambda match: urllib.parse.unquote(match[0]), name)
 
 
 @given(NAMES)

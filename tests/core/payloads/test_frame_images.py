@@ -102,7 +102,7 @@ def test_while_it_is_busy_the_oldest_frames_of_a_sensor_give_way():
         go_on.set()
         for _ in range(4):
             assert finished.acquire(timeout=10)
-        assert [one.frame.seq for one in encoder.take()] == [0, 4, 5, 9]
+        assert [encoded.frame.seq for encoded in encoder.take()] == [0, 4, 5, 9]
         assert encoder.take_dropped() == 3
 
 
@@ -113,7 +113,7 @@ def test_a_frame_that_cannot_be_encoded_is_counted_and_the_next_one_is():
         encoder.submit(frame("rgba", 8, 8, seq=1), bytes(256))
         for _ in range(2):
             assert ready.acquire(timeout=10)
-        assert [one.frame.seq for one in encoder.take()] == [1]
+        assert [encoded.frame.seq for encoded in encoder.take()] == [1]
         assert encoder.take_dropped() == 1
 
 

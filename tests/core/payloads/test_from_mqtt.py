@@ -43,8 +43,8 @@ def test_a_message_of_json_comes_back(kind):
 
 def test_the_head_of_a_status_has_its_words():
     outgoing = published(EXAMPLES["status"])
-    found = head_of(topics.parse(outgoing.topic), outgoing.payload)
-    assert found == Head(41, 1795428900123456789, "error", stalled=True)
+    head = head_of(topics.parse(outgoing.topic), outgoing.payload)
+    assert head == Head(41, 1795428900123456789, "error", stalled=True)
 
 
 def test_a_cloud_comes_back():
@@ -72,9 +72,9 @@ def test_a_colour_frame_comes_back_as_jpeg_shows_it(sensor):
     frame = schema.Frame(**HEAD, sensor=sensor, modality="rgba", episode=1, step=2, height=32, width=48, total_step=9)
     rows, columns = np.mgrid[:32, :48]
     pixels = np.stack([rows * 7, columns * 5, rows + columns, np.full((32, 48), 255)], axis=-1).astype(np.uint8)
-    message, (found,) = back(frame, [pixels.tobytes()])
+    message, (decoded,) = back(frame, [pixels.tobytes()])
     assert message == frame
-    difference = np.abs(np.frombuffer(found, np.uint8).reshape(pixels.shape).astype(int) - pixels)
+    difference = np.abs(np.frombuffer(decoded, np.uint8).reshape(pixels.shape).astype(int) - pixels)
     assert difference.mean() < 4
 
 
@@ -82,10 +82,10 @@ def test_a_colour_frame_comes_back_as_jpeg_shows_it(sensor):
 def test_a_depth_frame_comes_back_to_the_65535th_of_its_range(sensor):
     frame = schema.Frame(**HEAD, sensor=sensor, modality="depth", episode=1, step=2, height=16, width=20)
     depth = (RANDOM.random((16, 20)) * 3 + 0.25).astype("<f4")
-    message, (found,) = back(frame, [depth.tobytes()])
+    message, (decoded,) = back(frame, [depth.tobytes()])
     assert without_ranges(message) == frame
     assert message.near_metres is not None, "the bridge writes down the range"
-    assert np.abs(np.frombuffer(found, "<f4").reshape(depth.shape) - depth).max() <= 3 / 65535
+    assert np.abs(np.frombuffer(decoded, "<f4").reshape(depth.shape) - depth).max() <= 3 / 65535
 
 
 def test_depth_published_again_is_the_same_image():

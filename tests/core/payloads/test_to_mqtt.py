@@ -41,11 +41,11 @@ def test_evidence_of_each_learning_module_has_a_topic_of_its_own():
         "displacement": schema.LearningModuleStep(),
     }
     _, *evidence = fan(make(schema.Step, 7, run="r", learning_modules=modules))
-    assert [one.topic for one in evidence] == ["monty/v1/r/main/evidence/a%2Fb"]
+    assert [published.topic for published in evidence] == ["monty/v1/r/main/evidence/a%2Fb"]
     assert (evidence[0].qos, evidence[0].retain) == (1, False)
-    said = json.loads(evidence[0].payload)
-    assert said["evidence"] == {"mug": 1.5, "none": None}
-    assert {"run", "worker", "seq", "time_unix_nanos", "step", "episode", "mode"} <= set(said)
+    payload = json.loads(evidence[0].payload)
+    assert payload["evidence"] == {"mug": 1.5, "none": None}
+    assert {"run", "worker", "seq", "time_unix_nanos", "step", "episode", "mode"} <= set(payload)
 
 
 def test_a_cloud_becomes_lists_and_what_is_not_finite_null():
@@ -57,14 +57,14 @@ def test_a_cloud_becomes_lists_and_what_is_not_finite_null():
         struct.pack("<2f", 1.5, -2),
         struct.pack("<2H", 1, 0),
     ]
-    (one,) = fan(cloud, raw)
-    said = json.loads(one.payload)
-    assert said["locations"] == [[0.1, 0.2, 0.3], [None, None, 0.0]]
-    assert said["evidence"] == [1.5, -2.0]
-    assert said["object_indices"] == [1, 0]
-    assert said["kind"] == "hypotheses"
-    assert (one.qos, one.retain) == (0, False)
-    assert schema.decode(one.payload) == cloud, "readable as the message it is; the lists are more"
+    (published,) = fan(cloud, raw)
+    payload = json.loads(published.payload)
+    assert payload["locations"] == [[0.1, 0.2, 0.3], [None, None, 0.0]]
+    assert payload["evidence"] == [1.5, -2.0]
+    assert payload["object_indices"] == [1, 0]
+    assert payload["kind"] == "hypotheses"
+    assert (published.qos, published.retain) == (0, False)
+    assert schema.decode(published.payload) == cloud, "readable as the message it is; the lists are more"
 
 
 def test_an_empty_cloud_is_no_error():
@@ -81,14 +81,14 @@ def test_a_cloud_that_names_an_object_it_does_not_have_is_refused():
 def test_a_model_becomes_a_binary_ply_that_says_what_it_is():
     model = make(schema.ObjectModel, 3, learning_module="LM_0", object="mug\nx", count=2, episode=4)
     points = np.array([[1, 2, 3], [4, 5, 6]], "<f4")
-    (one,) = fan(model, [points.tobytes()])
-    header, _, body = one.payload.partition(b"end_header\n")
+    (published,) = fan(model, [points.tobytes()])
+    header, _, body = published.payload.partition(b"end_header\n")
     lines = header.decode().splitlines()
     assert lines[:2] == ["ply", "format binary_little_endian 1.0"]
     assert json.loads(lines[2].removeprefix("comment monty_mqtt "))["object"] == "mug\nx"
     assert lines[3:] == ["element vertex 2", "property float x", "property float y", "property float z"]
     assert np.array_equal(np.frombuffer(body, "<f4").reshape(-1, 3), points)
-    assert (one.topic, one.qos, one.retain) == ("monty/raw/v1/run/main/model/LM_0/mug%0Ax", 1, True)
+    assert (published.topic, published.qos, published.retain) == ("monty/raw/v1/run/main/model/LM_0/mug%0Ax", 1, True)
 
 
 def test_frames_are_not_made_here():
@@ -110,11 +110,11 @@ def test_more_than_the_broker_takes_is_refused():
 def test_every_topic_of_any_message_reads_back(message):
     if isinstance(message, (schema.Frame, schema.Hypotheses, schema.ObjectModel)):
         return
-    for one in fan(message):
-        parsed = topics.parse(one.topic)
+    for published in fan(message):
+        parsed = topics.parse(published.topic)
         assert (parsed.run, parsed.worker) == (message.run, message.worker)
-        said = msgspec.json.decode(one.payload)
-        assert (said["run"], said["seq"]) == (message.run, message.seq)
+        payload = msgspec.json.decode(published.payload)
+        assert (payload["run"], payload["seq"]) == (message.run, message.seq)
 
 
 FRAME = {"sensor": "s", "episode": 0, "step": 0}

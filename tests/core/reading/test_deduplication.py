@@ -13,31 +13,31 @@ CLOUD = topics.Parsed("r", "main", "hypotheses", ("lm",))
 STATUS = topics.Parsed("r", "main", "status", ())
 
 
-def new(heard, parsed, seqs, *, is_retained=False):
-    return [seq for seq in seqs if heard.is_new(parsed, seq, 1000 + seq, b"%d" % seq, is_retained=is_retained)]
+def new(seen, parsed, seqs, *, is_retained=False):
+    return [seq for seq in seqs if seen.is_new(parsed, seq, 1000 + seq, b"%d" % seq, is_retained=is_retained)]
 
 
 def test_frames_and_clouds_that_never_came_are_counted_for_themselves():
-    heard = SeenMessages()
-    assert new(heard, METRIC, range(5)) == [0, 1, 2, 3, 4]
-    assert new(heard, CLOUD, [0, 3, 9, 3]) == [0, 3, 9]
-    assert (heard.missing, heard.bulk_missing) == (0, 7)
+    seen = SeenMessages()
+    assert new(seen, METRIC, range(5)) == [0, 1, 2, 3, 4]
+    assert new(seen, CLOUD, [0, 3, 9, 3]) == [0, 3, 9]
+    assert (seen.missing, seen.bulk_missing) == (0, 7)
 
 
 def test_a_sender_whose_frames_mostly_do_not_come_takes_no_memory():
-    heard = SeenMessages()
-    assert len(new(heard, CLOUD, range(0, 100_000, 2))) == 50_000
-    assert heard.bulk_missing == 49_999
-    (seen,) = heard._seen.values()
+    known = SeenMessages()
+    assert len(new(known, CLOUD, range(0, 100_000, 2))) == 50_000
+    assert known.bulk_missing == 49_999
+    (seen,) = known._seen.values()
     assert len(seen.above) <= 1000
 
 
 def test_a_bridge_that_says_a_lot_takes_no_memory():
-    heard = SeenMessages()
+    seen = SeenMessages()
     for number in range(30_000):
-        assert heard.is_new(STATUS, 1, number, b"%d" % number, is_retained=False)
-    assert len(heard._said) <= 20_000
-    assert not heard.is_new(STATUS, 1, 29_999, b"29999", is_retained=False)
+        assert seen.is_new(STATUS, 1, number, b"%d" % number, is_retained=False)
+    assert len(seen._said) <= 20_000
+    assert not seen.is_new(STATUS, 1, 29_999, b"29999", is_retained=False)
 
 
 @pytest.mark.parametrize(("seq", "time"), [(-1, 0), (0, -1), (2**63, 0), (0, 2**63)])

@@ -51,10 +51,10 @@ class SlowWay:
         self.listener.close()
 
     def _serve(self):
-        here, _ = self.listener.accept()
-        there = socket.create_connection(("127.0.0.1", self._to))
-        threading.Thread(target=self._pass, args=(here, there, lambda: 0.0), daemon=True).start()
-        self._pass(there, here, lambda: self.pause_secs)
+        client, _ = self.listener.accept()
+        broker = socket.create_connection(("127.0.0.1", self._to))
+        threading.Thread(target=self._pass, args=(client, broker, lambda: 0.0), daemon=True).start()
+        self._pass(broker, client, lambda: self.pause_secs)
 
     def _pass(self, source, target, pause_secs):
         """Hand on what comes; the pauses are the network that is tried here, not a wait for something."""
@@ -68,10 +68,10 @@ class SlowWay:
 
 
 def test_everything_retained_is_found_over_a_way_that_is_silent_for_longer_than_any_wait(broker, kept):
-    with SlowWay(broker.port, pause_secs=0.3) as way:
-        found = retained(BrokerAddress("127.0.0.1", way.port), ["monty/v1/+/+/status"])
-    assert {one.topic for one in found} >= set(kept)
-    assert all(one.retain for one in found)
+    with SlowWay(broker.port, pause_secs=0.3) as proxy:
+        messages = retained(BrokerAddress("127.0.0.1", proxy.port), ["monty/v1/+/+/status"])
+    assert {message.topic for message in messages} >= set(kept)
+    assert all(message.retain for message in messages)
 
 
 def test_it_ends_beside_a_run_that_publishes_without_a_pause(broker, kept):
@@ -85,12 +85,12 @@ def test_it_ends_beside_a_run_that_publishes_without_a_pause(broker, kept):
     busy = threading.Thread(target=publish)
     busy.start()
     try:
-        found = retained(BrokerAddress("127.0.0.1", broker.port), ["monty/v1/#"])
+        messages = retained(BrokerAddress("127.0.0.1", broker.port), ["monty/v1/#"])
     finally:
         stop.set()
         busy.join()
-    assert {one.topic for one in found} >= set(kept)
-    assert not [one for one in found if one.topic.endswith("/step")]
+    assert {message.topic for message in messages} >= set(kept)
+    assert not [message for message in messages if message.topic.endswith("/step")]
 
 
 def test_nothing_retained_is_known_as_well(broker):
@@ -98,10 +98,10 @@ def test_nothing_retained_is_known_as_well(broker):
 
 
 def test_a_broker_that_falls_silent_is_an_error_and_not_the_end(broker):
-    with SlowWay(broker.port, pause_secs=0.0) as way:
-        halted = Subscriber(BrokerAddress("127.0.0.1", way.port), ["monty/v1/+/+/status"], qos=0)
+    with SlowWay(broker.port, pause_secs=0.0) as proxy:
+        halted = Subscriber(BrokerAddress("127.0.0.1", proxy.port), ["monty/v1/+/+/status"], qos=0)
         with halted:
-            way.pause_secs = 60.0
+            proxy.pause_secs = 60.0
             with pytest.raises(ServiceError, match=r"it did not say within 0\.5 s what it retains"):
                 halted.until_answered(0.5)
 
@@ -116,6 +116,8 @@ def test_amqtt_answers_in_order_too(tmp_path):
         with Client(port, "bridge", passwords.read(state, "bridge")) as bridge:
             for topic in filled:
                 bridge.publish(topic, b"x", retain=True)
-        assert {one.topic for one in retained(BrokerAddress("127.0.0.1", port), ["monty/v1/+/+/status"])} == set(filled)
+        assert {
+            message.topic for message in retained(BrokerAddress("127.0.0.1", port), ["monty/v1/+/+/status"])
+        } == set(filled)
     finally:
         running.stop()

@@ -33,8 +33,8 @@ PARENT = message(
 
 def view(*messages):
     runs = RunStatuses()
-    for one in messages:
-        runs.apply(one)
+    for message_of_worker in messages:
+        runs.apply(message_of_worker)
     return runs.of_run("run")[0]
 
 
@@ -122,8 +122,8 @@ def test_modes_are_named_and_never_added_up():
         "           mean 7.0 steps",
     ]
     assert dict(describe(worker))["outcomes"] == "eval: 1 correct, 1 confused_mlh; train: 2 no_match"
-    told = message(schema.Progress, 5, mode="eval", episodes_done=4, step=3, modes=worker.modes)
-    assert readable(told).endswith("step 3; eval: 1 correct, 1 confused_mlh; train: 2 no_match")
+    progress = message(schema.Progress, 5, mode="eval", episodes_done=4, step=3, modes=worker.modes)
+    assert readable(progress).endswith("step 3; eval: 1 correct, 1 confused_mlh; train: 2 no_match")
 
 
 def test_means_are_those_of_monty():
@@ -172,10 +172,10 @@ def test_what_learning_modules_believe(objects, text):
 
 
 def test_the_progress_names_a_graph_by_what_it_was_learned_from_too():
-    said = schema.LearningModuleStep(
+    module = schema.LearningModuleStep(
         most_likely=schema.Hypothesis(object="new_object1"), most_likely_targets=["cup", "mug"]
     )
-    worker = view(message(schema.Step, 3, mode="eval", epoch=0, episode=0, step=0, learning_modules={"LM": said}))
+    worker = view(message(schema.Step, 3, mode="eval", epoch=0, episode=0, step=0, learning_modules={"LM": module}))
     assert dict(describe(worker))["most likely"] == "new_object1 = cup + mug"
 
 

@@ -51,7 +51,7 @@ def read_in_node(modules, path):
 
 
 def read_in_python(path):
-    topics, told = {}, 0
+    topics, count = {}, 0
     with path.open("rb") as file:
         for schema, channel, message in make_reader(file, validate_crcs=True).iter_messages():
             encodings = {
@@ -59,20 +59,23 @@ def read_in_python(path):
                 "schemaEncoding": schema.encoding if schema else "",
                 "schemaName": schema.name if schema else "",
             }
-            found = topics.setdefault(channel.topic, {"count": 0, "hash": hashlib.sha256(), **encodings})
-            found["count"] += 1
-            found["hash"].update(message.data)
-            told += 1
-    return {"told": told, "topics": {topic: {**one, "hash": one["hash"].hexdigest()} for topic, one in topics.items()}}
+            read = topics.setdefault(channel.topic, {"count": 0, "hash": hashlib.sha256(), **encodings})
+            read["count"] += 1
+            read["hash"].update(message.data)
+            count += 1
+    return {
+        "told": count,
+        "topics": {topic: {**values, "hash": values["hash"].hexdigest()} for topic, values in topics.items()},
+    }
 
 
 def test_it_reads_every_message_of_the_demo(modules):
     read = read_in_node(modules, recording_path())
     assert read == read_in_python(recording_path())
     assert read["told"] > 1000
-    frames = [one for topic, one in read["topics"].items() if "/frame/" in topic]
+    frames = [channel for topic, channel in read["topics"].items() if "/frame/" in topic]
     assert frames
-    assert {(one["messageEncoding"], one["schemaEncoding"], one["schemaName"]) for one in frames} == {
+    assert {(channel["messageEncoding"], channel["schemaEncoding"], channel["schemaName"]) for channel in frames} == {
         ("json", "jsonschema", "foxglove.CompressedImage")
     }
 
@@ -80,5 +83,5 @@ def test_it_reads_every_message_of_the_demo(modules):
 def test_it_reads_every_message_of_a_recording_made_just_now(modules, fresh):
     read = read_in_node(modules, fresh)
     assert read == read_in_python(fresh)
-    counts = {topic.partition("/main/")[2]: one["count"] for topic, one in read["topics"].items()}
+    counts = {topic.partition("/main/")[2]: channel["count"] for topic, channel in read["topics"].items()}
     assert counts == {"info": 1, "status": 2, "metric/loss": 500, "data/position": 500, "end": 1}

@@ -27,9 +27,9 @@ def foxglove_takes(node, path=""):
 
 @pytest.mark.parametrize("kind", sorted(schema.KINDS))
 def test_every_kind_has_a_schema_that_foxglove_takes(kind):
-    found = json_schemas.of_kind(kind)
-    jsonschema.Draft202012Validator.check_schema(found)
-    foxglove_takes(found)
+    schema_of_kind = json_schemas.of_kind(kind)
+    jsonschema.Draft202012Validator.check_schema(schema_of_kind)
+    foxglove_takes(schema_of_kind)
 
 
 def test_the_image_schema_is_one_that_foxglove_takes():

@@ -16,9 +16,9 @@ def entries(count, first=0):
     return [Entry(TOPICS[number % 3], b"\xff\xd8 %05d" % number * 20, 1000 + number, number) for number in numbers]
 
 
-def write(path, many, *, each=7):
+def write(path, messages, *, each=7):
     with RecordingWriter(path) as writer:
-        for number, entry in enumerate(many):
+        for number, entry in enumerate(messages):
             writer.write(entry)
             if number % each == each - 1:
                 writer.flush()
@@ -27,16 +27,18 @@ def write(path, many, *, each=7):
 
 def read_all(path):
     """What can be read, in the order it was written, and how many chunks cannot."""
-    found, damaged, topics = [], 0, {}
+    messages, damaged, topics = [], 0, {}
     with path.open("rb") as file:
         for chunk in chunks(file):
             try:
-                some = [Entry(one.topic, unwrapped(*one[:2]), *one[2:]) for one in read(file, chunk, topics)]
+                of_chunk = [
+                    Entry(message.topic, unwrapped(*message[:2]), *message[2:]) for message in read(file, chunk, topics)
+                ]
             except DecodeError:
                 damaged += 1
                 continue
-            found += some
-    return found, damaged
+            messages += of_chunk
+    return messages, damaged
 
 
 def test_it_is_what_the_reader_reads(tmp_path):
@@ -56,29 +58,29 @@ def test_what_was_flushed_is_found_from_the_last_chunk_on(tmp_path):
             (chunk,) = chunks(file, *([begin] if begin else []))
             begin = chunk.end
             assert chunk[2:] == (1000 + first, 1009 + first)
-            assert [one.seq for one in read(file, chunk, topics)] == list(range(first, first + 10))
+            assert [message.seq for message in read(file, chunk, topics)] == list(range(first, first + 10))
         assert topics == writer.topics
 
 
 def test_cut_off_anywhere_it_is_read_up_to_the_last_whole_chunk(tmp_path):
-    many = entries(21)
-    whole = write(tmp_path / "some.mcap", many).read_bytes()
+    messages = entries(21)
+    whole = write(tmp_path / "some.mcap", messages).read_bytes()
     with (tmp_path / "some.mcap").open("rb") as file:
         ends = [chunk.end for chunk in chunks(file)]
     cut = tmp_path / "cut.mcap"
     for size in range(0, len(whole), 3):
         cut.write_bytes(whole[:size])
-        assert read_all(cut) == (many[: 7 * sum(end <= size for end in ends)], 0)
+        assert read_all(cut) == (messages[: 7 * sum(end <= size for end in ends)], 0)
 
 
 def test_damaged_anywhere_the_rest_is_read_or_nothing_else(tmp_path):
-    many = entries(21)
-    whole = write(tmp_path / "some.mcap", many).read_bytes()
+    messages = entries(21)
+    whole = write(tmp_path / "some.mcap", messages).read_bytes()
     bad = tmp_path / "bad.mcap"
     for place in range(8, len(whole), 3):
         bad.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
-        found, damaged = read_all(bad)
-        assert set(found) <= set(many)
+        readable, damaged = read_all(bad)
+        assert set(readable) <= set(messages)
         assert damaged <= 3
 
 

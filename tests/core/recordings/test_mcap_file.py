@@ -78,8 +78,8 @@ def test_any_mcap_reader_understands_it(written):
 def test_frames_are_images_for_foxglove(written):
     with written.open("rb") as file:
         images = [
-            (found.name, json.loads(message.data))
-            for found, channel, message in make_reader(file).iter_messages()
+            (schema_of_channel.name, json.loads(message.data))
+            for schema_of_channel, channel, message in make_reader(file).iter_messages()
             if channel.metadata["kind"] == "frame"
         ]
     assert [(name, image["format"], image["frame_id"]) for name, image in images] == [
@@ -91,19 +91,19 @@ def test_frames_are_images_for_foxglove(written):
 
 @pytest.mark.parametrize("part", [0.02, 0.3, 0.5, 0.7, 0.9, 0.999])
 def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path, caplog, part):
-    many = [entry._replace(time_unix_nanos=entry.time_unix_nanos + n) for n in range(20) for entry in entries()]
+    messages = [entry._replace(time_unix_nanos=entry.time_unix_nanos + n) for n in range(20) for entry in entries()]
     path = tmp_path / "some.mcap"
     with RecordingWriter(path, chunk_bytes=5000) as writer:
-        for entry in many:
+        for entry in messages:
             writer.write(entry)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * part)])
     with caplog.at_level(logging.WARNING):
         reader = Reader(path)
-        found = list(reader.entries())
+        readable = list(reader.entries())
     assert not reader.is_whole
-    assert set(found) <= set(many)
-    assert len(found) >= len(many) * (part - 0.35)
+    assert set(readable) <= set(messages)
+    assert len(readable) >= len(messages) * (part - 0.35)
     assert len(caplog.messages) == 1
     assert "was cut off" in caplog.messages[0]
     assert "\n" not in caplog.messages[0]
@@ -111,12 +111,12 @@ def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path, caplog, part
 
 def test_a_file_is_readable_while_it_is_written(tmp_path):
     path = tmp_path / "some.mcap"
-    some = list(entries())
+    messages = list(entries())
     with RecordingWriter(path) as writer:
-        for entry in some[:5]:
+        for entry in messages[:5]:
             writer.write(entry)
         writer.flush()
-        assert list(Reader(path).entries()) == some[:5]
+        assert list(Reader(path).entries()) == messages[:5]
 
 
 def test_a_damaged_file_is_read_as_far_as_it_goes(tmp_path, caplog):
@@ -129,8 +129,8 @@ def test_a_damaged_file_is_read_as_far_as_it_goes(tmp_path, caplog):
     content[inside_a_chunk : inside_a_chunk + 40] = bytes(40)
     path.write_bytes(content)
     with caplog.at_level(logging.WARNING):
-        found = list(Reader(path).entries())
-    assert set(found) <= set(entries())
+        readable = list(Reader(path).entries())
+    assert set(readable) <= set(entries())
     assert len(caplog.messages) == 1
     assert "is damaged" in caplog.messages[0]
 
@@ -211,6 +211,6 @@ def test_a_full_disk_is_one_clear_line_and_what_was_written_stays_readable(tmp_p
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"recording {path} ends here: File too large; what was written before can be read\n"
     assert path.stat().st_size <= kib << 10
-    found = [entry.seq for entry in Reader(path).entries()]
-    assert found == list(range(len(found)))
-    assert len(found) > 40 or entries_written == 1
+    seqs = [entry.seq for entry in Reader(path).entries()]
+    assert seqs == list(range(len(seqs)))
+    assert len(seqs) > 40 or entries_written == 1

@@ -60,7 +60,7 @@ def test_one_damaged_chunk_costs_no_other(path, number, caplog):
     damage(path, chunk.end - 20)
     seqs, reader = read(path)
     assert seqs == without(number)
-    assert [one.messages for one in reader.damages] == [EACH]
+    assert [place.messages for place in reader.damages] == [EACH]
     (line,) = caplog.messages
     assert f"is damaged: 10 messages in 1 place ({chunk.length} bytes) cannot be read" in line
     assert Recording(path).damages == []
@@ -71,7 +71,7 @@ def test_a_place_where_no_record_begins_is_passed_by(path):
     damage(path, chunks_of(path)[4].offset + 1)
     seqs, reader = read(path)
     assert seqs == without(4)
-    assert [one.messages for one in reader.damages] == [None]
+    assert [place.messages for place in reader.damages] == [None]
 
 
 def test_a_damaged_file_that_was_cut_off_too_is_read_in_order(path):
@@ -158,9 +158,9 @@ def test_a_recording_tells_where_it_was_begun(tmp_path):
     path = tmp_path / "some.mcap"
     begun = [Beginning("r", "main", 812), Beginning("é/x", "eval_1", 3)]
     with RecordingWriter(path) as writer:
-        for one in begun:
+        for beginning in begun:
             writer.write(Entry(TOPIC, b"{}", 1, 1))
-            writer.note_beginning(one)
+            writer.note_beginning(beginning)
     recording = Recording(path)
     assert len(list(recording.entries())) == 2
     assert recording.begun == begun

@@ -105,7 +105,9 @@ def test_the_page_finds_nothing_in_what_others_put_there(tmp_path):
     with Recordings(tmp_path) as recordings:
         assert recordings.find_old() == []
         assert recordings.all() == []
-    assert {path: one for path, one in tree(tmp_path).items() if path.parent != tmp_path or path in places} == before
+    assert {
+        path: content for path, content in tree(tmp_path).items() if path.parent != tmp_path or path in places
+    } == before
 
 
 def test_beyond_every_limit_only_its_own_is_removed(tmp_path):
@@ -144,4 +146,4 @@ def test_a_copy_may_be_made_of_what_is_recorded(tmp_path):
     own = write(directory_of(tmp_path, "lab") / PART, "lab")
     shutil.copytree(own.parent, tmp_path / "lab before the fix")
     with Recordings(tmp_path) as recordings:
-        assert [one.directory for one in recordings.find_old()] == [own.parent]
+        assert [recording.directory for recording in recordings.find_old()] == [own.parent]

@@ -37,19 +37,19 @@ def parts(tmp_path):
 
 
 def test_a_directory_is_one_recording_with_everything_once(parts):
-    assert [one.seq for one in Recording(parts[0].parent).entries()] == list(range(25))
-    assert [one.seq for one in Recording(*reversed(parts)).entries()] == list(range(25))
+    assert [entry.seq for entry in Recording(parts[0].parent).entries()] == list(range(25))
+    assert [entry.seq for entry in Recording(*reversed(parts)).entries()] == list(range(25))
 
 
 def test_a_pipe_and_a_device_among_the_parts_are_none(parts):
     directory = parts[0].parent
     os.mkfifo(directory / part_name("20261125T093000Z", 8))
     (directory / part_name("20261125T093000Z", 9)).symlink_to("/dev/zero")
-    assert [one.seq for one in Recording(directory).entries()] == list(range(25))
+    assert [entry.seq for entry in Recording(directory).entries()] == list(range(25))
 
 
 def test_a_file_is_itself(parts):
-    assert [one.seq for one in Recording(parts[1]).entries()] == list(range(7, 20))
+    assert [entry.seq for entry in Recording(parts[1]).entries()] == list(range(7, 20))
 
 
 def test_parts_that_are_named_together_are_joined_and_others_are_not(parts, tmp_path):
@@ -80,7 +80,7 @@ def recordings(tmp_path):
 
 
 def test_the_only_run_in_the_directory_of_all_runs_is_meant(recordings):
-    assert [one.seq for one in Recording(recordings("a")).entries()] == [0, 1, 2]
+    assert [entry.seq for entry in Recording(recordings("a")).entries()] == [0, 1, 2]
 
 
 def test_of_several_runs_it_says_which_there_are_and_how_one_is_named(recordings):

@@ -16,8 +16,8 @@ def metric(seq, **fields):
     return heard("metric", seq, name="loss", value=0.5, **fields)
 
 
-def take(intake, *many, is_retained=False):
-    return [entry.seq for one in many for entry in intake.take(*one, is_retained=is_retained)]
+def take(intake, *messages, is_retained=False):
+    return [entry.seq for message in messages for entry in intake.take(*message, is_retained=is_retained)]
 
 
 def test_an_entry_has_the_time_and_seq_of_its_message():
@@ -63,10 +63,10 @@ def test_a_bridges_own_status_may_have_the_seq_of_another_message():
 
 def test_a_bridges_own_word_does_not_look_like_a_new_sender():
     intake = Selection()
-    told = [metric(0), heard("status", 1, status="running"), metric(2)]
+    messages = [metric(0), heard("status", 1, status="running"), metric(2)]
     refused = heard("command_result", 0, at=10**9, id="c-1", status="refused")
     again = heard("command_result", 0, at=10**9, id="c-2", status="refused")
-    assert take(intake, *told, refused, again, *told, refused) == [0, 1, 2, 0, 0]
+    assert take(intake, *messages, refused, again, *messages, refused) == [0, 1, 2, 0, 0]
 
 
 def test_what_the_bridge_derives_and_commands_are_left_out():

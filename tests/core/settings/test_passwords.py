@@ -33,8 +33,8 @@ def test_secrets_are_0600_and_in_no_log_command_line_environment_or_message(brok
     with Subscriber(broker.host, broker.port, "#") as anyone:
         with Client(broker.port, "bridge", broker.password("bridge")) as bridge:
             bridge.publish("monty/v1/run/main/metric/last")
-        anyone.wait_for(lambda seen: [one for one in seen if one.topic.endswith("last")], WAIT_SECS)
-        shown += b"".join(one.payload for one in anyone.received)
+        anyone.wait_for(lambda seen: [message for message in seen if message.topic.endswith("last")], WAIT_SECS)
+        shown += b"".join(message.payload for message in anyone.received)
     hashed = (state.mosquitto / "passwd").read_bytes()
     for password in passwords:
         assert len(password) >= 43

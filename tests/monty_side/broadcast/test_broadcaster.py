@@ -72,10 +72,10 @@ def test_what_a_user_publishes_arrives(router, b):
     b.publish_state(run="mine", seq=1)
     b.publish_state(seq=2, cls={3, 1, 2})
     assert b.flush(10)
-    loss, steps, one, mine, log, first, second = router.messages("x")
+    loss, steps, array, mine, log, first, second = router.messages("x")
     assert (loss.value, loss.metadata) == (0.5, {"phase": "eval"})
     assert steps.value == 1e30
-    assert one.value == 7.0
+    assert array.value == 7.0
     assert mine.data == {"type": 1, "run": 2, "seq": 3, "kind": 4, "time_unix_nanos": 5}
     assert (log.level, log.message, log.metadata) == ("warning", "slow", {"step": 3})
     assert first.state == {"run": "mine", "seq": 1}

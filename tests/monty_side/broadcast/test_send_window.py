@@ -16,8 +16,8 @@ class Kept:
         self.last = -1
 
     def first_from(self, seq):
-        found = min((kept for kept in self.messages if kept >= seq), default=None)
-        return None if found is None else (found, self.messages[found])
+        first = min((kept for kept in self.messages if kept >= seq), default=None)
+        return None if first is None else (first, self.messages[first])
 
     def copy(self, window, most=64):
         for seq, frames in window.after(self.last, most=most, most_bytes=1 << 20):
@@ -227,18 +227,18 @@ def test_no_seq_is_ever_missing_and_the_bound_holds(bound_bytes, has_store, step
     store = Kept()
     window = SendWindow(bound_bytes, store)
     acknowledged = 0
-    for what, amount in steps:
-        if what == "append":
+    for action, amount in steps:
+        if action == "append":
             publish(window, 1, amount)
-        elif what == "send":
+        elif action == "send":
             for _ in range(amount):
                 if window.sent_bytes < bound_bytes // 2:  # as the link does
                     send(window, 1)
-        elif what == "ack":
+        elif action == "ack":
             acknowledged += window.acknowledge(window.base + amount)
-        elif what == "rewind":
+        elif action == "rewind":
             window.rewind(window.base)
-        elif what == "unload":
+        elif action == "unload":
             window.unload(amount * KIB)
         elif has_store:
             store.copy(window, amount)

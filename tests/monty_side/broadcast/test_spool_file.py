@@ -27,9 +27,9 @@ def messages(*seqs, size=100):
 
 @pytest.fixture
 def opened(tmp_path):
-    one = SpoolFile(tmp_path / "state" / "spool", header_of())
-    yield one
-    one.close()
+    spool = SpoolFile(tmp_path / "state" / "spool", header_of())
+    yield spool
+    spool.close()
 
 
 def read(path):
@@ -37,11 +37,11 @@ def read(path):
     fd = os.open(path, os.O_RDONLY)
     try:
         header, offset = spool_format.read_header(fd, path)
-        found = []
+        messages = []
         while records := spool_format.read_records(fd, offset):
-            found += [(record.seq, record.frames) for record in records]
+            messages += [(record.seq, record.frames) for record in records]
             offset = records[-1].end
-        return header, found
+        return header, messages
     finally:
         os.close(fd)
 
@@ -49,9 +49,9 @@ def read(path):
 def test_what_is_written_is_read_back_by_anybody(opened):
     opened.write(messages(0, 1))
     opened.write(messages(2, 5, size=0))
-    header, found = read(opened.path)
+    header, read_back = read(opened.path)
     assert header == header_of()
-    assert found == messages(0, 1) + messages(2, 5, size=0)
+    assert read_back == messages(0, 1) + messages(2, 5, size=0)
     assert (opened.last, opened.size) == (5, opened.path.stat().st_size)
 
 
@@ -93,14 +93,14 @@ def test_a_large_message_among_small_ones(opened):
 
 @given(st.integers(0, 400))
 def test_a_tail_that_was_cut_is_recognised(tmp_path_factory, cut):
-    one = SpoolFile(tmp_path_factory.mktemp("cut"), header_of())
-    one.write(messages(0, 1, 2))
-    one.close()
-    size = one.path.stat().st_size
-    cut = min(cut, size - len(one.path.read_bytes().partition(b"\n")[0]) - 1)
-    os.truncate(one.path, size - cut)
+    spool = SpoolFile(tmp_path_factory.mktemp("cut"), header_of())
+    spool.write(messages(0, 1, 2))
+    spool.close()
+    size = spool.path.stat().st_size
+    cut = min(cut, size - len(spool.path.read_bytes().partition(b"\n")[0]) - 1)
+    os.truncate(spool.path, size - cut)
     record_bytes = 20 + 3 * 4 + 9 + 8 + 100
-    assert read(one.path)[1] == messages(0, 1, 2)[: 3 - -(-cut // record_bytes)]
+    assert read(spool.path)[1] == messages(0, 1, 2)[: 3 - -(-cut // record_bytes)]
 
 
 def test_a_record_that_was_changed_is_not_believed(opened):
@@ -113,12 +113,12 @@ def test_a_record_that_was_changed_is_not_believed(opened):
 
 @given(st.binary(max_size=200))
 def test_any_bytes_behind_the_last_record_are_no_record(tmp_path_factory, tail):
-    one = SpoolFile(tmp_path_factory.mktemp("tail"), header_of())
-    one.write(messages(0))
-    one.close()
-    with one.path.open("ab") as file:
+    spool = SpoolFile(tmp_path_factory.mktemp("tail"), header_of())
+    spool.write(messages(0))
+    spool.close()
+    with spool.path.open("ab") as file:
         file.write(tail)
-    assert read(one.path)[1] == messages(0)
+    assert read(spool.path)[1] == messages(0)
 
 
 def test_a_length_beyond_all_bounds_is_not_read(opened):
@@ -180,24 +180,24 @@ def test_the_directory_of_a_run_stays_while_another_worker_has_a_file(tmp_path):
 
 @pytest.mark.parametrize("run", ["a/b", "..", ".", "%", " ", "line\nbreak", "🤖", "it's 100 %", "\x00"])
 def test_any_name_is_a_file_of_its_own_below_the_directory(tmp_path, run):
-    one = SpoolFile(tmp_path, header_of(run=run, worker=run))
-    one.write(messages(0))
-    assert one.path.parent.parent == tmp_path
-    assert urllib.parse.unquote(one.path.parent.name) == run
-    assert urllib.parse.unquote(one.path.name.rpartition("-")[0]) == run
-    assert read(one.path)[0].run == run
-    one.remove()
+    spool = SpoolFile(tmp_path, header_of(run=run, worker=run))
+    spool.write(messages(0))
+    assert spool.path.parent.parent == tmp_path
+    assert urllib.parse.unquote(spool.path.parent.name) == run
+    assert urllib.parse.unquote(spool.path.name.rpartition("-")[0]) == run
+    assert read(spool.path)[0].run == run
+    spool.remove()
 
 
 @pytest.mark.parametrize("letter", ["n", "🤖", "."])
 def test_long_names_stay_apart_though_file_names_are_short(tmp_path, letter):
     spools = [SpoolFile(tmp_path, header_of(run=letter * 299 + end, worker=letter * 299 + end)) for end in "ab"]
-    for one in spools:
-        one.write(messages(0))
-    assert len({one.path.parent for one in spools}) == 2
-    assert [read(one.path)[0].run[-1] for one in spools] == ["a", "b"]
-    for one in spools:
-        one.remove()
+    for spool in spools:
+        spool.write(messages(0))
+    assert len({spool.path.parent for spool in spools}) == 2
+    assert [read(spool.path)[0].run[-1] for spool in spools] == ["a", "b"]
+    for spool in spools:
+        spool.remove()
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def made(tmp_path):
         return every[-1]
 
     yield make
-    for one in every:
-        one.close(flush_secs=0)
+    for broadcaster in every:
+        broadcaster.close(flush_secs=0)
 
 
 @pytest.fixture
@@ -236,12 +236,12 @@ def test_the_last_of_the_disk_is_left_to_the_experiment(made, port, files, monke
     publish_until(b, lambda: seqs_of(*files())[-1] == b.counts.published - 1)
 
 
-@pytest.mark.parametrize("what", ["is a file", "is no directory", "cannot be written"])
-def test_a_directory_that_cannot_be_used_is_said_once(port, tmp_path, what, caplog):
+@pytest.mark.parametrize("obstacle", ["is a file", "is no directory", "cannot be written"])
+def test_a_directory_that_cannot_be_used_is_said_once(port, tmp_path, obstacle, caplog):
     place = tmp_path / "spool"
-    if what == "is a file":
+    if obstacle == "is a file":
         place.write_text("")
-    elif what == "is no directory":
+    elif obstacle == "is no directory":
         place.symlink_to(tmp_path / "nowhere")
     else:
         place = tmp_path / "proc"
@@ -306,7 +306,7 @@ def test_a_forked_child_has_a_file_of_its_own(made, port, files):
     pid = os.fork()
     if pid == 0:
         signal.alarm(20)
-        holds_the_parent_s = any(one.resolve() == mine for one in Path("/proc/self/fd").iterdir())
+        holds_the_parent_s = any(link.resolve() == mine for link in Path("/proc/self/fd").iterdir())
         b.publish_metric("child", os.getpid())
         b.close()
         os._exit(holds_the_parent_s)
@@ -325,10 +325,10 @@ def test_a_broadcaster_that_was_sent_to_another_process_has_a_file_of_its_own_th
         pool.starmap(b.publish_metric, [("task", number) for number in range(40)])
         pool.close()
         pool.join()
-    found = [read(path) for path in files()]
-    assert {header.worker for header, _ in found} <= {f"main-{header.pid}" for header, _ in found}
-    messages = [schema.decode(frames[1]) for _, records in found for _, frames in records]
-    assert sorted(one.value for one in messages if isinstance(one, schema.Metric)) == list(range(40))
+    spools = [read(path) for path in files()]
+    assert {header.worker for header, _ in spools} <= {f"main-{header.pid}" for header, _ in spools}
+    messages = [schema.decode(frames[1]) for _, records in spools for _, frames in records]
+    assert sorted(message.value for message in messages if isinstance(message, schema.Metric)) == list(range(40))
 
 
 def test_on_python_3_8_it_is_the_same_file(port, tmp_path, files):

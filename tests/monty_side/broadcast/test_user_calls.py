@@ -38,9 +38,9 @@ def test_what_is_not_finite_is_counted_in_value_and_metadata():
 )  # fmt: skip
 def test_a_metric_says_what_it_was_where_it_was_not_finite(value, name):
     kind, fields, _ = user_calls.metric("loss", value, {})
-    said = schema.encode(kind(run="r", worker="w", seq=0, time_unix_nanos=1, **fields))
+    payload = schema.encode(kind(run="r", worker="w", seq=0, time_unix_nanos=1, **fields))
     assert fields.get("not_finite") == name
-    assert (b'"value":null' in said) == (value != 1.0), "absent values have no place in a number of its own"
+    assert (b'"value":null' in payload) == (value != 1.0), "absent values have no place in a number of its own"
 
 
 @pytest.mark.parametrize(

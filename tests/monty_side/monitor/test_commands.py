@@ -80,8 +80,8 @@ class Run:
 
     def statuses(self):
         assert self.broadcaster.flush(10)
-        found = [message for message in self.router.messages("r") if isinstance(message, schema.Status)]
-        return [(status.status, status.reason) for status in found]
+        messages = [message for message in self.router.messages("r") if isinstance(message, schema.Status)]
+        return [(status.status, status.reason) for status in messages]
 
 
 def told(answer):

@@ -76,9 +76,9 @@ def test_begin_and_end_of_an_episode(router, bench):
     assert ended.elapsed_secs > 0
     (progress,) = received(router, bench, schema.Progress)
     assert (progress.episodes_done, list(progress.modes)) == (1, ["eval"])
-    told = progress.modes["eval"]
-    assert (told.outcomes, told.correct, told.accuracy, told.episodes_expected) == ({"correct": 1}, 1, 1.0, 3)
-    assert (told.mean_steps, told.mean_matching_steps, told.rotation_errors) == (5.0, 2.0, 1)
+    totals = progress.modes["eval"]
+    assert (totals.outcomes, totals.correct, totals.accuracy, totals.episodes_expected) == ({"correct": 1}, 1, 1.0, 3)
+    assert (totals.mean_steps, totals.mean_matching_steps, totals.rotation_errors) == (5.0, 2.0, 1)
 
 
 def test_outcome_of_several_modules_is_the_strongest(router, bench):
@@ -104,8 +104,8 @@ def test_who_is_told_what_it_sees_has_no_outcome(router, bench):
     (part,) = ended.learning_modules.values()
     assert (ended.outcome, ended.correct, part.outcome, part.stepwise_outcome) == (None, None, None, None)
     (progress,) = received(router, bench, schema.Progress)
-    told = progress.modes["eval"]
-    assert (told.episodes_done, told.outcomes, told.accuracy, told.mean_steps) == (1, {}, None, 5.0)
+    totals = progress.modes["eval"]
+    assert (totals.episodes_done, totals.outcomes, totals.accuracy, totals.mean_steps) == (1, {}, None, 5.0)
 
 
 def test_what_training_learned_comes_with_its_points(router, bench):

@@ -174,7 +174,7 @@ def test_constructor_publishes_nothing():
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reason"),
     [
         ("no.such.Class", "the dotted name of an experiment class"),
         ("nodots", "the dotted name of an experiment class"),
@@ -182,8 +182,8 @@ def test_constructor_publishes_nothing():
         ("monty_mqtt.experiment.MontyExperimentWithLiveView", "the experiment class itself"),
     ],
 )
-def test_wrong_class_is_one_line(name, said):
-    with pytest.raises(ConfigError, match=said) as error:
+def test_wrong_class_is_one_line(name, reason):
+    with pytest.raises(ConfigError, match=reason) as error:
         MontyExperimentWithLiveView(made({}), name)
     assert "\n" not in str(error.value)
 

@@ -25,12 +25,12 @@ def config(**more):
     return {"zmq_port": 1, "liveview": {"run": "a/b", "flush_secs": 0.0, "spool_mib": 0}, **more}
 
 
-@pytest.mark.parametrize(("host", "said"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
-def test_it_is_said_where_the_configuration_has_the_page(capsys, host, said):
+@pytest.mark.parametrize(("host", "line"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+def test_it_is_said_where_the_configuration_has_the_page(capsys, host, line):
     experiment = Watched(config(liveview_host=host, liveview_port=8123))
     assert capsys.readouterr().err == ""
     experiment.run()
-    assert capsys.readouterr().err == f"watch this run: http://{said}:8123/run/a%252Fb\n"
+    assert capsys.readouterr().err == f"watch this run: http://{line}:8123/run/a%252Fb\n"
 
 
 def test_without_a_monitor_nothing_is_said(capsys):

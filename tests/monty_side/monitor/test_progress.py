@@ -28,8 +28,8 @@ def test_episodes_are_added_up_by_mode():
         progress.episode_ended(Finished(mode, 5, outcome, int(outcome == "correct")), 1.0)
     fields = progress.fields(1.0, 0)
     assert list(fields["modes"]) == ["eval", "train"]
-    told = {name: (mode.accuracy, mode.outcomes, mode.episodes_expected) for name, mode in fields["modes"].items()}
-    assert told == {"eval": (0.5, {"correct": 1, "confused_mlh": 1}, 2), "train": (0.0, {"no_match": 2}, 2)}
+    totals = {name: (mode.accuracy, mode.outcomes, mode.episodes_expected) for name, mode in fields["modes"].items()}
+    assert totals == {"eval": (0.5, {"correct": 1, "confused_mlh": 1}, 2), "train": (0.0, {"no_match": 2}, 2)}
     assert (fields["episodes_done"], fields["episodes_expected"]) == (4, 4), "the bar of the whole run"
     assert not {"outcomes", "correct"} & fields.keys()
 

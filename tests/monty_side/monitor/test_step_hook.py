@@ -36,8 +36,8 @@ def bench(router):
         return made[-1]
 
     yield make
-    for one in made:
-        one.broadcaster.close()
+    for made_bench in made:
+        made_bench.broadcaster.close()
 
 
 class Bench:
@@ -219,10 +219,10 @@ def test_pause_counts_as_no_time_of_the_step_of_the_run_and_of_the_monitor(route
 def test_what_was_learned_between_two_episodes_counts_in_the_second(bench, router):
     lm = evidence_lm({"new_object0": [1.0]})
     lm.graph_id_to_target = {"new_object0": {"mug"}}
-    monty, one = model(lm), bench()
-    one.step(0, monty)
-    one.step(1, monty)
+    monty, made = model(lm), bench()
+    made.step(0, monty)
+    made.step(1, monty)
     lm.graph_id_to_target["new_object0"].add("bowl")
-    one.step(0, monty)
-    steps = one.received(router, schema.Step)
+    made.step(0, monty)
+    steps = made.received(router, schema.Step)
     assert [step.learning_modules["learning_module_0"].is_correct for step in steps] == [False, False, True]

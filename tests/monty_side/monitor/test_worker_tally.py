@@ -52,7 +52,7 @@ def test_processes_add_at_the_same_time(tally):
         worker.start()
     for worker in workers:
         worker.join(60)
-    steps = [one.steps for one in tally.news()]
+    steps = [episode.steps for episode in tally.news()]
     assert sorted(steps) == sorted([*range(300), *range(300)])
 
 

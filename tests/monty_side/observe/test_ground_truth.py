@@ -122,8 +122,8 @@ def test_module_without_evidence_tells_the_graphs_of_its_target():
 
 def test_only_graphs_with_a_name_of_their_own_are_told_at_the_begin_of_an_episode():
     lm = unsupervised_lm(bowl=["bowl"], new_object1=["mug", "bowl"], dice=["mug"])
-    told = {"new_object1": ["bowl", "mug"], "dice": ["mug"]}
-    assert graph_targets(model(lm)) == {"learning_module_0": told}
+    targets = {"new_object1": ["bowl", "mug"], "dice": ["mug"]}
+    assert graph_targets(model(lm)) == {"learning_module_0": targets}
     assert graph_targets(model(evidence_lm({"bowl": [1.0]}), displacement_lm())) == {}
     assert graph_targets(SimpleNamespace()) == {}
 
@@ -154,9 +154,9 @@ def test_unknown_object_is_new_and_neither_right_nor_wrong():
 
 
 def test_words_that_say_right_or_wrong_are_those_that_monty_counts():
-    said = {word: is_correct(word) for word in PERFORMANCE_ORDER}
-    assert {word for word, right in said.items() if right} == {"correct", "correct_mlh"}
-    assert {word for word, right in said.items() if right is False} == {"confused", "confused_mlh"}
+    verdicts = {word: is_correct(word) for word in PERFORMANCE_ORDER}
+    assert {word for word, right in verdicts.items() if right} == {"correct", "correct_mlh"}
+    assert {word for word, right in verdicts.items() if right is False} == {"confused", "confused_mlh"}
     assert is_correct(None) is None
 
 

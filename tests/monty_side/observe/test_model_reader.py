@@ -158,9 +158,9 @@ def test_numbers_that_are_none_are_counted():
 
 
 def test_reader_knows_its_model():
-    one, other = model(), model()
-    assert ModelReader(one).of(one)
-    assert not ModelReader(one).of(other)
+    known, other = model(), model()
+    assert ModelReader(known).of(known)
+    assert not ModelReader(known).of(other)
 
 
 def test_mode_in_montys_words():

@@ -14,9 +14,9 @@ ANGLES = st.tuples(*[st.floats(-360, 360)] * 3)
 
 @given(ANGLES, ANGLES)
 def test_product_and_angle_are_scipys(a, b):
-    one, two = (Rotation.from_euler("xyz", angles, degrees=True) for angles in (a, b))
-    both = product(from_scalar_first(one.as_quat()), from_scalar_first(two.as_quat()))
-    assert angle_degs(both) == pytest.approx((one * two).magnitude() * 57.29577951308232, abs=1e-5)
+    first, second = (Rotation.from_euler("xyz", angles, degrees=True) for angles in (a, b))
+    both = product(from_scalar_first(first.as_quat()), from_scalar_first(second.as_quat()))
+    assert angle_degs(both) == pytest.approx((first * second).magnitude() * 57.29577951308232, abs=1e-5)
 
 
 @given(ANGLES)

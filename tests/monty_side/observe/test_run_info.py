@@ -11,9 +11,9 @@ from monty_mqtt.observe.run_info import episodes_expected, git_commit, versions
 
 
 def test_versions_of_what_is_installed():
-    found = versions()
-    assert {"pyzmq", "msgspec"} <= set(found)
-    assert "habitat-sim" not in found
+    installed = versions()
+    assert {"pyzmq", "msgspec"} <= set(installed)
+    assert "habitat-sim" not in installed
 
 
 def test_commit_is_what_git_says(tmp_path):

@@ -95,10 +95,12 @@ def test_parent_tells_what_its_workers_finished(router):
     assert "MONTY_MQTT_TALLY" not in os.environ
     last = [m for m in router.messages("r-1") if isinstance(m, schema.Progress)][-1]
     assert (last.mode, last.episode, last.episodes_done, last.episodes_expected) == ("eval", 1, 2, 6)
-    (told,) = last.modes.values()
-    assert (told.outcomes, told.correct, told.accuracy) == ({"correct": 1, "time_out": 1}, 1, 0.5)
-    assert (told.steps, told.episodes_expected, told.mean_steps) == (50, 6, 25.0)
-    assert (told.rotation_errors, told.rotation_error_degs) == (3, 4.0), "over the learning modules, not the episodes"
+    (totals,) = last.modes.values()
+    assert (totals.outcomes, totals.correct, totals.accuracy) == ({"correct": 1, "time_out": 1}, 1, 0.5)
+    assert (totals.steps, totals.episodes_expected, totals.mean_steps) == (50, 6, 25.0)
+    assert (totals.rotation_errors, totals.rotation_error_degs) == (3, 4.0), (
+        "over the learning modules, not the episodes"
+    )
     assert last.estimated_end_unix_nanos > last.time_unix_nanos - 10**9
 
 
@@ -229,9 +231,9 @@ raise KeyboardInterrupt
 
 
 def test_ctrl_c_of_montys_own_runner_is_told_though_nobody_ends_the_parent(router):
-    here = Path(__file__).parent
-    tests = here.parent.parent
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [here, tests, tests.parent]))}
+    folder = Path(__file__).parent
+    tests = folder.parent.parent
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [folder, tests, tests.parent]))}
     command = [sys.executable, "-c", INTERRUPTED, str(router.port)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode != 0

@@ -60,7 +60,7 @@ def test_everything_is_run_in_order_and_in_as_many_processes_as_upstream(pool):
 def test_what_was_not_begun_leaves_the_list(pool, tally):
     work = [(tally.path, number) for number in range(40)]
     results = pool.map(told, work)
-    ran = sorted(one.steps for one in tally.news())
+    ran = sorted(episode.steps for episode in tally.news())
     assert sorted(results) == ran == [number for _, number in work]
     assert {0, 3} <= set(ran)
     assert len(ran) < 20, "five in a batch, at most three batches had been handed out"

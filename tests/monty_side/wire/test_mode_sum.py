@@ -52,40 +52,40 @@ def ours(episodes):
 
 @given(EPISODES)
 def test_what_we_say_is_what_monty_says(episodes):
-    told, monty = ours(episodes), montys(episodes)
-    assert told.episodes_done == monty["num_episodes"]
-    assert 100 * told.accuracy == pytest.approx(monty["percent_correct"])
+    totals, monty = ours(episodes), montys(episodes)
+    assert totals.episodes_done == monty["num_episodes"]
+    assert 100 * totals.accuracy == pytest.approx(monty["percent_correct"])
     used_mlh = monty["percent_correct_mlh"] + monty["percent_confused_mlh"]
-    assert 100 * told.used_mlh / told.episodes_done == pytest.approx(used_mlh)
-    assert told.mean_steps == pytest.approx(monty["avg_num_monty_steps"])
-    assert told.mean_matching_steps == pytest.approx(monty["avg_num_monty_matching_steps"])
+    assert 100 * totals.used_mlh / totals.episodes_done == pytest.approx(used_mlh)
+    assert totals.mean_steps == pytest.approx(monty["avg_num_monty_steps"])
+    assert totals.mean_matching_steps == pytest.approx(monty["avg_num_monty_matching_steps"])
     if math.isnan(monty["avg_rotation_error"]):
-        assert told.rotation_error_degs is None
+        assert totals.rotation_error_degs is None
     else:
-        assert told.rotation_error_degs == pytest.approx(monty["avg_rotation_error"])
+        assert totals.rotation_error_degs == pytest.approx(monty["avg_rotation_error"])
 
 
 @given(EPISODES, EPISODES)
 def test_workers_come_to_the_same_together_as_one_that_did_all(some, others):
     together, alone = merged([{"eval": ours(some)}, {"eval": ours(others)}])["eval"], ours(some + others)
     for name in schema.ModeProgress.__struct_fields__:
-        one, other = getattr(together, name), getattr(alone, name)
-        assert one == pytest.approx(other) if isinstance(other, float) else one == other
+        value, expected = getattr(together, name), getattr(alone, name)
+        assert value == pytest.approx(expected) if isinstance(expected, float) else value == expected
 
 
 def test_evaluation_comes_first_and_nothing_is_said_of_a_mode_without_episodes():
     train = schema.ModeProgress(steps=7, episodes_expected=2)
-    found = merged([{"train": train}, {"eval": ours([([("correct", 1.0)], 3, 2)])}, {"train": train}])
-    assert list(found) == ["eval", "train"]
-    assert found["train"] == schema.ModeProgress(steps=14, episodes_expected=4)
+    modes = merged([{"train": train}, {"eval": ours([([("correct", 1.0)], 3, 2)])}, {"train": train}])
+    assert list(modes) == ["eval", "train"]
+    assert modes["train"] == schema.ModeProgress(steps=14, episodes_expected=4)
 
 
 def test_an_episode_of_a_class_that_knows_no_matching_steps_leaves_their_mean_unknown():
     added = ModeSum()
     added.add(Finished("eval", 4, matching_steps=2))
     added.add(Finished("eval", 6))
-    told = added.progress(10)
-    assert (told.mean_steps, told.mean_matching_steps, told.accuracy) == (5.0, None, None)
+    totals = added.progress(10)
+    assert (totals.mean_steps, totals.mean_matching_steps, totals.accuracy) == (5.0, None, None)
 
 
 def test_the_rotation_errors_of_all_learning_modules_are_taken():

@@ -38,8 +38,8 @@ def test_graphs_of_two_modules_mean_the_same_where_they_were_learned_from_the_sa
     calls = """[
         meaningOf("new_object0", { new_object0: ["mug"] }), meaningOf("mug", undefined), meaningOf("new_object0", {}),
         meaningOf("no_observations_yet", {}), meaningOf("new_object0", {}, true), meaningOf(null, {})]"""
-    found = evaluated(f"{SCRIPT.read_text()}\nconsole.log(JSON.stringify({calls}))")
-    assert found == ["mug", "mug", "new_object0", None, "a new object", None]
+    names = evaluated(f"{SCRIPT.read_text()}\nconsole.log(JSON.stringify({calls}))")
+    assert names == ["mug", "mug", "new_object0", None, "a new object", None]
 
 
 def test_what_a_module_believes_in():
