@@ -1,9 +1,11 @@
 """Behind the lock: numbering, and what is counted; the rest of it shows in test_broadcaster.py."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monty_mqtt.broadcast.broadcast_counts import BroadcastCounts
-from monty_mqtt.broadcast.outbox import Outbox
+from monty_mqtt.broadcast.outbox import Outbox, Stamps
 from monty_mqtt.broadcast.settings import Settings
 from monty_mqtt.wire import schema
 
@@ -57,3 +59,35 @@ def test_after_the_end_everything_is_counted_only():
     box.take(schema.Metric, (), {"name": "loss", "value": 1.0})
     assert box.counts(0) == BroadcastCounts(published=2, unacknowledged=2, dropped=1)
     box.shut()
+
+
+HOUR = 3600 * 10**9
+
+
+def test_a_stamp_is_the_wall_clock():
+    assert Stamps(wall=lambda: 1795428900123456789).take() == 1795428900123456789
+
+
+def test_stamps_go_on_at_their_own_speed_while_the_wall_clock_is_behind():
+    clock = {"wall": 5 * HOUR, "tick": 0}
+    stamps = Stamps(wall=lambda: clock["wall"], tick=lambda: clock["tick"])
+    before = stamps.take()
+    clock["wall"] -= HOUR  # somebody sets it back
+    clock["tick"] += 40_000_000
+    assert stamps.take() == before + 40_000_000
+    clock["wall"] += 2 * HOUR
+    assert stamps.take() == clock["wall"]
+
+
+@given(st.lists(st.tuples(st.integers(-(2**62), 2**62), st.integers(0, 10**9))))
+def test_stamps_never_repeat_whatever_the_clock_does(moves):
+    wall, tick = iter([wall for wall, _ in moves]), iter([tick for _, tick in moves])
+    ticks = [0]
+
+    def monotonic():
+        ticks[0] += next(tick)
+        return ticks[0]
+
+    stamps = Stamps(wall=lambda: next(wall), tick=monotonic)
+    taken = [stamps.take() for _ in moves]
+    assert all(later > earlier for earlier, later in zip(taken, taken[1:]))
