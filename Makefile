@@ -5,14 +5,15 @@ VENV := .venv/bin
 IN_TWO_PROCESSES := -n 2 --no-loadscope-reorder
 PROFILE := $(if $(filter 0,$(MONTY)),replay,run)
 
-.PHONY: help run services test test-quick test-long check bench complexity docs clean
+.PHONY: help run services test test-quick test-all test-long check bench complexity docs clean
 
 help:
 	@echo "make run          the demo: real Monty, watched live (MONTY=0: a recording of it, without Monty)"
 	@echo "make services     Telegraf and InfluxDB 2 built into the user's cache, for history without Docker (needs Go and Rust)"
-	@echo "make test         all tests but the long ones"
-	@echo "make test-quick   those that start no process, in a minute"
-	@echo "make test-long    the long ones"
+	@echo "make test         the tests, in ten minutes"
+	@echo "make test-quick   those of them that start no process, in a minute"
+	@echo "make test-all     the others: InfluxDB, containers, the demo, kill and freeze, all of the browser (needs Go and Rust)"
+	@echo "make test-long    what is too long for these"
 	@echo "make check        format, lint, types, imports"
 	@echo "make bench        the speed table, also in benchmarks/results/latest.json"
 	@echo "make complexity   complexity_report.json and the worst ten functions"
@@ -28,12 +29,16 @@ services:
 
 test:
 	@$(PYTHON) tools/install.py test
-	@$(PYTHON) tools/services.py --if-possible
-	$(VENV)/python -m pytest -m "not long" $(IN_TWO_PROCESSES) $(PYTEST)
+	$(VENV)/python -m pytest --ring test -m "not long" $(IN_TWO_PROCESSES) $(PYTEST)
 
 test-quick:
 	@$(PYTHON) tools/install.py test
-	$(VENV)/python -m pytest --quick $(IN_TWO_PROCESSES) $(PYTEST)
+	$(VENV)/python -m pytest --ring quick $(IN_TWO_PROCESSES) $(PYTEST)
+
+test-all:
+	@$(PYTHON) tools/install.py test
+	@$(PYTHON) tools/services.py --if-possible
+	$(VENV)/python -m pytest --ring rest -m "not long" $(IN_TWO_PROCESSES) $(PYTEST)
 
 test-long:
 	@$(PYTHON) tools/install.py test

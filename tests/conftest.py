@@ -17,7 +17,7 @@ from typing import Iterator, NamedTuple
 import pytest
 from chaos import memory
 from hypothesis import HealthCheck, settings
-from kit.quick import forbid_processes, is_quick
+from kit.rings import RINGS, forbid_processes, is_in
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
@@ -108,20 +108,21 @@ def live_run(far_side: FarSide) -> Iterator[ZmqBroadcaster]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that `make test-quick` gives."""
-    parser.addoption("--quick", action="store_true", help="only modules whose tests start no process")
+    """Add the option that make's targets give."""
+    parser.addoption("--ring", choices=RINGS, help="only the modules of a ring (tests/kit/rings.py)")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out, without importing it, a module whose tests are not quick, where only quick ones are asked for."""
-    is_module = collection_path.suffix == ".py"
-    path = collection_path.relative_to(Path(__file__).parent)
-    return True if config.getoption("quick") and is_module and not is_quick(path) else None
+    """Leave out, without importing it, a module that is not of the ring which is asked for."""
+    ring = config.getoption("ring")
+    if not ring or collection_path.suffix != ".py":
+        return None
+    return None if is_in(collection_path.relative_to(Path(__file__).parent), ring) else True
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Hold quick tests to what they are, once all is imported."""
-    if session.config.getoption("quick") and session.items:
+    if session.config.getoption("ring") == "quick" and session.items:
         forbid_processes()
 
 

@@ -87,11 +87,13 @@ def run(command: list[str], environment: dict[str, str], folder: Path, name: str
             start_new_session=True,
             text=True,
         )
-        while not ended(process) and time.monotonic() - started < BUILD_SECS:
-            print(f"make: building {name}: {time.monotonic() - started:.0f} s", flush=True)
-        if process.poll() is None:
-            os.killpg(process.pid, 9)
-            process.wait()
+        try:
+            while not ended(process) and time.monotonic() - started < BUILD_SECS:
+                print(f"make: building {name}: {time.monotonic() - started:.0f} s", flush=True)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, 9)
+                process.wait()
         log.seek(0)
         words = log.read().splitlines()
     if process.returncode:

@@ -39,7 +39,18 @@ def test_make_complexity():
 def test_make_alone_lists_the_targets():
     done = make()
     assert done.returncode == 0
-    for target in ("run", "test", "test-quick", "test-long", "check", "bench", "complexity", "docs", "clean"):
+    for target in (
+        "run",
+        "test",
+        "test-quick",
+        "test-all",
+        "test-long",
+        "check",
+        "bench",
+        "complexity",
+        "docs",
+        "clean",
+    ):
         assert f"make {target} " in done.stdout
 
 
@@ -51,11 +62,11 @@ def test_make_test_quick_runs_only_what_starts_no_process():
 
 
 def test_a_quick_test_that_starts_a_process_fails():
-    code = "import subprocess; from kit.quick import forbid_processes; forbid_processes(); subprocess.run(['true'])"
+    code = "import subprocess; from kit.rings import forbid_processes; forbid_processes(); subprocess.run(['true'])"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "a quick test starts ('true',): name its module in tests/kit/quick.py" in done.stderr
+    assert "a quick test starts ('true',): name its module in tests/kit/rings.py" in done.stderr
 
 
 def test_make_clean_removes_what_was_built(tmp_path):

@@ -20,6 +20,7 @@ RUN_ELSEWHERE = {
     "make bench": "tests/e2e/test_make.py",
     "make complexity": "tests/e2e/test_make.py",
     "make test-quick": "tests/e2e/test_make.py",
+    "make test-all": ".ci/run",
     "make test-long": "Makefile",
     "make docs": "tests/shipping/test_docs_site.py",
     "make clean": "tests/e2e/test_make.py",

@@ -1,7 +1,11 @@
-"""This module says which tests are quick: those of modules that start no process. `make test-quick` runs only these.
+"""This module says to which of three rings a test module belongs, and so which make target runs it.
+
+`quick`  its tests start no process                        make test-quick, make test
+`test`   real parts, without Go and Rust, within minutes   make test
+`rest`   everything else                                   make test-all
 
 Called by `conftest`. A module is quick unless it is named here; a quick one that starts a process fails, so the list
-stays true.
+stays true. What is marked `long` belongs to make test-long, whatever its module.
 """
 
 from __future__ import annotations
@@ -9,9 +13,11 @@ from __future__ import annotations
 import sys
 from pathlib import PurePath
 
-__all__ = ["forbid_processes", "is_quick"]
+__all__ = ["RINGS", "forbid_processes", "is_in"]
 
-_NOT_QUICK = (
+RINGS = ("quick", "test", "rest")
+
+_STARTS_PROCESSES = (
     "bridge/journal/test_feeder.py",
     "bridge/journal/test_journal.py",
     "bridge/publish/test_namesake.py",
@@ -87,13 +93,63 @@ _NOT_QUICK = (
 )
 """Folders and modules, relative to tests/, whose tests start processes."""
 
+_REST = (
+    "browser/",
+    "chain/test_client_ids.py",
+    "chain/test_history",
+    "e2e/",
+    "grafana/test_dashboards.py",
+    "grafana/test_queries.py",
+    "grafana/test_schema.py",
+    "monty/",
+    "shipping/test_compose",
+    "shipping/test_docs.py",
+    "shipping/test_docs_site.py",
+    "shipping/test_github.py",
+    "shipping/test_monty_extra.py",
+    "shipping/test_release.py",
+    "shipping/test_wheel.py",
+    "stack/commands/test_export_recording.py",
+    "stack/commands/test_forget.py",
+    "stack/commands/test_replay.py",
+    "stack/services/test_grafana.py",
+    "stack/services/test_influxdb_setup.py",
+    "stack/services/test_page_service.py",
+    "stack/services/test_telegraf.py",
+)
+"""Folders and modules, relative to tests/, that take minutes together, or need what Go and Rust build."""
+
+_ESSENTIAL = (
+    "browser/test_connection.py",
+    "browser/test_control.py",
+    "browser/test_evidence.py",
+    "browser/test_hypothesis.py",
+    "browser/test_names.py",
+    "browser/test_results_on_screen.py",
+    "browser/test_run_view.py",
+    "browser/test_runs.py",
+    "browser/test_skeleton.py",
+    "browser/test_workers.py",
+    "monty/test_monty_short_runs.py",
+    "monty/test_what_monty_says.py",
+)
+"""Modules of those folders that `make test` runs nevertheless: the page's main ways, and a short real Monty."""
+
 _STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system"})
 """Audit events of Python that start a process."""
 
 
-def is_quick(path: PurePath) -> bool:
-    """Return whether the tests of a module, relative to tests/, start no process."""
-    return not path.as_posix().startswith(_NOT_QUICK)
+def ring_of(path: PurePath) -> str:
+    """Return the ring of a module, relative to tests/."""
+    name = path.as_posix()
+    if name.startswith(_REST) and name not in _ESSENTIAL:
+        return "rest"
+    return "test" if name.startswith(_STARTS_PROCESSES) else "quick"
+
+
+def is_in(path: PurePath, ring: str) -> bool:
+    """Return whether a module, relative to tests/, is run where a ring is asked for; `test` includes `quick`."""
+    return ring_of(path) == ring or (ring == "test" and ring_of(path) == "quick")
 
 
 def forbid_processes() -> None:
@@ -101,6 +157,6 @@ def forbid_processes() -> None:
 
     def look(event: str, arguments: tuple[object, ...]) -> None:
         if event in _STARTS:
-            raise RuntimeError(f"a quick test starts {arguments[:1]}: name its module in tests/kit/quick.py")
+            raise RuntimeError(f"a quick test starts {arguments[:1]}: name its module in tests/kit/rings.py")
 
     sys.addaudithook(look)
