@@ -14,12 +14,12 @@ from monty_dashboards.board import FOLDER
 from monty_dashboards.influxql import DATA_SOURCE, MAIN, where
 from monty_mqtt.wire.vocabulary import STATUS_CODES
 
-__all__ = ["RULES", "Rule", "rules_file"]
+__all__ = ["RULES", "AlertRule", "rules_file"]
 
 _EVERY = "10s"
 
 
-class Rule(NamedTuple):
+class AlertRule(NamedTuple):
     """Describes one alert rule.
 
     Attributes:
@@ -54,19 +54,20 @@ def _is(word: str) -> str:
 _WHO = "Run {{ $labels.run }}, worker {{ $labels.worker }}"
 
 RULES = (
-    Rule("monty_run_stalled", "Run stalled", _runs('"stalled" = 1'), 15, "OK", "warning",
-         f"{_WHO} takes no steps any more.", ("runs", "Stalled")),
-    Rule("monty_run_error", "Run ended with an error", _runs(_is("error")), 300, "OK", "critical",
-         f"{_WHO} was ended by an exception; its dashboard shows which.", ("runs", "Error")),
-    Rule("monty_run_disconnected", "Run disconnected", _runs(_is("disconnected")), 300, "OK", "critical",
-         f"{_WHO} vanished: killed, or cut off from the bridge.", ("runs", "Disconnected")),
-    Rule("monty_run_completed", "Run completed", _runs(_is("completed"), MAIN, by='"run"'), 300, "OK", "info",
-         "Run {{ $labels.run }} is complete.", ("runs", "Completed")),
-    Rule("monty_messages_dropped", "Messages lost or dropped",
-         _runs('("dropped" > 0 OR "lost" > 0 OR "too_large" > 0)'), 60, "OK", "warning",
-         f"{_WHO} has messages that never arrived: its record has holes.", ("runs", "Lost and dropped")),
-    Rule("monty_bridge_offline", "Bridge offline", f'SELECT count("uptime_secs") FROM "bridge_health" {where()}', 15,
-         "Alerting", "critical", "No bridge has stored a sign of life for 15 s.", ("health", "Bridge up for")),
+    AlertRule("monty_run_stalled", "Run stalled", _runs('"stalled" = 1'), 15, "OK", "warning",
+              f"{_WHO} takes no steps any more.", ("runs", "Stalled")),
+    AlertRule("monty_run_error", "Run ended with an error", _runs(_is("error")), 300, "OK", "critical",
+              f"{_WHO} was ended by an exception; its dashboard shows which.", ("runs", "Error")),
+    AlertRule("monty_run_disconnected", "Run disconnected", _runs(_is("disconnected")), 300, "OK", "critical",
+              f"{_WHO} vanished: killed, or cut off from the bridge.", ("runs", "Disconnected")),
+    AlertRule("monty_run_completed", "Run completed", _runs(_is("completed"), MAIN, by='"run"'), 300, "OK", "info",
+              "Run {{ $labels.run }} is complete.", ("runs", "Completed")),
+    AlertRule("monty_messages_dropped", "Messages lost or dropped",
+              _runs('("dropped" > 0 OR "lost" > 0 OR "too_large" > 0)'), 60, "OK", "warning",
+              f"{_WHO} has messages that never arrived: its record has holes.", ("runs", "Lost and dropped")),
+    AlertRule("monty_bridge_offline", "Bridge offline",
+              f'SELECT count("uptime_secs") FROM "bridge_health" {where()}', 15, "Alerting", "critical",
+              "No bridge has stored a sign of life for 15 s.", ("health", "Bridge up for")),
 )  # fmt: skip
 """All rules. The bridge's rule fires on an empty answer; its condition on a number is never fulfilled."""
 
@@ -82,7 +83,7 @@ def rules_file(panel_ids: dict[tuple[str, str], int]) -> str:
     return json.dumps({"apiVersion": 1, "groups": [group]}, indent=1, ensure_ascii=False) + "\n"
 
 
-def _rule(rule: Rule, panel_id: int) -> dict[str, object]:
+def _rule(rule: AlertRule, panel_id: int) -> dict[str, object]:
     fires_on_data = rule.no_data == "OK"
     return {
         "uid": rule.uid,
@@ -101,7 +102,7 @@ def _rule(rule: Rule, panel_id: int) -> dict[str, object]:
     }
 
 
-def _asked(rule: Rule) -> dict[str, object]:
+def _asked(rule: AlertRule) -> dict[str, object]:
     model = {"refId": "asked", "query": rule.query, "rawQuery": True, "resultFormat": "time_series"}
     return {
         "refId": "asked",

@@ -18,7 +18,7 @@ __all__ = ["main"]
 _OK, _FAILED, _WRONG = 0, 1, 2
 
 
-class _Stopped(BaseException):
+class _SignalArrived(BaseException):
     """Signals SIGTERM or SIGINT; it is raised wherever the program is at that moment."""
 
 
@@ -38,13 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MontyMqttError as error:
         sys.stderr.write(f"monty-mqtt-liveview: {error}\n")
         return _WRONG
-    except _Stopped:
+    except _SignalArrived:
         pass
     return _OK
 
 
 def _stop(*_: object) -> None:
-    raise _Stopped
+    raise _SignalArrived
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from monty_mqtt_core.settings import passwords, service_settings
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_liveview.intake.service import Service
 from monty_mqtt_liveview.intake.subscription import Subscription
-from monty_mqtt_liveview.recordings.retention import Limits
-from monty_mqtt_liveview.settings import Options, PageConfig
+from monty_mqtt_liveview.recordings.retention import Retention
+from monty_mqtt_liveview.settings import PageConfig, PageOptions
 from monty_mqtt_liveview.web.control import Control
-from monty_mqtt_liveview.web.login import Login, Way
-from monty_mqtt_liveview.web.login_sessions import Sessions
+from monty_mqtt_liveview.web.login import Login, Reach
+from monty_mqtt_liveview.web.login_sessions import LoginSessions
 from monty_mqtt_liveview.web.server import Server, listen, make_app
 
 __all__ = ["run"]
@@ -27,7 +27,7 @@ _MIB, _GIB = 1 << 20, 1 << 30
 _LOGIN, _SESSIONS = "liveview_login", "liveview_sessions"
 
 
-def run(options: Options) -> None:
+def run(options: PageOptions) -> None:
     """Serve the page until SIGTERM or SIGINT.
 
     Args:
@@ -57,15 +57,15 @@ def _broker(config: PageConfig) -> BrokerAddress:
     return BrokerAddress(config.mqtt_host, config.mqtt_port, config.mqtt_username or None, file)
 
 
-def _limits(config: PageConfig) -> Limits:
-    return Limits(
+def _limits(config: PageConfig) -> Retention:
+    return Retention(
         most_bytes=int(config.keep_gib * _GIB),
         most_days=config.keep_days,
         most_memory_bytes=int(config.memory_mib * _MIB),
     )
 
 
-def _control_broker(options: Options, state: StateDir) -> BrokerAddress:
+def _control_broker(options: PageOptions, state: StateDir) -> BrokerAddress:
     config = options.config
     named = config.control_password_file or None
     file = named if "control_password_file" in options.given else state.password_file(config.control_username)
@@ -76,7 +76,7 @@ def _login(config: PageConfig, state: StateDir, port: int) -> Login:
     file = Path(config.login_file) if config.login_file else state.secrets / _LOGIN
     if not config.login_file:
         passwords.ensure_file(state, _LOGIN)
-    sessions = Sessions(state, state.secrets / _SESSIONS)
+    sessions = LoginSessions(state, state.secrets / _SESSIONS)
     is_tls, is_closed = bool(config.tls_certificate), config.needs_login_to_read
-    way = Way(is_tls, is_closed, config.login_port, config.trust_forwarded_for)
-    return Login(file, sessions, f"monty_mqtt_session_{port}", way)
+    reach = Reach(is_tls, is_closed, config.login_port, config.trust_forwarded_for)
+    return Login(file, sessions, f"monty_mqtt_session_{port}", reach)

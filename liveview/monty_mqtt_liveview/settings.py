@@ -13,7 +13,7 @@ import msgspec
 from monty_mqtt.errors import ConfigError
 from monty_mqtt_core.settings import service_settings
 
-__all__ = ["ENVIRONMENT_PREFIX", "Options", "PageConfig", "build", "load"]
+__all__ = ["ENVIRONMENT_PREFIX", "PageConfig", "PageOptions", "build", "load"]
 
 ENVIRONMENT_PREFIX = "MONTY_MQTT_LIVEVIEW_"
 
@@ -94,7 +94,7 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
         return (float(low), float(high)) if high else None
 
 
-class Options(NamedTuple):
+class PageOptions(NamedTuple):
     """Holds what the command line asks for. `given` names the settings that were set explicitly."""
 
     config: PageConfig
@@ -121,7 +121,7 @@ _SETTINGS = service_settings.ServiceSettings(
 )
 
 
-def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
+def load(arguments: Sequence[str], environ: Mapping[str, str]) -> PageOptions:
     """Return the settings; flags override the environment, the environment the file, the file the defaults.
 
     Raises:
@@ -129,7 +129,7 @@ def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
         SystemExit: `--help` was given.
     """
     loaded = _SETTINGS.load(arguments, environ)
-    return Options(_checked(loaded.config), loaded.given, loaded.healthcheck)
+    return PageOptions(_checked(loaded.config), loaded.given, loaded.healthcheck)
 
 
 def build(settings: Mapping[str, Any]) -> PageConfig:

@@ -13,7 +13,7 @@ from monty_mqtt.wire import schema
 from monty_mqtt_liveview import views
 from monty_mqtt_liveview.state.run import Run
 from monty_mqtt_liveview.views import log_search
-from monty_mqtt_liveview.views.log_search import Wanted, find_lines
+from monty_mqtt_liveview.views.log_search import LogSearch, find_lines
 from monty_mqtt_liveview.views.metric_stretch import MetricStretch
 
 
@@ -34,8 +34,8 @@ def every_view(run):
     yield views.run_head(run)
     yield views.info(run)
     yield views.results(run)
-    yield log_search.logs(find_lines(run.logs, Wanted(level="warning", search="a")))
-    yield log_search.events(find_lines(run.events, Wanted(search="A")))
+    yield log_search.logs(find_lines(run.logs, LogSearch(level="warning", search="a")))
+    yield log_search.events(find_lines(run.events, LogSearch(search="A")))
     yield views.metrics(run)
     yield views.data(run)
     yield views.state(run)

@@ -19,16 +19,16 @@ from monty_mqtt_core.reading.deduplication import SeenMessages
 from monty_mqtt_core.recordings.mcap_chunks import ChunkMessage
 from monty_mqtt_core.recordings.mcap_file import Entry, unwrapped
 from monty_mqtt_core.recordings.part_files import directory_of
-from monty_mqtt_liveview.recordings.part import Part
+from monty_mqtt_liveview.recordings.part import PartFile
 from monty_mqtt_liveview.recordings.run_recordings import RunRecording
 from monty_mqtt_liveview.state.run import UNFIT, Run
 
-__all__ = ["Reading", "close_properly", "messages_of"]
+__all__ = ["RecordingReader", "close_properly", "messages_of"]
 
 logger = logging.getLogger(__name__)
 
 
-class Reading:
+class RecordingReader:
     """Reads one run from its recording.
 
     Args:
@@ -46,7 +46,7 @@ class Reading:
         self.run: Run | None = None
         self.heard = SeenMessages()
         self.unreadable = 0
-        self._read: dict[Part, int] = {}
+        self._read: dict[PartFile, int] = {}
         self._live: set[str] = set()
 
     def read_on(self, is_over: Callable[[], bool] = lambda: False) -> None:
@@ -64,7 +64,7 @@ class Reading:
         for entry in entries:
             self._take(entry.topic, entry.payload)
 
-    def _begin(self, part: Part) -> tuple[int, int]:
+    def _begin(self, part: PartFile) -> tuple[int, int]:
         if not part.is_open:
             try:
                 part.look()

@@ -14,11 +14,11 @@ from typing import Any
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
 from monty_mqtt_liveview.intake.recording_reader import close_properly
-from monty_mqtt_liveview.intake.run_store import Store
-from monty_mqtt_liveview.recordings.retention import Limits
+from monty_mqtt_liveview.intake.run_store import RunStore
+from monty_mqtt_liveview.recordings.retention import Retention
 from monty_mqtt_liveview.recordings.run_recordings import RunRecording
 
-__all__ = ["Restoring"]
+__all__ = ["RunLoader"]
 
 _LOOK_SECS = 1.0
 _RELEASE_SECS = 5.0
@@ -26,7 +26,7 @@ _LIMIT_SECS = 60.0
 _WAIT_SECS = 60.0
 
 
-class Restoring:
+class RunLoader:
     """Restores runs in a thread, from `start` to `close`.
 
     Args:
@@ -35,7 +35,7 @@ class Restoring:
         ask_again: Asks the broker to send its retained messages again.
     """
 
-    def __init__(self, store: Store, limits: Limits, ask_again: Callable[[], None]) -> None:
+    def __init__(self, store: RunStore, limits: Retention, ask_again: Callable[[], None]) -> None:
         self._store, self._limits, self._ask_again = store, limits, ask_again
         self._pending: list[RunRecording] = []
         self._of = 0

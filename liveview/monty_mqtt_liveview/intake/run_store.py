@@ -20,16 +20,16 @@ import msgspec
 from monty_mqtt.wire import schema
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_core.recordings.mcap_file import Entry
-from monty_mqtt_liveview.intake.recording_reader import Reading, messages_of
-from monty_mqtt_liveview.intake.sorting import Counts, Intake
-from monty_mqtt_liveview.intake.step_memory import Memory
+from monty_mqtt_liveview.intake.recording_reader import RecordingReader, messages_of
+from monty_mqtt_liveview.intake.sorting import PageCounts, Sorting
+from monty_mqtt_liveview.intake.step_memory import StepMemory
 from monty_mqtt_liveview.recordings.payload_cache import PayloadCache
 from monty_mqtt_liveview.recordings.recorder import Recorder
-from monty_mqtt_liveview.recordings.retention import Limits, RunKept, to_remove
-from monty_mqtt_liveview.recordings.run_recordings import Recordings, RunRecording, kept_parts
+from monty_mqtt_liveview.recordings.retention import Retention, RunOnDisk, to_remove
+from monty_mqtt_liveview.recordings.run_recordings import RunRecording, RunRecordings, kept_parts
 from monty_mqtt_liveview.state.run import UNFIT, Run, Runs
 
-__all__ = ["Store"]
+__all__ = ["RunStore"]
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ _AT_ONCE = 64
 """Number of messages that are applied to the state before the lock is released for readers."""
 
 
-class Store:
+class RunStore:
     """Holds all runs, in memory and on disk.
 
     Args:
@@ -52,14 +52,14 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.runs = Runs()
         self.lock = threading.Lock()
-        self.recordings = Recordings(path)
+        self.recordings = RunRecordings(path)
         self._recorder = Recorder(self.recordings.started)
         self._cache = PayloadCache()
-        self._intake = Intake(self.recordings, self._recorder, self._cache)
+        self._sorting = Sorting(self.recordings, self._recorder, self._cache)
         self._keeping = threading.Lock()
         self._loading = threading.Lock()
         self._used_at: dict[str, float] = {}
-        self._memory = Memory(path)
+        self._step_memory = StepMemory(path)
 
     @property
     def problem(self) -> str:
@@ -71,8 +71,8 @@ class Store:
         for first in range(0, len(many), _AT_ONCE):
             with self._keeping:
                 some = [one for one in many[first : first + _AT_ONCE] if not self.recordings.removed.hides(one)]
-                taken = [self._intake.take(arrived) for arrived in some]
-                forgotten, self._intake.forgotten = self._intake.forgotten, []
+                taken = [self._sorting.take(arrived) for arrived in some]
+                forgotten, self._sorting.forgotten = self._sorting.forgotten, []
             self._show([message for message in taken if message is not None])
             for run in forgotten:
                 self.forget(run, "it was asked for")
@@ -81,8 +81,8 @@ class Store:
         """Write the recorded messages to disk; return whether they are on disk."""
         with self._keeping:
             is_written = self._recorder.flush()
-            some, self._intake.with_bulk = self._intake.with_bulk, set()
-            missing = {name: self._intake.heard[name].bulk_missing for name in some if name in self._intake.heard}
+            some, self._sorting.with_bulk = self._sorting.with_bulk, set()
+            missing = {name: self._sorting.heard[name].bulk_missing for name in some if name in self._sorting.heard}
         with self.lock:
             for name, frames in missing.items():
                 if run := self.runs.by_name.get(name):
@@ -94,27 +94,27 @@ class Store:
         with self._keeping:
             self._recorder.flush()
             self._recorder.close()
-        self._memory.close()
+        self._step_memory.close()
 
-    def counts(self) -> Counts:
+    def counts(self) -> PageCounts:
         """Return how many messages were recorded, repeated, unreadable, missing and lost so far."""
         with self._keeping:
-            heard = list(self._intake.heard.values())
+            heard = list(self._sorting.heard.values())
             missing, frames_missing = sum(one.missing for one in heard), sum(one.bulk_missing for one in heard)
             lost = self._recorder.lost
             return msgspec.structs.replace(
-                self._intake.counts, missing=missing, frames_missing=frames_missing, lost=lost
+                self._sorting.counts, missing=missing, frames_missing=frames_missing, lost=lost
             )
 
     def next_to_restore(self, pending: list[RunRecording]) -> RunRecording:
         """Return the first pending run that sent a new message; if there is none, the first."""
         with self._keeping:
-            wanted = self._intake.wanted
+            wanted = self._sorting.wanted
             return next((one for one in pending if one in wanted), pending[0])
 
     def restore(self, recording: RunRecording, is_over: Callable[[], bool]) -> None:
         """Read a run's recording, then show the run. Messages that arrive meanwhile are recorded, then read."""
-        reading = Reading(recording)
+        reading = RecordingReader(recording)
         reading.read_on(is_over)
         self.flush()
         reading.read_on(is_over)
@@ -125,11 +125,11 @@ class Store:
             reading.read_on()
             reading.take(self._recorder.unwritten(recording))
             recording.was_read = True
-            self._intake.wanted.discard(recording)
-            self._intake.counts.unreadable += reading.unreadable
+            self._sorting.wanted.discard(recording)
+            self._sorting.counts.unreadable += reading.unreadable
             is_there = recording.directory.is_dir()  # false if the run was forgotten meanwhile
             if reading.run is not None and reading.run.workers and is_there:
-                self._intake.heard[reading.run.name] = reading.heard
+                self._sorting.heard[reading.run.name] = reading.heard
                 reading.run.note_missing(reading.heard.bulk_missing)
                 with self.lock:
                     self.runs.by_name[reading.run.name] = reading.run
@@ -137,7 +137,7 @@ class Store:
     def take_held_back(self) -> bool:
         """Return whether retained messages were skipped while runs were read; the broker must then send them again."""
         with self._keeping:
-            held_back, self._intake.has_held_back = self._intake.has_held_back, False
+            held_back, self._sorting.has_held_back = self._sorting.has_held_back, False
         return held_back
 
     def load(self, name: str) -> None:
@@ -199,7 +199,7 @@ class Store:
         logger.warning("run %r is forgotten: %s", run[:200], why)
         with self._keeping:
             self._recorder.drop(recording)
-            self._intake.forget(run)
+            self._sorting.forget(run)
             if is_removed:
                 self.recordings.forget(recording)
             else:
@@ -226,16 +226,16 @@ class Store:
     def release(self, most_bytes: int) -> None:
         """Drop or move steps out of memory until the rest takes at most `most_bytes`."""
         with self.lock:
-            self._memory.bound(list(self.runs.by_name.values()), self._used_at, most_bytes)
+            self._step_memory.bound(list(self.runs.by_name.values()), self._used_at, most_bytes)
 
-    def limit(self, limits: Limits) -> None:
+    def limit(self, limits: Retention) -> None:
         """Remove the recordings that exceed the limits."""
         with self.lock:
             live = {self.recordings.of(run.name).directory for run in self.runs.by_name.values() if run.is_live}
             names = {self.recordings.of(name).directory: name for name in self.runs.by_name}
         recordings = {one.directory: one for one in self.recordings.all()}
         kept = [
-            RunKept(one.directory, one.directory in live or not one.was_read, kept_parts(one))
+            RunOnDisk(one.directory, one.directory in live or not one.was_read, kept_parts(one))
             for one in recordings.values()
         ]
         for path, why in to_remove(kept, limits, time.time()):
@@ -271,7 +271,7 @@ class Store:
         with self.lock:
             for message in messages:
                 if not _apply(self.runs.apply, message):
-                    self._intake.counts.unreadable += 1
+                    self._sorting.counts.unreadable += 1
 
     @staticmethod
     def _remove_part(recording: RunRecording, path: Path, why: str) -> None:

@@ -16,11 +16,11 @@ from typing import Any, Self
 
 from monty_mqtt.wire import schema
 from monty_mqtt_core.reading.mqtt_client import DeliveryToken
-from monty_mqtt_liveview.intake.restore import Restoring
-from monty_mqtt_liveview.intake.run_store import Store
-from monty_mqtt_liveview.intake.sorting import Counts
+from monty_mqtt_liveview.intake.restore import RunLoader
+from monty_mqtt_liveview.intake.run_store import RunStore
+from monty_mqtt_liveview.intake.sorting import PageCounts
 from monty_mqtt_liveview.intake.subscription import Subscription
-from monty_mqtt_liveview.recordings.retention import Limits
+from monty_mqtt_liveview.recordings.retention import Retention
 from monty_mqtt_liveview.state.run import Runs
 
 __all__ = ["Service"]
@@ -52,12 +52,12 @@ class Service:
         ServiceError: On entering: the directory is not writable, or another page records there.
     """
 
-    def __init__(self, subscription: Subscription, recordings: Path, limits: Limits | None = None) -> None:
+    def __init__(self, subscription: Subscription, recordings: Path, limits: Retention | None = None) -> None:
         self.subscription = subscription
-        self._store = Store(recordings)
+        self._store = RunStore(recordings)
         self.runs: Runs = self._store.runs
         self.lock = self._store.lock
-        self._restoring = Restoring(self._store, limits or Limits(), subscription.ask_again)
+        self._loader = RunLoader(self._store, limits or Retention(), subscription.ask_again)
         self._unacknowledged: list[DeliveryToken] = []
         self._unwritten_bytes = 0
         self._flush_at = 0.0
@@ -66,7 +66,7 @@ class Service:
 
     def __enter__(self) -> Self:
         self._store.recordings.__enter__()
-        self._restoring.start()
+        self._loader.start()
         self._thread.start()
         return self
 
@@ -74,7 +74,7 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._restoring.close()
+        self._loader.close()
         self._thread.join()
         self._flush()
         self._store.close()
@@ -83,10 +83,10 @@ class Service:
     @property
     def restoring(self) -> dict[str, Any] | None:
         """How many runs were restored (`done`) of how many (`of`), and which is read now (`run`); None when done."""
-        return self._restoring.progress
+        return self._loader.progress
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> PageCounts:
         """How many messages were recorded, repeated, unreadable, missing and lost so far."""
         return self._store.counts()
 
@@ -102,7 +102,7 @@ class Service:
 
     def notes(self) -> list[str]:
         """Return what the page is busy with, each activity in one line."""
-        reading = self._restoring.progress
+        reading = self._loader.progress
         if reading is None:
             return []
         read = f"{reading['done']} of {reading['of']} runs are read"
@@ -110,7 +110,7 @@ class Service:
 
     def ensure_loaded(self, run: str) -> None:
         """Restore a run and read its steps into memory if necessary; may take seconds."""
-        self._restoring.wait_for(run)
+        self._loader.wait_for(run)
         self._store.load(run)
 
     def payload(self, run: str, topic: str, time_unix_nanos: int) -> bytes | None:

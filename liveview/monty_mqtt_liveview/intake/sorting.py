@@ -19,14 +19,14 @@ from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_core.recordings.mcap_file import Entry
 from monty_mqtt_liveview.recordings.payload_cache import PayloadCache
 from monty_mqtt_liveview.recordings.recorder import Recorder
-from monty_mqtt_liveview.recordings.run_recordings import Recordings, RunRecording
+from monty_mqtt_liveview.recordings.run_recordings import RunRecording, RunRecordings
 
-__all__ = ["Counts", "Intake"]
+__all__ = ["PageCounts", "Sorting"]
 
 logger = logging.getLogger(__name__)
 
 
-class Counts(msgspec.Struct):
+class PageCounts(msgspec.Struct):
     """Counts the messages by what was done with them.
 
     Attributes:
@@ -46,7 +46,7 @@ class Counts(msgspec.Struct):
     lost: int = 0
 
 
-class Intake:
+class Sorting:
     """Decides message by message. Not thread-safe: the caller holds a lock.
 
     Args:
@@ -63,8 +63,8 @@ class Intake:
         has_held_back: Whether retained messages were skipped because it is not known yet which of them are new.
     """
 
-    def __init__(self, recordings: Recordings, recorder: Recorder, cache: PayloadCache) -> None:
-        self.counts = Counts()
+    def __init__(self, recordings: RunRecordings, recorder: Recorder, cache: PayloadCache) -> None:
+        self.counts = PageCounts()
         self.heard: dict[str, SeenMessages] = {}
         self.wanted: set[RunRecording] = set()
         self.forgotten: list[str] = []

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from monty_mqtt_liveview.state.run import Run
-from monty_mqtt_liveview.state.scratch_file import Scratch
+from monty_mqtt_liveview.state.scratch_file import ScratchFile
 
-__all__ = ["Memory"]
+__all__ = ["StepMemory"]
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ _RECENT_SECS = 30.0
 """A run counts as viewed for this long after it was last requested."""
 
 
-class Memory:
+class StepMemory:
     """Limits the memory that all runs take.
 
     Args:
@@ -30,7 +30,7 @@ class Memory:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._scratch = Scratch(directory)
+        self._scratch = ScratchFile(directory)
         self._was_told = False
 
     def close(self) -> None:

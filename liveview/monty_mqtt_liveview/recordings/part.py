@@ -20,7 +20,7 @@ from monty_mqtt.errors import DecodeError
 from monty_mqtt_core.recordings.mcap_chunks import FIRST_RECORD, Chunk, ChunkMessage, chunks, read
 from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter, unwrapped
 
-__all__ = ["Part"]
+__all__ = ["PartFile"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _MAGIC = b"\x89MCAP0\r\n"
 _LARGEST_TIME = 2**63 - 1
 
 
-class Part:
+class PartFile:
     """Holds one file and what is known of its chunks.
 
     Args:
@@ -137,7 +137,7 @@ class Part:
         """
         os.truncate(self.path, self.end)
 
-    def closed(self) -> Part | None:
+    def closed(self) -> PartFile | None:
         """Rewrite a part that was never closed, with its index; return the new part, None if the old one was empty.
 
         Raises:
@@ -158,7 +158,7 @@ class Part:
             staged.replace(self.path)
         finally:
             staged.unlink(missing_ok=True)
-        found = Part(self.path)
+        found = PartFile(self.path)
         found.topics = writer.topics
         found.look()
         return found

@@ -19,7 +19,7 @@ from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
-from monty_mqtt_liveview.recordings.part import Part
+from monty_mqtt_liveview.recordings.part import PartFile
 from monty_mqtt_liveview.recordings.run_recordings import RunRecording
 
 __all__ = ["Recorder"]
@@ -36,11 +36,11 @@ _RETRY_SECS = 2.0
 _MOST_WAITING_BYTES = 64 << 20
 
 
-class _Writing(msgspec.Struct, kw_only=True):
+class _OpenPart(msgspec.Struct, kw_only=True):
     """Holds a part that is being written. `unflushed` holds the messages that a crash of the page would lose."""
 
     recording: RunRecording
-    part: Part
+    part: PartFile
     writer: RecordingWriter
     used_at: float
     messages: int = 0
@@ -73,7 +73,7 @@ class Recorder:
         self.lost = 0
         self._was_told = False
         self._started = started
-        self._open: dict[str, _Writing] = {}
+        self._open: dict[str, _OpenPart] = {}
         self._waiting: deque[tuple[RunRecording, Entry]] = deque()
         self._waiting_bytes = 0
         self._retry_at = 0.0
@@ -138,7 +138,7 @@ class Recorder:
         if writing.is_large:
             self._close(writing)
 
-    def _begin(self, recording: RunRecording) -> _Writing | None:
+    def _begin(self, recording: RunRecording) -> _OpenPart | None:
         if len(self._open) >= _MOST_OPEN:
             self._close(min(self._open.values(), key=lambda one: one.used_at))
         part = None
@@ -155,11 +155,11 @@ class Recorder:
                     part.path.unlink(missing_ok=True)
             self._complain(getattr(error, "strerror", None) or str(error))
             return None
-        writing = _Writing(recording=recording, part=part, writer=writer, used_at=time.monotonic())
+        writing = _OpenPart(recording=recording, part=part, writer=writer, used_at=time.monotonic())
         self._open[recording.directory.name] = writing
         return writing
 
-    def _flush(self, writing: _Writing) -> None:
+    def _flush(self, writing: _OpenPart) -> None:
         try:
             writing.writer.flush()
             writing.part.topics = writing.writer.topics
@@ -171,12 +171,12 @@ class Recorder:
         else:
             writing.unflushed.clear()
 
-    def _close(self, writing: _Writing) -> None:
+    def _close(self, writing: _OpenPart) -> None:
         self._flush(writing)
         if self._open.pop(writing.recording.directory.name, None) is not None:
             _end(writing)
 
-    def _fail(self, writing: _Writing, why: str) -> None:
+    def _fail(self, writing: _OpenPart, why: str) -> None:
         """Cut a part to what was flushed; its other messages wait for room."""
         self._open.pop(writing.recording.directory.name, None)
         _end(writing)
@@ -219,7 +219,7 @@ class Recorder:
             logger.warning("it is recorded again; %d messages could not be kept", self.lost)
 
 
-def _end(writing: _Writing) -> None:
+def _end(writing: _OpenPart) -> None:
     writing.part.is_open = False
     with suppress(ServiceError):
         writing.writer.close()

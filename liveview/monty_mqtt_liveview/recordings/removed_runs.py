@@ -16,7 +16,7 @@ from monty_mqtt_core.payloads.from_mqtt import parsed_topic
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_core.recordings.part_files import directory_of
 
-__all__ = ["Removed"]
+__all__ = ["RemovedRuns"]
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _MOST = 10_000
 """Only this many runs are remembered, the newest; the bridge itself clears retained messages of runs long over."""
 
 
-class Removed:
+class RemovedRuns:
     """Holds the directory names of removed runs.
 
     Args:

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["Kept", "Limits", "RunKept", "to_remove"]
+__all__ = ["PartOnDisk", "Retention", "RunOnDisk", "to_remove"]
 
 _GIB = 1 << 30
 _DAY_SECS = 86_400.0
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """Limits what may be kept; 0 means no limit.
 
     Attributes:
@@ -31,7 +31,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     most_memory_bytes: int = _GIB
 
 
-class Kept(NamedTuple):
+class PartOnDisk(NamedTuple):
     """Describes one file (part) of a recording on disk."""
 
     path: Path
@@ -39,12 +39,12 @@ class Kept(NamedTuple):
     modified_unix_secs: float
 
 
-class RunKept(NamedTuple):
+class RunOnDisk(NamedTuple):
     """Describes a run's recording: its parts, oldest first."""
 
     directory: Path
     is_live: bool
-    parts: Sequence[Kept]
+    parts: Sequence[PartOnDisk]
 
     @property
     def newest_unix_secs(self) -> float:
@@ -52,7 +52,7 @@ class RunKept(NamedTuple):
         return max((part.modified_unix_secs for part in self.parts), default=0.0)
 
 
-def to_remove(runs: Sequence[RunKept], limits: Limits, now_unix_secs: float) -> list[tuple[Path, str]]:
+def to_remove(runs: Sequence[RunOnDisk], limits: Retention, now_unix_secs: float) -> list[tuple[Path, str]]:
     """Return the directories of runs, and single parts, that must be removed, each with the reason.
 
     Finished runs are removed first, the oldest before the others; then the older parts of live runs, never the newest.
@@ -64,7 +64,7 @@ def to_remove(runs: Sequence[RunKept], limits: Limits, now_unix_secs: float) -> 
     return removed + [(path, why) for path in (_beyond(rest, limits.most_bytes) if limits.most_bytes else ())]
 
 
-def _beyond(runs: Sequence[RunKept], most_bytes: int) -> Iterator[Path]:
+def _beyond(runs: Sequence[RunOnDisk], most_bytes: int) -> Iterator[Path]:
     size = sum(part.size_bytes for run in runs for part in run.parts)
     for path, size_bytes in _in_turn(runs):
         if size <= most_bytes:
@@ -73,11 +73,11 @@ def _beyond(runs: Sequence[RunKept], most_bytes: int) -> Iterator[Path]:
         yield path
 
 
-def _is_too_old(run: RunKept, limits: Limits, now_unix_secs: float) -> bool:
+def _is_too_old(run: RunOnDisk, limits: Retention, now_unix_secs: float) -> bool:
     return bool(limits.most_days) and now_unix_secs - run.newest_unix_secs > limits.most_days * _DAY_SECS
 
 
-def _in_turn(runs: Sequence[RunKept]) -> Iterator[tuple[Path, int]]:
+def _in_turn(runs: Sequence[RunOnDisk]) -> Iterator[tuple[Path, int]]:
     for run in sorted((run for run in runs if not run.is_live), key=lambda run: run.newest_unix_secs):
         yield run.directory, sum(part.size_bytes for part in run.parts)
     of_live = (part for run in runs if run.is_live for part in run.parts[:-1])

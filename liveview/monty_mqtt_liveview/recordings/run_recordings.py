@@ -20,11 +20,11 @@ from typing import IO, Self
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.recordings.page_mark import marked_parts
 from monty_mqtt_core.recordings.part_files import directory_of, part_name
-from monty_mqtt_liveview.recordings.part import Part
-from monty_mqtt_liveview.recordings.removed_runs import Removed
-from monty_mqtt_liveview.recordings.retention import Kept
+from monty_mqtt_liveview.recordings.part import PartFile
+from monty_mqtt_liveview.recordings.removed_runs import RemovedRuns
+from monty_mqtt_liveview.recordings.retention import PartOnDisk
 
-__all__ = ["Recordings", "RunRecording", "kept_parts"]
+__all__ = ["RunRecording", "RunRecordings", "kept_parts"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class RunRecording:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.parts: list[Part] = []
+        self.parts: list[PartFile] = []
         self.was_read = True
         self.was_there = False
         self._changing = threading.Lock()
@@ -58,7 +58,7 @@ class RunRecording:
         """Size of all parts in bytes."""
         return sum(part.size_bytes for part in list(self.parts))
 
-    def begin(self, started: str) -> Part:
+    def begin(self, started: str) -> PartFile:
         """Return a new part, whose file does not exist yet.
 
         Args:
@@ -73,11 +73,11 @@ class RunRecording:
             number = sum(part.path.name.startswith(started) for part in self.parts)
             while (path := self.directory / part_name(started, number)).exists():
                 number += 1
-            part = Part(path, is_open=True)
+            part = PartFile(path, is_open=True)
             self.parts = [*self.parts, part]
         return part
 
-    def replace(self, part: Part, by: Part | None) -> None:
+    def replace(self, part: PartFile, by: PartFile | None) -> None:
         """Replace a part by another one; None removes it."""
         with self._changing:
             self.parts = [one for old in self.parts for one in ([by] if old is part else [old]) if one is not None]
@@ -95,7 +95,7 @@ class RunRecording:
         return [payload for part, numbers in chunks for payload in part.published(topic, numbers)]
 
 
-class Recordings:
+class RunRecordings:
     """Holds all recordings, locked against other pages from `__enter__` to `__exit__`.
 
     Args:
@@ -112,7 +112,7 @@ class Recordings:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.removed = Removed(path / _REMOVED)
+        self.removed = RemovedRuns(path / _REMOVED)
         self.started = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         self._by_directory: dict[str, RunRecording] = {}
         self._names: dict[str, str] = {}
@@ -214,7 +214,7 @@ def _found(directory: Path) -> RunRecording:
     recording = RunRecording(directory)
     recording.was_read, recording.was_there = False, True
     try:
-        recording.parts = [Part(file) for file in marked_parts(directory)]
+        recording.parts = [PartFile(file) for file in marked_parts(directory)]
     except OSError as error:
         logger.warning("recording %s cannot be read: %s", directory, error.strerror)
     for part in recording.parts:  # left by a page that was killed while it closed the part
@@ -227,7 +227,7 @@ def _newest_unix_secs(recording: RunRecording) -> float:
     return max((one.modified_unix_secs for one in kept_parts(recording)), default=0.0)
 
 
-def kept_parts(recording: RunRecording) -> list[Kept]:
+def kept_parts(recording: RunRecording) -> list[PartOnDisk]:
     """Return path, size and time of each part that still exists, for `retention`."""
     found = []
     for part in recording.parts:
@@ -235,5 +235,5 @@ def kept_parts(recording: RunRecording) -> list[Kept]:
             stat = part.path.stat()
         except OSError:
             continue
-        found.append(Kept(part.path, stat.st_size, stat.st_mtime))
+        found.append(PartOnDisk(part.path, stat.st_size, stat.st_mtime))
     return found

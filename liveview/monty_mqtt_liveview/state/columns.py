@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from monty_mqtt_liveview.state.scratch_file import Array, Scratch, Spilled
+from monty_mqtt_liveview.state.scratch_file import Array, ScratchFile, SpilledRows
 
 __all__ = ["BLOCK_ROWS", "KEPT_ROWS", "Array", "Column", "Names", "Table", "by_keys", "numbers", "vectors", "wholes"]
 
@@ -39,7 +39,7 @@ class Column:
         self._fill = fill
         shape = (_FIRST_ROWS,) if width is None else (_FIRST_ROWS, width)
         self._values: Array = np.full(shape, fill, dtype)
-        self._spilled: list[Spilled] = []
+        self._spilled: list[SpilledRows] = []
         self._first = 0
 
     @property
@@ -94,7 +94,7 @@ class Column:
         self._values = self.view(int(order.max(initial=-1)) + 1)[order]
         self._spilled, self._first = [], 0
 
-    def spill(self, scratch: Scratch, count: int) -> None:
+    def spill(self, scratch: ScratchFile, count: int) -> None:
         """Move all but the newest of the first `count` rows to the scratch file.
 
         Raises:
@@ -137,7 +137,7 @@ class Table:
         """Memory that the columns take, in bytes."""
         return sum(column.nbytes for column in self.columns())
 
-    def spill(self, scratch: Scratch, count: int) -> None:
+    def spill(self, scratch: ScratchFile, count: int) -> None:
         """Move all but the newest of the first `count` rows to the scratch file.
 
         Raises:

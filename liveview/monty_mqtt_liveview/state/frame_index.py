@@ -12,7 +12,7 @@ import numpy as np
 from monty_mqtt.wire import schema
 from monty_mqtt_liveview.state.columns import Array
 
-__all__ = ["Bulk", "BulkIndex", "BulkKey", "bulk_key"]
+__all__ = ["BulkKey", "FrameIndex", "FrameTimes", "bulk_key"]
 
 BulkKey = tuple[str, ...]
 """(`frame`, sensor, modality), (`hypotheses`, learning module) or (`object_model`, learning module, object)."""
@@ -23,7 +23,7 @@ _NONE = -1
 _INT32 = 2**31 - 1
 
 
-class BulkIndex:
+class FrameTimes:
     """Holds the times of one series of bulk messages, in order.
 
     Attributes:
@@ -98,7 +98,7 @@ class BulkIndex:
         self._is_in_order = True
 
 
-class Bulk(dict[BulkKey, BulkIndex]):
+class FrameIndex(dict[BulkKey, FrameTimes]):
     """Holds the times of all bulk messages of a worker, by key."""
 
     def note(self, message: schema.Message, revision: int) -> None:
@@ -107,7 +107,7 @@ class Bulk(dict[BulkKey, BulkIndex]):
         if key is None or (key not in self and len(self) >= _MOST_KEYS):
             return
         episode, step = getattr(message, "episode", None), getattr(message, "step", None)
-        index = self.setdefault(key, BulkIndex())
+        index = self.setdefault(key, FrameTimes())
         index.note(
             message.time_unix_nanos, _NONE if episode is None else episode, _NONE if step is None else step, revision
         )

@@ -11,14 +11,14 @@ import msgspec
 
 from monty_mqtt.wire import schema
 
-__all__ = ["Kept", "Streams"]
+__all__ = ["LatestValue", "LatestValues"]
 
 _MOST_STREAMS = 1000
 _MOST_VALUE_BYTES = 1_000_000
 _MOST_BYTES = 32_000_000
 
 
-class Kept(msgspec.Struct):
+class LatestValue(msgspec.Struct):
     """Holds the latest value of a stream.
 
     Attributes:
@@ -34,7 +34,7 @@ class Kept(msgspec.Struct):
     revision: int
 
 
-class Streams(dict[tuple[str, str], Kept]):
+class LatestValues(dict[tuple[str, str], LatestValue]):
     """Holds the latest values by worker and stream.
 
     Attributes:
@@ -65,5 +65,5 @@ class Streams(dict[tuple[str, str], Kept]):
         if size > _MOST_VALUE_BYTES or others + size > _MOST_BYTES:
             value, size = {"left_out_bytes": size}, 0
         self._bytes = others + size
-        self[key] = Kept(message.time_unix_nanos, value, size, revision)
+        self[key] = LatestValue(message.time_unix_nanos, value, size, revision)
         self.revision = revision

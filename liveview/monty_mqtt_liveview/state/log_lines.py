@@ -14,7 +14,7 @@ import msgspec
 
 from monty_mqtt.wire import schema
 
-__all__ = ["LEVELS", "Journal", "KeptFrom", "Line", "line_of", "rank"]
+__all__ = ["LEVELS", "KeptFrom", "LogLine", "LogLines", "line_of", "rank"]
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 _BAD = LEVELS.index("warning")
@@ -26,7 +26,7 @@ MOST_CHARACTERS = 4000
 _MOST_FIELD_BYTES = 16_384
 
 
-class Line(msgspec.Struct, frozen=True):
+class LogLine(msgspec.Struct, frozen=True):
     """Holds one log line or event.
 
     Attributes:
@@ -56,7 +56,7 @@ class KeptFrom(NamedTuple):
     bad: int
     rest: int
 
-    def has(self, line: Line) -> bool:
+    def has(self, line: LogLine) -> bool:
         """Return whether a line is kept."""
         return line.number >= (self.bad if rank(line.level) >= _BAD else self.rest)
 
@@ -65,7 +65,7 @@ class KeptFrom(NamedTuple):
         return self.bad if rank(level or LEVELS[0]) >= _BAD else max(self)
 
 
-class Journal:
+class LogLines:
     """Keeps the newest lines of a run; less important lines never displace warnings and worse.
 
     Attributes:
@@ -76,8 +76,8 @@ class Journal:
     def __init__(self) -> None:
         self.count = 0
         self.revision = 0
-        self._bad: deque[Line] = deque(maxlen=MOST_LINES)
-        self._rest: deque[Line] = deque(maxlen=MOST_LINES)
+        self._bad: deque[LogLine] = deque(maxlen=MOST_LINES)
+        self._rest: deque[LogLine] = deque(maxlen=MOST_LINES)
         self._kept_from = {True: 0, False: 0}
 
     def __len__(self) -> int:
@@ -98,7 +98,7 @@ class Journal:
         """Return from which numbers on all lines are kept."""
         return KeptFrom(self._kept_from[True], self._kept_from[False])
 
-    def before(self, number: int | None) -> Iterator[Line]:
+    def before(self, number: int | None) -> Iterator[LogLine]:
         """Yield the kept lines before `number`, newest first; None: start at the newest."""
         end = self.count if number is None else number
         newest_first = (reversed(lines) for lines in (self._bad, self._rest))
@@ -107,14 +107,14 @@ class Journal:
                 yield line
 
 
-def line_of(said: schema.Log | schema.Event, number: int) -> Line:
+def line_of(said: schema.Log | schema.Event, number: int) -> LogLine:
     """Convert a log record or an event into a line."""
     if isinstance(said, schema.Log):
         source, text, fields, suppressed = said.logger, said.message, said.metadata, said.suppressed
     else:
         source, text, fields, suppressed = said.source, said.event, said.fields, 0
     level, source, text = said.level[:MOST_CHARACTERS], source and source[:MOST_CHARACTERS], cut(text)
-    return Line(number, said.worker, said.time_unix_nanos, level, source, text, bounded(fields), suppressed)
+    return LogLine(number, said.worker, said.time_unix_nanos, level, source, text, bounded(fields), suppressed)
 
 
 def rank(level: str) -> int:

@@ -14,7 +14,7 @@ from monty_mqtt.wire import schema
 from monty_mqtt_liveview.state.extremes import Extremes, Marks
 from monty_mqtt_liveview.state.log_lines import bounded
 
-__all__ = ["MOST_OF_ONE", "NO_NUMBER", "Course", "Metrics"]
+__all__ = ["MOST_OF_ONE", "NO_NUMBER", "MetricCourse", "Metrics"]
 
 MOST_POINTS = 1_000_000
 """Limit for all metrics of a run together."""
@@ -29,7 +29,7 @@ NO_NUMBER = "none"
 _KINDS = frozenset({"nan", "inf", "-inf"})
 
 
-class Course:
+class MetricCourse:
     """Holds one metric over time.
 
     Attributes:
@@ -65,7 +65,7 @@ class Course:
         self.revision = revision
 
 
-class Metrics(dict[tuple[str, str], Course]):
+class Metrics(dict[tuple[str, str], MetricCourse]):
     """Holds all metrics of a run, by worker and name.
 
     Attributes:
@@ -88,6 +88,6 @@ class Metrics(dict[tuple[str, str], Course]):
                 self.left_out += 1
                 return
             self._characters += len(said.name)
-            course = self[key] = Course(said)
+            course = self[key] = MetricCourse(said)
         course.add(said, min(max(MOST_POINTS // len(self), LEAST_OF_ONE), MOST_OF_ONE), revision)
         self.revision = revision

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from monty_mqtt.wire import schema
 from monty_mqtt_liveview.state.depth_ranges import DepthRanges
-from monty_mqtt_liveview.state.latest_values import Streams
-from monty_mqtt_liveview.state.log_lines import Journal
+from monty_mqtt_liveview.state.latest_values import LatestValues
+from monty_mqtt_liveview.state.log_lines import LogLines
 from monty_mqtt_liveview.state.metrics import Metrics
-from monty_mqtt_liveview.state.scratch_file import Scratch
+from monty_mqtt_liveview.state.scratch_file import ScratchFile
 from monty_mqtt_liveview.state.worker import Worker
 
 __all__ = ["UNFIT", "Run", "Runs"]
@@ -44,9 +44,9 @@ class Run:
         self.revision = 0
         self.info_revision = 0
         self.newest_unix_nanos = 0
-        self.logs, self.events = Journal(), Journal()
+        self.logs, self.events = LogLines(), LogLines()
         self.metrics = Metrics()
-        self.data, self.states = Streams(), Streams()
+        self.data, self.states = LatestValues(), LatestValues()
         self.depths = DepthRanges()
         self.is_released = False
         self.frames_missing = 0
@@ -103,7 +103,7 @@ class Run:
         for worker in self.workers.values():
             worker.release()
 
-    def spill(self, scratch: Scratch) -> None:
+    def spill(self, scratch: ScratchFile) -> None:
         """Move all but the newest steps to the scratch file.
 
         Raises:

@@ -16,14 +16,14 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Scratch", "Spilled"]
+__all__ = ["Array", "ScratchFile", "SpilledRows"]
 
 Array = npt.NDArray[Any]
 
 _ALIGNED = 64
 
 
-class Spilled:
+class SpilledRows:
     """Refers to rows in the file; when it is garbage-collected, their room may be reused.
 
     Args:
@@ -35,7 +35,7 @@ class Spilled:
         count: Number of rows.
     """
 
-    def __init__(self, scratch: Scratch, offset: int, like: Array) -> None:
+    def __init__(self, scratch: ScratchFile, offset: int, like: Array) -> None:
         self.count = len(like)
         self._scratch, self._offset, self._nbytes = scratch, offset, like.nbytes
         self._dtype, self._shape = like.dtype, like.shape
@@ -50,7 +50,7 @@ class Spilled:
         return found.view(self._dtype).reshape(self._shape)
 
 
-class Scratch:
+class ScratchFile:
     """Is the file; it is created when it is first needed.
 
     Args:
@@ -69,7 +69,7 @@ class Scratch:
         if self._file is not None:
             self._file.close()
 
-    def put(self, rows: Array) -> Spilled:
+    def put(self, rows: Array) -> SpilledRows:
         """Write rows; return the object that reads them.
 
         Raises:
@@ -87,7 +87,7 @@ class Scratch:
             raise
         if offset == self._end:
             self._end += -(-rows.nbytes // _ALIGNED) * _ALIGNED
-        return Spilled(self, offset, rows)
+        return SpilledRows(self, offset, rows)
 
     def free(self, offset: int, nbytes: int) -> None:
         """Mark this room as free for other rows of the same size."""

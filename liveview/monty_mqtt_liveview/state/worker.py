@@ -13,9 +13,9 @@ from monty_mqtt.wire import schema
 from monty_mqtt.wire.vocabulary import FINAL_STATUSES
 from monty_mqtt_core.reading import run_status
 from monty_mqtt_liveview.state.episodes import Episode, Episodes
-from monty_mqtt_liveview.state.frame_index import Bulk
+from monty_mqtt_liveview.state.frame_index import FrameIndex
 from monty_mqtt_liveview.state.pauses import Pauses
-from monty_mqtt_liveview.state.scratch_file import Scratch
+from monty_mqtt_liveview.state.scratch_file import ScratchFile
 from monty_mqtt_liveview.state.steps import StepTable
 
 __all__ = ["Worker"]
@@ -42,7 +42,7 @@ class Worker:
     def __init__(self, run: str, name: str) -> None:
         self.name = name
         self.known = run_status.WorkerStatus(run, name)
-        self.bulk = Bulk()
+        self.bulk = FrameIndex()
         self.revision = 0
         self.steps_heard = 0
         self.started_unix_nanos, self.newest_unix_nanos = 0, 0
@@ -145,7 +145,7 @@ class Worker:
         self._keeps_steps = False
         self._drop_steps()
 
-    def spill(self, scratch: Scratch) -> None:
+    def spill(self, scratch: ScratchFile) -> None:
         """Move all but the newest steps to the scratch file.
 
         Raises:

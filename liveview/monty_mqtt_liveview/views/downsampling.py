@@ -82,7 +82,7 @@ def _chosen(courses: list[Array], count: int, points: int, needed: Array) -> Arr
     return np.union1d(found, even)
 
 
-class _Extremes(NamedTuple):
+class _Greatest(NamedTuple):
     """Holds the greatest value of each course in each stretch, and its row; minus infinity if there is no value."""
 
     values: Array
@@ -121,16 +121,16 @@ def _turns(places: list[Array], points: int) -> Array:
     if not stretches:
         return np.array([], np.int64)
     cut = [side for place in places for side in (_cut(place, stretches), _turned(_cut(place, stretches)))]
-    return np.unique(np.concatenate([_Extremes.of(one).rows() for one in cut]))
+    return np.unique(np.concatenate([_Greatest.of(one).rows() for one in cut]))
 
 
 def _extremes(courses: list[Array], count: int, points: int, needed: Array) -> Array:
     cut = [_cut(course, points // _SHARE) for course in courses]
-    highest = _Extremes.joined([_Extremes.of(course) for course in cut])
+    highest = _Greatest.joined([_Greatest.of(course) for course in cut])
     strongest = np.max([course.max(axis=0) for course in cut], axis=0)
-    lowest = _Extremes.joined([_Extremes.of(_turned(course)) for course in cut])
+    lowest = _Greatest.joined([_Greatest.of(_turned(course)) for course in cut])
     peaks = highest.places[highest.values.argmax(axis=0), np.arange(highest.places.shape[1])]
-    troughs = _Extremes.of(_turned(strongest[None])).rows()
+    troughs = _Greatest.of(_turned(strongest[None])).rows()
     outline = np.zeros(count, bool)
     outline[needed] = outline[troughs] = True
     outline[peaks[highest.values.max(axis=0) > -np.inf]] = True

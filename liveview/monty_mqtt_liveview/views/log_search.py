@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from monty_mqtt_liveview.state.log_lines import MOST_LINES, Journal, KeptFrom, Line, rank
+from monty_mqtt_liveview.state.log_lines import MOST_LINES, KeptFrom, LogLine, LogLines, rank
 from monty_mqtt_liveview.views.numbers import Json, millis
 
-__all__ = ["Found", "Wanted", "events", "find_lines", "logs", "with_recorded"]
+__all__ = ["LogMatches", "LogSearch", "events", "find_lines", "logs", "with_recorded"]
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class LogSearch(msgspec.Struct, frozen=True):
     """Says which lines are requested.
 
     Attributes:
@@ -35,7 +35,7 @@ class Wanted(msgspec.Struct, frozen=True):
     before: int | None = None
 
 
-class Found(msgspec.Struct):
+class LogMatches(msgspec.Struct):
     """Holds the lines that were found.
 
     Attributes:
@@ -45,35 +45,35 @@ class Found(msgspec.Struct):
         kept_from: From which numbers on all lines are in memory.
     """
 
-    lines: list[Line]
+    lines: list[LogLine]
     count: int
     in_memory: int
     kept_from: KeptFrom
 
-    def is_all(self, wanted: Wanted) -> bool:
+    def is_all(self, wanted: LogSearch) -> bool:
         """Return whether the recording cannot contain any further requested line."""
         first = self.kept_from.first_of(wanted.level)
         oldest = self.lines[-1].number if len(self.lines) >= min(wanted.count, MOST_LINES) and self.lines else 0
         return oldest >= first or wanted.count <= 0
 
 
-def find_lines(journal: Journal, wanted: Wanted) -> Found:
+def find_lines(kept: LogLines, wanted: LogSearch) -> LogMatches:
     """Return the requested lines that are in memory."""
     left = min(wanted.count, MOST_LINES)
-    lines: list[Line] = []
+    lines: list[LogLine] = []
     chosen = _chooser(wanted)
-    for line in journal.before(wanted.before):
+    for line in kept.before(wanted.before):
         if len(lines) >= left:
             break
         if chosen(line):
             lines.append(line)
-    return Found(lines, journal.count, len(journal), journal.kept_from())
+    return LogMatches(lines, kept.count, len(kept), kept.kept_from())
 
 
-def with_recorded(found: Found, wanted: Wanted, recorded: Iterable[Line]) -> int:
+def with_recorded(found: LogMatches, wanted: LogSearch, recorded: Iterable[LogLine]) -> int:
     """Add the requested lines of a recording that are not in memory; return how many of its lines were searched."""
     most, looked = min(wanted.count, MOST_LINES), 0
-    chosen, more = _chooser(wanted), deque[Line](maxlen=most)
+    chosen, more = _chooser(wanted), deque[LogLine](maxlen=most)
     end = found.count if wanted.before is None else min(wanted.before, found.count)
     for line in recorded:
         if line.number >= found.count or found.kept_from.has(line):
@@ -85,7 +85,7 @@ def with_recorded(found: Found, wanted: Wanted, recorded: Iterable[Line]) -> int
     return looked
 
 
-def logs(found: Found, recorded: int = 0) -> Json:
+def logs(found: LogMatches, recorded: int = 0) -> Json:
     """Return log lines as JSON, the newest last, how many there are in all, and how many of them were searched."""
     lines = [
         {**_common(line), "logger": line.source, "message": line.text, "suppressed": line.suppressed}
@@ -94,7 +94,7 @@ def logs(found: Found, recorded: int = 0) -> Json:
     return _said(found, recorded, lines)
 
 
-def events(found: Found, recorded: int = 0) -> Json:
+def events(found: LogMatches, recorded: int = 0) -> Json:
     """Return events as JSON, as `logs` does for log lines; a search looks at kind, source and content."""
     lines = [
         {**_common(line), "event": line.text, "source": line.source, "fields": line.fields} for line in found.lines
@@ -102,17 +102,17 @@ def events(found: Found, recorded: int = 0) -> Json:
     return _said(found, recorded, lines)
 
 
-def _said(found: Found, recorded: int, lines: list[Json]) -> Json:
+def _said(found: LogMatches, recorded: int, lines: list[Json]) -> Json:
     searched = {"in_memory": found.in_memory, "recorded": recorded}
     return {"lines": lines[::-1], "count": found.count, "searched": searched}
 
 
-def _chooser(wanted: Wanted) -> Callable[[Line], bool]:
+def _chooser(wanted: LogSearch) -> Callable[[LogLine], bool]:
     """Return a function that says whether a line is requested, by worker, level and text."""
     lowest = rank(wanted.level) if wanted.level else 0
     needle = (wanted.search or "").casefold()
 
-    def chosen(line: Line) -> bool:
+    def chosen(line: LogLine) -> bool:
         if (wanted.worker is not None and line.worker != wanted.worker) or rank(line.level) < lowest:
             return False
         return not needle or needle in _text(line).casefold()
@@ -120,12 +120,12 @@ def _chooser(wanted: Wanted) -> Callable[[Line], bool]:
     return chosen
 
 
-def _text(line: Line) -> str:
+def _text(line: LogLine) -> str:
     fields = msgspec.json.encode(line.fields).decode() if line.fields else ""
     return f"{line.text} {line.source or ''} {fields}"
 
 
-def _common(line: Line) -> Json:
+def _common(line: LogLine) -> Json:
     return {
         "number": line.number,
         "worker": line.worker,

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema
 from monty_mqtt_liveview.state.extremes import Extremes
-from monty_mqtt_liveview.state.metrics import NO_NUMBER, Course
+from monty_mqtt_liveview.state.metrics import NO_NUMBER, MetricCourse
 from monty_mqtt_liveview.views.numbers import Json
 
 __all__ = ["MetricStretch"]
@@ -22,7 +22,7 @@ _MICROS = 3
 """Digits of a millisecond that are kept, because many numbers are published within one millisecond."""
 
 
-class Mark(NamedTuple):
+class NotFiniteMark(NamedTuple):
     """Marks a time at which one or more numbers were not finite."""
 
     time_unix_nanos: int
@@ -42,16 +42,16 @@ class MetricStretch(NamedTuple):
     """
 
     points: list[tuple[int, float]]
-    marks: list[Mark]
+    marks: list[NotFiniteMark]
     span: tuple[int, int]
     whole_span: tuple[int, int]
     is_whole: bool
 
     @classmethod
-    def of(cls, course: Course) -> Self:
+    def of(cls, course: MetricCourse) -> Self:
         """Return everything that is in memory; the caller must hold the state's lock."""
         points = course.numbers.points()
-        marks = sorted(Mark(time, kind, n) for kind, marks in course.marks.items() for time, n in marks.all())
+        marks = sorted(NotFiniteMark(time, kind, n) for kind, marks in course.marks.items() for time, n in marks.all())
         times = [*(time for time, _ in points), *(mark.time_unix_nanos for mark in marks)]
         span = min(times), max(times)
         return cls(points, marks, span, span, course.numbers.is_whole)
@@ -70,7 +70,9 @@ class MetricStretch(NamedTuple):
         if not said:
             return self
         numbers = {(one.time_unix_nanos, one.value) for one in said if one.value is not None}
-        others = {Mark(one.time_unix_nanos, one.not_finite or NO_NUMBER, 1) for one in said if one.value is None}
+        others = {
+            NotFiniteMark(one.time_unix_nanos, one.not_finite or NO_NUMBER, 1) for one in said if one.value is None
+        }
         points = sorted(numbers.union(self.points))
         return self._replace(points=points, marks=sorted(others), is_whole=True)
 

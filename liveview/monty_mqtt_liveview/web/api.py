@@ -21,7 +21,7 @@ from monty_mqtt_liveview.state.run import Run
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views import downsampling, log_search
 from monty_mqtt_liveview.views.metric_stretch import MetricStretch
-from monty_mqtt_liveview.web.log_lookback import Kind, Lookback
+from monty_mqtt_liveview.web.log_lookback import Kind, LogLookback
 from monty_mqtt_liveview.web.responses import find_run, find_worker, json_answer, name_of, not_found
 
 __all__ = ["make_api"]
@@ -36,27 +36,27 @@ Lines = Annotated[int, Query(ge=1, le=_MOST_LINES)]
 
 def _wanted_lines(
     worker: str = "", level: str = "", search: str = "", count: Lines = 200, before: int | None = None
-) -> log_search.Wanted:
-    return log_search.Wanted(name_of(worker) if worker else None, level or None, search or None, count, before)
+) -> log_search.LogSearch:
+    return log_search.LogSearch(name_of(worker) if worker else None, level or None, search or None, count, before)
 
 
-WantedLines = Annotated[log_search.Wanted, Depends(_wanted_lines)]
+WantedLines = Annotated[log_search.LogSearch, Depends(_wanted_lines)]
 
 
 def make_api(service: Service) -> APIRouter:
     """Return the routes below `/api/`, without frames, control and login."""
     api = APIRouter(prefix="/api")
-    _Runs(service).add_to(api)
-    _Steps(service).add_to(api)
+    _RunRoutes(service).add_to(api)
+    _StepRoutes(service).add_to(api)
     return api
 
 
-class _Runs:
+class _RunRoutes:
     """Answers requests that need no steps."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._lookback = Lookback(service)
+        self._lookback = LogLookback(service)
 
     def add_to(self, api: APIRouter) -> None:
         api.add_api_route("/recording", self.recording)
@@ -101,7 +101,7 @@ class _Runs:
     def events(self, run: str, wanted: WantedLines) -> Response:
         return json_answer(log_search.events(*self._lines(run, "event", wanted)))
 
-    def _lines(self, run: str, kind: Kind, wanted: log_search.Wanted) -> tuple[log_search.Found, int]:
+    def _lines(self, run: str, kind: Kind, wanted: log_search.LogSearch) -> tuple[log_search.LogMatches, int]:
         """Return the requested lines, and how many lines of the recording were searched for them."""
         with self._service.lock:
             known = find_run(self._service, run)
@@ -146,7 +146,7 @@ class _Runs:
         return json_answer(said)
 
 
-class _Steps:
+class _StepRoutes:
     """Answers requests that need a worker's steps."""
 
     def __init__(self, service: Service) -> None:

@@ -19,7 +19,7 @@ __all__ = [
     "FARTHER",
     "NEARER",
     "VIRIDIS",
-    "Scale",
+    "DepthScale",
     "coloured",
     "scale_between",
 ]
@@ -43,14 +43,14 @@ _HARDLY = 1e-3
 _HALF_A_SHADE = 0.5 / _SHADES
 
 
-class Scale(NamedTuple):
+class DepthScale(NamedTuple):
     """Holds the depths that the first and the last colour stand for, in metres."""
 
     min_metres: float
     max_metres: float
 
 
-def scale_between(low: float, high: float) -> Scale:
+def scale_between(low: float, high: float) -> DepthScale:
     """Return a scale that includes both depths (metres).
 
     Its ends are rounded outwards, to multiples of about a fifth of the span: of 1, 2 or 5 times a power of ten.
@@ -61,10 +61,10 @@ def scale_between(low: float, high: float) -> Scale:
     unit = power * next(step for step in (1, 2, 5, 10) if exact <= step * power * (1 + 1e-9))
     least, greatest = math.floor(low / unit + _HARDLY), math.ceil(high / unit - _HARDLY)
     # Computed in whole units, so that no rounding error shows.
-    return Scale(_tidy(least * unit), _tidy(max(greatest, least + 1) * unit))
+    return DepthScale(_tidy(least * unit), _tidy(max(greatest, least + 1) * unit))
 
 
-def coloured(metres: Metres, scale: Scale) -> tuple[bytes, int]:
+def coloured(metres: Metres, scale: DepthScale) -> tuple[bytes, int]:
     """Return a depth frame as an 8-bit PNG, and how many of its pixels are outside of the scale."""
     share = (metres - scale.min_metres) / (scale.max_metres - scale.min_metres)
     places = np.clip(share * (_SHADES - 1), 0, _SHADES - 1).round().astype(np.uint8)

@@ -69,7 +69,7 @@ class Document:
         return HTMLResponse(text, status, headers={"Cache-Control": "no-store"})
 
 
-class _Unchanging(StaticFiles):
+class _UnchangingFiles(StaticFiles):
     """Serves files whose address contains their version, so that browsers may keep them."""
 
     def file_response(self, *arguments: Any, **options: Any) -> Response:
@@ -78,7 +78,7 @@ class _Unchanging(StaticFiles):
         return answer
 
 
-class _Own(StaticFiles):
+class _OwnFiles(StaticFiles):
     """Serves the page's own modules; browsers ask each time, and receive them if they have changed."""
 
     def file_response(self, *arguments: Any, **options: Any) -> Response:
@@ -105,9 +105,9 @@ def add_pages(app: FastAPI, document: Document) -> None:
 
     app.include_router(pages)
     for folder in ("static", *_MODULES.values()):
-        files = _Unchanging(directory=document.nicegui / folder)
+        files = _UnchangingFiles(directory=document.nicegui / folder)
         app.mount(f"{document.nicegui_path}/{folder}", files)
-    app.mount("/assets/browser", _Own(directory=_BROWSER))
+    app.mount("/assets/browser", _OwnFiles(directory=_BROWSER))
 
 
 def _nicegui() -> Path:

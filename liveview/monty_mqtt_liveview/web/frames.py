@@ -20,10 +20,10 @@ from monty_mqtt_liveview.intake.service import Service
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views.model_source import model_source
 from monty_mqtt_liveview.web import depth_colours
-from monty_mqtt_liveview.web.depth_colours import Scale
+from monty_mqtt_liveview.web.depth_colours import DepthScale
 from monty_mqtt_liveview.web.responses import find_run, find_worker, json_answer, name_of, not_found
 
-__all__ = ["Pictures"]
+__all__ = ["Frames"]
 
 _TYPES = {"rgba": "image/jpeg", "depth": "image/png"}
 _NOTE = "one scale for all frames of the sensor in this run, without what is far behind them; grey is farther away"
@@ -32,7 +32,7 @@ _SO_FAR = "; it grows as long as the run goes on and comes nearer or sees farthe
 _clouds = msgspec.json.Decoder(Cloud)
 
 
-class _Found(NamedTuple):
+class _BulkPayload(NamedTuple):
     """Holds the payload of a bulk message, with its episode and step."""
 
     episode: int
@@ -40,7 +40,7 @@ class _Found(NamedTuple):
     payload: bytes
 
 
-class Pictures:
+class Frames:
     """Answers requests for frames, clouds and models.
 
     Args:
@@ -50,7 +50,7 @@ class Pictures:
 
     def __init__(self, service: Service, depth_range: tuple[float, float] | None) -> None:
         self._service = service
-        self._fixed = Scale(*depth_range) if depth_range else None
+        self._fixed = DepthScale(*depth_range) if depth_range else None
 
     def routes(self) -> APIRouter:
         """Return the routes to add to the application."""
@@ -120,7 +120,7 @@ class Pictures:
             said = model_source(self._service.runs, found, known, name_of(learning_module), name_of(object))
         return json_answer(said)
 
-    def _find(self, run: str, worker: str, key: tuple[str, ...], row: int | None) -> _Found:
+    def _find(self, run: str, worker: str, key: tuple[str, ...], row: int | None) -> _BulkPayload:
         """Return the newest bulk message at or before a row; without a row, the latest."""
         if row is not None:
             self._service.ensure_loaded(name_of(run))
@@ -130,9 +130,9 @@ class Pictures:
         payload = self._service.payload(name_of(run), _topic(name_of(run), name_of(worker), key), time)
         if payload is None:
             raise not_found(f"{' '.join(key)} at step {step} of episode {episode} was not kept")
-        return _Found(episode, step, payload)
+        return _BulkPayload(episode, step, payload)
 
-    def _image(self, run: str, key: tuple[str, ...], found: _Found) -> Response:
+    def _image(self, run: str, key: tuple[str, ...], found: _BulkPayload) -> Response:
         headers = {"X-Monty-Episode": str(found.episode), "X-Monty-Step": str(found.step), "Cache-Control": "no-store"}
         try:
             if key[2] == "rgba":
@@ -147,7 +147,7 @@ class Pictures:
             raise not_found(f"{key[2]} of sensor {key[1]!r} cannot be shown: {error}") from None
         return Response(content, media_type=_TYPES.get(key[2], "image/png"), headers=headers)
 
-    def _scale(self, run: str, sensor: str, depth: Metres) -> tuple[Scale, bool]:
+    def _scale(self, run: str, sensor: str, depth: Metres) -> tuple[DepthScale, bool]:
         """Return the scale of a sensor, and whether it is final; the scale of this frame alone if no other is known."""
         if self._fixed:
             return self._fixed, True
@@ -170,7 +170,7 @@ def _entry(worker: Worker, key: tuple[str, ...], row: int | None) -> tuple[int, 
     return found
 
 
-def _depth(found: _Found) -> Metres:
+def _depth(found: _BulkPayload) -> Metres:
     try:
         return read_depth(found.payload)
     except DecodeError as error:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from monty_mqtt_liveview.intake.service import Service
-from monty_mqtt_liveview.web.live_changes import Changes, Have, RunsChanges
+from monty_mqtt_liveview.web.live_changes import BrowserState, LiveChanges, RunsChanges
 
 __all__ = ["Live"]
 
@@ -163,9 +163,9 @@ class Live:
         key = (run, worker)
         if worker and key not in self._keeping:
             self._keeping[key] = asyncio.create_task(self._keep_loaded(run))
-        changes = Changes(self._service, run, worker)
+        changes = LiveChanges(self._service, run, worker)
         try:
-            await self._serve(socket, key, changes.since, Have(rows=rows, generation=generation), _TICK_SECS)
+            await self._serve(socket, key, changes.since, BrowserState(rows=rows, generation=generation), _TICK_SECS)
         finally:
             if key not in self._rooms and (keeping := self._keeping.pop(key, None)):
                 keeping.cancel()

@@ -14,13 +14,13 @@ import msgspec
 
 from monty_mqtt_liveview import views
 from monty_mqtt_liveview.intake.service import Service
-from monty_mqtt_liveview.state.latest_values import Streams
+from monty_mqtt_liveview.state.latest_values import LatestValues
 from monty_mqtt_liveview.state.metrics import Metrics
 from monty_mqtt_liveview.state.run import Run
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views.numbers import millis
 
-__all__ = ["Changes", "Have", "RunsChanges"]
+__all__ = ["BrowserState", "LiveChanges", "RunsChanges"]
 
 _NANOS_PER_MILLI = 1_000_000
 _FIRST_ROWS, _MOST_ROWS = 400, 2000
@@ -32,7 +32,7 @@ _START = (secrets.randbits(30) | 1) << 20
 _encoder = msgspec.json.Encoder()
 
 
-class Told(NamedTuple):
+class PageNotice(NamedTuple):
     """Holds what is sent about the page itself.
 
     Attributes:
@@ -51,7 +51,7 @@ class Told(NamedTuple):
         return cls(tuple(service.problems()), tuple(service.notes()), millis(service.silent_since_unix_nanos()))
 
 
-class Have(NamedTuple):
+class BrowserState(NamedTuple):
     """Holds what a browser has of a run.
 
     Attributes:
@@ -64,10 +64,10 @@ class Have(NamedTuple):
     rows: int
     generation: int
     revision: int = -1
-    told: Told | None = None
+    told: PageNotice | None = None
 
 
-class Changes:
+class LiveChanges:
     """Determines what is new in one run.
 
     Args:
@@ -79,10 +79,10 @@ class Changes:
     def __init__(self, service: Service, run: str, worker: str) -> None:
         self._service, self._run, self._worker = service, run, worker
 
-    def since(self, have: Have) -> tuple[str | None, Have]:
+    def since(self, have: BrowserState) -> tuple[str | None, BrowserState]:
         """Return what is new, as JSON (None if nothing is), and what the browser has after it."""
         said: dict[str, Any] = {}
-        told = Told.of(self._service)
+        told = PageNotice.of(self._service)
         if told != have.told:
             said |= told._asdict()
         with self._service.lock:
@@ -98,7 +98,7 @@ class Changes:
         said["server_unix_millis"] = _now_unix_millis()
         return _encoder.encode(said).decode(), have
 
-    def _of(self, run: Run, have: Have) -> dict[str, Any]:
+    def _of(self, run: Run, have: BrowserState) -> dict[str, Any]:
         seen = max(have.revision, 0)
         said: dict[str, Any] = {"run": views.run_head(run), "workers": views.changed_workers(run, seen)}
         if run.info_revision > seen or have.revision < 0:
@@ -111,7 +111,7 @@ class Changes:
                 said |= _steps(worker, have)
         return said
 
-    def _then(self, run: Run, have: Have) -> Have:
+    def _then(self, run: Run, have: BrowserState) -> BrowserState:
         worker = run.workers.get(self._worker)
         if worker is None:
             return have._replace(revision=run.revision)
@@ -124,12 +124,12 @@ def _now_unix_millis() -> int:
 
 def _words(run: Run, seen: int) -> dict[str, Any]:
     counted = {"logs": run.logs, "events": run.events}
-    revised: dict[str, Metrics | Streams] = {"metrics": run.metrics, "data": run.data, "state": run.states}
+    revised: dict[str, Metrics | LatestValues] = {"metrics": run.metrics, "data": run.data, "state": run.states}
     counts = {name: {"count": one.count} for name, one in counted.items() if one.revision > seen}
     return counts | {name: {"revision": one.revision} for name, one in revised.items() if one.revision > seen}
 
 
-def _steps(worker: Worker, have: Have) -> dict[str, Any]:
+def _steps(worker: Worker, have: BrowserState) -> dict[str, Any]:
     generation = _START + worker.generation
     rows = have.rows if generation == have.generation else 0
     steps = views.newest_rows(worker, rows, _MOST_ROWS if rows else _FIRST_ROWS)
@@ -148,10 +148,10 @@ class RunsChanges:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def since(self, have: _Heads | None) -> tuple[str | None, _Heads]:
+    def since(self, have: _SentRevisions | None) -> tuple[str | None, _SentRevisions]:
         """Return what is new, as JSON (None if nothing is), and what the browser has after it."""
-        known = have or _Heads({}, None)
-        told = Told.of(self._service)
+        known = have or _SentRevisions({}, None)
+        told = PageNotice.of(self._service)
         heads, now = self._heads(known.revisions)
         forgotten = [name for name in known.revisions if name not in now]
         if not heads and not forgotten and told == known.told and have is not None:
@@ -159,7 +159,7 @@ class RunsChanges:
         for head in heads:
             head["recorded_bytes"] = self._service.recorded_bytes(head["run"])
         said = {"runs": heads, "forgotten": forgotten, **told._asdict(), "server_unix_millis": _now_unix_millis()}
-        return _encoder.encode(said).decode(), _Heads(now, told)
+        return _encoder.encode(said).decode(), _SentRevisions(now, told)
 
     def _heads(self, known: Mapping[str, int]) -> tuple[list[dict[str, Any]], dict[str, int]]:
         with self._service.lock:
@@ -168,8 +168,8 @@ class RunsChanges:
             return heads, {run.name: run.revision for run in runs}
 
 
-class _Heads:
+class _SentRevisions:
     """Holds the last revision of each run that a browser received; browsers with the same share one object."""
 
-    def __init__(self, revisions: dict[str, int], told: Told | None) -> None:
+    def __init__(self, revisions: dict[str, int], told: PageNotice | None) -> None:
         self.revisions, self.told = revisions, told

@@ -14,11 +14,11 @@ from typing import Literal
 
 from monty_mqtt.wire import schema
 from monty_mqtt_liveview.intake.service import Service
-from monty_mqtt_liveview.state.log_lines import Line, line_of
-from monty_mqtt_liveview.views.log_search import Found, Wanted, with_recorded
+from monty_mqtt_liveview.state.log_lines import LogLine, line_of
+from monty_mqtt_liveview.views.log_search import LogMatches, LogSearch, with_recorded
 from monty_mqtt_liveview.views.numbers import Json, millis
 
-__all__ = ["Kind", "Lookback"]
+__all__ = ["Kind", "LogLookback"]
 
 Kind = Literal["log", "event"]
 
@@ -27,7 +27,7 @@ _KEPT_SECS = 20.0
 _MOST_KEPT = 16
 
 
-class Lookback:
+class LogLookback:
     """Searches recordings.
 
     Args:
@@ -36,10 +36,10 @@ class Lookback:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._kept: OrderedDict[tuple[str, Kind, Wanted], tuple[float, list[Line], int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, Kind, LogSearch], tuple[float, list[LogLine], int]] = OrderedDict()
         self._looking = threading.Lock()
 
-    def complete(self, run: str, kind: Kind, wanted: Wanted, found: Found) -> int:
+    def complete(self, run: str, kind: Kind, wanted: LogSearch, found: LogMatches) -> int:
         """Add lines that only the recording has; return how many of its lines were searched.
 
         Reading stops after ten seconds: then fewer lines were searched than the recording has.
@@ -80,7 +80,7 @@ class Lookback:
             said.add(message.seq)
         return {"values": list(values), "count": len(said)}
 
-    def _lines(self, run: str, kind: Kind) -> Iterator[Line]:
+    def _lines(self, run: str, kind: Kind) -> Iterator[LogLine]:
         deadline = time.monotonic() + _LONGEST_SECS
         said, number = set[tuple[str, int]](), 0
         for message in self._service.recorded(run, kind):

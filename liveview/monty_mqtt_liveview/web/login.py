@@ -1,7 +1,7 @@
 """Decides who may do what: looking is free on this machine, commanding needs a login; from elsewhere both do.
 
-Called by `server`, which adds the routes and wraps `Access` around everything; `control` calls `Login.is_in`. There is
-one password. It is made at the first start, in a file that only its owner can read.
+Called by `server`, which adds the routes and wraps `LoginRequired` around everything; `control` calls `Login.is_in`.
+There is one password. It is made at the first start, in a file that only its owner can read.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_liveview.web.login_sessions import SESSION_SECS, Sessions
+from monty_mqtt_liveview.web.login_sessions import SESSION_SECS, LoginSessions
 from monty_mqtt_liveview.web.responses import json_answer
 
-__all__ = ["Access", "Login", "Way", "login_routes"]
+__all__ = ["Login", "LoginRequired", "Reach", "login_routes"]
 
 _MOST_FAILURES, _WITHIN_SECS = 10, 60.0
 _MOST_PEERS = 1000
@@ -47,7 +47,7 @@ _DOCUMENT = """<!doctype html>
 """
 
 
-class Way(NamedTuple):
+class Reach(NamedTuple):
     """Describes how the page can be reached.
 
     Attributes:
@@ -70,17 +70,17 @@ class Login:
         file: File of the password.
         sessions: The open sessions.
         cookie: Name of the session cookie. Ports of one host share their cookies: each page needs a name of its own.
-        way: How the page can be reached.
+        reach: How the page can be reached.
     """
 
-    def __init__(self, file: Path, sessions: Sessions, cookie: str, way: Way) -> None:
+    def __init__(self, file: Path, sessions: LoginSessions, cookie: str, reach: Reach) -> None:
         self.file = file
-        self._sessions, self._cookie, self._way = sessions, cookie, way
+        self._sessions, self._cookie, self._reach = sessions, cookie, reach
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
     def is_needed_to_look(self, scope: Scope) -> bool:
         """Return whether a visitor who comes this way sees nothing without a login."""
-        return self._way.is_closed or self._comes_by_proxy(scope)
+        return self._reach.is_closed or self._comes_by_proxy(scope)
 
     @property
     def why_not(self) -> str:
@@ -111,7 +111,7 @@ class Login:
             max_age=SESSION_SECS,
             httponly=True,
             samesite="strict",
-            secure=self._way.is_tls or self._comes_by_proxy(request.scope),
+            secure=self._reach.is_tls or self._comes_by_proxy(request.scope),
         )
 
     def leave(self, request: Request, answer: Response) -> None:
@@ -130,10 +130,10 @@ class Login:
         return connection.cookies.get(self._cookie, "")
 
     def _comes_by_proxy(self, scope: Scope) -> bool:
-        return bool(self._way.login_port) and (scope.get("server") or ("", 0))[1] == self._way.login_port
+        return bool(self._reach.login_port) and (scope.get("server") or ("", 0))[1] == self._reach.login_port
 
     def _peer(self, request: Request) -> str:
-        if self._way.trusts_forwarded_for and self._comes_by_proxy(request.scope):
+        if self._reach.trusts_forwarded_for and self._comes_by_proxy(request.scope):
             said = ",".join(request.headers.getlist("x-forwarded-for"))
             return said.rpartition(",")[2].strip()  # the last address is the one that the proxy added
         return request.client.host if request.client else ""
@@ -154,7 +154,7 @@ class Login:
         return found
 
 
-class Access:
+class LoginRequired:
     """Lets only visitors pass who have logged in, where a login is needed.
 
     Args:
@@ -181,7 +181,7 @@ class Access:
         return not self._login.is_needed_to_look(scope) or self._login.is_in(HTTPConnection(scope))
 
 
-class Given(msgspec.Struct):
+class PasswordBody(msgspec.Struct):
     """Is the body of a request to `/api/login`."""
 
     password: str
@@ -194,7 +194,7 @@ def login_routes(login: Login) -> APIRouter:
     @routes.post("/api/login")
     async def enter(request: Request) -> Response:
         try:
-            given = msgspec.json.decode(await request.body(), type=Given)
+            given = msgspec.json.decode(await request.body(), type=PasswordBody)
         except msgspec.MsgspecError:
             raise HTTPException(400, 'send {"password": "..."}') from None
         answer = json_answer({})

@@ -19,7 +19,7 @@ import msgspec
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.settings.state_dir import StateDir
 
-__all__ = ["SESSION_SECS", "Sessions"]
+__all__ = ["SESSION_SECS", "LoginSessions"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,14 +28,14 @@ _MOST_SESSIONS = 1000
 _TOKEN_BYTES = 32
 
 
-class _Session(msgspec.Struct, frozen=True):
+class _LoginSession(msgspec.Struct, frozen=True):
     """Holds the mark of the password that opened a session, and when the session ends by itself."""
 
     mark: str
     ends_unix_secs: float
 
 
-class Sessions:
+class LoginSessions:
     """Holds the sessions of one page.
 
     Args:
@@ -54,7 +54,7 @@ class Sessions:
         with self._changing:
             now = time.time()
             self._by_hash = {name: one for name, one in self._by_hash.items() if one.ends_unix_secs > now}
-            self._by_hash[_hash(token)] = _Session(_mark(password), now + SESSION_SECS)
+            self._by_hash[_hash(token)] = _LoginSession(_mark(password), now + SESSION_SECS)
             while len(self._by_hash) > _MOST_SESSIONS:
                 del self._by_hash[next(iter(self._by_hash))]
             try:
@@ -78,9 +78,9 @@ class Sessions:
             if self._by_hash.pop(_hash(token), None) is not None:
                 self._write()
 
-    def _read(self) -> dict[str, _Session]:
+    def _read(self) -> dict[str, _LoginSession]:
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=dict[str, _Session])
+            return msgspec.json.decode(self._file.read_bytes(), type=dict[str, _LoginSession])
         except FileNotFoundError:
             return {}
         except (OSError, msgspec.MsgspecError) as error:
@@ -91,7 +91,7 @@ class Sessions:
         self._state.write_private(self._file, msgspec.json.encode(self._by_hash))
 
 
-def _goes_on(session: _Session) -> bool:
+def _goes_on(session: _LoginSession) -> bool:
     return session.ends_unix_secs > time.time()
 
 

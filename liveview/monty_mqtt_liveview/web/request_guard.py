@@ -14,7 +14,7 @@ from typing import Any
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["LOOPBACK_NAMES", "Guard", "policy"]
+__all__ = ["LOOPBACK_NAMES", "RequestGuard", "policy"]
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 """Host names that no one else can make point to this machine's own browser."""
@@ -56,7 +56,7 @@ def policy(script_hash: str) -> dict[str, str]:
     }
 
 
-class Guard:
+class RequestGuard:
     """Refuses requests that do not come from a page of ours.
 
     Args:

@@ -26,11 +26,11 @@ from monty_mqtt_liveview.settings import PageConfig
 from monty_mqtt_liveview.web.api import make_api
 from monty_mqtt_liveview.web.control import Control, control_routes
 from monty_mqtt_liveview.web.documents import Document, add_pages
-from monty_mqtt_liveview.web.frames import Pictures
+from monty_mqtt_liveview.web.frames import Frames
 from monty_mqtt_liveview.web.health import health
 from monty_mqtt_liveview.web.live import Live
-from monty_mqtt_liveview.web.login import Access, Login, login_routes
-from monty_mqtt_liveview.web.request_guard import LOOPBACK_NAMES, Guard, policy
+from monty_mqtt_liveview.web.login import Login, LoginRequired, login_routes
+from monty_mqtt_liveview.web.request_guard import LOOPBACK_NAMES, RequestGuard, policy
 from monty_mqtt_liveview.web.responses import heads_too, json_answer, name_of
 
 __all__ = ["Server", "listen", "make_app"]
@@ -81,14 +81,13 @@ def make_app(service: Service, config: PageConfig, controls: Control, login: Log
     async def listen_to_runs(socket: WebSocket) -> None:
         await live.serve_runs(socket)
 
-    pictures = Pictures(service, config.depth_range).routes()
-    for routes in (make_api(service), pictures, control_routes(service, controls, login), login_routes(login)):
+    frames = Frames(service, config.depth_range).routes()
+    for routes in (make_api(service), frames, control_routes(service, controls, login), login_routes(login)):
         app.include_router(routes)
     add_pages(app, document)
     own = {f"[{config.host}]" if ":" in config.host else config.host}
-    return Guard(
-        Access(heads_too(app), login), {*LOOPBACK_NAMES, *own, *config.public_names}, policy(document.script_hash)
-    )
+    names = {*LOOPBACK_NAMES, *own, *config.public_names}
+    return RequestGuard(LoginRequired(heads_too(app), login), names, policy(document.script_hash))
 
 
 def listen(config: PageConfig, port: int) -> socket.socket:

@@ -15,8 +15,8 @@ from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 from monty_mqtt_core.recordings.page_mark import marked_parts
 from monty_mqtt_core.recordings.part_files import directory_of, part_name
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_liveview.recordings.retention import Limits
-from monty_mqtt_liveview.recordings.run_recordings import Recordings
+from monty_mqtt_liveview.recordings.retention import Retention
+from monty_mqtt_liveview.recordings.run_recordings import RunRecordings
 from monty_mqtt_stack.commands.forget import files_of
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
@@ -102,7 +102,7 @@ def test_what_is_only_named_like_a_part_is_not(tmp_path):
 def test_the_page_finds_nothing_in_what_others_put_there(tmp_path):
     places = foreign(tmp_path)
     before = tree(tmp_path)
-    with Recordings(tmp_path) as recordings:
+    with RunRecordings(tmp_path) as recordings:
         assert recordings.find_old() == []
         assert recordings.all() == []
     assert {
@@ -120,7 +120,7 @@ def test_beyond_every_limit_only_its_own_is_removed(tmp_path):
     note.write_text("why it failed")
     for path in (own, shared):
         os.utime(path, (LONG_AGO, LONG_AGO))
-    limits = Limits(most_bytes=1, most_days=1)
+    limits = Retention(most_bytes=1, most_days=1)
     with Mosquitto(tmp_path / "broker") as broker, Keeping(broker, tmp_path, limits) as keeping:
         until(lambda: not own.parent.exists() and not shared.exists() and not keeping.run("lab"))
     assert note.read_text() == "why it failed"
@@ -136,7 +136,7 @@ def test_whoever_forgets_a_run_keeps_his_own_files_in_its_directory(tmp_path):
     spools.mkdir(parents=True)
     (spools / "notes.spool").write_text("mine")
     assert files_of(StateDir(tmp_path), "lab") == [own]
-    with Recordings(directory.parent) as recordings:
+    with RunRecordings(directory.parent) as recordings:
         (recording,) = recordings.find_old()
         recordings.remove(recording)
     assert [path.name for path in directory.iterdir()] == ["cut out.mcap"]
@@ -145,5 +145,5 @@ def test_whoever_forgets_a_run_keeps_his_own_files_in_its_directory(tmp_path):
 def test_a_copy_may_be_made_of_what_is_recorded(tmp_path):
     own = write(directory_of(tmp_path, "lab") / PART, "lab")
     shutil.copytree(own.parent, tmp_path / "lab before the fix")
-    with Recordings(tmp_path) as recordings:
+    with RunRecordings(tmp_path) as recordings:
         assert [recording.directory for recording in recordings.find_old()] == [own.parent]

@@ -19,7 +19,7 @@ from monty_mqtt_core.recordings.mcap_file import Reader
 from monty_mqtt_core.recordings.part_files import Recording, directory_of
 from monty_mqtt_liveview.intake.service import Service
 from monty_mqtt_liveview.intake.subscription import Subscription
-from monty_mqtt_liveview.recordings.retention import Limits
+from monty_mqtt_liveview.recordings.retention import Retention
 from monty_mqtt_liveview.state.run import Run
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
@@ -33,7 +33,7 @@ def broker_for(broker: Mosquitto) -> BrokerAddress:
 class Keeping:
     """Runs subscription and service, from entering to leaving; waits on entering until they are ready, if `wait`."""
 
-    def __init__(self, broker: Mosquitto, state: Path, limits: Limits | None = None, *, wait: bool = True) -> None:
+    def __init__(self, broker: Mosquitto, state: Path, limits: Retention | None = None, *, wait: bool = True) -> None:
         self._waits = wait
         self.recordings = state / "recordings"
         self._subscription = Subscription(broker_for(broker), CLIENT_ID)

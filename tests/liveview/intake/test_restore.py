@@ -18,10 +18,10 @@ from monty_mqtt_core.recordings.mcap_chunks import chunks
 from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 from monty_mqtt_core.recordings.part_files import directory_of, part_name
 from monty_mqtt_liveview.intake import step_memory
-from monty_mqtt_liveview.recordings.retention import Limits
+from monty_mqtt_liveview.recordings.retention import Retention
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
-SMALL = Limits(most_memory_bytes=1)
+SMALL = Retention(most_memory_bytes=1)
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +231,6 @@ def test_a_run_that_the_bridge_forgets_is_dropped_with_its_recording(tmp_path):
 
 def test_the_limits_hold_from_the_start(again, caplog):
     broker, state, names, _ = again
-    with Keeping(broker, state, Limits(most_bytes=1_000_000)) as keeping:
+    with Keeping(broker, state, Retention(most_bytes=1_000_000)) as keeping:
         until(lambda: sum(keeping.steps(name) > 0 for name in names) == 1)  # of the other, what is retained may be here
     assert sum("all recordings together are larger" in line for line in caplog.messages) == 1

@@ -8,10 +8,10 @@ from kit.bridge import make
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_core.recordings.part_files import Recording
-from monty_mqtt_liveview.intake.sorting import Intake
+from monty_mqtt_liveview.intake.sorting import Sorting
 from monty_mqtt_liveview.recordings.payload_cache import PayloadCache
 from monty_mqtt_liveview.recordings.recorder import Recorder
-from monty_mqtt_liveview.recordings.run_recordings import Recordings
+from monty_mqtt_liveview.recordings.run_recordings import RunRecordings
 
 
 class Taken:
@@ -21,7 +21,7 @@ class Taken:
         self.recordings = recordings
         self.recorder = Recorder(recordings.started)
         self.cache = PayloadCache()
-        self.intake = Intake(recordings, self.recorder, self.cache)
+        self.intake = Sorting(recordings, self.recorder, self.cache)
 
     def take(self, message, *, retain=False, payload=None):
         payload = schema.encode(message) if payload is None else payload
@@ -34,7 +34,7 @@ class Taken:
 
 @pytest.fixture
 def taken(tmp_path):
-    with Recordings(tmp_path / "recordings") as recordings:
+    with RunRecordings(tmp_path / "recordings") as recordings:
         found = Taken(recordings)
         yield found
         found.recorder.close()

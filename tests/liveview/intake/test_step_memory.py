@@ -19,12 +19,12 @@ from kit.page.teller import Teller
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
 from monty_mqtt_liveview import views
-from monty_mqtt_liveview.intake.step_memory import Memory
-from monty_mqtt_liveview.recordings.retention import Limits
+from monty_mqtt_liveview.intake.step_memory import StepMemory
+from monty_mqtt_liveview.recordings.retention import Retention
 from monty_mqtt_liveview.state import columns
 from monty_mqtt_liveview.state.columns import Column
 from monty_mqtt_liveview.state.run import Run
-from monty_mqtt_liveview.state.scratch_file import Scratch
+from monty_mqtt_liveview.state.scratch_file import ScratchFile
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 MIB = 1 << 20
@@ -64,7 +64,7 @@ def test_what_left_memory_is_read_as_if_it_had_not(tmp_path_factory, data):
     with pytest.MonkeyPatch.context() as patched, ExitStack() as kept:
         patched.setattr(columns, "BLOCK_ROWS", 8)
         patched.setattr(columns, "KEPT_ROWS", 4)
-        scratch = kept.enter_context(closing(Scratch(tmp_path_factory.getbasetemp())))
+        scratch = kept.enter_context(closing(ScratchFile(tmp_path_factory.getbasetemp())))
         plain, spilled = Column(np.float32, -1, 1), Column(np.float32, -1, 1)
         count = 0
         for _ in range(data.draw(st.integers(1, 12))):
@@ -90,7 +90,7 @@ def test_what_left_memory_is_read_as_if_it_had_not(tmp_path_factory, data):
 
 @pytest.fixture
 def scratch(tmp_path):
-    with closing(Scratch(tmp_path)) as found:
+    with closing(ScratchFile(tmp_path)) as found:
         yield found
 
 
@@ -117,13 +117,13 @@ def test_without_room_on_the_disk_steps_stay_in_memory_and_it_is_said_once(tmp_p
     heads = ({"run": "long", "worker": "main", "seq": n, "time_unix_nanos": 10**18 + n} for n in itertools.count())
     for number in range(20_000):
         say_step(voice, number)
-    gone = Memory(tmp_path / "none")
+    gone = StepMemory(tmp_path / "none")
     for _ in range(2):
         gone.bound([run], {}, 1)
     assert len(caplog.records) == 1
     assert "steps stay in memory" in caplog.text
     assert run.nbytes > 10 * MIB
-    with closing(Memory(tmp_path)) as memory:
+    with closing(StepMemory(tmp_path)) as memory:
         memory.bound([run], {}, 1)
         assert run.nbytes < 10 * MIB
         assert_is_right(views.course(run.workers["main"], 0, 19_999, 500))
@@ -140,7 +140,7 @@ def test_a_live_run_stays_below_its_bound_and_every_step_can_be_looked_at(broker
     monkeypatch.setattr(columns, "BLOCK_ROWS", 512)
     monkeypatch.setattr(columns, "KEPT_ROWS", 128)
     steps, most = 13_000, MIB
-    with Keeping(broker, tmp_path / "state", Limits(most_memory_bytes=most)) as keeping, Teller(broker) as teller:
+    with Keeping(broker, tmp_path / "state", Retention(most_memory_bytes=most)) as keeping, Teller(broker) as teller:
         voice = teller.voice("long", secs_ago=3600)
         voice.say(schema.Status, status="running")
         say_steps(teller, voice, 0, steps)

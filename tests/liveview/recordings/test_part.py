@@ -16,8 +16,8 @@ from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter
 from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_liveview.recordings import run_recordings as module
-from monty_mqtt_liveview.recordings.part import Part
-from monty_mqtt_liveview.recordings.run_recordings import Recordings
+from monty_mqtt_liveview.recordings.part import PartFile
+from monty_mqtt_liveview.recordings.run_recordings import RunRecordings
 
 COUNT = 40
 
@@ -44,7 +44,7 @@ def seqs(part):
 
 
 def test_a_whole_part_is_whole_and_read_to_its_end(whole):
-    part = Part(whole)
+    part = PartFile(whole)
     assert part.is_whole()
     assert seqs(part) == list(range(COUNT))
     assert part.find(*entry(17)[::2]) == entry(17).payload
@@ -58,7 +58,7 @@ def test_cut_off_anywhere_it_is_read_as_far_as_it_goes_and_then_closed(whole, tm
         cut = tmp_path / f"{size}.mcap"
         cut.write_bytes(content[:size])
         os.utime(cut, (1_000_000, 1_000_000))
-        part = Part(cut)
+        part = PartFile(cut)
         found = seqs(part)
         assert not part.is_whole()
         assert found == list(range(len(found)))
@@ -83,7 +83,7 @@ def test_damaged_anywhere_the_rest_is_shown_with_one_warning_at_most(whole, tmp_
         bad.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
         caplog.clear()
         with caplog.at_level(logging.WARNING):
-            part = Part(bad)
+            part = PartFile(bad)
             found = seqs(part)
             assert seqs(part) == found
             part.find(entry(17).topic, FIRST_STAMP + 17)
@@ -92,7 +92,7 @@ def test_damaged_anywhere_the_rest_is_shown_with_one_warning_at_most(whole, tmp_
 
 
 def test_what_is_gone_is_not_there(whole):
-    part = Part(whole)
+    part = PartFile(whole)
     part.look()
     whole.unlink()
     assert part.find(*entry(17)[::2]) is None
@@ -112,9 +112,9 @@ def test_no_name_leaves_the_directory(tmp_path, run):
 
 def test_two_pages_do_not_record_in_one_directory(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_LOCK_SECS", 0.3)
-    with Recordings(tmp_path), pytest.raises(ServiceError, match="another page records there"):
-        Recordings(tmp_path).__enter__()
-    with Recordings(tmp_path):
+    with RunRecordings(tmp_path), pytest.raises(ServiceError, match="another page records there"):
+        RunRecordings(tmp_path).__enter__()
+    with RunRecordings(tmp_path):
         pass
 
 
@@ -128,22 +128,22 @@ def test_a_page_that_was_killed_holds_nothing(tmp_path):
         assert process.stdout.readline() == "here\n"
         process.kill()
     began = time.monotonic()
-    with Recordings(tmp_path):
+    with RunRecordings(tmp_path):
         assert time.monotonic() - began < 5
 
 
 def test_where_nothing_can_be_recorded_it_is_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ServiceError, match=r"recordings .*file.*: Not a directory"):
-        Recordings(tmp_path / "file" / "recordings").__enter__()
+        RunRecordings(tmp_path / "file" / "recordings").__enter__()
 
 
 def test_parts_that_begin_in_the_same_second_have_their_own_names(tmp_path):
-    with Recordings(tmp_path) as first:
+    with RunRecordings(tmp_path) as first:
         part = first.of("run").begin(first.started)
         with RecordingWriter(part.path) as writer:
             writer.write(entry(0))
-    with Recordings(tmp_path) as second:
+    with RunRecordings(tmp_path) as second:
         (old,) = second.find_old()
         assert [one.path for one in old.parts] == [part.path]
         assert old.begin(first.started).path.name == part.path.name.replace("-0000", "-0001")

@@ -13,7 +13,7 @@ from monty_mqtt_core.recordings.part_files import Recording
 from monty_mqtt_liveview.recordings import recorder as module
 from monty_mqtt_liveview.recordings import run_recordings as recordings_module
 from monty_mqtt_liveview.recordings.recorder import Recorder
-from monty_mqtt_liveview.recordings.run_recordings import Recordings
+from monty_mqtt_liveview.recordings.run_recordings import RunRecordings
 
 pytest_plugins = ["kit.bridge"]
 
@@ -22,7 +22,7 @@ FRAME_TOPIC = "monty/raw/v1/run/main/frame/patch/rgba"
 
 @pytest.fixture
 def recordings(tmp_path):
-    with Recordings(tmp_path / "recordings") as found:
+    with RunRecordings(tmp_path / "recordings") as found:
         yield found
 
 
@@ -137,7 +137,7 @@ def fill(disk):
 
 def test_a_full_disk_is_told_and_everything_is_recorded_when_there_is_room_again(disk, monkeypatch, caplog):
     monkeypatch.setattr(module, "_RETRY_SECS", 0)
-    with Recordings(disk / "recordings") as recordings:
+    with RunRecordings(disk / "recordings") as recordings:
         recorder = Recorder(recordings.started)
         one, other = recordings.of("one"), recordings.of("other")
         for seq in range(100):
@@ -165,7 +165,7 @@ def test_a_full_disk_is_told_and_everything_is_recorded_when_there_is_room_again
 
 def test_what_waits_for_room_is_bounded_and_frames_give_way_first(disk, monkeypatch):
     monkeypatch.setattr(module, "_MOST_WAITING_BYTES", 200_000)
-    with Recordings(disk / "recordings") as recordings:
+    with RunRecordings(disk / "recordings") as recordings:
         fill(disk)
         recorder = Recorder(recordings.started)
         recording = recordings.of("run")

@@ -12,8 +12,8 @@ from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_liveview.recordings import removed_runs
-from monty_mqtt_liveview.recordings.removed_runs import Removed
-from monty_mqtt_liveview.recordings.retention import Limits
+from monty_mqtt_liveview.recordings.removed_runs import RemovedRuns
+from monty_mqtt_liveview.recordings.retention import Retention
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 LONG = "long " * 100
@@ -50,7 +50,7 @@ def test_a_run_beyond_the_limits_is_not_listed_again(broker, tmp_path):
     with Keeping(broker, tmp_path) as keeping:
         until(lambda: all(keeping.run(run) for run in RUNS))
     for start in range(2):  # the second knows it from the first
-        with Keeping(broker, tmp_path, Limits(most_bytes=1)) as keeping:
+        with Keeping(broker, tmp_path, Retention(most_bytes=1)) as keeping:
             until(lambda: not any(directory_of(keeping.recordings, run).exists() for run in RUNS))
             heard_everything(broker, keeping, f"barrier {start}")
             assert not any(map(keeping.run, RUNS))
@@ -59,7 +59,7 @@ def test_a_run_beyond_the_limits_is_not_listed_again(broker, tmp_path):
 def test_something_new_brings_it_back_for_good(broker, tmp_path):
     with Keeping(broker, tmp_path) as keeping:
         until(lambda: all(keeping.run(run) for run in RUNS))
-    with Keeping(broker, tmp_path, Limits(most_bytes=1)) as keeping:
+    with Keeping(broker, tmp_path, Retention(most_bytes=1)) as keeping:
         until(lambda: not any(map(keeping.run, RUNS)))
         publish(broker, make(schema.Metric, 2, run=RUNS[1]))
         until(lambda: keeping.run(RUNS[1]))
@@ -73,7 +73,7 @@ def arrived(run, *, retain=True, payload=b"{}", worker="main"):
 
 
 def test_what_is_no_news_brings_nothing_back(tmp_path):
-    gone = Removed(tmp_path / "removed")
+    gone = RemovedRuns(tmp_path / "removed")
     assert not gone.hides(arrived("a"))
     gone.add("a")
     for message in (arrived("a", retain=False, payload=b""), arrived("a", retain=False, worker=topics.ALL_WORKERS)):
@@ -86,10 +86,10 @@ def test_what_is_no_news_brings_nothing_back(tmp_path):
 
 def test_only_so_many_are_remembered(tmp_path, monkeypatch):
     monkeypatch.setattr(removed_runs, "_MOST", 3)
-    gone = Removed(tmp_path / "removed")
+    gone = RemovedRuns(tmp_path / "removed")
     for name in "abcad":
         gone.add(name)
-    again = Removed(tmp_path / "removed")
+    again = RemovedRuns(tmp_path / "removed")
     again.load()
     for known in (gone, again):
         assert [known.hides(arrived(name)) for name in "abcd"] == [True, False, True, True]
@@ -97,10 +97,10 @@ def test_only_so_many_are_remembered(tmp_path, monkeypatch):
 
 def test_without_a_file_that_can_be_read_or_written_it_goes_on(tmp_path, caplog):
     (tmp_path / "removed").write_bytes(b"\xff")
-    gone = Removed(tmp_path / "removed")
+    gone = RemovedRuns(tmp_path / "removed")
     gone.load()
     assert "cannot be read" in caplog.text
-    gone = Removed(tmp_path / "no such directory" / "removed")
+    gone = RemovedRuns(tmp_path / "no such directory" / "removed")
     gone.load()
     gone.add("a")
     assert "cannot be written" in caplog.text

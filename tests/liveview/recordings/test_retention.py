@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monty_mqtt_liveview.recordings.retention import Kept, Limits, RunKept, to_remove
+from monty_mqtt_liveview.recordings.retention import PartOnDisk, Retention, RunOnDisk, to_remove
 
 DAY = 86_400
 NOW = 1000 * DAY
@@ -14,19 +14,19 @@ GIB = 1 << 30
 def kept(name, *, size=1, days_ago=0, is_live=False, parts=1):
     directory = Path("/r") / name
     many = [
-        Kept(directory / f"{number}.mcap", size * GIB, NOW - (days_ago + parts - number) * DAY)
+        PartOnDisk(directory / f"{number}.mcap", size * GIB, NOW - (days_ago + parts - number) * DAY)
         for number in range(parts)
     ]
-    return RunKept(directory, is_live, many)
+    return RunOnDisk(directory, is_live, many)
 
 
 def removed(runs, **limits):
-    limits = Limits(**{"most_bytes": 0, "most_days": 0, **limits})
+    limits = Retention(**{"most_bytes": 0, "most_days": 0, **limits})
     return [str(path.relative_to("/r")) for path, _ in to_remove(runs, limits, NOW)]
 
 
 def test_the_defaults_are_those_of_the_documents():
-    assert Limits() == Limits(most_bytes=20 * GIB, most_days=90, most_memory_bytes=GIB)
+    assert Retention() == Retention(most_bytes=20 * GIB, most_days=90, most_memory_bytes=GIB)
 
 
 def test_without_limits_everything_stays():
@@ -57,7 +57,7 @@ def test_of_a_live_run_the_older_parts_go_last_and_the_newest_stays():
 
 
 def test_the_reason_names_the_limit():
-    ((_, age),) = to_remove([kept("a", days_ago=100)], Limits(), NOW)
-    ((_, size),) = to_remove([kept("a", size=30)], Limits(), NOW)
+    ((_, age),) = to_remove([kept("a", days_ago=100)], Retention(), NOW)
+    ((_, size),) = to_remove([kept("a", size=30)], Retention(), NOW)
     assert age == "it is older than 90 days"
     assert size == "all recordings together are larger than 20 GiB"

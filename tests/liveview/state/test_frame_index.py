@@ -7,7 +7,7 @@ from kit.page.page_state import START, demo, demo_messages, head
 
 from monty_mqtt.wire import schema
 from monty_mqtt_liveview.state import frame_index
-from monty_mqtt_liveview.state.frame_index import Bulk, BulkIndex, bulk_key
+from monty_mqtt_liveview.state.frame_index import FrameIndex, FrameTimes, bulk_key
 
 
 def test_every_frame_cloud_and_model_of_the_demo_is_found():
@@ -34,19 +34,19 @@ def test_keys_say_what_it_is():
 
 
 def test_the_newest_that_is_not_later():
-    index = BulkIndex()
+    index = FrameTimes()
     for time in (30, 10, 20):
         index.note(time, time, 0, 1)
     assert [index.at(time) for time in (9, 10, 19, 20, 100)] == [None, 0, 0, 1, 2]
     assert index.entry(index.latest()) == (30, 30, 0)
     assert (index.episodes.tolist(), index.steps.tolist()) == ([10, 20, 30], [0, 0, 0])
-    assert BulkIndex().latest() is None
-    assert BulkIndex().at(5) is None
+    assert FrameTimes().latest() is None
+    assert FrameTimes().at(5) is None
 
 
 @given(st.lists(st.integers(0, 50)), st.integers(-1, 60))
 def test_in_whatever_order_they_come(times, asked):
-    index = BulkIndex()
+    index = FrameTimes()
     for time in times:
         index.note(time, 0, 0, 1)
     place = index.at(asked)
@@ -56,7 +56,7 @@ def test_in_whatever_order_they_come(times, asked):
 
 def test_of_very_many_the_older_ones_are_thinned_out(monkeypatch):
     monkeypatch.setattr(frame_index, "_MOST_TIMES", 100)
-    index = BulkIndex()
+    index = FrameTimes()
     for time in range(1000):
         index.note(time, time, 0, 1)
     assert index.count <= 101
@@ -67,13 +67,13 @@ def test_of_very_many_the_older_ones_are_thinned_out(monkeypatch):
 
 def test_more_kinds_than_fit_are_left_out(monkeypatch):
     monkeypatch.setattr(frame_index, "_MOST_KEYS", 3)
-    every = Bulk()
+    every = FrameIndex()
     for number in range(5):
         every.note(schema.Hypotheses(**head(number), learning_module=f"LM {number}", episode=0, step=0), number)
     assert len(every) == 3
 
 
 def test_numbers_beyond_all_bounds():
-    index = BulkIndex()
+    index = FrameTimes()
     index.note(START, 2**50, -(2**50), 1)
     assert index.entry(0) == (START, 2**31 - 1, -1)

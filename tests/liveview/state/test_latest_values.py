@@ -4,7 +4,7 @@ from kit.page.page_state import head
 
 from monty_mqtt.wire import schema
 from monty_mqtt_liveview.state import latest_values
-from monty_mqtt_liveview.state.latest_values import Streams
+from monty_mqtt_liveview.state.latest_values import LatestValues
 
 
 def data(at, value, stream="s", worker="main"):
@@ -12,7 +12,7 @@ def data(at, value, stream="s", worker="main"):
 
 
 def kept_of(*messages):
-    found = Streams()
+    found = LatestValues()
     for number, message in enumerate(messages):
         found.keep(message, number + 1)
     return found

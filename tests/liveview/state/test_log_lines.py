@@ -3,7 +3,7 @@
 from kit.page.page_state import head
 
 from monty_mqtt.wire import schema
-from monty_mqtt_liveview.state.log_lines import MOST_CHARACTERS, MOST_LINES, Journal
+from monty_mqtt_liveview.state.log_lines import MOST_CHARACTERS, MOST_LINES, LogLines
 
 
 def log(at, text="text", **more):
@@ -11,7 +11,7 @@ def log(at, text="text", **more):
 
 
 def test_lines_are_numbered_and_the_newest_come_first():
-    journal = Journal()
+    journal = LogLines()
     for number in range(3):
         journal.add(log(number, f"line {number}"), number + 1)
     assert [(line.number, line.text) for line in journal.before(None)] == [(2, "line 2"), (1, "line 1"), (0, "line 0")]
@@ -22,7 +22,7 @@ def test_lines_are_numbered_and_the_newest_come_first():
 
 
 def test_only_the_newest_are_kept_and_all_are_counted():
-    journal = Journal()
+    journal = LogLines()
     for number in range(MOST_LINES + 10):
         journal.add(log(number), number)
     assert (len(journal), journal.count) == (MOST_LINES, MOST_LINES + 10)
@@ -30,7 +30,7 @@ def test_only_the_newest_are_kept_and_all_are_counted():
 
 
 def test_very_long_texts_are_cut_and_say_so():
-    journal = Journal()
+    journal = LogLines()
     journal.add(log(0, "x" * (MOST_CHARACTERS + 7), metadata={"long": "y" * 100_000}), 1)
     journal.add(schema.Event(**head(1), event="e", source="s" * 9999, fields={"few": 1}), 2)
     event, line = journal.before(None)
@@ -40,7 +40,7 @@ def test_very_long_texts_are_cut_and_say_so():
 
 
 def test_warnings_and_errors_outlive_what_is_not_as_bad():
-    journal = Journal()
+    journal = LogLines()
     for number in range(3 * MOST_LINES):
         level = "error" if number == 100 else "warning" if number == 200 else "debug"
         journal.add(log(number, f"line {number}", level=level), number)

@@ -6,17 +6,17 @@ from kit.page.page_state import demo, demo_messages, head, of
 from monty_mqtt.wire import schema
 from monty_mqtt_liveview.state import log_lines
 from monty_mqtt_liveview.views import log_search
-from monty_mqtt_liveview.views.log_search import Wanted, find_lines, with_recorded
+from monty_mqtt_liveview.views.log_search import LogSearch, find_lines, with_recorded
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 def logs(run, **wanted):
-    return log_search.logs(find_lines(run.logs, Wanted(**wanted)))
+    return log_search.logs(find_lines(run.logs, LogSearch(**wanted)))
 
 
 def events(run, **wanted):
-    return log_search.events(find_lines(run.events, Wanted(**wanted)))
+    return log_search.events(find_lines(run.events, LogSearch(**wanted)))
 
 
 def log(at, message="text", level="info", worker="main", **more):
@@ -111,7 +111,7 @@ def test_with_the_recording_everything_is_found_page_by_page_whatever_is_in_memo
     recorded = [log_lines.line_of(message, number) for number, message in enumerate(said)]
     before = None
     while True:
-        wanted = Wanted(level=level, search=search, count=150, before=before)
+        wanted = LogSearch(level=level, search=search, count=150, before=before)
         found = find_lines(run.logs, wanted)
         looked = 0 if found.is_all(wanted) else with_recorded(found, wanted, recorded)
         right = find_lines(everything.logs, wanted)

@@ -18,7 +18,7 @@ from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema
 from monty_mqtt_core.payloads.frame_images import Metres, checked_jpeg, encode_frame, read_depth
 from monty_mqtt_liveview.web import depth_colours
-from monty_mqtt_liveview.web.depth_colours import Scale
+from monty_mqtt_liveview.web.depth_colours import DepthScale
 
 
 def depth_payload(metres: np.ndarray) -> bytes:
@@ -44,7 +44,7 @@ def rgb(colour: str) -> tuple[int, ...]:
 
 def test_the_same_depth_has_the_same_colour_in_every_frame():
     scale = depth_colours.scale_between(0.1, 0.4)
-    assert scale == Scale(0.1, 0.4)
+    assert scale == DepthScale(0.1, 0.4)
     shown = [colours(depth_colours.coloured(of(*values), scale)[0]) for values in ((0.2, 0.3, 0.4), (0.1, 0.2, 0.25))]
     assert shown[0][0] == shown[1][1]
     assert shown[0][2] == rgb(depth_colours.VIRIDIS[-1])
@@ -52,7 +52,7 @@ def test_the_same_depth_has_the_same_colour_in_every_frame():
 
 
 def test_what_is_outside_of_the_scale_is_shown_as_such_and_counted():
-    png, outside = depth_colours.coloured(of(0.05, 0.1, 0.2, 800.0), Scale(0.09, 0.3))
+    png, outside = depth_colours.coloured(of(0.05, 0.1, 0.2, 800.0), DepthScale(0.09, 0.3))
     found = colours(png)
     assert (found[0], found[3]) == (rgb(depth_colours.NEARER), rgb(depth_colours.FARTHER))
     assert found[1] not in (found[0], found[3])

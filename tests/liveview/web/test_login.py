@@ -109,7 +109,7 @@ def test_a_copy_of_the_cookie_is_worth_nothing_after_the_logout(broker, tmp_path
 def test_only_so_many_sessions_are_kept_and_a_logout_that_cannot_be_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(login_sessions, "_MOST_SESSIONS", 3)
     state = StateDir(tmp_path)
-    some = login_sessions.Sessions(state, state.secrets / "sessions")
+    some = login_sessions.LoginSessions(state, state.secrets / "sessions")
     tokens = [some.open("secret") for _ in range(5)]
     assert [some.is_open(token, "secret") for token in tokens] == [False, False, True, True, True]
     assert not some.is_open(tokens[4], "another")
