@@ -1,6 +1,6 @@
 """Rebuilds runs from their recordings: when the page starts, and when steps dropped from memory are needed again.
 
-Called by `restore`, in a thread of its own. A run is read into a state that no browser sees, and is shown when it is
+Called by `run_loader`, in a thread of its own. A run is read into a state that no browser sees, and is shown when it is
 complete.
 """
 
@@ -19,7 +19,7 @@ from monty_mqtt_core.reading.deduplication import SeenMessages
 from monty_mqtt_core.recordings.mcap_chunks import ChunkMessage
 from monty_mqtt_core.recordings.mcap_file import Entry, unwrapped
 from monty_mqtt_core.recordings.part_files import directory_of
-from monty_mqtt_liveview.recordings.part import PartFile
+from monty_mqtt_liveview.recordings.part_file import PartFile
 from monty_mqtt_liveview.recordings.run_recordings import RunRecording
 from monty_mqtt_liveview.state.run import UNFIT, Run
 

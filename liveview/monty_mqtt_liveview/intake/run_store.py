@@ -1,6 +1,6 @@
 """Keeps the runs in memory and on disk: records new messages, shows them, and restores recorded runs.
 
-Called by `service` with new messages, by `restore` with recordings, and by the web for payloads. It has two locks:
+Called by `service` with new messages, by `run_loader` with recordings, and by the web for payloads. It has two locks:
 `lock` guards the state and is held for a short time only; `_keeping` guards the decision what is new, and its
 recording. A thread that needs both takes `_keeping` first.
 """

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from monty_mqtt.wire import schema
 from monty_mqtt_core.reading.mqtt_client import DeliveryToken
-from monty_mqtt_liveview.intake.restore import RunLoader
+from monty_mqtt_liveview.intake.run_loader import RunLoader
 from monty_mqtt_liveview.intake.run_store import RunStore
 from monty_mqtt_liveview.intake.sorting import PageCounts
 from monty_mqtt_liveview.intake.subscription import Subscription

@@ -1,7 +1,7 @@
 """Decides about each message: whether it is new or repeated, whether it is recorded, and whether it is shown.
 
 Called by `run_store` under its lock for keeping; returns the message that the state should apply. A message of a run
-whose recording was not read yet is only recorded: `restore` reads it there, and skips repeated ones.
+whose recording was not read yet is only recorded: `run_loader` reads it there, and skips repeated ones.
 """
 
 from __future__ import annotations

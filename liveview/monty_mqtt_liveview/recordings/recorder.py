@@ -19,7 +19,7 @@ from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
-from monty_mqtt_liveview.recordings.part import PartFile
+from monty_mqtt_liveview.recordings.part_file import PartFile
 from monty_mqtt_liveview.recordings.run_recordings import RunRecording
 
 __all__ = ["Recorder"]

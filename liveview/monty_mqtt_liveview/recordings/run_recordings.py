@@ -20,7 +20,7 @@ from typing import IO, Self
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.recordings.page_mark import marked_parts
 from monty_mqtt_core.recordings.part_files import directory_of, part_name
-from monty_mqtt_liveview.recordings.part import PartFile
+from monty_mqtt_liveview.recordings.part_file import PartFile
 from monty_mqtt_liveview.recordings.removed_runs import RemovedRuns
 from monty_mqtt_liveview.recordings.retention import PartOnDisk
 

@@ -1,6 +1,6 @@
 """Stores the numbers of steps in growing columns, because a run may have a hundred thousand steps. Pure.
 
-`steps` and `module_columns` keep one row per step in these; views read ranges of rows.
+`step_table` and `module_columns` keep one row per step in these; views read ranges of rows.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Stores what one learning module believed, and what one sensor module sensed, one row per step. Pure.
 
-Called by `steps`, which passes several steps at once: that is ten times as fast as passing them one by one.
+Called by `step_table`, which passes several steps at once: that is ten times as fast as passing them one by one.
 """
 
 from __future__ import annotations

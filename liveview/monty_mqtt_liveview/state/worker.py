@@ -16,7 +16,7 @@ from monty_mqtt_liveview.state.episodes import Episode, Episodes
 from monty_mqtt_liveview.state.frame_index import FrameIndex
 from monty_mqtt_liveview.state.pauses import Pauses
 from monty_mqtt_liveview.state.scratch_file import ScratchFile
-from monty_mqtt_liveview.state.steps import StepTable
+from monty_mqtt_liveview.state.step_table import StepTable
 
 __all__ = ["Worker"]
 

@@ -14,7 +14,7 @@ from monty_mqtt_liveview.state.columns import Array
 from monty_mqtt_liveview.state.episodes import Episode, EpisodeKey
 from monty_mqtt_liveview.state.frame_index import BulkKey
 from monty_mqtt_liveview.state.module_columns import LearningModuleSteps, SensorSteps
-from monty_mqtt_liveview.state.steps import MODES
+from monty_mqtt_liveview.state.step_table import MODES
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views.numbers import Json, millis, rounded
 

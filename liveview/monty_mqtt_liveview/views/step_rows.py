@@ -9,7 +9,7 @@ import numpy as np
 
 from monty_mqtt_liveview.state.columns import Array, Names
 from monty_mqtt_liveview.state.module_columns import LearningModuleSteps, SensorSteps
-from monty_mqtt_liveview.state.steps import MODES, StepTable
+from monty_mqtt_liveview.state.step_table import MODES, StepTable
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views import downsampling
 from monty_mqtt_liveview.views.numbers import Json, rounded

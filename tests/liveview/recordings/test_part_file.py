@@ -16,7 +16,7 @@ from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter
 from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_liveview.recordings import run_recordings as module
-from monty_mqtt_liveview.recordings.part import PartFile
+from monty_mqtt_liveview.recordings.part_file import PartFile
 from monty_mqtt_liveview.recordings.run_recordings import RunRecordings
 
 COUNT = 40
