@@ -1,6 +1,6 @@
 """Checks the page's settings, which come from flags, environment and a file.
 
-Called by `__main__`, which builds one `PageConfig`; no other module of the page reads flags or the environment.
+Called by `__main__`, which passes flags and environment in; all other modules see only the `PageConfig` made of them.
 """
 
 from __future__ import annotations
