@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -61,24 +62,27 @@ class Service:
         self._unacknowledged: list[DeliveryToken] = []
         self._unwritten_bytes = 0
         self._flush_at = 0.0
+        self._begun = ExitStack()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._take_in, name="intake", daemon=True)
 
     def __enter__(self) -> Self:
-        self._store.recordings.__enter__()
-        self._loader.start()
-        self._thread.start()
+        with ExitStack() as begun:
+            begun.enter_context(self._store.recordings)
+            begun.callback(self._store.close)
+            begun.callback(self._flush)
+            self._loader.start()
+            begun.callback(self._loader.close)
+            self._thread.start()
+            begun.callback(self._thread.join)
+            begun.callback(self._stop.set)
+            self._begun = begun.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._loader.close()
-        self._thread.join()
-        self._flush()
-        self._store.close()
-        self._store.recordings.__exit__(kind, error, trace)
+        self._begun.close()
 
     @property
     def restoring(self) -> dict[str, Any] | None:

@@ -127,7 +127,7 @@ class RunRecordings:
         try:
             self._lock(self._lock_file)
         except ServiceError:
-            self.__exit__(None, None, None)
+            self._lock_file.close()
             raise
         self.removed.load()
         return self

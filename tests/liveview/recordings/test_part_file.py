@@ -121,8 +121,8 @@ def test_two_pages_do_not_record_in_one_directory(tmp_path, monkeypatch):
 def test_a_page_that_was_killed_holds_nothing(tmp_path):
     code = (
         "import signal\nfrom pathlib import Path\n"
-        "from monty_mqtt_liveview.recordings.run_recordings import Recordings\n"
-        f"with Recordings(Path({str(tmp_path)!r})): print('here', flush=True); signal.pause()"
+        "from monty_mqtt_liveview.recordings.run_recordings import RunRecordings\n"
+        f"with RunRecordings(Path({str(tmp_path)!r})): print('here', flush=True); signal.pause()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "here\n"
