@@ -65,17 +65,17 @@ def variable(
         all_of_them: Whether all values are chosen at first.
         first: Value that is chosen at first; if None, the first in the list.
     """
-    one = builders.QueryVariable(name).label(label).query(query).description(description).datasource(source())
-    one.refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED).multi(several).include_all(several)
-    one.sort(dashboard.VariableSort.NATURAL_DESC if name == "run" else dashboard.VariableSort.NATURAL_ASC)
+    made = builders.QueryVariable(name).label(label).query(query).description(description).datasource(source())
+    made.refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED).multi(several).include_all(several)
+    made.sort(dashboard.VariableSort.NATURAL_DESC if name == "run" else dashboard.VariableSort.NATURAL_ASC)
     if all_of_them:
-        one.current(dashboard.VariableOption(selected=True, text=["All"], value=["$__all"]))
+        made.current(dashboard.VariableOption(selected=True, text=["All"], value=["$__all"]))
     elif first:
-        one.current(dashboard.VariableOption(selected=True, text=first, value=first))
-    model = one.build()
+        made.current(dashboard.VariableOption(selected=True, text=first, value=first))
+    model = made.build()
     model.auto = model.auto_min = model.auto_count = None  # settings of another type of variable
     model.allow_custom_value = None  # its default; Grafana 11 does not know the key
-    return one
+    return made
 
 
 def board(
@@ -94,8 +94,8 @@ def board(
     made.time(since, "now").refresh(REFRESH).timezone("browser").readonly()
     made.timepicker(builders.TimePicker().refresh_intervals(_INTERVALS))
     made.tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
-    for one in variables:
-        made.with_variable(one)
+    for shown_variable in variables:
+        made.with_variable(shown_variable)
     for other, title in BOARDS.items():
         if other != name:
             link = (

@@ -107,7 +107,9 @@ def _section(name: str, dashboard: Any) -> str:
     variables = dashboard["templating"].get("list", [])
     if variables:
         lines += ["| variable | chooses | query |", "|---|---|---|"]
-        lines += [f"| `{one['name']}` | {one['description']} | `{one['query']}` |" for one in variables]
+        lines += [
+            f"| `{variable['name']}` | {variable['description']} | `{variable['query']}` |" for variable in variables
+        ]
         lines.append("")
     for panel in dashboard["panels"]:
         lines += [f"### {panel['title']}", ""] if panel["type"] == "row" else _panel(panel)

@@ -88,8 +88,8 @@ def extremes(title: str, question: str, query: Callable[[str], Query], size: tup
         size: Width and height on the grid.
         look: Options, as for `over_time`.
     """
-    said = f"{question} The greatest and the least of each interval: zoom in for each value."
-    panel = over_time(title, said, [query("max"), query("min")], size, **look)
+    description = f"{question} The greatest and the least of each interval: zoom in for each value."
+    panel = over_time(title, description, [query("max"), query("min")], size, **look)
     return panel.override_by_query("B", _properties({"custom__hideFrom": {**_SHOWN, "legend": True}}))
 
 
@@ -154,8 +154,8 @@ def link(title: str, url: str) -> builders.DashboardLink:
 
 def steps(*limits: tuple[float | None, str]) -> builders.ThresholdsConfig:
     """Return thresholds: pairs of the value from which a colour applies, and the colour; the first value is None."""
-    found = [dashboard.Threshold(value=value, color=colour) for value, colour in limits]
-    return builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(found)
+    steps = [dashboard.Threshold(value=value, color=colour) for value, colour in limits]
+    return builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(steps)
 
 
 def override(panel: Any, column: str, **properties: object) -> Any:
@@ -204,7 +204,7 @@ def _described(  # noqa: PLR0913 - what every panel has
 ) -> Any:
     width, height = size
     panel.title(title).description(question).datasource(source()).span(width).height(height)
-    panel.targets([Query(one.text, one.table, one.alias, "ABCDEF"[at]) for at, one in enumerate(queries)])
+    panel.targets([Query(asked.text, asked.table, asked.alias, "ABCDEF"[at]) for at, asked in enumerate(queries)])
     for set_to, value in (
         (panel.unit, unit or "none"),
         (panel.decimals, decimals),

@@ -25,7 +25,7 @@ def runs() -> dashboard.Dashboard:
         "now-24h",
         [],
         [
-            Row("How many", [_count(*one) for one in _COUNTS]),
+            Row("How many", [_count(*count) for count in _COUNTS]),
             Row("Each run", [_table()]),
             Row("Over time", _charts()),
         ],

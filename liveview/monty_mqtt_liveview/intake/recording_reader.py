@@ -118,7 +118,7 @@ class RecordingReader:
 
 def messages_of(recording: RunRecording, run: str, unwritten: Iterable[Entry], kind: str) -> Iterator[schema.Message]:
     """Yield all messages of one kind of a run, from its files and from `unwritten`; some perhaps twice."""
-    written = (one for part in recording.parts for one in part.entries(0, part.count))
+    written = (recorded for part in recording.parts for recorded in part.entries(0, part.count))
     for topic, payload, *_ in chain(written, unwritten):
         with suppress(DecodeError):
             parsed = parsed_topic(topic)

@@ -66,12 +66,16 @@ class RunStore:
         """Why nothing is recorded; empty while recording works."""
         return f"nothing is recorded: {self._recorder.problem}" if self._recorder.problem else ""
 
-    def take(self, many: list[MqttMessage]) -> None:
+    def take(self, messages: list[MqttMessage]) -> None:
         """Record new messages and apply them to the state; skip repeated ones."""
-        for first in range(0, len(many), _AT_ONCE):
+        for first in range(0, len(messages), _AT_ONCE):
             with self._keeping:
-                some = [one for one in many[first : first + _AT_ONCE] if not self.recordings.removed.hides(one)]
-                taken = [self._sorting.take(arrived) for arrived in some]
+                batch = [
+                    message
+                    for message in messages[first : first + _AT_ONCE]
+                    if not self.recordings.removed.hides(message)
+                ]
+                taken = [self._sorting.take(arrived) for arrived in batch]
                 forgotten, self._sorting.forgotten = self._sorting.forgotten, []
             self._show([message for message in taken if message is not None])
             for run in forgotten:
@@ -81,8 +85,8 @@ class RunStore:
         """Write the recorded messages to disk; return whether they are on disk."""
         with self._keeping:
             is_written = self._recorder.flush()
-            some, self._sorting.with_bulk = self._sorting.with_bulk, set()
-            missing = {name: self._sorting.heard[name].bulk_missing for name in some if name in self._sorting.heard}
+            names, self._sorting.with_bulk = self._sorting.with_bulk, set()
+            missing = {name: self._sorting.heard[name].bulk_missing for name in names if name in self._sorting.heard}
         with self.lock:
             for name, frames in missing.items():
                 if run := self.runs.by_name.get(name):
@@ -100,7 +104,10 @@ class RunStore:
         """Return how many messages were recorded, repeated, unreadable, missing and lost so far."""
         with self._keeping:
             heard = list(self._sorting.heard.values())
-            missing, frames_missing = sum(one.missing for one in heard), sum(one.bulk_missing for one in heard)
+            missing, frames_missing = (
+                sum(seen.missing for seen in heard),
+                sum(seen.bulk_missing for seen in heard),
+            )
             lost = self._recorder.lost
             return msgspec.structs.replace(
                 self._sorting.counts, missing=missing, frames_missing=frames_missing, lost=lost
@@ -110,7 +117,7 @@ class RunStore:
         """Return the first pending run that sent a new message; if there is none, the first."""
         with self._keeping:
             wanted = self._sorting.wanted
-            return next((one for one in pending if one in wanted), pending[0])
+            return next((recording for recording in pending if recording in wanted), pending[0])
 
     def restore(self, recording: RunRecording, is_over: Callable[[], bool]) -> None:
         """Read a run's recording, then show the run. Messages that arrive meanwhile are recorded, then read."""
@@ -163,8 +170,8 @@ class RunStore:
         payload = recording.find(*key)
         if payload is None:
             unwritten = self._unwritten(recording)
-            found = (one.payload for one in unwritten if (one.topic, one.time_unix_nanos) == key)
-            payload = recording.find(*key) or next(found, None)
+            payloads = (entry.payload for entry in unwritten if (entry.topic, entry.time_unix_nanos) == key)
+            payload = recording.find(*key) or next(payloads, None)
         if payload is not None:
             self._cache.put(key, payload)
         return payload
@@ -174,9 +181,9 @@ class RunStore:
         recording = self.recordings.find(run)
         if recording is None:
             return []
-        unwritten = [one.payload for one in self._unwritten(recording) if one.topic == topic]
-        found = recording.published(topic, first_unix_nanos, last_unix_nanos)
-        return [] if found is None else found + unwritten
+        unwritten = [entry.payload for entry in self._unwritten(recording) if entry.topic == topic]
+        written = recording.published(topic, first_unix_nanos, last_unix_nanos)
+        return [] if written is None else written + unwritten
 
     def recorded(self, run: str, kind: str) -> Iterator[schema.Message]:
         """Yield all recorded messages of one kind of a run, some perhaps twice. Reads the whole recording."""
@@ -233,10 +240,10 @@ class RunStore:
         with self.lock:
             live = {self.recordings.of(run.name).directory for run in self.runs.by_name.values() if run.is_live}
             names = {self.recordings.of(name).directory: name for name in self.runs.by_name}
-        recordings = {one.directory: one for one in self.recordings.all()}
+        recordings = {recording.directory: recording for recording in self.recordings.all()}
         kept = [
-            RunOnDisk(one.directory, one.directory in live or not one.was_read, kept_parts(one))
-            for one in recordings.values()
+            RunOnDisk(recording.directory, recording.directory in live or not recording.was_read, kept_parts(recording))
+            for recording in recordings.values()
         ]
         for path, why in to_remove(kept, limits, time.time()):
             if path in names:
@@ -260,9 +267,9 @@ class RunStore:
             with self.lock:
                 run.begin_reload()
         steps = messages_of(recording, run.name, unwritten, "step")
-        while some := list(islice(steps, _AT_ONCE)):
+        while batch := list(islice(steps, _AT_ONCE)):
             with self.lock:
-                for message in some:
+                for message in batch:
                     _apply(run.apply_again, message)
 
     def _show(self, messages: list[schema.Message]) -> None:
@@ -275,7 +282,7 @@ class RunStore:
 
     @staticmethod
     def _remove_part(recording: RunRecording, path: Path, why: str) -> None:
-        part = next((one for one in recording.parts if one.path == path), None)
+        part = next((part for part in recording.parts if part.path == path), None)
         if part is not None and not part.is_open:
             logger.warning("recording %s is removed: %s", path, why)
             recording.replace(part, None)

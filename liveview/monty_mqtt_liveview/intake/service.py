@@ -138,10 +138,10 @@ class Service:
             self.subscription.ask_for_sign()
             arrived = self.subscription.inbox.take(_POLL_SECS)
             for first in range(0, len(arrived), _MOST_UNACKNOWLEDGED):
-                some = arrived[first : first + _MOST_UNACKNOWLEDGED]
-                self._store.take(some)
-                self._unacknowledged += [message.token for message in some if message.token]
-                self._unwritten_bytes += sum(len(one.payload) for one in some)
+                batch = arrived[first : first + _MOST_UNACKNOWLEDGED]
+                self._store.take(batch)
+                self._unacknowledged += [message.token for message in batch if message.token]
+                self._unwritten_bytes += sum(len(message.payload) for message in batch)
                 if len(self._unacknowledged) >= _MOST_UNACKNOWLEDGED or self._unwritten_bytes >= _MOST_UNWRITTEN_BYTES:
                     self._flush()
             if time.monotonic() >= self._flush_at:

@@ -125,19 +125,19 @@ class Subscription:
             self._asked_at, self._sign_at = now, now + _SIGN_SECS
             self._client.unsubscribe(_NO_FILTER)
 
-    def acknowledge(self, many: Iterable[DeliveryToken]) -> None:
+    def acknowledge(self, tokens: Iterable[DeliveryToken]) -> None:
         """Tell the broker that it need not keep these messages any longer.
 
         Messages of an earlier connection are skipped: the broker sends them again, or their number now means another.
         """
-        for mid, connection in many:
+        for mid, connection in tokens:
             if connection == self.connection:
                 self._client.ack(mid, 1)
 
     def ask_again(self) -> None:
         """Ask the broker to send all retained messages again."""
         if self.is_connected:
-            self._client.subscribe([(one, 1) for one in FILTERS])
+            self._client.subscribe([(path, 1) for path in FILTERS])
 
     def _on_pre_connect(self, client: mqtt.Client, _data: Any) -> None:
         self._without_password, password = "", None

@@ -113,7 +113,7 @@ class PartFile:
     def published(self, topic: str, numbers: list[int]) -> Iterator[bytes]:
         """Yield the payloads of a topic from the chunks with these numbers, as the file stores them."""
         for number in numbers:
-            yield from (one.data for one in self.entries(number, number + 1) if one.topic == topic)
+            yield from (recorded.data for recorded in self.entries(number, number + 1) if recorded.topic == topic)
 
     def find(self, topic: str, time_unix_nanos: int) -> bytes | None:
         """Return the payload that was published on a topic at a time (ns since 1970); None if there is none."""
@@ -122,9 +122,12 @@ class PartFile:
             return None
         try:
             with self.path.open("rb") as file:
-                found = (one for number in hits for one in self._read(file, number))
+                candidates = (recorded for number in hits for recorded in self._read(file, number))
                 wanted = (topic, time_unix_nanos)
-                data = next((one.data for one in found if (one.topic, one.time_unix_nanos) == wanted), None)
+                data = next(
+                    (recorded.data for recorded in candidates if (recorded.topic, recorded.time_unix_nanos) == wanted),
+                    None,
+                )
             return None if data is None else unwrapped(topic, data)
         except (OSError, DecodeError):
             return None
@@ -150,18 +153,25 @@ class PartFile:
         staged.unlink(missing_ok=True)
         try:
             with RecordingWriter(staged) as writer:
-                for one in self.entries(0, self.count):
+                for recorded in self.entries(0, self.count):
                     with suppress(DecodeError):  # another program's message, or an unreadable one: no reader needs it
-                        writer.write(Entry(one.topic, unwrapped(one.topic, one.data), one.time_unix_nanos, one.seq))
+                        writer.write(
+                            Entry(
+                                recorded.topic,
+                                unwrapped(recorded.topic, recorded.data),
+                                recorded.time_unix_nanos,
+                                recorded.seq,
+                            )
+                        )
             before = self.path.stat()  # the age of a recording and the order of runs depend on the file's time
             os.utime(staged, ns=(before.st_atime_ns, before.st_mtime_ns))
             staged.replace(self.path)
         finally:
             staged.unlink(missing_ok=True)
-        found = PartFile(self.path)
-        found.topics = writer.topics
-        found.look()
-        return found
+        part = PartFile(self.path)
+        part.topics = writer.topics
+        part.look()
+        return part
 
     def _read(self, file: IO[bytes], number: int) -> Iterator[ChunkMessage]:
         chunk = Chunk(*self._places[number * _COLUMNS : (number + 1) * _COLUMNS])

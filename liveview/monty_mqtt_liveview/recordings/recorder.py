@@ -87,7 +87,7 @@ class Recorder:
 
     def unwritten(self, recording: RunRecording) -> list[Entry]:
         """Return the messages of a run that wait for room on the disk."""
-        return [entry for one, entry in self._waiting if one is recording]
+        return [entry for waiting, entry in self._waiting if waiting is recording]
 
     def flush(self) -> bool:
         """Write everything that was added; return whether all of it is on disk now."""
@@ -110,7 +110,7 @@ class Recorder:
         writing = self._open.pop(recording.directory.name, None)
         if writing:
             _end(writing)
-        self._waiting = deque(one for one in self._waiting if one[0] is not recording)
+        self._waiting = deque(waiting for waiting in self._waiting if waiting[0] is not recording)
         self._waiting_bytes = sum(len(entry.payload) for _, entry in self._waiting)
 
     def close(self) -> None:
@@ -140,7 +140,7 @@ class Recorder:
 
     def _begin(self, recording: RunRecording) -> _OpenPart | None:
         if len(self._open) >= _MOST_OPEN:
-            self._close(min(self._open.values(), key=lambda one: one.used_at))
+            self._close(min(self._open.values(), key=lambda writing: writing.used_at))
         part = None
         try:
             part = recording.begin(self._started)

@@ -80,12 +80,13 @@ class RunRecording:
     def replace(self, part: PartFile, by: PartFile | None) -> None:
         """Replace a part by another one; None removes it."""
         with self._changing:
-            self.parts = [one for old in self.parts for one in ([by] if old is part else [old]) if one is not None]
+            parts = [by if known is part else known for known in self.parts]
+            self.parts = [known for known in parts if known is not None]
 
     def find(self, topic: str, time_unix_nanos: int) -> bytes | None:
         """Return the payload that was published on a topic at a time (ns since 1970); None if it is not recorded."""
-        found = (part.find(topic, time_unix_nanos) for part in reversed(self.parts))
-        return next((payload for payload in found if payload is not None), None)
+        payloads = (part.find(topic, time_unix_nanos) for part in reversed(self.parts))
+        return next((payload for payload in payloads if payload is not None), None)
 
     def published(self, topic: str, first_unix_nanos: int, last_unix_nanos: int) -> list[bytes] | None:
         """Return the payloads of a topic in and around a time span; None if too many chunks would have to be read."""
@@ -150,12 +151,14 @@ class RunRecordings:
             ServiceError: The directory cannot be read.
         """
         try:
-            found = [one for path in self.path.iterdir() if path.is_dir() and (one := _found(path)).parts]
+            recordings = [
+                recording for path in self.path.iterdir() if path.is_dir() and (recording := _found(path)).parts
+            ]
         except OSError as error:
             raise ServiceError(f"recordings {self.path}: {error.strerror}") from None
-        found.sort(key=_newest_unix_secs, reverse=True)
-        self._by_directory.update({one.directory.name: one for one in found})
-        return found
+        recordings.sort(key=_newest_unix_secs, reverse=True)
+        self._by_directory.update({recording.directory.name: recording for recording in recordings})
+        return recordings
 
     def find(self, run: str) -> RunRecording | None:
         """Return the recording of a run; None if there is none."""
@@ -167,10 +170,10 @@ class RunRecordings:
         name = self._names.get(run)
         if name is None:
             name = self._names[run] = directory_of(self.path, run).name
-        found = self._by_directory.get(name)
-        if found is None:
-            found = self._by_directory[name] = RunRecording(self.path / name)
-        return found
+        recording = self._by_directory.get(name)
+        if recording is None:
+            recording = self._by_directory[name] = RunRecording(self.path / name)
+        return recording
 
     def all(self) -> list[RunRecording]:
         """Return every recording."""
@@ -224,16 +227,16 @@ def _found(directory: Path) -> RunRecording:
 
 
 def _newest_unix_secs(recording: RunRecording) -> float:
-    return max((one.modified_unix_secs for one in kept_parts(recording)), default=0.0)
+    return max((part.modified_unix_secs for part in kept_parts(recording)), default=0.0)
 
 
 def kept_parts(recording: RunRecording) -> list[PartOnDisk]:
     """Return path, size and time of each part that still exists, for `retention`."""
-    found = []
+    parts = []
     for part in recording.parts:
         try:
             stat = part.path.stat()
         except OSError:
             continue
-        found.append(PartOnDisk(part.path, stat.st_size, stat.st_mtime))
-    return found
+        parts.append(PartOnDisk(part.path, stat.st_size, stat.st_mtime))
+    return parts

@@ -74,7 +74,9 @@ class Column:
         in_memory = self._values[max(first - self._first, 0) : max(end - self._first, 0)]
         if first >= self._first:
             return in_memory
-        parts = [self._widened(one.read()) for one in self._spilled[first // BLOCK_ROWS : -(-end // BLOCK_ROWS)]]
+        parts = [
+            self._widened(spilled.read()) for spilled in self._spilled[first // BLOCK_ROWS : -(-end // BLOCK_ROWS)]
+        ]
         begin = first // BLOCK_ROWS * BLOCK_ROWS
         return np.concatenate([*parts, in_memory])[first - begin : end - begin]
 
@@ -83,11 +85,11 @@ class Column:
         self._make_room(int(rows.max(initial=-1)) + 1)
         if width is not None:
             self._make_wide(width)
-        found: Array = self._values[np.maximum(rows - self._first, 0)]
+        taken: Array = self._values[np.maximum(rows - self._first, 0)]
         for block in np.unique(rows[rows < self._first] // BLOCK_ROWS).tolist():
             chosen = np.flatnonzero(rows // BLOCK_ROWS == block)
-            found[chosen] = self._widened(self._spilled[block].read()[rows[chosen] - block * BLOCK_ROWS])
-        return found if width is None else found[:, :width]
+            taken[chosen] = self._widened(self._spilled[block].read()[rows[chosen] - block * BLOCK_ROWS])
+        return taken if width is None else taken[:, :width]
 
     def reorder(self, order: Array) -> None:
         """Reorder the rows, all in memory; rows that `order` leaves out are dropped."""
@@ -168,22 +170,22 @@ class Names(Generic[T]):
 
     def place(self, name: T | None) -> int:
         """Return the number of a name; a new number if the name was never seen."""
-        found = self._places.get(name)
-        if found is None:
+        place = self._places.get(name)
+        if place is None:
             if name is None or len(self.names) >= _MOST_NAMES:
                 return -1
-            found = self._places[name] = len(self.names)
+            place = self._places[name] = len(self.names)
             self.names.append(name)
-        return found
+        return place
 
     def places(self, names: Iterable[T | None]) -> Array:
         """Return the numbers of several names as int16."""
         known = self._places
         try:
-            found = [known[name] for name in names]
+            places = [known[name] for name in names]
         except KeyError:
-            found = [self.place(name) for name in names]
-        return np.array(found, np.int16)
+            places = [self.place(name) for name in names]
+        return np.array(places, np.int16)
 
     def find(self, name: T | None) -> int:
         """Return the number of a name; -1 if it was never seen."""
@@ -217,11 +219,11 @@ def vectors(values: Iterable[Sequence[float | None] | None], width: int) -> Arra
 
 def by_keys(mappings: Iterable[Mapping[str, Any] | None]) -> dict[tuple[str, ...], list[int]]:
     """Group the mappings by their keys, order included: keys -> places. Empty mappings are left out."""
-    found: dict[tuple[str, ...], list[int]] = {}
+    groups: dict[tuple[str, ...], list[int]] = {}
     for place, mapping in enumerate(mappings):
         if mapping:
-            found.setdefault(tuple(mapping), []).append(place)
-    return found
+            groups.setdefault(tuple(mapping), []).append(place)
+    return groups
 
 
 def _fitted(value: Sequence[float | None], missing: list[float]) -> list[float | None]:

@@ -18,7 +18,7 @@ __all__ = ["Episode", "EpisodeKey", "Episodes"]
 _NO_ROW = -1
 _NANOS = 1e9
 
-_Said = schema.Step | schema.EpisodeStarted | schema.EpisodeEnded
+_EpisodeMessage = schema.Step | schema.EpisodeStarted | schema.EpisodeEnded
 
 
 class EpisodeKey(NamedTuple):
@@ -69,23 +69,23 @@ class Episode(msgspec.Struct, kw_only=True):
     @property
     def target(self) -> schema.Target | None:
         """The object that it shows, if known."""
-        told = self.ended or self.started
-        return (told.target if told else None) or (self.started.target if self.started else None)
+        message = self.ended or self.started
+        return (message.target if message else None) or (self.started.target if self.started else None)
 
 
 class Episodes(dict[EpisodeKey, Episode]):
     """Holds the episodes of a worker, in the order of their first messages."""
 
-    def note(self, said: _Said, revision: int, paused_nanos: int = 0) -> Episode:
+    def note(self, message: _EpisodeMessage, revision: int, paused_nanos: int = 0) -> Episode:
         """Update an episode from a message about it, and from how long its worker was paused so far; return it."""
-        key = EpisodeKey(said.mode, said.episode)
+        key = EpisodeKey(message.mode, message.episode)
         episode = self.get(key)
         if episode is None:
-            episode = self[key] = Episode(key=key, epoch=said.epoch, first_unix_nanos=said.time_unix_nanos)
+            episode = self[key] = Episode(key=key, epoch=message.epoch, first_unix_nanos=message.time_unix_nanos)
             episode.paused_before_nanos = paused_nanos
-        episode.first_unix_nanos = min(episode.first_unix_nanos, said.time_unix_nanos)
-        if said.time_unix_nanos > episode.newest_unix_nanos:
-            episode.newest_unix_nanos = said.time_unix_nanos
+        episode.first_unix_nanos = min(episode.first_unix_nanos, message.time_unix_nanos)
+        if message.time_unix_nanos > episode.newest_unix_nanos:
+            episode.newest_unix_nanos = message.time_unix_nanos
             episode.paused_nanos = paused_nanos - episode.paused_before_nanos
         episode.revision = revision
         return episode

@@ -83,9 +83,9 @@ class LogLines:
     def __len__(self) -> int:
         return len(self._bad) + len(self._rest)
 
-    def add(self, said: schema.Log | schema.Event, revision: int) -> None:
+    def add(self, message: schema.Log | schema.Event, revision: int) -> None:
         """Add a log record or an event."""
-        line = line_of(said, self.count)
+        line = line_of(message, self.count)
         is_bad = rank(line.level) >= _BAD
         kept = self._bad if is_bad else self._rest
         if len(kept) == kept.maxlen:
@@ -107,14 +107,14 @@ class LogLines:
                 yield line
 
 
-def line_of(said: schema.Log | schema.Event, number: int) -> LogLine:
+def line_of(message: schema.Log | schema.Event, number: int) -> LogLine:
     """Convert a log record or an event into a line."""
-    if isinstance(said, schema.Log):
-        source, text, fields, suppressed = said.logger, said.message, said.metadata, said.suppressed
+    if isinstance(message, schema.Log):
+        source, text, fields, suppressed = message.logger, message.message, message.metadata, message.suppressed
     else:
-        source, text, fields, suppressed = said.source, said.event, said.fields, 0
-    level, source, text = said.level[:MOST_CHARACTERS], source and source[:MOST_CHARACTERS], cut(text)
-    return LogLine(number, said.worker, said.time_unix_nanos, level, source, text, bounded(fields), suppressed)
+        source, text, fields, suppressed = message.source, message.event, message.fields, 0
+    level, source, text = message.level[:MOST_CHARACTERS], source and source[:MOST_CHARACTERS], cut(text)
+    return LogLine(number, message.worker, message.time_unix_nanos, level, source, text, bounded(fields), suppressed)
 
 
 def rank(level: str) -> int:

@@ -52,15 +52,15 @@ class MetricCourse:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def add(self, said: schema.Metric, most: int, revision: int) -> None:
+    def add(self, message: schema.Metric, most: int, revision: int) -> None:
         """Add a value; keep about `most` points in total."""
-        if said.time_unix_nanos >= self.latest.time_unix_nanos:
-            self.latest, self.metadata = said, bounded(said.metadata)
-        if said.value is None:
-            kind = said.not_finite if said.not_finite in _KINDS else None
-            self.marks.setdefault(kind or NO_NUMBER, Marks()).add(said.time_unix_nanos)
+        if message.time_unix_nanos >= self.latest.time_unix_nanos:
+            self.latest, self.metadata = message, bounded(message.metadata)
+        if message.value is None:
+            kind = message.not_finite if message.not_finite in _KINDS else None
+            self.marks.setdefault(kind or NO_NUMBER, Marks()).add(message.time_unix_nanos)
         else:
-            self.numbers.add(said.time_unix_nanos, said.value, most)
+            self.numbers.add(message.time_unix_nanos, message.value, most)
         self.count += 1
         self.revision = revision
 
@@ -79,15 +79,15 @@ class Metrics(dict[tuple[str, str], MetricCourse]):
         self.revision = 0
         self._characters = 0
 
-    def add(self, said: schema.Metric, revision: int) -> None:
+    def add(self, message: schema.Metric, revision: int) -> None:
         """Add a value to its metric."""
-        key = said.worker, said.name
+        key = message.worker, message.name
         course = self.get(key)
         if course is None:
-            if len(self) >= MOST_NAMES or self._characters + len(said.name) > _MOST_NAME_CHARACTERS:
+            if len(self) >= MOST_NAMES or self._characters + len(message.name) > _MOST_NAME_CHARACTERS:
                 self.left_out += 1
                 return
-            self._characters += len(said.name)
-            course = self[key] = MetricCourse(said)
-        course.add(said, min(max(MOST_POINTS // len(self), LEAST_OF_ONE), MOST_OF_ONE), revision)
+            self._characters += len(message.name)
+            course = self[key] = MetricCourse(message)
+        course.add(message, min(max(MOST_POINTS // len(self), LEAST_OF_ONE), MOST_OF_ONE), revision)
         self.revision = revision

@@ -70,43 +70,45 @@ class LearningModuleSteps(Table):
         """How many objects have a column of evidence."""
         return min(len(self.objects), MOST_OBJECTS)
 
-    def put(self, rows: Array, said: Sequence[LearningModuleStep]) -> None:
+    def put(self, rows: Array, steps: Sequence[LearningModuleStep]) -> None:
         """Store what the learning module reported in some steps; `rows` must be ascending."""
-        self._put_evidence(rows, said)
-        self._put_possible(rows, said)
-        self._put_truth(rows, said)
+        self._put_evidence(rows, steps)
+        self._put_possible(rows, steps)
+        self._put_truth(rows, steps)
         for column, names, attribute in (
             (self.second, self.objects, "second_object"),
             (self.target, self.objects, "target_object"),
             (self.stepwise_target, self.objects, "stepwise_target_object"),
             (self.terminal, self.terminals, "terminal_state"),
         ):
-            column.put(rows, names.places(list(map(attrgetter(attribute), said))))
+            column.put(rows, names.places(list(map(attrgetter(attribute), steps))))
         for name, attribute in _NUMBERS.items():
-            self.numbers[name].put(rows, numbers(list(map(attrgetter(attribute), said))))
-        self._put_winner(rows, [one.most_likely or _NOTHING for one in said])
+            self.numbers[name].put(rows, numbers(list(map(attrgetter(attribute), steps))))
+        self._put_winner(rows, [step.most_likely or _NOTHING for step in steps])
 
-    def _put_evidence(self, rows: Array, said: Sequence[LearningModuleStep]) -> None:
-        told = [one.evidence for one in said]
-        for names, chosen in by_keys(told).items():
+    def _put_evidence(self, rows: Array, steps: Sequence[LearningModuleStep]) -> None:
+        evidence = [step.evidence for step in steps]
+        for names, chosen in by_keys(evidence).items():
             places = self.objects.places(names)
-            values = numbers([list((told[place] or {}).values()) for place in chosen])
+            values = numbers([list((evidence[place] or {}).values()) for place in chosen])
             kept = _kept(places)
             self.evidence.put_at(rows[chosen], places[kept], values[:, kept])
-        counted = [one.hypothesis_counts for one in said]
+        counted = [step.hypothesis_counts for step in steps]
         for names, chosen in by_keys(counted).items():
             places = self.objects.places(names)
             counts = wholes([list((counted[place] or {}).values()) for place in chosen], np.int32)
             kept = _kept(places)
             self.hypotheses.put_at(rows[chosen], places[kept], counts[:, kept])
 
-    def _put_possible(self, rows: Array, said: Sequence[LearningModuleStep]) -> None:
-        told = [one.possible_matches for one in said]
-        self.possible_count.put(rows, wholes([-1 if one is None else len(one) for one in told], np.int16))
+    def _put_possible(self, rows: Array, steps: Sequence[LearningModuleStep]) -> None:
+        matches_of_steps = [step.possible_matches for step in steps]
+        self.possible_count.put(
+            rows, wholes([-1 if matches is None else len(matches) for matches in matches_of_steps], np.int16)
+        )
         alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = {}
-        for place, (possible, one) in enumerate(zip(told, said, strict=True)):
+        for place, (possible, step) in enumerate(zip(matches_of_steps, steps, strict=True)):
             if possible is not None:
-                alike.setdefault((tuple(possible), tuple(one.evidence or ())), []).append(place)
+                alike.setdefault((tuple(possible), tuple(step.evidence or ())), []).append(place)
         for (matches, known), chosen in alike.items():
             flag_of = dict.fromkeys(known, 0) | dict.fromkeys(matches, 1)
             places = self.objects.places(flag_of)
@@ -114,18 +116,25 @@ class LearningModuleSteps(Table):
             flags = np.array(list(flag_of.values()), np.int8)
             self.possible.put_at(rows[chosen], places[kept], flags[kept])
 
-    def _put_truth(self, rows: Array, said: Sequence[LearningModuleStep]) -> None:
-        self.is_correct.put(rows, wholes([-1 if one.is_correct is None else one.is_correct for one in said], np.int8))
-        self.is_new.put(rows, wholes([one.is_new for one in said], np.int8))
-        told = [one.target_graphs for one in said]
-        self.target_graphs.put(rows, self.target_sets.places([None if one is None else tuple(one) for one in told]))
+    def _put_truth(self, rows: Array, steps: Sequence[LearningModuleStep]) -> None:
+        self.is_correct.put(
+            rows, wholes([-1 if step.is_correct is None else step.is_correct for step in steps], np.int8)
+        )
+        self.is_new.put(rows, wholes([step.is_new for step in steps], np.int8))
+        graphs = [step.target_graphs for step in steps]
+        self.target_graphs.put(
+            rows, self.target_sets.places([None if names is None else tuple(names) for names in graphs])
+        )
 
     def _put_winner(self, rows: Array, winners: Sequence[Hypothesis]) -> None:
-        self.winner.put(rows, self.objects.places([one.object if one is not _NOTHING else None for one in winners]))
-        self.numbers["winner_evidence"].put(rows, numbers([one.evidence for one in winners]))
-        self.numbers["scale"].put(rows, numbers([one.scale for one in winners]))
-        self.location.put(rows, vectors([one.location for one in winners], _THREE))
-        self.rotation.put(rows, vectors([one.rotation for one in winners], _FOUR))
+        self.winner.put(
+            rows,
+            self.objects.places([hypothesis.object if hypothesis is not _NOTHING else None for hypothesis in winners]),
+        )
+        self.numbers["winner_evidence"].put(rows, numbers([hypothesis.evidence for hypothesis in winners]))
+        self.numbers["scale"].put(rows, numbers([hypothesis.scale for hypothesis in winners]))
+        self.location.put(rows, vectors([hypothesis.location for hypothesis in winners], _THREE))
+        self.rotation.put(rows, vectors([hypothesis.rotation for hypothesis in winners], _FOUR))
 
 
 class SensorSteps(Table):
@@ -137,8 +146,10 @@ class SensorSteps(Table):
 
     def put(self, rows: Array, sensed: Sequence[SensorModuleStep]) -> None:
         """Store what the sensor module sensed in some steps; `rows` must be ascending."""
-        self.location.put(rows, vectors([one.location for one in sensed], _THREE))
-        self.on_object.put(rows, np.array([-1 if one.on_object is None else one.on_object for one in sensed], np.int8))
+        self.location.put(rows, vectors([reading.location for reading in sensed], _THREE))
+        self.on_object.put(
+            rows, np.array([-1 if reading.on_object is None else reading.on_object for reading in sensed], np.int8)
+        )
 
 
 def _kept(places: Array) -> Array:

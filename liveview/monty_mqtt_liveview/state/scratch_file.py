@@ -46,8 +46,8 @@ class SpilledRows:
     def read(self) -> Array:
         """Return the rows, which must not be written to, and not be kept."""
         mapped = self._scratch.mapped(self._offset + self._nbytes)
-        found: Array = np.frombuffer(mapped, np.uint8, self._nbytes, self._offset)
-        return found.view(self._dtype).reshape(self._shape)
+        content: Array = np.frombuffer(mapped, np.uint8, self._nbytes, self._offset)
+        return content.view(self._dtype).reshape(self._shape)
 
 
 class ScratchFile:

@@ -59,11 +59,11 @@ class StepTable(Table):
         self._newest_unix_nanos = -1
         self.is_in_order = True
 
-    def append(self, said: schema.Step) -> int:
+    def append(self, step: schema.Step) -> int:
         """Add a step; return its row, which is valid as long as steps arrive in order."""
-        self.is_in_order &= said.time_unix_nanos > self._newest_unix_nanos
-        self._newest_unix_nanos = max(said.time_unix_nanos, self._newest_unix_nanos)
-        self._waiting.append(said)
+        self.is_in_order &= step.time_unix_nanos > self._newest_unix_nanos
+        self._newest_unix_nanos = max(step.time_unix_nanos, self._newest_unix_nanos)
+        self._waiting.append(step)
         self.count += 1
         if len(self._waiting) >= _MOST_WAITING:
             self.put_waiting()
@@ -93,30 +93,30 @@ class StepTable(Table):
 
     def put_waiting(self) -> None:
         """Move waiting messages into the columns."""
-        said, self._waiting = self._waiting, []
-        if said:
-            rows = np.arange(self.count - len(said), self.count)
-            self._put_common(rows, said)
-            _put_each(self.learning_modules, LearningModuleSteps, rows, [one.learning_modules for one in said])
-            _put_each(self.sensors, SensorSteps, rows, [one.sensor_modules for one in said])
+        steps, self._waiting = self._waiting, []
+        if steps:
+            rows = np.arange(self.count - len(steps), self.count)
+            self._put_common(rows, steps)
+            _put_each(self.learning_modules, LearningModuleSteps, rows, [step.learning_modules for step in steps])
+            _put_each(self.sensors, SensorSteps, rows, [step.sensor_modules for step in steps])
 
-    def _put_common(self, rows: Array, said: list[schema.Step]) -> None:
+    def _put_common(self, rows: Array, steps: list[schema.Step]) -> None:
         for name in ("time_unix_nanos", "epoch", "episode", "step", "total_step"):
             column: Column = getattr(self, name)
-            column.put(rows, wholes(list(map(attrgetter(name), said)), column.dtype))
+            column.put(rows, wholes(list(map(attrgetter(name), steps)), column.dtype))
         for name in ("step_secs", "monitor_micros"):
-            getattr(self, name).put(rows, numbers(list(map(attrgetter(name), said))))
-        self.mode.put(rows, wholes([_PLACES.get(one.mode, -1) for one in said], np.int8))
-        self.motor_only.put(rows, wholes([bool(one.is_motor_only) for one in said], np.int8))
-        self.exploring.put(rows, wholes([one.step_type == _EXPLORING for one in said], np.int8))
-        self.target.put(rows, self.targets.places([one.target_object for one in said]))
+            getattr(self, name).put(rows, numbers(list(map(attrgetter(name), steps))))
+        self.mode.put(rows, wholes([_PLACES.get(step.mode, -1) for step in steps], np.int8))
+        self.motor_only.put(rows, wholes([bool(step.is_motor_only) for step in steps], np.int8))
+        self.exploring.put(rows, wholes([step.step_type == _EXPLORING for step in steps], np.int8))
+        self.target.put(rows, self.targets.places([step.target_object for step in steps]))
 
 
-def _put_each(tables: dict[str, Any], kind: type[Table], rows: Array, said: list[dict[str, Any]]) -> None:
+def _put_each(tables: dict[str, Any], kind: type[Table], rows: Array, reports: list[dict[str, Any]]) -> None:
     """Store what each module reported, step by step, in the module's own table; create the table if necessary."""
-    for name in dict.fromkeys(chain.from_iterable(said)):
+    for name in dict.fromkeys(chain.from_iterable(reports)):
         if name not in tables and len(tables) < _MOST_MODULES:
             tables[name] = kind()
         if name in tables:
-            places = [place for place, one in enumerate(said) if name in one]
-            tables[name].put(rows[places], [said[place][name] for place in places])
+            places = [place for place, report in enumerate(reports) if name in report]
+            tables[name].put(rows[places], [reports[place][name] for place in places])

@@ -63,8 +63,8 @@ class Stretch(NamedTuple):
         last = min(last, table.count - 1)
         modules = table.learning_modules.values()
         end = max(last + 1, first)
-        courses = [one.evidence.between(first, end)[:, : one.known] for one in modules]
-        places = [one.location.between(first, end) for one in table.sensors.values()]
+        courses = [module.evidence.between(first, end)[:, : module.known] for module in modules]
+        places = [sensor.location.between(first, end) for sensor in table.sensors.values()]
         return cls(first, end - first, [course for course in courses if course.shape[1]], places)
 
     def choose(self, points: int) -> Array:
@@ -77,9 +77,9 @@ class Stretch(NamedTuple):
 
 
 def _chosen(courses: list[Array], count: int, points: int, needed: Array) -> Array:
-    found = _extremes(courses, count, points, needed) if courses and points >= _SHARE else needed
-    even = np.linspace(0, count - 1, points - len(found) + 2)[1:-1].astype(np.int64)
-    return np.union1d(found, even)
+    chosen = _extremes(courses, count, points, needed) if courses and points >= _SHARE else needed
+    even = np.linspace(0, count - 1, points - len(chosen) + 2)[1:-1].astype(np.int64)
+    return np.union1d(chosen, even)
 
 
 class _Greatest(NamedTuple):
@@ -121,7 +121,7 @@ def _turns(places: list[Array], points: int) -> Array:
     if not stretches:
         return np.array([], np.int64)
     cut = [side for place in places for side in (_cut(place, stretches), _turned(_cut(place, stretches)))]
-    return np.unique(np.concatenate([_Greatest.of(one).rows() for one in cut]))
+    return np.unique(np.concatenate([_Greatest.of(side).rows() for side in cut]))
 
 
 def _extremes(courses: list[Array], count: int, points: int, needed: Array) -> Array:
@@ -135,10 +135,10 @@ def _extremes(courses: list[Array], count: int, points: int, needed: Array) -> A
     outline[needed] = outline[troughs] = True
     outline[peaks[highest.values.max(axis=0) > -np.inf]] = True
     while True:
-        found = outline.copy()
-        found[highest.rows()] = found[lowest.rows()] = True
-        if np.count_nonzero(found) <= points:
-            return np.flatnonzero(found)
+        fitting = outline.copy()
+        fitting[highest.rows()] = fitting[lowest.rows()] = True
+        if np.count_nonzero(fitting) <= points:
+            return np.flatnonzero(fitting)
         if highest.values.shape[1] == 1:
             break
         highest, lowest = highest.pooled(), lowest.pooled()

@@ -27,15 +27,15 @@ def episode_rows(run: Run, worker_name: str | None = None, seen: int = 0) -> lis
         seen: Return only episodes that changed after this revision of the run.
     """
     workers = [worker for worker in run.workers.values() if worker_name is None or worker.name == worker_name]
-    found = [
+    episodes = [
         (episode.first_unix_nanos, worker, episode)
         for worker in workers
         if worker.revision > seen
         for episode in worker.episodes.values()
         if episode.revision > seen
     ]
-    found.sort(key=lambda one: one[0])
-    return [_row(worker, episode) for _, worker, episode in found]
+    episodes.sort(key=lambda timed: timed[0])
+    return [_row(worker, episode) for _, worker, episode in episodes]
 
 
 def _row(worker: Worker, episode: Episode) -> Json:
@@ -70,7 +70,7 @@ def _outcome(worker: Worker, episode: Episode) -> Json:
         "rotation_error_degs": short(ended.rotation_error_degs) if ended else None,
         "matching_steps": ended.matching_steps if ended else None,
         "learned": ended.learned if ended else [],
-        "learning_modules": {name: _module(one) for name, one in modules.items()},
+        "learning_modules": {name: _module(module) for name, module in modules.items()},
     }
 
 
@@ -83,10 +83,10 @@ def _believed(worker: Worker, episode: Episode) -> Json:
     step = worker.known.step
     if step is None or (step.mode, step.episode) != episode.key:
         return _likely(None, None)
-    likely = [(one.most_likely, one) for one in step.learning_modules.values() if one.most_likely]
+    likely = [(module.most_likely, module) for module in step.learning_modules.values() if module.most_likely]
     if not likely:
         return _likely(None, None)
-    hypothesis, module = max(likely, key=lambda one: one[0].evidence or 0.0)
+    hypothesis, module = max(likely, key=lambda likely_module: likely_module[0].evidence or 0.0)
     return _likely(hypothesis.object, believed(module))
 
 
@@ -94,18 +94,22 @@ def _likely(graph: str | None, name: str | None) -> Json:
     return {"most_likely_object": graph, "most_likely_name": name}
 
 
-def _module(said: schema.LearningModuleEpisode) -> Json:
-    found: dict[str, Any] = {
-        "outcome": said.outcome,
-        "most_likely_object": said.most_likely_object,
-        "recognised": recognised(said),
-        "rotation_error_degs": short(said.rotation_error_degs),
-        "steps": said.steps,
-        "highest_evidence": short(said.highest_evidence),
+def _module(module: schema.LearningModuleEpisode) -> Json:
+    row: dict[str, Any] = {
+        "outcome": module.outcome,
+        "most_likely_object": module.most_likely_object,
+        "recognised": recognised(module),
+        "rotation_error_degs": short(module.rotation_error_degs),
+        "steps": module.steps,
+        "highest_evidence": short(module.highest_evidence),
     }
-    return found
+    return row
 
 
 def _seed(episode: Episode) -> int | None:
-    told = [one.episode_seed for one in (episode.ended, episode.started) if one and one.episode_seed is not None]
-    return told[0] if told else None
+    seeds = [
+        message.episode_seed
+        for message in (episode.ended, episode.started)
+        if message and message.episode_seed is not None
+    ]
+    return seeds[0] if seeds else None

@@ -31,12 +31,14 @@ def wrong(worker: Worker, mode: str, episode: int) -> dict[str, Json]:
     Raises:
         KeyError: There is no such episode.
     """
-    found = worker.episodes[EpisodeKey(mode, episode)]
+    known_episode = worker.episodes[EpisodeKey(mode, episode)]
     table = worker.steps
-    rows = np.arange(found.first_row, found.last_row + 1) if found.first_row >= 0 else np.arange(0)
+    rows = (
+        np.arange(known_episode.first_row, known_episode.last_row + 1) if known_episode.first_row >= 0 else np.arange(0)
+    )
     place = MODES.index(mode) if mode in MODES else -1
     rows = rows[(table.mode.take(rows) == place) & (table.episode.take(rows) == episode)]
-    shown = found.target.object if found.target else None
+    shown = known_episode.target.object if known_episode.target else None
     verdicts = {}
     for name, module in table.learning_modules.items():
         target = _target(module, rows) or shown or _first(table.targets.names, table.target.take(rows))

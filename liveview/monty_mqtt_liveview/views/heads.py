@@ -26,9 +26,9 @@ _MOST_ALIVE = ("running", "aborting", "paused", "initializing", "error", "discon
 
 def info(run: Run) -> schema.Info | None:
     """Return the run's `info` message: from its parent, else from the first worker that sent one."""
-    told = [worker.info for worker in run.speaking if worker.info]
-    told = told or [worker.info for worker in run.workers.values() if worker.info]
-    return told[0] if told else None
+    infos = [worker.info for worker in run.speaking if worker.info]
+    infos = infos or [worker.info for worker in run.workers.values() if worker.info]
+    return infos[0] if infos else None
 
 
 def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
@@ -42,14 +42,14 @@ def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
     heads = [worker_head(worker) for worker in workers]
     speaking = [worker_head(worker) for worker in run.speaking]
     acting = [worker for worker in workers if not worker.known.is_parent]
-    who = [worker_head(worker) for worker in acting or workers]
+    worker_heads = [worker_head(worker) for worker in acting or workers]
     about = info(run) or schema.Info(run=run.name, worker="", seq=0, time_unix_nanos=0, schema_version=0)
     return {
         "run": run.name,
         "experiment": about.experiment,
         "group": about.group,
         "overrides": about.overrides,
-        "mode": _newest(who, "mode"),
+        "mode": _newest(worker_heads, "mode"),
         **_life(run, heads, speaking),
         **_episodes(run.speaking, acting),
         "estimated_end_unix_millis": _greatest(speaking, "estimated_end_unix_millis"),
@@ -59,8 +59,8 @@ def run_head(run: Run, recorded_bytes: int | None = None) -> Json:
         "spooled": _sum(heads, "spooled"),
         "frames_missing": run.frames_missing,
         "left_out": run.metrics.left_out + run.data.left_out + run.states.left_out,
-        "workers": len(who),
-        "worker_statuses": dict(Counter(head["status"] for head in who)),
+        "workers": len(worker_heads),
+        "worker_statuses": dict(Counter(head["status"] for head in worker_heads)),
         "host": about.host,
         "recorded_bytes": recorded_bytes,
         "steps": sum(worker.steps_heard for worker in workers),
@@ -139,8 +139,8 @@ def _error(status: schema.Status | None) -> Json | None:
 
 def _position(worker: Worker) -> Json:
     known = worker.known
-    told = [one for one in (known.progress, known.started, known.step) if one is not None]
-    latest = max(told, key=lambda one: one.seq, default=None)
+    messages = [message for message in (known.progress, known.started, known.step) if message is not None]
+    latest = max(messages, key=lambda message: message.seq, default=None)
     shown = None
     if known.started and known.started.target:
         shown = known.started.target.object
@@ -166,7 +166,7 @@ def _steps_of(known: run_status.WorkerStatus, latest: schema.Progress | schema.E
 
 def _counts(worker: Worker) -> Json:
     known = worker.known
-    last = max(known.episodes.values(), key=lambda one: one.seq, default=None)
+    last = max(known.episodes.values(), key=lambda ended: ended.seq, default=None)
     return {
         "episodes_done": known.episodes_done,
         "episodes_expected": _expected(worker),
@@ -176,8 +176,8 @@ def _counts(worker: Worker) -> Json:
 
 def mode_head(mode: schema.ModeProgress) -> Json:
     """Return the summary of all episodes of a mode."""
-    told: Json = msgspec.structs.asdict(mode)
-    return {name: short(value) if isinstance(value, float) else value for name, value in told.items()}
+    fields: Json = msgspec.structs.asdict(mode)
+    return {name: short(value) if isinstance(value, float) else value for name, value in fields.items()}
 
 
 def _modes(worker: Worker) -> dict[str, schema.ModeProgress]:
@@ -191,20 +191,21 @@ def _modes(worker: Worker) -> dict[str, schema.ModeProgress]:
 
 
 def _word(words: Iterable[str]) -> str:
-    found = set(words)
-    return next((word for word in _MOST_ALIVE if word in found), next(iter(found), "initializing"))
+    present = set(words)
+    return next((word for word in _MOST_ALIVE if word in present), next(iter(present), "initializing"))
 
 
 def _episodes(speaking: Sequence[Worker], acting: Sequence[Worker]) -> Json:
     """Return the totals that the run's speaking workers report, or those of the acting workers if they are ahead."""
-    done, who = max(
-        ((sum(one.known.episodes_done for one in some), some) for some in (speaking, acting)), key=lambda told: told[0]
+    done, counted = max(
+        ((sum(worker.known.episodes_done for worker in workers), workers) for workers in (speaking, acting)),
+        key=lambda total: total[0],
     )
-    expected = [one for one in map(_expected, speaking) if one is not None]
+    expected = [count for count in map(_expected, speaking) if count is not None]
     return {
         "episodes_done": done,
         "episodes_expected": sum(expected) if expected else None,
-        "modes": {name: mode_head(mode) for name, mode in merged(map(_modes, who)).items()},
+        "modes": {name: mode_head(mode) for name, mode in merged(map(_modes, counted)).items()},
     }
 
 
@@ -246,5 +247,5 @@ def _greatest(heads: Sequence[Json], name: str) -> int | None:
 
 
 def _newest(heads: Sequence[Json], name: str) -> Any:
-    told = [head for head in heads if head[name] is not None]
-    return max(told, key=lambda head: head["newest_unix_millis"] or 0)[name] if told else None
+    telling = [head for head in heads if head[name] is not None]
+    return max(telling, key=lambda head: head["newest_unix_millis"] or 0)[name] if telling else None

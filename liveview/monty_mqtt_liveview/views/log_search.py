@@ -70,41 +70,41 @@ def find_lines(kept: LogLines, wanted: LogSearch) -> LogMatches:
     return LogMatches(lines, kept.count, len(kept), kept.kept_from())
 
 
-def with_recorded(found: LogMatches, wanted: LogSearch, recorded: Iterable[LogLine]) -> int:
+def with_recorded(matches: LogMatches, wanted: LogSearch, recorded: Iterable[LogLine]) -> int:
     """Add the requested lines of a recording that are not in memory; return how many of its lines were searched."""
     most, looked = min(wanted.count, MOST_LINES), 0
     chosen, more = _chooser(wanted), deque[LogLine](maxlen=most)
-    end = found.count if wanted.before is None else min(wanted.before, found.count)
+    end = matches.count if wanted.before is None else min(wanted.before, matches.count)
     for line in recorded:
-        if line.number >= found.count or found.kept_from.has(line):
+        if line.number >= matches.count or matches.kept_from.has(line):
             continue
         looked += 1
         if line.number < end and chosen(line):
             more.append(line)
-    found.lines = sorted([*found.lines, *more], key=lambda line: -line.number)[:most]
+    matches.lines = sorted([*matches.lines, *more], key=lambda line: -line.number)[:most]
     return looked
 
 
-def logs(found: LogMatches, recorded: int = 0) -> Json:
+def logs(matches: LogMatches, recorded: int = 0) -> Json:
     """Return log lines as JSON, the newest last, how many there are in all, and how many of them were searched."""
     lines = [
         {**_common(line), "logger": line.source, "message": line.text, "suppressed": line.suppressed}
-        for line in found.lines
+        for line in matches.lines
     ]
-    return _said(found, recorded, lines)
+    return _answer(matches, recorded, lines)
 
 
-def events(found: LogMatches, recorded: int = 0) -> Json:
+def events(matches: LogMatches, recorded: int = 0) -> Json:
     """Return events as JSON, as `logs` does for log lines; a search looks at kind, source and content."""
     lines = [
-        {**_common(line), "event": line.text, "source": line.source, "fields": line.fields} for line in found.lines
+        {**_common(line), "event": line.text, "source": line.source, "fields": line.fields} for line in matches.lines
     ]
-    return _said(found, recorded, lines)
+    return _answer(matches, recorded, lines)
 
 
-def _said(found: LogMatches, recorded: int, lines: list[Json]) -> Json:
-    searched = {"in_memory": found.in_memory, "recorded": recorded}
-    return {"lines": lines[::-1], "count": found.count, "searched": searched}
+def _answer(matches: LogMatches, recorded: int, lines: list[Json]) -> Json:
+    searched = {"in_memory": matches.in_memory, "recorded": recorded}
+    return {"lines": lines[::-1], "count": matches.count, "searched": searched}
 
 
 def _chooser(wanted: LogSearch) -> Callable[[LogLine], bool]:

@@ -66,12 +66,16 @@ class MetricStretch(NamedTuple):
 
     def completed(self, payloads: Iterable[bytes]) -> Self:
         """Add every number that was published in the span, from the payloads; unchanged if there are none."""
-        said = [one for one in map(_metric_of, payloads) if one is not None and self._has(one.time_unix_nanos)]
-        if not said:
+        metrics = [
+            metric for metric in map(_metric_of, payloads) if metric is not None and self._has(metric.time_unix_nanos)
+        ]
+        if not metrics:
             return self
-        numbers = {(one.time_unix_nanos, one.value) for one in said if one.value is not None}
+        numbers = {(metric.time_unix_nanos, metric.value) for metric in metrics if metric.value is not None}
         others = {
-            NotFiniteMark(one.time_unix_nanos, one.not_finite or NO_NUMBER, 1) for one in said if one.value is None
+            NotFiniteMark(metric.time_unix_nanos, metric.not_finite or NO_NUMBER, 1)
+            for metric in metrics
+            if metric.value is None
         }
         points = sorted(numbers.union(self.points))
         return self._replace(points=points, marks=sorted(others), is_whole=True)

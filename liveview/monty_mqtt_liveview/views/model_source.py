@@ -34,11 +34,11 @@ def model_source(runs: Runs, run: Run, worker: Worker, learning_module: str, obj
         `run`, `worker`, and `is_certain`: whether it is certainly the model that this worker uses.
     """
     key: BulkKey = ("object_model", learning_module, object_name)
-    ranked = [(_rank(run, worker, *one), one) for one in _having(runs, key)]
-    known = [(rank, one) for rank, one in ranked if rank[0] > 0]
+    ranked = [(_rank(run, worker, *candidate), candidate) for candidate in _having(runs, key)]
+    known = [(rank, candidate) for rank, candidate in ranked if rank[0] > 0]
     if not known:
         return None
-    rank, (source, sender, _) = max(known, key=lambda one: one[0])
+    rank, (source, sender, _) = max(known, key=lambda candidate: candidate[0])
     return {"run": source.name, "worker": sender.name, "is_certain": rank[0] > 1}
 
 

@@ -48,8 +48,8 @@ def moment(worker: Worker, row: int) -> Json:
         "total_step": int(table.total_step.take(at)[0]),
         "motor_only": bool(table.motor_only.take(at)[0]),
         "target_object": table.targets.name(int(table.target.take(at)[0])),
-        "learning_modules": {name: _module(one, at) for name, one in table.learning_modules.items()},
-        "sensors": {name: _sensor(one, at) for name, one in table.sensors.items()},
+        "learning_modules": {name: _module(module, at) for name, module in table.learning_modules.items()},
+        "sensors": {name: _sensor(sensor, at) for name, sensor in table.sensors.items()},
         "frames": _frames(worker, row, (episode, step)),
         "clouds": _clouds(worker, row, (episode, step)),
         "limits": limits,
@@ -59,25 +59,25 @@ def moment(worker: Worker, row: int) -> Json:
 
 def find_row(worker: Worker, mode: str, episode: int, step: int) -> int | None:
     """Return the row of a step, else of the nearest step before it in its episode; None if the episode has no rows."""
-    found = worker.episodes.get(EpisodeKey(mode, episode))
-    if found is None or found.first_row < 0:
+    known_episode = worker.episodes.get(EpisodeKey(mode, episode))
+    if known_episode is None or known_episode.first_row < 0:
         return None
     table = worker.steps
-    steps = table.step.between(found.first_row, found.last_row + 1)
+    steps = table.step.between(known_episode.first_row, known_episode.last_row + 1)
     earlier = np.flatnonzero(steps <= step)
-    return found.first_row + (int(earlier[-1]) if len(earlier) else 0)
+    return known_episode.first_row + (int(earlier[-1]) if len(earlier) else 0)
 
 
 def bulk(worker: Worker, seen: int = 0) -> Json:
     """Return the newest frame, cloud and model of each kind that arrived after a revision of the run; 0 means all."""
-    found = {}
+    newest = {}
     for key, index in worker.bulk.items():
         latest = bulk_latest(worker, key) if index.revision > seen else None
         if latest is not None:
             time, episode, step = latest
             name = "/".join([key[0], *map(topics.escape, key[1:])])
-            found[name] = {"episode": episode, "step": step, "time_unix_millis": millis(time)}
-    return found
+            newest[name] = {"episode": episode, "step": step, "time_unix_millis": millis(time)}
+    return newest
 
 
 def bulk_at(worker: Worker, row: int, key: BulkKey) -> tuple[int, int, int] | None:
@@ -144,15 +144,15 @@ def _sensor(sensor: SensorSteps, at: Array) -> Json:
 
 
 def _frames(worker: Worker, row: int, now: tuple[int, int]) -> list[Json]:
-    found = {key: _at(worker, row, key, now) for key in worker.bulk if key[0] == "frame"}
-    return [{"sensor": key[1], "modality": key[2], **told} for key, told in found.items() if told is not None]
+    frames = {key: _at(worker, row, key, now) for key in worker.bulk if key[0] == "frame"}
+    return [{"sensor": key[1], "modality": key[2], **place} for key, place in frames.items() if place is not None]
 
 
 def _clouds(worker: Worker, row: int, now: tuple[int, int]) -> Json:
     """Return the hypotheses of this episode only: Monty discards all hypotheses when an episode ends."""
     began = _began(worker, row)
-    found = {key[1]: _at(worker, row, key, now, began) for key in worker.bulk if key[0] == "hypotheses"}
-    return {name: told for name, told in found.items() if told is not None}
+    clouds = {key[1]: _at(worker, row, key, now, began) for key in worker.bulk if key[0] == "hypotheses"}
+    return {name: place for name, place in clouds.items() if place is not None}
 
 
 def _began(worker: Worker, row: int) -> int:
@@ -171,10 +171,10 @@ def _episode_of(worker: Worker, row: int) -> tuple[str, Episode | None]:
 
 
 def _at(worker: Worker, row: int, key: BulkKey, now: tuple[int, int], since: int = 0) -> Json | None:
-    found = bulk_at(worker, row, key)
-    if found is None or found[0] < since:
+    entry = bulk_at(worker, row, key)
+    if entry is None or entry[0] < since:
         return None
-    at, episode, step = found
+    at, episode, step = entry
     return {"episode": episode, "step": step, "time_unix_millis": millis(at), "is_older": (episode, step) != now}
 
 

@@ -31,5 +31,5 @@ def short(value: float | None) -> float | None:
 
 def rounded(values: Array) -> list[Any]:
     """Round an array to five digits after the point; return it as nested lists."""
-    found: list[Any] = np.round(values.astype(np.float64), _DIGITS).tolist()
-    return found
+    lists: list[Any] = np.round(values.astype(np.float64), _DIGITS).tolist()
+    return lists

@@ -61,29 +61,33 @@ def _episodes(about: schema.Info, workers: Sequence[Worker], episode: int | None
     if not numbers:
         return _none("No episode has failed so far.")
     command, notes = command_line(about, ranges(numbers), _ONLY_EVALUATION)
-    what = f"evaluation episode {numbers[0]}, counted from 0"
+    which = f"evaluation episode {numbers[0]}, counted from 0"
     if len(numbers) > 1:
-        what = f"the {len(numbers)} evaluation episodes that were not correct, counted from 0"
-    return {"command": command, "note": " ".join([f"Repeats {what}.", *notes])}
+        which = f"the {len(numbers)} evaluation episodes that were not correct, counted from 0"
+    return {"command": command, "note": " ".join([f"Repeats {which}.", *notes])}
 
 
 def _objects(about: schema.Info, workers: Sequence[Worker], episode: int | None) -> Json:
     if episode is None:
         return _none("Training episodes do not fail; choose one.")
     names = _object_names(about, "train")
-    worker, shown = next(((one, name) for one in workers if (name := _target(one, episode)) is not None), (None, None))
+    worker, shown = next(
+        ((worker, name) for worker in workers if (name := _target(worker, episode)) is not None), (None, None)
+    )
     if worker is None or shown not in names:
         return _none("It is not known which object that training episode showed.")
     if worker.name.startswith(_TRAIN_WORKER):
         command, notes = command_line(about, str(names.index(shown)), _ONLY_TRAINING)
-        told = f"Repeats the training with {shown}, in every pose: Monty's parallel runner has one worker per object."
+        note = f"Repeats the training with {shown}, in every pose: Monty's parallel runner has one worker per object."
     else:
         # A parallel worker would show the object with other random numbers.
-        epochs = 1 + next(one.epoch for key, one in worker.episodes.items() if key == ("train", episode))
+        epochs = 1 + next(
+            known_episode.epoch for key, known_episode in worker.episodes.items() if key == ("train", episode)
+        )
         more = [*_ONLY_TRAINING, f"++experiment.config.n_train_epochs={epochs}"]
         command, notes = command_line(about, None, more)
-        told = f"Repeats the training from its start to the epoch of episode {episode} ({shown})."
-    return {"command": command, "note": " ".join([told, *notes])}
+        note = f"Repeats the training from its start to the epoch of episode {episode} ({shown})."
+    return {"command": command, "note": " ".join([note, *notes])}
 
 
 def _why_not(about: schema.Info, mode: str) -> str | None:
@@ -109,8 +113,8 @@ def _why_not_by_runner(about: schema.Info, mode: str) -> str | None:
 
 
 def _is_too_old(version: str) -> bool:
-    oldest, found = _VERSION.match(SUPPORTED[0]), _VERSION.match(version)
-    return bool(oldest and found and [*map(int, found.groups())] < [*map(int, oldest.groups())])
+    oldest, named = _VERSION.match(SUPPORTED[0]), _VERSION.match(version)
+    return bool(oldest and named and [*map(int, named.groups())] < [*map(int, oldest.groups())])
 
 
 def _has_model(about: schema.Info) -> bool:
@@ -119,22 +123,26 @@ def _has_model(about: schema.Info) -> bool:
 
 def _failed(workers: Iterable[Worker]) -> Iterable[int]:
     for worker in workers:
-        for one in worker.known.episodes.values():
-            if one.mode == "eval" and one.correct == 0:
-                yield _number(worker, one.episode)
+        for ended in worker.known.episodes.values():
+            if ended.mode == "eval" and ended.correct == 0:
+                yield _number(worker, ended.episode)
 
 
 def _number(worker: Worker, episode: int) -> int:
     """Return an episode's number in the whole run; a parallel worker has one episode, whose number is in its name."""
-    told = _EVAL_WORKER.match(worker.name)
-    return int(told[1]) if told else episode
+    numbered = _EVAL_WORKER.match(worker.name)
+    return int(numbered[1]) if numbered else episode
 
 
 def _target(worker: Worker, episode: int) -> str | None:
     if worker.name.startswith(_TRAIN_WORKER):
         return worker.name.removeprefix(_TRAIN_WORKER)
-    found = [one for key, one in worker.episodes.items() if key == ("train", episode) and one.target is not None]
-    return found[0].target.object if found and found[0].target else None
+    showing = [
+        known_episode
+        for key, known_episode in worker.episodes.items()
+        if key == ("train", episode) and known_episode.target is not None
+    ]
+    return showing[0].target.object if showing and showing[0].target else None
 
 
 def _object_names(about: schema.Info, mode: str) -> list[Any]:

@@ -92,10 +92,10 @@ def run_name(about: schema.Info) -> str:
 def output_dir(about: schema.Info) -> PurePosixPath | None:
     """Return the directory that contains the run's own directory of results; None if the run did not report it."""
     logging = about.config.get("logging")
-    told = logging.get("output_dir") if isinstance(logging, dict) else None
-    if not isinstance(told, str) or not told.startswith("/"):
+    path = logging.get("output_dir") if isinstance(logging, dict) else None
+    if not isinstance(path, str) or not path.startswith("/"):
         return None
-    directory, run = PurePosixPath(told), about.run_name or ""
+    directory, run = PurePosixPath(path), about.run_name or ""
     if about.output_dir is None:  # true for the parent of a parallel run, which writes nothing itself
         return directory
     # Results are in <directory>/<run>, of a worker in <directory>/<run>/<run>-parallel_…; pretraining adds one level.
@@ -162,8 +162,8 @@ def _runner(program: str, flags: Sequence[str], *, is_parallel: bool) -> list[st
     # Flags come first: Hydra's parser accepts none after an override.
     directory, slash, name = program.rpartition("/")
     if name in _RUNNERS and not directory.endswith("monty_mqtt"):
-        runner, one = ("run_parallel.py", ["num_parallel=1"]) if is_parallel else ("run.py", [])
-        return ["python", f"{directory}{slash}{runner}", *flags, *one]
+        runner, at_once = ("run_parallel.py", ["num_parallel=1"]) if is_parallel else ("run.py", [])
+        return ["python", f"{directory}{slash}{runner}", *flags, *at_once]
     # `monty-mqtt run` would take the flags as its own.
     start = ["python", "-m", "monty_mqtt.run"] if flags else ["monty-mqtt", "run"]
     return [*start, *(["--parallel", "1"] if is_parallel else []), *flags]

@@ -35,12 +35,12 @@ def results(run: Run, worker_name: str | None = None) -> dict[str, Json]:
         worker_name: Name of the worker; None means all workers.
     """
     workers = [worker for worker in run.workers.values() if worker_name in (None, worker.name)]
-    ended = [one for worker in workers for one in worker.known.episodes.values()]
-    return {mode: _of_mode(ended, mode) for mode in sorted({one.mode for one in ended if one.outcome})}
+    ended = [episode for worker in workers for episode in worker.known.episodes.values()]
+    return {mode: _of_mode(ended, mode) for mode in sorted({episode.mode for episode in ended if episode.outcome})}
 
 
 def _of_mode(of_all_modes: Sequence[schema.EpisodeEnded], mode: str) -> Json:
-    ended = [one for one in of_all_modes if one.mode == mode]
+    ended = [episode for episode in of_all_modes if episode.mode == mode]
     return {**_confusion(ended), "per_object": _per_object(ended), "histograms": _histograms(ended), **_sums(ended)}
 
 
@@ -51,8 +51,8 @@ def most_likely(ended: schema.EpisodeEnded) -> schema.LearningModuleEpisode | No
     often wins, then the module with the most evidence.
     """
     modules = ended.learning_modules.values()
-    deciding = [one for one in modules if one.outcome == ended.outcome] or modules
-    naming = [(name, one) for one in deciding if (name := recognised(one)) is not None]
+    deciding = [module for module in modules if module.outcome == ended.outcome] or modules
+    naming = [(name, module) for module in deciding if (name := recognised(module)) is not None]
     counts = Counter(name for name, _ in naming)
 
     def weight(naming: tuple[str, schema.LearningModuleEpisode]) -> tuple[int, float]:
@@ -98,23 +98,23 @@ def _columns(targets: Sequence[str], tables: Iterable[_Cells]) -> list[str]:
     cells = list(tables)
     named = {name for table in cells for _, name in table.counts}
     right = {cell for table in cells for cell, count in table.right.items() if count}
-    found: dict[str, None] = {}
+    columns: dict[str, None] = {}
     for target in targets:
-        found.update(dict.fromkeys(sorted(name for shown, name in right if shown == target) or [target]))
-    return list(found | dict.fromkeys(sorted(named)))
+        columns.update(dict.fromkeys(sorted(name for shown, name in right if shown == target) or [target]))
+    return list(columns | dict.fromkeys(sorted(named)))
 
 
 def _counted(ended: Sequence[schema.EpisodeEnded]) -> dict[str, _Cells]:
     """Return the counts of the whole model and of each learning module."""
     tables = {_ALL: _Cells()}
-    for one in ended:
-        if one.target is None:
+    for episode in ended:
+        if episode.target is None:
             continue
-        shown = one.target.object
-        deciding = most_likely(one)
-        taken_for = (deciding and recognised(deciding)) or _nothing(one.outcome)
+        shown = episode.target.object
+        deciding = most_likely(episode)
+        taken_for = (deciding and recognised(deciding)) or _nothing(episode.outcome)
         tables[_ALL].add(shown, taken_for, is_correct=deciding.is_correct if deciding else None)
-        for name, module in one.learning_modules.items():
+        for name, module in episode.learning_modules.items():
             taken_for = recognised(module) or _nothing(module.outcome)
             tables.setdefault(name, _Cells()).add(shown, taken_for, is_correct=module.is_correct)
     return tables
@@ -126,31 +126,31 @@ def _nothing(outcome: str | None) -> str:
 
 def _per_object(ended: Sequence[schema.EpisodeEnded]) -> list[Json]:
     by_object: dict[str, list[schema.EpisodeEnded]] = {}
-    for one in ended:
-        if one.target is not None:
-            by_object.setdefault(one.target.object, []).append(one)
+    for episode in ended:
+        if episode.target is not None:
+            by_object.setdefault(episode.target.object, []).append(episode)
     return [{"object": name, **_sums(by_object[name])} for name in sorted(by_object)]
 
 
 def _sums(ended: Sequence[schema.EpisodeEnded]) -> Json:
     added = ModeSum()
-    for one in ended:
-        added.add(finished(one))
-    return mode_head(added.progress(sum(one.steps for one in ended)))
+    for episode in ended:
+        added.add(finished(episode))
+    return mode_head(added.progress(sum(episode.steps for episode in ended)))
 
 
 def _histograms(ended: Sequence[schema.EpisodeEnded]) -> Json:
     return {
-        "steps": _histogram([one.steps for one in ended]),
-        "secs": _histogram([one.elapsed_secs for one in ended]),
-        "rotation_error_degs": _histogram([one.rotation_error_degs for one in ended], _ROTATION_EDGES),
+        "steps": _histogram([episode.steps for episode in ended]),
+        "secs": _histogram([episode.elapsed_secs for episode in ended]),
+        "rotation_error_degs": _histogram([episode.rotation_error_degs for episode in ended], _ROTATION_EDGES),
     }
 
 
 def _histogram(values: Iterable[float | None], edges: Array | None = None) -> Json:
     known = [round(value, 5) for value in values if value is not None and abs(value) < _MOST_BELIEVABLE]
-    counts, found = _round_bins(known) if edges is None else np.histogram(known, edges)
-    return {"edges": rounded(found), "counts": counts.tolist()}
+    counts, bin_edges = _round_bins(known) if edges is None else np.histogram(known, edges)
+    return {"edges": rounded(bin_edges), "counts": counts.tolist()}
 
 
 def _round_bins(values: Sequence[float]) -> tuple[Array, Array]:

@@ -29,8 +29,8 @@ def rows(table: StepTable, chosen: Array) -> Json:
         "step_secs": rounded(table.step_secs.take(chosen)),
         "monitor_micros": rounded(table.monitor_micros.take(chosen)),
         "target_object": _words(table.targets, table.target.take(chosen)),
-        "learning_modules": {name: _module(one, chosen) for name, one in table.learning_modules.items()},
-        "sensors": {name: _sensor(one, chosen) for name, one in table.sensors.items()},
+        "learning_modules": {name: _module(module, chosen) for name, module in table.learning_modules.items()},
+        "sensors": {name: _sensor(sensor, chosen) for name, sensor in table.sensors.items()},
     }
 
 

@@ -26,7 +26,7 @@ def metrics(run: Run, worker: str | None = None, search: str | None = None, firs
     needle = (search or "").casefold()
     wanted = [key for key in run.metrics if (worker is None or key[0] == worker) and needle in key[1].casefold()]
     shown = ((key, run.metrics[key]) for key in wanted[first : first + most])
-    said = [
+    values = [
         {
             "worker": of,
             "name": name,
@@ -38,7 +38,7 @@ def metrics(run: Run, worker: str | None = None, search: str | None = None, firs
         }
         for (of, name), course in shown
     ]
-    return {"count": len(wanted), "metrics": said}
+    return {"count": len(wanted), "metrics": values}
 
 
 def data(run: Run, worker: str | None = None) -> list[Json]:

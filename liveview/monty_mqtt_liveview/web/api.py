@@ -80,20 +80,20 @@ class _RunRoutes:
     def run(self, run: str) -> Response:
         size = self._service.recorded_bytes(name_of(run))
 
-        def cut(found: Run) -> dict[str, Any]:
-            workers = views.changed_workers(found)
-            return {"run": views.run_head(found, size), "workers": workers, "info": views.info(found)}
+        def cut(known: Run) -> dict[str, Any]:
+            workers = views.changed_workers(known)
+            return {"run": views.run_head(known, size), "workers": workers, "info": views.info(known)}
 
         return self._of(run, cut)
 
     def episodes(self, run: str, worker: str = "") -> Response:
-        return self._of(run, lambda found: views.episode_rows(found, _named(found, worker)))
+        return self._of(run, lambda known: views.episode_rows(known, _named(known, worker)))
 
     def results(self, run: str, worker: str = "") -> Response:
-        return self._of(run, lambda found: views.results(found, _named(found, worker)))
+        return self._of(run, lambda known: views.results(known, _named(known, worker)))
 
     def redo(self, run: str, worker: str = "", mode: str = "", episode: int | None = None) -> Response:
-        return self._of(run, lambda found: views.redo(found, _named(found, worker), mode or None, episode))
+        return self._of(run, lambda known: views.redo(known, _named(known, worker), mode or None, episode))
 
     def logs(self, run: str, wanted: WantedLines) -> Response:
         return json_answer(log_search.logs(*self._lines(run, "log", wanted)))
@@ -106,12 +106,12 @@ class _RunRoutes:
         with self._service.lock:
             known = find_run(self._service, run)
             _checked(known, wanted.worker)
-            found = log_search.find_lines(known.logs if kind == "log" else known.events, wanted)
-        return found, self._lookback.complete(known.name, kind, wanted, found)
+            matches = log_search.find_lines(known.logs if kind == "log" else known.events, wanted)
+        return matches, self._lookback.complete(known.name, kind, wanted, matches)
 
     def metrics(self, run: str, worker: str = "", search: str = "", first: Row = 0, most: Lines = 1000) -> Response:
         wanted = (search or None, first, most)
-        return self._of(run, lambda found: views.metrics(found, _named(found, worker), *wanted))
+        return self._of(run, lambda known: views.metrics(known, _named(known, worker), *wanted))
 
     def metric(
         self, run: str, worker: str, name: str, first: Millis = None, last: Millis = None, points: Points = MOST_OF_ONE
@@ -129,7 +129,7 @@ class _RunRoutes:
         return json_answer({**known.thinned(points).told(), "metadata": course.metadata})
 
     def data(self, run: str, worker: str = "") -> Response:
-        return self._of(run, lambda found: views.data(found, _named(found, worker)))
+        return self._of(run, lambda known: views.data(known, _named(known, worker)))
 
     def stream(self, run: str, worker: str, stream: str, count: Lines = 100, before: Row | None = None) -> Response:
         with self._service.lock:
@@ -138,12 +138,12 @@ class _RunRoutes:
         return json_answer(self._lookback.stream(known.name, name_of(worker), name_of(stream), count, before))
 
     def state(self, run: str, worker: str = "") -> Response:
-        return self._of(run, lambda found: views.state(found, _named(found, worker)))
+        return self._of(run, lambda known: views.state(known, _named(known, worker)))
 
     def _of(self, run: str, cut: Callable[[Run], Any]) -> Response:
         with self._service.lock:
-            said = cut(find_run(self._service, run))
-        return json_answer(said)
+            answer = cut(find_run(self._service, run))
+        return json_answer(answer)
 
 
 class _StepRoutes:
@@ -157,37 +157,37 @@ class _StepRoutes:
             api.add_api_route(f"/run/{{run}}/worker/{{worker}}/{part.__name__}", part)
 
     def steps(self, run: str, worker: str, first: Row = 0, last: int | None = None, points: Points = 1000) -> Response:
-        with self._loaded(run, worker) as found:
-            generation = found.generation
-            stretch = downsampling.Stretch.of(found.steps, first, found.steps.count - 1 if last is None else last)
+        with self._loaded(run, worker) as known:
+            generation = known.generation
+            stretch = downsampling.Stretch.of(known.steps, first, known.steps.count - 1 if last is None else last)
         chosen = stretch.choose(points)  # this takes longest, and is done without the lock
-        with self._loaded(run, worker) as found:
-            if found.generation == generation:
-                said = views.rows(found.steps, chosen)
+        with self._loaded(run, worker) as known:
+            if known.generation == generation:
+                answer = views.rows(known.steps, chosen)
             else:
-                said = views.course(found, first, last, points)
-        return json_answer(said)
+                answer = views.course(known, first, last, points)
+        return json_answer(answer)
 
     def moment(self, run: str, worker: str, row: int = -1) -> Response:
-        with self._loaded(run, worker) as found:
+        with self._loaded(run, worker) as known:
             try:
-                said = views.moment(found, row)
+                answer = views.moment(known, row)
             except IndexError:
-                raise not_found(f"row {row} is not one of the {found.steps.count} rows of {found.name!r}") from None
-        return json_answer(said)
+                raise not_found(f"row {row} is not one of the {known.steps.count} rows of {known.name!r}") from None
+        return json_answer(answer)
 
     def find(self, run: str, worker: str, mode: str, episode: int, step: int = 0) -> Response:
-        with self._loaded(run, worker) as found:
-            row = views.find_row(found, mode, episode, step)
+        with self._loaded(run, worker) as known:
+            row = views.find_row(known, mode, episode, step)
         return json_answer({"row": row})
 
     def wrong(self, run: str, worker: str, mode: str, episode: int) -> Response:
-        with self._loaded(run, worker) as found:
+        with self._loaded(run, worker) as known:
             try:
-                said = views.wrong(found, mode, episode)
+                answer = views.wrong(known, mode, episode)
             except KeyError:
-                raise not_found(f"worker {found.name!r} has no episode {episode} of mode {mode!r}") from None
-        return json_answer(said)
+                raise not_found(f"worker {known.name!r} has no episode {episode} of mode {mode!r}") from None
+        return json_answer(answer)
 
     @contextmanager
     def _loaded(self, run: str, worker: str) -> Iterator[Worker]:

@@ -85,8 +85,8 @@ def _palette() -> list[int]:
     stops = np.array([_rgb(stop) for stop in VIRIDIS], np.float64)
     at = np.linspace(0, len(stops) - 1, _SHADES)
     shades = [np.interp(at, np.arange(len(stops)), stops[:, channel]) for channel in range(3)]
-    found: Any = np.rint(np.stack(shades, 1)).astype(int).ravel().tolist()
-    return [*found, *_rgb(NEARER), *_rgb(FARTHER)]
+    levels: Any = np.rint(np.stack(shades, 1)).astype(int).ravel().tolist()
+    return [*levels, *_rgb(NEARER), *_rgb(FARTHER)]
 
 
 def _rgb(colour: str) -> tuple[int, ...]:

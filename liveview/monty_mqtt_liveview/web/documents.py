@@ -64,8 +64,8 @@ class Document:
         """
         modules = (f"/assets/browser/{path.name}" for path in sorted(_BROWSER.glob("*.js")))
         links = "\n    ".join(f'<link rel="modulepreload" href="{module}" />' for module in modules)
-        said = {"title": html.escape(title), "view": view, "run": html.escape(run)}
-        text = self._template.substitute(self._fixed, preloads=links, **said)
+        values = {"title": html.escape(title), "view": view, "run": html.escape(run)}
+        text = self._template.substitute(self._fixed, preloads=links, **values)
         return HTMLResponse(text, status, headers={"Cache-Control": "no-store"})
 
 
@@ -114,8 +114,8 @@ def _nicegui() -> Path:
     spec = find_spec("nicegui")
     if spec is None or spec.origin is None:
         raise ServiceError("NiceGUI is not installed: pip install 'monty-mqtt[server]'")
-    found = Path(spec.origin).parent
+    package = Path(spec.origin).parent
     for folder in _MODULES.values():
-        if not (found / folder / "index.js").is_file():
+        if not (package / folder / "index.js").is_file():
             raise ServiceError(f"NiceGUI {version('nicegui')} has no {folder}: pip install 'monty-mqtt[server]'")
-    return found
+    return package

@@ -70,13 +70,13 @@ class Frames:
         key = ("frame", name_of(sensor), name_of(modality))
         wanted = None if worker is None else name_of(worker)
         with self._service.lock:
-            workers = [one for one in find_run(self._service, run).workers.values() if wanted in (None, one.name)]
-            having = [one for one in workers if key in one.bulk and one.bulk[key].count]
-            newest = max(having, key=lambda one: int(one.bulk[key].times[-1]), default=None)
+            workers = [known for known in find_run(self._service, run).workers.values() if wanted in (None, known.name)]
+            having = [known for known in workers if key in known.bulk and known.bulk[key].count]
+            newest = max(having, key=lambda known: int(known.bulk[key].times[-1]), default=None)
         if newest is None:
             raise not_found(f"run {name_of(run)!r} has published no {key[2]} of sensor {key[1]!r}")
-        found = self._find(run, topics.escape(newest.name), key, None)
-        return self._image(name_of(run), key, found)
+        published = self._find(run, topics.escape(newest.name), key, None)
+        return self._image(name_of(run), key, published)
 
     def depth_scale(self, run: str, worker: str, sensor: str) -> Response:
         """Answer with the scale of a sensor's depth images, and whether it is final."""
@@ -94,21 +94,21 @@ class Frames:
     def cloud(self, run: str, worker: str, learning_module: str, row: int | None = None) -> Response:
         """Answer with a learning module's hypotheses at a row; without a row, with the latest."""
         key = ("hypotheses", name_of(learning_module))
-        found = self._find(run, worker, key, row)
+        published = self._find(run, worker, key, row)
         try:
-            cloud = _clouds.decode(found.payload)
+            cloud = _clouds.decode(published.payload)
         except msgspec.MsgspecError as error:
             raise not_found(f"what was published is no hypothesis cloud: {error}") from None
         names = ("objects", "locations", "evidence", "object_indices")
         shown = {name: getattr(cloud, name) for name in names}
-        return json_answer({**shown, "episode": found.episode, "step": found.step})
+        return json_answer({**shown, "episode": published.episode, "step": published.step})
 
     def model(self, run: str, worker: str, learning_module: str, object: str) -> Response:  # noqa: A002 - Monty's word
         """Answer with the points of a learned object: x, y, z, ... in metres, float32, little-endian."""
         key = ("object_model", name_of(learning_module), name_of(object))
-        found = self._find(run, worker, key, None)
+        published = self._find(run, worker, key, None)
         try:
-            _, (points,) = message_of(_topic(name_of(run), name_of(worker), key), found.payload)
+            _, (points,) = message_of(_topic(name_of(run), name_of(worker), key), published.payload)
         except (DecodeError, ValueError) as error:
             raise not_found(f"what was published is no object model: {error}") from None
         return Response(points, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
@@ -116,9 +116,11 @@ class Frames:
     def model_source(self, run: str, worker: str, learning_module: str, object: str) -> Response:  # noqa: A002
         """Answer with the run and worker that sent the learned model of an object; null if none did."""
         with self._service.lock:
-            found, known = find_run(self._service, run), find_worker(self._service, run, worker)
-            said = model_source(self._service.runs, found, known, name_of(learning_module), name_of(object))
-        return json_answer(said)
+            shown_run, shown_worker = find_run(self._service, run), find_worker(self._service, run, worker)
+            source = model_source(
+                self._service.runs, shown_run, shown_worker, name_of(learning_module), name_of(object)
+            )
+        return json_answer(source)
 
     def _find(self, run: str, worker: str, key: tuple[str, ...], row: int | None) -> _BulkPayload:
         """Return the newest bulk message at or before a row; without a row, the latest."""
@@ -132,13 +134,17 @@ class Frames:
             raise not_found(f"{' '.join(key)} at step {step} of episode {episode} was not kept")
         return _BulkPayload(episode, step, payload)
 
-    def _image(self, run: str, key: tuple[str, ...], found: _BulkPayload) -> Response:
-        headers = {"X-Monty-Episode": str(found.episode), "X-Monty-Step": str(found.step), "Cache-Control": "no-store"}
+    def _image(self, run: str, key: tuple[str, ...], published: _BulkPayload) -> Response:
+        headers = {
+            "X-Monty-Episode": str(published.episode),
+            "X-Monty-Step": str(published.step),
+            "Cache-Control": "no-store",
+        }
         try:
             if key[2] == "rgba":
-                content = checked_jpeg(found.payload)
+                content = checked_jpeg(published.payload)
             else:
-                depth = _depth(found)
+                depth = _depth(published)
                 scale, _ = self._scale(run, key[1], depth)
                 content, outside = depth_colours.coloured(depth, scale)
                 headers["X-Monty-Depth-Range"] = f"{scale.min_metres:g}:{scale.max_metres:g}"
@@ -162,17 +168,17 @@ def _entry(worker: Worker, key: tuple[str, ...], row: int | None) -> tuple[int, 
     if key not in worker.bulk:
         raise not_found(f"worker {worker.name!r} has published no {' '.join(key)}")
     try:
-        found = views.bulk_latest(worker, key) if row is None else views.bulk_at(worker, row, key)
+        entry = views.bulk_latest(worker, key) if row is None else views.bulk_at(worker, row, key)
     except IndexError:
         raise not_found(f"row {row} is not one of the {worker.steps.count} rows of {worker.name!r}") from None
-    if found is None:
+    if entry is None:
         raise not_found(f"worker {worker.name!r} had published no {' '.join(key)} by row {row}")
-    return found
+    return entry
 
 
-def _depth(found: _BulkPayload) -> Metres:
+def _depth(published: _BulkPayload) -> Metres:
     try:
-        return read_depth(found.payload)
+        return read_depth(published.payload)
     except DecodeError as error:
         raise not_found(str(error)) from None
 

@@ -185,7 +185,7 @@ class Live:
 
     async def _serve(self, socket: WebSocket, key: Hashable, cut: Cut, have: Hashable, tick_secs: float) -> None:
         viewer = _Viewer(socket, have)
-        if sum(len(one.viewers) for one in self._rooms.values()) >= _MOST_VIEWERS:
+        if sum(len(room.viewers) for room in self._rooms.values()) >= _MOST_VIEWERS:
             await socket.close(1013, f"{_MOST_VIEWERS} browsers look already")
             return
         room = self._rooms.get(key)

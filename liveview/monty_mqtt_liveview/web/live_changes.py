@@ -58,13 +58,13 @@ class BrowserState(NamedTuple):
         rows: Number of rows of steps.
         generation: Generation of these rows.
         revision: Revision of the run that was last sent; -1 before the first.
-        told: What was last sent about the page itself.
+        notice: What was last sent about the page itself.
     """
 
     rows: int
     generation: int
     revision: int = -1
-    told: PageNotice | None = None
+    notice: PageNotice | None = None
 
 
 class LiveChanges:
@@ -81,35 +81,35 @@ class LiveChanges:
 
     def since(self, have: BrowserState) -> tuple[str | None, BrowserState]:
         """Return what is new, as JSON (None if nothing is), and what the browser has after it."""
-        said: dict[str, Any] = {}
-        told = PageNotice.of(self._service)
-        if told != have.told:
-            said |= told._asdict()
+        news: dict[str, Any] = {}
+        notice = PageNotice.of(self._service)
+        if notice != have.notice:
+            news |= notice._asdict()
         with self._service.lock:
             run = self._service.runs.by_name.get(self._run)
             if run is not None and run.revision != have.revision:
-                said |= self._of(run, have)
+                news |= self._of(run, have)
                 have = self._then(run, have)
-        have = have._replace(told=told)
-        if not said:
+        have = have._replace(notice=notice)
+        if not news:
             return None, have
-        if run is not None and "run" in said:
-            said["run"]["recorded_bytes"] = self._service.recorded_bytes(run.name)
-        said["server_unix_millis"] = _now_unix_millis()
-        return _encoder.encode(said).decode(), have
+        if run is not None and "run" in news:
+            news["run"]["recorded_bytes"] = self._service.recorded_bytes(run.name)
+        news["server_unix_millis"] = _now_unix_millis()
+        return _encoder.encode(news).decode(), have
 
     def _of(self, run: Run, have: BrowserState) -> dict[str, Any]:
         seen = max(have.revision, 0)
-        said: dict[str, Any] = {"run": views.run_head(run), "workers": views.changed_workers(run, seen)}
+        news: dict[str, Any] = {"run": views.run_head(run), "workers": views.changed_workers(run, seen)}
         if run.info_revision > seen or have.revision < 0:
-            said["info"] = views.info(run)
+            news["info"] = views.info(run)
         if self._worker:
-            said |= _words(run, seen)
+            news |= _words(run, seen)
             worker = run.workers.get(self._worker)
             if worker is not None and worker.revision > seen:
-                said |= {"episodes": views.episode_rows(run, worker.name, seen), "bulk": views.bulk(worker, seen)}
-                said |= _steps(worker, have)
-        return said
+                news |= {"episodes": views.episode_rows(run, worker.name, seen), "bulk": views.bulk(worker, seen)}
+                news |= _steps(worker, have)
+        return news
 
     def _then(self, run: Run, have: BrowserState) -> BrowserState:
         worker = run.workers.get(self._worker)
@@ -125,8 +125,8 @@ def _now_unix_millis() -> int:
 def _words(run: Run, seen: int) -> dict[str, Any]:
     counted = {"logs": run.logs, "events": run.events}
     revised: dict[str, Metrics | LatestValues] = {"metrics": run.metrics, "data": run.data, "state": run.states}
-    counts = {name: {"count": one.count} for name, one in counted.items() if one.revision > seen}
-    return counts | {name: {"revision": one.revision} for name, one in revised.items() if one.revision > seen}
+    counts = {name: {"count": lines.count} for name, lines in counted.items() if lines.revision > seen}
+    return counts | {name: {"revision": values.revision} for name, values in revised.items() if values.revision > seen}
 
 
 def _steps(worker: Worker, have: BrowserState) -> dict[str, Any]:
@@ -151,15 +151,15 @@ class RunsChanges:
     def since(self, have: _SentRevisions | None) -> tuple[str | None, _SentRevisions]:
         """Return what is new, as JSON (None if nothing is), and what the browser has after it."""
         known = have or _SentRevisions({}, None)
-        told = PageNotice.of(self._service)
+        notice = PageNotice.of(self._service)
         heads, now = self._heads(known.revisions)
         forgotten = [name for name in known.revisions if name not in now]
-        if not heads and not forgotten and told == known.told and have is not None:
+        if not heads and not forgotten and notice == known.notice and have is not None:
             return None, known
         for head in heads:
             head["recorded_bytes"] = self._service.recorded_bytes(head["run"])
-        said = {"runs": heads, "forgotten": forgotten, **told._asdict(), "server_unix_millis": _now_unix_millis()}
-        return _encoder.encode(said).decode(), _SentRevisions(now, told)
+        news = {"runs": heads, "forgotten": forgotten, **notice._asdict(), "server_unix_millis": _now_unix_millis()}
+        return _encoder.encode(news).decode(), _SentRevisions(now, notice)
 
     def _heads(self, known: Mapping[str, int]) -> tuple[list[dict[str, Any]], dict[str, int]]:
         with self._service.lock:
@@ -171,5 +171,5 @@ class RunsChanges:
 class _SentRevisions:
     """Holds the last revision of each run that a browser received; browsers with the same share one object."""
 
-    def __init__(self, revisions: dict[str, int], told: PageNotice | None) -> None:
-        self.revisions, self.told = revisions, told
+    def __init__(self, revisions: dict[str, int], notice: PageNotice | None) -> None:
+        self.revisions, self.notice = revisions, notice

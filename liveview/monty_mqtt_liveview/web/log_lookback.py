@@ -39,21 +39,21 @@ class LogLookback:
         self._kept: OrderedDict[tuple[str, Kind, LogSearch], tuple[float, list[LogLine], int]] = OrderedDict()
         self._looking = threading.Lock()
 
-    def complete(self, run: str, kind: Kind, wanted: LogSearch, found: LogMatches) -> int:
+    def complete(self, run: str, kind: Kind, wanted: LogSearch, matches: LogMatches) -> int:
         """Add lines that only the recording has; return how many of its lines were searched.
 
         Reading stops after ten seconds: then fewer lines were searched than the recording has.
         """
-        if found.is_all(wanted):
+        if matches.is_all(wanted):
             return 0
         key = run, kind, wanted
         with self._looking:
             kept = self._kept.get(key)
             if kept is not None and time.monotonic() < kept[0]:
-                with_recorded(found, wanted, kept[1])
-                return min(kept[2], found.count - found.in_memory)
-            looked = with_recorded(found, wanted, self._lines(run, kind))
-            self._kept[key] = time.monotonic() + _KEPT_SECS, list(found.lines), looked
+                with_recorded(matches, wanted, kept[1])
+                return min(kept[2], matches.count - matches.in_memory)
+            looked = with_recorded(matches, wanted, self._lines(run, kind))
+            self._kept[key] = time.monotonic() + _KEPT_SECS, list(matches.lines), looked
             while len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)
         return looked
@@ -68,26 +68,26 @@ class LogLookback:
             count: How many values at most.
             before: Only values with a lower number, counted from 0.
         """
-        values, said = deque[Json](maxlen=count), set[int]()
+        values, seen = deque[Json](maxlen=count), set[int]()
         for message in self._service.recorded(run, "data"):
             if not isinstance(message, schema.Data) or (message.worker, message.stream) != (worker, stream):
                 continue
-            if message.seq in said:
+            if message.seq in seen:
                 continue
-            if before is None or len(said) < before:
+            if before is None or len(seen) < before:
                 time_unix_millis = millis(message.time_unix_nanos)
-                values.append({"number": len(said), "time_unix_millis": time_unix_millis, "data": message.data})
-            said.add(message.seq)
-        return {"values": list(values), "count": len(said)}
+                values.append({"number": len(seen), "time_unix_millis": time_unix_millis, "data": message.data})
+            seen.add(message.seq)
+        return {"values": list(values), "count": len(seen)}
 
     def _lines(self, run: str, kind: Kind) -> Iterator[LogLine]:
         deadline = time.monotonic() + _LONGEST_SECS
-        said, number = set[tuple[str, int]](), 0
+        seen, number = set[tuple[str, int]](), 0
         for message in self._service.recorded(run, kind):
-            if not isinstance(message, (schema.Log, schema.Event)) or (message.worker, message.seq) in said:
+            if not isinstance(message, (schema.Log, schema.Event)) or (message.worker, message.seq) in seen:
                 continue
             if time.monotonic() > deadline:
                 return
-            said.add((message.worker, message.seq))
+            seen.add((message.worker, message.seq))
             yield line_of(message, number)
             number += 1

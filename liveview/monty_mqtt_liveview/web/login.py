@@ -134,8 +134,8 @@ class Login:
 
     def _peer(self, request: Request) -> str:
         if self._reach.trusts_forwarded_for and self._comes_by_proxy(request.scope):
-            said = ",".join(request.headers.getlist("x-forwarded-for"))
-            return said.rpartition(",")[2].strip()  # the last address is the one that the proxy added
+            addresses = ",".join(request.headers.getlist("x-forwarded-for"))
+            return addresses.rpartition(",")[2].strip()  # the last address is the one that the proxy added
         return request.client.host if request.client else ""
 
     def _password(self) -> str:
@@ -145,13 +145,13 @@ class Login:
             return ""
 
     def _failures_of(self, peer: str) -> deque[float]:
-        found = self._failures.setdefault(peer, deque())
+        failures = self._failures.setdefault(peer, deque())
         self._failures.move_to_end(peer)
         if len(self._failures) > _MOST_PEERS:
             self._failures.popitem(last=False)
-        while found and found[0] < time.monotonic() - _WITHIN_SECS:
-            found.popleft()
-        return found
+        while failures and failures[0] < time.monotonic() - _WITHIN_SECS:
+            failures.popleft()
+        return failures
 
 
 class LoginRequired:
@@ -227,8 +227,8 @@ def login_routes(login: Login) -> APIRouter:
 
 
 def _document(login: Login, wrong: str, place: str, status: int = 200) -> Response:
-    said = {"$wrong": html.escape(wrong), "$next": quote(place, safe=""), "$place": html.escape(str(login.file))}
+    values = {"$wrong": html.escape(wrong), "$next": quote(place, safe=""), "$place": html.escape(str(login.file))}
     text = _DOCUMENT
-    for name, value in said.items():
+    for name, value in values.items():
         text = text.replace(name, value)
     return HTMLResponse(text, status, {"Cache-Control": "no-store"})

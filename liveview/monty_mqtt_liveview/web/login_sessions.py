@@ -53,7 +53,7 @@ class LoginSessions:
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         with self._changing:
             now = time.time()
-            self._by_hash = {name: one for name, one in self._by_hash.items() if one.ends_unix_secs > now}
+            self._by_hash = {name: session for name, session in self._by_hash.items() if session.ends_unix_secs > now}
             self._by_hash[_hash(token)] = _LoginSession(_mark(password), now + SESSION_SECS)
             while len(self._by_hash) > _MOST_SESSIONS:
                 del self._by_hash[next(iter(self._by_hash))]
@@ -65,8 +65,8 @@ class LoginSessions:
 
     def is_open(self, token: str, password: str) -> bool:
         """Return whether a token belongs to a session that this password opened, and that has not ended."""
-        found = self._by_hash.get(_hash(token))
-        return bool(password) and found is not None and found.mark == _mark(password) and _goes_on(found)
+        session = self._by_hash.get(_hash(token))
+        return bool(password) and session is not None and session.mark == _mark(password) and _goes_on(session)
 
     def close(self, token: str) -> None:
         """End a session, if there is one with this token.

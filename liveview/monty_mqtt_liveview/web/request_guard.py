@@ -91,8 +91,8 @@ class RequestGuard:
 
     def _why_not(self, scope: Scope) -> str:
         host, *more = _values(scope, b"host") or [""]
-        found = _HOST.fullmatch(host)
-        if more or found is None or found[1] not in self._names:
+        named = _HOST.fullmatch(host)
+        if more or named is None or named[1] not in self._names:
             return f"this page is not known as {host!r}, only as {', '.join(sorted(self._names))}; see --public-name"
         origins = _values(scope, b"origin")
         if any(origin not in (f"http://{host}", f"https://{host}") for origin in origins):

@@ -41,9 +41,9 @@ def heads_too(app: ASGIApp) -> ASGIApp:
     return answer
 
 
-def not_found(what: str) -> HTTPException:
+def not_found(reason: str) -> HTTPException:
     """Return the exception that answers 404."""
-    return HTTPException(404, what)
+    return HTTPException(404, reason)
 
 
 def name_of(level: str) -> str:
@@ -60,10 +60,10 @@ def find_run(service: Service, run: str) -> Run:
     Raises:
         HTTPException: 404, no such run is known.
     """
-    found = service.runs.by_name.get(name_of(run))
-    if found is None:
+    known = service.runs.by_name.get(name_of(run))
+    if known is None:
         raise not_found(f"no run {name_of(run)!r} is known")
-    return found
+    return known
 
 
 def find_worker(service: Service, run: str, worker: str) -> Worker:
@@ -73,7 +73,7 @@ def find_worker(service: Service, run: str, worker: str) -> Worker:
         HTTPException: 404, no such run or worker is known.
     """
     known = find_run(service, run)
-    found = known.workers.get(name_of(worker))
-    if found is None:
+    worker_state = known.workers.get(name_of(worker))
+    if worker_state is None:
         raise not_found(f"run {known.name!r} has no worker {name_of(worker)!r}")
-    return found
+    return worker_state

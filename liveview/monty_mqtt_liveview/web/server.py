@@ -65,10 +65,10 @@ def make_app(service: Service, config: PageConfig, controls: Control, login: Log
 
     @app.get("/healthz")
     async def healthz(request: Request) -> Response:  # not in a thread: all threads may be busy
-        said = health(service)
+        status = health(service)
         if login.is_needed_to_look(request.scope) and not login.is_in(request):
-            said = {"status": said["status"]}
-        return json_answer(said, 200 if said["status"] == "ok" else 503)
+            status = {"status": status["status"]}
+        return json_answer(status, 200 if status["status"] == "ok" else 503)
 
     @app.websocket("/live")
     async def listen_to_run(
@@ -97,17 +97,17 @@ def listen(config: PageConfig, port: int) -> socket.socket:
         ConfigError: The address is not this machine's, or the port is taken.
     """
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
+    listening = socket.socket(family, socket.SOCK_STREAM)
     try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind((config.host, port))
-        found.listen(_MOST_WAITING)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((config.host, port))
+        listening.listen(_MOST_WAITING)
     except OSError as error:
-        found.close()
+        listening.close()
         holder = f"; it is taken by {owner}" if (owner := ports.owner(port)) else ""
         reason = f"an address that can be listened on ({error.strerror}{holder}); --port 0 takes a free one"
         raise ConfigError("host, port", f"{config.host}:{port}", reason) from None
-    return found
+    return listening
 
 
 class Server(uvicorn.Server):
@@ -172,5 +172,5 @@ def _failed(_request: Request, error: Exception) -> Response:
 
 def _misunderstood(_request: Request, error: Exception) -> Response:
     wrong: list[dict[str, Any]] = list(error.errors()) if isinstance(error, RequestValidationError) else []
-    said = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in wrong)
-    return json_answer({"error": said}, 422)
+    reasons = "; ".join(f"{problem['loc'][-1]}: {problem['msg']}" for problem in wrong)
+    return json_answer({"error": reasons}, 422)
