@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from kit.bridge import bridge, broker  # noqa: F401 - fixtures
+from demo_on_screen import demo, shown
+from kit.bridge import bridge, broker
 from kit.machine.missing import is_missing
 from kit.page.page_process import PageProcess
 from kit.page.teller import Teller
 from playwright.sync_api import Browser, expect, sync_playwright
+from scene_on_screen import scene
 from watching import CHROMIUM, QUIET, Watched
+
+__all__ = ["bridge", "broker", "chromium", "demo", "page_server", "scene", "shown", "teller", "watched"]
 
 expect.set_options(timeout=20_000)  # for a machine that does something else, too
 
@@ -26,7 +30,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page_server(broker, tmp_path) -> Iterator[PageProcess]:  # noqa: F811
+def page_server(broker, tmp_path) -> Iterator[PageProcess]:
     with PageProcess(broker, tmp_path / "state") as process:
         process.ready()
         yield process
@@ -42,6 +46,6 @@ def watched(chromium, page_server) -> Iterator[Watched]:
 
 
 @pytest.fixture
-def teller(broker) -> Iterator[Teller]:  # noqa: F811
+def teller(broker) -> Iterator[Teller]:
     with Teller(broker) as running:
         yield running

@@ -1,7 +1,4 @@
-"""The demo's two runs on a page, and what was published of them; and how a test reads what the page has drawn.
-
-PYTEST_DONT_REWRITE: it is imported by name and loaded as a plugin.
-"""
+"""The demo's two runs on a page, and what was published of them; and how a test reads what the page has drawn."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """A replay beside a run that goes on, and runs restored twice: each is on the list once, whole, and recorded once."""
-# ruff: noqa: F401, F811 - fixtures are imported and then named as arguments
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ from kit.machine.child_process import until
 from kit.page.page_process import replay
 from kit.page.page_service import seqs
 from playwright.sync_api import expect
-from scene_on_screen import STEP_EVERY, in_the_middle, over, scene, shows_all
+from scene_on_screen import STEP_EVERY, in_the_middle, over, shows_all
 
 from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_stack.demo.demo_recording import recording_path

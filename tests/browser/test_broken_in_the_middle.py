@@ -1,5 +1,4 @@
 """Page, bridge and broker killed in the middle of a run, seen from a browser that nobody reloads."""
-# ruff: noqa: F401, F811 - fixtures are imported and then named as arguments
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ import pytest
 from kit.machine.child_process import until
 from kit.page.page_service import Keeping, are_whole, seqs
 from playwright.sync_api import expect
-from scene_on_screen import STEP_EVERY, head, in_the_middle, over, scene, shows_all
+from scene_on_screen import STEP_EVERY, head, in_the_middle, over, shows_all
 
 from monty_mqtt_core.recordings.part_files import directory_of
 

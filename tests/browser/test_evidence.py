@@ -1,12 +1,11 @@
 """Evidence of every object, and where learning modules agree: as published, for every browser, live and afterwards."""
-# ruff: noqa: F401, F811 - fixtures are imported and then named as arguments
 
 from __future__ import annotations
 
 from collections import Counter
 
 import pytest
-from demo_on_screen import MODULES, at, chart, demo, drawn, shown
+from demo_on_screen import MODULES, at, chart, drawn
 from kit.machine.child_process import until
 from playwright.sync_api import CDPSession, Page, expect
 

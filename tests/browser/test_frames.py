@@ -1,5 +1,4 @@
 """Sensor images in step with the evidence: the one of the step, or the one before it, labelled with its own step."""
-# ruff: noqa: F401, F811 - fixtures are imported and then named as arguments
 
 from __future__ import annotations
 
@@ -7,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from demo_on_screen import at, demo, shown
+from demo_on_screen import at
 from kit.page.page_state import demo_messages
 from PIL import Image
 from playwright.sync_api import Page, Route, expect

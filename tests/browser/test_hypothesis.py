@@ -1,10 +1,9 @@
 """The most likely hypothesis of each learning module against the target, at any step, as it was published."""
-# ruff: noqa: F401, F811 - fixtures are imported and then named as arguments
 
 from __future__ import annotations
 
 import pytest
-from demo_on_screen import MODULES, at, demo, shown
+from demo_on_screen import MODULES, at
 from playwright.sync_api import Locator, expect
 
 from monty_mqtt.wire import schema

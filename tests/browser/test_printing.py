@@ -1,10 +1,9 @@
 """On paper everything is drawn, also what nobody has scrolled to."""
-# ruff: noqa: F401, F811 - fixtures are imported and then named as arguments
 
 from __future__ import annotations
 
 import pytest
-from demo_on_screen import at, demo, shown
+from demo_on_screen import at
 
 pytestmark = pytest.mark.timeout(120)
 

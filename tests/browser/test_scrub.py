@@ -1,10 +1,9 @@
 """Going back: slider, keys, links and the way back to the newest step; everything on the page is at that step."""
-# ruff: noqa: F401, F811 - fixtures are imported and then named as arguments
 
 from __future__ import annotations
 
 import pytest
-from demo_on_screen import MODULES, at, demo, shown
+from demo_on_screen import MODULES, at
 from playwright.sync_api import Page, expect
 
 from monty_mqtt.wire import schema

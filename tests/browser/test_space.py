@@ -1,5 +1,4 @@
 """The 3D view: learned model, hypotheses by evidence, the sensor's path and the most likely place, as published."""
-# ruff: noqa: F401, F811 - fixtures are imported and then named as arguments
 
 from __future__ import annotations
 
@@ -7,7 +6,7 @@ import io
 import re
 
 import pytest
-from demo_on_screen import at, demo, shown
+from demo_on_screen import at
 from kit.machine.child_process import until
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect

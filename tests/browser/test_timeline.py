@@ -1,10 +1,9 @@
 """The timeline of episodes and their table: Monty's outcomes in its words and colours, and a way to each episode."""
-# ruff: noqa: F401, F811 - fixtures are imported and then named as arguments
 
 from __future__ import annotations
 
 import pytest
-from demo_on_screen import MODULES, demo, shown
+from demo_on_screen import MODULES
 from kit.machine.child_process import until
 from playwright.sync_api import Page, expect
 

@@ -1,12 +1,11 @@
 """The evidence on a telephone: one finger scrolls the page and selects, two zoom."""
-# ruff: noqa: F401, F811 - fixtures are imported and then named as arguments
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from demo_on_screen import MODULES, demo, drawn
+from demo_on_screen import MODULES, drawn
 from kit.machine.child_process import until
 from playwright.sync_api import CDPSession, Page
 from watching import Watched

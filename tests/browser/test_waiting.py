@@ -1,5 +1,4 @@
 """What takes its time: a worker that makes no step, a browser that sleeps for ten minutes."""
-# ruff: noqa: F401, F811 - fixtures are imported and then named as arguments
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ import psutil
 import pytest
 from demo_on_screen import drawn
 from playwright.sync_api import Browser, expect
-from scene_on_screen import MODULE, STEP_EVERY, head, over, scene
+from scene_on_screen import MODULE, STEP_EVERY, head, over
 from watching import CHROMIUM, QUIET
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]

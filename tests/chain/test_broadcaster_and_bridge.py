@@ -12,8 +12,6 @@ from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema
 from monty_mqtt_bridge.bridge import Bridge
 
-pytest_plugins = ["kit.bridge"]
-
 LOAD = str(Path(__file__).parents[1] / "kit" / "programs" / "publish_load.py")
 ROUNDS, COUNT = 2, 50
 

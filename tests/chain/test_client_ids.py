@@ -18,8 +18,6 @@ from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
 from monty_mqtt_stack.services.influxdb import InfluxDB
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
-pytest_plugins = ("kit.bridge",)
-
 CONSTANT = ("monty-mqtt-liveview", "monty-telegraf", "monty-mqtt-main", f"monty-mqtt-main-{os.getpid()}")
 """What they were called once."""
 

@@ -16,7 +16,6 @@ from monty_mqtt.monitor.commands import CommandObeyer
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.bridge import Bridge
 
-pytest_plugins = ("kit.bridge",)
 pytestmark = pytest.mark.timeout(90)
 
 WAIT_SECS = 20

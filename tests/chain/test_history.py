@@ -28,8 +28,6 @@ from monty_mqtt_stack.demo.demo_recording import recording_path
 from monty_mqtt_stack.replay.restore_recording import restore_recording
 from monty_mqtt_stack.services.influxdb import LOGS
 
-pytest_plugins = ["kit.history.history_chain"]
-
 TAGS = {"experiment", "learning_module", "mode", "name", "run", "worker"}
 
 

@@ -19,8 +19,6 @@ from monty_mqtt_stack.demo.demo_recording import recording_path
 from monty_mqtt_stack.replay.restore_recording import restore_recording
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
-pytest_plugins = ["kit.bridge"]
-
 SECOND = 10**9
 
 

@@ -16,8 +16,6 @@ from kit.bridge_process import BridgeProcess, at
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_stack.replay.restore_spool import restore
 
-pytest_plugins = ["kit.bridge"]
-
 SECOND = 10**9
 
 EXPERIMENT = """

@@ -22,8 +22,6 @@ from monty_mqtt_stack.commands.spool_uptake import SpoolUptake, is_left_behind
 from monty_mqtt_stack.services.find_services import Address
 from monty_mqtt_stack.watch.message_lines import readable
 
-pytest_plugins = ["kit.bridge"]
-
 PROGRAM = """
 import sys
 from monty_mqtt import ZmqBroadcaster

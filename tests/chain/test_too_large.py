@@ -13,7 +13,6 @@ from monty_mqtt_core.reading.run_status import RunStatuses
 from monty_mqtt_stack.watch.message_lines import readable
 from monty_mqtt_stack.watch.summary import summary
 
-pytest_plugins = ["kit.bridge"]
 MEGA = 1_000_000
 
 

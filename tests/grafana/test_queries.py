@@ -16,8 +16,6 @@ from monty_mqtt.wire import topics
 from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_stack.services.influxdb import Series
 
-pytest_plugins = ["kit.history.grafana_viewer"]
-
 OFFLINE_SECS = 15
 PAGE = BridgeConfig().liveview_url
 

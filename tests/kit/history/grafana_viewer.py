@@ -1,7 +1,4 @@
-"""Queries InfluxDB as Grafana's dashboards do, after the story was sent, and returns what Grafana would show.
-
-PYTEST_DONT_REWRITE: it is imported by name and loaded as a plugin.
-"""
+"""Queries InfluxDB as Grafana's dashboards do, after the story was sent, and returns what Grafana would show."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Provides a page with a real broker and bridge, and a worker that publishes, for the page's tests.
-
-PYTEST_DONT_REWRITE: it is imported by name and loaded as a plugin.
-"""
+"""Provides a page with a real broker and bridge, and a worker that publishes, for the page's tests."""
 
 from __future__ import annotations
 

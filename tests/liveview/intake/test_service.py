@@ -29,7 +29,6 @@ from monty_mqtt_liveview.views.metric_stretch import MetricStretch
 from monty_mqtt_stack.replay.restore_recording import restore_recording
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
-pytest_plugins = ["kit.bridge"]
 pytestmark = pytest.mark.timeout(240)
 
 MIB = 1 << 20

@@ -18,8 +18,6 @@ from monty_mqtt_liveview.intake.subscription import FILTERS, Subscription
 from monty_mqtt_stack.services import broker_acl
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
-pytest_plugins = ["kit.bridge"]
-
 
 def hears(topic):
     return any(broker_acl.matches(one, topic) for one in FILTERS)

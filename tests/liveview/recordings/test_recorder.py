@@ -15,8 +15,6 @@ from monty_mqtt_liveview.recordings import run_recordings as recordings_module
 from monty_mqtt_liveview.recordings.recorder import Recorder
 from monty_mqtt_liveview.recordings.run_recordings import RunRecordings
 
-pytest_plugins = ["kit.bridge"]
-
 FRAME_TOPIC = "monty/raw/v1/run/main/frame/patch/rgba"
 
 

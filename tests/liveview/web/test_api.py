@@ -19,8 +19,6 @@ from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.payloads.frame_images import encode_frame
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, Subscriber
 
-pytest_plugins = ("kit.bridge", "kit.page.page_fixtures")
-
 RUN_HEAD = {
     *(
         "run",

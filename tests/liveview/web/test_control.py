@@ -13,8 +13,6 @@ from kit.page.page_process import PageProcess
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, Subscriber
 
-pytest_plugins = ("kit.bridge", "kit.page.page_fixtures")
-
 
 @pytest.fixture
 def browser(page):

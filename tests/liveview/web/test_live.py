@@ -16,8 +16,6 @@ from websockets.sync.client import ClientConnection, connect
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleStep
 
-pytest_plugins = ("kit.bridge", "kit.page.page_fixtures")
-
 
 class Browser:
     """One that listens to a run, and knows what a page would know."""

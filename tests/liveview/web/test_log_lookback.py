@@ -8,8 +8,6 @@ from kit.page.teller import Teller
 
 from monty_mqtt.wire import schema
 
-pytest_plugins = ("kit.bridge",)
-
 LINES = 20_000
 
 

@@ -20,8 +20,6 @@ from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_liveview.web import login_sessions
 
-pytest_plugins = ("kit.bridge", "kit.page.page_fixtures")
-
 
 def test_the_password_is_made_on_the_first_start_for_its_owner_only(page):
     assert page.login_file.stat().st_mode & 0o777 == 0o600

@@ -10,8 +10,6 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-pytest_plugins = ("kit.bridge", "kit.page.page_fixtures")
-
 PLACES = ("/", "/api/runs", "/healthz", "/assets/browser/page.js", "/_nicegui_ws/socket.io/?EIO=4&transport=polling")
 FOREIGN_HOSTS = (
     "evil.example",

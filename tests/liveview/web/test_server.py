@@ -25,8 +25,6 @@ from monty_mqtt.wire import schema
 from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
-pytest_plugins = ("kit.bridge", "kit.page.page_fixtures")
-
 
 def healthcheck(page: PageProcess, *more: str) -> subprocess.CompletedProcess:
     port = page.url.rpartition(":")[2]
