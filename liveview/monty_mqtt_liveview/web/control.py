@@ -36,7 +36,7 @@ _ANSWER_SECS = 30.0
 _BRIDGE_KNOWN_SECS = 3.0
 
 
-class Asked(msgspec.Struct, forbid_unknown_fields=True):
+class CommandBody(msgspec.Struct, forbid_unknown_fields=True):
     """Is the body of a request to `/api/run/<run>/command`."""
 
     command: Literal["abort", "pause", "resume", "step", "stop"]
@@ -79,7 +79,7 @@ class Control:
                 self._ask_again_at = time.monotonic() + _BRIDGE_KNOWN_SECS
             return self._no_bridge
 
-    async def ask(self, run: str, words: dict[str, str], asked: Asked) -> list[Answer]:
+    async def ask(self, run: str, words: dict[str, str], asked: CommandBody) -> list[Answer]:
         """Publish the command; return the workers' answers.
 
         Args:
@@ -118,29 +118,33 @@ def control_routes(service: Service, controls: Control, login: Login) -> APIRout
         why = controls.why_not(run) or login.why_not
         is_in = login.is_in(request)
         hint = f"log in with the password in {login.file}"
-        said = {"may_control": is_in and not why, "why_not": why or (None if is_in else hint), "needs_login": not is_in}
-        return json_answer({**said, "password_file": str(login.file)})
+        session_state = {
+            "may_control": is_in and not why,
+            "why_not": why or (None if is_in else hint),
+            "needs_login": not is_in,
+        }
+        return json_answer({**session_state, "password_file": str(login.file)})
 
     @routes.post("/run/{run}/command")
     async def command(request: Request, run: str) -> Response:
         if not login.is_in(request):
             raise HTTPException(403, f"log in first, with the password in {login.file}")
         try:
-            asked = msgspec.json.decode(await request.body(), type=Asked)
+            asked = msgspec.json.decode(await request.body(), type=CommandBody)
         except msgspec.MsgspecError as error:
             raise HTTPException(400, f"no command: {error}") from None
         if why := await asyncio.to_thread(controls.why_not, run):
             raise HTTPException(409, why)
         with service.lock:
-            found = find_run(service, run)
-            words = {name: worker.word for name, worker in found.workers.items()}
-        answers = await controls.ask(found.name, words, _checked(asked))
+            known = find_run(service, run)
+            words = {name: worker.word for name, worker in known.workers.items()}
+        answers = await controls.ask(known.name, words, _checked(asked))
         return json_answer({"answers": answers})
 
     return routes
 
 
-def _checked(asked: Asked) -> Asked:
+def _checked(asked: CommandBody) -> CommandBody:
     if asked.command == "step" and asked.steps is None:
         asked.steps = 1
     if asked.command != "step" and asked.steps is not None:
@@ -153,7 +157,7 @@ def _checked(asked: Asked) -> Asked:
 def _without_bridge(broker: BrokerAddress) -> str:
     """Return why no bridge would pass a command on; empty if a bridge is connected."""
     try:
-        if any(is_online(one.payload) for one in retained(broker, [f"{topics.BRIDGE_PREFIX}/+/status"])):
+        if any(is_online(status.payload) for status in retained(broker, [f"{topics.BRIDGE_PREFIX}/+/status"])):
             return ""
     except ServiceError as error:
         return str(error)
