@@ -13,8 +13,7 @@ from kit.page.page_service import CLIENT_ID, broker_for
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, DeliveryToken, MqttMessage
-from monty_mqtt_liveview.intake.inbox import Inbox
-from monty_mqtt_liveview.intake.subscription import FILTERS, Subscription
+from monty_mqtt_liveview.intake.subscription import FILTERS, Inbox, Subscription
 from monty_mqtt_stack.services import broker_acl
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
