@@ -14,7 +14,6 @@ from monty_mqtt.wire.vocabulary import FINAL_STATUSES
 from monty_mqtt_core.reading import run_status
 from monty_mqtt_liveview.state.episodes import Episode, Episodes
 from monty_mqtt_liveview.state.frame_index import FrameIndex
-from monty_mqtt_liveview.state.pauses import Pauses
 from monty_mqtt_liveview.state.scratch_file import ScratchFile
 from monty_mqtt_liveview.state.step_table import StepTable
 
@@ -53,7 +52,7 @@ class Worker:
         self._episodes = Episodes()
         self._generation = 0
         self._keeps_steps = True
-        self._pauses = Pauses()
+        self._pauses = _Pauses()
         self._paused_before_told = 0
         self._times: deque[int] = deque(maxlen=_TIMES_OF_RATE)
 
@@ -199,3 +198,24 @@ class Worker:
         if self._steps.settle():
             self._generation += 1
             self._episodes.find_rows(self._steps, self.revision)
+
+
+class _Pauses:
+    """Adds up the pauses of a worker, so that elapsed times can leave them out.
+
+    Attributes:
+        nanos: Length of all finished pauses together, in ns.
+    """
+
+    def __init__(self) -> None:
+        self.nanos = 0
+        self._since_unix_nanos: int | None = None
+
+    def note(self, status: schema.Status) -> None:
+        """Begin or end a pause according to a status message."""
+        if status.status == "paused":
+            if self._since_unix_nanos is None:
+                self._since_unix_nanos = status.time_unix_nanos
+        elif self._since_unix_nanos is not None:
+            self.nanos += max(status.time_unix_nanos - self._since_unix_nanos, 0)
+            self._since_unix_nanos = None
