@@ -42,7 +42,7 @@ def test_they_are_what_build_makes(tmp_path):
 
 
 def test_all_five_are_there():
-    assert {name: one["uid"] for name, one in DASHBOARDS.items()} == {
+    assert {name: board["uid"] for name, board in DASHBOARDS.items()} == {
         name: f"monty_{name}" for name in ("runs", "experiment", "results", "parallel", "health")
     }
 
@@ -53,9 +53,9 @@ def test_ids_are_unique_and_panels_do_not_overlap(name):
     assert len({panel["id"] for panel in everything}) == len(everything)
     assert all(panel["id"] > 0 for panel in everything)
     places = {panel["title"]: panel["gridPos"] for panel in everything}
-    for (title, one), (other_title, other) in itertools.combinations(places.items(), 2):
-        apart_x = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
-        apart_y = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+    for (title, place), (other_title, other) in itertools.combinations(places.items(), 2):
+        apart_x = place["x"] + place["w"] <= other["x"] or other["x"] + other["w"] <= place["x"]
+        apart_y = place["y"] + place["h"] <= other["y"] or other["y"] + other["h"] <= place["y"]
         assert apart_x or apart_y, f"{title} and {other_title}"
     assert all(place["x"] + place["w"] <= 24 for place in places.values())
     assert len(places) == len(everything), "two panels of one title"
@@ -73,8 +73,8 @@ def test_every_variable_is_defined(name):
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_names_reach_a_query_escaped(name):
-    asked = [one.text for one in queries() if one.dashboard == name]
-    asked += [one["query"] for one in variables(name).values()]
+    asked = [query.text for query in queries() if query.dashboard == name]
+    asked += [variable["query"] for variable in variables(name).values()]
     for text in asked:
         for used in re.findall(r"\$\{[^}]*\}", text):
             assert f"=~ /^{used}$/" in text
@@ -90,11 +90,11 @@ def test_every_panel_says_what_it_answers(name):
         assert panel["fieldConfig"]["defaults"]["unit"], title
         assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"], title
         assert panel["targets"], title
-        assert {one["datasource"]["uid"] for one in panel["targets"]} == {"monty_influxdb"}
-        assert all(one["rawQuery"] for one in panel["targets"])
-    for one in variables(name).values():
-        assert one["description"]
-        assert one["datasource"]["uid"] == "monty_influxdb"
+        assert {target["datasource"]["uid"] for target in panel["targets"]} == {"monty_influxdb"}
+        assert all(target["rawQuery"] for target in panel["targets"])
+    for variable in variables(name).values():
+        assert variable["description"]
+        assert variable["datasource"]["uid"] == "monty_influxdb"
     assert DASHBOARDS[name]["description"]
 
 
@@ -107,7 +107,7 @@ def test_refresh_each_second_works():
         intervals = dashboard["timepicker"]["refresh_intervals"]
         assert dashboard["refresh"] == "1s"
         assert dashboard["refresh"] in intervals
-        assert min(milliseconds(one) for one in intervals) >= least
+        assert min(milliseconds(interval) for interval in intervals) >= least
 
 
 def milliseconds(interval: str) -> int:
@@ -117,7 +117,7 @@ def milliseconds(interval: str) -> int:
 
 def test_links_lead_to_dashboards_and_set_their_variables():
     uids = {dashboard["uid"]: name for name, dashboard in DASHBOARDS.items()}
-    found = 0
+    count = 0
     for name, dashboard in DASHBOARDS.items():
         assert [link["title"] for link in dashboard["links"]] == [
             title for title in ("Runs", "Experiment", "Results", "Parallel", "Health") if title.lower() != name
@@ -128,9 +128,9 @@ def test_links_lead_to_dashboards_and_set_their_variables():
             target = uids[parts.path.removeprefix("/d/")]
             for key in parse_qs(parts.query):
                 assert key in ("from", "to", "refresh") or key.removeprefix("var-") in variables(target), url
-            found += 1
+            count += 1
             assert set(parse_qs(parts.query).get("refresh", [])) <= set(dashboard["timepicker"]["refresh_intervals"])
-    assert found > 20
+    assert count > 20
 
 
 def test_every_word_has_a_colour_of_its_own():
@@ -145,15 +145,15 @@ def test_every_word_has_a_colour_of_its_own():
         assert len({options[word]["color"] for word in words}) == len(words)
         assert all(options[word]["text"] == word for word in words)
     for options in of_statuses:
-        assert {code: one["text"] for code, one in options.items()} == {
+        assert {code: shown["text"] for code, shown in options.items()} == {
             str(code): word for word, code in STATUS_CODES.items()
         }
-        assert len({one["color"] for one in options.values()}) == len(STATUS_CODES)
+        assert len({shown["color"] for shown in options.values()}) == len(STATUS_CODES)
 
 
 def test_the_colours_are_those_that_colour_blind_eyes_tell_apart():
     okabe_ito = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
-    colours = {one["color"] for mapping in all_mappings() for one in mapping["options"].values()}
+    colours = {shown["color"] for mapping in all_mappings() for shown in mapping["options"].values()}
     greys = {colour for colour in colours if re.fullmatch(r"#(..)\1\1|transparent", colour)}
     assert colours - greys <= okabe_ito
     assert len(colours - greys) == 7
@@ -164,53 +164,55 @@ def all_mappings():
         for panel in panels(name):
             yield from panel["fieldConfig"]["defaults"].get("mappings", [])
             for override in panel["fieldConfig"]["overrides"]:
-                yield from (one for each in override["properties"] if each["id"] == "mappings" for one in each["value"])
+                yield from (
+                    mapping for each in override["properties"] if each["id"] == "mappings" for mapping in each["value"]
+                )
 
 
 def written() -> dict[str, set[str]]:
     """Return what can be written: tags and fields by measurement."""
     named = {"status_code": 1, "stalled": 0, "secs_since_step": 1.0, "lost": 0, "dropped": 0}
     lines = [run_health("r", "w", "e", named, 1, Misfits()), bridge_health("b", {"lost": 1}, 1, Misfits())]
-    messages = [one for one in EXAMPLES.values() if isinstance(one, schema.Message)]
+    messages = [message for message in EXAMPLES.values() if isinstance(message, schema.Message)]
     lines.append(frame(EXAMPLES["frame"], "url", "e", Misfits()))
     for message in [*messages, make(schema.Status, 0)]:
         lines += lines_of(message, "e", Misfits())
-    found: dict[str, set[str]] = {}
+    fields: dict[str, set[str]] = {}
     for point in parse("".join(f"{line}\n" for line in lines).encode()):
-        found.setdefault(point.measurement, set(FIELDS.get(point.measurement, ()))).update(point.tags)
-    return {**found, **TELEGRAF}
+        fields.setdefault(point.measurement, set(FIELDS.get(point.measurement, ()))).update(point.tags)
+    return {**fields, **TELEGRAF}
 
 
 WRITTEN = written()
 
 
 def asked() -> list[tuple[str, str]]:
-    everything = [(str(one), one.text) for one in queries()]
+    everything = [(str(query), query.text) for query in queries()]
     everything += [(rule["title"], rule["data"][0]["model"]["query"]) for rule in RULES]
     for name in DASHBOARDS:
-        everything += [(f"{name}: ${one['name']}", one["query"]) for one in variables(name).values()]
+        everything += [(f"{name}: ${variable['name']}", variable["query"]) for variable in variables(name).values()]
     return everything
 
 
-@pytest.mark.parametrize(("who", "text"), asked(), ids=[who for who, _ in asked()])
-def test_a_query_asks_only_for_what_is_written(who, text):
+@pytest.mark.parametrize(("asker", "text"), asked(), ids=[asker for asker, _ in asked()])
+def test_a_query_asks_only_for_what_is_written(asker, text):
     text = text.replace('"monty_logs"."autogen".', "")
     measurements = set(re.findall(r'FROM "(\w+)"', text))
-    assert measurements, who
-    assert measurements <= set(WRITTEN), who
+    assert measurements, asker
+    assert measurements <= set(WRITTEN), asker
     aliases = set(re.findall(r'AS "([^"]+)"', text))
-    known = set().union(*(WRITTEN[one] for one in measurements))
+    known = set().union(*(WRITTEN[measurement] for measurement in measurements))
     unknown = set(re.findall(r'"([^"]+)"', text)) - known - aliases - measurements
-    assert not unknown, f"{who}: {unknown}"
+    assert not unknown, f"{asker}: {unknown}"
 
 
 def test_the_fields_of_objects_are_asked_for_by_wildcard():
-    wild = {measurement for one in queries() for measurement in re.findall(r'\(\*\) FROM "(\w+)"', one.text)}
+    wild = {measurement for query in queries() for measurement in re.findall(r'\(\*\) FROM "(\w+)"', query.text)}
     assert wild == {"evidence", "confusion"}
 
 
 def test_a_panel_asks_by_few_queries():
     """Grafana runs a panel's queries one after the other."""
-    most = max((one for name in DASHBOARDS for one in panels(name)), key=lambda panel: len(panel["targets"]))
+    most = max((panel for name in DASHBOARDS for panel in panels(name)), key=lambda panel: len(panel["targets"]))
     assert len(most["targets"]) <= 4, most["title"]
     assert isinstance(queries()[0], Asked)

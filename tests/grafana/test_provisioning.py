@@ -42,23 +42,23 @@ GROUP = yaml.safe_load((PROVISIONING / "alerting" / "rules.json").read_text())["
 
 
 def loaded(path):
-    found = yaml.safe_load((PROVISIONING / path).read_text())
-    assert found["apiVersion"] == 1
-    return found
+    content = yaml.safe_load((PROVISIONING / path).read_text())
+    assert content["apiVersion"] == 1
+    return content
 
 
 def test_the_data_source_is_influxql_over_post_with_a_fixed_uid():
-    found = loaded("datasources/influxdb.yaml")
-    assert set(found) == {"apiVersion", "prune", "datasources"}
-    (one,) = found["datasources"]
-    assert set(one) <= DATA_SOURCE
-    assert set(one["jsonData"]) == INFLUXQL
-    assert (one["uid"], one["type"], one["access"]) == ("monty_influxdb", "influxdb", "proxy")
-    assert one["jsonData"]["version"] == "InfluxQL"
-    assert one["jsonData"]["httpMode"] == "POST"
-    assert one["database"] == one["jsonData"]["dbName"] == "monty", "older and newer releases read one each"
-    assert set(one["secureJsonData"]) == {"httpHeaderValue1"}
-    assert one["jsonData"]["httpHeaderName1"] == "Authorization"
+    content = loaded("datasources/influxdb.yaml")
+    assert set(content) == {"apiVersion", "prune", "datasources"}
+    (source,) = content["datasources"]
+    assert set(source) <= DATA_SOURCE
+    assert set(source["jsonData"]) == INFLUXQL
+    assert (source["uid"], source["type"], source["access"]) == ("monty_influxdb", "influxdb", "proxy")
+    assert source["jsonData"]["version"] == "InfluxQL"
+    assert source["jsonData"]["httpMode"] == "POST"
+    assert source["database"] == source["jsonData"]["dbName"] == "monty", "older and newer releases read one each"
+    assert set(source["secureJsonData"]) == {"httpHeaderValue1"}
+    assert source["jsonData"]["httpHeaderName1"] == "Authorization"
 
 
 def test_no_secret_is_in_the_files():
@@ -68,11 +68,11 @@ def test_no_secret_is_in_the_files():
 
 
 def test_the_provider_reads_all_dashboards_into_one_folder():
-    (one,) = loaded("dashboards/monty.yaml")["providers"]
-    assert set(one) <= PROVIDER
-    assert one["folder"] == GROUP["folder"] == "Monty"
-    assert one["options"] == {"path": "$__env{GF_MONTY_DASHBOARDS}"}
-    assert one["allowUiUpdates"] is False
+    (provider,) = loaded("dashboards/monty.yaml")["providers"]
+    assert set(provider) <= PROVIDER
+    assert provider["folder"] == GROUP["folder"] == "Monty"
+    assert provider["options"] == {"path": "$__env{GF_MONTY_DASHBOARDS}"}
+    assert provider["allowUiUpdates"] is False
 
 
 def test_the_home_dashboard_is_one_of_ours():
@@ -109,7 +109,7 @@ def test_a_rule_has_the_documented_keys(rule):
     assert rule["noDataState"] in {"NoData", "Alerting", "OK", "KeepLast"}
     assert rule["execErrState"] in {"Error", "Alerting", "OK", "KeepLast"}
     asked, newest, fires = rule["data"]
-    assert all(set(one) <= ASKED for one in rule["data"])
+    assert all(set(query) <= ASKED for query in rule["data"])
     assert rule["condition"] == fires["refId"]
     assert newest["model"]["expression"] == asked["refId"]
     assert fires["model"]["expression"] == newest["refId"]

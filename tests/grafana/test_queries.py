@@ -37,13 +37,15 @@ def test_a_panel_has_something_to_show_after_the_demo(viewer, asked):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("asked", [one for one in queries() if one.dashboard in ("experiment", "results")], ids=str)
+@pytest.mark.parametrize(
+    "asked", [query for query in queries() if query.dashboard in ("experiment", "results")], ids=str
+)
 def test_a_panel_has_something_to_show_of_names_that_are_hostile(viewer, asked):
     until(lambda: rows(viewer.ask(asked.text, viewer.hostile)), SHOWN_SECS)
 
 
-def rows(found: list[Series]) -> int:
-    return sum(any(value is not None for value in row[1:]) for one in found for row in one.rows)
+def rows(answer: list[Series]) -> int:
+    return sum(any(value is not None for value in row[1:]) for series in answer for row in series.rows)
 
 
 @pytest.mark.timeout(300)
@@ -61,7 +63,7 @@ def test_every_query_is_valid_whatever_the_names(viewer, asked):
 )
 def test_a_variable_offers_the_names_as_they_are_stored(viewer, name, variable):
     query = variables(name)[variable]["query"]
-    offered = {value for one in viewer.ask(query, viewer.hostile) for _, value in one.rows}
+    offered = {value for series in viewer.ask(query, viewer.hostile) for _, value in series.rows}
     expected = {"mode": "eval", "bridge": viewer.demo["bridge"][0]}.get(variable, ENCODED)
     assert expected in offered
     if variable in ("learning_module", "worker", "metric"):
@@ -69,41 +71,43 @@ def test_a_variable_offers_the_names_as_they_are_stored(viewer, name, variable):
 
 
 def test_runs_are_counted_and_told(viewer):
-    runs = {one["run"]: one for one in viewer.table("runs", "Runs", {}, "B")}
-    codes = {run: one["status"] for run, one in runs.items()}
+    runs = {row["run"]: row for row in viewer.table("runs", "Runs", {}, "B")}
+    codes = {run: row["status"] for run, row in runs.items()}
     assert [codes[run] for run in viewer.story.demo] == [4, 4]
     assert codes["failed"] == 6
     assert viewer.one("runs", "Completed", {}) == 2
     assert viewer.one("runs", "Error", {}) == 1
-    progress = {one["run"]: one for one in viewer.table("runs", "Runs", {})}
+    progress = {row["run"]: row for row in viewer.table("runs", "Runs", {})}
     recognised = progress[viewer.story.demo[1]]
     assert (recognised["episodes"], recognised["expected"], recognised["progress"]) == (12, 12, 1.0)
     assert 0 < recognised["eval accuracy"] < 1
     assert "train accuracy" not in recognised, "it did not train"
     assert recognised["per hour"] > 0
     assert recognised["left"] == 0
-    lost = {one["run"]: one for one in viewer.table("runs", "Runs", {}, "D")}
+    lost = {row["run"]: row for row in viewer.table("runs", "Runs", {}, "D")}
     assert (lost["holes"]["dropped"], lost[viewer.story.demo[1]]["dropped"]) == (3, 0)
-    waiting = {run: one["with the experiment"] for run, one in lost.items()}
+    waiting = {run: row["with the experiment"] for run, row in lost.items()}
     assert (waiting["vanished"], waiting["holes"]) == (5, 0)
 
 
 def test_an_experiment_is_shown_as_it_was(viewer):
-    believed = {one["learning_module"]: one for one in viewer.table(
+    believed = {row["learning_module"]: row for row in viewer.table(
         "experiment", "What each learning module believes", viewer.demo)}  # fmt: skip
     assert set(believed) == set(viewer.demo["learning_module"])
-    for one in believed.values():
-        assert one["most likely"]
-        assert one["margin"] >= 0
-        assert one["possible"] >= 0
-    states = [row[1] for one in viewer.panel("experiment", "Outcomes of the episodes", viewer.demo) for row in one.rows]
-    outcomes = [one["outcome"] for one in viewer.table("experiment", "Finished episodes", viewer.demo)]
+    for row in believed.values():
+        assert row["most likely"]
+        assert row["margin"] >= 0
+        assert row["possible"] >= 0
+    states = [
+        row[1] for series in viewer.panel("experiment", "Outcomes of the episodes", viewer.demo) for row in series.rows
+    ]
+    outcomes = [row["outcome"] for row in viewer.table("experiment", "Finished episodes", viewer.demo)]
     assert len(outcomes) == 12
     assert sorted(state for state in states if state != "under_way") == sorted(outcomes)
     (evidence,) = viewer.panel("experiment", "Evidence: $learning_module",
                                {**viewer.demo, "learning_module": ["learning_module_0"]})  # fmt: skip
     columns = dict(zip(evidence.columns, zip(*evidence.rows)))
-    shown = {name for name, values in columns.items() if any(one is not None for one in values)} - {"time"}
+    shown = {name for name, values in columns.items() if any(value is not None for value in values)} - {"time"}
     assert shown == {f"max_{name}" for name in ("capsule3DSolid", "cubeSolid", "cylinderSolid", "coneSolid")}
 
 
@@ -119,8 +123,8 @@ def test_a_spike_of_one_value_among_thousands_is_shown(viewer, title, ref, place
     values = {**viewer.demo, "run": "spiked", "learning_module": ["lm"], "metric": ["loss"]}
 
     def shown() -> list[float]:
-        found = viewer.panel("experiment", title, values, ref)
-        return [row[one.columns.index(place)] for one in found for row in one.rows]
+        answer = viewer.panel("experiment", title, values, ref)
+        return [row[series.columns.index(place)] for series in answer for row in series.rows]
 
     until(lambda: len(shown()) > 1, SHOWN_SECS)
     spike = {"Time per step": {"longest": 1000, "monitor at most": 1}[place]} if title == "Time per step" else {}
@@ -132,7 +136,9 @@ def test_a_spike_of_one_value_among_thousands_is_shown(viewer, title, ref, place
 
 def test_the_least_is_shown_beside_the_greatest_and_what_was_no_number_is_counted(viewer):
     values = {**viewer.demo, "run": "spiked", "learning_module": ["lm"], "metric": ["loss"]}
-    until(lambda: sum(row[1] for one in viewer.panel("experiment", "$metric", values, "B") for row in one.rows) == 3)
+    until(
+        lambda: sum(row[1] for series in viewer.panel("experiment", "$metric", values, "B") for row in series.rows) == 3
+    )
     (metric,) = viewer.panel("experiment", "$metric", values)
     means, least, greatest = zip(*(row[1:4] for row in metric.rows))
     assert set(least) == {1.0}
@@ -143,10 +149,10 @@ def test_the_least_is_shown_beside_the_greatest_and_what_was_no_number_is_counte
 
 
 def test_names_that_are_hostile_are_shown_as_they_are(viewer):
-    (one,) = viewer.table("experiment", "What each learning module believes", viewer.hostile)
-    assert (one["learning_module"], one["margin"]) == (ENCODED, 1.5)
+    (row,) = viewer.table("experiment", "What each learning module believes", viewer.hostile)
+    assert (row["learning_module"], row["margin"]) == (ENCODED, 1.5)
     text = HOSTILE  # a string keeps everything but control characters; a newline is none of those to InfluxDB
-    assert (one["target"], one["most likely"], one["second"]) == (text, text, BOWL)
+    assert (row["target"], row["most likely"], row["second"]) == (text, text, BOWL)
     (evidence,) = viewer.panel("experiment", "Evidence: $learning_module", viewer.hostile)
     newest = dict(zip(evidence.columns, evidence.rows[-1]))
     assert (newest[f"max_{ENCODED}"], newest[f"max_{BOWL}"]) == (2.5, 1.0)
@@ -157,17 +163,17 @@ def test_names_that_are_hostile_are_shown_as_they_are(viewer):
     assert (log["message"], log["level"], log["logger"]) == (text, "warning", text)
     (event,) = viewer.table("experiment", "Events", viewer.hostile)
     assert event["event"] == ENCODED
-    (cell,) = (one for one in viewer.table("results", "Confusion matrix: $run, $mode", viewer.hostile))
+    (cell,) = (confused for confused in viewer.table("results", "Confusion matrix: $run, $mode", viewer.hostile))
     assert {name: value for name, value in cell.items() if value == 1} == {f"sum_{BOWL}": 1.0}
     assert cell["name"] == ENCODED
 
 
 def test_runs_and_workers_have_the_way_to_the_page(viewer):
     """In a column that is hidden: Grafana fills it into links."""
-    pages = {one["run"]: one["page"] for one in viewer.table("runs", "Runs", {}, "B")}
+    pages = {row["run"]: row["page"] for row in viewer.table("runs", "Runs", {}, "B")}
     for run in (*viewer.story.demo, "parallel", "failed", "vanished"):
         assert pages[run] == f"{PAGE}/run/{run}"
-    workers = {one["worker"]: one["page"] for one in viewer.table("parallel", "Workers", viewer.parallel, "B")}
+    workers = {row["worker"]: row["page"] for row in viewer.table("parallel", "Workers", viewer.parallel, "B")}
     assert workers == dict.fromkeys(WORKERS, f"{PAGE}/run/parallel")
 
 
@@ -189,7 +195,7 @@ def test_an_experiment_shows_the_latest_image_of_each_sensor(viewer):
 
 
 def test_results_agree_with_the_episodes(viewer):
-    table = {one["run"]: one for one in viewer.table("results", "Runs side by side: $mode", viewer.both)}
+    table = {row["run"]: row for row in viewer.table("results", "Runs side by side: $mode", viewer.both)}
     learned, recognised = viewer.story.demo
     assert set(table) == {recognised}, "the other was training alone"
     (taught,) = viewer.table("results", "Runs side by side: $mode", {**viewer.both, "mode": "train"})
@@ -198,13 +204,13 @@ def test_results_agree_with_the_episodes(viewer):
     recognised = table[recognised]
     assert recognised["episodes"] == 12
     episodes = viewer.table("experiment", "Finished episodes", viewer.demo)
-    correct = [one["outcome"] in ("correct", "correct_mlh") for one in episodes]
+    correct = [row["outcome"] in ("correct", "correct_mlh") for row in episodes]
     assert recognised["accuracy"] == pytest.approx(sum(correct) / 12)
     of_objects = viewer.table("results", "Accuracy per object: $mode", viewer.demo)
-    assert {one["name"] for one in of_objects} == {one["target"] for one in episodes}
-    assert sum(one["value"] for one in of_objects) / len(of_objects) == pytest.approx(recognised["accuracy"])
+    assert {row["name"] for row in of_objects} == {row["target"] for row in episodes}
+    assert sum(row["value"] for row in of_objects) / len(of_objects) == pytest.approx(recognised["accuracy"])
     counted = viewer.table("results", "Outcomes: $mode", viewer.demo)
-    assert sum(one["episodes"] for one in counted) == 12
+    assert sum(row["episodes"] for row in counted) == 12
     matrix = viewer.table("results", "Confusion matrix: $run, $mode", viewer.demo)
     cells = [value for row in matrix for name, value in row.items() if name.startswith("sum_")]
     assert sum(cells) == 12 * len(viewer.demo["learning_module"])
@@ -216,12 +222,12 @@ def test_a_parallel_run_is_counted_by_its_workers(viewer):
     assert viewer.one("parallel", "Workers failed", viewer.parallel) == 1
     assert viewer.one("parallel", "Progress", viewer.parallel) == 0.5
     assert viewer.one("parallel", "Episodes per hour", viewer.parallel) == 60.0
-    workers = {one["worker"]: one for one in viewer.table("parallel", "Workers", viewer.parallel)}
+    workers = {row["worker"]: row for row in viewer.table("parallel", "Workers", viewer.parallel)}
     assert set(workers) == set(WORKERS)
     assert workers[WORKERS[1]]["steps/s"] == pytest.approx(100 / 11)
     stragglers = viewer.table("parallel", "Stragglers", viewer.parallel)
-    assert WORKERS[1] in {one["worker"] for one in stragglers}
-    assert all(one["running for"] > 0 for one in stragglers)
+    assert WORKERS[1] in {row["worker"] for row in stragglers}
+    assert all(row["running for"] > 0 for row in stragglers)
 
 
 @pytest.mark.timeout(400)
@@ -267,17 +273,17 @@ def test_grafanas_own_transformations_name_the_evidence(viewer):
 def fires(viewer: Viewer, rule: dict[str, Any]) -> set[str]:
     """Return of which runs an alert tells now: Grafana reduces each series to its last value and compares it."""
     asked, _, condition = rule["data"]
-    (evaluator,) = (one["evaluator"] for one in condition["model"]["conditions"])
+    (evaluator,) = (asked_condition["evaluator"] for asked_condition in condition["model"]["conditions"])
     past = asked["relativeTimeRange"]["from"]
-    found = viewer.ask(asked["model"]["query"], {}, past)
-    if not found and rule["noDataState"] == "Alerting":
+    answer = viewer.ask(asked["model"]["query"], {}, past)
+    if not answer and rule["noDataState"] == "Alerting":
         return {"nothing"}
     limit = evaluator["params"][0]
     holds = (lambda value: value > limit) if evaluator["type"] == "gt" else (lambda value: value < limit)
-    return {one.tags.get("run", "") for one in found if holds(one.rows[-1][1])}
+    return {series.tags.get("run", "") for series in answer if holds(series.rows[-1][1])}
 
 
-def told(viewer: Viewer, uid: str, runs: set[str]) -> bool:
+def is_reported(viewer: Viewer, uid: str, runs: set[str]) -> bool:
     return runs <= fires(viewer, rule_of(uid))
 
 
@@ -296,7 +302,7 @@ def test_alerts_tell_of_what_happened_and_of_nothing_else(viewer):
         "monty_run_stalled": {"stuck"},
     }
     for uid, runs in expected.items():
-        until(partial(told, viewer, uid, runs), SHOWN_SECS)
+        until(partial(is_reported, viewer, uid, runs), SHOWN_SECS)
     assert not fires(viewer, rule_of("monty_bridge_offline")), "it lives"
     for uid in ("monty_run_completed", "monty_run_error", "monty_messages_dropped"):
         assert fires(viewer, rule_of(uid)) == expected[uid]

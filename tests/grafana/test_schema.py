@@ -43,18 +43,18 @@ def test_a_dashboard_is_valid(schemas, name, version):
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_its_panels_are_valid(schemas, name, version):
     definitions = schemas["dashboard"][version]["definitions"]
-    found = []
+    wrong = []
     for panel in DASHBOARDS[name]["panels"]:
         kind = "RowPanel" if panel["type"] == "row" else "Panel"
         schema = {"$ref": f"#/definitions/{kind}", "definitions": definitions}
-        found += [f"{panel['title']}: {one}" for one in complaints(schema, panel)]
-    assert found == []
+        wrong += [f"{panel['title']}: {complaint}" for complaint in complaints(schema, panel)]
+    assert wrong == []
 
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_the_options_of_each_kind_of_panel_are_valid(schemas, name):
-    found = []
+    wrong = []
     for panel in panels(name):
         custom = panel["fieldConfig"]["defaults"].get("custom", {})
         pairs = (("options", panel["options"]), ("custom", custom))
@@ -63,8 +63,8 @@ def test_the_options_of_each_kind_of_panel_are_valid(schemas, name):
             if schema is None:
                 assert not value, f"{panel['title']}: {panel['type']} has no {part}"
             else:
-                found += [f"{panel['title']}, {part}: {one}" for one in complaints(schema, value)]
-    assert found == []
+                wrong += [f"{panel['title']}, {part}: {complaint}" for complaint in complaints(schema, value)]
+    assert wrong == []
 
 
 @pytest.mark.timeout(400)
@@ -80,11 +80,11 @@ def test_units_and_escaping_are_grafanas_own():
     command = ["node", str(FOLDER / "words.mjs"), str(node_modules(FOLDER) / "node_modules")]
     done = subprocess.run(command, input=json.dumps(texts), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["escaped"] == [escaped(text) for text in texts]
+    answer = json.loads(done.stdout)
+    assert answer["escaped"] == [escaped(text) for text in texts]
     of_panels = [panel["fieldConfig"] for name in DASHBOARDS for panel in panels(name)]
     units = {config["defaults"]["unit"] for config in of_panels}
     for config in of_panels:
-        properties = [one for override in config["overrides"] for one in override["properties"]]
-        units |= {unit for one in properties if one["id"] == "unit" for unit in strings(one["value"])}
-    assert units <= set(found["units"])
+        properties = [property_ for override in config["overrides"] for property_ in override["properties"]]
+        units |= {unit for property_ in properties if property_["id"] == "unit" for unit in strings(property_["value"])}
+    assert units <= set(answer["units"])

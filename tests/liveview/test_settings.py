@@ -70,6 +70,6 @@ def test_help_describes_every_setting(capsys):
     with pytest.raises(SystemExit) as left:
         load(["--help"], {})
     assert left.value.code == 0
-    said = capsys.readouterr().out
-    assert all("--" + name.replace("_", "-") in said for name in PageConfig.__struct_fields__)
-    assert "--healthcheck" in said
+    printed = capsys.readouterr().out
+    assert all("--" + name.replace("_", "-") in printed for name in PageConfig.__struct_fields__)
+    assert "--healthcheck" in printed

@@ -25,7 +25,7 @@ SMALL = Retention(most_memory_bytes=1)
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def restored_page(tmp_path_factory):
     """A broker, and the recordings of a page that heard the demo; what that page showed."""
     where = tmp_path_factory.mktemp("told")
     with Mosquitto(where / "broker") as broker:
@@ -37,9 +37,9 @@ def told(tmp_path_factory):
 
 
 @pytest.fixture
-def again(told, tmp_path):
+def again(restored_page, tmp_path):
     """The same for a test of its own."""
-    broker, recordings, names, dumps = told
+    broker, recordings, names, dumps = restored_page
     shutil.copytree(recordings, tmp_path / "recordings")
     return broker, tmp_path, names, dumps
 
@@ -73,8 +73,8 @@ def test_a_restart_changes_nothing_and_records_nothing_again(again):
         assert {path: path.stat().st_size for path in parts_of(state / "recordings")} == before
 
 
-def test_runs_that_are_over_and_say_nothing_new_are_listed_and_recorded_once(told, tmp_path):
-    broker, _, names, _ = told
+def test_runs_that_are_over_and_say_nothing_new_are_listed_and_recorded_once(restored_page, tmp_path):
+    broker, _, names, _ = restored_page
     sizes = []
     for _ in range(3):
         with Keeping(broker, tmp_path) as keeping:
@@ -113,8 +113,8 @@ def test_a_part_that_is_damaged_in_the_middle_loses_little(again, caplog):
     broker, state, names, _ = again
     for path in parts_of(state / "recordings"):
         with path.open("r+b") as file:
-            many = list(chunks(file))
-            file.seek(many[len(many) // 2].end - 9)
+            all_chunks = list(chunks(file))
+            file.seek(all_chunks[len(all_chunks) // 2].end - 9)
             file.write(b"\xff\x00\xff")
     with Keeping(broker, state) as keeping:
         assert all(keeping.steps(name) > 100 for name in names)
@@ -146,8 +146,8 @@ def test_steps_that_were_released_are_read_again_when_somebody_looks(again, monk
         until(lambda: keeping.run(names[1]).is_released)
 
 
-def test_what_comes_while_a_run_is_restored_is_neither_lost_nor_counted_twice(told, tmp_path):
-    broker = told[0]
+def test_what_comes_while_a_run_is_restored_is_neither_lost_nor_counted_twice(restored_page, tmp_path):
+    broker = restored_page[0]
     run = f"live {tmp_path.name}"
     directory = directory_of(tmp_path / "recordings", run)
     write(directory, [make(schema.Info, 0, run=run), *[step(seq, run) for seq in range(1, 20_001)]])
@@ -164,8 +164,8 @@ def test_what_comes_while_a_run_is_restored_is_neither_lost_nor_counted_twice(to
     assert set(keeping.kept(run).values()) == {1}
 
 
-def test_images_and_clouds_that_never_came_are_counted_on_after_a_restart(told, tmp_path):
-    broker = told[0]
+def test_images_and_clouds_that_never_came_are_counted_on_after_a_restart(restored_page, tmp_path):
+    broker = restored_page[0]
     run = f"gaps {tmp_path.name}"
 
     def clouds(*seqs):
@@ -180,8 +180,8 @@ def test_images_and_clouds_that_never_came_are_counted_on_after_a_restart(told, 
         until(lambda: keeping.run(run).frames_missing == 9)
 
 
-def test_a_run_that_is_wanted_is_read_before_the_others(told, tmp_path):
-    broker = told[0]
+def test_a_run_that_is_wanted_is_read_before_the_others(restored_page, tmp_path):
+    broker = restored_page[0]
     for number in range(20):
         write(
             directory_of(tmp_path / "recordings", f"run {number}"), [step(seq, f"run {number}") for seq in range(500)]

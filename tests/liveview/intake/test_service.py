@@ -72,9 +72,9 @@ def test_a_page_killed_twice_in_the_middle_loses_nothing_but_frames(load, tmp_pa
         assert program.wait() == 0
         until(lambda: len(seqs(run)) == 10_002, 60)  # all but the status, with the end
         until(lambda: are_whole(run.parent) or len(list(run.iterdir())) >= 3)
-    found = seqs(run)
-    assert {key: count for key, count in found.items() if count != 1} == {}
-    assert set(found) == set(all_but_statuses(10_003))
+    seen = seqs(run)
+    assert {key: count for key, count in seen.items() if count != 1} == {}
+    assert set(seen) == set(all_but_statuses(10_003))
     assert len(list(run.glob("*.mcap"))) >= 3
     with Keeping(broker, state) as keeping:
         assert keeping.steps("load") == 1000
@@ -109,8 +109,10 @@ def test_a_broker_killed_in_the_middle_loses_nothing(load, tmp_path):
 
 def publish(broker, messages):
     with Client(broker.port, "bridge", broker.password("bridge")) as client:
-        sent = [client.client.publish(topics.of_message(one).topic, schema.encode(one), 1) for one in messages]
-        until(lambda: all(one.is_published() for one in sent))
+        sent = [
+            client.client.publish(topics.of_message(message).topic, schema.encode(message), 1) for message in messages
+        ]
+        until(lambda: all(publication.is_published() for publication in sent))
 
 
 def step(seq, run="run"):
@@ -149,12 +151,12 @@ def test_what_was_published_when_is_there_while_it_is_recorded_and_afterwards(br
     bulk = [frame(seq) for seq in range(20)]
     outgoing = [*bulk, fan_out(cloud, schema.encode(cloud), (bytes(12), bytes(4), bytes(2)), most_bytes=MIB)[0]]
     wanted = []
-    for one in outgoing:
-        message = message_without_buffers(topics.parse(one.topic), one.payload)
-        wanted.append((one.topic, message.time_unix_nanos, one.payload))
+    for sent_message in outgoing:
+        message = message_without_buffers(topics.parse(sent_message.topic), sent_message.payload)
+        wanted.append((sent_message.topic, message.time_unix_nanos, sent_message.payload))
     with Keeping(broker, tmp_path) as keeping, Client(broker.port, "bridge", broker.password("bridge")) as client:
-        for one in outgoing:
-            client.publish(one.topic, one.payload)
+        for sent_message in outgoing:
+            client.publish(sent_message.topic, sent_message.payload)
         until(lambda: keeping.service.counts.recorded == len(outgoing))
         assert [keeping.service.payload("run", *key) for *key, _ in wanted] == [payload for *_, payload in wanted]
         assert keeping.service.payload("run", outgoing[0].topic, 1) is None
@@ -164,15 +166,15 @@ def test_what_was_published_when_is_there_while_it_is_recorded_and_afterwards(br
 
 
 def test_a_flood_of_frames_grows_no_memory_and_is_counted(broker, tmp_path):
-    many = [frame(seq, 200) for seq in range(40)]
-    size = sum(len(one.payload) for one in many)
+    frames = [frame(seq, 200) for seq in range(40)]
+    size = sum(len(published_frame.payload) for published_frame in frames)
     with Keeping(broker, tmp_path) as keeping, Client(broker.port, "bridge", broker.password("bridge")) as client:
         inbox = keeping.service.subscription.inbox
         with keeping.service._store._keeping:  # as with a disk that hangs
             before = psutil.Process().memory_info().rss
             for _ in range(100 * MIB // size):
-                for one in many:
-                    client.client.publish(one.topic, one.payload, 0)
+                for published_frame in frames:
+                    client.client.publish(published_frame.topic, published_frame.payload, 0)
             until(lambda: inbox.given_way > 100, 60)
             assert psutil.Process().memory_info().rss - before < 200 * MIB
         publish(broker, [step(0)])
@@ -231,7 +233,7 @@ def test_a_page_that_is_stopped_closes_its_recordings(broker, tmp_path):
     with PageProcess(broker, tmp_path) as page:
         page.ready()
         publish(broker, [step(seq, run) for seq in range(100)])
-        page.until_json("/api/runs", lambda runs: [one["recorded_bytes"] for one in runs if one["run"] == run] > [0])
+        page.until_json("/api/runs", lambda runs: [head["recorded_bytes"] for head in runs if head["run"] == run] > [0])
         page.signal(15)
         assert page.wait(30) == 0
     assert are_whole(tmp_path / "recordings")

@@ -29,15 +29,15 @@ class Taken:
 
     def recorded(self, run="run"):
         self.recorder.flush()
-        return [one.seq for one in Recording(self.recordings.of(run).directory).entries()]
+        return [entry.seq for entry in Recording(self.recordings.of(run).directory).entries()]
 
 
 @pytest.fixture
 def taken(tmp_path):
     with RunRecordings(tmp_path / "recordings") as recordings:
-        found = Taken(recordings)
-        yield found
-        found.recorder.close()
+        sorted_out = Taken(recordings)
+        yield sorted_out
+        sorted_out.recorder.close()
 
 
 def metric(seq, **fields):
@@ -45,8 +45,8 @@ def metric(seq, **fields):
 
 
 def test_what_is_new_is_shown_and_recorded_and_what_was_heard_is_neither(taken):
-    many = [metric(seq) for seq in range(3)]
-    assert [taken.take(one) for one in [*many, *many]] == [*many, None, None, None]
+    messages = [metric(seq) for seq in range(3)]
+    assert [taken.take(message) for message in [*messages, *messages]] == [*messages, None, None, None]
     assert taken.recorded() == [0, 1, 2]
     assert (taken.intake.counts.recorded, taken.intake.counts.repeated) == (3, 3)
 

@@ -49,13 +49,13 @@ def say_steps(teller: Teller, voice, first: int, end: int) -> None:
     teller.done()
 
 
-def assert_is_right(said: dict) -> None:
+def assert_is_right(answer: dict) -> None:
     """Rows as they are drawn, or one alone: each is the step that its number says."""
-    for row, step in zip(said["row"], said["step"], strict=True):
+    for row, step in zip(answer["row"], answer["step"], strict=True):
         assert step == row % PER_EPISODE
-    for module in said["learning_modules"].values():
+    for module in answer["learning_modules"].values():
         for at, course in enumerate(module["evidence"]):
-            assert course == [float(row % 977 + at) for row in said["row"]]
+            assert course == [float(row % 977 + at) for row in answer["row"]]
 
 
 @settings(max_examples=60, deadline=None)
@@ -90,8 +90,8 @@ def test_what_left_memory_is_read_as_if_it_had_not(tmp_path_factory, data):
 
 @pytest.fixture
 def scratch(tmp_path):
-    with closing(ScratchFile(tmp_path)) as found:
-        yield found
+    with closing(ScratchFile(tmp_path)) as opened:
+        yield opened
 
 
 def test_room_that_nobody_needs_is_used_again(scratch, tmp_path):
@@ -174,13 +174,13 @@ def test_a_run_of_a_million_steps_live_stays_below_a_limit(broker, tmp_path):
         highest = 0
         for first in range(0, steps, 10_000):
             say_steps(teller, voice, first, first + 10_000)
-            page.until_json("/api/run/long", lambda said, end=first + 10_000: said["run"]["steps"] == end, 120)
+            page.until_json("/api/run/long", lambda run, end=first + 10_000: run["run"]["steps"] == end, 120)
             highest = max(highest, process.memory_info().rss)
         print(f"highest RSS {highest / MIB:.0f} MiB with memory_mib {limit_mib}")  # noqa: T201 - what was measured
         assert highest < (limit_mib + 400) * MIB
         for row in (0, 123_456, 654_321, steps - 1):
-            said = page.json(f"/api/run/long/worker/main/steps?first={row}&last={row}")
-            assert said["row"] == [row]
-            assert_is_right(said)
+            answer = page.json(f"/api/run/long/worker/main/steps?first={row}&last={row}")
+            assert answer["row"] == [row]
+            assert_is_right(answer)
         assert_is_right(page.json(f"/api/run/long/worker/main/steps?first=0&last={steps - 1}&points=1000"))
         assert page.json("/api/recording")["missing"] == 0

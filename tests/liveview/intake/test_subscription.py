@@ -19,7 +19,7 @@ from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 
 def hears(topic):
-    return any(broker_acl.matches(one, topic) for one in FILTERS)
+    return any(broker_acl.matches(topic_filter, topic) for topic_filter in FILTERS)
 
 
 def metric(seq):
@@ -28,16 +28,16 @@ def metric(seq):
 
 
 def taken(subscription, count, secs=20):
-    found = []
-    until(lambda: found.extend(subscription.inbox.take(0.05)) or len(found) >= count, secs)
-    return found
+    messages = []
+    until(lambda: messages.extend(subscription.inbox.take(0.05)) or len(messages) >= count, secs)
+    return messages
 
 
-def acknowledge(subscription, many):
+def acknowledge(subscription, messages):
     """Return when the broker has read the acknowledgements: a client that comes back at once may be faster."""
     answered = threading.Event()
     subscription._client.on_subscribe = lambda *_: answered.set()
-    subscription.acknowledge([one.token for one in many])
+    subscription.acknowledge([message.token for message in messages])
     subscription._client.subscribe("monty/nothing", 1)
     assert answered.wait(10)
 
@@ -59,11 +59,11 @@ def test_what_was_not_acknowledged_comes_again_and_nothing_else(broker):
         with Client(broker.port, "bridge", broker.password("bridge")) as client:
             for seq in range(10):
                 client.publish(*metric(seq))
-        many = taken(first, 10)
-        acknowledge(first, many[:6])
+        messages = taken(first, 10)
+        acknowledge(first, messages[:6])
     with Subscription(broker_for(broker), CLIENT_ID) as second:
         again = taken(second, 4)
-        assert [schema.decode(one.payload).seq for one in again] == [6, 7, 8, 9]
+        assert [schema.decode(message.payload).seq for message in again] == [6, 7, 8, 9]
         acknowledge(second, again)
     with Subscription(broker_for(broker), CLIENT_ID) as third:
         until(lambda: third.is_connected)
@@ -79,17 +79,17 @@ def test_what_an_earlier_connection_brought_is_not_acknowledged(tmp_path):
         until(lambda: subscription.is_connected)
         with Client(broker.port, "bridge", broker.password("bridge")) as client:
             client.publish(*metric(0))
-        (one,) = taken(subscription, 1)
+        (first_message,) = taken(subscription, 1)
         broker.stop()
         until(lambda: not subscription.is_connected)
         broker.start()
         (again,) = taken(subscription, 1)
-        assert (again.payload, again.token.connection) == (one.payload, 2)
-        subscription.acknowledge([one.token])
+        assert (again.payload, again.token.connection) == (first_message.payload, 2)
+        subscription.acknowledge([first_message.token])
         broker.stop()
         until(lambda: not subscription.is_connected)
         broker.start()
-        assert [one.payload for one in taken(subscription, 1)] == [one.payload]
+        assert [message.payload for message in taken(subscription, 1)] == [first_message.payload]
 
 
 def test_a_refused_password_is_told_and_read_again_when_it_is_right(broker, tmp_path):
@@ -136,9 +136,11 @@ def test_frames_that_nobody_takes_give_way_to_newer_ones_and_nothing_else_does()
     for number in range(100):
         inbox.put(arrived(number, 100, is_kept=False))
         inbox.put(arrived(number, 100, is_kept=True))
-    found = inbox.take(0)
-    assert [one.topic for one in found if one.token] == [f"topic/{number}" for number in range(100)]
-    assert [one.topic for one in found if not one.token] == [f"topic/{number}" for number in range(90, 100)]
+    taken_out = inbox.take(0)
+    assert [message.topic for message in taken_out if message.token] == [f"topic/{number}" for number in range(100)]
+    assert [message.topic for message in taken_out if not message.token] == [
+        f"topic/{number}" for number in range(90, 100)
+    ]
     assert inbox.given_way == 90
     assert inbox.take(0) == []
 
@@ -147,21 +149,21 @@ def test_what_the_broker_keeps_waits_there_until_there_is_room():
     inbox = Inbox(most_bytes=1000)
     thread = threading.Thread(target=lambda: [inbox.put(arrived(n, 600, is_kept=True)) for n in range(6)], daemon=True)
     thread.start()
-    found = []
-    while len(found) < 6:
-        some = inbox.take(5)
-        assert sum(len(one.payload) for one in some) <= 1200
-        found += some
+    taken_out = []
+    while len(taken_out) < 6:
+        batch = inbox.take(5)
+        assert sum(len(message.payload) for message in batch) <= 1200
+        taken_out += batch
     thread.join(5)
-    assert [one.topic for one in found] == [f"topic/{number}" for number in range(6)]
+    assert [message.topic for message in taken_out] == [f"topic/{number}" for number in range(6)]
 
 
 def test_two_with_one_name_are_told_so_until_one_goes(broker):
     with Subscription(broker_for(broker), CLIENT_ID) as stays:
         with Subscription(broker_for(broker), CLIENT_ID) as other:
             until(lambda: stays.is_taken or other.is_taken, 30)
-            told = stays if stays.is_taken else other
-            assert "another client has this page's client id too" in told.problem
-            assert CLIENT_ID not in told.problem, "whoever looks at the page could take its session"
-            assert "--mqtt-client-id" in told.problem
+            displaced = stays if stays.is_taken else other
+            assert "another client has this page's client id too" in displaced.problem
+            assert CLIENT_ID not in displaced.problem, "whoever looks at the page could take its session"
+            assert "--mqtt-client-id" in displaced.problem
         until(lambda: stays.problem == "", 30)

@@ -40,7 +40,7 @@ def whole(tmp_path):
 
 def seqs(part):
     part.look()
-    return [one.seq for one in part.entries(0, part.count)]
+    return [recorded.seq for recorded in part.entries(0, part.count)]
 
 
 def test_a_whole_part_is_whole_and_read_to_its_end(whole):
@@ -59,18 +59,18 @@ def test_cut_off_anywhere_it_is_read_as_far_as_it_goes_and_then_closed(whole, tm
         cut.write_bytes(content[:size])
         os.utime(cut, (1_000_000, 1_000_000))
         part = PartFile(cut)
-        found = seqs(part)
+        kept = seqs(part)
         assert not part.is_whole()
-        assert found == list(range(len(found)))
-        assert len(found) % 5 == 0
+        assert kept == list(range(len(kept)))
+        assert len(kept) % 5 == 0
         closed = part.closed()
-        if not found:
+        if not kept:
             assert closed is None
             assert not cut.exists()
             continue
         assert closed.is_whole()
-        assert [one.seq for one in Reader(cut).entries()] == found
-        assert [closed.find(*entry(seq)[::2]) for seq in found] == [entry(seq).payload for seq in found]
+        assert [entry_read.seq for entry_read in Reader(cut).entries()] == kept
+        assert [closed.find(*entry(seq)[::2]) for seq in kept] == [entry(seq).payload for seq in kept]
         assert cut.stat().st_mtime == 1_000_000
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
     assert caplog.messages == []
@@ -84,10 +84,10 @@ def test_damaged_anywhere_the_rest_is_shown_with_one_warning_at_most(whole, tmp_
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             part = PartFile(bad)
-            found = seqs(part)
-            assert seqs(part) == found
+            kept = seqs(part)
+            assert seqs(part) == kept
             part.find(entry(17).topic, FIRST_STAMP + 17)
-        assert set(found) <= set(range(COUNT))
+        assert set(kept) <= set(range(COUNT))
         assert len(caplog.messages) <= 1
 
 
@@ -145,5 +145,5 @@ def test_parts_that_begin_in_the_same_second_have_their_own_names(tmp_path):
             writer.write(entry(0))
     with RunRecordings(tmp_path) as second:
         (old,) = second.find_old()
-        assert [one.path for one in old.parts] == [part.path]
+        assert [part_found.path for part_found in old.parts] == [part.path]
         assert old.begin(first.started).path.name == part.path.name.replace("-0000", "-0001")

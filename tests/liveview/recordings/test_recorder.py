@@ -20,15 +20,15 @@ FRAME_TOPIC = "monty/raw/v1/run/main/frame/patch/rgba"
 
 @pytest.fixture
 def recordings(tmp_path):
-    with RunRecordings(tmp_path / "recordings") as found:
-        yield found
+    with RunRecordings(tmp_path / "recordings") as opened:
+        yield opened
 
 
 @pytest.fixture
 def recorder(recordings):
-    found = Recorder(recordings.started)
-    yield found
-    found.close()
+    recorder_begun = Recorder(recordings.started)
+    yield recorder_begun
+    recorder_begun.close()
 
 
 def entry(seq, *, pad=0, **fields):
@@ -41,7 +41,7 @@ def frame(seq, size):
 
 
 def seqs(recording):
-    return [one.seq for one in Recording(recording.directory).entries()]
+    return [entry_read.seq for entry_read in Recording(recording.directory).entries()]
 
 
 def test_what_was_flushed_is_on_disk_and_can_be_looked_up_while_it_is_written(recordings, recorder):
@@ -51,7 +51,7 @@ def test_what_was_flushed_is_on_disk_and_can_be_looked_up_while_it_is_written(re
         if seq == 4:
             assert recorder.flush()
     (part,) = recording.parts
-    assert [one.seq for one in part.entries(0, part.count)] == [0, 1, 2, 3, 4]
+    assert [recorded.seq for recorded in part.entries(0, part.count)] == [0, 1, 2, 3, 4]
     assert recording.find(*entry(3)[::2]) == entry(3).payload
     assert recording.find(*entry(7)[::2]) is None
     assert recorder.flush()
@@ -108,7 +108,7 @@ def test_the_part_of_a_run_that_is_over_is_closed(recordings, recorder, monkeypa
     recorder.add(over, entry(0))
     recorder.add(live, entry(0))
     recorder.close_idle({over})
-    assert [one.parts[0].is_open for one in (over, live)] == [False, True]
+    assert [recording.parts[0].is_open for recording in (over, live)] == [False, True]
     recorder.add(over, entry(1))
     recorder.close()
     assert seqs(over) == [0, 1]
@@ -137,24 +137,24 @@ def test_a_full_disk_is_told_and_everything_is_recorded_when_there_is_room_again
     monkeypatch.setattr(module, "_RETRY_SECS", 0)
     with RunRecordings(disk / "recordings") as recordings:
         recorder = Recorder(recordings.started)
-        one, other = recordings.of("one"), recordings.of("other")
+        full, other = recordings.of("one"), recordings.of("other")
         for seq in range(100):
-            recorder.add(one, entry(seq, pad=500))
+            recorder.add(full, entry(seq, pad=500))
         assert recorder.flush()
         fill(disk)
         for seq in range(100, 3000):
-            recorder.add(one, entry(seq, pad=500))
+            recorder.add(full, entry(seq, pad=500))
             recorder.add(other, entry(seq, pad=500))
             if seq % 200 == 0:
                 recorder.flush()
         assert not recorder.flush()
         assert "No space left on device" in recorder.problem
-        assert seqs(one)[:100] == list(range(100))
+        assert seqs(full)[:100] == list(range(100))
         (disk / "filler").unlink()
         assert recorder.flush()
         assert recorder.problem == ""
         recorder.close()
-        assert seqs(one) == list(range(3000))
+        assert seqs(full) == list(range(3000))
         assert seqs(other) == list(range(100, 3000))
     assert recorder.lost == 0
     assert sum("nothing is recorded" in line for line in caplog.messages) == 1
@@ -172,7 +172,7 @@ def test_what_waits_for_room_is_bounded_and_frames_give_way_first(disk, monkeypa
             recorder.add(recording, frame(seq, 20_000))
             recorder.flush()
         assert recorder._waiting_bytes <= 200_000
-        kinds = [topics.parse(one.topic).kind for one in recorder.unwritten(recording)]
+        kinds = [topics.parse(waiting.topic).kind for waiting in recorder.unwritten(recording)]
         assert kinds.count("metric") == 100
         assert 0 < kinds.count("frame") < 10
         assert recorder.lost == 100 - kinds.count("frame")
@@ -192,8 +192,8 @@ def test_what_was_published_in_a_time_comes_back_from_every_part(recordings, rec
             recorder.flush()
     assert len(recording.parts) > 1
     topic = entry(1, name="loss").topic
-    found = recording.published(topic, FIRST_STAMP + 25, FIRST_STAMP + 61)
-    seqs_found = [schema.decode(payload).seq for payload in found]
+    payloads = recording.published(topic, FIRST_STAMP + 25, FIRST_STAMP + 61)
+    seqs_found = [schema.decode(payload).seq for payload in payloads]
     assert {25, 27, 59, 61} <= set(seqs_found), "all of the time, and some around it"
     assert len(seqs_found) < 50, "but not everything is read"
     assert all(seq % 2 for seq in seqs_found)

@@ -13,11 +13,11 @@ GIB = 1 << 30
 
 def kept(name, *, size=1, days_ago=0, is_live=False, parts=1):
     directory = Path("/r") / name
-    many = [
+    files = [
         PartOnDisk(directory / f"{number}.mcap", size * GIB, NOW - (days_ago + parts - number) * DAY)
         for number in range(parts)
     ]
-    return RunOnDisk(directory, is_live, many)
+    return RunOnDisk(directory, is_live, files)
 
 
 def removed(runs, **limits):

@@ -82,22 +82,22 @@ def test_numbers_of_any_size():
 
 @given(st.lists(st.integers(-(2**70), 2**70)))
 def test_whole_numbers_come_as_near_as_they_can(values):
-    found = wholes(values, np.int16)
-    assert found.dtype == np.int16
-    assert found.tolist() == [min(max(value, -(2**15)), 2**15 - 1) for value in values]
+    stored = wholes(values, np.int16)
+    assert stored.dtype == np.int16
+    assert stored.tolist() == [min(max(value, -(2**15)), 2**15 - 1) for value in values]
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
 def test_whole_numbers_beyond_all_bounds(dtype):
-    found = wholes([2**80, -(2**80)], dtype).tolist()
-    assert found[0] > 2**30
-    assert found[1] < -(2**30)
+    stored = wholes([2**80, -(2**80)], dtype).tolist()
+    assert stored[0] > 2**30
+    assert stored[1] < -(2**30)
 
 
 def test_vectors_of_any_length():
-    found = vectors([[1, 2, 3], None, [4, None], [5, 6, 7, 8]], 3)
+    stored = vectors([[1, 2, 3], None, [4, None], [5, 6, 7, 8]], 3)
     expected = [[1, 2, 3], [NAN] * 3, [4, NAN, NAN], [5, 6, 7]]
-    assert np.array_equal(found, np.array(expected), equal_nan=True)
+    assert np.array_equal(stored, np.array(expected), equal_nan=True)
     assert vectors([], 3).tolist() == []
 
 

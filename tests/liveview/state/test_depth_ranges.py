@@ -29,10 +29,10 @@ def frame_of(values, sensor="patch"):
 
 
 def span_of(*frames):
-    found = DepthRanges()
+    ranges = DepthRanges()
     for frame in frames:
-        found.add(frame)
-    return found.span("patch")
+        ranges.add(frame)
+    return ranges.span("patch")
 
 
 def near(*expected):
@@ -64,10 +64,10 @@ depths = st.lists(st.lists(st.floats(0.0, 1e4, width=32), min_size=1, max_size=6
 
 @given(depths, st.randoms(use_true_random=False))
 def test_their_order_does_not_count(frames, random):
-    said = [make(schema.Frame, 0, sensor="patch", modality="depth", episode=0, step=0, height=1, width=1,
+    published = [make(schema.Frame, 0, sensor="patch", modality="depth", episode=0, step=0, height=1, width=1,
                  **depth_range(np.array(values))) for values in frames]  # fmt: skip
-    shuffled = random.sample(said, len(said))
-    assert span_of(*said) == span_of(*shuffled, *said)
+    shuffled = random.sample(published, len(published))
+    assert span_of(*published) == span_of(*shuffled, *published)
 
 
 def test_a_frame_of_a_recording_that_does_not_say_it_is_looked_at():
@@ -75,10 +75,10 @@ def test_a_frame_of_a_recording_that_does_not_say_it_is_looked_at():
     sent = encode_frame(frame, np.array([0.1, 0.2, 0.3, 0.4], "<f4").tobytes())
     file, text = io.BytesIO(), PngImagePlugin.PngInfo()
     with Image.open(io.BytesIO(sent.payload)) as image:
-        said = msgspec.json.decode(image.info[PNG_TEXT_KEY])
-        older = {name: value for name, value in said.items() if not name.startswith(("near_", "foreground_"))}
+        fields = msgspec.json.decode(image.info[PNG_TEXT_KEY])
+        older = {name: value for name, value in fields.items() if not name.startswith(("near_", "foreground_"))}
         text.add_text(PNG_TEXT_KEY, msgspec.json.encode(older).decode())
         image.save(file, "PNG", pnginfo=text)
-    found = message_without_buffers(topics.parse(sent.topic), file.getvalue())
-    assert found.near_metres == pytest.approx(0.1, abs=1e-4)
-    assert span_of(found) == pytest.approx((0.1, 0.4), abs=1e-4)
+    frame = message_without_buffers(topics.parse(sent.topic), file.getvalue())
+    assert frame.near_metres == pytest.approx(0.1, abs=1e-4)
+    assert span_of(frame) == pytest.approx((0.1, 0.4), abs=1e-4)

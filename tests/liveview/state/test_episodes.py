@@ -36,13 +36,15 @@ def test_the_target_is_told_at_the_start_or_at_the_end():
 def test_rows_are_found_in_a_table():
     steps = [step(0, episode=0), step(1, episode=0), step(2, mode="train"), step(3, episode=1), step(4, mode="other")]
     episodes, table = Episodes(), StepTable()
-    for one in steps:
-        episodes.note(one, 1)
-        table.append(one)
+    for published in steps:
+        episodes.note(published, 1)
+        table.append(published)
     table.settle()
     episodes.find_rows(table, 7)
-    found = {key: (one.first_row, one.last_row, one.steps, one.revision) for key, one in episodes.items()}
-    assert found == {
+    rows = {
+        key: (episode.first_row, episode.last_row, episode.steps, episode.revision) for key, episode in episodes.items()
+    }
+    assert rows == {
         EpisodeKey("eval", 0): (0, 1, 2, 7),
         EpisodeKey("train", 0): (2, 2, 1, 7),
         EpisodeKey("eval", 1): (3, 3, 1, 7),

@@ -7,22 +7,22 @@ from monty_mqtt_liveview.state.extremes import Extremes, Marks
 
 
 def series_of(values, most):
-    found = Extremes()
+    series = Extremes()
     for time, value in enumerate(values):
-        found.add(time, value, most)
-    return found
+        series.add(time, value, most)
+    return series
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=300), st.integers(4, 64))
 def test_the_least_the_greatest_the_first_and_the_latest_are_always_there(values, most):
-    found = series_of(values, most)
-    points = found.points()
+    series = series_of(values, most)
+    points = series.points()
     kept = [value for _, value in points]
     assert (min(kept), max(kept), kept[0], kept[-1]) == (min(values), max(values), values[0], values[-1])
     assert all(values[time] == value for time, value in points), "they are real ones"
     assert points == sorted(points)
-    assert len(found) <= most + 2
-    if found.is_whole:
+    assert len(series) <= most + 2
+    if series.is_whole:
         assert kept == values
 
 
@@ -36,11 +36,11 @@ def test_every_stretch_keeps_its_own_extremes(count, most):
 
 @given(st.lists(st.integers(4, 64), min_size=1, max_size=400))
 def test_a_bound_that_changes_loses_no_extreme(bounds):
-    found = Extremes()
+    series = Extremes()
     for time, most in enumerate(bounds):
-        found.add(time, float((time * 7919) % 1009), most)
+        series.add(time, float((time * 7919) % 1009), most)
     values = [float((time * 7919) % 1009) for time in range(len(bounds))]
-    kept = [value for _, value in found.points()]
+    kept = [value for _, value in series.points()]
     assert (min(kept), max(kept)) == (min(values), max(values))
 
 
@@ -49,7 +49,7 @@ def test_marks_are_few_and_count_everything(count):
     marks = Marks()
     for time in range(count):
         marks.add(time)
-    found = marks.all()
-    assert sum(n for _, n in found) == marks.count == count
-    assert len(found) <= 512
-    assert [time for time, _ in found[:1]] == [0][:count]
+    kept_marks = marks.all()
+    assert sum(n for _, n in kept_marks) == marks.count == count
+    assert len(kept_marks) <= 512
+    assert [time for time, _ in kept_marks[:1]] == [0][:count]

@@ -11,17 +11,17 @@ from monty_mqtt_liveview.state.frame_index import FrameIndex, FrameTimes, bulk_k
 
 
 def test_every_frame_cloud_and_model_of_the_demo_is_found():
-    told = {}
+    published = {}
     for message in demo_messages():
         if bulk_key(message) is not None:
-            told.setdefault((message.run, *bulk_key(message)), []).append(message)
-    found = {(run.name, *key): index for run in demo() for key, index in run.workers["main"].bulk.items()}
-    assert found.keys() == told.keys()
-    for key, messages in told.items():
-        assert found[key].count == len(messages)
-        assert found[key].times.tolist() == sorted(one.time_unix_nanos for one in messages)
+            published.setdefault((message.run, *bulk_key(message)), []).append(message)
+    indexes = {(run.name, *key): index for run in demo() for key, index in run.workers["main"].bulk.items()}
+    assert indexes.keys() == published.keys()
+    for key, messages in published.items():
+        assert indexes[key].count == len(messages)
+        assert indexes[key].times.tolist() == sorted(message.time_unix_nanos for message in messages)
         for message in messages:
-            time, episode, step = found[key].entry(found[key].at(message.time_unix_nanos))
+            time, episode, step = indexes[key].entry(indexes[key].at(message.time_unix_nanos))
             assert (time, episode, step) == (message.time_unix_nanos, message.episode, getattr(message, "step", -1))
 
 
@@ -29,7 +29,7 @@ def test_keys_say_what_it_is():
     frame = schema.Frame(**head(0), sensor="p", modality="rgba", episode=0, step=0, height=1, width=1)
     cloud = schema.Hypotheses(**head(0), learning_module="LM", episode=0, step=0)
     model = schema.ObjectModel(**head(0), learning_module="LM", object="mug", count=1)
-    keys = [bulk_key(one) for one in (frame, cloud, model, schema.Log(**head(0), level="info", message=""))]
+    keys = [bulk_key(message) for message in (frame, cloud, model, schema.Log(**head(0), level="info", message=""))]
     assert keys == [("frame", "p", "rgba"), ("hypotheses", "LM"), ("object_model", "LM", "mug"), None]
 
 

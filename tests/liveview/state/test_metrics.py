@@ -14,10 +14,10 @@ def metric(at, value, name="loss", **more):
 
 
 def course_of(*messages):
-    found = Metrics()
+    kept_metrics = Metrics()
     for number, message in enumerate(messages):
-        found.add(message, number + 1)
-    return found["main", "loss"]
+        kept_metrics.add(message, number + 1)
+    return kept_metrics["main", "loss"]
 
 
 def values_of(course):
@@ -64,25 +64,25 @@ def test_what_comes_late_is_put_in_order():
 def test_many_names_share_the_room(monkeypatch):
     monkeypatch.setattr(metrics, "MOST_POINTS", 20_000)
     monkeypatch.setattr(metrics, "LEAST_OF_ONE", 8)
-    found = Metrics()
+    kept_metrics = Metrics()
     for at in range(40):
         for number in range(1000):
-            found.add(metric(at, float(at), f"name {number}"), 1)
-    assert sum(map(len, found.values())) <= metrics.MOST_POINTS
-    assert values_of(found["main", "name 0"])[0] == 0
-    assert values_of(found["main", "name 999"])[-1] == 39
+            kept_metrics.add(metric(at, float(at), f"name {number}"), 1)
+    assert sum(map(len, kept_metrics.values())) <= metrics.MOST_POINTS
+    assert values_of(kept_metrics["main", "name 0"])[0] == 0
+    assert values_of(kept_metrics["main", "name 999"])[-1] == 39
 
 
 def test_more_names_than_fit_are_counted(monkeypatch):
     monkeypatch.setattr(metrics, "MOST_NAMES", 2)
-    found = Metrics()
+    kept_metrics = Metrics()
     for number in range(5):
-        found.add(metric(number, 1.0, f"name {number}"), number + 1)
-    assert (len(found), found.left_out, found.revision) == (2, 3, 2)
+        kept_metrics.add(metric(number, 1.0, f"name {number}"), number + 1)
+    assert (len(kept_metrics), kept_metrics.left_out, kept_metrics.revision) == (2, 3, 2)
 
 
 def test_very_long_names_do_not_take_all_memory():
-    found = Metrics()
+    kept_metrics = Metrics()
     for number in range(200):
-        found.add(metric(number, 1.0, f"{number}" + "x" * 60_000), 1)
-    assert len(found) < 70
+        kept_metrics.add(metric(number, 1.0, f"{number}" + "x" * 60_000), 1)
+    assert len(kept_metrics) < 70

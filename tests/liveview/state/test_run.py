@@ -29,7 +29,9 @@ def shown(worker):
 
 
 def rows_of(worker):
-    return {key.episode: (one.first_row, one.last_row, one.steps) for key, one in worker.episodes.items()}
+    return {
+        key.episode: (episode.first_row, episode.last_row, episode.steps) for key, episode in worker.episodes.items()
+    }
 
 
 def test_the_demo_has_two_runs():
@@ -63,7 +65,7 @@ def test_everything_notes_when_it_changed():
     assert (run.revision, worker.revision) == (9, 9)
     run.apply(step(20, episode=1, number=4))
     assert worker.revision == 10
-    assert [key.episode for key, one in worker.episodes.items() if one.revision > seen] == [1]
+    assert [key.episode for key, episode in worker.episodes.items() if episode.revision > seen] == [1]
     run.apply(schema.Log(**head(21, "other"), level="info", message="x"))
     assert (run.logs.revision, worker.revision, run.workers["other"].revision) == (11, 10, 11)
 
@@ -108,7 +110,7 @@ def test_released_steps_are_counted_and_not_kept():
 
 def test_what_was_released_comes_back():
     last = demo_messages()[-1].run
-    messages = [one for one in demo_messages() if one.run == last]
+    messages = [message for message in demo_messages() if message.run == last]
     (run,) = of(messages)
     worker = run.workers["main"]
     before, episodes, logs = shown(worker), rows_of(worker), run.logs.count

@@ -14,31 +14,31 @@ NAN = float("nan")
 
 def table_of(*steps):
     table = StepTable()
-    for one in steps:
-        table.append(one)
+    for published in steps:
+        table.append(published)
     table.settle()
     return table
 
 
 def test_every_number_of_the_demo_is_there():
-    steps = [one for one in demo_messages() if isinstance(one, schema.Step) and one.mode == "eval"]
+    steps = [step for step in demo_messages() if isinstance(step, schema.Step) and step.mode == "eval"]
     table = table_of(*steps)
     assert table.count == len(steps) == 261
     for name in ("time_unix_nanos", "epoch", "episode", "step", "total_step"):
-        assert getattr(table, name).view(table.count).tolist() == [getattr(one, name) for one in steps]
+        assert getattr(table, name).view(table.count).tolist() == [getattr(step, name) for step in steps]
     for name, module in table.learning_modules.items():
-        said = [one.learning_modules[name] for one in steps]
+        reports = [step.learning_modules[name] for step in steps]
         for place, object_name in enumerate(module.objects.names):
-            told = [(one.evidence or {}).get(object_name, NAN) for one in said]
+            evidence = [(report.evidence or {}).get(object_name, NAN) for report in reports]
             kept = module.evidence.take(np.arange(table.count), module.known)[:, place]
-            assert np.array_equal(kept, np.array(told, np.float32), equal_nan=True)
-            counts = [(one.hypothesis_counts or {}).get(object_name, -1) for one in said]
+            assert np.array_equal(kept, np.array(evidence, np.float32), equal_nan=True)
+            counts = [(report.hypothesis_counts or {}).get(object_name, -1) for report in reports]
             assert module.hypotheses.take(np.arange(table.count), module.known)[:, place].tolist() == counts
-            possible = [int(object_name in one.possible_matches) for one in said]
+            possible = [int(object_name in report.possible_matches) for report in reports]
             assert (module.possible.take(np.arange(table.count), module.known)[:, place] == 1).tolist() == possible
         winners = module.winner.view(table.count).tolist()
-        assert [module.objects.name(at) for at in winners] == [one.most_likely.object for one in said]
-        assert module.possible_count.view(table.count).tolist() == [len(one.possible_matches) for one in said]
+        assert [module.objects.name(at) for at in winners] == [report.most_likely.object for report in reports]
+        assert module.possible_count.view(table.count).tolist() == [len(report.possible_matches) for report in reports]
 
 
 def test_what_is_absent_stays_absent():

@@ -26,10 +26,10 @@ def rows_of(*messages, **more):
 
 def test_the_demo():
     learning, recognising = demo()
-    told = [one for one in demo_messages() if isinstance(one, schema.EpisodeEnded)]
-    found = [*episode_rows(learning), *episode_rows(recognising)]
-    assert len(found) == len(told) == 20
-    for row, said in zip(found, told, strict=True):
+    published = [message for message in demo_messages() if isinstance(message, schema.EpisodeEnded)]
+    rows = [*episode_rows(learning), *episode_rows(recognising)]
+    assert len(rows) == len(published) == 20
+    for row, ended_message in zip(rows, published, strict=True):
         for name in (
             "mode",
             "epoch",
@@ -41,10 +41,10 @@ def test_the_demo():
             "matching_steps",
             "learned",
         ):
-            assert row[name] == getattr(said, name)
-        assert row["target"] == said.target.object
-        assert row["last_row"] - row["first_row"] + 1 == said.steps
-        assert row["learning_modules"].keys() == said.learning_modules.keys()
+            assert row[name] == getattr(ended_message, name)
+        assert row["target"] == ended_message.target.object
+        assert row["last_row"] - row["first_row"] + 1 == ended_message.steps
+        assert row["learning_modules"].keys() == ended_message.learning_modules.keys()
         assert row["is_over"]
 
 
@@ -57,11 +57,11 @@ def test_every_field_of_the_contract_is_there():
 
 
 def test_pauses_do_not_count_in_an_episode_under_way():
-    def said(at, word):
+    def status_at(at, word):
         return schema.Status(**head(at), status=word)
 
-    pauses = [said(2.5, "paused"), said(3.5, "paused"), said(1002.5, "running")]
-    before = [said(0.1, "paused"), said(0.3, "running")]
+    pauses = [status_at(2.5, "paused"), status_at(3.5, "paused"), status_at(1002.5, "running")]
+    before = [status_at(0.1, "paused"), status_at(0.3, "running")]
     messages = [started(0, 3), step(1, episode=3), step(2, episode=3), *pauses]
     (row,) = rows_of(*messages)
     assert row["elapsed_secs"] == 2, "the clock stands while it is paused"
@@ -103,10 +103,10 @@ def test_what_is_believed_now_says_nothing_of_an_episode_before():
 
 def test_objects_are_named_by_what_they_were_learned_from_as_it_was_when_the_episode_began():
     begun, learned = {"LM": {"new_object0": ["mug"]}}, {"LM": {"new_object0": ["bowl", "mug"]}}
-    said = LearningModuleEpisode(outcome="correct", most_likely_object="new_object0", most_likely_targets=["mug"])
-    told = {"outcome": "correct", "learning_modules": {"LM": said}, "graph_targets": learned}
+    module = LearningModuleEpisode(outcome="correct", most_likely_object="new_object0", most_likely_targets=["mug"])
+    fields = {"outcome": "correct", "learning_modules": {"LM": module}, "graph_targets": learned}
     begins = schema.EpisodeStarted(**head(0), mode="eval", epoch=0, episode=0, graph_targets=begun)
-    (row,) = rows_of(begins, ended(9, 0, **told))
+    (row,) = rows_of(begins, ended(9, 0, **fields))
     assert (row["most_likely_object"], row["most_likely_name"]) == ("new_object0", "new_object0 = mug")
     assert row["graph_targets"] == begun
     believed = belief({"new_object0": 1}, most_likely_targets=["mug"])
@@ -115,12 +115,12 @@ def test_objects_are_named_by_what_they_were_learned_from_as_it_was_when_the_epi
 
 
 def test_an_episode_that_is_over():
-    said = LearningModuleEpisode(
+    module = LearningModuleEpisode(
         outcome="confused_mlh", most_likely_object="bowl", rotation_error_degs=1.234567, steps=4, highest_evidence=2.0
     )
     (row,) = rows_of(
         started(0, 0),
-        ended(9, 0, steps=5, elapsed_secs=8.5, outcome="confused_mlh", correct=0, learning_modules={"LM": said}),
+        ended(9, 0, steps=5, elapsed_secs=8.5, outcome="confused_mlh", correct=0, learning_modules={"LM": module}),
     )
     assert (row["steps"], row["elapsed_secs"], row["most_likely_object"]) == (5, 8.5, "bowl")
     assert row["learning_modules"]["LM"] == {

@@ -17,14 +17,16 @@ def winner_is(name, target="mug", **more):
     """What a supervised learning module says that believes in this."""
     likely = None if name is None else Hypothesis(object=name, evidence=1.0)
     is_judged = name not in WORDS_FOR_NO_OBJECT and target not in NO_TARGET
-    told = {"is_correct": name == target if is_judged else None, "is_new": name == "new_object0"}
-    return LearningModuleStep(most_likely=likely, target_object=target, **{**told, **more})
+    judged = {"is_correct": name == target if is_judged else None, "is_new": name == "new_object0"}
+    return LearningModuleStep(most_likely=likely, target_object=target, **{**judged, **more})
 
 
-def verdict(*said, target="mug"):
+def verdict(*beliefs, target="mug"):
     """The verdict on one learning module that said this, step by step, in the second of two episodes."""
     before = step(0, episode=0, modules={"LM": winner_is("mug", target)}, target=target)
-    steps = (step(1 + at, episode=1, number=at, modules={"LM": one}, target=target) for at, one in enumerate(said))
+    steps = (
+        step(1 + at, episode=1, number=at, modules={"LM": belief}, target=target) for at, belief in enumerate(beliefs)
+    )
     return wrong(only_worker([before, *steps]), "eval", 1)["LM"]
 
 
@@ -33,8 +35,8 @@ def course(*winners, **more):
 
 
 def test_lost_for_good_is_the_step_after_the_last_lead():
-    found = course("mug", "bowl", "mug", "mug", "bowl", "cup", "bowl")
-    assert found == {"verdict": "lost", "row": 5, "step": 4, "winner": "bowl", "target": "mug"}
+    first_wrong = course("mug", "bowl", "mug", "mug", "bowl", "cup", "bowl")
+    assert first_wrong == {"verdict": "lost", "row": 5, "step": 4, "winner": "bowl", "target": "mug"}
 
 
 def test_lost_at_the_very_end():
@@ -42,19 +44,19 @@ def test_lost_at_the_very_end():
 
 
 def test_never_led():
-    found = course("bowl", "cup", "cup")
-    assert found == {"verdict": "never_led", "row": None, "step": None, "winner": "cup", "target": "mug"}
+    first_wrong = course("bowl", "cup", "cup")
+    assert first_wrong == {"verdict": "never_led", "row": None, "step": None, "winner": "cup", "target": "mug"}
 
 
 def test_kept_though_it_was_lost_for_a_while():
-    found = course("bowl", "mug", "bowl", "mug")
-    assert (found["verdict"], found["row"], found["winner"]) == ("kept", None, "mug")
+    first_wrong = course("bowl", "mug", "bowl", "mug")
+    assert (first_wrong["verdict"], first_wrong["row"], first_wrong["winner"]) == ("kept", None, "mug")
 
 
 @pytest.mark.parametrize("target", [None, "no_label"])
 def test_without_ground_truth_there_is_no_verdict(target):
-    found = verdict(winner_is("mug", target), target=target)
-    assert (found["verdict"], found["target"], found["row"]) == ("no_target", None, None)
+    first_wrong = verdict(winner_is("mug", target), target=target)
+    assert (first_wrong["verdict"], first_wrong["target"], first_wrong["row"]) == ("no_target", None, None)
 
 
 @pytest.mark.parametrize("nobody", [None, "no_observations_yet", "patch_off_object", "new_object0"])
@@ -69,23 +71,23 @@ def test_names_decide_nothing():
         return winner_is(name, is_correct=is_correct, is_new=False)
 
     right, wrong = unsupervised("new_object0", is_correct=True), unsupervised("mug", is_correct=False)
-    found = verdict(right, right, wrong, wrong)
-    assert (found["verdict"], found["step"], found["winner"]) == ("lost", 2, "mug")
+    first_wrong = verdict(right, right, wrong, wrong)
+    assert (first_wrong["verdict"], first_wrong["step"], first_wrong["winner"]) == ("lost", 2, "mug")
     assert verdict(wrong, right)["verdict"] == "kept"
     assert verdict(wrong, wrong)["verdict"] == "never_led"
 
 
 def test_recording_of_before_that_does_not_say_what_is_right_gets_no_verdict():
-    found = course("mug", "bowl", is_correct=None)
-    assert found == {"verdict": "not_told", "row": None, "step": None, "winner": None, "target": "mug"}
+    first_wrong = course("mug", "bowl", is_correct=None)
+    assert first_wrong == {"verdict": "not_told", "row": None, "step": None, "winner": None, "target": "mug"}
 
 
 def test_the_target_may_be_told_by_step_or_episode_alone():
     target = schema.Target(object="mug")
     start = schema.EpisodeStarted(**head(0), mode="eval", epoch=0, episode=0, target=target)
-    said = {"LM": winner_is("bowl", None)}
-    assert wrong(only_worker([start, step(1, modules=said, target=None)]), "eval", 0)["LM"]["target"] == "mug"
-    assert wrong(only_worker([step(1, modules=said, target="mug")]), "eval", 0)["LM"]["target"] == "mug"
+    modules = {"LM": winner_is("bowl", None)}
+    assert wrong(only_worker([start, step(1, modules=modules, target=None)]), "eval", 0)["LM"]["target"] == "mug"
+    assert wrong(only_worker([step(1, modules=modules, target="mug")]), "eval", 0)["LM"]["target"] == "mug"
 
 
 def test_each_learning_module_has_its_own():
@@ -96,9 +98,12 @@ def test_each_learning_module_has_its_own():
         "never": ["cup", "cup", "bowl", "cup"],
         "regained": ["mug", "cup", "cup", "mug"],
     }
-    steps = [step(at, modules={name: winner_is(said[at]) for name, said in winners.items()}) for at in range(4)]
-    found = wrong(only_worker(steps), "eval", 0)
-    assert {name: (one["verdict"], one["step"], one["winner"]) for name, one in found.items()} == {
+    steps = [step(at, modules={name: winner_is(names[at]) for name, names in winners.items()}) for at in range(4)]
+    verdicts = wrong(only_worker(steps), "eval", 0)
+    assert {
+        name: (first_wrong["verdict"], first_wrong["step"], first_wrong["winner"])
+        for name, first_wrong in verdicts.items()
+    } == {
         "kept": ("kept", None, "mug"),
         "early": ("lost", 1, "bowl"),
         "late": ("lost", 3, "cup"),
@@ -110,16 +115,16 @@ def test_each_learning_module_has_its_own():
 def test_verdicts_of_the_demo_are_montys():
     worker = demo()[1].workers["main"]
     for key, episode in worker.episodes.items():
-        for name, found in wrong(worker, *key).items():
+        for name, first_wrong in wrong(worker, *key).items():
             outcome = episode.ended.learning_modules[name].outcome
-            assert (found["verdict"] == "kept") == outcome.startswith("correct")
-            if found["row"] is not None:
-                assert episode.first_row < found["row"] <= episode.last_row
+            assert (first_wrong["verdict"] == "kept") == outcome.startswith("correct")
+            if first_wrong["row"] is not None:
+                assert episode.first_row < first_wrong["row"] <= episode.last_row
 
 
 def test_learning_modules_without_evidence_have_no_verdict():
     worker = demo()[0].workers["main"]
-    assert {one["verdict"] for one in wrong(worker, "train", 0).values()} == {"no_evidence"}
+    assert {first_wrong["verdict"] for first_wrong in wrong(worker, "train", 0).values()} == {"no_evidence"}
 
 
 def test_an_episode_without_steps_has_no_verdict():
@@ -130,9 +135,9 @@ def test_an_episode_without_steps_has_no_verdict():
         wrong(worker, "eval", 2)
 
 
-def naive(said):
+def naive(judgements):
     """The definition word by word, step by step."""
-    decided = [(at, is_correct) for at, is_correct in enumerate(said) if is_correct is not None]
+    decided = [(at, is_correct) for at, is_correct in enumerate(judgements) if is_correct is not None]
     if not decided:
         return "not_told", None
     if not any(is_correct for _, is_correct in decided):
@@ -145,6 +150,6 @@ def naive(said):
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([None, True, False]), min_size=1, max_size=30))
-def test_as_the_definition_says(said):
-    found = verdict(*(winner_is("cup", is_correct=is_correct) for is_correct in said))
-    assert (found["verdict"], found["step"]) == naive(said)
+def test_as_the_definition_says(judgements):
+    first_wrong = verdict(*(winner_is("cup", is_correct=is_correct) for is_correct in judgements))
+    assert (first_wrong["verdict"], first_wrong["step"]) == naive(judgements)

@@ -27,8 +27,8 @@ def progress(at, done, worker="main", **more):
 def evaluated(done, outcomes):
     """What the episodes of an evaluation came to."""
     correct = outcomes.get("correct", 0)
-    told = schema.ModeProgress(episodes_done=done, outcomes=outcomes, correct=correct, accuracy=correct / done)
-    return {"eval": told}
+    mode = schema.ModeProgress(episodes_done=done, outcomes=outcomes, correct=correct, accuracy=correct / done)
+    return {"eval": mode}
 
 
 def ended(at, outcome, worker="main", episode=0, mode="eval"):
@@ -56,9 +56,9 @@ def test_the_demo():
         "steps": 261,
     }
     assert list(recognising["modes"]) == ["eval"]
-    told = recognising["modes"]["eval"]
-    assert (told["episodes_done"], told["correct"], told["accuracy"], told["steps"]) == (12, 11, 0.91667, 261)
-    assert told["outcomes"] == {"correct_mlh": 6, "correct": 5, "confused": 1}
+    mode = recognising["modes"]["eval"]
+    assert (mode["episodes_done"], mode["correct"], mode["accuracy"], mode["steps"]) == (12, 11, 0.91667, 261)
+    assert mode["outcomes"] == {"correct_mlh": 6, "correct": 5, "confused": 1}
     assert recognising["worker_statuses"] == {"completed": 1}
     assert recognising["ended_unix_millis"] == recognising["newest_unix_millis"]
 
@@ -66,10 +66,10 @@ def test_the_demo():
 def test_pauses_do_not_count_in_the_clock_of_a_worker():
     pause = [status(20, "paused"), status(1020, "running")]
     assert head_of(about(0), status(0.1, "running"), step(10), *pause)["elapsed_secs"] == 20
-    told = [about(0), status(0.1, "running"), progress(10, 0, elapsed_secs=10.0)]
-    assert head_of(*told, *pause)["elapsed_secs"] == 20
-    assert head_of(*told, *pause, step(1021))["elapsed_secs"] == 21
-    assert head_of(*told, *pause, progress(1022, 0, elapsed_secs=22.0), step(1023))["elapsed_secs"] == 23
+    before = [about(0), status(0.1, "running"), progress(10, 0, elapsed_secs=10.0)]
+    assert head_of(*before, *pause)["elapsed_secs"] == 20
+    assert head_of(*before, *pause, step(1021))["elapsed_secs"] == 21
+    assert head_of(*before, *pause, progress(1022, 0, elapsed_secs=22.0), step(1023))["elapsed_secs"] == 23
 
 
 def test_how_many_steps_an_episode_has_had():
@@ -109,14 +109,14 @@ def test_every_field_of_the_contract_is_there():
 
 
 def test_the_runs_of_a_sweep_say_what_they_share_and_what_not():
-    found = head_of(about(0, group="sweep-1", overrides={"experiment.config.seed": "1"}))
-    assert (found["group"], found["overrides"]) == ("sweep-1", {"experiment.config.seed": "1"})
+    run_seen = head_of(about(0, group="sweep-1", overrides={"experiment.config.seed": "1"}))
+    assert (run_seen["group"], run_seen["overrides"]) == ("sweep-1", {"experiment.config.seed": "1"})
     assert (run_head(demo()[0])["group"], run_head(demo()[0])["overrides"]) == (None, {})
 
 
 def test_of_a_run_that_said_nothing_yet():
-    found = head_of(schema.Log(**head(0), level="info", message="x"))
-    assert (found["status"], found["mode"], found["modes"], found["episodes_expected"]) == (
+    run_seen = head_of(schema.Log(**head(0), level="info", message="x"))
+    assert (run_seen["status"], run_seen["mode"], run_seen["modes"], run_seen["episodes_expected"]) == (
         "initializing",
         None,
         {},
@@ -141,14 +141,14 @@ def test_where_a_worker_is():
 
 def test_the_newest_step_counts_before_progress_tells_it():
     modes = {"train": schema.ModeProgress(steps=10), "eval": schema.ModeProgress(steps=5)}
-    found = worker_head(only_worker([progress(1, 0, modes=modes), step(20)]))
-    assert {name: mode["steps"] for name, mode in found["modes"].items()} == {"eval": 11, "train": 10}
+    worker_seen = worker_head(only_worker([progress(1, 0, modes=modes), step(20)]))
+    assert {name: mode["steps"] for name, mode in worker_seen["modes"].items()} == {"eval": 11, "train": 10}
 
 
 def test_an_error_is_told_whole():
-    told = status(1, "error", error_type="builtins.ValueError", error_message="no", error_traceback="Traceback …")
-    found = worker_head(only_worker([told]))
-    assert found["error"] == {"type": "builtins.ValueError", "message": "no", "traceback": "Traceback …"}
+    failed = status(1, "error", error_type="builtins.ValueError", error_message="no", error_traceback="Traceback …")
+    worker_seen = worker_head(only_worker([failed]))
+    assert worker_seen["error"] == {"type": "builtins.ValueError", "message": "no", "traceback": "Traceback …"}
     assert worker_head(only_worker([status(1, "running")]))["error"] is None
 
 
@@ -172,7 +172,7 @@ def test_stalled_is_a_flag_of_what_lives():
 
 
 def test_the_parent_of_a_parallel_run_speaks_for_it():
-    found = head_of(
+    run_seen = head_of(
         about(0, parent=True),
         status(1, "running"),
         progress(2, 3, episodes_expected=231, modes=evaluated(3, {"correct": 2, "confused": 1})),
@@ -181,48 +181,50 @@ def test_the_parent_of_a_parallel_run_speaks_for_it():
         ended(4, "correct", "parallel_eval_episode_0"),
         progress(4, 1, "parallel_eval_episode_0", episodes_expected=1),
     )
-    assert (found["status"], found["episodes_done"], found["episodes_expected"]) == ("running", 3, 231)
-    told = found["modes"]["eval"]
-    assert (told["episodes_done"], told["correct"], told["outcomes"]) == (3, 2, {"correct": 2, "confused": 1})
-    assert (found["workers"], found["worker_statuses"]) == (2, {"completed": 1, "error": 1})
-    assert found["ended_unix_millis"] is None
+    assert (run_seen["status"], run_seen["episodes_done"], run_seen["episodes_expected"]) == ("running", 3, 231)
+    mode = run_seen["modes"]["eval"]
+    assert (mode["episodes_done"], mode["correct"], mode["outcomes"]) == (3, 2, {"correct": 2, "confused": 1})
+    assert (run_seen["workers"], run_seen["worker_statuses"]) == (2, {"completed": 1, "error": 1})
+    assert run_seen["ended_unix_millis"] is None
 
 
 def test_both_parents_of_a_parallel_run_that_was_started_twice_speak_for_it():
-    found = head_of(
+    run_seen = head_of(
         *(about(0, parent=True), status(1, "completed"), progress(2, 3, episodes_expected=3)),
         *(ended(3, "correct", "parallel_eval_episode_0"), ended(4, "correct", "parallel_eval_episode_0-2")),
         about(5, "main-2", parent=True),
         status(6, "running", "main-2"),
         progress(7, 1, "main-2", episodes_expected=3),
     )
-    assert (found["status"], found["episodes_done"], found["episodes_expected"]) == ("running", 4, 6)
-    assert found["workers"] == 2
+    assert (run_seen["status"], run_seen["episodes_done"], run_seen["episodes_expected"]) == ("running", 4, 6)
+    assert run_seen["workers"] == 2
 
 
 def test_workers_that_are_further_than_their_parent_are_believed():
     workers = [f"parallel_eval_episode_{number}" for number in range(4)]
-    found = head_of(
+    run_seen = head_of(
         about(0, parent=True),
         progress(1, 1, episodes_expected=4, modes=evaluated(1, {"correct": 1})),
         *(ended(2, "confused" if number else "correct", name) for number, name in enumerate(workers)),
     )
-    assert (found["episodes_done"], found["episodes_expected"]) == (4, 4)
-    told = found["modes"]["eval"]
-    assert (told["accuracy"], told["outcomes"]) == (0.25, {"confused": 3, "correct": 1})
+    assert (run_seen["episodes_done"], run_seen["episodes_expected"]) == (4, 4)
+    mode = run_seen["modes"]["eval"]
+    assert (mode["accuracy"], mode["outcomes"]) == (0.25, {"confused": 3, "correct": 1})
 
 
 def test_workers_of_several_modes_are_kept_apart():
-    found = head_of(
+    run_seen = head_of(
         ended(1, "correct", "a"), ended(2, "confused", "b"), ended(3, "no_match", "a", mode="train", episode=1)
     )
-    assert {name: mode["accuracy"] for name, mode in found["modes"].items()} == {"eval": 0.5, "train": 0.0}
-    assert found["episodes_done"] == 3
+    assert {name: mode["accuracy"] for name, mode in run_seen["modes"].items()} == {"eval": 0.5, "train": 0.0}
+    assert run_seen["episodes_done"] == 3
 
 
 def test_the_parents_final_word_decides():
-    found = head_of(about(0, parent=True), status(9, "completed"), status(8, "disconnected", "parallel_eval_episode_0"))
-    assert (found["status"], found["ended_unix_millis"]) == ("completed", (START + 9 * SECOND) // 1_000_000)
+    run_seen = head_of(
+        about(0, parent=True), status(9, "completed"), status(8, "disconnected", "parallel_eval_episode_0")
+    )
+    assert (run_seen["status"], run_seen["ended_unix_millis"]) == ("completed", (START + 9 * SECOND) // 1_000_000)
 
 
 @pytest.mark.parametrize(
@@ -238,28 +240,28 @@ def test_the_parents_final_word_decides():
     ],
 )
 def test_where_each_speaks_for_itself_what_is_alive_then_what_is_worst(words, expected):
-    found = head_of(*(status(1, word, f"main-{number}") for number, word in enumerate(words)))
-    assert found["status"] == expected
-    assert found["workers"] == len(words)
+    run_seen = head_of(*(status(1, word, f"main-{number}") for number, word in enumerate(words)))
+    assert run_seen["status"] == expected
+    assert run_seen["workers"] == len(words)
 
 
 def test_lost_dropped_and_cost_are_those_of_all_workers():
-    found = head_of(
+    run_seen = head_of(
         status(1, "running", "a", lost=2, dropped=1),
         status(1, "running", "b", lost=3),
         step(2, worker="a", monitor_micros=100.0),
         *(step(2 + number, worker="b", monitor_micros=200.0) for number in range(3)),
     )
-    assert (found["lost"], found["dropped"], found["monitor_micros_per_step"]) == (5, 1, 175.0)
+    assert (run_seen["lost"], run_seen["dropped"], run_seen["monitor_micros_per_step"]) == (5, 1, 175.0)
 
 
 def test_only_workers_that_changed():
     (run,) = of([status(0, "running", "a"), status(0, "running", "b")])
     seen = run.revision
-    assert [one["worker"] for one in changed_workers(run)] == ["a", "b"]
+    assert [worker["worker"] for worker in changed_workers(run)] == ["a", "b"]
     assert changed_workers(run, seen) == []
     run.apply(step(1, worker="b"))
-    assert [(one["worker"], one["rows"]) for one in changed_workers(run, seen)] == [("b", 1)]
+    assert [(worker["worker"], worker["rows"]) for worker in changed_workers(run, seen)] == [("b", 1)]
 
 
 def test_what_is_run_is_told_by_the_parent():

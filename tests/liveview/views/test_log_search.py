@@ -32,23 +32,23 @@ def run_of(*messages):
     return run
 
 
-def texts(found):
-    return [line["message"] for line in found["lines"]]
+def texts(answer):
+    return [line["message"] for line in answer["lines"]]
 
 
 def test_the_demo():
     run = demo()[1]
-    told = [one for one in demo_messages() if isinstance(one, schema.Log) and one.run == run.name]
-    found = logs(run, count=10_000)
-    assert found["count"] == len(told)
-    assert texts(found) == [one.message for one in told]
+    published = [message for message in demo_messages() if isinstance(message, schema.Log) and message.run == run.name]
+    answer = logs(run, count=10_000)
+    assert answer["count"] == len(published)
+    assert texts(answer) == [message.message for message in published]
 
 
 def test_the_newest_come_last_and_older_ones_are_asked_for():
     run = run_of(*(log(at, f"line {at}") for at in range(10)))
-    found = logs(run, count=3)
-    assert (texts(found), found["count"]) == (["line 7", "line 8", "line 9"], 10)
-    assert texts(logs(run, count=3, before=found["lines"][0]["number"])) == ["line 4", "line 5", "line 6"]
+    answer = logs(run, count=3)
+    assert (texts(answer), answer["count"]) == (["line 7", "line 8", "line 9"], 10)
+    assert texts(logs(run, count=3, before=answer["lines"][0]["number"])) == ["line 4", "line 5", "line 6"]
     assert texts(logs(run, before=0)) == []
     assert texts(logs(run, count=0)) == []
     assert len(texts(logs(run, count=10**9))) == 10
@@ -103,20 +103,20 @@ def mixed(count):
 @pytest.mark.parametrize("level", [None, "debug", "info", "warning", "error"])
 @pytest.mark.parametrize("search", [None, "line 1", "line 99", "nothing"])
 def test_with_the_recording_everything_is_found_page_by_page_whatever_is_in_memory(monkeypatch, level, search):
-    said = mixed(2000)
+    messages = mixed(2000)
     monkeypatch.setattr(log_lines, "MOST_LINES", 5000)
-    everything = run_of(*said)
+    everything = run_of(*messages)
     monkeypatch.setattr(log_lines, "MOST_LINES", 20)
-    run = run_of(*said)
-    recorded = [log_lines.line_of(message, number) for number, message in enumerate(said)]
+    run = run_of(*messages)
+    recorded = [log_lines.line_of(message, number) for number, message in enumerate(messages)]
     before = None
     while True:
         wanted = LogSearch(level=level, search=search, count=150, before=before)
-        found = find_lines(run.logs, wanted)
-        looked = 0 if found.is_all(wanted) else with_recorded(found, wanted, recorded)
+        matches = find_lines(run.logs, wanted)
+        looked = 0 if matches.is_all(wanted) else with_recorded(matches, wanted, recorded)
         right = find_lines(everything.logs, wanted)
-        assert [line.text for line in found.lines] == [line.text for line in right.lines]
-        assert looked in (0, len(said) - len(run.logs))
+        assert [line.text for line in matches.lines] == [line.text for line in right.lines]
+        assert looked in (0, len(messages) - len(run.logs))
         if not right.lines:
             break
         before = right.lines[-1].number

@@ -35,10 +35,10 @@ def test_its_own_comes_first_then_its_runs():
 
 
 def test_the_run_whose_results_it_loaded_is_certain_and_any_earlier_one_is_not():
-    told = [info("a", output_dir="/data/results/a"), model("a", "main", 1), info("b"), model("b", "main", 2)]
+    messages = [info("a", output_dir="/data/results/a"), model("a", "main", 1), info("b"), model("b", "main", 2)]
     loaded = info("eval", at=9, model_path="/data/results/a/pretrained")
-    assert source(state(*told, loaded)) == {"run": "a", "worker": "main", "is_certain": True}
-    assert source(state(*told, info("eval", at=9))) == {"run": "b", "worker": "main", "is_certain": False}
+    assert source(state(*messages, loaded)) == {"run": "a", "worker": "main", "is_certain": True}
+    assert source(state(*messages, info("eval", at=9))) == {"run": "b", "worker": "main", "is_certain": False}
 
 
 def test_what_was_learned_later_or_by_another_module_is_not_meant():
@@ -50,6 +50,6 @@ def test_what_was_learned_later_or_by_another_module_is_not_meant():
 def test_the_demo_recognises_with_what_it_learned():
     learning, recognising = demo()
     runs = Runs()
-    runs.by_name = {one.name: one for one in (learning, recognising)}
-    found = source(runs, recognising.name, "main", "learning_module_0", "coneSolid")
-    assert found == {"run": learning.name, "worker": "main", "is_certain": False}
+    runs.by_name = {demo_run.name: demo_run for demo_run in (learning, recognising)}
+    answer = source(runs, recognising.name, "main", "learning_module_0", "coneSolid")
+    assert answer == {"run": learning.name, "worker": "main", "is_certain": False}

@@ -10,26 +10,26 @@ from monty_mqtt_liveview.views import bulk, bulk_at, bulk_latest, find_row, mome
 
 
 def frame(at, episode, number, sensor="patch", modality="rgba"):
-    said = {"sensor": sensor, "modality": modality, "episode": episode, "step": number, "height": 1, "width": 1}
-    return schema.Frame(**head(at), **said)
+    fields = {"sensor": sensor, "modality": modality, "episode": episode, "step": number, "height": 1, "width": 1}
+    return schema.Frame(**head(at), **fields)
 
 
 def test_a_step_of_the_demo_is_what_was_published():
     worker = demo()[1].workers["main"]
-    steps = [one for one in demo_messages() if isinstance(one, schema.Step) and one.mode == "eval"]
+    steps = [message for message in demo_messages() if isinstance(message, schema.Step) and message.mode == "eval"]
     for row in (0, 100, 260):
-        found = json.decode(json.encode(moment(worker, row)))
-        said = steps[row]
-        assert [found[name] for name in ("mode", "epoch", "episode", "step", "total_step", "target_object")] == [
-            said.mode,
-            said.epoch,
-            said.episode,
-            said.step,
-            said.total_step,
-            said.target_object,
+        shown_moment = json.decode(json.encode(moment(worker, row)))
+        published = steps[row]
+        assert [shown_moment[name] for name in ("mode", "epoch", "episode", "step", "total_step", "target_object")] == [
+            published.mode,
+            published.epoch,
+            published.episode,
+            published.step,
+            published.total_step,
+            published.target_object,
         ]
-        for name, module in said.learning_modules.items():
-            shown = found["learning_modules"][name]
+        for name, module in published.learning_modules.items():
+            shown = shown_moment["learning_modules"][name]
             assert shown["evidence"] == pytest.approx(module.evidence, abs=1e-4)
             assert shown["most_likely"]["object"] == module.most_likely.object
             assert shown["most_likely"]["rotation"] == pytest.approx(module.most_likely.rotation, abs=1e-5)
@@ -37,14 +37,14 @@ def test_a_step_of_the_demo_is_what_was_published():
             assert set(shown["possible_matches"]) == set(module.possible_matches)
             assert (shown["second_object"], shown["terminal_state"]) == (module.second_object, module.terminal_state)
             assert shown["stepwise_target_object"] == module.stepwise_target_object
-        assert found["sensors"].keys() == said.sensor_modules.keys()
-        assert found["frames"]
+        assert shown_moment["sensors"].keys() == published.sensor_modules.keys()
+        assert shown_moment["frames"]
 
 
 def test_what_is_absent_is_null():
     worker = only_worker([step(0, modules={"LM": LearningModuleStep()}, sensor_modules=sensed(on_object=None))])
-    found = json.decode(json.encode(moment(worker, 0)))
-    assert found["learning_modules"]["LM"] == {
+    shown_moment = json.decode(json.encode(moment(worker, 0)))
+    assert shown_moment["learning_modules"]["LM"] == {
         "most_likely": None,
         "is_correct": None,
         "is_new": False,
@@ -61,8 +61,13 @@ def test_what_is_absent_is_null():
         "evidence": {},
         "hypothesis_counts": {},
     }
-    assert found["sensors"]["patch"] == {"location": [None] * 3, "on_object": None}
-    assert (found["frames"], found["clouds"], found["limits"], found["steps_left"]) == ([], {}, {}, None)
+    assert shown_moment["sensors"]["patch"] == {"location": [None] * 3, "on_object": None}
+    assert (shown_moment["frames"], shown_moment["clouds"], shown_moment["limits"], shown_moment["steps_left"]) == (
+        [],
+        {},
+        {},
+        None,
+    )
 
 
 def test_there_are_no_other_rows():
@@ -76,7 +81,11 @@ def test_there_are_no_other_rows():
 def test_a_step_without_a_frame_shows_the_one_before_it():
     worker = only_worker([step(0), step(1), frame(1.5, 0, 1), step(2), step(3, episode=1, number=0)])
     seen = [
-        [(one["episode"], one["step"], one["is_older"]) for one in moment(worker, row)["frames"]] for row in range(4)
+        [
+            (frame_shown["episode"], frame_shown["step"], frame_shown["is_older"])
+            for frame_shown in moment(worker, row)["frames"]
+        ]
+        for row in range(4)
     ]
     assert seen == [[], [(0, 1, False)], [(0, 1, True)], [(0, 1, True)]]
     key = ("frame", "patch", "rgba")
@@ -91,12 +100,12 @@ def test_a_step_without_a_frame_shows_the_one_before_it():
 def test_what_is_published_after_a_step_belongs_to_it():
     cloud = schema.Hypotheses(**head(1.2), learning_module="LM", episode=0, step=1)
     worker = only_worker([step(0), step(1), frame(1.1, 0, 1), cloud])
-    found = moment(worker, 1)
-    assert [one["is_older"] for one in found["frames"]] == [False]
-    assert found["clouds"]["LM"] == {
+    shown_moment = moment(worker, 1)
+    assert [frame_shown["is_older"] for frame_shown in shown_moment["frames"]] == [False]
+    assert shown_moment["clouds"]["LM"] == {
         "episode": 0,
         "step": 1,
-        "time_unix_millis": found["clouds"]["LM"]["time_unix_millis"],
+        "time_unix_millis": shown_moment["clouds"]["LM"]["time_unix_millis"],
         "is_older": False,
     }
 
@@ -148,10 +157,10 @@ def test_a_step_before_the_first_that_is_known_is_the_first():
 def test_the_newest_of_each_kind_by_escaped_names():
     model = schema.ObjectModel(**head(3), learning_module="LM/0", object="a b", count=1, episode=4)
     worker = only_worker([frame(0, 0, 0), frame(1, 0, 1), frame(2, 0, 1, modality="depth"), model])
-    found = bulk(worker)
-    assert found.keys() == {"frame/patch/rgba", "frame/patch/depth", "object_model/LM%2F0/a%20b"}
-    assert found["frame/patch/rgba"]["step"] == 1
-    assert found["object_model/LM%2F0/a%20b"]["episode"] == 4
+    newest = bulk(worker)
+    assert newest.keys() == {"frame/patch/rgba", "frame/patch/depth", "object_model/LM%2F0/a%20b"}
+    assert newest["frame/patch/rgba"]["step"] == 1
+    assert newest["object_model/LM%2F0/a%20b"]["episode"] == 4
     assert bulk(worker, 2).keys() == {"frame/patch/depth", "object_model/LM%2F0/a%20b"}
     assert bulk(worker, 4) == {}
 

@@ -33,18 +33,18 @@ def ended(at, episode, correct, worker="main", mode="eval", target="mug"):
 
 def redo_of(*messages, **asked):
     (run,) = of(messages)
-    found = redo(run, **asked)
+    answer = redo(run, **asked)
     episodes = None
-    if found["command"]:
-        (episodes,) = [word for word in shlex.split(found["command"]) if word.startswith("episodes=")] or ["no"]
-    return episodes and episodes.removeprefix("episodes=").strip("'"), found["note"], found["command"]
+    if answer["command"]:
+        (episodes,) = [word for word in shlex.split(answer["command"]) if word.startswith("episodes=")] or ["no"]
+    return episodes and episodes.removeprefix("episodes=").strip("'"), answer["note"], answer["command"]
 
 
 def test_the_demo():
     learning, recognising = demo()
-    found = redo(recognising)
-    assert "\"episodes='5'\"" in found["command"]
-    assert "episode 5" in found["note"]
+    answer = redo(recognising)
+    assert "\"episodes='5'\"" in answer["command"]
+    assert "episode 5" in answer["note"]
     assert "\"episodes='2'\"" in redo(recognising, "main", "eval", 2)["command"]
     assert "coneSolid" in redo(learning, "main", "train", 7)["note"]
 

@@ -69,8 +69,8 @@ def composed(words, conf=CONF):
 
 def in_bash(command):
     """The words that bash makes of a command line."""
-    said = subprocess.run(["bash", "-c", f"printf '%s\\0' {command}"], capture_output=True, check=True).stdout
-    return said.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    printed = subprocess.run(["bash", "-c", f"printf '%s\\0' {command}"], capture_output=True, check=True).stdout
+    return printed.decode("utf-8", "surrogateescape").split("\0")[:-1]
 
 
 def test_what_run_py_started_goes_to_its_neighbour():
@@ -157,7 +157,7 @@ def test_the_model_is_named_for_a_terminal_that_has_other_directories():
     assert "++experiment.config.model_name_or_path='/models of mine/pretrained'" in shlex.split(command)
     word = "experiment.config.model_name_or_path=/other"
     command, _ = command_line(about("run.py", "experiment=a", word, config=config), "3")
-    assert [one for one in shlex.split(command) if "model_name_or_path" in one] == [word]
+    assert [override for override in shlex.split(command) if "model_name_or_path" in override] == [word]
     for nowhere in ({}, {"model_name_or_path": ""}, {"model_name_or_path": None}):
         assert "model_name" not in str(command_line(about("run.py", config=nowhere), "3")[0])
 
@@ -174,9 +174,9 @@ def test_the_model_is_named_for_a_terminal_that_has_other_directories():
     ids=["one process", "a parallel run", "pretraining", "a worker", "a worker that trains"],
 )
 def test_it_says_where_the_results_will_be_and_they_will(run, written, is_parent):
-    told = {"output_dir": None if is_parent else written, "config": {"logging": {"output_dir": written}}}
+    fields = {"output_dir": None if is_parent else written, "config": {"logging": {"output_dir": written}}}
     given_words = ("run.py", "experiment=test/evidence_lm/evidence_mujoco")
-    command, notes = command_line(about(*given_words, run_name=run, **told), "0")
+    command, notes = command_line(about(*given_words, run_name=run, **fields), "0")
     assert "Every step is then in /logs of mine/mine/mine_redo/detailed_run_stats.json; it is large." in notes
     composed_config = composed(in_bash(command)[2:])
     name = composed_config.experiment.config.logging.run_name
@@ -196,9 +196,9 @@ def test_where_the_run_did_not_say_it_names_the_directory_alone(config):
 
 def test_a_directory_that_the_command_line_named_is_not_named_again():
     word = "experiment.config.logging.output_dir=/x"
-    told = {"output_dir": "/x/mine", "config": {"logging": {"output_dir": "/x/mine"}}}
-    command, notes = command_line(about("run.py", "experiment=a", word, run_name="mine", **told), "0")
-    assert [one for one in shlex.split(command) if "output_dir" in one] == [word]
+    fields = {"output_dir": "/x/mine", "config": {"logging": {"output_dir": "/x/mine"}}}
+    command, notes = command_line(about("run.py", "experiment=a", word, run_name="mine", **fields), "0")
+    assert [override for override in shlex.split(command) if "output_dir" in override] == [word]
     assert "Every step is then in /x/mine_redo/detailed_run_stats.json; it is large." in notes
 
 
@@ -240,8 +240,8 @@ def test_ranges_are_short():
 @settings(deadline=None, max_examples=50)
 @given(st.one_of(st.text(), st.sampled_from(HOSTILE), st.text("\\'${}", max_size=8)))
 def test_hydra_takes_a_text_as_it_is(text):
-    found = PARSER.parse_override(f"experiment={for_hydra(text)}").value()
-    assert OmegaConf.create({"experiment": found}).experiment == text
+    parsed = PARSER.parse_override(f"experiment={for_hydra(text)}").value()
+    assert OmegaConf.create({"experiment": parsed}).experiment == text
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -265,7 +265,7 @@ def directories(monkeypatch):
 
 def is_detailed(config):
     logger = config.experiment.config.logging.monty_data_logger
-    handlers = [one["_target_"].rpartition(".")[2] for one in logger.handlers]
+    handlers = [handler["_target_"].rpartition(".")[2] for handler in logger.handlers]
     logger_class = logger["_target_"].rpartition(".")[2]
     return (logger_class, handlers) == (
         "DetailedGraphMatchingLogger",

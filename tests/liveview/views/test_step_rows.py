@@ -24,13 +24,13 @@ def three_steps():
 
 
 def test_every_row_is_what_was_published():
-    found = shown(three_steps(), 0, 1, 2)
-    assert found["row"] == [0, 1, 2]
-    assert found["time_unix_millis"] == [START // 1_000_000 + 1000 * at for at in range(3)]
-    assert (found["mode"], found["motor_only"]) == (["eval", "train", "eval"], [0, 1, 0])
-    assert (found["step_secs"], found["monitor_micros"]) == ([None, 0.5, None], [None, 61.5, None])
-    assert found["target_object"] == ["mug"] * 3
-    module = found["learning_modules"]["LM"]
+    columns = shown(three_steps(), 0, 1, 2)
+    assert columns["row"] == [0, 1, 2]
+    assert columns["time_unix_millis"] == [START // 1_000_000 + 1000 * at for at in range(3)]
+    assert (columns["mode"], columns["motor_only"]) == (["eval", "train", "eval"], [0, 1, 0])
+    assert (columns["step_secs"], columns["monitor_micros"]) == ([None, 0.5, None], [None, 61.5, None])
+    assert columns["target_object"] == ["mug"] * 3
+    module = columns["learning_modules"]["LM"]
     assert module["objects"] == ["mug", "bowl"]
     assert module["evidence"] == [[1.0, None, 1.0], [None, None, 2.0]]
     assert (module["winner"], module["target"]) == ([0, -1, 1], [0, -1, 0])
@@ -38,19 +38,19 @@ def test_every_row_is_what_was_published():
     assert (module["target_sets"], module["target_graphs"]) == ([["mug"]], [0, -1, 0])
     assert (module["terminal"], module["possible"]) == ([None, None, "match"], [None, None, 1])
     assert module["location"][0] == [None, None, None]
-    assert found["sensors"]["patch"] == {"location": [[1, 2, 3], [None] * 3, [None] * 3], "on_object": [1, -1, -1]}
+    assert columns["sensors"]["patch"] == {"location": [[1, 2, 3], [None] * 3, [None] * 3], "on_object": [1, -1, -1]}
 
 
 def test_chosen_rows_alone():
-    found = shown(three_steps(), 2)
-    assert (found["row"], found["learning_modules"]["LM"]["evidence"]) == ([2], [[1.0], [2.0]])
+    columns = shown(three_steps(), 2)
+    assert (columns["row"], columns["learning_modules"]["LM"]["evidence"]) == ([2], [[1.0], [2.0]])
 
 
 def test_of_no_rows_there_are_empty_columns():
-    found = shown(
+    columns = shown(
         only_worker([schema.Log(run="r", worker="w", seq=0, time_unix_nanos=START, level="info", message="")])
     )
-    assert (found["row"], found["learning_modules"]) == ([], {})
+    assert (columns["row"], columns["learning_modules"]) == ([], {})
 
 
 def test_new_rows_and_of_very_many_the_newest():
@@ -62,15 +62,15 @@ def test_new_rows_and_of_very_many_the_newest():
 
 def test_a_course_of_the_demo():
     recognising = demo()[1].workers["main"]
-    steps = [one for one in demo_messages() if isinstance(one, schema.Step) and one.mode == "eval"]
+    steps = [message for message in demo_messages() if isinstance(message, schema.Step) and message.mode == "eval"]
     whole, few = course(recognising), course(recognising, points=50)
     assert whole["row"] == list(range(261))
     assert len(few["row"]) <= 50
     assert (few["row"][0], few["row"][-1]) == (0, 260)
     for at, row in enumerate(few["row"]):
-        said = steps[row].learning_modules["learning_module_3"]
+        published = steps[row].learning_modules["learning_module_3"]
         module = few["learning_modules"]["learning_module_3"]
-        assert module["objects"][module["winner"][at]] == said.most_likely.object
+        assert module["objects"][module["winner"][at]] == published.most_likely.object
     assert course(recognising, 10, 12)["row"] == [10, 11, 12]
     assert course(recognising, -5, 10_000, 0)["row"] == [260]
 

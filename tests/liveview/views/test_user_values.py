@@ -32,10 +32,10 @@ def test_the_latest_of_each_metric():
 
 def test_metrics_by_worker_name_and_number():
     run = run_of(value(0, 1.0), value(1, 2.0, "Reward"), value(2, 3.0, worker="other"))
-    assert [one["name"] for one in metrics(run, search="REW")["metrics"]] == ["Reward"]
-    assert [one["worker"] for one in metrics(run, worker="other")["metrics"]] == ["other"]
+    assert [shown_metric["name"] for shown_metric in metrics(run, search="REW")["metrics"]] == ["Reward"]
+    assert [shown_metric["worker"] for shown_metric in metrics(run, worker="other")["metrics"]] == ["other"]
     page = metrics(run, first=1, most=1)
-    assert (page["count"], [one["name"] for one in page["metrics"]]) == (3, ["Reward"])
+    assert (page["count"], [shown_metric["name"] for shown_metric in page["metrics"]]) == (3, ["Reward"])
 
 
 def test_data_streams_as_they_are():
@@ -43,11 +43,11 @@ def test_data_streams_as_they_are():
     run = run_of(
         schema.Data(**head(0), stream="s", data=hostile), schema.Data(**head(1, "other"), stream="a/b", data=3)
     )
-    assert [(one["worker"], one["stream"], one["data"]) for one in data(run)] == [
+    assert [(stream["worker"], stream["stream"], stream["data"]) for stream in data(run)] == [
         ("main", "s", hostile),
         ("other", "a/b", 3),
     ]
-    assert [one["stream"] for one in data(run, "other")] == ["a/b"]
+    assert [stream["stream"] for stream in data(run, "other")] == ["a/b"]
 
 
 def test_the_state_of_each_worker():

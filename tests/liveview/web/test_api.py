@@ -42,7 +42,7 @@ def demo(page, broker):
     with Bridge(config_for(broker, bridge_id="of-the-demo")) as bridge:
         runs = replay(bridge.zmq_port)
         for run in runs:
-            page.until_json(f"/api/run/{run}", lambda said: said["run"]["status"] == "completed")
+            page.until_json(f"/api/run/{run}", lambda answer: answer["run"]["status"] == "completed")
         yield runs
 
 
@@ -52,7 +52,7 @@ def recognising(demo):
 
 
 def test_runs_are_listed(page, demo):
-    heads = {one["run"]: one for one in page.json("/api/runs")}
+    heads = {run_head["run"]: run_head for run_head in page.json("/api/runs")}
     assert set(demo) <= heads.keys()
     head = heads[demo[1]]
     assert head.keys() >= RUN_HEAD
@@ -69,31 +69,31 @@ def test_what_became_of_the_messages_is_counted(page):
 
 
 def test_a_run_has_its_workers_and_what_is_run(page, recognising):
-    said = page.json(recognising)
-    assert [one["worker"] for one in said["workers"]] == ["main"]
-    assert said["info"]["experiment"] == "monty_mqtt_demo_recognise"
-    assert said["info"]["config"]
+    answer = page.json(recognising)
+    assert [worker_head["worker"] for worker_head in answer["workers"]] == ["main"]
+    assert answer["info"]["experiment"] == "monty_mqtt_demo_recognise"
+    assert answer["info"]["config"]
 
 
 def test_episodes_and_results(page, recognising):
     episodes = page.json(f"{recognising}/episodes")
-    assert [one["episode"] for one in episodes] == list(range(12))
+    assert [episode["episode"] for episode in episodes] == list(range(12))
     assert episodes == page.json(f"{recognising}/episodes?worker=main")
-    found = page.json(f"{recognising}/results")
-    assert list(found) == ["eval"]
-    results = found["eval"]
+    answer = page.json(f"{recognising}/results")
+    assert list(answer) == ["eval"]
+    results = answer["eval"]
     assert results["episodes_done"] == 12
-    assert results["correct"] == sum(one["correct"] for one in episodes)
+    assert results["correct"] == sum(episode["correct"] for episode in episodes)
     assert sum(map(sum, results["confusion"]["all"])) == 12
 
 
 def test_steps_are_as_many_as_are_asked_for(page, recognising):
     whole = page.json(f"{recognising}/worker/main/steps?points=20000")
-    some = page.json(f"{recognising}/worker/main/steps?points=50&first=10&last=200")
+    steps = page.json(f"{recognising}/worker/main/steps?points=50&first=10&last=200")
     assert whole["row"] == list(range(len(whole["row"])))
-    assert len(some["row"]) <= 50
-    assert (some["row"][0], some["row"][-1]) == (10, 200)
-    assert len(some["learning_modules"]) == 5
+    assert len(steps["row"]) <= 50
+    assert (steps["row"][0], steps["row"][-1]) == (10, 200)
+    assert len(steps["learning_modules"]) == 5
 
 
 def test_a_moment_has_everything_of_its_step(page, recognising):
@@ -101,7 +101,7 @@ def test_a_moment_has_everything_of_its_step(page, recognising):
     moment = page.json(f"{recognising}/worker/main/moment?row={row}")
     assert (moment["mode"], moment["episode"], moment["step"]) == ("eval", 3, 5)
     assert len(moment["learning_modules"]) == 5
-    assert {one["modality"] for one in moment["frames"]} == {"rgba", "depth"}
+    assert {frame_shown["modality"] for frame_shown in moment["frames"]} == {"rgba", "depth"}
     assert page.get(f"{recognising}/worker/main/moment?row=1000000").status_code == 404
 
 
@@ -115,11 +115,11 @@ def test_first_wrong_decisions_and_how_to_repeat(page, recognising):
 
 @pytest.mark.parametrize("place", ["logs", "events"])
 def test_lines_are_counted_and_come_in_pages(page, recognising, place):
-    said = page.json(f"{recognising}/{place}?count=5")
-    assert len(said["lines"]) == min(5, said["count"])
-    if said["lines"]:
-        before = page.json(f"{recognising}/{place}?count=5&before={said['lines'][0]['number']}")["lines"]
-        assert all(line["number"] < said["lines"][0]["number"] for line in before)
+    answer = page.json(f"{recognising}/{place}?count=5")
+    assert len(answer["lines"]) == min(5, answer["count"])
+    if answer["lines"]:
+        before = page.json(f"{recognising}/{place}?count=5&before={answer['lines'][0]['number']}")["lines"]
+        assert all(line["number"] < answer["lines"][0]["number"] for line in before)
 
 
 @pytest.mark.parametrize("place", ["metrics", "data", "state"])
@@ -133,14 +133,14 @@ def test_a_metric_by_any_name(page, worker):
     worker.send(schema.Metric, 1, name=name, value=0.25)
     worker.send(schema.Metric, 2, name=name, value=None, not_finite="inf")
     query = f"worker=main&name={quote(topics.escape(name), safe='')}"
-    said = page.until_json(f"/api/run/{worker.run}/metric?{query}", lambda found: found["not_finite"])
-    assert said["values"] == [0.25]
-    assert [(one["kind"], one["count"]) for one in said["not_finite"]] == [("inf", 1)]
+    metric = page.until_json(f"/api/run/{worker.run}/metric?{query}", lambda answer: answer["not_finite"])
+    assert metric["values"] == [0.25]
+    assert [(mark["kind"], mark["count"]) for mark in metric["not_finite"]] == [("inf", 1)]
     assert page.get(f"/api/run/{worker.run}/metric?worker=main&name=other").status_code == 404
 
 
 def frame_of(page, recognising, moment, modality):
-    frame = next(one for one in moment["frames"] if one["modality"] == modality)
+    frame = next(frame_shown for frame_shown in moment["frames"] if frame_shown["modality"] == modality)
     query = f"sensor={frame['sensor']}&modality={modality}&row={moment['row']}"
     answer = page.get(f"{recognising}/worker/main/frame?{query}")
     assert answer.is_success, answer.text
@@ -206,16 +206,18 @@ def published(broker, topic: str, payload: bytes) -> None:
 
 
 def test_the_depth_scale_is_that_of_all_frames_whoever_looks_at_which(page, broker):
-    what = {"sensor": "eye", "modality": "depth", "episode": 0, "width": 2, "height": 1}
+    fields = {"sensor": "eye", "modality": "depth", "episode": 0, "width": 2, "height": 1}
     with Teller(broker) as teller:
         voice = teller.voice("far-in-the-middle", secs_ago=60)
         voice.say(schema.Status, status="running")
         for number in range(20):
             voice.say(schema.Step, after_secs=1, episode=0, step=number)
-            voice.see(schema.Frame, np.array([0.1, 0.5 if number == 12 else 0.2], "<f4").tobytes(), step=number, **what)
+            voice.see(
+                schema.Frame, np.array([0.1, 0.5 if number == 12 else 0.2], "<f4").tobytes(), step=number, **fields
+            )
         teller.done()
         place = "/api/run/far-in-the-middle/worker/main"
-        page.until_json(f"{place}/moment?row=19", lambda said: said["frames"] and said["frames"][0]["step"] == 19)
+        page.until_json(f"{place}/moment?row=19", lambda answer: answer["frames"] and answer["frames"][0]["step"] == 19)
         frame = f"{place}/frame?sensor=eye&modality=depth"
         ranges = [page.get(f"{frame}&row={row}").headers["x-monty-depth-range"] for row in (3, 12, 3)]
         scale = page.json(f"{place}/depth_scale?sensor=eye")
@@ -223,7 +225,7 @@ def test_the_depth_scale_is_that_of_all_frames_whoever_looks_at_which(page, brok
         assert (scale["min_metres"], scale["max_metres"], scale["is_final"]) == (0.1, 0.5, False)
         voice.say(schema.End, status="completed")
         teller.done()
-        scale = page.until_json(f"{place}/depth_scale?sensor=eye", lambda said: said["is_final"])
+        scale = page.until_json(f"{place}/depth_scale?sensor=eye", lambda answer: answer["is_final"])
         assert (scale["min_metres"], scale["max_metres"]) == (0.1, 0.5)
 
 
@@ -247,8 +249,8 @@ def test_images_that_are_none_are_said_to_be_none(page, broker, worker):
     published(broker, sent.topic, cut)
     place = f"/api/run/{worker.run}/worker/main"
     page.until(lambda: page.get(f"{place}/frame?sensor=eye&modality=depth").status_code == 404)
-    said = page.get(f"{place}/frame?sensor=eye&modality=depth").json()["error"]
-    assert "depth" in said
+    error = page.get(f"{place}/frame?sensor=eye&modality=depth").json()["error"]
+    assert "depth" in error
     published(broker, topics.build(worker.run, "main", "frame", "ear", "rgba"), b"<script>alert(1)</script>")
     assert page.get(f"{place}/frame?sensor=ear&modality=rgba").status_code == 404
     assert page.get("/healthz").is_success

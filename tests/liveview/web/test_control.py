@@ -22,7 +22,7 @@ def browser(page):
 
 def known_to(page, worker) -> str:
     """Return the address of a worker's run, once the page knows it."""
-    page.until_json("/api/runs", lambda runs: worker.run in [one["run"] for one in runs])
+    page.until_json("/api/runs", lambda runs: worker.run in [run_head["run"] for run_head in runs])
     return f"/api/run/{worker.run}/command"
 
 
@@ -76,7 +76,8 @@ def test_a_run_that_is_over_takes_none_and_says_why(page, browser, worker):
     worker.acked(2)
     session = f"/api/session?run={worker.run}"
     page.until_json(
-        "/api/runs", lambda runs: [one["status"] for one in runs if one["run"] == worker.run] == ["completed"]
+        "/api/runs",
+        lambda runs: [run_head["status"] for run_head in runs if run_head["run"] == worker.run] == ["completed"],
     )
     assert browser.get(session).json()["why_not"] == "the run is over: completed"
     answer = browser.post(place, json={"command": "abort"})
@@ -96,8 +97,8 @@ def test_without_a_bridge_it_says_so(page, broker, browser):
     bridge = BrokerAddress(broker.host, broker.port, "bridge", broker.password_file("bridge"))
     with Subscriber(bridge, ["monty/bridge/v1/+/status"]) as client:
         client.publish(topics.of_message(status).topic, schema.encode(status), 10)
-    page.until_json("/api/runs", lambda runs: "alone" in [one["run"] for one in runs])
-    page.until_json("/api/session?run=alone", lambda said: "no bridge is connected" in said["why_not"])
+    page.until_json("/api/runs", lambda runs: "alone" in [run_head["run"] for run_head in runs])
+    page.until_json("/api/session?run=alone", lambda session: "no bridge is connected" in session["why_not"])
     assert browser.post("/api/run/alone/command", json={"command": "abort"}).status_code == 409
 
 
@@ -105,9 +106,9 @@ def test_without_the_password_of_control_it_says_so(broker, tmp_path):
     with PageProcess(broker, tmp_path, "--control-password-file=/nowhere/control.password") as page:
         page.ready()
         with logged_in(page) as browser:
-            said = browser.get("/api/session").json()
-            assert said["may_control"] is False
-            assert "/nowhere/control.password" in said["why_not"]
+            session = browser.get("/api/session").json()
+            assert session["may_control"] is False
+            assert "/nowhere/control.password" in session["why_not"]
     with PageProcess(broker, tmp_path, "--control-password-file=") as page:
         page.ready()
         assert "--control-password-file" in page.json("/api/session")["why_not"]

@@ -53,9 +53,9 @@ def test_the_same_depth_has_the_same_colour_in_every_frame():
 
 def test_what_is_outside_of_the_scale_is_shown_as_such_and_counted():
     png, outside = depth_colours.coloured(of(0.05, 0.1, 0.2, 800.0), DepthScale(0.09, 0.3))
-    found = colours(png)
-    assert (found[0], found[3]) == (rgb(depth_colours.NEARER), rgb(depth_colours.FARTHER))
-    assert found[1] not in (found[0], found[3])
+    pixels = colours(png)
+    assert (pixels[0], pixels[3]) == (rgb(depth_colours.NEARER), rgb(depth_colours.FARTHER))
+    assert pixels[1] not in (pixels[0], pixels[3])
     assert outside == 2
 
 

@@ -38,22 +38,22 @@ class Browser:
         self.line.close()
 
     def hear(self, secs: float = 10) -> dict:
-        said = json.loads(self.line.recv(timeout=secs))
-        self.told.append(said)
-        if said.get("generation", self.generation) != self.generation:
-            self.generation, self.rows, self.steps = said["generation"], [], []
-        if said.get("steps"):
-            assert said["steps"]["row"][0] == said["first_row"]
-            self.rows += said["steps"]["row"]
-            self.steps += said["steps"]["step"]
-        return said
+        piece = json.loads(self.line.recv(timeout=secs))
+        self.told.append(piece)
+        if piece.get("generation", self.generation) != self.generation:
+            self.generation, self.rows, self.steps = piece["generation"], [], []
+        if piece.get("steps"):
+            assert piece["steps"]["row"][0] == piece["first_row"]
+            self.rows += piece["steps"]["row"]
+            self.steps += piece["steps"]["step"]
+        return piece
 
     def until(self, condition) -> dict:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            said = self.hear()
-            if condition(said):
-                return said
+            piece = self.hear()
+            if condition(piece):
+                return piece
         raise AssertionError(self.told[-3:])
 
 
@@ -67,7 +67,9 @@ def steps(worker: Dealer, first: int, count: int) -> None:
 
 def known(page: PageProcess, worker: Dealer, rows: int) -> None:
     """Wait until the page has so many rows."""
-    page.until_json("/api/runs", lambda runs: any(one["run"] == worker.run and one["steps"] >= rows for one in runs))
+    page.until_json(
+        "/api/runs", lambda runs: any(run_head["run"] == worker.run and run_head["steps"] >= rows for run_head in runs)
+    )
 
 
 def test_who_comes_gets_all_and_then_what_is_new(page, worker):
@@ -112,10 +114,10 @@ def test_of_very_many_rows_who_comes_gets_the_newest_400_and_who_comes_back_2000
     steps(worker, 0, 2600)
     known(page, worker, 2600)
     with Browser(page, worker.run) as browser:
-        said = browser.hear()
-        assert said["first_row"] == 2200
+        piece = browser.hear()
+        assert piece["first_row"] == 2200
         assert browser.rows == list(range(2200, 2600))
-    with Browser(page, worker.run, rows=100, generation=said["generation"]) as browser:
+    with Browser(page, worker.run, rows=100, generation=piece["generation"]) as browser:
         assert browser.hear()["first_row"] == 600
         assert browser.rows == list(range(600, 2600))
 
@@ -125,7 +127,7 @@ def test_a_run_is_told_of_as_soon_as_there_is_one(page, bridge):
         assert browser.hear().keys() <= {"problems", "notes", "silent_since_unix_millis", "server_unix_millis"}
         worker.hello()
         worker.send(schema.Status, 0)
-        assert browser.until(lambda said: "run" in said)["run"]["run"] == "later"
+        assert browser.until(lambda piece: "run" in piece)["run"]["run"] == "later"
 
 
 def test_without_a_worker_there_are_no_steps(page, worker):
@@ -149,11 +151,11 @@ def test_logs_metrics_and_data_are_counted_when_they_change(page, worker):
     with Browser(page, worker.run) as browser:
         browser.hear()
         worker.send(schema.Log, 1, level="info", message="a")
-        assert browser.until(lambda said: "logs" in said)["logs"]["count"] == 1
+        assert browser.until(lambda piece: "logs" in piece)["logs"]["count"] == 1
         worker.send(schema.Metric, 2, name="loss", value=1.0)
-        said = browser.until(lambda said: "metrics" in said)
-        assert said["metrics"]["revision"] > 0
-        assert "logs" not in said
+        piece = browser.until(lambda piece: "metrics" in piece)
+        assert piece["metrics"]["revision"] > 0
+        assert "logs" not in piece
 
 
 def test_a_browser_that_does_not_read_delays_no_other(page, worker):
@@ -176,14 +178,14 @@ def test_the_list_of_runs_tells_what_changes(page, worker):
     known(page, worker, 0)
     with connect(f"{page.url.replace('http', 'ws', 1)}/live_runs", proxy=None) as line:
         first = json.loads(line.recv(timeout=10))
-        assert worker.run in [one["run"] for one in first["runs"]]
+        assert worker.run in [run_head["run"] for run_head in first["runs"]]
         worker.send(schema.Status, 1, status="completed")
         heard = []
         while (worker.run, "completed") not in heard:
-            said = json.loads(line.recv(timeout=10))
-            assert said["forgotten"] == []
-            assert 0 < len(said["runs"]) < len(first["runs"]) or len(first["runs"]) == 1  # only what changed
-            heard = [(one["run"], one["status"]) for one in said["runs"]]
+            piece = json.loads(line.recv(timeout=10))
+            assert piece["forgotten"] == []
+            assert 0 < len(piece["runs"]) < len(first["runs"]) or len(first["runs"]) == 1  # only what changed
+            heard = [(run_head["run"], run_head["status"]) for run_head in piece["runs"]]
 
 
 def test_a_page_that_ends_says_so_to_the_browser(broker, tmp_path):

@@ -14,8 +14,8 @@ LINES = 20_000
 @pytest.mark.timeout(180)
 def test_an_early_error_and_an_early_word_are_found_among_twenty_thousand_lines(broker, tmp_path):
     def check(page):
-        said = page.until_json("/api/run/talks/logs", lambda one: one["count"] == LINES, 90)
-        assert len(said["lines"]) == 200
+        answer = page.until_json("/api/run/talks/logs", lambda logs: logs["count"] == LINES, 90)
+        assert len(answer["lines"]) == 200
         errors = page.json("/api/run/talks/logs?level=error")
         assert [(line["number"], line["message"]) for line in errors["lines"]] == [(100, "line 100: it broke")]
         assert errors["searched"] == {"in_memory": 5001, "recorded": 0}
@@ -50,9 +50,9 @@ def test_a_data_stream_keeps_its_history(broker, tmp_path):
             voice.say(schema.Data, stream="another", data=number)
         teller.done()
         place = "/api/run/streams/stream?worker=main&stream=my%2520stream"
-        said = page.until_json(place, lambda one: one["count"] == 250)
-        assert [one["data"]["number"] for one in said["values"]] == list(range(150, 250))
-        older = page.json(f"{place}&before={said['values'][0]['number']}")
-        assert [one["data"]["number"] for one in older["values"]] == list(range(50, 150))
+        answer = page.until_json(place, lambda stream: stream["count"] == 250)
+        assert [value["data"]["number"] for value in answer["values"]] == list(range(150, 250))
+        older = page.json(f"{place}&before={answer['values'][0]['number']}")
+        assert [value["data"]["number"] for value in older["values"]] == list(range(50, 150))
         assert page.json(f"{place}&before=0")["values"] == []
         assert page.get(place.replace("main", "nobody")).status_code == 404

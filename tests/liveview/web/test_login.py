@@ -34,9 +34,9 @@ def test_a_login_lasts_and_a_logout_ends_it(page):
         assert browser.get("/api/session").json()["needs_login"] is False
         assert browser.get("/api/session").json()["may_control"] is True
         browser.post("/api/logout")
-        said = browser.get("/api/session").json()
-        assert (said["needs_login"], said["may_control"]) == (True, False)
-        assert str(page.login_file) in said["why_not"]
+        session = browser.get("/api/session").json()
+        assert (session["needs_login"], session["may_control"]) == (True, False)
+        assert str(page.login_file) in session["why_not"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"password": 1}', b"\xff", b'{"password": ""}'])
@@ -56,12 +56,14 @@ def test_guessing_is_slowed_and_the_password_shows_nowhere(broker, tmp_path):
     with PageProcess(broker, tmp_path, "--log-level=debug") as page:
         page.ready()
         known = page.login_file.read_text().strip()
-        said = [httpx.post(page.url + "/api/login", json={"password": f"guess-{n}"}) for n in range(11)]
-        assert [answer.status_code for answer in said] == [401] * 10 + [429]
-        assert said[-1].headers["retry-after"]
+        answers = [httpx.post(page.url + "/api/login", json={"password": f"guess-{n}"}) for n in range(11)]
+        assert [answer.status_code for answer in answers] == [401] * 10 + [429]
+        assert answers[-1].headers["retry-after"]
         # Also the right one has to wait now.
         assert httpx.post(page.url + "/api/login", json={"password": known}).status_code == 429
-        texts = [page.get(place).text for place in ("/", "/api/session", "/healthz")] + [one.text for one in said]
+        texts = [page.get(place).text for place in ("/", "/api/session", "/healthz")] + [
+            answer.text for answer in answers
+        ]
         assert all(known not in text and "guess-" not in text for text in texts)
         assert str(page.login_file) in texts[1]
     assert known not in page.text
@@ -73,8 +75,8 @@ def test_ten_wrong_passwords_of_others_do_not_lock_out_who_holds_a_session(broke
         page.ready()
         known = page.login_file.read_text().strip()
         with logged_in(page) as browser:
-            said = [httpx.post(page.url + "/api/login", json={"password": f"guess-{n}"}) for n in range(11)]
-            assert said[-1].status_code == 429
+            answers = [httpx.post(page.url + "/api/login", json={"password": f"guess-{n}"}) for n in range(11)]
+            assert answers[-1].status_code == 429
             assert browser.get("/api/session").json()["may_control"] is True
             assert browser.post("/api/login", json={"password": known}).status_code == 200
             own = [browser.post("/api/login", json={"password": f"guess-{n}"}).status_code for n in range(11)]
@@ -88,7 +90,7 @@ def test_a_copy_of_the_cookie_is_worth_nothing_after_the_logout(broker, tmp_path
     with PageProcess(broker, tmp_path) as page:
         page.ready()
         with logged_in(page) as browser, logged_in(page) as other:
-            copies = [f"{cookie.name}={cookie.value}" for one in (browser, other) for cookie in one.cookies.jar]
+            copies = [f"{cookie.name}={cookie.value}" for client in (browser, other) for cookie in client.cookies.jar]
             assert all(may_control(page, copy) for copy in copies)
             assert browser.post("/api/logout").status_code == 200
             assert [may_control(page, copy) for copy in copies] == [False, True]
@@ -107,15 +109,15 @@ def test_a_copy_of_the_cookie_is_worth_nothing_after_the_logout(broker, tmp_path
 def test_only_so_many_sessions_are_kept_and_a_logout_that_cannot_be_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(login_sessions, "_MOST_SESSIONS", 3)
     state = StateDir(tmp_path)
-    some = login_sessions.LoginSessions(state, state.secrets / "sessions")
-    tokens = [some.open("secret") for _ in range(5)]
-    assert [some.is_open(token, "secret") for token in tokens] == [False, False, True, True, True]
-    assert not some.is_open(tokens[4], "another")
-    assert not some.is_open(tokens[4], "")
+    sessions = login_sessions.LoginSessions(state, state.secrets / "sessions")
+    tokens = [sessions.open("secret") for _ in range(5)]
+    assert [sessions.is_open(token, "secret") for token in tokens] == [False, False, True, True, True]
+    assert not sessions.is_open(tokens[4], "another")
+    assert not sessions.is_open(tokens[4], "")
     state.secrets.rename(tmp_path / "away")
     with pytest.raises(ServiceError, match="cannot write"):
-        some.close(tokens[4])
-    assert not some.is_open(tokens[4], "secret")
+        sessions.close(tokens[4])
+    assert not sessions.is_open(tokens[4], "secret")
 
 
 def test_who_changes_the_password_ends_all_sessions(broker, tmp_path):
@@ -214,8 +216,8 @@ def test_beyond_loopback_a_login_opens_it_all(public):
         (cookie,) = browser.cookies.jar
         assert cookie.secure
         assert browser.get("/api/runs").is_success
-        said = asyncio.run(first_words(public, f"{cookie.name}={cookie.value}"))
-        assert "runs" in said
+        words = asyncio.run(first_words(public, f"{cookie.name}={cookie.value}"))
+        assert "runs" in words
         assert browser.get("/api/runs", headers={"Host": "lab.example"}).is_success
         assert browser.get("/api/runs", headers={"Host": "evil.example"}).status_code == 403
 
@@ -255,8 +257,8 @@ def test_only_a_trusted_proxy_says_whose_wrong_passwords_they_are(broker, tmp_pa
             return httpx.post(f"{url}/api/login", json={"password": "guess"}, headers=headers).status_code
 
         # What stands before the proxy's own word, the browser may have made up.
-        said = [guess([f"192.0.2.{number}", "198.51.100.1, 203.0.113.7"]) for number in range(11)]
-        assert said == [401] * 10 + [429]
+        statuses = [guess([f"192.0.2.{number}", "198.51.100.1, 203.0.113.7"]) for number in range(11)]
+        assert statuses == [401] * 10 + [429]
         assert guess(["203.0.113.8"]) == (401 if is_trusted else 429)
         past_the_proxy = [guess([f"192.0.2.{number}"], page.url) for number in range(11)]
         assert past_the_proxy == ([401] * 10 + [429] if is_trusted else [429] * 11)

@@ -53,10 +53,10 @@ def test_it_ends_while_no_broker_answers_and_says_that_there_is_none(broker, tmp
     port = any_free("127.0.0.1")
     with PageProcess(broker, tmp_path, f"--mqtt-port={port}") as page:
         page.wait_for("page ready: ")
-        said = page.get("/healthz")
-        assert said.status_code == 503
-        assert said.json()["status"] == "no broker"
-        assert f"127.0.0.1:{port}" in said.json()["problems"][0]
+        answer = page.get("/healthz")
+        assert answer.status_code == 503
+        assert answer.json()["status"] == "no broker"
+        assert f"127.0.0.1:{port}" in answer.json()["problems"][0]
         assert healthcheck(page).returncode == 1
         assert page.get("/").is_success
         page.signal(signal.SIGTERM)
@@ -211,10 +211,10 @@ def test_it_is_not_ok_while_it_lists_problems(broker, tmp_path):
             for number in range(50):
                 voice.say(schema.Log, level="info", message=f"line {number} " + "x" * 10_000)
             teller.done()
-            said = until_problem(page)
-            assert said.status_code == 503
-            assert said.json()["status"] == "nothing is recorded"
-            assert "No space left" in said.json()["problems"][0]
+            answer = until_problem(page)
+            assert answer.status_code == 503
+            assert answer.json()["status"] == "nothing is recorded"
+            assert "No space left" in answer.json()["problems"][0]
             unwell = healthcheck(page)
             assert (unwell.returncode, unwell.stdout) == (1, f"page at {page.url}: nothing is recorded\n")
         (disk / "filler").unlink()
@@ -229,11 +229,11 @@ def fill(disk):
 
 
 def until_problem(page):
-    found = []
+    answers = []
 
     def is_told():
-        found[:] = [page.get("/healthz")]
-        return bool(found[0].json()["problems"])
+        answers[:] = [page.get("/healthz")]
+        return bool(answers[0].json()["problems"])
 
     until(is_told)
-    return found[0]
+    return answers[0]
