@@ -155,11 +155,11 @@ class Listener:
 
     def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         now = time.time_ns()
-        said = json.loads(message.payload)
+        health = json.loads(message.payload)
         if message.topic.endswith("/health"):
-            self.health.append(said)
+            self.health.append(health)
         else:
-            self.arrived[said["time_unix_nanos"]] = now
+            self.arrived[health["time_unix_nanos"]] = now
 
 
 class Arrival:
@@ -224,7 +224,7 @@ def steady(broker: Mosquitto, journal: Path, secs: float) -> List[Row]:
             done.set()
             watcher.join()
             flushed = broadcaster.flush(10)
-        queued = [said["queued"] for said in listener.health]
+        queued = [health["queued"] for health in listener.health]
     third = max(1, len(window) // 3)
     before, after = statistics.median(window[:third]), statistics.median(window[-third:])
     allowed = max(STEADY_PER_SEC * MOST_BEHIND_SECS, MOST_GROWTH * before)
@@ -305,7 +305,7 @@ def capture(broker: Mosquitto, port: int, shape: Shape, messages: int) -> List[A
     ended.wait(30)
     client.disconnect()
     client.loop_stop()
-    return [one for one in got if not one[0].endswith(("/status", "/end"))]
+    return [outgoing for outgoing in got if not outgoing[0].endswith(("/status", "/end"))]
 
 
 def through_bridge(broker: Mosquitto, port: int, shape: Shape, messages: int, run: str) -> float:
@@ -319,8 +319,8 @@ def through_bridge(broker: Mosquitto, port: int, shape: Shape, messages: int, ru
         dealer.set(zmq.SNDHWM, 0)
         dealer.set(zmq.LINGER, 0)
         dealer.connect(f"tcp://127.0.0.1:{port}")
-        who = {"run": run, "worker": "main", "started_unix_nanos": time.time_ns()}
-        hello = zmq_protocol.Hello(schema_version=schema.SCHEMA_VERSION, base=0, **who)
+        sender = {"run": run, "worker": "main", "started_unix_nanos": time.time_ns()}
+        hello = zmq_protocol.Hello(schema_version=schema.SCHEMA_VERSION, base=0, **sender)
         dealer.send_multipart(zmq_protocol.encode_up(hello))
         zmq_protocol.decode_down(dealer.recv())
         with Arrival(broker, run) as arrival:

@@ -168,8 +168,8 @@ def watched(server: Server, path: Path, points: int, secs: float) -> List[Dict[s
         thread.join(60)
     p95 = p95_by_panel(viewers)
     slowest = max(p95, key=lambda panel: p95[panel])
-    late = [one for viewer in viewers for one in viewer.refreshes]
-    in_time = 100 * sum(one <= REFRESH_SECS for one in late) / len(late)
+    late = [secs for viewer in viewers for secs in viewer.refreshes]
+    in_time = 100 * sum(secs <= REFRESH_SECS for secs in late) / len(late)
     name = f"{path.stem}, {VIEWERS} viewers, {points:,} points: slowest panel, {slowest}, p95"
     return [
         row(name, p95[slowest], "ms", "< 1000", met=p95[slowest] < 1000),  # noqa: PLR2004 - a refresh
@@ -180,23 +180,23 @@ def watched(server: Server, path: Path, points: int, secs: float) -> List[Dict[s
 def p95_by_panel(viewers: List[Viewer]) -> Dict[str, float]:
     """Return by panel the milliseconds that 95 of 100 queries stayed below."""
     millis: Dict[str, List[float]] = {}
-    for panel, taken in (one for viewer in viewers for one in viewer.taken):
+    for panel, taken in (taken_query for viewer in viewers for taken_query in viewer.taken):
         millis.setdefault(panel, []).append(taken)
     return {panel: statistics.quantiles(taken, n=20)[-1] for panel, taken in millis.items() if len(taken) > 1}
 
 
 def queries(dashboard: Dict[str, Any]) -> List[Asked]:
     """Return the queries of a dashboard with its variables filled in."""
-    found = []
+    asked = []
     for panel in dashboard["panels"]:
         shown = panel.get("timeFrom") or dashboard["time"]["from"].removeprefix("now-")
         past = int(shown[:-1]) * UNITS[shown[-1]]
         least = past / panel.get("maxDataPoints", panel["gridPos"]["w"] * 75)
-        interval = next(one for one in INTERVALS_SECS if one >= least)
+        interval = next(secs for secs in INTERVALS_SECS if secs >= least)
         for target in panel.get("targets", []):
-            query = re.sub(r"\$\{(\w+):regex\}", lambda found: filled(found[1]), target["query"])
-            found.append(Asked(panel["title"], query, past, interval))
-    return found
+            query = re.sub(r"\$\{(\w+):regex\}", lambda variable: filled(variable[1]), target["query"])
+            asked.append(Asked(panel["title"], query, past, interval))
+    return asked
 
 
 def filled(variable: str) -> str:
@@ -232,16 +232,18 @@ class Viewer(threading.Thread):
         connection = http.client.HTTPConnection(urllib.parse.urlsplit(self._server.influxdb.url).netloc, timeout=60)
         while not self._over.is_set():
             began = time.monotonic()
-            for one in self._asked:
-                self.taken.append((one.panel, self._ask(connection, one)))
+            for asked in self._asked:
+                self.taken.append((asked.panel, self._ask(connection, asked)))
             self.refreshes.append(time.monotonic() - began)
             self._over.wait(max(0.0, REFRESH_SECS - self.refreshes[-1]))
         connection.close()
 
-    def _ask(self, connection: http.client.HTTPConnection, one: Asked) -> float:
+    def _ask(self, connection: http.client.HTTPConnection, asked: Asked) -> float:
         until = time.time_ns() // 1_000_000
-        limits = f"time >= {until - one.past_secs * 1000}ms and time <= {until}ms"
-        query = one.query.replace("$timeFilter", limits).replace("$__interval", f"{int(one.interval_secs * 1000)}ms")
+        limits = f"time >= {until - asked.past_secs * 1000}ms and time <= {until}ms"
+        query = asked.query.replace("$timeFilter", limits).replace(
+            "$__interval", f"{int(asked.interval_secs * 1000)}ms"
+        )
         headers = {
             "Authorization": f"Token {self._server.read_token}",
             "Content-Type": "application/x-www-form-urlencoded",
@@ -252,5 +254,5 @@ class Viewer(threading.Thread):
         answer = connection.getresponse()
         text = answer.read()
         if answer.status != http.client.OK:
-            raise RuntimeError(f"{one.panel}: {text.decode(errors='replace')[:200]}")
+            raise RuntimeError(f"{asked.panel}: {text.decode(errors='replace')[:200]}")
         return (time.perf_counter() - began) * 1000

@@ -61,8 +61,8 @@ class Chain:
 
     def number(self, influxql: str) -> float:
         """Return the number that a query finds, -1 if there is none."""
-        found = query(self.services["influxdb"].url, self._token, influxql)
-        return float(found[0].rows[0][1]) if found else -1.0
+        series = query(self.services["influxdb"].url, self._token, influxql)
+        return float(series[0].rows[0][1]) if series else -1.0
 
     def wait_for(self, influxql: str, number: float) -> None:
         """Return when the number that a query finds is at least this.
@@ -96,7 +96,7 @@ def rows(*, quick: bool = False) -> List[Row]:
                 row("`up` with everything: ready after", ready_secs, "s", "", met=None),
                 *keeping_up(chain, secs=3 if quick else 30),
             ]
-            return figures + [memory(name, one.pid) for name, one in chain.services.items()]
+            return figures + [memory(name, service.pid) for name, service in chain.services.items()]
 
 
 def memory(name: str, pid: int) -> Row:
@@ -113,13 +113,13 @@ def up(state: StateDir, *without: str) -> Iterator[Chain]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            told = []
+            lines = []
             for line in process.stdout:
-                told.append(line)
+                lines.append(line)
                 if "Ctrl+C stops everything" in line:
                     break
             far_side = state.read_far_side()
-            assert far_side is not None, told
+            assert far_side is not None, lines
             yield Chain(state, far_side)
         finally:
             process.terminate()
@@ -167,14 +167,14 @@ def publish(chain: Chain, run: str, steps: int) -> None:
 def messages(run: str, steps: int, *, with_json: bool) -> List[Outgoing]:
     """Return what the bridge publishes of the same steps, in its order: batches of points, and the JSON if asked."""
     gathered, stamp = Batches(), time.time_ns()
-    found: List[Outgoing] = []
+    outgoing: List[Outgoing] = []
     for number in range(steps):
         fields = example_step(number, MODULES)
         step = schema.Step(run=run, worker="main", seq=number, time_unix_nanos=stamp + number, **fields)
         if with_json:
-            found += fan_out(step, schema.encode(step), (), most_bytes=10_000_000)
-        found += [one.outgoing for one in gathered.add(run, lines_of(step, None, Misfits()), None, 0.0)]
-    return found + [one.outgoing for one in gathered.flush()]
+            outgoing += fan_out(step, schema.encode(step), (), most_bytes=10_000_000)
+        outgoing += [batch.outgoing for batch in gathered.add(run, lines_of(step, None, Misfits()), None, 0.0)]
+    return outgoing + [batch.outgoing for batch in gathered.flush()]
 
 
 def publish_by_paho(chain: Chain, outgoing: List[Outgoing]) -> None:
@@ -185,7 +185,10 @@ def publish_by_paho(chain: Chain, outgoing: List[Outgoing]) -> None:
     client.connect(chain.services["broker"].host, chain.services["broker"].port)
     client.loop_start()
     for start in range(0, len(outgoing), MOST_AHEAD):
-        sent = [client.publish(one.topic, one.payload, one.qos) for one in outgoing[start : start + MOST_AHEAD]]
+        sent = [
+            client.publish(message.topic, message.payload, message.qos)
+            for message in outgoing[start : start + MOST_AHEAD]
+        ]
         sent[-1].wait_for_publish(PATIENCE_SECS)
     client.disconnect()
     client.loop_stop()
@@ -200,10 +203,10 @@ def latency(chain: Chain, secs: float) -> List[Row]:
     newest = "SELECT max(value) FROM metric WHERE run = 'latency' AND time > now() - 10s"
     millis = lags(chain, "latency", PER_SEC, secs, send, newest)
     p50, p95 = at_share(millis, 0.5), at_share(millis, 0.95)
-    what = f"publish to queryable at {PER_SEC:,} points/s"
+    name = f"publish to queryable at {PER_SEC:,} points/s"
     return [
-        row(f"{what}, p50", p50, "ms", f"<= {MOST_P50_MILLIS:.0f}", met=p50 <= MOST_P50_MILLIS),
-        row(f"{what}, p95", p95, "ms", f"<= {MOST_P95_MILLIS:.0f}", met=p95 <= MOST_P95_MILLIS),
+        row(f"{name}, p50", p50, "ms", f"<= {MOST_P50_MILLIS:.0f}", met=p50 <= MOST_P50_MILLIS),
+        row(f"{name}, p95", p95, "ms", f"<= {MOST_P95_MILLIS:.0f}", met=p95 <= MOST_P95_MILLIS),
     ]
 
 
@@ -213,21 +216,21 @@ def keeping_up(chain: Chain, secs: float) -> List[Row]:
     def send(broadcaster: ZmqBroadcaster, number: int) -> None:
         broadcaster.publish(schema.Step, **example_step(number, MODULES))
 
-    found = []
+    rows = []
     for per_sec in STEPS_PER_SEC:
         run = f"steady{per_sec}"
         of_whole = f"FROM step WHERE run = '{run}' AND learning_module = ''"
         newest = f"SELECT max(total_step) {of_whole} AND time > now() - 10s"
         millis = lags(chain, run, per_sec, secs, send, newest)
         stored = chain.number(f"SELECT count(margin) FROM step WHERE run = '{run}'") / MODULES
-        what = f"{MODULES} modules at {per_sec} steps/s, {per_sec * (1 + 2 * MODULES):,} points/s"
+        name = f"{MODULES} modules at {per_sec} steps/s, {per_sec * (1 + 2 * MODULES):,} points/s"
         share = stored / int(per_sec * secs)
-        found += [
-            row(f"{what}: stored of {int(per_sec * secs):,} steps", share, "x", "1", met=share == 1),
+        rows += [
+            row(f"{name}: stored of {int(per_sec * secs):,} steps", share, "x", "1", met=share == 1),
             row("  publish to queryable, p50", at_share(millis, 0.5), "ms", "", met=None),
             row("  p95", at_share(millis, 0.95), "ms", "", met=None),
         ]
-    return found
+    return rows
 
 
 def lags(

@@ -98,8 +98,8 @@ def publish(broker: Mosquitto, messages: List[schema.Message]) -> None:
     client.max_inflight_messages_set(1000)
     client.connect(broker.host, broker.port)
     client.loop_start()
-    sent = [client.publish(topics.of_message(one).topic, schema.encode(one), 1) for one in messages]
-    wait_for(lambda: all(one.is_published() for one in sent))
+    sent = [client.publish(topics.of_message(message).topic, schema.encode(message), 1) for message in messages]
+    wait_for(lambda: all(publication.is_published() for publication in sent))
     client.disconnect()
     client.loop_stop()
 

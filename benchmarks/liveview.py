@@ -101,26 +101,26 @@ def rows(*, quick: bool = False) -> List[Row]:
     cases = [(25, 0)] if quick else [(25, 0), (25, 10), (25, 50), (200, 0), (200, 10)]
     with tempfile.TemporaryDirectory() as where, sync_playwright() as playwright:
         browsers = [playwright.chromium.launch(executable_path=chromium, args=list(QUIET)) for _ in range(2)]
-        found = live_rows(Path(where), browsers, cases, secs)
-        found += long_rows(Path(where), browsers[0], steps=2_000 if quick else STEPS)
+        rows = live_rows(Path(where), browsers, cases, secs)
+        rows += long_rows(Path(where), browsers[0], steps=2_000 if quick else STEPS)
         for browser in browsers:
             browser.close()
-    return found
+    return rows
 
 
 def live_rows(where: Path, browsers: List[Browser], cases: List[Any], secs: float) -> List[Row]:
     """Measure publish to pixel, and the page's share of a core."""
-    found: List[Row] = []
+    rows: List[Row] = []
     with Mosquitto(where / "broker") as broker, contextlib.ExitStack() as stack:
         zmq_port = any_free("127.0.0.1")
         stack.enter_context(bridge_process(broker, zmq_port, where / "journal.sqlite"))
         page = stack.enter_context(Server(broker, where / "state"))
-        found.append(row("server, idle", page.cores(secs) * 100, "% of a core", "", met=None))
+        rows.append(row("server, idle", page.cores(secs) * 100, "% of a core", "", met=None))
         for rate, clients in cases:
             run = f"live-{rate}-{clients}"
             with ZmqBroadcaster(run_id=run, zmq_port=zmq_port) as broadcaster:
-                found += publish_to_pixel(page, broadcaster, browsers, rate=rate, clients=clients, secs=secs)
-    return found
+                rows += publish_to_pixel(page, broadcaster, browsers, rate=rate, clients=clients, secs=secs)
+    return rows
 
 
 class Server:
@@ -194,17 +194,17 @@ def publish_to_pixel(
             cores = page.cores(secs)
             last = len(published)
             pages[0].wait_for_timeout(1000)
-            drawn = [one.evaluate("window.drawn") for one in pages]
+            drawn = [page_drawn.evaluate("window.drawn") for page_drawn in pages]
     finally:
         over.set()
         publisher.join(PATIENCE_SECS)
-    millis = sorted(lag for one in drawn for lag in lags(one, published[first:last], first))
-    what = f"publish to pixel, {rate} steps/s, 2 browsers" + (f" and {clients} clients" if clients else "")
+    millis = sorted(lag for frames in drawn for lag in lags(frames, published[first:last], first))
+    name = f"publish to pixel, {rate} steps/s, 2 browsers" + (f" and {clients} clients" if clients else "")
     p50, p99 = statistics.median(millis), millis[int(len(millis) * 0.99)]
     is_target = (rate, clients) == (25, 10)
     target, met = (f"<= {MOST_P99_MILLIS:.0f}", p99 <= MOST_P99_MILLIS) if is_target else ("", None)
     return [
-        row(f"{what}, p50", p50, "ms", "", met=None),
+        row(f"{name}, p50", p50, "ms", "", met=None),
         row("  p99", p99, "ms", target, met=met),
         row("  server", cores * 100, "% of a core", "", met=None),
     ]
@@ -212,26 +212,26 @@ def publish_to_pixel(
 
 def lags(drawn: List[Any], published: List[float], first: int) -> List[float]:
     """Return for each step the time until the first drawing that contains it, milliseconds."""
-    found, place = [], 0
+    lags_found, place = [], 0
     for number, at in enumerate(published, first):
         while place < len(drawn) and drawn[place][0] < number:
             place += 1
         if place < len(drawn):
-            found.append(drawn[place][1] - at)
-    return found
+            lags_found.append(drawn[place][1] - at)
+    return lags_found
 
 
 @contextlib.contextmanager
 def opened(browsers: List[Browser], url: str) -> Iterator[List[Page]]:
     """Open a page in each browser, with its evidence charts in sight and watched."""
     pages = [browser.new_page(viewport={"width": 1280, "height": 900}) for browser in browsers]
-    for one in pages:
-        one.goto(url)
-        one.wait_for_selector(f"{CHART} canvas", timeout=PATIENCE_SECS * 1000)
-        one.evaluate(WATCH)
+    for tab in pages:
+        tab.goto(url)
+        tab.wait_for_selector(f"{CHART} canvas", timeout=PATIENCE_SECS * 1000)
+        tab.evaluate(WATCH)
     yield pages
-    for one in pages:
-        one.close()
+    for tab in pages:
+        tab.close()
 
 
 def long_rows(where: Path, browser: Browser, steps: int) -> List[Row]:
@@ -244,10 +244,13 @@ def long_rows(where: Path, browser: Browser, steps: int) -> List[Row]:
         restored = time.monotonic() - began
         paints = [first_paint(browser, f"{page.url}/run/{run}") for _ in range(5)]
         memory = page.memory_mib()
-    what = f"a run of {EPISODES * steps // STEPS:,} episodes and {steps:,} steps"
-    paint, drawn = statistics.median(one.first for one in paints), statistics.median(one.drawn for one in paints)
+    name = f"a run of {EPISODES * steps // STEPS:,} episodes and {steps:,} steps"
+    paint, drawn = (
+        statistics.median(paint.first for paint in paints),
+        statistics.median(paint.drawn for paint in paints),
+    )
     return [
-        row(f"{what}: restored after", restored, "s", "", met=None),
+        row(f"{name}: restored after", restored, "s", "", met=None),
         row("  first contentful paint, median of 5", paint, "s", "<= 1", met=paint <= MOST_PAINT_SECS),
         row("  evidence of all learning modules drawn", drawn, "s", "", met=None),
         row("  memory of the server", memory, "MiB", "<= 500", met=memory <= MOST_MEMORY_MIB),
@@ -268,10 +271,10 @@ def wait_restored(page: Server, run: str) -> None:
 
 def first_paint(browser: Browser, url: str) -> Paint:
     """Return when the browser first painted the page, and when it had drawn the evidence of all modules."""
-    one = browser.new_page(viewport={"width": 1280, "height": 1600})
-    one.add_init_script(WAIT_DRAWN)
-    one.goto(url, wait_until="commit")
-    one.wait_for_function("window.drawnAt", timeout=PATIENCE_SECS * 1000)
-    found: Dict[str, float] = one.evaluate(PAINTS)
-    one.close()
-    return Paint(found["first-contentful-paint"] / 1000, found["drawn"] / 1000)
+    tab = browser.new_page(viewport={"width": 1280, "height": 1600})
+    tab.add_init_script(WAIT_DRAWN)
+    tab.goto(url, wait_until="commit")
+    tab.wait_for_function("window.drawnAt", timeout=PATIENCE_SECS * 1000)
+    painted: Dict[str, float] = tab.evaluate(PAINTS)
+    tab.close()
+    return Paint(painted["first-contentful-paint"] / 1000, painted["drawn"] / 1000)

@@ -64,8 +64,8 @@ class Writing:
         }
         self.add(schema.EpisodeStarted, **which)
         for step in range(PER_EPISODE):
-            said = example_step(episode * PER_EPISODE + step, MODULES)
-            self.add(schema.Step, **{**said, "episode": episode, "step": step})
+            fields = example_step(episode * PER_EPISODE + step, MODULES)
+            self.add(schema.Step, **{**fields, "episode": episode, "step": step})
         outcome = OUTCOMES[episode % len(OUTCOMES)]
         judged = LearningModuleEpisode(outcome=outcome, most_likely_object="object_9")
         self.add(

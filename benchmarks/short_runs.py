@@ -62,11 +62,11 @@ def main(count: str, port: str, results: str) -> None:
     plain = configuration(int(port))
     secs_of(plain)
     secs_of(watched(plain))
-    found: dict[str, list[float]] = {"plain": [], "watched": []}
+    secs: dict[str, list[float]] = {"plain": [], "watched": []}
     for _ in range(int(count)):
-        found["plain"].append(secs_of(plain))
-        found["watched"].append(secs_of(watched(plain)))
-    Path(results).write_text(json.dumps(found))
+        secs["plain"].append(secs_of(plain))
+        secs["watched"].append(secs_of(watched(plain)))
+    Path(results).write_text(json.dumps(secs))
 
 
 if __name__ == "__main__":

@@ -26,13 +26,22 @@ def main() -> int:
     """Write the report, print the worst ten functions; return the exit code."""
     modules = [measure(path) for path in sources()]
     functions = [function for module in modules for function in module["functions"]]
-    worst = sorted(functions, key=lambda one: (one["cyclomatic_complexity"], one["length_lines"]), reverse=True)[:10]
+    worst = sorted(
+        functions, key=lambda function: (function["cyclomatic_complexity"], function["length_lines"]), reverse=True
+    )[:10]
     REPORT.write_text(json.dumps({"modules": modules, "worst_functions": worst}, indent=1) + "\n")
     print(f"{len(functions)} functions in {len(modules)} modules -> {REPORT.name}")
     print(f"{'complexity':>10} {'nesting':>8} {'lines':>6} {'parameters':>11}  function")
-    for one in worst:
-        numbers = (one["cyclomatic_complexity"], one["nesting"], one["length_lines"], one["parameters"])
-        print("{:>10} {:>8} {:>6} {:>11}".format(*numbers), f" {one['file']}:{one['line']} {one['name']}")
+    for function in worst:
+        numbers = (
+            function["cyclomatic_complexity"],
+            function["nesting"],
+            function["length_lines"],
+            function["parameters"],
+        )
+        print(
+            "{:>10} {:>8} {:>6} {:>11}".format(*numbers), f" {function['file']}:{function['line']} {function['name']}"
+        )
     lowest = min(modules, key=lambda module: module["maintainability_index"])
     print(f"lowest maintainability index: {lowest['maintainability_index']:.0f} of 100, {lowest['file']}")
     return 0

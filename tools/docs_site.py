@@ -69,8 +69,8 @@ def root(config: MkDocsConfig) -> Path:
 def relinked(markdown: str, folder: Path, config: MkDocsConfig) -> str:
     """Return a page of `folder` with its links as they are in docs/."""
 
-    def replaced(found: re.Match[str]) -> str:
-        return found[1] + place(folder / found[2], folder, config, found[2])
+    def replaced(link: re.Match[str]) -> str:
+        return link[1] + place(folder / link[2], folder, config, link[2])
 
     return LINK.sub(replaced, markdown)
 
@@ -91,10 +91,10 @@ def place(target: Path, folder: Path, config: MkDocsConfig, written: str) -> str
 def linked(config: MkDocsConfig, pages: list[Path]) -> set[Path]:
     """Return the files outside docs/ that pages link to and that are not pages themselves."""
     docs, top = Path(config.docs_dir), root(config)
-    found = {
+    targets = {
         (path.parent / link[2]).resolve()
         for path in [*pages, *docs.rglob("*.md")]
         for link in LINK.finditer(path.read_text())
     }
-    inside = {path for path in found if path.is_file() and path.is_relative_to(top) and not path.is_relative_to(docs)}
+    inside = {path for path in targets if path.is_file() and path.is_relative_to(top) and not path.is_relative_to(docs)}
     return {path for path in inside if str(path.relative_to(top)) not in PAGES}

@@ -70,23 +70,27 @@ class Demo:
             for entry in Reader(recording_path()).entries()
             if topics.parse(entry.topic).kind in ("step", "episode_ended", "progress", "status")
         ]
-        made = [line for one in messages for line in lines_of(one, None, Misfits())]
+        made = [line for message in messages for line in lines_of(message, None, Misfits())]
         address = f"{influxdb.url}/api/v2/write?org={ORG}&bucket={METRICS}"
         headers = {"Authorization": f"Token {(state.secrets / TELEGRAF_TOKEN).read_text()}"}
         request = urllib.request.Request(address, "\n".join(made).encode(), headers)  # noqa: S310 - one of our own URLs
         urllib.request.urlopen(request, timeout=60).close()  # noqa: S310
         self.run = messages[-1].run
-        stamps = [one.time_unix_nanos for one in messages if one.run == self.run and isinstance(one, schema.Step)]
+        stamps = [
+            message.time_unix_nanos
+            for message in messages
+            if message.run == self.run and isinstance(message, schema.Step)
+        ]
         self.since_millis, self.until_millis = min(stamps) // 10**6 - 15_000, max(stamps) // 10**6 + 1
 
     def ask(self, dashboard: str, title: str) -> list[Series]:
         """Return the result of a panel's first query."""
         text = (ROOT / "grafana" / "dashboards" / f"{dashboard}.json").read_text()
-        (panel,) = (one for one in json.loads(text)["panels"] if one["title"] == title)
-        found = panel["targets"][0]["query"].replace("$__interval", "1s")
+        (panel,) = (shown_panel for shown_panel in json.loads(text)["panels"] if shown_panel["title"] == title)
+        text_of_query = panel["targets"][0]["query"].replace("$__interval", "1s")
         limits = f"time >= {self.since_millis}ms and time <= {self.until_millis}ms"
         values = {"run": re.escape(self.run), "worker": "main", "learning_module": MODULE}
-        filled = re.sub(r"\$\{(\w+):regex\}", lambda one: values.get(one[1], ".*"), found)
+        filled = re.sub(r"\$\{(\w+):regex\}", lambda variable: values.get(variable[1], ".*"), text_of_query)
         return query(self._url, self._token, filled.replace("$timeFilter", limits))
 
 
@@ -136,7 +140,7 @@ def over_time(axes: plt.Axes, demo: Demo, title: str, panel: str) -> None:
 
 def matrix(axes: plt.Axes, demo: Demo) -> None:
     """Draw the confusion matrix."""
-    rows = {one.tags["name"]: dict(zip(one.columns[1:], one.rows[0][1:])) for one in demo.ask(
+    rows = {series.tags["name"]: dict(zip(series.columns[1:], series.rows[0][1:])) for series in demo.ask(
         "results", "Confusion matrix: $run, $mode")}  # fmt: skip
     columns = sorted({name for cells in rows.values() for name, count in cells.items() if count})
     counts = [[cells.get(name) or 0 for name in columns] for cells in rows.values()]

@@ -83,8 +83,8 @@ def installed_monty() -> str | None:
     code = "import sysconfig, importlib.metadata as m; m.version('tbp-monty'); print(sysconfig.get_path('purelib'))"
     if Path(sys.prefix).resolve() == VENV:
         return None
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    return found.stdout.strip() if found.returncode == 0 else None
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return asked.stdout.strip() if asked.returncode == 0 else None
 
 
 def create_venv(installed: str | None) -> None:

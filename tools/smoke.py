@@ -51,9 +51,9 @@ def main(wheel: Path) -> int:
 def install(home: Path, wheel: Path) -> None:
     """Make an environment and install the wheel in it, with the versions of constraints.txt."""
     subprocess.run([sys.executable, "-m", "venv", str(home / "venv")], check=True)
-    what = f"{wheel.resolve()}[server]" if HAS_SERVER else str(wheel.resolve())
+    requirement = f"{wheel.resolve()}[server]" if HAS_SERVER else str(wheel.resolve())
     words = ["pip", "--disable-pip-version-check", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt")]
-    call(home, "python", "-m", *words, what)
+    call(home, "python", "-m", *words, requirement)
 
 
 def use_far_side(home: Path) -> None:
@@ -106,10 +106,10 @@ def environment(home: Path) -> dict:
     return {**kept, "MONTY_MQTT_STATE_DIR": str(home / "state"), "MONTY_MQTT_ZMQ_PORT": "1"}
 
 
-def check(holds: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
+def check(holds: bool, claim: str) -> None:  # noqa: FBT001 - reads as a sentence
     """Exit with code 1 if a condition does not hold."""
     if not holds:
-        raise SystemExit(f"smoke: not so: {what}")
+        raise SystemExit(f"smoke: not so: {claim}")
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ def type_name(annotation: Any) -> str:
     """Return a type's name as a reader of JSON knows it."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(type_name(one) for one in arguments if one is not type(None))
+        return " or ".join(type_name(argument) for argument in arguments if argument is not type(None))
     if origin is list:
         return f"list of {type_name(arguments[0])}"
     if origin is dict:

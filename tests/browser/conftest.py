@@ -39,10 +39,10 @@ def page_server(broker, tmp_path) -> Iterator[PageProcess]:
 @pytest.fixture
 def watched(chromium, page_server) -> Iterator[Watched]:
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    found = Watched(context.new_page(), page_server.url)
-    yield found
+    watched_page = Watched(context.new_page(), page_server.url)
+    yield watched_page
     context.close()
-    assert not found.complaints
+    assert not watched_page.complaints
 
 
 @pytest.fixture

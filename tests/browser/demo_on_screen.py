@@ -60,35 +60,35 @@ class Chart(NamedTuple):
     def at(self, x: float) -> dict[str, float]:
         """Return the evidence of each object that has any at a row."""
         places = [place for place, value in enumerate(self.x) if value == x]
-        found = {name: line[places[-1]] for name, line in self.lines.items()}
-        return {name: value for name, value in found.items() if value is not None}
+        evidence = {name: line[places[-1]] for name, line in self.lines.items()}
+        return {name: value for name, value in evidence.items() if value is not None}
 
 
 def chart(page: Page, module: str) -> Chart | None:
     """Return what ECharts was given to draw; None before it was."""
-    said = page.evaluate(_CHART, [module])
-    if said is None:
+    option = page.evaluate(_CHART, [module])
+    if option is None:
         return None
-    columns = said["columns"]
-    lines = {name: columns[place] for name, place in said["places"].items()}
-    shown = (columns["threshold"], columns["target"], tuple(said["axis"]), said["colours"], said["bands"])
+    columns = option["columns"]
+    lines = {name: columns[place] for name, place in option["places"].items()}
+    shown = (columns["threshold"], columns["target"], tuple(option["axis"]), option["colours"], option["bands"])
     return Chart(columns["x"], lines, *shown)
 
 
 def drawn(page: Page, module: str, condition: Callable[[Chart], bool] = bool) -> Chart:
     """Return a chart as soon as it is as it should be."""
     page.get_by_test_id(f"evidence-{module}").scroll_into_view_if_needed()
-    found: list[Chart | None] = [None]
+    latest: list[Chart | None] = [None]
 
     def is_so() -> bool:
-        found[0] = chart(page, module)
-        return found[0] is not None and bool(condition(found[0]))
+        latest[0] = chart(page, module)
+        return latest[0] is not None and bool(condition(latest[0]))
 
     try:
         until(is_so)
     except AssertionError:
-        raise AssertionError(f"{module} shows {found[0] and found[0].summary}") from None
-    return found[0]
+        raise AssertionError(f"{module} shows {latest[0] and latest[0].summary}") from None
+    return latest[0]
 
 
 class Demo(NamedTuple):
@@ -102,10 +102,16 @@ class Demo(NamedTuple):
     recognising: str
 
     def steps(self, run: str = "recognise") -> list[schema.Step]:
-        return [one for one in demo_messages() if isinstance(one, schema.Step) and f"demo_{run}" in one.run]
+        return [
+            message for message in demo_messages() if isinstance(message, schema.Step) and f"demo_{run}" in message.run
+        ]
 
     def ended(self) -> list[schema.EpisodeEnded]:
-        return [one for one in demo_messages() if isinstance(one, schema.EpisodeEnded) and "recognise" in one.run]
+        return [
+            message
+            for message in demo_messages()
+            if isinstance(message, schema.EpisodeEnded) and "recognise" in message.run
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +120,9 @@ def demo(broker, tmp_path_factory) -> Iterator[Demo]:
     with Bridge(config_for(broker, bridge_id="demo")) as bridge, PageProcess(broker, state) as page:
         page.ready()
         runs = replay(bridge.zmq_port)
-        page.until_json("/api/runs", lambda known: {one["run"]: one["status"] for one in known} == _both_over(runs))
+        page.until_json(
+            "/api/runs", lambda known: {run_head["run"]: run_head["status"] for run_head in known} == _both_over(runs)
+        )
         yield Demo(page, *runs)
 
 
@@ -126,11 +134,11 @@ def _both_over(runs: list[str]) -> dict[str, str]:
 def shown(chromium, demo) -> Iterator[Watched]:
     """A browser before the demo's page."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    found = Watched(context.new_page(), demo.page.url)
-    yield found
-    found.page.unroute_all(behavior="wait")  # a test's own answer that is under way would fail in the next test
+    watched_page = Watched(context.new_page(), demo.page.url)
+    yield watched_page
+    watched_page.page.unroute_all(behavior="wait")  # a test's own answer that is under way would fail in the next test
     context.close()
-    assert not found.complaints, found.complaints
+    assert not watched_page.complaints, watched_page.complaints
 
 
 def at(watched: Watched, run: str, episode: int, step: int, mode: str = "eval") -> Page:

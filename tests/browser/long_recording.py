@@ -18,16 +18,20 @@ MIB = 1 << 20
 def write_long(folder: Path, run: str, steps: int) -> None:
     """What a page recorded of a run that goes on: so many steps."""
     now = time.time_ns()
-    told = [make(schema.Info, 0, run=run, time_unix_nanos=now - (steps + 2) * 40_000_000)]
-    told.append(make(schema.Status, 1, run=run, time_unix_nanos=now - (steps + 1) * 40_000_000))
+    first_messages = [make(schema.Info, 0, run=run, time_unix_nanos=now - (steps + 2) * 40_000_000)]
+    first_messages.append(make(schema.Status, 1, run=run, time_unix_nanos=now - (steps + 1) * 40_000_000))
     place = folder / topics.escape(run)
     place.mkdir(parents=True)
     with RecordingWriter(place / "20261125T000000Z-0000.mcap", chunk_bytes=MIB) as writer:
-        for one in told:
-            writer.write(Entry(topics.of_message(one).topic, schema.encode(one), one.time_unix_nanos, one.seq))
+        for message in first_messages:
+            writer.write(
+                Entry(topics.of_message(message).topic, schema.encode(message), message.time_unix_nanos, message.seq)
+            )
         for number in range(steps):
-            one = long_step(run, number, now - (steps - number) * 40_000_000)
-            writer.write(Entry(topics.of_message(one).topic, schema.encode(one), one.time_unix_nanos, one.seq))
+            message = long_step(run, number, now - (steps - number) * 40_000_000)
+            writer.write(
+                Entry(topics.of_message(message).topic, schema.encode(message), message.time_unix_nanos, message.seq)
+            )
 
 
 def long_step(run: str, number: int, time_unix_nanos: int) -> schema.Step:

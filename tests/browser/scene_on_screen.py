@@ -75,8 +75,8 @@ def scene_of(where, chromium):
 
 @pytest.fixture
 def scene(tmp_path, chromium):
-    with scene_of(tmp_path, chromium) as found:
-        yield found
+    with scene_of(tmp_path, chromium) as begun:
+        yield begun
 
 
 def in_the_middle(program: Program, secs: int) -> int:
@@ -101,8 +101,8 @@ def shows_all(page, steps: int) -> None:
     expect(page.locator(".numbers")).to_contain_text(f"{steps:,} points", timeout=60_000)
     expect(head(page)).to_contain_text("completed", timeout=60_000)
     page.get_by_test_id("show-run").click()
-    found = drawn(page, MODULE, lambda one: (one.x[:1], one.x[-1:]) == ([0], [steps - 1]))
-    apart = {after - before for before, after in pairwise(found.x)}
+    plot = drawn(page, MODULE, lambda seen: (seen.x[:1], seen.x[-1:]) == ([0], [steps - 1]))
+    apart = {after - before for before, after in pairwise(plot.x)}
     assert max(apart) <= (1 if steps <= FEW else 3)  # of many as many as there are pixels, at even distances
-    assert found.lines["object_9"] == pytest.approx([9 * 0.37] * len(found.x), abs=1e-4)
+    assert plot.lines["object_9"] == pytest.approx([9 * 0.37] * len(plot.x), abs=1e-4)
     assert page.evaluate("globalThis.isTheSamePage")

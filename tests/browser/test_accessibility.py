@@ -30,7 +30,7 @@ def demo(bridge, page_server):
     """The recognising run of the demo, as it ended."""
     _, run = replay(bridge.zmq_port)
     page_server.until_json(
-        "/api/runs", lambda heads: {"completed"} <= {one["status"] for one in heads if one["run"] == run}
+        "/api/runs", lambda heads: {"completed"} <= {run_head["status"] for run_head in heads if run_head["run"] == run}
     )
     return run
 
@@ -44,11 +44,11 @@ def show(watched, path: str, width: int, scheme: str):
 def faults(page, axe: str) -> list[str]:
     """What axe-core finds, one line each."""
     page.evaluate(axe)
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
-        f"{one['impact']} {one['id']}: {node['target']} {node['failureSummary']}"
-        for one in found["violations"]
-        for node in one["nodes"]
+        f"{violation['impact']} {violation['id']}: {node['target']} {node['failureSummary']}"
+        for violation in report["violations"]
+        for node in violation["nodes"]
     ]
 
 

@@ -45,9 +45,9 @@ def test_a_replay_beside_a_live_run_is_neither_mixed_nor_recorded_twice(scene):
     expect(runs.get_by_role("alert")).to_have_count(0)
     expect(runs.locator("tbody tr")).to_have_count(5)
     expected = {"live": count // STEP_EVERY, **{run: steps_of(run) for run in replays}}
-    until(lambda: {one["run"]: one["steps"] for one in scene.server.json("/api/runs")} == expected)
+    until(lambda: {run_head["run"]: run_head["steps"] for run_head in scene.server.json("/api/runs")} == expected)
 
 
 def restored_runs(scene) -> list[str]:
     """Restore the demo under its own names; return them."""
-    return [one.run for one in restore_recording(recording_path(), zmq_port=scene.bridge.port)]
+    return [restored.run for restored in restore_recording(recording_path(), zmq_port=scene.bridge.port)]

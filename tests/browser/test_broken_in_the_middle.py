@@ -68,8 +68,8 @@ def test_whatever_is_started_again_the_picture_is_complete_and_nothing_that_is_o
         expect(head(page)).to_contain_text("running", timeout=60_000)
     late = scene.look("/run/going%2520on")
     over(program)
-    for one in (page, late):
-        shows_all(one, count // STEP_EVERY)
+    for shown_page in (page, late):
+        shows_all(shown_page, count // STEP_EVERY)
     assert runs.evaluate("globalThis.isTheSamePage")
     for run in ("over", "going on"):
         row = runs.locator("tbody tr").filter(has=runs.get_by_role("link", name=run, exact=True))

@@ -94,13 +94,13 @@ def button(page, name: str):
     return control(page).get_by_role("button", name=name, exact=True)
 
 
-def said(page):
+def answer_of(page):
     return control(page).get_by_role("status")
 
 
 def test_without_login_nothing_can_be_pressed_and_it_says_why(watched, run):
     page = watched.open(f"/run/{run}")
-    expect(said(page)).to_contain_text(re.compile("Log in", re.IGNORECASE))
+    expect(answer_of(page)).to_contain_text(re.compile("Log in", re.IGNORECASE))
     for name in ("Pause", "Resume", "Step", "Stop after episode", "Abort"):
         expect(button(page, name)).to_have_attribute("aria-disabled", "true")
         assert button(page, name).get_attribute("title")
@@ -114,20 +114,20 @@ def test_a_wrong_password_is_refused(watched, run):
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("password")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    watched.complaints[:] = [one for one in watched.complaints if "401" not in one]
+    watched.complaints[:] = [complaint for complaint in watched.complaints if "401" not in complaint]
 
 
 def test_pause_step_and_resume_are_acknowledged(controlled):
     head = controlled.get_by_role("region", name="Run", exact=True)
     button(controlled, "Pause").click()
-    expect(said(controlled)).to_contain_text(re.compile(r"main obeyed: .*paused", re.IGNORECASE))
+    expect(answer_of(controlled)).to_contain_text(re.compile(r"main obeyed: .*paused", re.IGNORECASE))
     expect(head).to_contain_text("paused")
     expect(button(controlled, "Pause")).to_have_attribute("title", re.compile("Pause works when it is running"))
     control(controlled).get_by_label("Number of steps").fill("3")
     button(controlled, "Step").click()
-    expect(said(controlled)).to_contain_text("main obeyed")
+    expect(answer_of(controlled)).to_contain_text("main obeyed")
     button(controlled, "Resume").click()
-    expect(said(controlled)).to_contain_text("main obeyed")
+    expect(answer_of(controlled)).to_contain_text("main obeyed")
     expect(head).to_contain_text("running")
 
 
@@ -139,11 +139,11 @@ def test_abort_asks_first_and_passes_the_reason_on(controlled):
     button(controlled, "Abort").click()
     dialog.get_by_label(re.compile("Reason")).fill("wrong object")
     dialog.get_by_role("button", name="Abort").click()
-    expect(said(controlled)).to_contain_text("main obeyed")
+    expect(answer_of(controlled)).to_contain_text("main obeyed")
     head = controlled.get_by_role("region", name="Run", exact=True)
     expect(head).to_contain_text("aborted")
     expect(head).to_contain_text("wrong object")
-    expect(said(controlled)).to_contain_text("there is nothing to command")
+    expect(answer_of(controlled)).to_contain_text("there is nothing to command")
     assert controlled.title().startswith("■")
 
 
@@ -151,7 +151,7 @@ def test_stop_after_this_episode_by_keyboard(controlled):
     button(controlled, "Stop after episode").focus()
     controlled.keyboard.press("Enter")
     controlled.get_by_role("dialog").get_by_role("button", name="Stop after this episode").press("Enter")
-    expect(said(controlled)).to_contain_text("main obeyed")
+    expect(answer_of(controlled)).to_contain_text("main obeyed")
 
 
 def test_logging_out_takes_the_right_away(controlled):
@@ -165,7 +165,9 @@ def crowd(watched, page_server, workers):
     run = f"crowd-{next(_runs)}"
     for number in range(12):
         workers(run, f"worker-{number}")
-    page_server.until_json("/api/runs", lambda runs: (run, 12) in [(one["run"], one["workers"]) for one in runs])
+    page_server.until_json(
+        "/api/runs", lambda runs: (run, 12) in [(run_head["run"], run_head["workers"]) for run_head in runs]
+    )
     watched.page.set_viewport_size({"width": 390, "height": 844})
     page = watched.open(f"/run/{run}?worker=")
     log_in(page, page_server.password)
@@ -175,8 +177,8 @@ def crowd(watched, page_server, workers):
 
 def test_many_workers_answer_in_one_line(crowd):
     button(crowd, "Pause").click()
-    expect(said(crowd)).to_have_text("12 workers obeyed")
-    expect(said(crowd).get_by_title("worker-0, worker-1, worker-2, worker-3")).to_be_visible()
+    expect(answer_of(crowd)).to_have_text("12 workers obeyed")
+    expect(answer_of(crowd).get_by_title("worker-0, worker-1, worker-2, worker-3")).to_be_visible()
     button(crowd, "Abort").click()
     dialog = crowd.get_by_role("dialog")
     expect(dialog).to_contain_text("To all workers of crowd")
@@ -184,7 +186,7 @@ def test_many_workers_answer_in_one_line(crowd):
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 390
     dialog.get_by_role("button", name="Abort").click()
-    expect(said(crowd)).to_contain_text("12 workers obeyed")
+    expect(answer_of(crowd)).to_contain_text("12 workers obeyed")
     expect(crowd.get_by_role("region", name="Run", exact=True)).to_contain_text("aborted")
 
 
@@ -192,9 +194,9 @@ def test_of_many_workers_it_says_who_obeyed_and_why_the_others_did_not(crowd):
     for worker in ("worker-10", "worker-2"):
         control(crowd).get_by_label("To").select_option(worker)
         button(crowd, "Pause").click()
-        expect(said(crowd)).to_contain_text(f"{worker} obeyed")
+        expect(answer_of(crowd)).to_contain_text(f"{worker} obeyed")
     control(crowd).get_by_label("To").select_option("")
     button(crowd, "Resume").click()
-    expect(said(crowd).get_by_text("worker-2, worker-10 obeyed")).to_be_visible()
-    expect(said(crowd).get_by_text("10 workers refused: it is not paused")).to_be_visible()
-    expect(said(crowd).get_by_role("paragraph")).to_have_count(2)
+    expect(answer_of(crowd).get_by_text("worker-2, worker-10 obeyed")).to_be_visible()
+    expect(answer_of(crowd).get_by_text("10 workers refused: it is not paused")).to_be_visible()
+    expect(answer_of(crowd).get_by_role("paragraph")).to_have_count(2)

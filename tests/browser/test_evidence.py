@@ -29,8 +29,8 @@ ASLEEP_IN_THE_NEXT_DRAWING = """async () => {
 }"""
 
 
-def near(one: dict[str, float], other: dict[str, float]) -> bool:
-    return one.keys() == other.keys() and all(abs(one[name] - other[name]) <= NEAR for name in one)
+def near(seen: dict[str, float], other: dict[str, float]) -> bool:
+    return seen.keys() == other.keys() and all(abs(seen[name] - other[name]) <= NEAR for name in seen)
 
 
 def window(page: Page) -> tuple[int, int]:
@@ -42,42 +42,42 @@ def test_every_chart_shows_the_evidence_of_every_step_as_published(demo, shown):
     page = shown.open(f"/run/{demo.recognising}")
     steps = demo.steps()
     for module in MODULES:
-        found = drawn(page, module, lambda one: one.x[-1] == len(steps) - 1)
+        plot = drawn(page, module, lambda seen: seen.x[-1] == len(steps) - 1)
         for row, step in enumerate(steps):
-            said = step.learning_modules[module]
-            assert near(found.at(row), said.evidence or {})
-            place = len(found.x) - 1 - found.x[::-1].index(row)
-            assert found.threshold[place] == pytest.approx(said.evidence_threshold, abs=NEAR)
-            assert found.target[place] == pytest.approx(said.evidence[said.target_object], abs=NEAR)
+            module_step = step.learning_modules[module]
+            assert near(plot.at(row), module_step.evidence or {})
+            place = len(plot.x) - 1 - plot.x[::-1].index(row)
+            assert plot.threshold[place] == pytest.approx(module_step.evidence_threshold, abs=NEAR)
+            assert plot.target[place] == pytest.approx(module_step.evidence[module_step.target_object], abs=NEAR)
 
 
 def test_lines_end_with_an_episode_and_objects_keep_their_colours(demo, shown):
     page = shown.open(f"/run/{demo.recognising}")
     steps = demo.steps()
-    found = [drawn(page, module, lambda one: one.x[-1] == len(steps) - 1) for module in MODULES]
+    charts = [drawn(page, module, lambda seen: seen.x[-1] == len(steps) - 1) for module in MODULES]
     firsts = [row for row, step in enumerate(steps) if row and step.step == 0]
-    for one in found:
-        gaps = [x for x, *values in zip(one.x, *one.lines.values(), strict=True) if set(values) == {None}]
+    for plot in charts:
+        gaps = [x for x, *values in zip(plot.x, *plot.lines.values(), strict=True) if set(values) == {None}]
         assert gaps == firsts
-        assert one.colours == found[0].colours
-    assert len(set(found[0].colours.values())) == len(found[0].colours)
+        assert plot.colours == charts[0].colours
+    assert len(set(charts[0].colours.values())) == len(charts[0].colours)
 
 
 def test_bands_are_tinted_by_target_or_outcome(demo, shown):
     page = shown.open(f"/run/{demo.recognising}")
     ended = demo.ended()
-    found = drawn(page, MODULES[0], lambda one: len(one.bands) == len(ended))
-    assert [band["colour"] for band in found.bands] == [found.colours[one.target.object] for one in ended]
+    plot = drawn(page, MODULES[0], lambda seen: len(seen.bands) == len(ended))
+    assert [band["colour"] for band in plot.bands] == [plot.colours[episode.target.object] for episode in ended]
     page.get_by_test_id("tint").select_option("outcome")
-    tinted = drawn(page, MODULES[0], lambda one: one.bands[0]["colour"] != found.bands[0]["colour"])
-    by_outcome = {one.outcome: band["colour"] for one, band in zip(ended, tinted.bands, strict=True)}
-    assert [by_outcome[one.outcome] for one in ended] == [band["colour"] for band in tinted.bands]
+    tinted = drawn(page, MODULES[0], lambda seen: seen.bands[0]["colour"] != plot.bands[0]["colour"])
+    by_outcome = {episode.outcome: band["colour"] for episode, band in zip(ended, tinted.bands, strict=True)}
+    assert [by_outcome[episode.outcome] for episode in ended] == [band["colour"] for band in tinted.bands]
     assert len(set(by_outcome.values())) == len(by_outcome)
 
 
 def test_charts_zoom_as_one_by_wheel_drag_buttons_and_keys(demo, shown):
     page = shown.open(f"/run/{demo.recognising}")
-    drawn(page, MODULES[0], lambda one: one.axis[2] == len(demo.steps()) - 1)
+    drawn(page, MODULES[0], lambda seen: seen.axis[2] == len(demo.steps()) - 1)
     area = page.get_by_test_id(f"evidence-{MODULES[0]}").locator(".plot-area")
     box = area.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -90,8 +90,8 @@ def test_charts_zoom_as_one_by_wheel_drag_buttons_and_keys(demo, shown):
     until(lambda: window(page)[0] < first)
     assert window(page)[1] - window(page)[0] == last - first
     for module in MODULES[:2]:
-        found = drawn(page, module, lambda one: one.axis[1:] == window(page))
-        assert found.axis[0] == "value"
+        plot = drawn(page, module, lambda seen: seen.axis[1:] == window(page))
+        assert plot.axis[0] == "value"
     page.get_by_test_id("zoom-out").click()
     until(lambda: window(page)[1] - window(page)[0] > last - first)
     area.focus()
@@ -106,7 +106,7 @@ def test_two_fingers_zoom_on_a_telephone(demo, chromium):
     context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     page = context.new_page()
     page.goto(f"{demo.page.url}/run/{demo.recognising}")
-    drawn(page, MODULES[0], lambda one: one.axis[2] == len(demo.steps()) - 1)
+    drawn(page, MODULES[0], lambda seen: seen.axis[2] == len(demo.steps()) - 1)
     box = page.get_by_test_id(f"evidence-{MODULES[0]}").locator(".plot-area").bounding_box()
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     touch = context.new_cdp_session(page)
@@ -133,7 +133,7 @@ def fingers(touch: CDPSession, kind: str, middle: tuple[float, float] = (0, 0), 
 
 def test_a_click_selects_the_step_and_every_plot_has_the_line_there(demo, shown):
     page = shown.open(f"/run/{demo.recognising}")
-    drawn(page, MODULES[0], lambda one: one.axis[2] == len(demo.steps()) - 1)
+    drawn(page, MODULES[0], lambda seen: seen.axis[2] == len(demo.steps()) - 1)
     area = page.get_by_test_id(f"evidence-{MODULES[0]}").locator(".plot-area")
     box = area.bounding_box()
     area.click(position={"x": box["width"] / 3, "y": 30})
@@ -149,16 +149,20 @@ def test_a_click_selects_the_step_and_every_plot_has_the_line_there(demo, shown)
 def test_the_x_axis_can_be_time(demo, shown):
     page = shown.open(f"/run/{demo.recognising}")
     page.get_by_test_id("axis").select_option("time")
-    found = drawn(page, MODULES[0], lambda one: one.axis[0] == "time" and len(one.x) > 1)
+    plot = drawn(page, MODULES[0], lambda seen: seen.axis[0] == "time" and len(seen.x) > 1)
     rows = demo.page.json(f"/api/run/{demo.recognising}/worker/main/steps?points=1000")
-    assert sorted(set(found.x)) == sorted(set(rows["time_unix_millis"]))
+    assert sorted(set(plot.x)) == sorted(set(rows["time_unix_millis"]))
 
 
 def test_the_strip_says_who_disagrees(demo, shown):
     steps = demo.steps()
     believed = [[step.learning_modules[module].most_likely.object for module in MODULES] for step in steps]
-    votes = [Counter(one).most_common() for one in believed]
-    row = next(n for n, one in enumerate(votes) if len(one) > 1 and one[0][1] >= 3 and one[0][1] > one[1][1])
+    votes = [Counter(names).most_common() for names in believed]
+    row = next(
+        n
+        for n, counted in enumerate(votes)
+        if len(counted) > 1 and counted[0][1] >= 3 and counted[0][1] > counted[1][1]
+    )
     page = at(shown, demo.recognising, steps[row].episode, steps[row].step)
     page.get_by_test_id("agreement").scroll_into_view_if_needed()
     words = page.get_by_test_id("agreement-words")
@@ -174,7 +178,7 @@ def test_pretraining_says_why_there_is_no_evidence(demo, shown):
     expect(page.get_by_test_id("no-evidence-at-all")).to_contain_text("supervised pretraining")
 
 
-def said(evidence: dict[str, float], target: str = "mug") -> LearningModuleStep:
+def module_step(evidence: dict[str, float], target: str = "mug") -> LearningModuleStep:
     best = max(evidence, key=evidence.get)
     likely = Hypothesis(object=best, evidence=evidence[best])
     return LearningModuleStep(evidence=evidence, most_likely=likely, target_object=target)
@@ -183,7 +187,7 @@ def said(evidence: dict[str, float], target: str = "mug") -> LearningModuleStep:
 def publish(voice, rows: range, per_episode: int = 1_000_000) -> None:
     for row in rows:
         episode, step = divmod(row, per_episode)
-        belief = said({"mug": row * 0.5, "bowl": 100.0 - row})
+        belief = module_step({"mug": row * 0.5, "bowl": 100.0 - row})
         fields = {"episode": episode, "step": step, "total_step": row, "target_object": "mug"}
         voice.say(schema.Step, after_secs=0.01, learning_modules={"LM_0": belief}, **fields)
 
@@ -194,15 +198,15 @@ def test_two_browsers_that_came_at_different_times_show_the_same_live(chromium, 
     publish(voice, range(50))
     teller.done()
     early = shown.open("/run/live")
-    assert drawn(early, "LM_0", lambda one: one.x[-1] == 49).at(49) == {"mug": 24.5, "bowl": 51.0}
+    assert drawn(early, "LM_0", lambda seen: seen.x[-1] == 49).at(49) == {"mug": 24.5, "bowl": 51.0}
     publish(voice, range(50, 400))
     teller.done()
     context = chromium.new_context(viewport={"width": 390, "height": 800})
     late = context.new_page()
     late.goto(shown.url + "/run/live")
     for page in (early, late):
-        found = drawn(page, "LM_0", lambda one: one.x[-1] == 399)
-        assert found.x == list(range(100, 400))  # it follows the newest 300
+        plot = drawn(page, "LM_0", lambda seen: seen.x[-1] == 399)
+        assert plot.x == list(range(100, 400))  # it follows the newest 300
     assert chart(early, "LM_0").lines == chart(late, "LM_0").lines
     context.close()
 
@@ -213,12 +217,12 @@ def test_a_browser_that_slept_for_an_hour_while_it_drew_draws_on(shown, teller):
     publish(voice, range(50))
     teller.done()
     page = shown.open("/run/slept")
-    drawn(page, "LM_0", lambda one: one.x[-1] == 49)
+    drawn(page, "LM_0", lambda seen: seen.x[-1] == 49)
     page.evaluate(ASLEEP_IN_THE_NEXT_DRAWING)
     for newest in (50, 51):
         publish(voice, range(newest, newest + 1))
         teller.done()
-        drawn(page, "LM_0", lambda one, newest=newest: one.x[-1] == newest)
+        drawn(page, "LM_0", lambda seen, newest=newest: seen.x[-1] == newest)
 
 
 def test_one_that_comes_after_the_end_sees_the_whole_run_and_every_step_of_it_zoomed_in(shown, teller):
@@ -228,9 +232,9 @@ def test_one_that_comes_after_the_end_sees_the_whole_run_and_every_step_of_it_zo
     teller.done()
     shown.open("/run/long")
     page = shown.page
-    found = drawn(page, "LM_0", lambda one: one.x[0] == 0 and one.x[-1] == 5999)
-    assert len(found.x) < 1400  # decimated: no browser draws more than it has pixels
+    plot = drawn(page, "LM_0", lambda seen: seen.x[0] == 0 and seen.x[-1] == 5999)
+    assert len(plot.x) < 1400  # decimated: no browser draws more than it has pixels
     page.goto(f"{shown.url}/run/long?mode=eval&episode=10&step=3")
-    found = drawn(page, "LM_0", lambda one: one.axis[1:] == (500, 549))
-    assert found.x == list(range(500, 550))
-    assert found.at(503) == {"mug": 251.5, "bowl": -403.0}
+    plot = drawn(page, "LM_0", lambda seen: seen.axis[1:] == (500, 549))
+    assert plot.x == list(range(500, 550))
+    assert plot.at(503) == {"mug": 251.5, "bowl": -403.0}

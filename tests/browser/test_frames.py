@@ -26,13 +26,15 @@ _PIXELS = """async ([sensor, modality]) => {
 
 
 def frames(sensor: str, modality: str) -> list[schema.Frame]:
-    said = [one for one in demo_messages() if isinstance(one, schema.Frame) and "recognise" in one.run]
-    return [one for one in said if (one.sensor, one.modality) == (sensor, modality)]
+    published = [
+        message for message in demo_messages() if isinstance(message, schema.Frame) and "recognise" in message.run
+    ]
+    return [frame for frame in published if (frame.sensor, frame.modality) == (sensor, modality)]
 
 
 def newest(sensor: str, modality: str, episode: int, step: int) -> schema.Frame:
     """Return the frame of a step, else the one before it."""
-    return [one for one in frames(sensor, modality) if (one.episode, one.step) <= (episode, step)][-1]
+    return [frame for frame in frames(sensor, modality) if (frame.episode, frame.step) <= (episode, step)][-1]
 
 
 def pixels(page: Page, sensor: str, modality: str) -> Image.Image:
@@ -41,14 +43,14 @@ def pixels(page: Page, sensor: str, modality: str) -> Image.Image:
 
 
 def figure(page: Page, sensor: str, modality: str, step: int):
-    found = page.locator(f'[data-testid="frame-{sensor}-{modality}"][data-step="{step}"]')
+    image = page.locator(f'[data-testid="frame-{sensor}-{modality}"][data-step="{step}"]')
     page.get_by_test_id("frames").scroll_into_view_if_needed()
-    expect(found).to_be_visible()
-    return found
+    expect(image).to_be_visible()
+    return image
 
 
 def test_the_image_is_the_published_one_and_an_older_one_says_of_which_step(demo, shown):
-    own = next(one for one in frames("patch_0", "rgba") if one.step > 0)
+    own = next(frame for frame in frames("patch_0", "rgba") if frame.step > 0)
     page = at(shown, demo.recognising, own.episode, own.step)
     caption = figure(page, "patch_0", "rgba", own.step).locator("figcaption")
     expect(caption).to_have_text(f"colour · step {own.step}")
@@ -70,7 +72,11 @@ def test_the_image_is_the_published_one_and_an_older_one_says_of_which_step(demo
 
 def test_every_sensor_is_there_in_colour_and_depth_at_any_step(demo, shown):
     page = at(shown, demo.recognising, 6, 12)
-    sensors = {one.sensor for one in demo_messages() if isinstance(one, schema.Frame) and "recognise" in one.run}
+    sensors = {
+        message.sensor
+        for message in demo_messages()
+        if isinstance(message, schema.Frame) and "recognise" in message.run
+    }
     for sensor in sensors:
         for modality in ("rgba", "depth"):
             expected = newest(sensor, modality, 6, 12)

@@ -89,15 +89,16 @@ def test_hostile_names_and_images_neither_execute_nor_leave_the_state_directory(
         tell_everything(teller.voice(HOSTILE, HOSTILE, secs_ago=60))
         publish_no_images(teller)
         teller.done()
-        server.until_json("/api/runs", lambda runs: any(one["steps"] == 3 for one in runs))
+        server.until_json("/api/runs", lambda runs: any(run_head["steps"] == 3 for run_head in runs))
         context = chromium.new_context(viewport={"width": 390, "height": 844})
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("dialog", lambda dialog: errors.append(dialog.message))
         page.on(
-            "request", lambda one: errors.append(one.url) if not one.url.startswith((server.url, "data:")) else None
+            "request",
+            lambda request: errors.append(request.url) if not request.url.startswith((server.url, "data:")) else None,
         )
-        page.on("console", lambda one: errors.append(one.text) if "Content Security Policy" in one.text else None)
+        page.on("console", lambda line: errors.append(line.text) if "Content Security Policy" in line.text else None)
         for path in ("/", f"/run/{RUN}/workers", f"/run/{RUN}"):
             page.goto(server.url + path)
             expect(page.locator("h1, main a").get_by_text(HOSTILE).first).to_be_visible()
@@ -110,7 +111,7 @@ def test_hostile_names_and_images_neither_execute_nor_leave_the_state_directory(
         page.wait_for_load_state("networkidle")
         assert page.locator("img[src='x'], script:not([src]):has-text('alert')").count() == 0
         context.close()
-    assert [one for one in errors if "blob:" not in one] == []
+    assert [error for error in errors if "blob:" not in error] == []
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["state"]
     recorded = [path for path in (tmp_path / "a/b/state/recordings").rglob("*") if path.suffix == ".mcap"]
@@ -137,9 +138,9 @@ def heap_mib(page) -> float:
     session = page.context.new_cdp_session(page)
     session.send("HeapProfiler.collectGarbage")
     session.send("Performance.enable")
-    found = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
+    figures = {figure["name"]: figure["value"] for figure in session.send("Performance.getMetrics")["metrics"]}
     session.detach()
-    return found["JSHeapUsedSize"] / MIB
+    return figures["JSHeapUsedSize"] / MIB
 
 
 def lateness(server: PageProcess, drawn: list, first: int) -> list[float]:
@@ -171,7 +172,7 @@ def test_a_flood_on_a_telephone_neither_freezes_the_page_nor_grows_for_ever(
     ]
     with PageProcess(broker, tmp_path / "state") as server:
         server.ready()
-        server.until_json("/api/run/flood", lambda found: found["run"]["steps"] == steps, 120)
+        server.until_json("/api/run/flood", lambda run: run["run"]["steps"] == steps, 120)
         context = chromium.new_context(viewport={"width": 390, "height": 844})
         page = context.new_page()
         began = time.monotonic()
@@ -195,18 +196,18 @@ def test_a_flood_on_a_telephone_neither_freezes_the_page_nor_grows_for_ever(
                 half = (memory().rss / MIB, heap_mib(page)) if len(clicks) < 5 else half
             sent = json.loads(flood.stdout.read())
         expect(page.get_by_role("tab", name="Logs")).to_contain_text(f"{sent['logs']:,}", timeout=90_000)
-        server.until_json("/api/run/flood", lambda found: found["run"]["steps"] == steps + sent["steps"], 60)
+        server.until_json("/api/run/flood", lambda run: run["run"]["steps"] == steps + sent["steps"], 60)
         end = (memory().rss / MIB, heap_mib(page))
         late = lateness(server, page.evaluate("globalThis.drawn"), steps)
         longest = page.evaluate("globalThis.longest") / 1000
-        said = [
+        lines = [
             f"a run of {steps:,} steps opened at 390 pixels in {opened:.2f} s; sent in {sent['secs']} s: {sent}",
             f"evidence late: median {late[len(late) // 2]:.0f} ms, 99 % {late[int(len(late) * 0.99)]:.0f} ms",
             f"longest task {longest:.2f} s; {len(clicks)} clicks, the slowest {max(clicks):.2f} s",
             f"memory of the server {half[0]:.0f} -> {end[0]:.0f} MiB, of the browser {half[1]:.0f} -> {end[1]:.0f} MiB",
         ]
         with capsys.disabled():
-            print("\n" + "\n".join(said))  # noqa: T201 - figures for the report; what they may be is not asserted tightly
+            print("\n" + "\n".join(lines))  # noqa: T201 - figures for the report; what they may be is not asserted tightly
         context.close()
     assert longest < FROZEN_SECS
     assert max(clicks) < 2 * FROZEN_SECS

@@ -23,33 +23,43 @@ def shows(card: Locator, name: str, number: float) -> None:
 
 @pytest.mark.parametrize(("episode", "step"), [(0, 0), (0, 29), (4, 12), (5, 5), (11, 9)])
 def test_every_number_is_what_was_published(demo, shown, episode, step):
-    published = next(one for one in demo.steps() if (one.episode, one.step) == (episode, step))
+    published = next(
+        step_published
+        for step_published in demo.steps()
+        if (step_published.episode, step_published.step) == (episode, step)
+    )
     page = at(shown, demo.recognising, episode, step)
     for module in MODULES:
-        said = published.learning_modules[module]
+        module_step = published.learning_modules[module]
         card = page.get_by_test_id(f"hypothesis-{module}")
-        expect(card.get_by_test_id("most-likely")).to_have_text(said.most_likely.object)
-        shows(card, "evidence", said.most_likely.evidence)
-        shows(card, "margin", said.margin)
-        expect(card.get_by_test_id("terminal")).to_have_text(said.terminal_state or "going on")
-        expect(card.get_by_test_id("possible")).to_have_attribute("data-count", str(len(said.possible_matches)))
-        for name in said.possible_matches:
+        expect(card.get_by_test_id("most-likely")).to_have_text(module_step.most_likely.object)
+        shows(card, "evidence", module_step.most_likely.evidence)
+        shows(card, "margin", module_step.margin)
+        expect(card.get_by_test_id("terminal")).to_have_text(module_step.terminal_state or "going on")
+        expect(card.get_by_test_id("possible")).to_have_attribute("data-count", str(len(module_step.possible_matches)))
+        for name in module_step.possible_matches:
             expect(card.get_by_test_id("possible")).to_contain_text(name)
-        error = said.rotation_error_degs
+        error = module_step.rotation_error_degs
         expect(card.get_by_test_id("rotation-error")).to_have_text(NOTHING if error is None else f"{error:.1f}°")
-        is_right = said.most_likely.object == said.target_object
+        is_right = module_step.most_likely.object == module_step.target_object
         expect(card.get_by_test_id("not-target")).to_have_count(0 if is_right else 1)
 
 
 def test_the_gauge_names_montys_threshold_and_the_steps_left(demo, shown):
-    published = next(one for one in demo.steps() if (one.episode, one.step) == (4, 12))
+    published = next(
+        step_published for step_published in demo.steps() if (step_published.episode, step_published.step) == (4, 12)
+    )
     page = at(shown, demo.recognising, 4, 12)
     card = page.get_by_test_id(f"hypothesis-{MODULES[0]}")
-    said = published.learning_modules[MODULES[0]]
-    expect(card.get_by_test_id("gauge-words")).to_contain_text(f"threshold {float(f'{said.evidence_threshold:.3g}'):g}")
-    expect(card.get_by_test_id("gauge-words")).to_contain_text(f"{len(said.possible_matches)} of 4 objects possible")
+    module_step = published.learning_modules[MODULES[0]]
+    expect(card.get_by_test_id("gauge-words")).to_contain_text(
+        f"threshold {float(f'{module_step.evidence_threshold:.3g}'):g}"
+    )
+    expect(card.get_by_test_id("gauge-words")).to_contain_text(
+        f"{len(module_step.possible_matches)} of 4 objects possible"
+    )
     expect(page.get_by_test_id("steps-left")).to_contain_text("of 30 steps left")
-    matched = sum(one.terminal_state == "match" for one in published.learning_modules.values())
+    matched = sum(module.terminal_state == "match" for module in published.learning_modules.values())
     expect(page.get_by_test_id("decided")).to_contain_text(f"{matched} of 5 have a match, 3 needed")
 
 

@@ -26,8 +26,8 @@ def tell(teller, run: str, steps: list[LearningModuleStep], *, kind: str = "x.Ex
     senses = SensorModuleInfo(sensor_module="patch", class_name="x.SM")
     voice.say(schema.Info, experiment_class=kind, learning_modules=[learns], sensor_modules=[senses])
     voice.say(schema.Status, status="running")
-    for number, said in enumerate(steps):
-        voice.say(schema.Step, after_secs=1, episode=0, step=number, learning_modules={MODULE: said})
+    for number, module_step in enumerate(steps):
+        voice.say(schema.Step, after_secs=1, episode=0, step=number, learning_modules={MODULE: module_step})
     teller.done()
 
 
@@ -86,11 +86,11 @@ def test_a_run_of_monty_that_has_not_begun_says_nothing_of_null(watched, teller)
 )
 def test_why_there_is_no_evidence_is_so(watched, teller, kind, module, words):
     tell(teller, "without", [LearningModuleStep(target_object="mug")] * 3, kind=kind, **module)
-    said = watched.open("/run/without").get_by_test_id("no-evidence-at-all")
-    expect(said).to_contain_text(words)
+    words_shown = watched.open("/run/without").get_by_test_id("no-evidence-at-all")
+    expect(words_shown).to_contain_text(words)
     for other in ("They knew no", "Learning modules of this kind", "In supervised"):
         if not words.startswith(other):
-            expect(said).not_to_contain_text(other)
+            expect(words_shown).not_to_contain_text(other)
 
 
 def test_one_learning_module_agrees_with_nobody(watched, teller):

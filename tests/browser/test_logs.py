@@ -46,8 +46,8 @@ def test_an_early_word_is_found_and_it_is_said_what_was_searched(watched, teller
         voice.say(schema.Log, level="error" if number == 100 else "debug", message=f"line {number}.")
     teller.done()
     page = watched.open("/run/early?tab=logs")
-    said = page.get_by_test_id("searched")
-    expect(said).to_have_text("7,000 in all")
+    searched = page.get_by_test_id("searched")
+    expect(searched).to_have_text("7,000 in all")
     page.get_by_label("Level").select_option("error")
     expect(lines(page)).to_have_count(1)
     expect(lines(page)).to_contain_text("line 100.")
@@ -55,7 +55,7 @@ def test_an_early_word_is_found_and_it_is_said_what_was_searched(watched, teller
     page.get_by_role("tabpanel").get_by_label("Search").fill("line 150.")
     page.keyboard.press("Enter")
     expect(lines(page)).to_have_count(1)
-    expect(said).to_have_text("searched 7,000 of 7,000: 5,001 in memory, 1,999 from the recording")
+    expect(searched).to_have_text("searched 7,000 of 7,000: 5,001 in memory, 1,999 from the recording")
 
 
 def test_what_a_data_stream_said_before_can_be_looked_at(watched, teller):

@@ -45,14 +45,14 @@ def test_a_metric_shows_its_latest_value_and_its_course(watched, teller):
 
 def drawn(card, condition) -> dict[str, list]:
     """Return what the chart has drawn, by series, as soon as it is as wanted."""
-    found = {}
+    plot = {}
 
     def is_so() -> bool:
-        found.update(card.page.evaluate(DRAWN, card.get_by_test_id("metric-canvas").element_handle()) or {})
-        return bool(found) and condition(found)
+        plot.update(card.page.evaluate(DRAWN, card.get_by_test_id("metric-canvas").element_handle()) or {})
+        return bool(plot) and condition(plot)
 
     until(is_so)
-    return found
+    return plot
 
 
 def test_a_spike_among_twenty_thousand_values_is_seen_and_zooming_brings_every_value_back(watched, teller, page_server):
@@ -62,16 +62,16 @@ def test_a_spike_among_twenty_thousand_values_is_seen_and_zooming_brings_every_v
         voice.say(schema.Metric, after_secs=0.001, name="loss", value=1000.0 if number == 7003 else 1.0)
     teller.done()
     metrics = "/api/run/spike/metrics"
-    page_server.until_json(metrics, lambda found: any(one["count"] == 20_001 for one in found["metrics"]))
-    said = page_server.json("/api/run/spike/metric?worker=main&name=loss")
-    assert (max(said["values"]), said["is_whole"]) == (1000, False)
-    assert len(said["values"]) < 5000
-    spike = said["times_unix_millis"][said["values"].index(1000)]
+    page_server.until_json(metrics, lambda answer: any(known["count"] == 20_001 for known in answer["metrics"]))
+    loss = page_server.json("/api/run/spike/metric?worker=main&name=loss")
+    assert (max(loss["values"]), loss["is_whole"]) == (1000, False)
+    assert len(loss["values"]) < 5000
+    spike = loss["times_unix_millis"][loss["values"].index(1000)]
 
     page = watched.open("/run/spike?tab=metrics")
     card = metric(page, "loss")
     card.scroll_into_view_if_needed()
-    values = drawn(card, lambda found: len(found["values"]) == len(said["values"]))["values"]
+    values = drawn(card, lambda plot: len(plot["values"]) == len(loss["values"]))["values"]
     assert [value for _, value in values if value != 1] == [1000]
     expect(card.get_by_test_id("shown")).to_contain_text("least and greatest of each stretch")
 
@@ -80,22 +80,22 @@ def test_a_spike_among_twenty_thousand_values_is_seen_and_zooming_brings_every_v
     for _ in range(5):
         page.keyboard.press("+")
     expect(card.get_by_test_id("shown")).to_contain_text("every value")
-    values = drawn(card, lambda found: 600 < len(found["values"]) < 700)["values"]
+    values = drawn(card, lambda plot: 600 < len(plot["values"]) < 700)["values"]
     times = [time for time, _ in values]
     assert all(0.9 < later - time < 1.1 for time, later in zip(times[1:-2], times[2:-1], strict=True)), (
         "none is missing"
     )
 
-    found = page_server.json(f"/api/run/spike/metric?worker=main&name=loss&first={spike - 2.5}&last={spike + 2.5}")
+    stretch = page_server.json(f"/api/run/spike/metric?worker=main&name=loss&first={spike - 2.5}&last={spike + 2.5}")
     inside = [
         value
-        for time, value in zip(found["times_unix_millis"], found["values"], strict=True)
+        for time, value in zip(stretch["times_unix_millis"], stretch["values"], strict=True)
         if abs(time - spike) < 2.6
     ]
-    assert (inside, found["is_whole"]) == ([1, 1, 1000, 1, 1], True)
+    assert (inside, stretch["is_whole"]) == ([1, 1, 1000, 1, 1], True)
 
     card.get_by_role("button", name="Show all").click()
-    drawn(card, lambda found: len(found["values"]) == len(said["values"]))
+    drawn(card, lambda plot: len(plot["values"]) == len(loss["values"]))
 
 
 def test_numbers_among_many_that_are_not_finite_are_drawn_and_these_are_marked(watched, teller):
@@ -113,10 +113,10 @@ def test_numbers_among_many_that_are_not_finite_are_drawn_and_these_are_marked(w
     expect(card.get_by_test_id("not-finite")).to_have_text("46 NaN, 1 ∞, 1 \N{MINUS SIGN}∞")
     expect(card).to_contain_text("60 values")
     expect(card.locator(".metric-value")).to_have_text("NaN")
-    found = drawn(card, lambda one: len(one["not_finite"]) == 48)
-    assert [value for _, value in found["dots"]] == list(range(0, 60, 5)), "each stands alone, and is seen"
-    assert [value for _, value in found["values"] if value is not None] == list(range(0, 60, 5))
-    assert sum(value is None for _, value in found["values"]) == 11, "no line is drawn where nothing was"
+    plot = drawn(card, lambda seen: len(seen["not_finite"]) == 48)
+    assert [value for _, value in plot["dots"]] == list(range(0, 60, 5)), "each stands alone, and is seen"
+    assert [value for _, value in plot["values"] if value is not None] == list(range(0, 60, 5))
+    assert sum(value is None for _, value in plot["values"]) == 11, "no line is drawn where nothing was"
 
 
 def test_ten_thousand_metrics_do_not_freeze_the_page(watched, teller):

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(200)
 def demo(bridge, page_server):
     _, run = replay(bridge.zmq_port)
     path = f"/api/run/{run}"
-    page_server.until_json(path, lambda found: found["run"]["status"] == "completed")
+    page_server.until_json(path, lambda run_shown: run_shown["run"]["status"] == "completed")
     return run
 
 

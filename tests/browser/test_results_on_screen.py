@@ -20,14 +20,14 @@ def end(
     voice,
     number: int,
     shown: str,
-    said: tuple[str, str],
+    names: tuple[str, str],
     *,
     correct: int,
     error: float | None,
     secs: float,
     mode: str = "eval",
 ) -> None:
-    """An episode that ended; `said`: what each learning module took it for."""
+    """An episode that ended; `names`: what each learning module took it for."""
     modules = {
         module: LearningModuleEpisode(
             most_likely_object=name,
@@ -35,7 +35,7 @@ def end(
             is_correct=name == shown,
             rotation_error_degs=error,
         )
-        for module, name in zip((LM_0, LM_1), said, strict=True)
+        for module, name in zip((LM_0, LM_1), names, strict=True)
     }
     target = Target(object=shown, rotation_euler_degs=[0.0, 90.0, 0.0])
     voice.say(schema.EpisodeStarted, mode=mode, episode=number, target=target)

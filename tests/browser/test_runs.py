@@ -72,7 +72,7 @@ def test_a_run_says_what_was_published_and_changes_by_itself(watched, teller):
     voice.say(schema.Progress, episodes_expected=10, episodes_done=4, modes=evaluated(correct=3, confused=1))
     teller.done()
     page = watched.open("/")
-    told = row(page, "told")
+    shown_row = row(page, "told")
     for words in (
         "ten_objects",
         "lab",
@@ -83,14 +83,14 @@ def test_a_run_says_what_was_published_and_changes_by_itself(watched, teller):
         "7, 3",
         re.compile(r"[3-5]\d s ago|1 min ago"),
     ):
-        expect(told).to_contain_text(words)
-    assert told.get_by_role("progressbar").get_attribute("aria-valuenow") == "40"
+        expect(shown_row).to_contain_text(words)
+    assert shown_row.get_by_role("progressbar").get_attribute("aria-valuenow") == "40"
     voice.say(schema.Progress, episodes_expected=10, episodes_done=10, modes=evaluated(correct=9, confused=1))
     voice.say(schema.Status, status="completed")
     teller.done()
-    expect(told).to_contain_text("completed")
-    expect(told).to_contain_text("9 of 10")
-    told.get_by_role("link").click()
+    expect(shown_row).to_contain_text("completed")
+    expect(shown_row).to_contain_text("9 of 10")
+    shown_row.get_by_role("link").click()
     page.wait_for_url("**/run/told*")
 
 

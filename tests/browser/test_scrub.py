@@ -21,14 +21,14 @@ def shows(page: Page, published: schema.Step) -> None:
     """See that words, cursor and beliefs are those of a step."""
     is_at(page, published.episode, published.step)
     for module in MODULES:
-        said = published.learning_modules[module]
+        module_step = published.learning_modules[module]
         card = page.get_by_test_id(f"hypothesis-{module}")
-        expect(card.get_by_test_id("most-likely")).to_have_text(said.most_likely.object)
-        expect(card.get_by_test_id("evidence")).to_have_text(f"{float(f'{said.most_likely.evidence:.4g}'):g}")
+        expect(card.get_by_test_id("most-likely")).to_have_text(module_step.most_likely.object)
+        expect(card.get_by_test_id("evidence")).to_have_text(f"{float(f'{module_step.most_likely.evidence:.4g}'):g}")
 
 
 def test_arrow_keys_step_and_shift_changes_the_episode(demo, shown):
-    steps = {(one.episode, one.step): one for one in demo.steps()}
+    steps = {(step_published.episode, step_published.step): step_published for step_published in demo.steps()}
     page = at(shown, demo.recognising, 3, 4)
     shows(page, steps[3, 4])
     page.keyboard.press("ArrowRight")
@@ -45,7 +45,7 @@ def test_arrow_keys_step_and_shift_changes_the_episode(demo, shown):
 
 
 def test_the_slider_goes_through_the_episode(demo, shown):
-    steps = {(one.episode, one.step): one for one in demo.steps()}
+    steps = {(step_published.episode, step_published.step): step_published for step_published in demo.steps()}
     last = max(step for episode, step in steps if episode == 3)
     page = at(shown, demo.recognising, 3, 2)
     slider = page.get_by_test_id("scrub-slider")
@@ -108,9 +108,9 @@ def test_redo_gives_the_servers_command_for_one_and_for_all_failed(demo, shown):
     page = at(shown, demo.recognising, 5, 0)
     base = f"/api/run/{demo.recognising}/redo?worker=main"
     page.get_by_test_id("redo").click()
-    one = demo.page.json(f"{base}&mode=eval&episode=5")
-    expect(page.get_by_test_id("redo-command")).to_have_text(one["command"])
-    expect(page.get_by_test_id("redo-note")).to_have_text(one["note"])
+    redo = demo.page.json(f"{base}&mode=eval&episode=5")
+    expect(page.get_by_test_id("redo-command")).to_have_text(redo["command"])
+    expect(page.get_by_test_id("redo-note")).to_have_text(redo["note"])
     page.get_by_test_id("redo-failed").click()
     expect(page.get_by_test_id("redo-command")).to_have_text(demo.page.json(base)["command"])
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

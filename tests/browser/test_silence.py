@@ -71,8 +71,8 @@ def status(page: Page):
 
 
 def points(page: Page) -> int:
-    said = page.locator(".numbers > div").filter(has_text="Max evidence").inner_text()
-    return int(re.search(r"([\d,]+) point", said)[1].replace(",", ""))
+    words = page.locator(".numbers > div").filter(has_text="Max evidence").inner_text()
+    return int(re.search(r"([\d,]+) point", words)[1].replace(",", ""))
 
 
 def is_live(page: Page) -> None:

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.timeout(120)
 
 def test_the_demo_is_on_the_screen(bridge, page_server, watched):
     _, run = replay(bridge.zmq_port)
-    page_server.until_json("/api/runs", lambda runs: run in [one["run"] for one in runs])
+    page_server.until_json("/api/runs", lambda runs: run in [run_head["run"] for run_head in runs])
     page = watched.open(f"/run/{run}")
     head = page.get_by_role("region", name="Run", exact=True)
     expect(head.get_by_role("heading", level=1)).to_have_text(run)

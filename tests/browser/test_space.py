@@ -28,23 +28,29 @@ def count(page: Page, name: str, expected: int) -> None:
 def test_hypotheses_path_and_most_likely_place_are_those_of_the_step(demo, shown):
     page = at(shown, demo.recognising, 4, 8)
     space(page).get_by_test_id("space-module").select_option(MODULE)
-    published = next(one for one in demo.steps() if (one.episode, one.step) == (4, 8))
+    published = next(
+        step_published for step_published in demo.steps() if (step_published.episode, step_published.step) == (4, 8)
+    )
     likely = published.learning_modules[MODULE].most_likely
     base = f"/api/run/{demo.recognising}/worker/main"
     row = page.get_by_test_id("scrub").get_attribute("data-row")
     cloud = demo.page.json(f"{base}/cloud?learning_module={MODULE}&row={row}")
     place = cloud["objects"].index(likely.object)
-    count(page, "hypotheses", sum(one == place for one in cloud["object_indices"]))
+    count(page, "hypotheses", sum(object_index == place for object_index in cloud["object_indices"]))
     count(page, "path", 9)
-    said = page.get_by_test_id("space-most-likely").get_attribute("data-place")
-    assert [float(one) for one in said.split()] == pytest.approx(likely.location, abs=1e-4)
-    evidence = [value for value, one in zip(cloud["evidence"], cloud["object_indices"], strict=True) if one == place]
+    numbers = page.get_by_test_id("space-most-likely").get_attribute("data-place")
+    assert [float(number) for number in numbers.split()] == pytest.approx(likely.location, abs=1e-4)
+    evidence = [
+        value
+        for value, object_index in zip(cloud["evidence"], cloud["object_indices"], strict=True)
+        if object_index == place
+    ]
     scale = page.get_by_test_id("space-scale").locator("span")
     assert float(scale.first.inner_text().split()[-1]) == pytest.approx(min(evidence), rel=1e-2)
     assert float(scale.last.inner_text()) == pytest.approx(max(evidence), rel=1e-2)
     other = next(name for name in published.learning_modules[MODULE].evidence if name != likely.object)
     page.get_by_test_id("space-object").select_option(other)
-    count(page, "hypotheses", sum(cloud["objects"][one] == other for one in cloud["object_indices"]))
+    count(page, "hypotheses", sum(cloud["objects"][object_index] == other for object_index in cloud["object_indices"]))
     page.keyboard.press("Escape")
     page.get_by_test_id("space-frame").select_option("body")
     expect(page.get_by_test_id("space-path")).to_contain_text("as sensed (body frame)")
@@ -129,19 +135,19 @@ def test_hypotheses_have_the_colours_of_their_legend(demo, shown, scheme):
     page = at(shown, demo.recognising, 4, 12)
     canvas = space(page).get_by_test_id("space-canvas")
     bar = page.get_by_test_id("space-scale").locator(".scale-bar")
-    said = re.findall(r"rgb\(([^)]*)\)", bar.evaluate("(bar) => getComputedStyle(bar).backgroundImage"))
-    weakest, strongest = ([int(part) for part in said[place].split(",")] for place in (0, -1))
+    colours = re.findall(r"rgb\(([^)]*)\)", bar.evaluate("(bar) => getComputedStyle(bar).backgroundImage"))
+    weakest, strongest = ([int(part) for part in colours[place].split(",")] for place in (0, -1))
     until(lambda: {"weakest", "strongest"} <= drawn_of(canvas, weakest=weakest, strongest=strongest))
 
 
 def drawn_of(canvas: Locator, **colours: list[int]) -> set[str]:
     """Which of some colours are drawn, as good as exactly."""
-    found = Image.open(io.BytesIO(canvas.screenshot())).convert("RGB").getcolors(1 << 24)
-    drawn = [colour for count, colour in found if count > 3]
+    counted = Image.open(io.BytesIO(canvas.screenshot())).convert("RGB").getcolors(1 << 24)
+    drawn = [colour for count, colour in counted if count > 3]
     return {
         name
         for name, wished in colours.items()
-        if any(max(abs(one - other) for one, other in zip(colour, wished, strict=True)) <= 3 for colour in drawn)
+        if any(max(abs(shade - other) for shade, other in zip(colour, wished, strict=True)) <= 3 for colour in drawn)
     }
 
 

@@ -36,8 +36,8 @@ def test_each_episode_has_its_outcomes_colour_in_every_row(demo, shown):
     palette = colours(page)
     size = min(90, view.bounding_box()["width"] / len(ended))
     places, expected = [], []
-    for place, one in enumerate(ended):
-        outcomes = [one.outcome, *(one.learning_modules[module].outcome for module in MODULES)]
+    for place, episode in enumerate(ended):
+        outcomes = [episode.outcome, *(episode.learning_modules[module].outcome for module in MODULES)]
         for row, outcome in enumerate(outcomes):
             places.append([row, (place + 0.5) * size / view.bounding_box()["width"]])
             expected.append(palette[outcome].upper())
@@ -91,7 +91,7 @@ def test_a_click_brings_the_evidence_into_sight_and_keys_leave_the_page_where_it
 def test_the_table_has_the_failed_ones_alone_and_leads_there(demo, shown):
     page = shown.open(f"/run/{demo.recognising}")
     table = page.get_by_test_id("episode-table")
-    failed = [one for one in demo.ended() if not one.correct]
+    failed = [episode for episode in demo.ended() if not episode.correct]
     table.get_by_test_id("episode-filter").select_option("failed")
     expect(table.locator("tbody tr")).to_have_count(len(failed))
     expect(table.get_by_test_id("episode-span")).to_have_text(f"1 to {len(failed)} of {len(failed)}")

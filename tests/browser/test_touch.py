@@ -18,7 +18,7 @@ def page(chromium, demo) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     watched = Watched(context.new_page(), demo.page.url)
     page = watched.open(f"/run/{demo.recognising}")
-    drawn(page, MODULES[1], lambda one: one.axis[2] == len(demo.steps()) - 1)
+    drawn(page, MODULES[1], lambda seen: seen.axis[2] == len(demo.steps()) - 1)
     yield page
     context.close()
     assert not watched.complaints, watched.complaints

@@ -70,8 +70,8 @@ def page(watched, teller) -> Page:
     target = Target(object="capsule")
     voice.say(schema.EpisodeStarted, episode=1, target=target, graph_targets=GRAPH_TARGETS)
     for step in range(4):
-        said = {module: believe(module, leads[step], "capsule", step) for module, leads in LEADS.items()}
-        voice.say(schema.Step, episode=1, step=step, target_object="capsule", learning_modules=said)
+        modules = {module: believe(module, leads[step], "capsule", step) for module, leads in LEADS.items()}
+        voice.say(schema.Step, episode=1, step=step, target_object="capsule", learning_modules=modules)
     voice.say(
         schema.EpisodeEnded,
         episode=1,
@@ -113,10 +113,10 @@ def test_only_what_is_not_learned_is_a_new_object_and_it_is_not_judged(page, wat
 
 def test_the_bold_line_is_the_best_graph_of_the_target(page):
     page.get_by_test_id("show-episode").click()
-    chart = drawn(page, "LM_0", lambda one: len(one.x) == 4)
+    chart = drawn(page, "LM_0", lambda seen: len(seen.x) == 4)
     best = [max(ones) for ones in zip(chart.lines["new_object0"], chart.lines["new_object2"], strict=True)]
     assert chart.target == best == [10.0, 3.0, 3.0, 13.0]
-    chart = drawn(page, "LM_1", lambda one: len(one.x) == 4)
+    chart = drawn(page, "LM_1", lambda seen: len(seen.x) == 4)
     assert chart.target == chart.lines["new_object1"] == [10.0, 11.0, 2.0, 2.0]
     legend = page.get_by_label("Objects", exact=True)
     expect(legend).to_contain_text("new_object2 = capsule / new_object2 = cone")
@@ -152,8 +152,8 @@ def test_the_matrix_and_the_list_of_episodes_name_both(page):
 
 def test_a_recording_of_before_says_nothing_of_right_and_wrong(watched, teller):
     voice = teller.voice("older", secs_ago=60)
-    said = LearningModuleStep(evidence={"mug": 2.0}, most_likely=Hypothesis(object="mug"), target_object="mug")
-    voice.say(schema.Step, episode=0, step=0, target_object="mug", learning_modules={"LM_0": said})
+    module_step = LearningModuleStep(evidence={"mug": 2.0}, most_likely=Hypothesis(object="mug"), target_object="mug")
+    voice.say(schema.Step, episode=0, step=0, target_object="mug", learning_modules={"LM_0": module_step})
     target = Target(object="mug")
     modules = {"LM_0": LearningModuleEpisode(outcome="correct", most_likely_object="mug")}
     voice.say(

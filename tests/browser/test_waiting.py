@@ -26,8 +26,8 @@ class Laptop(NamedTuple):
     browser: Browser
 
     def processes(self) -> list[psutil.Process]:
-        told = self.browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
-        return [psutil.Process(one["id"]) for one in told["processInfo"]]
+        info = self.browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
+        return [psutil.Process(process["id"]) for process in info["processInfo"]]
 
 
 @pytest.fixture
@@ -77,6 +77,6 @@ def test_a_browser_asleep_for_ten_minutes_shows_what_the_other_shows(scene, lapt
         expect(page.locator(".numbers")).to_contain_text(f"{steps:,} points", timeout=60_000)
         expect(head(page)).to_contain_text("completed")
         page.get_by_test_id("show-run").click()
-        charts.append(drawn(page, MODULE, lambda one: (one.x[:1], one.x[-1:]) == ([0], [steps - 1])))
+        charts.append(drawn(page, MODULE, lambda seen: (seen.x[:1], seen.x[-1:]) == ([0], [steps - 1])))
         assert page.evaluate("globalThis.isTheSamePage")
     assert charts[0].lines == charts[1].lines

@@ -82,23 +82,23 @@ def test_whoever_jumps_from_below_sees_the_evidence(page):
 
 
 def test_the_list_closes_on_a_choice_on_escape_and_on_a_click_elsewhere(page):
-    toggle, found = page.get_by_test_id("wrong-toggle"), page.get_by_test_id("wrong-list")
+    toggle, verdicts = page.get_by_test_id("wrong-toggle"), page.get_by_test_id("wrong-list")
     for close in (
-        lambda: found.get_by_role("button", name="lost at step 4").press("Enter"),
+        lambda: verdicts.get_by_role("button", name="lost at step 4").press("Enter"),
         lambda: page.keyboard.press("Escape"),
-        lambda: found.get_by_role("button", name="lost at step 4").press("Escape"),
+        lambda: verdicts.get_by_role("button", name="lost at step 4").press("Escape"),
     ):
         toggle.click()
-        expect(found).to_be_visible()
+        expect(verdicts).to_be_visible()
         close()
-        expect(found).to_have_count(0)
+        expect(verdicts).to_have_count(0)
         expect(toggle).to_be_focused()
     toggle.click()
     page.get_by_test_id("first-wrong").click()
-    expect(found).to_have_count(0)
+    expect(verdicts).to_have_count(0)
     toggle.click()
     page.get_by_role("heading", name="winners").click()
-    expect(found).to_have_count(0)
+    expect(verdicts).to_have_count(0)
 
 
 def test_without_a_wrong_decision_the_button_says_so(page):

@@ -28,7 +28,7 @@ class Watched:
     def __init__(self, page: Page, url: str) -> None:
         self.page, self.url = page, url
         self.complaints: list[str] = []
-        page.on("console", lambda one: self._says(one.type, one.text))
+        page.on("console", lambda line: self._says(line.type, line.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self._leaves(request.url))
 
