@@ -3,7 +3,7 @@ import { defineAsyncComponent, reactive } from "vue";
 import Shell from "monty-liveview/shell.js";
 import "monty-liveview/theme.js";
 
-/** For who typed an address that is none. */
+/** Tells a visitor that the address is of no page. */
 const Missing = {
   template: `
     <section class="panel empty"><h1 class="headline">There is no such page</h1>

@@ -1,4 +1,4 @@
-"""The page's ear: what it hears, when the broker may forget it, and what it says when there is none."""
+"""The page's subscription: what arrives, when the broker may forget it, and what the page says without a broker."""
 
 from __future__ import annotations
 
