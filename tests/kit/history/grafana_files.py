@@ -41,7 +41,7 @@ def queries() -> list[Asked]:
 
 
 def variables(name: str) -> dict[str, dict[str, Any]]:
-    return {one["name"]: one for one in DASHBOARDS[name]["templating"].get("list", [])}
+    return {variable["name"]: variable for variable in DASHBOARDS[name]["templating"].get("list", [])}
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -49,11 +49,11 @@ def strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for one in value.values():
-            yield from strings(one)
+        for part in value.values():
+            yield from strings(part)
     elif isinstance(value, list):
-        for one in value:
-            yield from strings(one)
+        for part in value:
+            yield from strings(part)
 
 
 def escaped(value: str) -> str:
@@ -67,10 +67,10 @@ def filled_in(query: str, values: dict[str, str | list[str]], since_ms: int, unt
     Source: `formatRegistry` of @grafana/scenes 8.19, and Grafana's pkg/tsdb/influxdb/models/query.go.
     """
 
-    def value_of(found: re.Match[str]) -> str:
-        value = values[found[1]]
-        many = [value] if isinstance(value, str) else value
-        return escaped(many[0]) if len(many) == 1 else "(" + "|".join(escaped(one) for one in many) + ")"
+    def value_of(variable: re.Match[str]) -> str:
+        value = values[variable[1]]
+        chosen = [value] if isinstance(value, str) else value
+        return escaped(chosen[0]) if len(chosen) == 1 else "(" + "|".join(escaped(text) for text in chosen) + ")"
 
     query = query.replace("$timeFilter", f"time >= {since_ms}ms and time <= {until_ms}ms")
     query = query.replace("$__interval", interval)

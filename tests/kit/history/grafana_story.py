@@ -51,16 +51,16 @@ class Story:
         self._say("failed", "main", [(schema.Status, {"status": "error", **error})])
         self._say("called off", "main", [(schema.Status, {"status": "aborted", "reason": "enough"})])
         self._holes()
-        found = replay(recording_path(), zmq_port=self.chain.zmq_port, speed=0)
-        self.demo = list(found.runs.values())
+        replayed = replay(recording_path(), zmq_port=self.chain.zmq_port, speed=0)
+        self.demo = list(replayed.runs.values())
         self._parallel()
         self._hostile()
         self._spiked()
 
     def close(self) -> None:
         """Close all connections."""
-        for one in self._open:
-            one.__exit__()
+        for worker in self._open:
+            worker.__exit__()
 
     def _say(self, run: str, worker: str, messages: list[tuple[type, dict]]) -> Dealer:
         dealer = Dealer(self.chain.zmq_port, run, worker, started_unix_nanos=_now())
@@ -146,9 +146,9 @@ class Story:
             dealer.send(schema.Metric, number + 1, time_unix_nanos=at, name="loss", value=value, not_finite=kind)
         for number in range(200):
             cost = 1e6 if number == 77 else 60.0
-            said = {"lm": spiked if number == 77 else module}
+            modules = {"lm": spiked if number == 77 else module}
             dealer.send(schema.Step, number + 20_001, time_unix_nanos=began + 2 * 10**10 + number * 10**7,
-                        step_secs=cost / 1000, monitor_micros=cost, learning_modules=said)  # fmt: skip
+                        step_secs=cost / 1000, monitor_micros=cost, learning_modules=modules)  # fmt: skip
         dealer.acked(20_201, 60)
 
 

@@ -42,26 +42,26 @@ class Viewer:
         return self.chain.query(filled_in(query, values, now - int(past_secs * 1000), now + 1000, "1s"))
 
     def panel(self, name: str, title: str, values: dict[str, Any], ref: str = "A") -> list[Series]:
-        (panel,) = (one for one in panels(name) if one["title"] == title)
-        (target,) = (one for one in panel["targets"] if one["refId"] == ref)
+        (panel,) = (shown_panel for shown_panel in panels(name) if shown_panel["title"] == title)
+        (target,) = (shown_target for shown_target in panel["targets"] if shown_target["refId"] == ref)
         return self.ask(target["query"], values)
 
     def one(self, name: str, title: str, values: dict[str, Any]) -> Any:
         """Return the single number that a panel shows; None if it shows nothing."""
-        found = self.panel(name, title, values)
-        return found[0].rows[0][1] if found else None
+        series = self.panel(name, title, values)
+        return series[0].rows[0][1] if series else None
 
     def table(self, name: str, title: str, values: dict[str, Any], ref: str = "A") -> list[dict[str, Any]]:
-        return [record for one in self.panel(name, title, values, ref) for record in one.records()]
+        return [record for series in self.panel(name, title, values, ref) for record in series.records()]
 
     def _bridges(self) -> list[str]:
-        found = self.chain.query('SHOW TAG VALUES FROM "bridge_health" WITH KEY = "name"')
-        return [value for _, value in found[0].rows]
+        series = self.chain.query('SHOW TAG VALUES FROM "bridge_health" WITH KEY = "name"')
+        return [value for _, value in series[0].rows]
 
 
 def looked_at(viewer: Viewer, name: str, title: str, values: dict[str, Any]) -> list[dict[str, list[Any]]]:
     """Return the columns that a viewer sees: Grafana's own code transforms what InfluxDB answers."""
-    (panel,) = (one for one in panels(name) if one["title"] == title)
+    (panel,) = (shown_panel for shown_panel in panels(name) if shown_panel["title"] == title)
     frames = [frame for target in panel["targets"] for frame in frames_of(viewer.ask(target["query"], values), target)]
     asked = {"transformations": panel["transformations"], "overrides": panel["fieldConfig"]["overrides"]}
     folder = Path(__file__).parents[2] / "grafana"
@@ -72,21 +72,23 @@ def looked_at(viewer: Viewer, name: str, title: str, values: dict[str, Any]) -> 
     return [dict(frame) for frame in json.loads(done.stdout)[0]]
 
 
-def frames_of(found: list[Series], target: dict[str, Any]) -> list[dict[str, Any]]:
+def frames_of(answer: list[Series], target: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what Grafana's server makes of an answer (pkg/tsdb/influxdb/influxql, response_parser.go)."""
-    if not found:
+    if not answer:
         return []
     if target["resultFormat"] == "table":
-        tags = {tag: [one.tags[tag] for one in found for _ in one.rows] for tag in found[0].tags}
-        time_column, *columns = ([row[at] for one in found for row in one.rows] for at in range(len(found[0].columns)))
-        values = dict(zip(found[0].columns[1:], columns))
+        tags = {tag: [series.tags[tag] for series in answer for _ in series.rows] for tag in answer[0].tags}
+        time_column, *columns = (
+            [row[at] for series in answer for row in series.rows] for at in range(len(answer[0].columns))
+        )
+        values = dict(zip(answer[0].columns[1:], columns))
         fields = {"Time": time_column, **tags, **values}
         return [{"refId": target["refId"], "fields": [field(name, values) for name, values in fields.items()]}]
     return [
-        {"refId": target["refId"], "fields": [field("Time", [row[0] for row in one.rows]),
-                                              field("Value", [row[at] for row in one.rows], shown)]}
-        for one in found
-        for at, column in enumerate(one.columns) if at
+        {"refId": target["refId"], "fields": [field("Time", [row[0] for row in series.rows]),
+                                              field("Value", [row[at] for row in series.rows], shown)]}
+        for series in answer
+        for at, column in enumerate(series.columns) if at
         for shown in [target["alias"].replace("$col", column)]
     ]  # fmt: skip
 

@@ -47,15 +47,15 @@ class PageProcess(Process):
 
     def until_json(self, path: str, condition, timeout_secs: float = 30):
         """Return the JSON at `path` as soon as `condition` is true of it."""
-        found = []
+        answers = []
 
         def is_so() -> bool:
             answer = self.get(path)
-            found[:] = [answer.json()] if answer.is_success else []
-            return bool(found) and bool(condition(found[0]))
+            answers[:] = [answer.json()] if answer.is_success else []
+            return bool(answers) and bool(condition(answers[0]))
 
         until(is_so, timeout_secs)
-        return found[0]
+        return answers[0]
 
     def _is_well(self) -> bool:
         try:

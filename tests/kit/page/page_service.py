@@ -77,12 +77,12 @@ class Keeping:
 
 
 def shown(run: Run) -> Iterator[Any]:
-    for worker in sorted(run.workers.values(), key=lambda one: one.name):
+    for worker in sorted(run.workers.values(), key=lambda known_worker: known_worker.name):
         table = worker.steps
         yield worker.name, worker.word, table.count
         yield table.total_step.take(np.arange(table.count)).tolist()
         yield {"/".join(key): index.times.tolist() for key, index in worker.bulk.items()}
-        yield [[key.mode, key.episode, one.first_row, one.last_row] for key, one in worker.episodes.items()]
+        yield [[key.mode, key.episode, episode.first_row, episode.last_row] for key, episode in worker.episodes.items()]
 
 
 def missing(service: Service) -> list[int]:
@@ -91,12 +91,12 @@ def missing(service: Service) -> list[int]:
 
 
 def seqs(directory: Path) -> Counter[tuple[str, int]]:
-    found: Counter[tuple[str, int]] = Counter()
+    times_recorded: Counter[tuple[str, int]] = Counter()
     for entry in Recording(directory).entries():
         parsed = topics.parse(entry.topic)
         if parsed.kind not in BULK_KINDS and parsed.kind not in ("status", "command_result"):
-            found[parsed.worker, entry.seq] += 1
-    return found
+            times_recorded[parsed.worker, entry.seq] += 1
+    return times_recorded
 
 
 def parts_of(recordings: Path) -> list[Path]:

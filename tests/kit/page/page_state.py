@@ -46,8 +46,8 @@ def belief(evidence, target="mug", **more):
     known = {name: value for name, value in evidence.items() if value is not None and value == value}  # noqa: PLR0124
     winner = max(known, key=known.get, default=None)
     likely = Hypothesis(object=winner, evidence=known[winner]) if winner else None
-    told = {"target_graphs": [target] if target in evidence else None, "is_correct": winner and winner == target}
-    return LearningModuleStep(evidence=evidence, most_likely=likely, target_object=target, **{**told, **more})
+    truth = {"target_graphs": [target] if target in evidence else None, "is_correct": winner and winner == target}
+    return LearningModuleStep(evidence=evidence, most_likely=likely, target_object=target, **{**truth, **more})
 
 
 def step(at, *, episode=0, number=None, mode="eval", worker="main", modules=None, **more):

@@ -70,6 +70,6 @@ class Teller:
 
     def done(self) -> None:
         """Wait until the broker has acknowledged everything."""
-        for one in self._sent:
-            one.wait_for_publish(20)
+        for publication in self._sent:
+            publication.wait_for_publish(20)
         self._sent.clear()
