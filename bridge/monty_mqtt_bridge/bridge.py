@@ -11,14 +11,16 @@ import threading
 import time
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import zmq
 
 from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.health_report import HealthReport
 from monty_mqtt_bridge.journal.feeder import Feeder
 from monty_mqtt_bridge.journal.journal import Journal
 from monty_mqtt_bridge.pipeline import Pipeline
+from monty_mqtt_bridge.publish.outlet import Outlet
 from monty_mqtt_bridge.publish.publisher import Publisher
 from monty_mqtt_bridge.receive.router import Receiver
 from monty_mqtt_bridge.settings import BridgeConfig
@@ -32,6 +34,18 @@ logger = logging.getLogger(__name__)
 _ACK_SECS = 0.025
 _MESSAGES_A_TURN = 50
 _LONGEST_POLL_SECS = 0.25
+
+
+class _Stages(NamedTuple):
+    """_Stages are the parts of a running bridge, in the order in which they are made: each knows only earlier ones."""
+
+    journal: Journal
+    publisher: Publisher
+    outlet: Outlet
+    pipeline: Pipeline
+    feeder: Feeder
+    health: HealthReport
+    receiver: Receiver
 
 
 class Bridge:
@@ -88,21 +102,27 @@ class Bridge:
         """
         with ExitStack() as stack:
             stack.enter_context(self._wake_up)
-            journal = Journal(self._config.journal, int(self._config.journal_mib * 2**20))
-            stack.callback(journal.close)
-            pipeline = Pipeline(self._config, self.counts, journal, self._wake_up.set)
-            stack.callback(pipeline.left_behind.close)
-            pipeline.feeder = Feeder(journal, pipeline, self.counts)
-            pipeline.publisher = pipeline.outlet.publisher = Publisher(
-                self._config, pipeline, self.counts, self._wake_up.set
-            )
-            stack.callback(pipeline.publisher.close)
-            pipeline.receiver = Receiver(self._config, pipeline.feeder, journal.workers, self.counts)
-            stack.callback(pipeline.receiver.close)
-            self.zmq_port = pipeline.receiver.port
-            stack.enter_context(pipeline.outlet.encoder)
+            stages = self._make(stack)
+            self.zmq_port = stages.receiver.port
+            stack.enter_context(stages.outlet.encoder)
             stack.enter_context(Uptake(self._config.spool, self._config.zmq_host, self.zmq_port))
-            self._serve(pipeline)
+            self._serve(stages)
+
+    def _make(self, stack: ExitStack) -> _Stages:
+        """Return the stages; `stack` closes them, the last one first."""
+        config, counts, wake = self._config, self.counts, self._wake_up.set
+        journal = Journal(config.journal, int(config.journal_mib * 2**20))
+        stack.callback(journal.close)
+        publisher = Publisher(config, counts, wake)
+        stack.callback(publisher.close)
+        outlet = Outlet(config, publisher, counts, journal, wake)
+        pipeline = Pipeline(config, publisher, outlet, counts, journal)
+        stack.callback(pipeline.close)
+        feeder = Feeder(journal, pipeline, publisher, outlet.encoder, counts)
+        health = HealthReport(config.bridge_id, publisher, outlet, pipeline, feeder, counts)
+        receiver = Receiver(config, feeder, journal.workers, counts)
+        stack.callback(receiver.close)
+        return _Stages(journal, publisher, outlet, pipeline, feeder, health, receiver)
 
     def _run_in_thread(self) -> None:
         try:
@@ -112,30 +132,31 @@ class Bridge:
         finally:
             self._started.set()
 
-    def _serve(self, pipeline: Pipeline) -> None:
+    def _serve(self, stages: _Stages) -> None:
+        publisher = stages.publisher
         while not self._stop.is_set():
-            self._turn(pipeline, take=True)
-            if pipeline.publisher.ready and not self._started.is_set():
+            self._turn(stages, take=True)
+            if publisher.ready and not self._started.is_set():
                 self._announce()
         deadline = time.monotonic() + self._config.drain_secs
-        pipeline.outlet.flush()
-        while pipeline.publisher.online and time.monotonic() < deadline:
-            if not pipeline.publisher.queued and not pipeline.publisher.in_flight and not pipeline.feeder.waiting:
+        stages.outlet.flush()
+        while publisher.online and time.monotonic() < deadline:
+            if not publisher.queued and not publisher.in_flight and not stages.feeder.waiting:
                 break
-            self._turn(pipeline, take=False)
-        self._commit(pipeline)
+            self._turn(stages, take=False)
+        self._commit(stages)
 
     def _announce(self) -> None:
         host = f"[{self._config.zmq_host}]" if ":" in self._config.zmq_host else self._config.zmq_host
         print(f"bridge ready: zmq tcp://{host}:{self.zmq_port}, mqtt {self._config.mqtt_url}", flush=True)  # noqa: T201
         self._started.set()
 
-    def _turn(self, pipeline: Pipeline, *, take: bool) -> None:
-        publisher, receiver = pipeline.publisher, pipeline.receiver
-        most = pipeline.feeder.allowance(_MESSAGES_A_TURN) if take else 0
-        events = self._poll(pipeline, take=most > 0)
+    def _turn(self, stages: _Stages, *, take: bool) -> None:
+        publisher, receiver, feeder = stages.publisher, stages.receiver, stages.feeder
+        most = feeder.allowance(_MESSAGES_A_TURN) if take else 0
+        events = self._poll(stages, take=most > 0)
         if publisher.descriptor() in events:
-            publisher.read()
+            self._hear(stages)
         if self._wake_up.fileno() in events:
             self._wake_up.clear()
         if receiver.monitor.socket in events:
@@ -143,38 +164,55 @@ class Bridge:
         if receiver.socket in events or (take and receiver.leaving):
             receiver.receive(most)
         now = time.monotonic()
-        pipeline.tick(now)
-        publisher.tend(now)
-        if publisher.forgotten:
-            publisher.forgotten = False
-            pipeline.feeder.rewind_again(now)
-        pipeline.feeder.feed()
+        stages.pipeline.tick(now)
+        stages.health.tick(now)
+        self._tend(stages, now)
+        feeder.feed()
         publisher.pump()
         if now >= self._ack_at:
             self._ack_at = now + _ACK_SECS
-            pipeline.feeder.tend(now)
-            self._commit(pipeline)
+            feeder.tend(now)
+            self._commit(stages)
 
     @staticmethod
-    def _commit(pipeline: Pipeline) -> None:
+    def _hear(stages: _Stages) -> None:
+        """Read what the broker sent, and pass commands on."""
+        for message in stages.publisher.read():
+            for worker, command in stages.pipeline.heard(message):
+                stages.receiver.say(worker, command)
+
+    @staticmethod
+    def _tend(stages: _Stages, now: float) -> None:
+        """Keep the connection to the broker; publish again what the broker may have forgotten."""
+        publisher, feeder = stages.publisher, stages.feeder
+        if publisher.tend(now):
+            stages.pipeline.connected()
+            feeder.rewind()
+        if publisher.forgotten:
+            publisher.forgotten = False
+            feeder.rewind_again(now)
+
+    @staticmethod
+    def _commit(stages: _Stages) -> None:
         """Write what was accepted to the journal, and acknowledge it."""
-        journal, intake = pipeline.journal, pipeline.receiver.intake
+        journal, intake = stages.journal, stages.receiver.intake
         journal.commit()
         if intake.full and not journal.lacking:
             intake.resume()
         intake.full = bool(journal.lacking)
         intake.acknowledge()
 
-    def _poll(self, pipeline: Pipeline, *, take: bool) -> dict[object, int]:
+    def _poll(self, stages: _Stages, *, take: bool) -> dict[object, int]:
+        publisher, receiver = stages.publisher, stages.receiver
         poller = zmq.Poller()
         poller.register(self._wake_up.fileno(), zmq.POLLIN)
-        poller.register(pipeline.receiver.monitor.socket, zmq.POLLIN)
+        poller.register(receiver.monitor.socket, zmq.POLLIN)
         if take:
-            poller.register(pipeline.receiver.socket, zmq.POLLIN)
-        descriptor = pipeline.publisher.descriptor()
+            poller.register(receiver.socket, zmq.POLLIN)
+        descriptor = publisher.descriptor()
         if descriptor >= 0:
-            poller.register(descriptor, zmq.POLLIN | (zmq.POLLOUT if pipeline.publisher.wants_write() else 0))
-        until = min(pipeline.next_due(), time.monotonic() + _LONGEST_POLL_SECS)
-        if pipeline.receiver.intake.ack_due or pipeline.journal.changed:
-            until = min(until, self._ack_at)
-        return dict(poller.poll(max(0, int((until - time.monotonic()) * 1000) + 1)))
+            poller.register(descriptor, zmq.POLLIN | (zmq.POLLOUT if publisher.wants_write() else 0))
+        due_at = min(stages.pipeline.next_due(), stages.health.next_due(), time.monotonic() + _LONGEST_POLL_SECS)
+        if receiver.intake.ack_due or stages.journal.changed:
+            due_at = min(due_at, self._ack_at)
+        return dict(poller.poll(max(0, int((due_at - time.monotonic()) * 1000) + 1)))

@@ -16,7 +16,7 @@ from kit.mqtt_subscriber import Subscriber
 
 from monty_mqtt.wire import schema, topics, zmq_protocol
 from monty_mqtt_bridge.bridge import Bridge
-from monty_mqtt_bridge.publish.outlet import Outlet
+from monty_mqtt_bridge.publish.publisher import Publisher
 from monty_mqtt_bridge.rules import liveness
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
@@ -306,9 +306,9 @@ def test_a_hello_and_its_run_forgotten_by_a_new_journal_begin_at_the_base(own, p
 def slow_feed(monkeypatch):
     """A bridge that passes nothing on before it has looked at who lives three times."""
     looks = []
-    look, has_room = liveness.Liveness.tick, Outlet.has_room
+    look, has_room = liveness.Liveness.tick, Publisher.has_room
     monkeypatch.setattr(liveness.Liveness, "tick", lambda *args: looks.append(args) or look(*args))
-    monkeypatch.setattr(Outlet, "has_room", lambda outlet: len(looks) >= 3 and has_room(outlet))
+    monkeypatch.setattr(Publisher, "has_room", lambda publisher: len(looks) >= 3 and has_room(publisher))
     return looks
 
 

@@ -59,6 +59,7 @@ class Taken:
     def joined(self, worker, *, begins):
         self.joins.append(worker)
         self.begun += begins
+        return ()
 
     def left(self, worker):
         with self.changed:

@@ -30,7 +30,7 @@ from monty_mqtt_bridge.rate_limited_log import Complaints
 from monty_mqtt_bridge.receive import raw_buffers
 from monty_mqtt_bridge.receive.senders import Worker, label
 
-__all__ = ["Feeder", "Receipt", "Target"]
+__all__ = ["Feeder", "HasRoom", "Outflow", "Receipt", "Target"]
 
 logger = logging.getLogger(__name__)
 
@@ -70,23 +70,29 @@ class Receipt:
 class Target(Protocol):
     """Target takes the rows: the pipeline."""
 
-    def has_room(self) -> bool:
-        """Return whether the broker keeps up."""
-
-    def has_room_for_bulk(self) -> bool:
-        """Return whether a waiting frame would be published, and not be replaced by the next one."""
-
-    def is_online(self) -> bool:
-        """Return whether the broker is connected."""
-
     def feed(self, row: Row, receipt: Receipt, *, again: bool) -> None:
         """Publish a row; `again`: it was published before, and no status is derived from it."""
 
-    def joined(self, worker: Worker, *, begins: bool) -> None:
-        """Note that a worker sent a HELLO; `begins`: its first one, so that a row of it will follow."""
+    def joined(self, worker: Worker, *, begins: bool) -> Sequence[schema.Command]:
+        """Return the commands that hold for a worker that sent a HELLO; `begins`: a row of its life will follow."""
 
     def left(self, worker: Worker) -> None:
         """Note that a worker's connection is gone."""
+
+
+class HasRoom(Protocol):
+    """HasRoom takes messages at a bounded rate: the image encoder."""
+
+    def has_room(self) -> bool:
+        """Return whether it keeps up."""
+
+
+class Outflow(HasRoom, Protocol):
+    """Outflow is the way to the broker: the publisher."""
+
+    @property
+    def online(self) -> bool:
+        """Whether the broker is connected."""
 
 
 class Feeder:
@@ -95,14 +101,23 @@ class Feeder:
     Args:
         journal: Stores the messages.
         target: Takes the rows.
+        outflow: Rows are passed on while this has room.
+        encoder: Frames and clouds are passed on from the journal while this has room.
         counts: The bridge's counters.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, journal: Journal, target: Target, counts: Counts, clock: Callable[[], float] = time.monotonic
+        self,
+        journal: Journal,
+        target: Target,
+        outflow: Outflow,
+        encoder: HasRoom,
+        counts: Counts,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._journal, self._target, self._counts = journal, target, counts
+        self._outflow, self._encoder = outflow, encoder
         self._complaints = Complaints(logger, clock)
         self._clock = clock
         self._fed, self._fed_at = 0, clock()
@@ -129,7 +144,7 @@ class Feeder:
 
         The frames of a sender that sends many, which replace each other, must not delay the messages of other senders.
         """
-        if kind in BULK_KINDS and self._target.is_online():
+        if kind in BULK_KINDS and self._outflow.online:
             row = Row(0, worker, kind, payload, raw, 0, worker.restoring, message)
             self._target.feed(row, Receipt(0), again=True)
         else:
@@ -139,9 +154,9 @@ class Feeder:
         """Take a tombstone."""
         self._queue(self._journal.append(worker, DROPPED, _encoder.encode(dropped)))
 
-    def joined(self, worker: Worker, *, begins: bool) -> None:
-        """Take a HELLO."""
-        self._target.joined(worker, begins=begins)
+    def joined(self, worker: Worker, *, begins: bool) -> Sequence[schema.Command]:
+        """Take a HELLO; return the commands that hold for its worker."""
+        return self._target.joined(worker, begins=begins)
 
     def began(self, worker: Worker) -> None:
         """Record that a worker's life begins."""
@@ -159,20 +174,20 @@ class Feeder:
         away, all messages are received, for the journal.
         """
         fed, self._fed = self._fed, 0
-        now = self._clock()
-        if fed or not self._target.is_online():
+        now, online = self._clock(), self._outflow.online
+        if fed or not online:
             self._fed_at = now
-        if self.waiting <= _SHORT_LINE or now - self._fed_at > _STUCK_SECS or not self._target.is_online():
+        if self.waiting <= _SHORT_LINE or now - self._fed_at > _STUCK_SECS or not online:
             return most
         return min(most, (fed + 1) // 2)
 
     def feed(self) -> None:
         """Pass on the waiting rows, as far as there is room."""
-        while self.waiting and self._target.has_room():
+        while self.waiting and self._outflow.has_room():
             if not self._tail and not self._read():
                 return
             row = self._tail[0]
-            if row.bulk and not self._target.has_room_for_bulk():
+            if row.bulk and not self._encoder.has_room():
                 return
             self._tail.popleft()
             self._tail_bytes -= row.size

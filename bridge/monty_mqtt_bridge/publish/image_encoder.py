@@ -19,14 +19,11 @@ from monty_mqtt_bridge.rate_limited_log import Complaints
 from monty_mqtt_core.payloads import frame_images
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
-__all__ = ["ENCODED_AT_ONCE", "Encoded", "Encoder"]
+__all__ = ["Encoded", "Encoder"]
 
 logger = logging.getLogger(__name__)
 
 _WAITING_PER_SENSOR = 2
-ENCODED_AT_ONCE = _WAITING_PER_SENSOR
-"""While fewer frames wait, a further one does not replace any."""
-
 _MOST_BYTES = 32 << 20
 _JOIN_SECS = 5.0
 
@@ -99,6 +96,10 @@ class Encoder:
         with self._changed:
             dropped, self._dropped = self._dropped, 0
         return dropped
+
+    def has_room(self) -> bool:
+        """Return whether a further frame would not replace one that waits, whichever sensor it is of."""
+        return len(self._turns) < _WAITING_PER_SENSOR
 
     def waiting(self) -> int:
         """Return how many frames wait."""

@@ -6,8 +6,8 @@ Called by `pipeline`; hands to `publisher`. It never decides whether a worker li
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,9 +18,10 @@ from monty_mqtt_bridge.counters import Counts
 from monty_mqtt_bridge.journal.feeder import Receipt
 from monty_mqtt_bridge.journal.journal import Journal
 from monty_mqtt_bridge.journal.rows import Kept, Row
-from monty_mqtt_bridge.publish.image_encoder import ENCODED_AT_ONCE, Encoder
+from monty_mqtt_bridge.publish.image_encoder import Encoder
 from monty_mqtt_bridge.publish.line_batches import Batch, Batches
 from monty_mqtt_bridge.publish.page_links import PageLinks
+from monty_mqtt_bridge.publish.publisher import Publisher
 from monty_mqtt_bridge.publish.retained import RetainedTopics, Stamp
 from monty_mqtt_bridge.rate_limited_log import Complaints
 from monty_mqtt_bridge.receive.senders import Key, Worker, label
@@ -29,23 +30,17 @@ from monty_mqtt_core.influx import points
 from monty_mqtt_core.influx.line_protocol import Misfits
 from monty_mqtt_core.payloads.to_mqtt import Outgoing, TooLargeError, check, fan_out
 
-if TYPE_CHECKING:
-    from monty_mqtt_bridge.publish.publisher import Publisher
-
 __all__ = ["Outlet"]
 
 logger = logging.getLogger(__name__)
 
-_ENOUGH_QUEUED = 100
-_ENOUGH_BYTES = 4 << 20
-"""Most MQTT messages and bytes that wait to be sent; more wait in the journal, or with the experiments."""
-
 
 class Outlet:
-    """Outlet is the way out of the bridge. It lives in one thread; `bridge` sets `publisher`.
+    """Outlet is the way out of the bridge. It lives in one thread.
 
     Args:
         config: Settings of the bridge.
+        publisher: Sends the messages.
         counts: The bridge's counters.
         journal: Keeps what is retained.
         wake: Interrupts the loop's poll; may be called from any thread.
@@ -58,33 +53,24 @@ class Outlet:
         misfits: Counts the values that did not fit InfluxDB.
     """
 
-    publisher: Publisher
-
     def __init__(
         self,
         config: BridgeConfig,
+        publisher: Publisher,
         counts: Counts,
         journal: Journal,
         wake: Callable[[], None],
-        clock: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.encoder = Encoder(wake)
         self.retained = RetainedTopics()
         self.experiments: dict[Key, str] = {}
         self.misfits = Misfits()
-        self._config, self._counts, self._journal, self._clock = config, counts, journal, clock
+        self._config, self._publisher, self._counts, self._journal = config, publisher, counts, journal
+        self._clock = clock
         self._complaints = Complaints(logger, clock)
         self._batches = Batches()
         self._page = PageLinks(config.liveview_url)
-
-    def has_room(self) -> bool:
-        """Return whether the broker keeps up."""
-        publisher = self.publisher
-        return publisher.online and publisher.queued < _ENOUGH_QUEUED and publisher.pending_bytes < _ENOUGH_BYTES
-
-    def has_room_for_bulk(self) -> bool:
-        """Return whether a waiting frame would be published, and not be replaced by the next one."""
-        return self.encoder.waiting() < ENCODED_AT_ONCE
 
     def publish(self, row: Row, message: schema.Message, receipt: Receipt, *, again: bool) -> None:
         """Publish a worker's message; the receipt counts its MQTT messages. `again`: it was published before."""
@@ -122,7 +108,7 @@ class Outlet:
     def answer(self, result: schema.CommandResult) -> None:
         """Publish the bridge's own answer to a command."""
         topic, qos, retain = topics.of_message(result)
-        self.publisher.put(Outgoing(topic, schema.encode(result), qos, retain))
+        self._publisher.put(Outgoing(topic, schema.encode(result), qos, retain))
 
     def put_again(self, key: Key) -> None:
         """Publish again what is retained of the workers of a name, for a broker that may have forgotten it."""
@@ -131,7 +117,7 @@ class Outlet:
 
     def put_back(self, outgoing: Outgoing) -> None:
         """Publish a retained message once more; if that fails, the next connection does it again."""
-        self.publisher.put(outgoing, (Receipt(0),))
+        self._publisher.put(outgoing, (Receipt(0),))
 
     def put_lines(self, run: str, made: list[str], receipt: Receipt | None = None) -> None:
         """Publish lines, in a batch."""
@@ -204,10 +190,10 @@ class Outlet:
 
     def _put(self, outgoing: Outgoing, receipt: Receipt | None) -> None:
         if receipt is None or not outgoing.qos:
-            self.publisher.put(outgoing)
+            self._publisher.put(outgoing)
         else:
             receipt.open += 1
-            self.publisher.put(outgoing, (receipt,))
+            self._publisher.put(outgoing, (receipt,))
 
     def _link(self, frame: schema.Frame, now: float) -> None:
         """Write the address of this frame at the page as a point for InfluxDB."""
@@ -231,7 +217,7 @@ class Outlet:
                 self._put_batch(batch)
 
     def _put_batch(self, batch: Batch) -> None:
-        self.publisher.put(batch.outgoing, batch.receipts)
+        self._publisher.put(batch.outgoing, batch.receipts)
 
     def _refuse(self, message: schema.Message, worker: Worker | None, error: DecodeError) -> None:
         """Count a message that cannot be published."""

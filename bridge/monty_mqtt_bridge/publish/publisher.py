@@ -11,7 +11,6 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire.vocabulary import OFFLINE
@@ -26,7 +25,7 @@ from monty_mqtt_bridge.settings import BridgeConfig, read_password
 from monty_mqtt_core.payloads.to_mqtt import Outgoing, is_too_long
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage
 
-__all__ = ["Owner", "Publisher"]
+__all__ = ["Publisher"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +35,10 @@ _WINDOW = 100
 _BURST = 32
 """Messages handed to paho before their bytes are written: a slow broker must not make paho's buffer grow."""
 
+_ENOUGH_QUEUED = 100
+_ENOUGH_BYTES = 4 << 20
+"""Most MQTT messages and bytes that wait to be sent; more wait in the journal, or with the experiments."""
+
 _ENOUGH_FOR_QOS0 = 2000
 _SELF_TEST_SECS = 2.0
 _HANDSHAKE_SECS = 5.0
@@ -44,22 +47,11 @@ _BACK_OFF_SECS = (1.0, 10.0)
 _Item = tuple[Outgoing, Sequence[Receipt]]
 
 
-class Owner(Protocol):
-    """Owner receives what the publisher reports."""
-
-    def heard(self, incoming: MqttMessage) -> None:
-        """Take a message that came from the broker."""
-
-    def connected(self) -> None:
-        """Note that the broker is ready; it may have forgotten the last messages, or everything."""
-
-
 class Publisher:
     """Publisher is the way to the broker, whether it is connected or not. It lives in one thread.
 
     Args:
         config: Address and user of the broker.
-        owner: Receives messages and reconnects.
         counts: The bridge's counters.
         wake: Interrupts the loop's poll; may be called from any thread.
         clock: Monotonic seconds.
@@ -77,7 +69,6 @@ class Publisher:
     def __init__(
         self,
         config: BridgeConfig,
-        owner: Owner,
         counts: Counts,
         wake: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
@@ -89,7 +80,7 @@ class Publisher:
         self._url = config.mqtt_url
         self._test = SelfTest(config.bridge_id, self._broker)
         self.namesake = Namesake(config.bridge_id, config.mqtt_url, clock)
-        self._owner, self._counts, self._wake, self._clock = owner, counts, wake, clock
+        self._counts, self._wake, self._clock = counts, wake, clock
         self._complaints = Complaints(logger, clock)
         self._session: Session | None = None
         self._will = Will(self._test.status.topic, OFFLINE)
@@ -117,6 +108,10 @@ class Publisher:
     def in_flight(self) -> int:
         """Number of messages that were sent and not acknowledged."""
         return len(self._in_flight)
+
+    def has_room(self) -> bool:
+        """Return whether the broker keeps up."""
+        return self.online and len(self._queue) < _ENOUGH_QUEUED and self.pending_bytes < _ENOUGH_BYTES
 
     def descriptor(self) -> int:
         """Return the file descriptor to poll, -1 while there is none."""
@@ -149,17 +144,16 @@ class Publisher:
         if self._session is not None:
             self._session.unsubscribe(topic_filter)
 
-    def read(self) -> None:
-        """Read what the broker sent."""
+    def read(self) -> list[MqttMessage]:
+        """Read what the broker sent; return the messages that are not this object's own."""
         if self._session is None:
-            return
+            return []
         self._session.read()
-        incoming, self._session.incoming = self._session.incoming, []
-        for one in incoming:
-            if one.topic == self._test.status.topic:
-                self._hear_status(one)
-            if not self.namesake.hear(one) and not self._test.hear(one):
-                self._owner.heard(one)
+        messages, self._session.incoming = self._session.incoming, []
+        for message in messages:
+            if message.topic == self._test.status.topic:
+                self._hear_status(message)
+        return [message for message in messages if not self.namesake.hear(message) and not self._test.hear(message)]
 
     def pump(self) -> None:
         """Send as much as the window and the socket take."""
@@ -175,13 +169,16 @@ class Publisher:
             if len(self._in_flight) >= _WINDOW:
                 return
 
-    def tend(self, now: float) -> None:
+    def tend(self, now: float) -> bool:
         """Connect, greet, test, keep alive, start over; to be called in each turn of the loop.
+
+        Returns:
+            Whether the broker has become ready in this turn; it may have forgotten the last messages, or everything.
 
         Raises:
             ServiceError: Before the bridge is ready: the broker refuses user, password or topics.
         """
-        session = self._session
+        session, was_ready = self._session, self._greeted and self.ready
         if session is None:
             if now >= self._retry_at:
                 self._deadline = now + _HANDSHAKE_SECS
@@ -196,6 +193,7 @@ class Publisher:
             self._greet(session)
         elif not self.ready:
             self._judge(session, now)
+        return self._greeted and self.ready and not was_ready
 
     def keep_alive(self) -> None:
         """Send and check pings; to be called about once a second."""
@@ -244,7 +242,6 @@ class Publisher:
         if self.ready:
             logger.warning("connected to %s again", self._url)
             session.publish(self._test.status)
-            self._owner.connected()
             return
         self.namesake.look()
         session.publish(self.namesake.marker)
@@ -271,7 +268,6 @@ class Publisher:
             self.ready = True
             for topic_filter in RETAINED_FILTERS:
                 session.unsubscribe(topic_filter)
-            self._owner.connected()
         elif now > self._deadline:
             raise ServiceError(self._test.not_given_back(_SELF_TEST_SECS))
 

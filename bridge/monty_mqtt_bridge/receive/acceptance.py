@@ -45,8 +45,8 @@ class Sink(Protocol):
     def dropped(self, worker: Worker, dropped: zmq_protocol.Dropped) -> None:
         """Note that these seqs will never come."""
 
-    def joined(self, worker: Worker, *, begins: bool) -> None:
-        """Note that a worker sent a HELLO; `begins`: no message of it was accepted yet."""
+    def joined(self, worker: Worker, *, begins: bool) -> Sequence[schema.Command]:
+        """Return the commands that hold for a worker that sent a HELLO; `begins`: nothing of it was accepted yet."""
 
     def began(self, worker: Worker) -> None:
         """Note that the first message of a worker, or its tombstone, comes next."""

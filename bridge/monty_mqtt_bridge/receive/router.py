@@ -155,7 +155,11 @@ class Receiver:
         """Note that a worker speaks on this connection."""
         if worker.route is None:  # a second connection of the worker came, and went again
             worker.route, worker.gone_at = route, None
-            self._sink.joined(worker, begins=worker.begins)
+            self._joined(worker, begins=worker.begins)
+
+    def _joined(self, worker: Worker, *, begins: bool) -> None:
+        for command in self._sink.joined(worker, begins=begins):
+            self.say(worker, command)
 
     def _hello(self, route: bytes, descriptor: int, hello: zmq_protocol.Hello) -> None:
         check(hello)
@@ -178,7 +182,7 @@ class Receiver:
             published=worker.published,
         )
         self.say(worker, welcome)
-        self._sink.joined(worker, begins=begins)
+        self._joined(worker, begins=begins)
 
     def _turn_away(self, route: bytes, answer: zmq_protocol.Reject) -> None:
         worker = self._routes.pop(route, None)

@@ -17,25 +17,26 @@ MOST = 100
 
 
 class Broker:
-    """A target that takes so many rows, and then no more until it is told to."""
+    """A target, and the way out behind it, that take so many rows, and then no more until they are told to."""
 
     def __init__(self) -> None:
         self.online = True
         self.room = 0
         self.fed: list[Any] = []
 
-    def is_online(self) -> bool:
-        return self.online
-
     def has_room(self) -> bool:
         return self.online and self.room > 0
-
-    def has_room_for_bulk(self) -> bool:
-        return True
 
     def feed(self, row, receipt, *, again) -> None:  # noqa: ARG002
         self.room -= not row.bulk
         self.fed.append(row.message)
+
+
+class Encoder:
+    """An encoder that has finished all frames."""
+
+    def has_room(self) -> bool:
+        return True
 
 
 class Line:
@@ -45,7 +46,7 @@ class Line:
         self.now = 100.0
         self.broker = Broker()
         self.journal = Journal("")
-        self.feeder = Feeder(self.journal, self.broker, Counts(), lambda: self.now)
+        self.feeder = Feeder(self.journal, self.broker, self.broker, Encoder(), Counts(), lambda: self.now)
         hello = Hello(schema_version=1, run="run", worker="main", base=0, started_unix_nanos=1)
         self.worker, _ = self.journal.workers.of(hello)
 
