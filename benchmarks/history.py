@@ -30,7 +30,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from benchmarks.bridge import example_step, row
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.publish.line_batches import Batches
+from monty_mqtt_bridge.publish.line_batches import LineBatches
 from monty_mqtt_core.influx.line_protocol import Misfits
 from monty_mqtt_core.influx.points import lines_of
 from monty_mqtt_core.payloads.to_mqtt import Outgoing, fan_out
@@ -166,7 +166,7 @@ def publish(chain: Chain, run: str, steps: int) -> None:
 
 def messages(run: str, steps: int, *, with_json: bool) -> List[Outgoing]:
     """Return what the bridge publishes of the same steps, in its order: batches of points, and the JSON if asked."""
-    gathered, stamp = Batches(), time.time_ns()
+    gathered, stamp = LineBatches(), time.time_ns()
     outgoing: List[Outgoing] = []
     for number in range(steps):
         fields = example_step(number, MODULES)

@@ -15,16 +15,16 @@ from typing import NamedTuple, Self
 
 import zmq
 
-from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.counters import BridgeCounters
 from monty_mqtt_bridge.health_report import HealthReport
 from monty_mqtt_bridge.journal.feeder import Feeder
 from monty_mqtt_bridge.journal.journal import Journal
 from monty_mqtt_bridge.pipeline import Pipeline
 from monty_mqtt_bridge.publish.outlet import Outlet
 from monty_mqtt_bridge.publish.publisher import Publisher
-from monty_mqtt_bridge.receive.router import Receiver
+from monty_mqtt_bridge.receive.router import Router
 from monty_mqtt_bridge.settings import BridgeConfig
-from monty_mqtt_bridge.spools.uptake_program import Uptake
+from monty_mqtt_bridge.spools.uptake_program import UptakeProgram
 from monty_mqtt_bridge.wake_up import WakeUp
 
 __all__ = ["Bridge"]
@@ -45,7 +45,7 @@ class _Stages(NamedTuple):
     pipeline: Pipeline
     feeder: Feeder
     health: HealthReport
-    receiver: Receiver
+    router: Router
 
 
 class Bridge:
@@ -60,7 +60,7 @@ class Bridge:
     """
 
     def __init__(self, config: BridgeConfig) -> None:
-        self.counts = Counts()
+        self.counts = BridgeCounters()
         self.zmq_port = config.zmq_port
         self._config = config
         self._stop = threading.Event()
@@ -103,9 +103,9 @@ class Bridge:
         with ExitStack() as stack:
             stack.enter_context(self._wake_up)
             stages = self._make(stack)
-            self.zmq_port = stages.receiver.port
+            self.zmq_port = stages.router.port
             stack.enter_context(stages.outlet.encoder)
-            stack.enter_context(Uptake(self._config.spool, self._config.zmq_host, self.zmq_port))
+            stack.enter_context(UptakeProgram(self._config.spool, self._config.zmq_host, self.zmq_port))
             self._serve(stages)
 
     def _make(self, stack: ExitStack) -> _Stages:
@@ -120,9 +120,9 @@ class Bridge:
         stack.callback(pipeline.close)
         feeder = Feeder(journal, pipeline, publisher, outlet.encoder, counts)
         health = HealthReport(config.bridge_id, publisher, outlet, pipeline, feeder, counts)
-        receiver = Receiver(config, feeder, journal.workers, counts)
-        stack.callback(receiver.close)
-        return _Stages(journal, publisher, outlet, pipeline, feeder, health, receiver)
+        router = Router(config, feeder, journal.senders, counts)
+        stack.callback(router.close)
+        return _Stages(journal, publisher, outlet, pipeline, feeder, health, router)
 
     def _run_in_thread(self) -> None:
         try:
@@ -152,17 +152,17 @@ class Bridge:
         self._started.set()
 
     def _turn(self, stages: _Stages, *, take: bool) -> None:
-        publisher, receiver, feeder = stages.publisher, stages.receiver, stages.feeder
+        publisher, router, feeder = stages.publisher, stages.router, stages.feeder
         most = feeder.allowance(_MESSAGES_A_TURN) if take else 0
         events = self._poll(stages, take=most > 0)
         if publisher.descriptor() in events:
             self._hear(stages)
         if self._wake_up.fileno() in events:
             self._wake_up.clear()
-        if receiver.monitor.socket in events:
-            receiver.watch()
-        if receiver.socket in events or (take and receiver.leaving):
-            receiver.receive(most)
+        if router.monitor.socket in events:
+            router.watch()
+        if router.socket in events or (take and router.leaving):
+            router.receive(most)
         now = time.monotonic()
         stages.pipeline.tick(now)
         stages.health.tick(now)
@@ -178,8 +178,8 @@ class Bridge:
     def _hear(stages: _Stages) -> None:
         """Read what the broker sent, and pass commands on."""
         for message in stages.publisher.read():
-            for worker, command in stages.pipeline.heard(message):
-                stages.receiver.say(worker, command)
+            for sender, command in stages.pipeline.heard(message):
+                stages.router.say(sender, command)
 
     @staticmethod
     def _tend(stages: _Stages, now: float) -> None:
@@ -195,24 +195,24 @@ class Bridge:
     @staticmethod
     def _commit(stages: _Stages) -> None:
         """Write what was accepted to the journal, and acknowledge it."""
-        journal, intake = stages.journal, stages.receiver.intake
+        journal, acceptance = stages.journal, stages.router.acceptance
         journal.commit()
-        if intake.full and not journal.lacking:
-            intake.resume()
-        intake.full = bool(journal.lacking)
-        intake.acknowledge()
+        if acceptance.full and not journal.lacking:
+            acceptance.resume()
+        acceptance.full = bool(journal.lacking)
+        acceptance.acknowledge()
 
     def _poll(self, stages: _Stages, *, take: bool) -> dict[object, int]:
-        publisher, receiver = stages.publisher, stages.receiver
+        publisher, router = stages.publisher, stages.router
         poller = zmq.Poller()
         poller.register(self._wake_up.fileno(), zmq.POLLIN)
-        poller.register(receiver.monitor.socket, zmq.POLLIN)
+        poller.register(router.monitor.socket, zmq.POLLIN)
         if take:
-            poller.register(receiver.socket, zmq.POLLIN)
+            poller.register(router.socket, zmq.POLLIN)
         descriptor = publisher.descriptor()
         if descriptor >= 0:
             poller.register(descriptor, zmq.POLLIN | (zmq.POLLOUT if publisher.wants_write() else 0))
         due_at = min(stages.pipeline.next_due(), stages.health.next_due(), time.monotonic() + _LONGEST_POLL_SECS)
-        if receiver.intake.ack_due or stages.journal.changed:
+        if router.acceptance.ack_due or stages.journal.changed:
             due_at = min(due_at, self._ack_at)
         return dict(poller.poll(max(0, int((due_at - time.monotonic()) * 1000) + 1)))

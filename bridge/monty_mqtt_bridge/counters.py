@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Counts"]
+__all__ = ["BridgeCounters"]
 
 
-class Counts(msgspec.Struct, kw_only=True):
-    """Counts holds how often each thing happened since the start.
+class BridgeCounters(msgspec.Struct, kw_only=True):
+    """BridgeCounters holds how often each thing happened since the start.
 
     Attributes:
         received: ZMQ messages received, valid or not.

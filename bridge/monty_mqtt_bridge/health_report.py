@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from monty_mqtt.wire import topics
-from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.counters import BridgeCounters
 from monty_mqtt_bridge.journal.feeder import Feeder
 from monty_mqtt_bridge.pipeline import Pipeline
 from monty_mqtt_bridge.publish.outlet import Outlet
@@ -47,7 +47,7 @@ class HealthReport:
         outlet: Outlet,
         pipeline: Pipeline,
         feeder: Feeder,
-        counts: Counts,
+        counts: BridgeCounters,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bridge_id, self._counts = bridge_id, counts

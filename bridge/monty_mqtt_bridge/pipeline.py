@@ -11,17 +11,17 @@ import time
 from collections.abc import Callable, Sequence
 
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_bridge.counters import Counts
-from monty_mqtt_bridge.journal.feeder import Receipt
+from monty_mqtt_bridge.counters import BridgeCounters
+from monty_mqtt_bridge.journal.feeder import RowReceipt
 from monty_mqtt_bridge.journal.journal import Journal
-from monty_mqtt_bridge.journal.rows import HELLO, Row
+from monty_mqtt_bridge.journal.rows import HELLO, JournalRow
 from monty_mqtt_bridge.publish.outlet import Outlet
 from monty_mqtt_bridge.publish.publisher import Publisher
-from monty_mqtt_bridge.rate_limited_log import Complaints
+from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
 from monty_mqtt_bridge.recall import Recall
-from monty_mqtt_bridge.receive.senders import Key, Worker, label
-from monty_mqtt_bridge.rules.command_rules import FORGET, Commands
-from monty_mqtt_bridge.rules.forgetting import Cleared, Clearing
+from monty_mqtt_bridge.receive.senders import Key, Sender, label
+from monty_mqtt_bridge.rules.command_rules import FORGET, CommandRules
+from monty_mqtt_bridge.rules.forgetting import ClearedRun, Forgetting
 from monty_mqtt_bridge.rules.health import Rates
 from monty_mqtt_bridge.rules.liveness import Liveness
 from monty_mqtt_bridge.settings import BridgeConfig
@@ -60,7 +60,7 @@ class Pipeline:
         config: BridgeConfig,
         publisher: Publisher,
         outlet: Outlet,
-        counts: Counts,
+        counts: BridgeCounters,
         journal: Journal,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], int] = time.time_ns,
@@ -71,9 +71,9 @@ class Pipeline:
         self._due_at = now = clock()
         self.rates = Rates(now)
         self.liveness = Liveness(now)
-        self._complaints = Complaints(logger, clock)
-        self._commands = Commands(self.liveness.lives)
-        self._clearing = Clearing(config.bridge_id, config.keep_retained_days, clock, wall)
+        self._log = RateLimitedLog(logger, clock)
+        self._commands = CommandRules(self.liveness.lives)
+        self._forgetting = Forgetting(config.bridge_id, config.keep_retained_days, clock, wall)
         self._recall = Recall(journal, self._outlet, self.liveness, config.bridge_id)
         self._commands.load(journal.kept(_COMMANDS))
         journal.renewed = self._keep_again
@@ -86,54 +86,54 @@ class Pipeline:
 
     # Target of the feeder
 
-    def feed(self, row: Row, receipt: Receipt, *, again: bool) -> None:
+    def feed(self, row: JournalRow, receipt: RowReceipt, *, again: bool) -> None:
         """Publish a row of the journal; `again`: it was published before, and no status is derived from it."""
-        worker, message = row.worker, row.message
-        self._recall.of(worker)
+        sender, message = row.sender, row.message
+        self._recall.of(sender)
         if message is not None:
             self._outlet.publish(row, message, receipt, again=again)
         if isinstance(message, schema.CommandResult):
             self._commands.answered(message)
         if again and isinstance(message, (schema.Status, schema.End)):
-            self._outlet.put_again(worker.key)  # the last status may be the bridge's own, which is in no row
-        if not again and (not row.restored or self._is_end_of_a_life(worker, message)):
-            self._derive(row, worker, message)
+            self._outlet.put_again(sender.key)  # the last status may be the bridge's own, which is in no row
+        if not again and (not row.restored or self._is_end_of_a_life(sender, message)):
+            self._derive(row, sender, message)
 
-    def _is_end_of_a_life(self, worker: Worker, message: schema.Message | None) -> bool:
+    def _is_end_of_a_life(self, sender: Sender, message: schema.Message | None) -> bool:
         """Return whether this restored message ends a life that counts as living, or as gone without an end."""
-        life = self.liveness.lives.get(worker.key)
-        return life is not None and life.worker is worker and isinstance(message, schema.End)
+        life = self.liveness.lives.get(sender.key)
+        return life is not None and life.sender is sender and isinstance(message, schema.End)
 
-    def _derive(self, row: Row, worker: Worker, message: schema.Message | None) -> None:
+    def _derive(self, row: JournalRow, sender: Sender, message: schema.Message | None) -> None:
         self.rates.fed(message, self._wall())
         said: list[schema.Status] = []
         if row.kind == HELLO:
-            self._outlet.retained.forget_before(worker.key, worker.started_unix_nanos)
-            said = self.liveness.joined(worker, self.stamp())
+            self._outlet.retained.forget_before(sender.key, sender.started_unix_nanos)
+            said = self.liveness.joined(sender, self.stamp())
         elif isinstance(message, _SIGNS_OF_LIFE):
             said = self.liveness.heard(message, self._clock(), self.stamp())
         for status in said:
             self._outlet.say(status)
 
-    def joined(self, worker: Worker, *, begins: bool) -> Sequence[schema.Command]:
+    def joined(self, sender: Sender, *, begins: bool) -> Sequence[schema.Command]:
         """Greet a worker that has connected, for the first time or again; return the commands that hold for it."""
-        if worker.restoring:
+        if sender.restoring:
             return ()
         if not begins:
-            self._recall.of(worker)
-            for status in self.liveness.returned(worker, self.stamp()):
+            self._recall.of(sender)
+            for status in self.liveness.returned(sender, self.stamp()):
                 self._outlet.say(status)
-        return self._commands.standing(worker.key[0])
+        return self._commands.standing(sender.key[0])
 
-    def left(self, worker: Worker) -> None:
+    def left(self, sender: Sender) -> None:
         """Note that a worker's connection is gone."""
-        self.liveness.left(worker, self._clock())
+        self.liveness.left(sender, self._clock())
 
     # What the publisher reports
 
-    def heard(self, incoming: MqttMessage) -> list[tuple[Worker, schema.Command]]:
+    def heard(self, incoming: MqttMessage) -> list[tuple[Sender, schema.Command]]:
         """Take a command, or a retained message; return what is to be passed on to which worker."""
-        if self._clearing.heard(incoming):
+        if self._forgetting.heard(incoming):
             return []
         if incoming.topic.endswith("/command"):
             return self._command(incoming)
@@ -152,7 +152,7 @@ class Pipeline:
     def tick(self, now: float) -> None:
         """Do what is due."""
         self._outlet.tick(now)
-        for cleared in self._clearing.turn(self._publisher, self.liveness.is_live, self._journal.is_busy):
+        for cleared in self._forgetting.turn(self._publisher, self.liveness.is_live, self._journal.is_busy):
             self._cleared(cleared)
         if now >= self._due_at:
             self._due_at = now + _EVERY_SECS
@@ -184,16 +184,16 @@ class Pipeline:
 
     def _forget(self, keys: set[Key]) -> None:
         """Remove workers that are over from memory, except those whose messages are still on the way."""
-        workers = [one for one in self._journal.workers.by_id.values() if one.key in keys]
-        busy = {one.key for one in workers if one.route or one.last_row > self._journal.fed}
-        for worker in workers:
-            if worker.key not in busy:
-                self._journal.workers.forget(worker)
+        senders = [one for one in self._journal.senders.by_id.values() if one.key in keys]
+        busy = {one.key for one in senders if one.route or one.last_row > self._journal.fed}
+        for sender in senders:
+            if sender.key not in busy:
+                self._journal.senders.forget(sender)
         for key in keys - busy:
             self._recall.recalled.discard(key)
             self._outlet.forget(key)
 
-    def _cleared(self, cleared: Cleared) -> None:
+    def _cleared(self, cleared: ClearedRun) -> None:
         """Remove a run that was cleared at the broker, and answer the command."""
         if not cleared.refusal and not self._journal.forget(cleared.run):
             cleared = cleared._replace(refusal="the journal cannot be written")
@@ -206,23 +206,23 @@ class Pipeline:
             self._commands.answered(result)
             self._outlet.answer(result)
 
-    def _command(self, incoming: MqttMessage) -> list[tuple[Worker, schema.Command]]:
+    def _command(self, incoming: MqttMessage) -> list[tuple[Sender, schema.Command]]:
         decision = self._commands.decide(incoming, self._wall())
         self._keep_commands()
         self._journal.commit()  # before a worker obeys: after a restart the command must not be passed on a second time
         if decision.command is not None and decision.command.command == FORGET:
-            self._clearing.ask(topics.parse(incoming.topic).run, decision.command.id)
+            self._forgetting.ask(topics.parse(incoming.topic).run, decision.command.id)
         if incoming.retain:  # otherwise it would come again after each reconnect
             self._publisher.put(Outgoing(incoming.topic, b"", 1, True))  # noqa: FBT003
         for result in decision.results:
             if result.status == "refused":
                 self._counts.refused += 1
-                self._complaints.say("command", "refused a command on %s: %s", incoming.topic[:200], result.detail)
+                self._log.say("command", "refused a command on %s: %s", incoming.topic[:200], result.detail)
             self._outlet.answer(result)
         if decision.command is None:
             return []
-        targets = (self._journal.workers.newest.get(key) for key in decision.targets)
-        return [(worker, decision.command) for worker in targets if worker is not None]
+        targets = (self._journal.senders.newest.get(key) for key in decision.targets)
+        return [(sender, decision.command) for sender in targets if sender is not None]
 
     def _keep_again(self) -> None:
         """Write the state in memory into a journal that was begun anew."""

@@ -6,13 +6,13 @@ import logging
 import time
 from collections.abc import Callable
 
-__all__ = ["Complaints"]
+__all__ = ["RateLimitedLog"]
 
 _EVERY_SECS = 10.0
 
 
-class Complaints:
-    """Complaints logs at most one line of a kind every ten seconds.
+class RateLimitedLog:
+    """RateLimitedLog logs at most one line of a kind every ten seconds.
 
     Args:
         logger: Takes the lines.

@@ -10,7 +10,7 @@ from monty_mqtt.wire import schema
 from monty_mqtt_bridge.journal.journal import Journal
 from monty_mqtt_bridge.publish.outlet import Outlet
 from monty_mqtt_bridge.publish.retained import Stamp
-from monty_mqtt_bridge.receive.senders import Key, Worker
+from monty_mqtt_bridge.receive.senders import Key, Sender
 from monty_mqtt_bridge.rules.liveness import REMEMBERED_NANOS, Liveness
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
@@ -38,19 +38,19 @@ class Recall:
     def unfinished(self, now_unix_nanos: int) -> None:
         """Load all workers that may send more."""
         journal = self._journal
-        for worker in journal.senders.unfinished(now_unix_nanos - REMEMBERED_NANOS, journal.fed):
-            self.of(worker)
+        for sender in journal.known_senders.unfinished(now_unix_nanos - REMEMBERED_NANOS, journal.fed):
+            self.of(sender)
 
-    def of(self, worker: Worker) -> None:
+    def of(self, sender: Sender) -> None:
         """Load what the journal knows of the workers of a name."""
-        if worker.key in self.recalled:
+        if sender.key in self.recalled:
             return
-        self.recalled.add(worker.key)
-        for kept in self._journal.retained_of(worker.key):
+        self.recalled.add(sender.key)
+        for kept in self._journal.retained_of(sender.key):
             latest = None if kept.payload is None else Outgoing(kept.topic, kept.payload, 1, True)  # noqa: FBT003
             stamp = Stamp(kept.seq, kept.time_unix_nanos, kept.started_unix_nanos)
-            self._outlet.retained.seen(worker.key, kept.topic, stamp, latest)
-            self._remember(_decoded(kept.payload or b""), worker if worker.real else None)
+            self._outlet.retained.seen(sender.key, kept.topic, stamp, latest)
+            self._remember(_decoded(kept.payload or b""), sender if sender.real else None)
 
     def retained(self, incoming: MqttMessage) -> None:
         """Take a message that the broker has retained. It may be older than what the journal knows."""
@@ -59,11 +59,11 @@ class Recall:
             return
         key = (message.run, message.worker)
         if isinstance(message, schema.Status):
-            self._journal.workers.retained.add(key)
-        worker = self._journal.senders.newest(key)
-        if worker is not None:
-            self.of(worker)
-        self._remember(message, worker)
+            self._journal.senders.retained.add(key)
+        sender = self._journal.known_senders.newest(key)
+        if sender is not None:
+            self.of(sender)
+        self._remember(message, sender)
         newer = self._outlet.retained.seen(key, incoming.topic, Stamp(message.seq, message.time_unix_nanos))
         if newer is not None:
             self._outlet.put_back(newer)
@@ -72,11 +72,11 @@ class Recall:
         """Return whether another bridge answers for this worker: only that bridge knows whether it lives."""
         return isinstance(message, schema.Status) and message.bridge not in (None, "", self._bridge_id)
 
-    def _remember(self, message: schema.Message | None, worker: Worker | None) -> None:
+    def _remember(self, message: schema.Message | None, sender: Sender | None) -> None:
         if isinstance(message, schema.Info):
             self._outlet.learn(message)
         elif isinstance(message, schema.Status):
-            self._liveness.remember(message, worker)
+            self._liveness.remember(message, sender)
 
 
 def _decoded(payload: bytes) -> schema.Message | None:

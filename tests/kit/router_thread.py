@@ -1,4 +1,4 @@
-"""Runs the bridge's receiver in a thread of its own and keeps what it accepts, for tests that need no broker."""
+"""Runs the bridge's router in a thread of its own and keeps what it accepts, for tests that need no broker."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 import zmq
 
-from monty_mqtt_bridge.counters import Counts
-from monty_mqtt_bridge.receive.router import Receiver
-from monty_mqtt_bridge.receive.senders import Workers
+from monty_mqtt_bridge.counters import BridgeCounters
+from monty_mqtt_bridge.receive.router import Router
+from monty_mqtt_bridge.receive.senders import Senders
 from monty_mqtt_bridge.settings import BridgeConfig
 
 
 class Taken:
-    """Runs a receiver in a thread, and keeps what it accepts. No message counts as safe while `hold` is set."""
+    """Runs a router in a thread, and keeps what it accepts. No message counts as safe while `hold` is set."""
 
     def __init__(self) -> None:
         self.messages: list[Any] = []
@@ -25,10 +25,10 @@ class Taken:
         self.leaves: list[Any] = []
         self.tombstones: list[Any] = []
         self.hold = False
-        self.counts = Counts()
-        self.workers = Workers()
-        self.receiver = Receiver(BridgeConfig(zmq_port=0), self, self.workers, self.counts)
-        self.port = self.receiver.port
+        self.counts = BridgeCounters()
+        self.senders = Senders()
+        self.router = Router(BridgeConfig(zmq_port=0), self, self.senders, self.counts)
+        self.port = self.router.port
         self.changed = threading.Condition()
         self._jobs: list[Any] = []
         self._stop = False
@@ -41,33 +41,33 @@ class Taken:
     def __exit__(self, *_):
         self._stop = True
         self._thread.join()
-        self.receiver.close()
-        self.receiver.close()
+        self.router.close()
+        self.router.close()
 
-    def accepted(self, worker, kind, message, payload, raw):  # noqa: ARG002
+    def accepted(self, sender, kind, message, payload, raw):  # noqa: ARG002
         with self.changed:
             self.messages.append(message)
             self.raw.append(raw)
             self.changed.notify_all()
 
-    def dropped(self, worker, dropped):
-        self.tombstones.append((worker.key, dropped.first, dropped.last))
+    def dropped(self, sender, dropped):
+        self.tombstones.append((sender.key, dropped.first, dropped.last))
 
-    def began(self, worker):
+    def began(self, sender):
         """Do nothing when a worker begins a new life."""
 
-    def joined(self, worker, *, begins):
-        self.joins.append(worker)
+    def joined(self, sender, *, begins):
+        self.joins.append(sender)
         self.begun += begins
         return ()
 
-    def left(self, worker):
+    def left(self, sender):
         with self.changed:
-            self.leaves.append(worker)
+            self.leaves.append(sender)
             self.changed.notify_all()
 
     def do(self, job) -> None:
-        """Run a job in the receiver's thread, and wait for it."""
+        """Run a job in the router's thread, and wait for it."""
         done = threading.Event()
         self._jobs.append(lambda: (job(), done.set()))
         assert done.wait(10)
@@ -83,18 +83,18 @@ class Taken:
 
     def _run(self) -> None:
         poller = zmq.Poller()
-        poller.register(self.receiver.socket, zmq.POLLIN)
-        poller.register(self.receiver.monitor.socket, zmq.POLLIN)
+        poller.register(self.router.socket, zmq.POLLIN)
+        poller.register(self.router.monitor.socket, zmq.POLLIN)
         while not self._stop:
             poller.poll(10)
-            self.receiver.watch()
-            self.receiver.receive(100)
+            self.router.watch()
+            self.router.receive(100)
             while self._jobs:
                 self._jobs.pop(0)()
             if not self.hold:
-                for worker in self.workers.changed:
-                    worker.safe = worker.next
-                self.workers.changed.clear()
-            self.receiver.intake.acknowledge()
+                for sender in self.senders.changed:
+                    sender.safe = sender.next
+                self.senders.changed.clear()
+            self.router.acceptance.acknowledge()
             with self.changed:
                 self.changed.notify_all()

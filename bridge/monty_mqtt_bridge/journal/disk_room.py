@@ -12,7 +12,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Room"]
+__all__ = ["DiskRoom"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +41,8 @@ DELETE FROM messages WHERE id IN
 """
 
 
-class Room:
-    """Room measures what the journal uses, and what it may use. It lives in one thread.
+class DiskRoom:
+    """DiskRoom measures what the journal uses, and what it may use. It lives in one thread.
 
     Args:
         path: Path of the journal's file; empty for a temporary file.

@@ -23,14 +23,14 @@ import msgspec
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt.wire.vocabulary import BULK_KINDS
-from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.counters import BridgeCounters
 from monty_mqtt_bridge.journal.journal import Journal
-from monty_mqtt_bridge.journal.rows import DROPPED, HELLO, Row
-from monty_mqtt_bridge.rate_limited_log import Complaints
+from monty_mqtt_bridge.journal.rows import DROPPED, HELLO, JournalRow
+from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
 from monty_mqtt_bridge.receive import raw_buffers
-from monty_mqtt_bridge.receive.senders import Worker, label
+from monty_mqtt_bridge.receive.senders import Sender, label
 
-__all__ = ["Feeder", "HasRoom", "Outflow", "Receipt", "Target"]
+__all__ = ["Feeder", "HasRoom", "Outflow", "RowReceipt", "RowTarget"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +52,8 @@ _encoder = msgspec.json.Encoder()
 _dropped = msgspec.json.Decoder(zmq_protocol.Dropped)
 
 
-class Receipt:
-    """Receipt is one row, and the number of its MQTT messages that the broker has not acknowledged.
+class RowReceipt:
+    """RowReceipt is one row, and the number of its MQTT messages that the broker has not acknowledged.
 
     Attributes:
         row: Number of the row.
@@ -67,16 +67,16 @@ class Receipt:
         self.open = 0
 
 
-class Target(Protocol):
-    """Target takes the rows: the pipeline."""
+class RowTarget(Protocol):
+    """RowTarget takes the rows: the pipeline."""
 
-    def feed(self, row: Row, receipt: Receipt, *, again: bool) -> None:
+    def feed(self, row: JournalRow, receipt: RowReceipt, *, again: bool) -> None:
         """Publish a row; `again`: it was published before, and no status is derived from it."""
 
-    def joined(self, worker: Worker, *, begins: bool) -> Sequence[schema.Command]:
+    def joined(self, sender: Sender, *, begins: bool) -> Sequence[schema.Command]:
         """Return the commands that hold for a worker that sent a HELLO; `begins`: a row of its life will follow."""
 
-    def left(self, worker: Worker) -> None:
+    def left(self, sender: Sender) -> None:
         """Note that a worker's connection is gone."""
 
 
@@ -110,22 +110,22 @@ class Feeder:
     def __init__(
         self,
         journal: Journal,
-        target: Target,
+        target: RowTarget,
         outflow: Outflow,
         encoder: HasRoom,
-        counts: Counts,
+        counts: BridgeCounters,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._journal, self._target, self._counts = journal, target, counts
         self._outflow, self._encoder = outflow, encoder
-        self._complaints = Complaints(logger, clock)
+        self._log = RateLimitedLog(logger, clock)
         self._clock = clock
         self._fed, self._fed_at = 0, clock()
-        self._tail: deque[Row] = deque()
+        self._tail: deque[JournalRow] = deque()
         self._tail_bytes = 0
         self._cursor = 0
         self._behind = False
-        self._open: deque[Receipt] = deque()
+        self._open: deque[RowReceipt] = deque()
         self._marks: deque[tuple[float, int]] = deque()
         self._marked = 0
         self._mark_at = 0.0
@@ -138,33 +138,33 @@ class Feeder:
         return self._journal.last - self._cursor
 
     def accepted(
-        self, worker: Worker, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]
+        self, sender: Sender, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]
     ) -> None:
         """Take an accepted message. Bulk skips the journal while the broker is connected.
 
         The frames of a sender that sends many, which replace each other, must not delay the messages of other senders.
         """
         if kind in BULK_KINDS and self._outflow.online:
-            row = Row(0, worker, kind, payload, raw, 0, worker.restoring, message)
-            self._target.feed(row, Receipt(0), again=True)
+            row = JournalRow(0, sender, kind, payload, raw, 0, sender.restoring, message)
+            self._target.feed(row, RowReceipt(0), again=True)
         else:
-            self._queue(self._journal.append(worker, kind, payload, raw, message))
+            self._queue(self._journal.append(sender, kind, payload, raw, message))
 
-    def dropped(self, worker: Worker, dropped: zmq_protocol.Dropped) -> None:
+    def dropped(self, sender: Sender, dropped: zmq_protocol.Dropped) -> None:
         """Take a tombstone."""
-        self._queue(self._journal.append(worker, DROPPED, _encoder.encode(dropped)))
+        self._queue(self._journal.append(sender, DROPPED, _encoder.encode(dropped)))
 
-    def joined(self, worker: Worker, *, begins: bool) -> Sequence[schema.Command]:
+    def joined(self, sender: Sender, *, begins: bool) -> Sequence[schema.Command]:
         """Take a HELLO; return the commands that hold for its worker."""
-        return self._target.joined(worker, begins=begins)
+        return self._target.joined(sender, begins=begins)
 
-    def began(self, worker: Worker) -> None:
+    def began(self, sender: Sender) -> None:
         """Record that a worker's life begins."""
-        self._queue(self._journal.append(worker, HELLO))
+        self._queue(self._journal.append(sender, HELLO))
 
-    def left(self, worker: Worker) -> None:
+    def left(self, sender: Sender) -> None:
         """Pass on that a connection is gone."""
-        self._target.left(worker)
+        self._target.left(sender)
 
     def allowance(self, most: int) -> int:
         """Return how many messages may be received now, at most `most`.
@@ -241,7 +241,7 @@ class Feeder:
             self._open.popleft()
         return self._open[0].row - 1 if self._open else self._cursor
 
-    def _queue(self, row: Row) -> None:
+    def _queue(self, row: JournalRow) -> None:
         if not self._behind:
             self._tail.append(row)
             self._tail_bytes += row.size
@@ -265,15 +265,15 @@ class Feeder:
         self._tail_bytes = sum(row.size for row in rows)
         return bool(rows)
 
-    def _pass_on(self, row: Row) -> None:
+    def _pass_on(self, row: JournalRow) -> None:
         again = row.id <= self._journal.fed
-        receipt = Receipt(row.id)
+        receipt = RowReceipt(row.id)
         self._journal.fed = max(row.id, self._journal.fed)
         try:
             _complete(row)
         except DecodeError as error:  # the file differs from what was written into it
             self._counts.refused += 1
-            self._complaints.error("row", "%s: a row of the journal is no message: %s", label(*row.worker.key), error)
+            self._log.error("row", "%s: a row of the journal is no message: %s", label(*row.sender.key), error)
         else:
             if not again:
                 self._note(row)
@@ -282,16 +282,16 @@ class Feeder:
         self._fed += 1
         self._open.append(receipt)
 
-    def _note(self, row: Row) -> None:
+    def _note(self, row: JournalRow) -> None:
         """Record how far the messages of a worker have been passed on."""
         if row.kind == DROPPED:
-            row.worker.fed_seq = _dropped.decode(row.payload).last
+            row.sender.fed_seq = _dropped.decode(row.payload).last
         elif row.message is not None and not row.bulk:
-            row.worker.fed_seq = row.message.seq
-        self._journal.workers.changed.add(row.worker)
+            row.sender.fed_seq = row.message.seq
+        self._journal.senders.changed.add(row.sender)
 
 
-def _complete(row: Row) -> None:
+def _complete(row: JournalRow) -> None:
     """Decode the message of a row that was read from disk."""
     if row.message is None and row.kind not in (HELLO, DROPPED):
         row.message = schema.decode(row.payload)

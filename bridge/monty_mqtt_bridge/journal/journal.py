@@ -14,11 +14,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.journal.disk_room import Room
-from monty_mqtt_bridge.journal.journal_store import Store
-from monty_mqtt_bridge.journal.known_senders import Senders
-from monty_mqtt_bridge.journal.rows import Kept, Row, buffers_of, row_values, sender_values
-from monty_mqtt_bridge.receive.senders import Key, Worker
+from monty_mqtt_bridge.journal.disk_room import DiskRoom
+from monty_mqtt_bridge.journal.journal_store import JournalDatabase
+from monty_mqtt_bridge.journal.known_senders import KnownSenders
+from monty_mqtt_bridge.journal.rows import JournalRow, RetainedTopic, buffers_of, row_values, sender_values
+from monty_mqtt_bridge.receive.senders import Key, Sender
 
 __all__ = ["Journal"]
 
@@ -53,8 +53,8 @@ class Journal:
         ConfigError: The file cannot be opened, another bridge has it open, or a newer version wrote it.
 
     Attributes:
-        senders: The senders that the file knows.
-        workers: Those of them that are in memory.
+        known_senders: The senders that the file knows.
+        senders: Those of them that are in memory.
         fed: Number of the last row that was passed on.
         last: Number of the last row.
         committed: Number of the last row on disk.
@@ -73,42 +73,42 @@ class Journal:
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
         self._clock, self._wall = clock, wall
-        self._store = Store(path, clock, self._begin_anew)
-        self.room = Room(path, bound_bytes)
+        self._store = JournalDatabase(path, clock, self._begin_anew)
+        self.room = DiskRoom(path, bound_bytes)
         self.renewed: Callable[[], None] = lambda: None
-        self.senders = Senders(self._store, clock)
-        self.workers = self.senders.workers
+        self.known_senders = KnownSenders(self._store, clock)
+        self.senders = self.known_senders.senders
         self.fed = int(self.kept(_FED) or 0)
         ((self.rows, first, last),) = self._store.rows("SELECT count(*), min(id), max(id) FROM messages")
         self.last = self.committed = max(last or 0, self.fed)
         self.first = first or self.last + 1
-        self.pending: deque[Row] = deque()
+        self.pending: deque[JournalRow] = deque()
         self._pending_bytes = 0
-        self._retained: dict[str, Kept] = {}
+        self._retained: dict[str, RetainedTopic] = {}
         self._kept: dict[str, bytes] = {}
         self._fed_written = self.fed
         self._remove_through = 0
 
     def append(
         self,
-        worker: Worker,
+        sender: Sender,
         kind: str,
         payload: bytes = b"",
         buffers: Sequence[bytes] = (),
         message: schema.Message | None = None,
-    ) -> Row:
+    ) -> JournalRow:
         """Take an event; it is safe after the next `commit`, which comes at once if much is pending."""
         self.last += 1
-        row = Row(self.last, worker, kind, payload, buffers, self._wall(), worker.restoring, message)
-        worker.last_row, worker.heard_unix_nanos = row.id, row.received_unix_nanos
-        self.workers.changed.add(worker)
+        row = JournalRow(self.last, sender, kind, payload, buffers, self._wall(), sender.restoring, message)
+        sender.last_row, sender.heard_unix_nanos = row.id, row.received_unix_nanos
+        self.senders.changed.add(sender)
         self.pending.append(row)
         self._pending_bytes += row.size
         if self._pending_bytes > _MOST_PENDING_BYTES:
             self.commit()
         return row
 
-    def retain(self, kept: Kept) -> None:
+    def retain(self, kept: RetainedTopic) -> None:
         """Record what is retained on a topic."""
         self._retained[kept.topic] = kept
 
@@ -133,7 +133,7 @@ class Journal:
     @property
     def changed(self) -> bool:
         """Whether a commit has something to write."""
-        work = self.pending or self.workers.changed or self._retained or self._kept
+        work = self.pending or self.senders.changed or self._retained or self._kept
         return bool(work) or self.fed != self._fed_written or self._has_to_remove
 
     def commit(self) -> bool:
@@ -152,30 +152,32 @@ class Journal:
         idle = not self.rows and not self.pending
         self._store.attempt(lambda connection: self.room.give_back(connection, idle=idle))
 
-    def read(self, after: int) -> list[Row] | None:
+    def read(self, after: int) -> list[JournalRow] | None:
         """Return the next rows on disk behind this one, or None if they cannot be read now.
 
         The result has a bounded number of bytes, and at least one row if there is one.
         """
         return self._store.attempt(lambda connection: self._read(connection, after))
 
-    def _read(self, connection: sqlite3.Connection, after: int) -> list[Row]:
-        rows: list[Row] = []
+    def _read(self, connection: sqlite3.Connection, after: int) -> list[JournalRow]:
+        rows: list[JournalRow] = []
         size = 0
         query = "SELECT id, sender, kind, payload, buffers, received_unix_nanos, restored FROM messages WHERE id > ?"
         for one in connection.execute(f"{query} ORDER BY id LIMIT {_READ_ROWS}", (after,)):
-            worker = self.senders.of(one[1])
-            if worker is None:  # without a sender, the row's worker is unknown
+            sender = self.known_senders.of(one[1])
+            if sender is None:  # without a sender, the row's worker is unknown
                 continue
-            rows.append(Row(one[0], worker, one[2], one[3], buffers_of(one[4]), one[5], bool(one[6])))
+            rows.append(JournalRow(one[0], sender, one[2], one[3], buffers_of(one[4]), one[5], bool(one[6])))
             size += rows[-1].size
             if size > _READ_BYTES:
                 break
         return rows
 
-    def retained_of(self, key: Key) -> list[Kept]:
+    def retained_of(self, key: Key) -> list[RetainedTopic]:
         """Return what is retained of the workers of this name."""
-        return [Kept(*one) for one in self._store.rows("SELECT * FROM retained WHERE run = ? AND worker = ?", *key)]
+        return [
+            RetainedTopic(*one) for one in self._store.rows("SELECT * FROM retained WHERE run = ? AND worker = ?", *key)
+        ]
 
     def age_secs(self, after: int) -> float:
         """Return how many seconds ago the first row behind this one was accepted; 0 if there is none."""
@@ -195,7 +197,7 @@ class Journal:
             return False
         if self._store.write(lambda connection: _delete(connection, run)) is None:
             return False
-        self.workers.forget_run(run)
+        self.senders.forget_run(run)
         return True
 
     def close(self) -> None:
@@ -215,14 +217,14 @@ class Journal:
         removed = self._store.write(self._write)
         if removed is None:
             return False
-        for worker in self.workers.changed:
-            worker.safe = worker.next
+        for sender in self.senders.changed:
+            sender.safe = sender.next
         self.rows += len(self.pending)
         self._let_go(removed)
         self.committed, self._fed_written = self.last, self.fed
         self.pending.clear()
         self._pending_bytes = 0
-        self.workers.changed.clear()
+        self.senders.changed.clear()
         self._retained.clear()
         self._kept.clear()
         return True
@@ -237,7 +239,7 @@ class Journal:
     def _write(self, connection: sqlite3.Connection) -> int:
         removed = self._remove(connection)
         connection.executemany(_PUT_ROW, map(row_values, self.pending))
-        begun = (worker for worker in self.workers.changed if worker.is_named)
+        begun = (sender for sender in self.senders.changed if sender.is_named)
         connection.executemany(_PUT_SENDER, map(sender_values, begun))
         connection.executemany(_PUT_RETAINED, self._retained.values())
         fed = {} if self.fed == self._fed_written else {_FED: str(self.fed).encode()}
@@ -267,7 +269,7 @@ class Journal:
         self.rows, self.committed = 0, self.last - len(self.pending)
         self.first = self.committed + 1
         self._fed_written = -1
-        self.workers.changed.update(self.workers.by_id.values())
+        self.senders.changed.update(self.senders.by_id.values())
         self.renewed()
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from monty_mqtt_bridge.journal import database
 
-__all__ = ["Store"]
+__all__ = ["JournalDatabase"]
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +22,8 @@ _RETRY_SECS = 1.0
 _Result = TypeVar("_Result")
 
 
-class Store:
-    """Store is the open file, until `close`. It lives in one thread.
+class JournalDatabase:
+    """JournalDatabase is the open file, until `close`. It lives in one thread.
 
     Args:
         path: Path of the file; if empty, the file is temporary.

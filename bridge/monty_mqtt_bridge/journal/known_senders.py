@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from monty_mqtt_bridge.journal.journal_store import Store
-from monty_mqtt_bridge.journal.rows import worker_of
-from monty_mqtt_bridge.receive.senders import Key, Worker, Workers
+from monty_mqtt_bridge.journal.journal_store import JournalDatabase
+from monty_mqtt_bridge.journal.rows import sender_of
+from monty_mqtt_bridge.receive.senders import Key, Sender, Senders
 
-__all__ = ["Senders"]
+__all__ = ["KnownSenders"]
 
 _OF_ONE_NAME = 100
 """Number of senders with one name that are searched, the newest first."""
@@ -19,48 +19,48 @@ _OF_ONE_NAME = 100
 _NEWEST = "SELECT max(id) FROM senders WHERE real"
 
 
-class Senders:
-    """Senders are the senders in the journal's file. It lives in one thread.
+class KnownSenders:
+    """KnownSenders are the senders in the journal's file. It lives in one thread.
 
     Args:
         store: The journal's file.
         clock: Monotonic seconds.
 
     Attributes:
-        workers: The senders that are in memory.
+        senders: The senders that are in memory.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(self, store: JournalDatabase, clock: Callable[[], float]) -> None:
         self._store, self._clock = store, clock
         ((last_id,),) = store.rows("SELECT coalesce(max(id), 0) FROM senders")
-        self.workers = Workers(self._find, last_id)
+        self.senders = Senders(self._find, last_id)
 
-    def of(self, number: int) -> Worker | None:
+    def of(self, number: int) -> Sender | None:
         """Return the sender with this number, and load it into memory."""
-        if number not in self.workers.by_id:
+        if number not in self.senders.by_id:
             for found in self._store.rows("SELECT * FROM senders WHERE id = ?", number):
-                worker = worker_of(found)
-                worker.gone_at = self._clock()
-                self.workers.add(worker)
-        return self.workers.by_id.get(number)
+                sender = sender_of(found)
+                sender.gone_at = self._clock()
+                self.senders.add(sender)
+        return self.senders.by_id.get(number)
 
-    def newest(self, key: Key) -> Worker | None:
+    def newest(self, key: Key) -> Sender | None:
         """Return the last sender of this name that was an experiment, and load it into memory."""
         found = self._store.rows(f"{_NEWEST} AND run = ? AND worker = ?", *key)
         return self.of(found[0][0]) if found else None
 
-    def unfinished(self, since_unix_nanos: int, fed: int) -> list[Worker]:
+    def unfinished(self, since_unix_nanos: int, fed: int) -> list[Sender]:
         """Return the newest sender of each name that may send more, and load them into memory.
 
         Such a sender has not ended and was active since `since_unix_nanos`; or a row of it waits behind the row `fed`.
         """
         may_go_on = "(NOT ended AND heard_unix_nanos > ?) OR last_row > ?"
         query = f"SELECT id FROM senders WHERE id IN ({_NEWEST} GROUP BY run, worker) AND ({may_go_on})"  # noqa: S608
-        workers = [self.of(one) for (one,) in self._store.rows(query, since_unix_nanos, fed)]
-        return [worker for worker in workers if worker is not None]
+        senders = [self.of(one) for (one,) in self._store.rows(query, since_unix_nanos, fed)]
+        return [sender for sender in senders if sender is not None]
 
-    def _find(self, key: Key, *, published: bool) -> list[Worker]:
+    def _find(self, key: Key, *, published: bool) -> list[Sender]:
         name = "worker" if published else "said"
         query = f"SELECT * FROM senders WHERE run = ? AND {name} = ? ORDER BY id DESC LIMIT ?"  # noqa: S608
         rows = self._store.rows(query, *key, _OF_ONE_NAME)
-        return [worker_of(found) for found in rows if found[0] not in self.workers.by_id]
+        return [sender_of(found) for found in rows if found[0] not in self.senders.by_id]

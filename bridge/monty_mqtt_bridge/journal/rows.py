@@ -13,21 +13,21 @@ import msgspec
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt.wire.zmq_protocol import Hello
-from monty_mqtt_bridge.receive.senders import Worker
+from monty_mqtt_bridge.receive.senders import Sender
 
-__all__ = ["DROPPED", "HELLO", "Kept", "Row", "buffers_of", "row_values", "sender_values", "worker_of"]
+__all__ = ["DROPPED", "HELLO", "JournalRow", "RetainedTopic", "buffers_of", "row_values", "sender_of", "sender_values"]
 
 
 HELLO, DROPPED = "hello", "dropped"
 """Kinds of rows that are not messages: a life begins; seqs that will never come."""
 
 
-class Row(msgspec.Struct, gc=False):
-    """Row is one event.
+class JournalRow(msgspec.Struct, gc=False):
+    """JournalRow is one event.
 
     Attributes:
         id: Number of the row; grows by one.
-        worker: The worker that the row belongs to.
+        sender: The worker that the row belongs to.
         kind: Kind of the message, `HELLO` or `DROPPED`.
         payload: JSON of the message.
         buffers: Buffers of the message.
@@ -37,7 +37,7 @@ class Row(msgspec.Struct, gc=False):
     """
 
     id: int
-    worker: Worker
+    sender: Sender
     kind: str
     payload: bytes
     buffers: Sequence[bytes]
@@ -56,8 +56,8 @@ class Row(msgspec.Struct, gc=False):
         return len(self.payload) + sum(map(len, self.buffers))
 
 
-class Kept(NamedTuple):
-    """Kept is a retained topic as the journal stores it; without payload if only its name matters."""
+class RetainedTopic(NamedTuple):
+    """RetainedTopic is a retained topic as the journal stores it; without payload if only its name matters."""
 
     topic: str
     run: str
@@ -68,11 +68,11 @@ class Kept(NamedTuple):
     payload: bytes | None
 
 
-def row_values(row: Row) -> tuple[object, ...]:
+def row_values(row: JournalRow) -> tuple[object, ...]:
     """Return a row of the table `messages`."""
     buffers = msgspec.msgpack.encode(row.buffers) if row.buffers else None
     return (
-        *(row.id, row.worker.id, row.kind, row.bulk, row.restored),
+        *(row.id, row.sender.id, row.kind, row.bulk, row.restored),
         *(row.received_unix_nanos, row.payload, buffers),
     )
 
@@ -82,17 +82,17 @@ def buffers_of(stored: bytes | None) -> Sequence[bytes]:
     return msgspec.msgpack.decode(stored, type=list[bytes]) if stored else ()
 
 
-def sender_values(worker: Worker) -> tuple[object, ...]:
+def sender_values(sender: Sender) -> tuple[object, ...]:
     """Return a row of the table `senders`."""
     return (
-        *(worker.id, *worker.key, worker.started_unix_nanos, worker.next, worker.bulk_next),
-        *(worker.lost, worker.dropped, worker.ended, worker.real),
-        *(worker.fed_seq, worker.last_row, worker.heard_unix_nanos, worker.first, worker.gap),
-        *(worker.proof, worker.whole_from, worker.too_large, worker.said[1]),
+        *(sender.id, *sender.key, sender.started_unix_nanos, sender.next, sender.bulk_next),
+        *(sender.lost, sender.dropped, sender.ended, sender.real),
+        *(sender.fed_seq, sender.last_row, sender.heard_unix_nanos, sender.first, sender.gap),
+        *(sender.proof, sender.whole_from, sender.too_large, sender.said[1]),
     )
 
 
-def worker_of(found: Sequence[Any]) -> Worker:
+def sender_of(found: Sequence[Any]) -> Sender:
     """Return the worker of a row of the table `senders`."""
     number, run, published, started, position, bulk_next = found[:6]
     hello = Hello(
@@ -103,10 +103,10 @@ def worker_of(found: Sequence[Any]) -> Worker:
         bulk_base=bulk_next,
         started_unix_nanos=started,
     )
-    worker = Worker(hello)
-    worker.id = number
-    worker.key, worker.is_named = (run, published), True
-    worker.lost, worker.dropped, worker.ended, worker.real = found[6], found[7], bool(found[8]), bool(found[9])
-    worker.fed_seq, worker.last_row, worker.heard_unix_nanos, worker.first, worker.gap = found[10:15]
-    worker.proof, worker.whole_from, worker.too_large = bytes(found[15]), found[16], found[17]
-    return worker
+    sender = Sender(hello)
+    sender.id = number
+    sender.key, sender.is_named = (run, published), True
+    sender.lost, sender.dropped, sender.ended, sender.real = found[6], found[7], bool(found[8]), bool(found[9])
+    sender.fed_seq, sender.last_row, sender.heard_unix_nanos, sender.first, sender.gap = found[10:15]
+    sender.proof, sender.whole_from, sender.too_large = bytes(found[15]), found[16], found[17]
+    return sender

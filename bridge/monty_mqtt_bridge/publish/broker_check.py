@@ -15,15 +15,15 @@ from monty_mqtt.wire.vocabulary import ONLINE, SELF_TEST
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage
 
-__all__ = ["COMMAND_FILTER", "SelfTest"]
+__all__ = ["COMMAND_FILTER", "BrokerCheck"]
 
 COMMAND_FILTER = f"{topics.JSON_PREFIX}/+/+/command"
 
 RETAINED_FILTERS = tuple(f"{topics.JSON_PREFIX}/+/+/{what}" for what in ("info", "status", "progress", "state"))
 
 
-class SelfTest:
-    """SelfTest holds the messages of the test, and those that have not come back.
+class BrokerCheck:
+    """BrokerCheck holds the messages of the test, and those that have not come back.
 
     Args:
         bridge_id: Name of the bridge.

@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from monty_mqtt.wire.schema import Frame
-from monty_mqtt_bridge.rate_limited_log import Complaints
+from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
 from monty_mqtt_core.payloads import frame_images
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
-__all__ = ["Encoded", "Encoder"]
+__all__ = ["EncodedFrame", "ImageEncoder"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,15 +31,15 @@ _Sensor = tuple[str, str, str, str]
 """Run, worker, sensor, modality."""
 
 
-class Encoded(NamedTuple):
-    """Encoded is a frame and the MQTT message made of it."""
+class EncodedFrame(NamedTuple):
+    """EncodedFrame is a frame and the MQTT message made of it."""
 
     frame: Frame
     outgoing: Outgoing
 
 
-class Encoder:
-    """Encoder is the thread, running inside its `with` block.
+class ImageEncoder:
+    """ImageEncoder is the thread, running inside its `with` block.
 
     Args:
         ready: Called, in the thread, when an encoded frame can be taken.
@@ -51,10 +51,10 @@ class Encoder:
         self._bytes: Counter[_Sensor] = Counter()
         self._turns: deque[_Sensor] = deque()
         self._is_busy = False
-        self._done: deque[Encoded] = deque()
+        self._done: deque[EncodedFrame] = deque()
         self._changed = threading.Condition()
         self._stopping = False
-        self._complaints = Complaints(logger)
+        self._log = RateLimitedLog(logger)
         self._thread = threading.Thread(target=self._run, name="encoder", daemon=True)
         self._dropped = 0
 
@@ -84,7 +84,7 @@ class Encoder:
                 self._give_way(max(self._bytes, key=self._bytes.__getitem__))
             self._changed.notify()
 
-    def take(self) -> list[Encoded]:
+    def take(self) -> list[EncodedFrame]:
         """Return the frames that were encoded since the last call, oldest first."""
         taken = []
         while self._done:
@@ -109,11 +109,11 @@ class Encoder:
         while (job := self._next()) is not None:
             frame, pixels = job
             try:
-                self._done.append(Encoded(frame, frame_images.encode_frame(frame, pixels)))
+                self._done.append(EncodedFrame(frame, frame_images.encode_frame(frame, pixels)))
             except (ValueError, OSError, MemoryError) as error:  # Pillow's own; the bridge goes on without this frame
                 with self._changed:
                     self._dropped += 1
-                self._complaints.say("encode", "could not encode a frame of sensor %r: %s", frame.sensor[:64], error)
+                self._log.say("encode", "could not encode a frame of sensor %r: %s", frame.sensor[:64], error)
             self._ready()
 
     def _next(self) -> tuple[Frame, bytes] | None:

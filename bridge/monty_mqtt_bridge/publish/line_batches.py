@@ -10,36 +10,36 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from monty_mqtt.wire import topics
-from monty_mqtt_bridge.journal.feeder import Receipt
+from monty_mqtt_bridge.journal.feeder import RowReceipt
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
-__all__ = ["Batch", "Batches"]
+__all__ = ["LineBatch", "LineBatches"]
 
 _POINTS = 100
 _OLDEST_SECS = 0.1
 
 
-class Batch(NamedTuple):
-    """Batch is one MQTT message of lines, and the receipts of the messages that they were made from."""
+class LineBatch(NamedTuple):
+    """LineBatch is one MQTT message of lines, and the receipts of the messages that they were made from."""
 
     outgoing: Outgoing
-    receipts: list[Receipt]
+    receipts: list[RowReceipt]
 
 
 class _Open:
     def __init__(self, since: float) -> None:
         self.lines: list[str] = []
-        self.receipts: list[Receipt] = []
+        self.receipts: list[RowReceipt] = []
         self.since = since
 
 
-class Batches:
-    """Batches holds the lines that wait, by run."""
+class LineBatches:
+    """LineBatches holds the lines that wait, by run."""
 
     def __init__(self) -> None:
         self._open: dict[str, _Open] = {}
 
-    def add(self, run: str, lines: Sequence[str], receipt: Receipt | None, now: float) -> list[Batch]:
+    def add(self, run: str, lines: Sequence[str], receipt: RowReceipt | None, now: float) -> list[LineBatch]:
         """Take the lines of one message; return the batches that are full now.
 
         `receipt.open` grows by one for each batch that carries lines of its message.
@@ -59,13 +59,13 @@ class Batches:
                 waiting.receipts.append(receipt)
         return full
 
-    def due(self, now: float) -> list[Batch]:
+    def due(self, now: float) -> list[LineBatch]:
         """Return the batches that have waited long enough."""
         if not self._open:
             return []
         return [self._close(run) for run, waiting in list(self._open.items()) if now - waiting.since >= _OLDEST_SECS]
 
-    def flush(self, run: str | None = None) -> list[Batch]:
+    def flush(self, run: str | None = None) -> list[LineBatch]:
         """Return all waiting lines, of one run or of all."""
         return [self._close(one) for one in list(self._open) if run in (None, one)]
 
@@ -73,7 +73,7 @@ class Batches:
         """Return when the oldest batch is due, monotonic seconds; infinity if none waits."""
         return min((waiting.since for waiting in self._open.values()), default=float("inf")) + _OLDEST_SECS
 
-    def _close(self, run: str) -> Batch:
+    def _close(self, run: str) -> LineBatch:
         waiting = self._open.pop(run)
         payload = ("\n".join(waiting.lines) + "\n").encode("utf-8", "replace")
-        return Batch(Outgoing(topics.influx_topic(run), payload, 1, False), waiting.receipts)  # noqa: FBT003
+        return LineBatch(Outgoing(topics.influx_topic(run), payload, 1, False), waiting.receipts)  # noqa: FBT003

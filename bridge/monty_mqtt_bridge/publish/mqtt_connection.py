@@ -22,7 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage
 
-__all__ = ["ClientLogin", "Session", "Will"]
+__all__ = ["ClientLogin", "LastWill", "MqttConnection"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +38,15 @@ class ClientLogin(NamedTuple):
     password: str | None
 
 
-class Will(NamedTuple):
-    """Will is the message that the broker publishes when this connection ends without a DISCONNECT; retained."""
+class LastWill(NamedTuple):
+    """LastWill is the message that the broker publishes when this connection ends without a DISCONNECT; retained."""
 
     topic: str
     payload: bytes
 
 
-class Session:
-    """Session is one connection, from the attempt to connect to its end.
+class MqttConnection:
+    """MqttConnection is one connection, from the attempt to connect to its end.
 
     Args:
         broker: Address and user.
@@ -67,7 +67,7 @@ class Session:
         self,
         broker: BrokerAddress,
         login: ClientLogin,
-        will: Will,
+        will: LastWill,
         acknowledged: Callable[[int], None],
         wake: Callable[[], None],
     ) -> None:
@@ -136,7 +136,7 @@ class Session:
         if found is not None:
             found.close()
 
-    def _make_client(self, login: ClientLogin, will: Will, acknowledged: Callable[[int], None]) -> mqtt.Client:
+    def _make_client(self, login: ClientLogin, will: LastWill, acknowledged: Callable[[int], None]) -> mqtt.Client:
         client = mqtt.Client(CallbackAPIVersion.VERSION2, login.client_id, protocol=mqtt.MQTTv311)
         client.max_inflight_messages_set(0)  # the publisher keeps the window; paho's costs a scan at each PUBACK
         client.connect_timeout = _CONNECT_SECS

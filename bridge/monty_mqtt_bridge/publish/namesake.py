@@ -20,7 +20,7 @@ import msgspec
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import SELF_TEST, is_online
-from monty_mqtt_bridge.rate_limited_log import Complaints
+from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 
@@ -60,7 +60,7 @@ class Namesake:
 
     def __init__(self, bridge_id: str, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._id, self._url, self._clock = bridge_id, url, clock
-        self._complaints = Complaints(logger, clock)
+        self._log = RateLimitedLog(logger, clock)
         self.signature = {"instance": secrets.token_hex(8), "host": socket.gethostname(), "pid": os.getpid()}
         self._status_topic = topics.bridge_topic(bridge_id, "status")
         self._health_topic = topics.bridge_topic(bridge_id, "health")
@@ -122,4 +122,4 @@ class Namesake:
         if self._is_looking:
             return
         text = "another bridge has the id %r, too: process %d on %s. What they say of each other's runs is wrong"
-        self._complaints.error("namesake", text, self._id, health.pid, health.host)
+        self._log.error("namesake", text, self._id, health.pid, health.host)

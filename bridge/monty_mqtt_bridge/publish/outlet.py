@@ -14,17 +14,17 @@ import msgspec
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import LIVE_STATUSES
-from monty_mqtt_bridge.counters import Counts
-from monty_mqtt_bridge.journal.feeder import Receipt
+from monty_mqtt_bridge.counters import BridgeCounters
+from monty_mqtt_bridge.journal.feeder import RowReceipt
 from monty_mqtt_bridge.journal.journal import Journal
-from monty_mqtt_bridge.journal.rows import Kept, Row
-from monty_mqtt_bridge.publish.image_encoder import Encoder
-from monty_mqtt_bridge.publish.line_batches import Batch, Batches
+from monty_mqtt_bridge.journal.rows import JournalRow, RetainedTopic
+from monty_mqtt_bridge.publish.image_encoder import ImageEncoder
+from monty_mqtt_bridge.publish.line_batches import LineBatch, LineBatches
 from monty_mqtt_bridge.publish.page_links import PageLinks
 from monty_mqtt_bridge.publish.publisher import Publisher
 from monty_mqtt_bridge.publish.retained import RetainedTopics, Stamp
-from monty_mqtt_bridge.rate_limited_log import Complaints
-from monty_mqtt_bridge.receive.senders import Key, Worker, label
+from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
+from monty_mqtt_bridge.receive.senders import Key, Sender, label
 from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.influx import points
 from monty_mqtt_core.influx.line_protocol import Misfits
@@ -57,22 +57,22 @@ class Outlet:
         self,
         config: BridgeConfig,
         publisher: Publisher,
-        counts: Counts,
+        counts: BridgeCounters,
         journal: Journal,
         wake: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.encoder = Encoder(wake)
+        self.encoder = ImageEncoder(wake)
         self.retained = RetainedTopics()
         self.experiments: dict[Key, str] = {}
         self.misfits = Misfits()
         self._config, self._publisher, self._counts, self._journal = config, publisher, counts, journal
         self._clock = clock
-        self._complaints = Complaints(logger, clock)
-        self._batches = Batches()
+        self._log = RateLimitedLog(logger, clock)
+        self._batches = LineBatches()
         self._page = PageLinks(config.liveview_url)
 
-    def publish(self, row: Row, message: schema.Message, receipt: Receipt, *, again: bool) -> None:
+    def publish(self, row: JournalRow, message: schema.Message, receipt: RowReceipt, *, again: bool) -> None:
         """Publish a worker's message; the receipt counts its MQTT messages. `again`: it was published before."""
         if isinstance(message, schema.Frame):
             self.encoder.submit(message, row.buffers[0])
@@ -85,13 +85,13 @@ class Outlet:
             outgoing = fan_out(message, payload, row.buffers, most_bytes=self._config.mqtt_max_packet_bytes)
         except DecodeError as error:
             if not again or row.bulk:
-                self._refuse(message, row.worker, error)
+                self._refuse(message, row.sender, error)
             return
         if isinstance(message, schema.Info):
             self.learn(message)
         for one in outgoing:
             if one.retain:
-                self._put(self._retain(message, one, row.worker, restored=row.restored), receipt)
+                self._put(self._retain(message, one, row.sender, restored=row.restored), receipt)
             else:
                 self._put(one, receipt)
         self._put_lines(message, receipt)
@@ -100,9 +100,9 @@ class Outlet:
         """Publish a status that the bridge itself made."""
         status = self._signed(status)
         topic, qos, retain = topics.of_message(status)
-        worker = self._journal.workers.newest.get((status.run, status.worker))
+        sender = self._journal.senders.newest.get((status.run, status.worker))
         outgoing = Outgoing(topic, schema.encode(status), qos, retain)
-        self._put(self._retain(status, outgoing, worker, by_bridge=True), None)
+        self._put(self._retain(status, outgoing, sender, by_bridge=True), None)
         self._put_lines(status, None, by_bridge=True)
 
     def answer(self, result: schema.CommandResult) -> None:
@@ -117,9 +117,9 @@ class Outlet:
 
     def put_back(self, outgoing: Outgoing) -> None:
         """Publish a retained message once more; if that fails, the next connection does it again."""
-        self._publisher.put(outgoing, (Receipt(0),))
+        self._publisher.put(outgoing, (RowReceipt(0),))
 
-    def put_lines(self, run: str, made: list[str], receipt: Receipt | None = None) -> None:
+    def put_lines(self, run: str, made: list[str], receipt: RowReceipt | None = None) -> None:
         """Publish lines, in a batch."""
         self._counts.points += len(made)
         for batch in self._batches.add(run, made, receipt, self._clock()):
@@ -128,13 +128,13 @@ class Outlet:
     def tick(self, now: float) -> None:
         """Publish the images that are ready, and the lines that have waited long enough."""
         for frame, outgoing in self.encoder.take():
-            worker = self._journal.workers.newest.get((frame.run, frame.worker))
+            sender = self._journal.senders.newest.get((frame.run, frame.worker))
             try:
                 check(outgoing, self._config.mqtt_max_packet_bytes)
             except DecodeError as error:
-                self._refuse(frame, worker, error)
+                self._refuse(frame, sender, error)
                 continue
-            self._put(self._retain(frame, outgoing, worker), None)
+            self._put(self._retain(frame, outgoing, sender), None)
             self._link(frame, now)
         for batch in self._batches.due(now):
             self._put_batch(batch)
@@ -166,7 +166,7 @@ class Outlet:
         self,
         message: schema.Message,
         outgoing: Outgoing,
-        worker: Worker | None,
+        sender: Sender | None,
         *,
         restored: bool = False,
         by_bridge: bool = False,
@@ -174,21 +174,21 @@ class Outlet:
         """Return a message as it is to be sent, retained or not; have the journal keep it if it stays retained."""
         if restored and isinstance(message, schema.Status) and message.status in LIVE_STATUSES:
             return outgoing._replace(retain=False)  # it was so once; no later status would ever correct it
-        started = worker.started_unix_nanos if worker else 0
+        started = sender.started_unix_nanos if sender else 0
         stamp = Stamp(message.seq, message.time_unix_nanos, started)
         outgoing = self.retained.pass_through((message.run, message.worker), stamp, outgoing, by_bridge=by_bridge)
         if outgoing.retain:
             payload = outgoing.payload if outgoing.qos else None
-            self._journal.retain(Kept(outgoing.topic, message.run, message.worker, *stamp, payload))
+            self._journal.retain(RetainedTopic(outgoing.topic, message.run, message.worker, *stamp, payload))
         return outgoing
 
     def keep_again(self) -> None:
         """Have the journal keep everything that is retained, and known here."""
         for key, stamp, outgoing in self.retained.all():
             payload = outgoing.payload if outgoing.qos else None
-            self._journal.retain(Kept(outgoing.topic, *key, *stamp, payload))
+            self._journal.retain(RetainedTopic(outgoing.topic, *key, *stamp, payload))
 
-    def _put(self, outgoing: Outgoing, receipt: Receipt | None) -> None:
+    def _put(self, outgoing: Outgoing, receipt: RowReceipt | None) -> None:
         if receipt is None or not outgoing.qos:
             self._publisher.put(outgoing)
         else:
@@ -203,29 +203,29 @@ class Outlet:
             line = points.frame(frame, url, experiment, self.misfits)
             self.put_lines(frame.run, [line] if line else [])
 
-    def _put_lines(self, message: schema.Message, receipt: Receipt | None, *, by_bridge: bool = False) -> None:
+    def _put_lines(self, message: schema.Message, receipt: RowReceipt | None, *, by_bridge: bool = False) -> None:
         experiment = self.experiments.get((message.run, message.worker))
         misfits = self.misfits.count
         page_url = self._page.of_run(message.run)
         made = points.lines_of(message, experiment, self.misfits, by_bridge=by_bridge, page_url=page_url)
         if self.misfits.count > misfits:
             text = "%s.%s: %r does not fit its field in InfluxDB and is left out"
-            self._complaints.say("misfit", text, *self.misfits.last)
+            self._log.say("misfit", text, *self.misfits.last)
         self.put_lines(message.run, made, receipt)
         if isinstance(message, schema.End):  # the sender waits for the acknowledgement
             for batch in self._batches.flush(message.run):
                 self._put_batch(batch)
 
-    def _put_batch(self, batch: Batch) -> None:
+    def _put_batch(self, batch: LineBatch) -> None:
         self._publisher.put(batch.outgoing, batch.receipts)
 
-    def _refuse(self, message: schema.Message, worker: Worker | None, error: DecodeError) -> None:
+    def _refuse(self, message: schema.Message, sender: Sender | None, error: DecodeError) -> None:
         """Count a message that cannot be published."""
         if not isinstance(error, TooLargeError):
             self._counts.refused += 1
         else:
             self._counts.too_large += 1
-            if worker is not None:
-                worker.too_large += 1
-                self._journal.workers.changed.add(worker)
-        self._complaints.error("unpublishable", "%s: %s", label(message.run, message.worker), error)
+            if sender is not None:
+                sender.too_large += 1
+                self._journal.senders.changed.add(sender)
+        self._log.error("unpublishable", "%s: %s", label(message.run, message.worker), error)

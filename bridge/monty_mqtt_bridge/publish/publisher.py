@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire.vocabulary import OFFLINE
-from monty_mqtt_bridge.counters import Counts
-from monty_mqtt_bridge.journal.feeder import Receipt
-from monty_mqtt_bridge.publish.broker_check import COMMAND_FILTER, RETAINED_FILTERS, SelfTest
-from monty_mqtt_bridge.publish.mqtt_connection import ClientLogin, Session, Will
+from monty_mqtt_bridge.counters import BridgeCounters
+from monty_mqtt_bridge.journal.feeder import RowReceipt
+from monty_mqtt_bridge.publish.broker_check import COMMAND_FILTER, RETAINED_FILTERS, BrokerCheck
+from monty_mqtt_bridge.publish.mqtt_connection import ClientLogin, LastWill, MqttConnection
 from monty_mqtt_bridge.publish.namesake import Namesake
 from monty_mqtt_bridge.publish.retained import only_last_retained
-from monty_mqtt_bridge.rate_limited_log import Complaints
+from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
 from monty_mqtt_bridge.settings import BridgeConfig, read_password
 from monty_mqtt_core.payloads.to_mqtt import Outgoing, is_too_long
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage
@@ -44,7 +44,7 @@ _SELF_TEST_SECS = 2.0
 _HANDSHAKE_SECS = 5.0
 _BACK_OFF_SECS = (1.0, 10.0)
 
-_Item = tuple[Outgoing, Sequence[Receipt]]
+_Item = tuple[Outgoing, Sequence[RowReceipt]]
 
 
 class Publisher:
@@ -69,7 +69,7 @@ class Publisher:
     def __init__(
         self,
         config: BridgeConfig,
-        counts: Counts,
+        counts: BridgeCounters,
         wake: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,12 +78,12 @@ class Publisher:
         self._login = ClientLogin(client_id, read_password(config))
         self._broker = BrokerAddress(config.mqtt_host, config.mqtt_port, config.mqtt_username)
         self._url = config.mqtt_url
-        self._test = SelfTest(config.bridge_id, self._broker)
+        self._test = BrokerCheck(config.bridge_id, self._broker)
         self.namesake = Namesake(config.bridge_id, config.mqtt_url, clock)
         self._counts, self._wake, self._clock = counts, wake, clock
-        self._complaints = Complaints(logger, clock)
-        self._session: Session | None = None
-        self._will = Will(self._test.status.topic, OFFLINE)
+        self._log = RateLimitedLog(logger, clock)
+        self._connection: MqttConnection | None = None
+        self._will = LastWill(self._test.status.topic, OFFLINE)
         self._greeted = self._testing = self._recognised = self._complained = False
         self._hang_ups = 0
         self._give_up_at = clock() + config.mqtt_wait_secs if config.mqtt_wait_secs else float("inf")
@@ -97,7 +97,7 @@ class Publisher:
     @property
     def online(self) -> bool:
         """Whether messages can be sent now."""
-        return self.ready and self._session is not None and self._session.online
+        return self.ready and self._connection is not None and self._connection.online
 
     @property
     def queued(self) -> int:
@@ -115,13 +115,13 @@ class Publisher:
 
     def descriptor(self) -> int:
         """Return the file descriptor to poll, -1 while there is none."""
-        return self._session.descriptor() if self._session else -1
+        return self._connection.descriptor() if self._connection else -1
 
     def wants_write(self) -> bool:
         """Return whether the loop should wait until the socket takes more."""
-        return self._session is not None and self._session.wants_write()
+        return self._connection is not None and self._connection.wants_write()
 
-    def put(self, outgoing: Outgoing, receipts: Sequence[Receipt] = ()) -> None:
+    def put(self, outgoing: Outgoing, receipts: Sequence[RowReceipt] = ()) -> None:
         """Take a message to publish. QoS 0 is dropped and counted while the broker is away or far behind."""
         if not outgoing.qos and not (self.online and len(self._queue) < _ENOUGH_FOR_QOS0):
             self._counts.unsent += 1
@@ -129,27 +129,27 @@ class Publisher:
         self.pending_bytes += len(outgoing.payload)
         if is_too_long(outgoing.topic):  # a run's name may fit a point and not a topic
             self._counts.refused += 1
-            self._complaints.say("topic", "not published: a topic of %d characters", len(outgoing.topic))
+            self._log.say("topic", "not published: a topic of %d characters", len(outgoing.topic))
             self._settle(outgoing, receipts)
         else:
             self._queue.append((outgoing, receipts))
 
     def subscribe(self, topic_filter: str) -> None:
         """Subscribe, until `unsubscribe` or the end of this connection."""
-        if self._session is not None:
-            self._session.subscribe(topic_filter, 1)
+        if self._connection is not None:
+            self._connection.subscribe(topic_filter, 1)
 
     def unsubscribe(self, topic_filter: str) -> None:
         """Unsubscribe."""
-        if self._session is not None:
-            self._session.unsubscribe(topic_filter)
+        if self._connection is not None:
+            self._connection.unsubscribe(topic_filter)
 
     def read(self) -> list[MqttMessage]:
         """Read what the broker sent; return the messages that are not this object's own."""
-        if self._session is None:
+        if self._connection is None:
             return []
-        self._session.read()
-        messages, self._session.incoming = self._session.incoming, []
+        self._connection.read()
+        messages, self._connection.incoming = self._connection.incoming, []
         for message in messages:
             if message.topic == self._test.status.topic:
                 self._hear_status(message)
@@ -157,15 +157,15 @@ class Publisher:
 
     def pump(self) -> None:
         """Send as much as the window and the socket take."""
-        session = self._session
-        if session is None or session.failed is not None:
+        connection = self._connection
+        if connection is None or connection.failed is not None:
             return
-        session.write()
-        while self.online and self._queue and not session.wants_write():
+        connection.write()
+        while self.online and self._queue and not connection.wants_write():
             for _ in range(_BURST):
-                if not self._send_next(session):
+                if not self._send_next(connection):
                     break
-            session.write()
+            connection.write()
             if len(self._in_flight) >= _WINDOW:
                 return
 
@@ -178,41 +178,41 @@ class Publisher:
         Raises:
             ServiceError: Before the bridge is ready: the broker refuses user, password or topics.
         """
-        session, was_ready = self._session, self._greeted and self.ready
-        if session is None:
+        connection, became_ready = self._connection, False
+        if connection is None:
             if now >= self._retry_at:
                 self._deadline = now + _HANDSHAKE_SECS
-                self._session = Session(self._broker, self._login, self._will, self._acknowledged, self._wake)
-        elif session.failed is not None:
-            self._start_over(session, now)
-        elif not session.online:
+                self._connection = MqttConnection(self._broker, self._login, self._will, self._acknowledged, self._wake)
+        elif connection.failed is not None:
+            self._start_over(connection, now)
+        elif not connection.online:
             if now > self._deadline:
-                session.abandon()
-                session.failed = "the broker does not answer"
+                connection.abandon()
+                connection.failed = "the broker does not answer"
         elif not self._greeted:
-            self._greet(session)
+            became_ready = self._greet(connection)
         elif not self.ready:
-            self._judge(session, now)
-        return self._greeted and self.ready and not was_ready
+            became_ready = self._judge(connection, now)
+        return became_ready
 
     def keep_alive(self) -> None:
         """Send and check pings; to be called about once a second."""
-        if self._session is not None:
-            self._session.tend()
+        if self._connection is not None:
+            self._connection.tend()
 
     def close(self) -> None:
         """Publish `offline` and disconnect. May be called twice."""
-        session, self._session = self._session, None
-        if session is not None:
-            if session.online and self._testing:  # otherwise `online` is the status of another bridge of this id
-                session.publish(self._test.status._replace(payload=OFFLINE))
-            session.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            if connection.online and self._testing:  # otherwise `online` is the status of another bridge of this id
+                connection.publish(self._test.status._replace(payload=OFFLINE))
+            connection.close()
 
-    def _send_next(self, session: Session) -> bool:
+    def _send_next(self, connection: MqttConnection) -> bool:
         if not self._queue or len(self._in_flight) >= _WINDOW:
             return False
         outgoing, receipts = item = self._queue[0]
-        mid = session.publish(outgoing)
+        mid = connection.publish(outgoing)
         if mid is None:
             return False
         self._queue.popleft()
@@ -228,62 +228,64 @@ class Publisher:
             self._counts.published += 1
             self._settle(*item)
 
-    def _settle(self, outgoing: Outgoing, receipts: Sequence[Receipt]) -> None:
+    def _settle(self, outgoing: Outgoing, receipts: Sequence[RowReceipt]) -> None:
         self.pending_bytes -= len(outgoing.payload)
         for receipt in receipts:
             receipt.open -= 1
 
-    def _greet(self, session: Session) -> None:
+    def _greet(self, connection: MqttConnection) -> bool:
         self._greeted, self._complained = True, False
         self._counts.mqtt_connects += 1
         self._back_off = _BACK_OFF_SECS[0]
         for topic_filter in (COMMAND_FILTER, *self.namesake.filters):
-            session.subscribe(topic_filter, 1)
+            connection.subscribe(topic_filter, 1)
         if self.ready:
             logger.warning("connected to %s again", self._url)
-            session.publish(self._test.status)
-            return
+            connection.publish(self._test.status)
+            return True
         self.namesake.look()
-        session.publish(self.namesake.marker)
+        connection.publish(self.namesake.marker)
+        return False
 
-    def _begin_test(self, session: Session, now: float) -> None:
+    def _begin_test(self, connection: MqttConnection, now: float) -> None:
         self._testing, self._deadline = True, now + _SELF_TEST_SECS
         for topic_filter in RETAINED_FILTERS:
-            session.subscribe(topic_filter, 1)
+            connection.subscribe(topic_filter, 1)
         for outgoing in self._test.said():
-            session.publish(outgoing)
+            connection.publish(outgoing)
 
     def _hear_status(self, status: MqttMessage) -> None:
         """Take a message on our status topic. If the first one is not retained, the broker had kept nothing."""
         if not self._recognised:
             self._recognised, self.forgotten = True, self.forgotten or not status.retain
-        elif status.payload == OFFLINE and self.ready and self._session is not None:  # from a connection that was lost
-            self._session.publish(self._test.status)
+        elif status.payload == OFFLINE and self.ready and self._connection is not None:  # of a connection that was lost
+            self._connection.publish(self._test.status)
 
-    def _judge(self, session: Session, now: float) -> None:
+    def _judge(self, connection: MqttConnection, now: float) -> bool:
         if not self._testing:
             if self.namesake.is_free():
-                self._begin_test(session, now)
+                self._begin_test(connection, now)
         elif self._test.passed:
             self.ready = True
             for topic_filter in RETAINED_FILTERS:
-                session.unsubscribe(topic_filter)
+                connection.unsubscribe(topic_filter)
         elif now > self._deadline:
             raise ServiceError(self._test.not_given_back(_SELF_TEST_SECS))
+        return self.ready
 
-    def _start_over(self, session: Session, now: float) -> None:
-        if session.login_refused and not self.ready:
+    def _start_over(self, connection: MqttConnection, now: float) -> None:
+        if connection.login_refused and not self.ready:
             raise ServiceError(self._test.let_nobody_in())
         self._hang_ups += self._greeted and not self.ready
         if self._hang_ups > 1:  # once may be a broker that was just stopped
             raise ServiceError(self._test.hung_up())
         if not self.ready and now >= self._give_up_at:
-            raise ServiceError(f"no MQTT broker at {self._url}: {session.failed}")
+            raise ServiceError(f"no MQTT broker at {self._url}: {connection.failed}")
         if not self._complained:
             self._complained = True
             text = "no MQTT broker at %s: %s; trying again every %g to %g s"
-            logger.warning(text, self._url, session.failed, *_BACK_OFF_SECS)
-        self._session, self._greeted, self._recognised, self._testing = None, False, False, self.ready
+            logger.warning(text, self._url, connection.failed, *_BACK_OFF_SECS)
+        self._connection, self._greeted, self._recognised, self._testing = None, False, False, self.ready
         self._retry_at = now + self._back_off
         self._back_off = min(2 * self._back_off, _BACK_OFF_SECS[1])
         self._keep_own()

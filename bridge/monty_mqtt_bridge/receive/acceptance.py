@@ -14,13 +14,13 @@ import msgspec
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt.wire.vocabulary import BUFFER_KINDS, BULK_KINDS
-from monty_mqtt_bridge.counters import Counts
-from monty_mqtt_bridge.rate_limited_log import Complaints
+from monty_mqtt_bridge.counters import BridgeCounters
+from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
 from monty_mqtt_bridge.receive import raw_buffers
 from monty_mqtt_bridge.receive.published_name import renamed, settle
-from monty_mqtt_bridge.receive.senders import Worker, Workers, label
+from monty_mqtt_bridge.receive.senders import Sender, Senders, label
 
-__all__ = ["GREATEST_SEQ", "SYNC_EVERY_SECS", "Intake", "Sink"]
+__all__ = ["GREATEST_SEQ", "SYNC_EVERY_SECS", "Acceptance", "Sink"]
 
 GREATEST_SEQ = 2**62
 """Far beyond any run, and sums with it still fit InfluxDB's 64 bits."""
@@ -38,20 +38,20 @@ class Sink(Protocol):
     """Sink takes the accepted messages."""
 
     def accepted(
-        self, worker: Worker, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]
+        self, sender: Sender, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]
     ) -> None:
         """Take a message."""
 
-    def dropped(self, worker: Worker, dropped: zmq_protocol.Dropped) -> None:
+    def dropped(self, sender: Sender, dropped: zmq_protocol.Dropped) -> None:
         """Note that these seqs will never come."""
 
-    def joined(self, worker: Worker, *, begins: bool) -> Sequence[schema.Command]:
+    def joined(self, sender: Sender, *, begins: bool) -> Sequence[schema.Command]:
         """Return the commands that hold for a worker that sent a HELLO; `begins`: nothing of it was accepted yet."""
 
-    def began(self, worker: Worker) -> None:
+    def began(self, sender: Sender) -> None:
         """Note that the first message of a worker, or its tombstone, comes next."""
 
-    def left(self, worker: Worker) -> None:
+    def left(self, sender: Sender) -> None:
         """Note that a worker's connection is gone."""
 
 
@@ -64,70 +64,70 @@ class _Envelope(msgspec.Struct):
 _envelopes = msgspec.json.Decoder(_Envelope)
 
 
-class Intake:
-    """Intake tracks what was accepted of each worker.
+class Acceptance:
+    """Acceptance tracks what was accepted of each worker.
 
     Args:
         sink: Takes the accepted messages.
-        workers: The workers that sent a HELLO so far.
+        senders: The workers that sent a HELLO so far.
         counts: The bridge's counters.
-        complaints: Logs what is dropped.
+        log: Logs what is dropped.
         clock: Returns monotonic seconds.
         say: Sends an answer to a worker.
 
     Attributes:
-        workers: As given.
+        senders: As given.
         full: Whether messages are refused because there is no room; probes are answered all the same.
     """
 
     def __init__(
         self,
         sink: Sink,
-        workers: Workers,
-        counts: Counts,
-        complaints: Complaints,
+        senders: Senders,
+        counts: BridgeCounters,
+        log: RateLimitedLog,
         clock: Callable[[], float],
-        say: Callable[[Worker, zmq_protocol.Down], object],
+        say: Callable[[Sender, zmq_protocol.Down], object],
     ) -> None:
-        self._sink, self._counts, self._complaints, self._clock, self._say = sink, counts, complaints, clock, say
-        self.workers = workers
+        self._sink, self._counts, self._log, self._clock, self._say = sink, counts, log, clock, say
+        self.senders = senders
         self.full = False
-        self._dirty: set[Worker] = set()
+        self._dirty: set[Sender] = set()
 
     @property
     def ack_due(self) -> bool:
         """Whether an acknowledgement may be due for a worker."""
         return bool(self._dirty)
 
-    def identify(self, hello: zmq_protocol.Hello) -> tuple[Worker, bool]:
+    def identify(self, hello: zmq_protocol.Hello) -> tuple[Sender, bool]:
         """Return the worker that sends a HELLO, a known one or a new one of this name, and whether its life begins."""
-        worker, begins = self.workers.of(hello)
-        worker.begin_again(hello)
-        if hello.base > worker.next:
-            wanted, missing = worker.next, worker.lose_to(hello.base)
+        sender, begins = self.senders.of(hello)
+        sender.begin_again(hello)
+        if hello.base > sender.next:
+            wanted, missing = sender.next, sender.lose_to(hello.base)
             text = "%s: %d messages are lost, from seq %d on"
-            self._complaints.error("lost", text, label(*worker.key), missing, wanted)
+            self._log.error("lost", text, label(*sender.key), missing, wanted)
             self._counts.lost += missing
-            self._touch(worker)
-        worker.safe = max(worker.safe, hello.base)  # the sender does not have the messages below
-        return worker, begins
+            self._touch(sender)
+        sender.safe = max(sender.safe, hello.base)  # the sender does not have the messages below
+        return sender, begins
 
-    def control(self, worker: Worker, said: zmq_protocol.Up) -> None:
+    def control(self, sender: Sender, said: zmq_protocol.Up) -> None:
         """Take a probe or a tombstone.
 
         Raises:
             DecodeError: It names another worker.
         """
-        if (said.run, said.worker) != worker.said:
-            raise DecodeError(f"{label(said.run, said.worker)} on a connection of {label(*worker.said)}")
+        if (said.run, said.worker) != sender.said:
+            raise DecodeError(f"{label(said.run, said.worker)} on a connection of {label(*sender.said)}")
         if isinstance(said, zmq_protocol.Dropped):
-            self._tombstone(worker, said)
-        elif isinstance(said, zmq_protocol.Probe) and said.next > worker.next and not self.full:
-            self._sync(worker)
+            self._tombstone(sender, said)
+        elif isinstance(said, zmq_protocol.Probe) and said.next > sender.next and not self.full:
+            self._sync(sender)
         else:
-            self._repeat_ack(worker)
+            self._repeat_ack(sender)
 
-    def message(self, worker: Worker, kind: str, payload: bytes, raw: Sequence[bytes]) -> None:
+    def message(self, sender: Sender, kind: str, payload: bytes, raw: Sequence[bytes]) -> None:
         """Take a message if its seq is the next.
 
         Raises:
@@ -136,20 +136,20 @@ class Intake:
         try:
             message = _decode(kind, payload, raw)
         except DecodeError as error:
-            skipped = "; it was next, so it is lost" if self._skip(worker, kind, payload) else ""
-            raise DecodeError(f"{label(*worker.key)}, {kind}: {error}{skipped}") from None
-        if (message.run, message.worker) != worker.said:
-            raise DecodeError(f"{label(message.run, message.worker)} on a connection of {label(*worker.said)}")
-        worker.unacked_bytes += len(payload) + sum(map(len, raw))
+            skipped = "; it was next, so it is lost" if self._skip(sender, kind, payload) else ""
+            raise DecodeError(f"{label(*sender.key)}, {kind}: {error}{skipped}") from None
+        if (message.run, message.worker) != sender.said:
+            raise DecodeError(f"{label(message.run, message.worker)} on a connection of {label(*sender.said)}")
+        sender.unacked_bytes += len(payload) + sum(map(len, raw))
         if kind in BULK_KINDS:
-            self._bulk(worker, kind, message, payload, raw)
-        elif self._is_next(worker, message.seq):
-            self._begin(worker)
+            self._bulk(sender, kind, message, payload, raw)
+        elif self._is_next(sender, message.seq):
+            self._begin(sender)
             self._counts.accepted += 1
-            worker.ended = kind == "end"
-            worker.next += 1
-            self._touch(worker)
-            self._pass_on(worker, kind, message, payload, raw)
+            sender.ended = kind == "end"
+            sender.next += 1
+            self._touch(sender)
+            self._pass_on(sender, kind, message, payload, raw)
 
     def acknowledge(self) -> None:
         """Acknowledge to each worker what is safe: if it asked, or if enough has changed, or after some time.
@@ -158,132 +158,132 @@ class Intake:
         """
         now = self._clock()
         dirty, self._dirty = self._dirty, set()
-        for worker in dirty:
-            safe = worker.safe
-            if safe < worker.next:  # the journal cannot be written now
-                self._dirty.add(worker)
-            changed = safe != worker.acked or worker.bulk_next != worker.bulk_acked
-            if worker.repeat_ack or (changed and self._is_enough(worker, now)):
-                worker.repeat_ack = False
-                worker.acked, worker.bulk_acked = safe, worker.bulk_next
-                worker.ack_after, worker.unacked_bytes = now + _ACK_EVERY_SECS, 0
-                self._say(worker, zmq_protocol.Ack(next=safe, bulk_next=worker.bulk_next, published=worker.published))
+        for sender in dirty:
+            safe = sender.safe
+            if safe < sender.next:  # the journal cannot be written now
+                self._dirty.add(sender)
+            changed = safe != sender.acked or sender.bulk_next != sender.bulk_acked
+            if sender.repeat_ack or (changed and self._is_enough(sender, now)):
+                sender.repeat_ack = False
+                sender.acked, sender.bulk_acked = safe, sender.bulk_next
+                sender.ack_after, sender.unacked_bytes = now + _ACK_EVERY_SECS, 0
+                self._say(sender, zmq_protocol.Ack(next=safe, bulk_next=sender.bulk_next, published=sender.published))
             elif changed:  # too little has changed yet
-                self._dirty.add(worker)
+                self._dirty.add(sender)
 
     def resume(self) -> None:
         """Ask for the messages that were refused, because there is room again."""
         self.full = False
-        for worker in list(self.workers.by_id.values()):
-            if worker.refused:
-                worker.refused = False
-                self._sync(worker)
+        for sender in list(self.senders.by_id.values()):
+            if sender.refused:
+                sender.refused = False
+                self._sync(sender)
 
-    def _is_next(self, worker: Worker, seq: int) -> bool:
-        if seq < worker.next:
+    def _is_next(self, sender: Sender, seq: int) -> bool:
+        if seq < sender.next:
             self._counts.duplicates += 1
-            self._repeat_ack(worker)
+            self._repeat_ack(sender)
         elif self.full:
-            worker.refused = True
+            sender.refused = True
             self._counts.deferred += 1
-        elif seq > worker.next:
-            self._sync(worker)
+        elif seq > sender.next:
+            self._sync(sender)
         else:
             return True
         return False
 
-    def _bulk(self, worker: Worker, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]) -> None:
-        missing = message.seq - worker.bulk_next
+    def _bulk(self, sender: Sender, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]) -> None:
+        missing = message.seq - sender.bulk_next
         if missing < 0:
             self._counts.duplicates += 1
             return
         self._counts.bulk_lost += missing
-        worker.bulk_next = message.seq + 1
-        self._touch(worker)
+        sender.bulk_next = message.seq + 1
+        self._touch(sender)
         if self.full:
             self._counts.unsent += 1
         else:
-            self._begin(worker)
-            self._pass_on(worker, kind, message, payload, raw)
+            self._begin(sender)
+            self._pass_on(sender, kind, message, payload, raw)
 
     def _pass_on(
-        self, worker: Worker, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]
+        self, sender: Sender, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]
     ) -> None:
         """Pass on a message under the name that its worker is published under."""
-        if worker.key != worker.said:
-            payload = renamed(payload, worker.published)
-            message = msgspec.structs.replace(message, worker=worker.published)
-        self._sink.accepted(worker, kind, message, payload, raw)
+        if sender.key != sender.said:
+            payload = renamed(payload, sender.published)
+            message = msgspec.structs.replace(message, worker=sender.published)
+        self._sink.accepted(sender, kind, message, payload, raw)
 
-    def _begin(self, worker: Worker) -> None:
-        if not worker.is_named:
-            settle(worker, self.workers)
-            if worker.key != worker.said:
+    def _begin(self, sender: Sender) -> None:
+        if not sender.is_named:
+            settle(sender, self.senders)
+            if sender.key != sender.said:
                 text = "%s has been before: what comes now is published as worker %r"
-                self._complaints.note("name", text, label(*worker.said), worker.published[:100])
-        if worker.begins:
-            worker.begins = False
-            self.workers.add(worker)
-            self._sink.began(worker)
+                self._log.note("name", text, label(*sender.said), sender.published[:100])
+        if sender.begins:
+            sender.begins = False
+            self.senders.add(sender)
+            self._sink.began(sender)
 
-    def _tombstone(self, worker: Worker, dropped: zmq_protocol.Dropped) -> None:
+    def _tombstone(self, sender: Sender, dropped: zmq_protocol.Dropped) -> None:
         if dropped.last > GREATEST_SEQ:
             raise DecodeError(f"dropped: last is greater than {GREATEST_SEQ}")
-        if dropped.first > worker.next:
-            self._sync(worker)
-        elif dropped.last < worker.next:
-            self._repeat_ack(worker)
+        if dropped.first > sender.next:
+            self._sync(sender)
+        elif dropped.last < sender.next:
+            self._repeat_ack(sender)
         else:
-            self._begin(worker)
-            count = worker.skip_to(dropped.last + 1)
-            self._count_dropped(worker, count, dropped.reason)
-            self._touch(worker)
-            self._sink.dropped(worker, dropped)
+            self._begin(sender)
+            count = sender.skip_to(dropped.last + 1)
+            self._count_dropped(sender, count, dropped.reason)
+            self._touch(sender)
+            self._sink.dropped(sender, dropped)
 
-    def _count_dropped(self, worker: Worker, count: int, reason: str) -> None:
-        who = label(*worker.key)
+    def _count_dropped(self, sender: Sender, count: int, reason: str) -> None:
+        who = label(*sender.key)
         if reason == "too_large":
-            worker.too_large += count
+            sender.too_large += count
             self._counts.too_large += count
-            self._complaints.error("too large", "%s: %d messages are larger than the broker takes", who, count)
+            self._log.error("too large", "%s: %d messages are larger than the broker takes", who, count)
         else:
-            worker.dropped += count
+            sender.dropped += count
             self._counts.dropped += count
-            self._complaints.error("dropped", "%s dropped %d messages: its memory was full", who, count)
+            self._log.error("dropped", "%s dropped %d messages: its memory was full", who, count)
 
-    def _skip(self, worker: Worker, kind: str, payload: bytes) -> bool:
+    def _skip(self, sender: Sender, kind: str, payload: bytes) -> bool:
         """Skip an invalid message that is next in order, because it would be invalid the second time, too."""
         try:
             envelope = _envelopes.decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
-        is_next = (envelope.run, envelope.worker, envelope.seq) == (*worker.said, worker.next)
+        is_next = (envelope.run, envelope.worker, envelope.seq) == (*sender.said, sender.next)
         if not is_next or kind in BULK_KINDS or self.full:
             return False
-        self._counts.lost += worker.lose_to(worker.next + 1)
-        self._touch(worker)
+        self._counts.lost += sender.lose_to(sender.next + 1)
+        self._touch(sender)
         return True
 
     @staticmethod
-    def _is_enough(worker: Worker, now: float) -> bool:
-        many = worker.safe - worker.acked >= _ACK_MESSAGES or worker.unacked_bytes >= _ACK_BYTES
-        return many or worker.ended or now >= worker.ack_after
+    def _is_enough(sender: Sender, now: float) -> bool:
+        many = sender.safe - sender.acked >= _ACK_MESSAGES or sender.unacked_bytes >= _ACK_BYTES
+        return many or sender.ended or now >= sender.ack_after
 
-    def _touch(self, worker: Worker) -> None:
+    def _touch(self, sender: Sender) -> None:
         """Mark a worker for the journal to write its position, and for an acknowledgement after that."""
-        self._dirty.add(worker)
-        self.workers.changed.add(worker)
+        self._dirty.add(sender)
+        self.senders.changed.add(sender)
 
-    def _repeat_ack(self, worker: Worker) -> None:
-        worker.repeat_ack = True
-        self._dirty.add(worker)
+    def _repeat_ack(self, sender: Sender) -> None:
+        sender.repeat_ack = True
+        self._dirty.add(sender)
 
-    def _sync(self, worker: Worker) -> None:
+    def _sync(self, sender: Sender) -> None:
         now = self._clock()
-        if now >= worker.sync_after:
-            worker.sync_after = now + SYNC_EVERY_SECS
+        if now >= sender.sync_after:
+            sender.sync_after = now + SYNC_EVERY_SECS
             self._counts.gaps += 1
-            self._say(worker, zmq_protocol.Sync(next=worker.next))
+            self._say(sender, zmq_protocol.Sync(next=sender.next))
 
 
 def _decode(kind: str, payload: bytes, raw: Sequence[bytes]) -> schema.Message:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import zmq
 
-__all__ = ["Event", "Monitor"]
+__all__ = ["ConnectionEvent", "ConnectionMonitor"]
 
 _WATCHED = (
     zmq.EVENT_ACCEPTED
@@ -25,8 +25,8 @@ _HANDSHAKE_FAILED = (
 )
 
 
-class Event(NamedTuple):
-    """Event is what happened to one connection.
+class ConnectionEvent(NamedTuple):
+    """ConnectionEvent is what happened to one connection.
 
     Attributes:
         what: `accepted`, `gone`, or `foreign`: the client does not speak ZMQ.
@@ -37,8 +37,8 @@ class Event(NamedTuple):
     descriptor: int
 
 
-class Monitor:
-    """Monitor yields the events of one bound socket.
+class ConnectionMonitor:
+    """ConnectionMonitor yields the events of one bound socket.
 
     Args:
         watched: The socket.
@@ -51,14 +51,14 @@ class Monitor:
         self._watched = watched
         self.socket: zmq.Socket[bytes] = watched.get_monitor_socket(_WATCHED)
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[ConnectionEvent]:
         """Yield the events since the last call, in order, without waiting."""
         while int(self.socket.get(zmq.EVENTS)) & zmq.POLLIN:
             event, value = struct.unpack("=HI", self.socket.recv_multipart(zmq.NOBLOCK)[0])
             if event & _HANDSHAKE_FAILED:
-                yield Event("foreign", -1)
+                yield ConnectionEvent("foreign", -1)
             else:
-                yield Event("accepted" if event == zmq.EVENT_ACCEPTED else "gone", value)
+                yield ConnectionEvent("accepted" if event == zmq.EVENT_ACCEPTED else "gone", value)
 
     def close(self) -> None:
         """Stop watching. May be called twice."""

@@ -11,7 +11,7 @@ from collections.abc import Container
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_bridge.receive.acceptance import GREATEST_SEQ
-from monty_mqtt_bridge.receive.senders import Key, Workers, label
+from monty_mqtt_bridge.receive.senders import Key, Senders, label
 
 __all__ = ["HelloError", "check", "check_replay"]
 
@@ -48,12 +48,12 @@ def check(hello: zmq_protocol.Hello) -> None:
         raise HelloError(key, "started_unix_nanos is 0, which only the replay of a recording may say")
 
 
-def check_replay(hello: zmq_protocol.Hello, workers: Workers, leaving: Container[bytes]) -> None:
+def check_replay(hello: zmq_protocol.Hello, senders: Senders, leaving: Container[bytes]) -> None:
     """Raise an error if a connected experiment itself sends what this HELLO would restore.
 
     Args:
         hello: The HELLO.
-        workers: The workers that sent a HELLO so far.
+        senders: The workers that sent a HELLO so far.
         leaving: Connections that are gone, although messages of them may still wait.
 
     Raises:
@@ -61,7 +61,7 @@ def check_replay(hello: zmq_protocol.Hello, workers: Workers, leaving: Container
     """
     if not hello.replayed:
         return
-    for worker in workers.connected(hello):
-        if worker.route not in leaving:
+    for sender in senders.connected(hello):
+        if sender.route not in leaving:
             reason = "it is connected, and sends what it has itself; restore it when it has ended"
-            raise HelloError(worker.key, reason)
+            raise HelloError(sender.key, reason)

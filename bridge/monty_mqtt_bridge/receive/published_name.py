@@ -10,28 +10,28 @@ from itertools import chain, count
 
 import msgspec
 
-from monty_mqtt_bridge.receive.senders import Key, Worker, Workers
+from monty_mqtt_bridge.receive.senders import Key, Sender, Senders
 
 __all__ = ["renamed", "settle"]
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def settle(worker: Worker, workers: Workers) -> None:
+def settle(sender: Sender, senders: Senders) -> None:
     """Give a worker the name that it is published under.
 
     It is the worker's own name if no other worker has, or had, that; otherwise the first free one of `<worker>-2`,
     `<worker>-3`, … A name that another bridge gave the worker stays, unless another experiment has it here. A recording
     holds what was published, so it has its name already.
     """
-    run, own = worker.said
-    if not worker.is_recording:
+    run, own = sender.said
+    if not sender.is_recording:
         numbered = (f"{own}-{number}" for number in count(2))
-        free = (name for name in chain([own], numbered) if not _is_had((run, name), workers))
-        is_claimed = bool(worker.claim) and all(one.is_recording for one in workers.had((run, worker.claim)))
-        worker.key = (run, worker.claim if is_claimed else next(free))
-    worker.is_named = True
-    workers.add(worker)
+        free = (name for name in chain([own], numbered) if not _is_had((run, name), senders))
+        is_claimed = bool(sender.claim) and all(one.is_recording for one in senders.had((run, sender.claim)))
+        sender.key = (run, sender.claim if is_claimed else next(free))
+    sender.is_named = True
+    senders.add(sender)
 
 
 def renamed(payload: bytes, worker: str) -> bytes:
@@ -41,5 +41,5 @@ def renamed(payload: bytes, worker: str) -> bytes:
     return msgspec.json.encode(fields)
 
 
-def _is_had(key: Key, workers: Workers) -> bool:
-    return key in workers.retained or bool(workers.had(key))
+def _is_had(key: Key, senders: Senders) -> bool:
+    return key in senders.retained or bool(senders.had(key))

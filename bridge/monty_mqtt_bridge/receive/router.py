@@ -16,15 +16,15 @@ import zmq
 
 from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt.wire import schema, zmq_protocol
-from monty_mqtt_bridge.counters import Counts
-from monty_mqtt_bridge.rate_limited_log import Complaints
-from monty_mqtt_bridge.receive.acceptance import SYNC_EVERY_SECS, Intake, Sink
-from monty_mqtt_bridge.receive.connections import Monitor
+from monty_mqtt_bridge.counters import BridgeCounters
+from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
+from monty_mqtt_bridge.receive.acceptance import SYNC_EVERY_SECS, Acceptance, Sink
+from monty_mqtt_bridge.receive.connections import ConnectionMonitor
 from monty_mqtt_bridge.receive.hello_check import HelloError, check, check_replay
-from monty_mqtt_bridge.receive.senders import Worker, Workers, label
+from monty_mqtt_bridge.receive.senders import Sender, Senders, label
 from monty_mqtt_bridge.settings import BridgeConfig
 
-__all__ = ["Receiver"]
+__all__ = ["Router"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +33,13 @@ _BYTES_A_TURN = 4 << 20
 _HEAD_AND_BODY = 2
 
 
-class Receiver:
-    """Receiver is the bound ROUTER socket. It lives in one thread.
+class Router:
+    """Router is the bound ROUTER socket. It lives in one thread.
 
     Args:
         config: Address to bind.
         sink: Takes the accepted messages.
-        workers: The workers that sent a HELLO so far.
+        senders: The workers that sent a HELLO so far.
         counts: The bridge's counters.
         clock: Monotonic seconds.
 
@@ -47,7 +47,7 @@ class Receiver:
         ConfigError: The address cannot be bound.
 
     Attributes:
-        intake: Tracks what was accepted.
+        acceptance: Tracks what was accepted.
         socket: Socket to poll for messages.
         monitor: Monitor whose `socket` is to be polled for connections.
         port: TCP port that it is bound to.
@@ -57,15 +57,15 @@ class Receiver:
         self,
         config: BridgeConfig,
         sink: Sink,
-        workers: Workers,
-        counts: Counts,
+        senders: Senders,
+        counts: BridgeCounters,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sink, self._counts, self._clock = sink, counts, clock
-        self._complaints = Complaints(logger, clock)
+        self._log = RateLimitedLog(logger, clock)
         self._largest_message_bytes = config.largest_message_bytes
-        self.intake = Intake(sink, workers, counts, self._complaints, clock, self.say)
-        self._routes: dict[bytes, Worker] = {}
+        self.acceptance = Acceptance(sink, senders, counts, self._log, clock, self.say)
+        self._routes: dict[bytes, Sender] = {}
         self._descriptors: dict[int, bytes] = {}
         self._strangers: set[int] = set()
         self._leaving: set[bytes] = set()
@@ -73,7 +73,7 @@ class Receiver:
         self._foreign = 0
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.socket = self._context.socket(zmq.ROUTER)
-        self.monitor = Monitor(self.socket)
+        self.monitor = ConnectionMonitor(self.socket)
         try:
             self.port = _bind(self.socket, config)
         except BaseException:
@@ -114,7 +114,7 @@ class Receiver:
                 if isinstance(error, HelloError):
                     self._turn_away(first.bytes, error.answer)
                 self._counts.refused += 1
-                self._complaints.say("malformed", "refused a ZMQ message: %s", error)
+                self._log.say("malformed", "refused a ZMQ message: %s", error)
 
     def watch(self) -> None:
         """Read which connections came and went."""
@@ -126,11 +126,11 @@ class Receiver:
             else:
                 self._foreign += 1
                 self._counts.foreign += 1
-                self._complaints.note("foreign", "a connection on the ZMQ port was no ZMQ: a port probe, or bad bytes")
+                self._log.note("foreign", "a connection on the ZMQ port was no ZMQ: a port probe, or bad bytes")
 
-    def say(self, worker: Worker, answer: zmq_protocol.Down) -> bool:
+    def say(self, sender: Sender, answer: zmq_protocol.Down) -> bool:
         """Send an answer or a command; return whether the worker has a connection to take it."""
-        return worker.route is not None and self._send(worker.route, answer)
+        return sender.route is not None and self._send(sender.route, answer)
 
     def _take(self, first: zmq.Frame, frames: list[zmq.Frame]) -> None:
         if len(frames) < _HEAD_AND_BODY:
@@ -141,59 +141,59 @@ class Receiver:
         if isinstance(said, zmq_protocol.Hello):
             self._hello(route, _descriptor(first), said)
             return
-        worker = self._routes.get(route)
-        if worker is None:
+        sender = self._routes.get(route)
+        if sender is None:
             self._stranger(route)
             return
-        self._known(route, worker)
+        self._known(route, sender)
         if said is None:
-            self.intake.message(worker, kind, body, [_raw(frame, kind) for frame in frames[2:]])
+            self.acceptance.message(sender, kind, body, [_raw(frame, kind) for frame in frames[2:]])
         else:
-            self.intake.control(worker, said)
+            self.acceptance.control(sender, said)
 
-    def _known(self, route: bytes, worker: Worker) -> None:
+    def _known(self, route: bytes, sender: Sender) -> None:
         """Note that a worker speaks on this connection."""
-        if worker.route is None:  # a second connection of the worker came, and went again
-            worker.route, worker.gone_at = route, None
-            self._joined(worker, begins=worker.begins)
+        if sender.route is None:  # a second connection of the worker came, and went again
+            sender.route, sender.gone_at = route, None
+            self._joined(sender, begins=sender.begins)
 
-    def _joined(self, worker: Worker, *, begins: bool) -> None:
-        for command in self._sink.joined(worker, begins=begins):
-            self.say(worker, command)
+    def _joined(self, sender: Sender, *, begins: bool) -> None:
+        for command in self._sink.joined(sender, begins=begins):
+            self.say(sender, command)
 
     def _hello(self, route: bytes, descriptor: int, hello: zmq_protocol.Hello) -> None:
         check(hello)
         # Descriptors are reused: earlier events of this number must be handled before it gets a new owner.
         self.watch()
         self._strangers.discard(descriptor)
-        check_replay(hello, self.intake.workers, self._leaving)
-        worker, begins = self.intake.identify(hello)
-        self._forsaken(route, worker)
-        self._routes[route] = worker
+        check_replay(hello, self.acceptance.senders, self._leaving)
+        sender, begins = self.acceptance.identify(hello)
+        self._forsaken(route, sender)
+        self._routes[route] = sender
         self._descriptors[descriptor] = route
-        worker.route, worker.gone_at = route, None
+        sender.route, sender.gone_at = route, None
         # What is accepted but not yet in the journal would be lost with this process, so the sender must keep it:
         # `next` is what is safe. Messages that it repeats beyond that are duplicates here.
-        worker.acked, worker.bulk_acked = worker.safe, worker.bulk_next
+        sender.acked, sender.bulk_acked = sender.safe, sender.bulk_next
         welcome = zmq_protocol.Welcome(
-            next=worker.acked,
-            bulk_next=worker.bulk_next,
+            next=sender.acked,
+            bulk_next=sender.bulk_next,
             largest_message_bytes=self._largest_message_bytes,
-            published=worker.published,
+            published=sender.published,
         )
-        self.say(worker, welcome)
-        self._joined(worker, begins=begins)
+        self.say(sender, welcome)
+        self._joined(sender, begins=begins)
 
     def _turn_away(self, route: bytes, answer: zmq_protocol.Reject) -> None:
-        worker = self._routes.pop(route, None)
-        if worker is not None and worker.route == route:
-            self._part(worker)
+        sender = self._routes.pop(route, None)
+        if sender is not None and sender.route == route:
+            self._part(sender)
         self._send(route, answer)
 
-    def _forsaken(self, route: bytes, worker: Worker) -> None:
+    def _forsaken(self, route: bytes, sender: Sender) -> None:
         """Release the worker that used this connection before, under another name; no event would report its end."""
         before = self._routes.get(route)
-        if before is not None and before is not worker and before.route == route:
+        if before is not None and before is not sender and before.route == route:
             self._part(before)
 
     def _stranger(self, route: bytes) -> None:
@@ -222,19 +222,19 @@ class Receiver:
         """Release the connections that are gone, because none of their messages waits any more."""
         while self._leaving:
             route = self._leaving.pop()
-            worker = self._routes.pop(route, None)
-            if worker is None or worker.route != route:
+            sender = self._routes.pop(route, None)
+            if sender is None or sender.route != route:
                 continue
-            if not worker.ended and not worker.restoring:
+            if not sender.ended and not sender.restoring:
                 text = "%s: connection closed without an end: the process is gone or frozen, or sent more than %d MiB"
-                self._complaints.say("closed", text, label(*worker.key), zmq_protocol.LARGEST_FRAME_BYTES >> 20)
-            self._part(worker)
+                self._log.say("closed", text, label(*sender.key), zmq_protocol.LARGEST_FRAME_BYTES >> 20)
+            self._part(sender)
 
-    def _part(self, worker: Worker) -> None:
-        worker.route, worker.gone_at = None, self._clock()
-        self._sink.left(worker)
-        if worker.begins:  # a worker that only sent a HELLO need not be remembered
-            self.intake.workers.forget(worker)
+    def _part(self, sender: Sender) -> None:
+        sender.route, sender.gone_at = None, self._clock()
+        self._sink.left(sender)
+        if sender.begins:  # a worker that only sent a HELLO need not be remembered
+            self.acceptance.senders.forget(sender)
 
     def _stranger_gone(self, descriptor: int) -> None:
         self._strangers.discard(descriptor)
@@ -243,7 +243,7 @@ class Receiver:
             return
         self._counts.foreign += 1
         text = "a connection on the ZMQ port closed without a hello: no sender of this schema, or more than %d MiB"
-        self._complaints.say("stranger", text, zmq_protocol.LARGEST_FRAME_BYTES >> 20)
+        self._log.say("stranger", text, zmq_protocol.LARGEST_FRAME_BYTES >> 20)
 
 
 def _raw(frame: zmq.Frame, kind: str) -> bytes:

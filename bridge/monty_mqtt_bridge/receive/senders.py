@@ -13,7 +13,7 @@ from typing import Protocol
 
 from monty_mqtt.wire.zmq_protocol import Hello
 
-__all__ = ["Key", "Worker", "Workers", "label"]
+__all__ = ["Key", "Sender", "Senders", "label"]
 
 _LONGEST_IN_LOG = 64
 
@@ -26,8 +26,8 @@ def label(run: str, worker: str) -> str:
     return f"{run[:_LONGEST_IN_LOG]!r}, {worker[:_LONGEST_IN_LOG]!r}"
 
 
-class Worker:
-    """Worker is one experiment object.
+class Sender:
+    """Sender is one experiment object.
 
     Attributes:
         said: Run and worker as its HELLO names them.
@@ -153,19 +153,19 @@ def _proof(hello: Hello) -> bytes:
     return sha256(hello.token.encode()).digest() if hello.token else b""
 
 
-def _nothing(_key: Key, *, published: bool) -> list[Worker]:  # noqa: ARG001 - has the signature of the journal's search
+def _nothing(_key: Key, *, published: bool) -> list[Sender]:  # noqa: ARG001 - has the signature of the journal's search
     return []
 
 
-class Find(Protocol):
-    """Find searches for workers that are not in memory, newest first, by their own or their published name."""
+class FindSenders(Protocol):
+    """FindSenders searches for workers that are not in memory, newest first, by their own or their published name."""
 
-    def __call__(self, key: Key, /, *, published: bool) -> list[Worker]:
+    def __call__(self, key: Key, /, *, published: bool) -> list[Sender]:
         """Return the workers that were found."""
 
 
-class Workers:
-    """Workers holds all workers that are in memory.
+class Senders:
+    """Senders holds all workers that are in memory.
 
     Args:
         find: Searches for those that are not.
@@ -178,54 +178,54 @@ class Workers:
         retained: Names under which the broker has retained a status of this bridge.
     """
 
-    def __init__(self, find: Find = _nothing, last_id: int = 0) -> None:
+    def __init__(self, find: FindSenders = _nothing, last_id: int = 0) -> None:
         self._find = find
         self._last_id = last_id
-        self._saying: dict[Key, list[Worker]] = {}
-        self._published: dict[Key, list[Worker]] = {}
-        self.newest: dict[Key, Worker] = {}
-        self.by_id: dict[int, Worker] = {}
-        self.changed: set[Worker] = set()
+        self._saying: dict[Key, list[Sender]] = {}
+        self._published: dict[Key, list[Sender]] = {}
+        self.newest: dict[Key, Sender] = {}
+        self.by_id: dict[int, Sender] = {}
+        self.changed: set[Sender] = set()
         self.retained: set[Key] = set()
 
-    def of(self, hello: Hello) -> tuple[Worker, bool]:
+    def of(self, hello: Hello) -> tuple[Sender, bool]:
         """Return the worker that sends a HELLO, and whether its life begins with it.
 
         A new worker is not written before a message of it was accepted: HELLOs alone must not fill memory or disk.
         """
         candidates = self._candidates(hello)
-        worker = _restored(hello, candidates) if hello.replayed else _itself(hello, candidates)
-        is_new = worker is None
-        if worker is None:
-            worker = _begun(hello, candidates)
-            self._last_id = worker.id = self._last_id + 1
+        sender = _restored(hello, candidates) if hello.replayed else _itself(hello, candidates)
+        is_new = sender is None
+        if sender is None:
+            sender = _begun(hello, candidates)
+            self._last_id = sender.id = self._last_id + 1
         else:
-            self.changed.add(worker)
-        begins = not hello.replayed and (worker.begins or is_new or not worker.real)
-        worker.real = worker.real or not hello.replayed
-        worker.begins = begins
-        worker.restoring = hello.replayed
-        self.add(worker)
-        return worker, begins
+            self.changed.add(sender)
+        begins = not hello.replayed and (sender.begins or is_new or not sender.real)
+        sender.real = sender.real or not hello.replayed
+        sender.begins = begins
+        sender.restoring = hello.replayed
+        self.add(sender)
+        return sender, begins
 
-    def add(self, worker: Worker) -> None:
+    def add(self, sender: Sender) -> None:
         """Keep a worker in memory."""
-        if worker.id not in self.by_id:
-            self.by_id[worker.id] = worker
-            self._saying.setdefault(worker.said, []).insert(0, worker)
-        if not worker.is_named:
+        if sender.id not in self.by_id:
+            self.by_id[sender.id] = sender
+            self._saying.setdefault(sender.said, []).insert(0, sender)
+        if not sender.is_named:
             return
-        named = self._published.setdefault(worker.key, [])
-        if worker not in named:
-            named.insert(0, worker)
-        if worker.real and not worker.restoring:
-            self.newest[worker.key] = worker
+        named = self._published.setdefault(sender.key, [])
+        if sender not in named:
+            named.insert(0, sender)
+        if sender.real and not sender.restoring:
+            self.newest[sender.key] = sender
 
-    def had(self, key: Key) -> list[Worker]:
+    def had(self, key: Key) -> list[Sender]:
         """Return the workers that were published under a name."""
         return [*self._published.get(key, ()), *self._find(key, published=True)]
 
-    def connected(self, hello: Hello) -> list[Worker]:
+    def connected(self, hello: Hello) -> list[Sender]:
         """Return the connected experiments that send themselves what this HELLO would restore."""
         key = (hello.run, hello.worker)
         if not hello.started_unix_nanos:
@@ -234,43 +234,43 @@ class Workers:
             same = [one for one in self._saying.get(key, ()) if one.started_unix_nanos == hello.started_unix_nanos]
         return [one for one in same if one.real and one.route is not None and not one.restoring]
 
-    def forget(self, worker: Worker) -> None:
+    def forget(self, sender: Sender) -> None:
         """Remove a worker from memory; the journal still has it, if a message of it was accepted."""
-        if self.by_id.pop(worker.id, None) is None:
+        if self.by_id.pop(sender.id, None) is None:
             return
-        _take_out(self._saying, worker.said, worker)
-        if worker.is_named:
-            _take_out(self._published, worker.key, worker)
-        if self.newest.get(worker.key) is worker:
-            del self.newest[worker.key]
+        _take_out(self._saying, sender.said, sender)
+        if sender.is_named:
+            _take_out(self._published, sender.key, sender)
+        if self.newest.get(sender.key) is sender:
+            del self.newest[sender.key]
 
     def forget_run(self, run: str) -> None:
         """Remove a run's workers from memory, except those that are connected; the journal has forgotten the run."""
-        for worker in [one for one in self.by_id.values() if one.key[0] == run and one.route is None]:
-            self.forget(worker)
-            self.changed.discard(worker)
+        for sender in [one for one in self.by_id.values() if one.key[0] == run and one.route is None]:
+            self.forget(sender)
+            self.changed.discard(sender)
         self.retained = {key for key in self.retained if key[0] != run}
 
-    def _candidates(self, hello: Hello) -> list[Worker]:
+    def _candidates(self, hello: Hello) -> list[Sender]:
         """Return the workers that may be the sender of this HELLO. Only a recording uses the published name."""
         key, published = (hello.run, hello.worker), not hello.started_unix_nanos
         at_hand = (self._published if published else self._saying).get(key, ())
         return [*at_hand, *self._find(key, published=published)]
 
 
-def _take_out(named: dict[Key, list[Worker]], key: Key, worker: Worker) -> None:
-    named[key].remove(worker)
+def _take_out(named: dict[Key, list[Sender]], key: Key, sender: Sender) -> None:
+    named[key].remove(sender)
     if not named[key]:
         del named[key]
 
 
-def _itself(hello: Hello, candidates: Iterable[Worker]) -> Worker | None:
+def _itself(hello: Hello, candidates: Iterable[Sender]) -> Sender | None:
     """Return the sender of a repeated HELLO; one that was known only from a replay is an experiment after all."""
     same = [one for one in candidates if one.is_again(hello)]
     return next((one for one in same if one.real), same[0] if same else None)
 
 
-def _restored(hello: Hello, candidates: Iterable[Worker]) -> Worker | None:
+def _restored(hello: Hello, candidates: Iterable[Sender]) -> Sender | None:
     """Return the worker whose messages are restored.
 
     A program that knows the token continues the sender itself, if that lacks nothing of the file. Any other program
@@ -283,12 +283,12 @@ def _restored(hello: Hello, candidates: Iterable[Worker]) -> Worker | None:
     return next(iter([*continued, *(one for one in same if not one.real)]), None)
 
 
-def _begun(hello: Hello, candidates: Iterable[Worker]) -> Worker:
+def _begun(hello: Hello, candidates: Iterable[Sender]) -> Sender:
     """Return a new sender. A recording has no token: the last experiment of its name has sent the same messages."""
-    worker = Worker(hello)
+    sender = Sender(hello)
     last = next((one for one in candidates if one.real), None)
     if last is not None and hello.replayed and not hello.started_unix_nanos and hello.base >= last.whole_from:
-        worker.next = worker.safe = max(last.next, hello.base)
-        worker.bulk_next = max(last.bulk_next, hello.bulk_base)
-        worker.fed_seq = worker.next - 1
-    return worker
+        sender.next = sender.safe = max(last.next, hello.base)
+        sender.bulk_next = max(last.bulk_next, hello.bulk_base)
+        sender.fed_seq = sender.next - 1
+    return sender

@@ -20,7 +20,7 @@ from monty_mqtt_bridge.receive.senders import Key
 from monty_mqtt_bridge.rules.liveness import Life
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 
-__all__ = ["COMMANDS", "FORGET", "Commands", "Decision"]
+__all__ = ["COMMANDS", "FORGET", "CommandRules", "Decision"]
 
 COMMANDS = ("abort", "pause", "resume", "step", "stop")
 """The commands that this version passes on."""
@@ -62,8 +62,8 @@ class _Kept(msgspec.Struct):
     standing: dict[str, dict[str, schema.Command]]
 
 
-class Commands:
-    """Commands holds the commands received so far, and those that hold for later workers.
+class CommandRules:
+    """CommandRules holds the commands received so far, and those that hold for later workers.
 
     Args:
         lives: All workers, as `liveness` keeps them.

@@ -18,9 +18,9 @@ from monty_mqtt.wire.vocabulary import LIVE_STATUSES, SELF_TEST
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 
-__all__ = ["Cleared", "Clearing", "Known", "Line"]
+__all__ = ["BrokerClient", "ClearedRun", "Forgetting", "RunFact"]
 
-Known = Callable[[str], bool]
+RunFact = Callable[[str], bool]
 """A fact about a run, given its id."""
 
 _RUN_KINDS = ("info", "status", "progress", "state")
@@ -35,8 +35,8 @@ _TRIES = 3
 _DAY_NANOS = 86_400 * 10**9
 
 
-class Line(Protocol):
-    """Line is the way to the broker."""
+class BrokerClient(Protocol):
+    """BrokerClient is the way to the broker."""
 
     @property
     def online(self) -> bool:
@@ -52,8 +52,8 @@ class Line(Protocol):
         """Publish."""
 
 
-class Cleared(NamedTuple):
-    """Cleared reports what became of a run.
+class ClearedRun(NamedTuple):
+    """ClearedRun reports what became of a run.
 
     Attributes:
         run: Id of the run.
@@ -105,8 +105,8 @@ class _Look:
         return [status for topic, payload in self.found.items() if (status := _status(topic, payload)) is not None]
 
 
-class Clearing:
-    """Clearing clears runs, one after the other. It lives in the loop's thread.
+class Forgetting:
+    """Forgetting clears runs, one after the other. It lives in the loop's thread.
 
     Args:
         bridge_id: Name of the bridge.
@@ -141,7 +141,7 @@ class Clearing:
                 look.complete_at = self._clock() + _QUIET_SECS
         return False
 
-    def turn(self, line: Line, is_live: Known, is_busy: Known) -> Iterator[Cleared]:
+    def turn(self, line: BrokerClient, is_live: RunFact, is_busy: RunFact) -> Iterator[ClearedRun]:
         """Do what is due; yield what became of a run. To be called a few times a second.
 
         Args:
@@ -165,9 +165,9 @@ class Clearing:
             if look.tries < _TRIES:
                 self._waiting.appendleft(_Look(look.run, look.command_id, self._marker_topic, look.tries + 1))
             elif look.run is not None:
-                yield Cleared(look.run, look.command_id, refusal="the broker does not send what it retains")
+                yield ClearedRun(look.run, look.command_id, refusal="the broker does not send what it retains")
 
-    def _begin(self, line: Line, is_busy: Known, now: float) -> None:
+    def _begin(self, line: BrokerClient, is_busy: RunFact, now: float) -> None:
         if now >= self._survey_at:
             self._survey_at = now + _EVERY_SECS
             self._waiting.append(_Look(None, "", self._marker_topic))
@@ -181,23 +181,25 @@ class Clearing:
             line.subscribe(topic_filter)
         line.put(look.marker)
 
-    def _end(self, look: _Look, line: Line) -> None:
+    def _end(self, look: _Look, line: BrokerClient) -> None:
         self._looking = None
         if line.online:
             for topic_filter in look.filters:
                 line.unsubscribe(topic_filter)
 
     @staticmethod
-    def _clear(run: str, look: _Look, line: Line, is_live: Known) -> Cleared:
+    def _clear(run: str, look: _Look, line: BrokerClient, is_live: RunFact) -> ClearedRun:
         live = [status.worker for status in look.statuses() if status.status in LIVE_STATUSES]
         if live or is_live(run):
-            return Cleared(run, look.command_id, refusal=f"it is not over: {', '.join(live[:10]) or 'a worker'} lives")
+            return ClearedRun(
+                run, look.command_id, refusal=f"it is not over: {', '.join(live[:10]) or 'a worker'} lives"
+            )
         # Its status last: without it a program cannot find the rest again, if this process is killed on the way.
         for topic in sorted(look.found, key=lambda topic: topic.endswith("/status")):
             line.put(Outgoing(topic, b"", 1, True))  # noqa: FBT003
-        return Cleared(run, look.command_id, len(look.found))
+        return ClearedRun(run, look.command_id, len(look.found))
 
-    def _survey(self, look: _Look, is_live: Known) -> None:
+    def _survey(self, look: _Look, is_live: RunFact) -> None:
         oldest_unix_nanos = self._wall() - int(self._keep_days * _DAY_NANOS)
         statuses = look.statuses()
         kept = {

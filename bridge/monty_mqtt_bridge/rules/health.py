@@ -11,7 +11,7 @@ import msgspec
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.vocabulary import STATUS_CODES
-from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.counters import BridgeCounters
 from monty_mqtt_bridge.rules.liveness import Life
 
 __all__ = ["Rates", "of_life", "snapshot"]
@@ -26,7 +26,7 @@ class Rates:
 
     def __init__(self, now: float) -> None:
         self._at = now
-        self._before = Counts()
+        self._before = BridgeCounters()
         self._delay_nanos: int | None = None
 
     def fed(self, message: schema.Message | None, now_unix_nanos: int) -> None:
@@ -35,7 +35,7 @@ class Rates:
             delay = now_unix_nanos - message.time_unix_nanos
             self._delay_nanos = max(delay, self._delay_nanos or 0)  # if the sender's clock is ahead, there is no delay
 
-    def since_last(self, counts: Counts, now: float) -> dict[str, float]:
+    def since_last(self, counts: BridgeCounters, now: float) -> dict[str, float]:
         """Return the growth per second and the worst delay since the last call; no delay without messages."""
         secs = max(now - self._at, 1e-3)
         names = ("received", "published", "points")
@@ -48,19 +48,19 @@ class Rates:
 
 def of_life(life: Life, now: float, now_unix_nanos: int) -> dict[str, Any]:
     """Return the health of a worker; `now` is monotonic seconds."""
-    started = life.worker.started_unix_nanos if life.worker else 0
+    started = life.sender.started_unix_nanos if life.sender else 0
     return {
         "running_secs": max(now_unix_nanos - started, 0) / 1e9 if started else None,
         "status_code": STATUS_CODES.get(life.word),
         "stalled": life.stalled,
         "secs_since_step": None if life.last_step is None else now - life.last_step,
-        "lost": life.worker.lost if life.worker else 0,
-        "dropped": life.worker.dropped if life.worker else 0,
+        "lost": life.sender.lost if life.sender else 0,
+        "dropped": life.sender.dropped if life.sender else 0,
         "spooled": life.spooled,
-        "too_large": life.worker.too_large if life.worker else 0,
+        "too_large": life.sender.too_large if life.sender else 0,
     }
 
 
-def snapshot(counts: Counts, **now: Any) -> dict[str, Any]:
+def snapshot(counts: BridgeCounters, **now: Any) -> dict[str, Any]:
     """Return all counters, and the caller's values of the moment."""
     return {**now, **msgspec.structs.asdict(counts)}

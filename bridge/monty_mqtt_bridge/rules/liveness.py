@@ -13,7 +13,7 @@ import msgspec
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.vocabulary import LIVE_STATUSES, STATUS_CODES
-from monty_mqtt_bridge.receive.senders import Key, Worker
+from monty_mqtt_bridge.receive.senders import Key, Sender
 
 __all__ = ["GRACE_SECS", "REMEMBERED_NANOS", "Life", "Liveness"]
 
@@ -39,7 +39,7 @@ class Life:
 
     Attributes:
         key: Run and worker.
-        worker: Its position in the sequence; None for a worker that only the broker remembers.
+        sender: Its position in the sequence; None for a worker that only the broker remembers.
         status: The last status, the worker's own or the retained one.
         gone_at: When its connection went, monotonic seconds; None while it has one.
         disconnected: Whether that status was published.
@@ -51,9 +51,9 @@ class Life:
         reported: Status word and number of spooled messages in the last `run_health` point.
     """
 
-    def __init__(self, key: Key, worker: Worker | None) -> None:
+    def __init__(self, key: Key, sender: Sender | None) -> None:
         self.key = key
-        self.worker = worker
+        self.sender = sender
         self.status: schema.Status | None = None
         self.gone_at: float | None = None
         self.disconnected = False
@@ -81,13 +81,13 @@ class Life:
     def highest_seq(self) -> int:
         """The last seq of it that was published."""
         seen = self.status.seq if self.status else 0
-        return max(seen, self.worker.fed_seq) if self.worker else seen
+        return max(seen, self.sender.fed_seq) if self.sender else seen
 
     def lacks_more(self) -> bool:
         """Return whether more messages are known to be missing than the last status reports."""
-        if self.worker is None or self.status is None:
+        if self.sender is None or self.status is None:
             return False
-        return any(getattr(self.worker, name) > getattr(self.status, name) for name in _MISSING)
+        return any(getattr(self.sender, name) > getattr(self.status, name) for name in _MISSING)
 
     def stepped(self, now: float) -> None:
         """Note a step."""
@@ -111,59 +111,59 @@ class Liveness:
         self._started = now
         self.lives: dict[Key, Life] = {}
 
-    def remember(self, status: schema.Status, worker: Worker | None = None) -> None:
+    def remember(self, status: schema.Status, sender: Sender | None = None) -> None:
         """Take a status that was retained before the bridge started, or before it forgot the worker.
 
         Args:
             status: The status.
-            worker: Its worker, if the journal knows it; None if only the broker remembers.
+            sender: Its worker, if the journal knows it; None if only the broker remembers.
         """
         key = (status.run, status.worker)
-        if key in self.lives or (worker is None and status.status not in {*LIVE_STATUSES, "disconnected"}):
+        if key in self.lives or (sender is None and status.status not in {*LIVE_STATUSES, "disconnected"}):
             return
-        life = self.lives[key] = Life(key, worker)
+        life = self.lives[key] = Life(key, sender)
         life.gone_at = self._started
-        life.ended = worker is not None and worker.ended
+        life.ended = sender is not None and sender.ended
         life.disconnected = status.status == "disconnected"
         # Its earlier status is not known any more; it runs, if it comes back.
         life.status = msgspec.structs.replace(status, status="running") if life.disconnected else status
         life.stalled, life.spooled = status.stalled, status.spooled
         life.reported = ("" if life.live else life.word, life.spooled)
 
-    def joined(self, worker: Worker, now_unix_nanos: int) -> list[schema.Status]:
+    def joined(self, sender: Sender, now_unix_nanos: int) -> list[schema.Status]:
         """Note that a worker's first HELLO was passed on, maybe long after it came; return the statuses to publish."""
-        life = self.lives.get(worker.key)
-        if life is not None and not _is_history(life, worker):
-            return self.returned(worker, now_unix_nanos)
-        self.lives[worker.key] = life = Life(worker.key, worker)
-        life.gone_at = worker.gone_at
+        life = self.lives.get(sender.key)
+        if life is not None and not _is_history(life, sender):
+            return self.returned(sender, now_unix_nanos)
+        self.lives[sender.key] = life = Life(sender.key, sender)
+        life.gone_at = sender.gone_at
         return []
 
-    def returned(self, worker: Worker, now_unix_nanos: int) -> list[schema.Status]:
+    def returned(self, sender: Sender, now_unix_nanos: int) -> list[schema.Status]:
         """Note that a worker sent a HELLO again; return the statuses to publish."""
-        life = self.lives.get(worker.key)
+        life = self.lives.get(sender.key)
         if life is None:
-            life = self.lives[worker.key] = Life(worker.key, worker)
-        elif _is_history(life, worker):
-            return self._given_back(life, worker, now_unix_nanos)
-        life.worker = worker
-        life.gone_at = worker.gone_at
+            life = self.lives[sender.key] = Life(sender.key, sender)
+        elif _is_history(life, sender):
+            return self._given_back(life, sender, now_unix_nanos)
+        life.sender = sender
+        life.gone_at = sender.gone_at
         if not (life.disconnected or life.spooled):
             return []
         life.disconnected, life.spooled = False, 0
         return [_said(life, now_unix_nanos)]
 
-    def _given_back(self, life: Life, worker: Worker, now_unix_nanos: int) -> list[schema.Status]:
+    def _given_back(self, life: Life, sender: Sender, now_unix_nanos: int) -> list[schema.Status]:
         """Note the return of a worker whose name another had in the meantime; return the statuses to publish."""
-        if worker.ended or life.worker is None or worker.fed_seq < worker.first:
+        if sender.ended or life.sender is None or sender.fed_seq < sender.first:
             return []  # it is over, or its own beginning still waits in the journal
-        self.lives[worker.key] = life = Life(worker.key, worker)
+        self.lives[sender.key] = life = Life(sender.key, sender)
         return [_said(life, now_unix_nanos)]
 
-    def left(self, worker: Worker, now: float) -> None:
+    def left(self, sender: Sender, now: float) -> None:
         """Note that a worker's connection is gone."""
-        life = self.lives.get(worker.key)
-        if life is not None and life.worker is worker and life.gone_at is None:  # else its restorer is gone
+        life = self.lives.get(sender.key)
+        if life is not None and life.sender is sender and life.gone_at is None:  # else its restorer is gone
             life.gone_at = now
 
     def heard(self, message: schema.Message, now: float, now_unix_nanos: int) -> list[schema.Status]:
@@ -185,10 +185,10 @@ class Liveness:
             return self._ended(life, message, now_unix_nanos)
         return []
 
-    def gone(self) -> list[Worker]:
+    def gone(self) -> list[Sender]:
         """Return the workers whose connection is gone and that have not sent an end."""
         lives = [life for life in self.lives.values() if life.gone_at is not None and not life.ended]
-        return [life.worker for life in lives if life.worker is not None and life.worker.real]
+        return [life.sender for life in lives if life.sender is not None and life.sender.real]
 
     def left_behind(self, key: Key, spooled: int, now_unix_nanos: int) -> list[schema.Status]:
         """Note how many messages are in the spool of a worker that is gone; return the statuses to publish."""
@@ -208,7 +208,7 @@ class Liveness:
         """
         said = []
         for life in self.lives.values():
-            if life.worker is not None and life.worker.last_row > fed:
+            if life.sender is not None and life.sender.last_row > fed:
                 continue
             gone_secs = 0.0 if life.gone_at is None else now - life.gone_at
             if life.live and gone_secs >= GRACE_SECS:
@@ -276,10 +276,10 @@ def _forget_after_secs(life: Life) -> float:
     return _FORGET_DISCONNECTED_SECS if life.disconnected else _FORGET_OVER_SECS
 
 
-def _is_history(life: Life, worker: Worker) -> bool:
+def _is_history(life: Life, sender: Sender) -> bool:
     """Return whether this life was another sender of the same name."""
-    is_older = life.status is not None and life.status.time_unix_nanos < worker.started_unix_nanos
-    return is_older if life.worker is None else life.worker is not worker
+    is_older = life.status is not None and life.status.time_unix_nanos < sender.started_unix_nanos
+    return is_older if life.sender is None else life.sender is not sender
 
 
 def _said(life: Life, now_unix_nanos: int) -> schema.Status:
@@ -293,8 +293,8 @@ def _said(life: Life, now_unix_nanos: int) -> schema.Status:
         status=life.word,
         stalled=life.stalled,
         highest_seq=life.highest_seq if life.disconnected else None,
-        lost=life.worker.lost if life.worker else base.lost,
-        dropped=max(life.dropped, life.worker.dropped if life.worker else base.dropped),
+        lost=life.sender.lost if life.sender else base.lost,
+        dropped=max(life.dropped, life.sender.dropped if life.sender else base.dropped),
         spooled=life.spooled,
-        too_large=max(base.too_large, life.worker.too_large if life.worker else 0),
+        too_large=max(base.too_large, life.sender.too_large if life.sender else 0),
     )

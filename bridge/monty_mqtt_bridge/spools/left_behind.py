@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import schema, spool_format
-from monty_mqtt_bridge.receive.senders import Key, Worker
+from monty_mqtt_bridge.receive.senders import Key, Sender
 
 __all__ = ["LeftBehind"]
 
@@ -41,12 +41,12 @@ class LeftBehind:
         self._known: dict[_Asked, tuple[tuple[int, int], int]] = {}
         self._closed = False
 
-    def look(self, workers: Sequence[Worker]) -> dict[Key, int]:
+    def look(self, senders: Sequence[Sender]) -> dict[Key, int]:
         """Return what was counted since the last call, and begin to count for these workers; this never waits."""
         if self._counting is not None and not self._counting.done():
             return {}
         counted = self._counting.result() if self._counting else {}
-        asked = [_Asked(worker.key, worker.said, worker.started_unix_nanos, worker.next) for worker in workers]
+        asked = [_Asked(sender.key, sender.said, sender.started_unix_nanos, sender.next) for sender in senders]
         self._counting = self._pool.submit(self._count, asked) if asked and self._directory else None
         return counted
 

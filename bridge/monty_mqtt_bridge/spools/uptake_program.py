@@ -23,7 +23,7 @@ from typing import Self
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import spool_format
 
-__all__ = ["Uptake"]
+__all__ = ["UptakeProgram"]
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ _QUIET_SECS = 10.0
 """If a living process has not written to a spool for so long, it may have given the spool up."""
 
 
-class Uptake:
-    """Uptake looks for spools in a thread inside its `with` block; the program runs while there are any.
+class UptakeProgram:
+    """UptakeProgram looks for spools in a thread inside its `with` block; the program runs while there are any.
 
     Args:
         directory: Directory of the spools of this machine's experiments; if empty, none is sent.

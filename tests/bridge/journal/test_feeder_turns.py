@@ -9,7 +9,7 @@ from kit.bridge import make
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.zmq_protocol import Hello
-from monty_mqtt_bridge.counters import Counts
+from monty_mqtt_bridge.counters import BridgeCounters
 from monty_mqtt_bridge.journal.feeder import Feeder
 from monty_mqtt_bridge.journal.journal import Journal
 
@@ -46,15 +46,15 @@ class Line:
         self.now = 100.0
         self.broker = Broker()
         self.journal = Journal("")
-        self.feeder = Feeder(self.journal, self.broker, self.broker, Encoder(), Counts(), lambda: self.now)
+        self.feeder = Feeder(self.journal, self.broker, self.broker, Encoder(), BridgeCounters(), lambda: self.now)
         hello = Hello(schema_version=1, run="run", worker="main", base=0, started_unix_nanos=1)
-        self.worker, _ = self.journal.workers.of(hello)
+        self.sender, _ = self.journal.senders.of(hello)
 
     def publish(self, count, kind=schema.Metric, **fields) -> None:
         for seq in range(count):
             message = make(kind, seq, **fields)
             name = message.__struct_config__.tag
-            self.feeder.accepted(self.worker, name, message, schema.encode(message), ())
+            self.feeder.accepted(self.sender, name, message, schema.encode(message), ())
 
     def passes_on(self, count) -> None:
         self.broker.room = count

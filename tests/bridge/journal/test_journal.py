@@ -38,9 +38,9 @@ class Filled:
     def __init__(self, path, bound_mib=2048.0, clock=None):
         self.path = str(path)
         self.journal = Journal(self.path, int(bound_mib * 2**20), *([clock] if clock else []))
-        self.worker, self.begins = self.journal.workers.of(hello())
-        if not self.worker.is_named:
-            settle(self.worker, self.journal.workers)
+        self.sender, self.begins = self.journal.senders.of(hello())
+        if not self.sender.is_named:
+            settle(self.sender, self.journal.senders)
 
     def __enter__(self):
         return self
@@ -52,8 +52,8 @@ class Filled:
         """Accept so many messages and commit each; return how often that worked."""
         done = 0
         for _ in range(count):
-            self.journal.append(self.worker, kind, bytes(size))
-            self.worker.next += kind == "data"
+            self.journal.append(self.sender, kind, bytes(size))
+            self.sender.next += kind == "data"
             done += self.journal.commit()
         return done
 
@@ -66,28 +66,28 @@ class Filled:
 
 def test_rows_come_back_in_order_with_their_buffers_and_positions_stay(path):
     with Filled(path) as filled:
-        journal, worker = filled.journal, filled.worker
+        journal, sender = filled.journal, filled.sender
         step = make(schema.Step, 0)
-        journal.append(worker, "step", schema.encode(step), message=step)
-        journal.append(worker, "object_model", b"{}", [b"points", b""])
-        worker.next, worker.bulk_next, worker.lost, worker.dropped = 2, 7, 1, 3
-        worker.first, worker.gap = 4, 5
-        assert worker.safe == 0
+        journal.append(sender, "step", schema.encode(step), message=step)
+        journal.append(sender, "object_model", b"{}", [b"points", b""])
+        sender.next, sender.bulk_next, sender.lost, sender.dropped = 2, 7, 1, 3
+        sender.first, sender.gap = 4, 5
+        assert sender.safe == 0
         assert journal.commit()
-        assert worker.safe == 2
+        assert sender.safe == 2
         journal.keep("commands", b"abc")
         journal.fed = 1
     with Filled(path) as again:
         first, second = again.journal.read(0)
         assert (first.kind, first.payload, list(first.buffers)) == ("step", schema.encode(step), [])
         assert (second.kind, list(second.buffers)) == ("object_model", [b"points", b""])
-        assert first.worker is second.worker is again.worker
+        assert first.sender is second.sender is again.sender
         assert not again.begins
-        worker = again.worker
-        assert (worker.next, worker.bulk_next, worker.lost, worker.dropped) == (2, 7, 1, 3)
-        assert (worker.first, worker.gap) == (4, 5)
+        sender = again.sender
+        assert (sender.next, sender.bulk_next, sender.lost, sender.dropped) == (2, 7, 1, 3)
+        assert (sender.first, sender.gap) == (4, 5)
         assert (again.journal.kept("commands"), again.journal.fed, again.journal.rows) == (b"abc", 1, 2)
-        assert again.journal.append(worker, "step").id == 3
+        assert again.journal.append(sender, "step").id == 3
 
 
 def test_reading_is_bounded_by_bytes(path):
@@ -100,7 +100,7 @@ def test_reading_is_bounded_by_bytes(path):
 def test_what_is_large_does_not_wait_in_memory(path):
     with Filled(path) as filled:
         for _ in range(30):
-            filled.journal.append(filled.worker, "frame", bytes(1_000_000))
+            filled.journal.append(filled.sender, "frame", bytes(1_000_000))
             assert sum(row.size for row in filled.journal.pending) <= 9_000_000
         assert filled.journal.rows >= 24
 
@@ -113,26 +113,26 @@ def test_numbers_are_never_given_twice_also_if_all_rows_are_gone(path):
         filled.journal.commit()
         assert (filled.ids(), filled.journal.rows, filled.journal.first) == ([], 0, 6)
     with Filled(path) as again:
-        assert again.journal.append(again.worker, "data").id == 6
+        assert again.journal.append(again.sender, "data").id == 6
 
 
 def test_a_second_sender_of_a_name_is_another_and_the_first_is_known_again(path):
     with Filled(path) as filled:
         filled.add(3)
-        second, begins = filled.journal.workers.of(hello(started=2))
+        second, begins = filled.journal.senders.of(hello(started=2))
         assert begins
         assert second.next == 0
-        settle(second, filled.journal.workers)
+        settle(second, filled.journal.senders)
         filled.journal.append(second, "data")
         second.begins = False
     with Filled(path) as again:
-        workers = again.journal.workers
-        assert workers.of(hello(started=1, replayed=True))[0].next == 3
-        assert workers.of(hello(started=2))[1] is False
-        assert workers.newest["run", "main-2"].started_unix_nanos == 2
-        restored, begins = workers.of(hello(started=3, base=5, replayed=True))
+        senders = again.journal.senders
+        assert senders.of(hello(started=1, replayed=True))[0].next == 3
+        assert senders.of(hello(started=2))[1] is False
+        assert senders.newest["run", "main-2"].started_unix_nanos == 2
+        restored, begins = senders.of(hello(started=3, base=5, replayed=True))
         assert (restored.next, begins) == (5, False)
-        assert workers.of(hello(started=3)) == (restored, True), "an experiment after all"
+        assert senders.of(hello(started=3)) == (restored, True), "an experiment after all"
 
 
 def test_at_the_bound_the_oldest_frames_go_first_then_nothing_more_is_accepted_until_there_is_room(path, caplog):
@@ -194,16 +194,16 @@ def test_on_a_full_disk_nothing_is_acknowledged_that_is_not_there_and_it_heals(d
             fill(disk / "ballast")
         while filled.add():
             pass
-        safe = filled.worker.safe
-        assert safe == filled.worker.next - 1
+        safe = filled.sender.safe
+        assert safe == filled.sender.next - 1
         assert "its disk has no room" in journal.lacking
         filled.add(3)
-        assert filled.worker.safe == safe
+        assert filled.sender.safe == safe
         (disk / "ballast").unlink()
         assert journal.commit()
-        assert filled.worker.safe == filled.worker.next
+        assert filled.sender.safe == filled.sender.next
         assert not journal.lacking
-        assert filled.ids() == list(range(1, filled.worker.next + 1))
+        assert filled.ids() == list(range(1, filled.sender.next + 1))
         levels = [record.levelname for record in caplog.records]
         assert levels.count("ERROR") <= 2, caplog.messages
         assert levels[-1] == "WARNING"
@@ -217,15 +217,15 @@ def test_what_sqlite_would_not_write_is_tried_again_each_second(path, caplog):
         limit = journal._store._connection.execute("PRAGMA max_page_count = 1").fetchone()[0]
         while filled.add():
             now[0] += 1.0
-        safe = filled.worker.safe
-        assert safe == filled.worker.next - 1
+        safe = filled.sender.safe
+        assert safe == filled.sender.next - 1
         assert "full" in journal.lacking
         journal._store._connection.execute(f"PRAGMA max_page_count = {limit + 10_000}")
         assert not journal.commit(), "not before a second has passed"
         now[0] += 1.0
         assert journal.commit()
         assert not journal.lacking
-        assert filled.ids() == list(range(1, filled.worker.next + 1))
+        assert filled.ids() == list(range(1, filled.sender.next + 1))
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
 
 
@@ -237,8 +237,8 @@ def test_much_at_once_on_a_disk_that_is_nearly_full_does_not_keep_rows_from_bein
         for count in batches * 3:
             if not journal.lacking:
                 for _ in range(count):
-                    journal.append(filled.worker, "data", bytes(10_000))
-                    filled.worker.next += 1
+                    journal.append(filled.sender, "data", bytes(10_000))
+                    filled.sender.next += 1
                 journal.commit()
         assert "its disk" in journal.lacking
         for _ in range(10):
@@ -247,7 +247,7 @@ def test_much_at_once_on_a_disk_that_is_nearly_full_does_not_keep_rows_from_bein
             journal.commit()
         assert not journal.pending
         assert not journal.lacking
-        assert filled.worker.safe == filled.worker.next
+        assert filled.sender.safe == filled.sender.next
 
 
 def test_what_there_was_no_room_for_is_safe_when_the_broker_has_had_it_for_long_enough(disk):
@@ -256,11 +256,11 @@ def test_what_there_was_no_room_for_is_safe_when_the_broker_has_had_it_for_long_
         filled.add(5)
         assert filled.add(size=13 << 20) == 0
         assert "its disk has no room" in journal.lacking
-        assert filled.worker.safe == 5
+        assert filled.sender.safe == 5
         journal.fed = journal.last
         journal.remove(journal.last)
         assert journal.commit()
-        assert filled.worker.safe == 6
+        assert filled.sender.safe == 6
         assert not journal.lacking
         filled.add()
         assert filled.ids() == [7]
@@ -313,7 +313,7 @@ def test_a_half_written_tail_is_cut_wherever_it_was_cut_or_spoilt(path, tmp_path
             with Filled(copy) as again:
                 ids = again.ids()
                 assert ids == list(range(1, len(ids) + 1)), "a beginning of it, whole"
-                assert again.worker.next == len(ids), "positions and rows are of one moment"
+                assert again.sender.next == len(ids), "positions and rows are of one moment"
                 again.add()
 
 
@@ -367,10 +367,10 @@ def test_damage_that_shows_later_costs_what_only_the_file_held(path, caplog):
         filled.add(5)
         assert renewed == [True]
         assert filled.ids(), "what came after it"
-        assert filled.worker.safe == filled.worker.next == 225
+        assert filled.sender.safe == filled.sender.next == 225
     assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
     with Filled(path) as again:
-        assert again.worker.next == 225, "positions are not forgotten"
+        assert again.sender.next == 225, "positions are not forgotten"
 
 
 @pytest.mark.parametrize(
@@ -391,7 +391,7 @@ def test_a_file_of_an_earlier_version_is_taken_over(path, version, lacks):
         connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
     with Filled(path) as again:
-        assert (again.ids(), again.worker.next, again.worker.first, again.worker.gap) == ([1, 2, 3], 3, 0, None)
+        assert (again.ids(), again.sender.next, again.sender.first, again.sender.gap) == ([1, 2, 3], 3, 0, None)
         assert again.add() == 1
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kit.bridge import FIRST_STAMP
 
-from monty_mqtt_bridge.journal.feeder import Receipt
-from monty_mqtt_bridge.publish.line_batches import Batches
+from monty_mqtt_bridge.journal.feeder import RowReceipt
+from monty_mqtt_bridge.publish.line_batches import LineBatches
 from monty_mqtt_bridge.publish.retained import RetainedTopics, Stamp
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
@@ -18,7 +18,7 @@ def points(batch) -> int:
 
 
 def test_a_batch_is_full_before_it_would_have_more_than_100_points():
-    batches, receipts = Batches(), [Receipt(number) for number in range(10)]
+    batches, receipts = LineBatches(), [RowReceipt(number) for number in range(10)]
     full = [batch for receipt in receipts for batch in batches.add("run/1", ["m a=1 1"] * 30, receipt, 0.0)]
     assert [points(batch) for batch in full] == [90, 90, 90]
     assert full[0].outgoing.topic == "monty/influx/v1/run%2F1"
@@ -28,14 +28,14 @@ def test_a_batch_is_full_before_it_would_have_more_than_100_points():
 
 
 def test_a_message_of_many_lines_spreads_over_batches_and_waits_for_all():
-    batches, receipt = Batches(), Receipt(1)
+    batches, receipt = LineBatches(), RowReceipt(1)
     full = batches.add("run", ["m a=1 1"] * 250, receipt, 0.0)
     assert [points(batch) for batch in [*full, *batches.flush()]] == [100, 100, 50]
     assert receipt.open == 3
 
 
 def test_what_waits_is_due_after_a_tenth_of_a_second():
-    batches = Batches()
+    batches = LineBatches()
     assert batches.next_due() == float("inf")
     batches.add("a", ["m a=1 1"], None, 5.0)
     batches.add("b", ["m a=1 1"], None, 5.05)

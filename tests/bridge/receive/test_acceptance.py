@@ -8,10 +8,10 @@ import pytest
 from kit.bridge import make
 
 from monty_mqtt.wire import schema, zmq_protocol
-from monty_mqtt_bridge.counters import Counts
-from monty_mqtt_bridge.rate_limited_log import Complaints
-from monty_mqtt_bridge.receive.acceptance import Intake
-from monty_mqtt_bridge.receive.senders import Workers
+from monty_mqtt_bridge.counters import BridgeCounters
+from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
+from monty_mqtt_bridge.receive.acceptance import Acceptance
+from monty_mqtt_bridge.receive.senders import Senders
 
 
 class Told:
@@ -20,10 +20,12 @@ class Told:
     def __init__(self) -> None:
         self.now = 100.0
         self.acks: list[zmq_protocol.Ack] = []
-        complaints = Complaints(logging.getLogger(__name__), self.clock)
-        self.intake = Intake(self, Workers(), Counts(), complaints, self.clock, lambda _, answer: self.say(answer))
+        log = RateLimitedLog(logging.getLogger(__name__), self.clock)
+        self.acceptance = Acceptance(
+            self, Senders(), BridgeCounters(), log, self.clock, lambda _, answer: self.say(answer)
+        )
         hello = zmq_protocol.Hello(schema_version=schema.SCHEMA_VERSION, run="run", worker="main", base=0)
-        self.worker, _ = self.intake.identify(hello)
+        self.sender, _ = self.acceptance.identify(hello)
         self.seq = 0
 
     def clock(self) -> float:
@@ -33,19 +35,19 @@ class Told:
         assert isinstance(answer, zmq_protocol.Ack)
         self.acks.append(answer)
 
-    def began(self, worker) -> None:
+    def began(self, sender) -> None:
         """A life begins."""
 
-    def accepted(self, worker, kind, message, payload, raw) -> None:  # noqa: ARG002
-        worker.safe = worker.next
+    def accepted(self, sender, kind, message, payload, raw) -> None:  # noqa: ARG002
+        sender.safe = sender.next
 
     def publish(self, kind=schema.Metric, **fields) -> list[int]:
         """Take one message and return what was acknowledged then."""
         message = make(kind, self.seq, **fields)
         self.seq += 1
-        self.intake.message(self.worker, message.__struct_config__.tag, schema.encode(message), ())
+        self.acceptance.message(self.sender, message.__struct_config__.tag, schema.encode(message), ())
         before = len(self.acks)
-        self.intake.acknowledge()
+        self.acceptance.acknowledge()
         return [ack.next for ack in self.acks[before:]]
 
 
@@ -59,11 +61,11 @@ def test_first_message_after_a_pause_is_acknowledged_at_once_the_next_ones_toget
     assert told.publish() == []
     told.now += 0.1
     assert told.publish() == []
-    assert told.intake.ack_due
+    assert told.acceptance.ack_due
     told.now += 0.11
-    told.intake.acknowledge()
+    told.acceptance.acknowledge()
     assert [ack.next for ack in told.acks] == [1, 3]
-    assert not told.intake.ack_due
+    assert not told.acceptance.ack_due
 
 
 def test_many_messages_are_acknowledged_sooner(told):
@@ -79,7 +81,7 @@ def test_large_messages_are_acknowledged_sooner(told):
 def test_who_ends_or_asks_is_told_at_once(told):
     told.publish()
     assert told.publish() == []
-    told.intake.control(told.worker, zmq_protocol.Probe(run="run", worker="main", next=2))
-    told.intake.acknowledge()
+    told.acceptance.control(told.sender, zmq_protocol.Probe(run="run", worker="main", next=2))
+    told.acceptance.acknowledge()
     assert told.acks[-1].next == 2
     assert told.publish(schema.End, status="completed") == [3]

@@ -128,7 +128,7 @@ def test_a_name_stays_its_own_while_others_say_it_in_the_meantime(taken, hostile
         hostile.steps([1])
         hostile.acked(2)
         goes_on(real)
-        assert taken.workers.newest["run", "main"].next == 13
+        assert taken.senders.newest["run", "main"].next == 13
     assert (taken.seqs(), taken.seqs("main-2")) == (list(range(13)), [0, 1])
 
 
@@ -205,7 +205,7 @@ def test_a_flood_of_names_fills_neither_memory_nor_the_log(taken, real, hostile,
             )
         )
     assert hostile.hello().next == 0
-    assert len(taken.workers.by_id) == 2
-    assert not [worker for worker in taken.workers.changed if worker.begins]
+    assert len(taken.senders.by_id) == 2
+    assert not [worker for worker in taken.senders.changed if worker.begins]
     goes_on(real)
     assert len(caplog.messages) <= 1, caplog.messages

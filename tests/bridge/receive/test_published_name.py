@@ -20,7 +20,7 @@ from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema, spool_format, topics, zmq_protocol
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.receive.published_name import renamed
-from monty_mqtt_bridge.receive.senders import Worker
+from monty_mqtt_bridge.receive.senders import Sender
 from monty_mqtt_bridge.spools.left_behind import LeftBehind
 from monty_mqtt_stack.replay.restore_spool import restore
 
@@ -228,7 +228,7 @@ def test_the_messages_that_are_still_with_one_are_counted_in_its_own_spool(run, 
     with path.open("rb") as file:
         found, _ = spool_format.read_header(file.fileno(), path)
     started = found.started_unix_nanos
-    worker = Worker(zmq_protocol.Hello(schema_version=1, run=run, worker="main", base=0, started_unix_nanos=started))
+    worker = Sender(zmq_protocol.Hello(schema_version=1, run=run, worker="main", base=0, started_unix_nanos=started))
     worker.key, worker.is_named = (run, "main-2"), True
     left_behind = LeftBehind(str(tmp_path))
     counted, deadline = left_behind.look([worker]), time.monotonic() + 20

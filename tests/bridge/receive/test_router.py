@@ -19,9 +19,9 @@ from kit.router_thread import Taken
 
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import schema, zmq_protocol
-from monty_mqtt_bridge.counters import Counts
-from monty_mqtt_bridge.receive.router import Receiver
-from monty_mqtt_bridge.receive.senders import Workers
+from monty_mqtt_bridge.counters import BridgeCounters
+from monty_mqtt_bridge.receive.router import Router
+from monty_mqtt_bridge.receive.senders import Senders
 from monty_mqtt_bridge.settings import BridgeConfig
 
 
@@ -51,7 +51,7 @@ def test_what_a_sender_left_behind_is_taken_before_the_sender_is_let_go(taken, d
     def leave() -> None:  # while the receiver is busy: in its thread
         dealer.steps(range(500))
         dealer.socket.close(linger=5000)
-        assert taken.receiver.monitor.socket.poll(5000)
+        assert taken.router.monitor.socket.poll(5000)
 
     taken.do(leave)
     taken.wait_until(lambda: taken.leaves)
@@ -192,13 +192,13 @@ def test_a_connection_that_goes_is_noticed_and_its_descriptor_used_again(taken):
 def test_commands_go_down_to_the_worker(taken, dealer):
     dealer.hello()
     command = schema.Command(id="1", command="abort", reason="enough")
-    taken.do(lambda: taken.receiver.say(taken.joins[0], command))
+    taken.do(lambda: taken.router.say(taken.joins[0], command))
     assert dealer.wait_for(schema.Command) == command
 
 
 def test_while_full_data_is_refused_and_asked_for_afterwards(taken, dealer):
     def fill():
-        taken.receiver.intake.full = True
+        taken.router.acceptance.full = True
 
     dealer.hello()
     taken.do(fill)
@@ -207,7 +207,7 @@ def test_while_full_data_is_refused_and_asked_for_afterwards(taken, dealer):
     assert dealer.hear() == zmq_protocol.Ack(next=0)
     with Dealer(taken.port, worker="late") as late:
         assert late.hello().next == 0
-    taken.do(taken.receiver.intake.resume)
+    taken.do(taken.router.acceptance.resume)
     assert dealer.wait_for(zmq_protocol.Sync).next == 0
     dealer.steps([0, 1])
     dealer.acked(2)
@@ -356,7 +356,7 @@ def test_a_turn_takes_only_so_many_bytes(taken, dealer):
             dealer.send(schema.Data, seq, stream="d", data="x" * (2 << 20))
         while len(taken.messages) < 20:
             before = len(taken.messages)
-            taken.receiver.receive(100)
+            taken.router.receive(100)
             taken_at_once.append(len(taken.messages) - before)
 
     dealer.hello()
@@ -392,7 +392,7 @@ def test_who_sends_a_lot_and_goes_while_the_bridge_is_busy_does_not_end_it():
 
 def test_a_port_in_use_is_named(taken):
     with pytest.raises(ConfigError, match=f"zmq_port.*{taken.port}.*in use"):
-        Receiver(BridgeConfig(zmq_port=taken.port), taken, Workers(), Counts())
+        Router(BridgeConfig(zmq_port=taken.port), taken, Senders(), BridgeCounters())
 
 
 def test_who_takes_another_name_on_one_connection_leaves_under_the_old(taken):

@@ -9,8 +9,8 @@ from kit.bridge import FIRST_STAMP, make
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.zmq_protocol import Hello
-from monty_mqtt_bridge.receive.senders import Worker
-from monty_mqtt_bridge.rules.command_rules import Commands
+from monty_mqtt_bridge.receive.senders import Sender
+from monty_mqtt_bridge.rules.command_rules import CommandRules
 from monty_mqtt_bridge.rules.liveness import Liveness
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 
@@ -18,14 +18,14 @@ NOW = FIRST_STAMP
 
 
 class Desk:
-    """Commands for a run `r` with live workers `a` and `b`."""
+    """CommandRules for a run `r` with live workers `a` and `b`."""
 
     def __init__(self, *names: str) -> None:
         self.liveness = Liveness(0.0)
-        self.workers = {name: Worker(Hello(schema_version=1, run="r", worker=name, base=3)) for name in names or "ab"}
-        for worker in self.workers.values():
+        self.senders = {name: Sender(Hello(schema_version=1, run="r", worker=name, base=3)) for name in names or "ab"}
+        for worker in self.senders.values():
             self.liveness.joined(worker, NOW)
-        self.commands = Commands(self.liveness.lives)
+        self.commands = CommandRules(self.liveness.lives)
 
     def asks(self, worker="a", run="r", *, retain=False, payload=None, **fields):
         command = {"kind": "command", "id": "1", "command": "abort", **fields}
@@ -87,7 +87,7 @@ def test_a_payload_without_kind_is_as_good():
 
 def test_a_worker_that_is_over_or_not_connected_cannot_obey():
     desk = Desk()
-    desk.liveness.left(desk.workers["a"], 0.0)
+    desk.liveness.left(desk.senders["a"], 0.0)
     assert "not connected" in refusal(desk.asks("a"))
     desk.liveness.tick(100.0, NOW, 0)
     assert "is disconnected" in refusal(desk.asks("a", id="2"))
@@ -131,7 +131,7 @@ def test_all_holds_although_nobody_runs_just_now():
 
 def test_the_answer_carries_the_highest_seq_of_the_worker():
     desk = Desk()
-    desk.workers["a"].fed_seq = 11
+    desk.senders["a"].fed_seq = 11
     assert desk.asks(command="dance").results[0].seq == 11
     assert desk.asks(run="x").results[0].seq == 0
 

@@ -13,7 +13,7 @@ from kit.mqtt_subscriber import Subscriber
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.journal import feeder
-from monty_mqtt_bridge.rules.forgetting import Cleared, Clearing
+from monty_mqtt_bridge.rules.forgetting import ClearedRun, Forgetting
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
@@ -214,13 +214,13 @@ class Silent:
 
 def test_a_broker_that_does_not_answer_is_asked_three_times():
     now, line = 0.0, Silent()
-    clearing = Clearing("bridge", 0, lambda: now, lambda: 0)
-    clearing.ask("r", "c-1")
+    forgetting = Forgetting("bridge", 0, lambda: now, lambda: 0)
+    forgetting.ask("r", "c-1")
     cleared = []
     while not cleared and now < 100:
-        cleared += clearing.turn(line, lambda _: False, lambda _: False)
+        cleared += forgetting.turn(line, lambda _: False, lambda _: False)
         now += 0.5
-    assert cleared == [Cleared("r", "c-1", refusal="the broker does not send what it retains")]
+    assert cleared == [ClearedRun("r", "c-1", refusal="the broker does not send what it retains")]
     assert 30 <= now < 35
     assert line.asked == line.taken_back
     assert len(set(line.published)) == 3
@@ -230,23 +230,23 @@ def test_a_broker_that_does_not_answer_is_asked_three_times():
 def test_what_other_subscriptions_bring_is_left_alone():
     """Clearing it would take away another run's topics."""
     now, line = 0.0, Silent()
-    clearing = Clearing("bridge", 0, lambda: now, lambda: 0)
-    clearing.ask("r")
-    list(clearing.turn(line, lambda _: False, lambda _: False))
+    forgetting = Forgetting("bridge", 0, lambda: now, lambda: 0)
+    forgetting.ask("r")
+    list(forgetting.turn(line, lambda _: False, lambda _: False))
     for run, retain in (("r", True), ("r2", True), ("r", False)):
         status = make(schema.Status, 1, run=run, status="completed")
-        clearing.heard(MqttMessage(topics.of_message(status).topic, schema.encode(status), retain))
-    assert clearing.heard(MqttMessage(line.published[0].topic, line.published[0].payload, retain=False))
+        forgetting.heard(MqttMessage(topics.of_message(status).topic, schema.encode(status), retain))
+    assert forgetting.heard(MqttMessage(line.published[0].topic, line.published[0].payload, retain=False))
     now = 1.0
-    (cleared,) = clearing.turn(line, lambda _: False, lambda _: False)
-    assert cleared == Cleared("r", "", 1)
+    (cleared,) = forgetting.turn(line, lambda _: False, lambda _: False)
+    assert cleared == ClearedRun("r", "", 1)
     assert [(one.topic, one.payload) for one in line.published[1:]] == [("monty/v1/r/main/status", b"")]
 
 
 def test_a_run_that_is_busy_waits_and_holds_up_no_other():
     now, line = 0.0, Silent()
-    clearing = Clearing("bridge", 0, lambda: now, lambda: 0)
-    clearing.ask("busy")
-    clearing.ask("over")
-    list(clearing.turn(line, lambda _: False, lambda run: run == "busy"))
+    forgetting = Forgetting("bridge", 0, lambda: now, lambda: 0)
+    forgetting.ask("busy")
+    forgetting.ask("over")
+    list(forgetting.turn(line, lambda _: False, lambda run: run == "busy"))
     assert line.asked[0] == "monty/v1/over/+/info"

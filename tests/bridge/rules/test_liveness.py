@@ -7,28 +7,28 @@ from kit.bridge import FIRST_STAMP, make
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.zmq_protocol import Hello
-from monty_mqtt_bridge.receive.senders import Worker
+from monty_mqtt_bridge.receive.senders import Sender
 from monty_mqtt_bridge.rules.liveness import GRACE_SECS, Liveness
 
 NOW_NANOS = FIRST_STAMP + 10**12
 
 
-def worker(started: int = FIRST_STAMP, base: int = 0) -> Worker:
-    return Worker(Hello(schema_version=1, run="run", worker="main", base=base, started_unix_nanos=started))
+def sender(started: int = FIRST_STAMP, base: int = 0) -> Sender:
+    return Sender(Hello(schema_version=1, run="run", worker="main", base=base, started_unix_nanos=started))
 
 
 class Story:
     """One worker's life, told second by second."""
 
     def __init__(self) -> None:
-        self.worker = worker()
+        self.sender = sender()
         self.liveness = Liveness(0.0)
-        self.liveness.joined(self.worker, NOW_NANOS)
+        self.liveness.joined(self.sender, NOW_NANOS)
 
     def hears(self, kind, now, **fields):
-        message = make(kind, self.worker.next, **fields)
-        self.worker.fed_seq = message.seq
-        self.worker.next += 1
+        message = make(kind, self.sender.next, **fields)
+        self.sender.fed_seq = message.seq
+        self.sender.next += 1
         return self.liveness.heard(message, now, NOW_NANOS)
 
     def tick(self, now):
@@ -42,20 +42,20 @@ class Story:
 def test_a_worker_that_vanishes_without_end_is_disconnected_within_ten_seconds_and_returns():
     story = Story().runs()
     story.hears(schema.Step, 1.0)
-    story.liveness.left(story.worker, 2.0)
+    story.liveness.left(story.sender, 2.0)
     assert story.tick(2.0 + GRACE_SECS - 0.1) == []
     (status,) = story.tick(2.0 + GRACE_SECS)
     assert GRACE_SECS + 1 <= 10, "ticks are a second apart"
     assert (status.status, status.highest_seq, status.seq) == ("disconnected", 1, 1)
     assert story.tick(20.0) == []
-    assert story.liveness.lives[story.worker.key].live is False
-    (status,) = story.liveness.returned(story.worker, NOW_NANOS)
+    assert story.liveness.lives[story.sender.key].live is False
+    (status,) = story.liveness.returned(story.sender, NOW_NANOS)
     assert (status.status, status.highest_seq, status.seq) == ("running", None, 1)
-    assert story.liveness.lives[story.worker.key].live
+    assert story.liveness.lives[story.sender.key].live
 
 
 def test_what_is_in_a_spool_is_said_anew_when_it_was_taken_away_while_the_bridge_was_down():
-    liveness, known = Liveness(0.0), worker()
+    liveness, known = Liveness(0.0), sender()
     liveness.remember(make(schema.Status, 50, status="disconnected", spooled=7), known)
     assert liveness.left_behind(known.key, 7, NOW_NANOS) == []
     (status,) = liveness.left_behind(known.key, 0, NOW_NANOS)
@@ -63,21 +63,21 @@ def test_what_is_in_a_spool_is_said_anew_when_it_was_taken_away_while_the_bridge
 
 
 def test_a_worker_gets_its_name_back_from_who_had_it_meanwhile():
-    story, other = Story().runs(), worker(started=FIRST_STAMP + 5)
-    story.liveness.left(story.worker, 2.0)
+    story, other = Story().runs(), sender(started=FIRST_STAMP + 5)
+    story.liveness.left(story.sender, 2.0)
     assert [status.status for status in story.tick(20.0)] == ["disconnected"]
     story.liveness.joined(other, NOW_NANOS)
     story.liveness.left(other, 21.0)
     assert [status.status for status in story.tick(40.0)] == ["disconnected"]
-    (status,) = story.liveness.returned(story.worker, NOW_NANOS)
+    (status,) = story.liveness.returned(story.sender, NOW_NANOS)
     assert (status.status, status.seq) == ("running", 0)
-    assert story.liveness.lives[story.worker.key].worker is story.worker
+    assert story.liveness.lives[story.sender.key].sender is story.sender
 
 
 def test_of_those_that_are_gone_a_few_thousand_are_at_hand():
     liveness = Liveness(0.0)
     for number in range(6000):
-        one = Worker(Hello(schema_version=1, run="run", worker=f"w{number}", base=0, started_unix_nanos=1))
+        one = Sender(Hello(schema_version=1, run="run", worker=f"w{number}", base=0, started_unix_nanos=1))
         liveness.joined(one, NOW_NANOS)
         liveness.left(one, 1.0 + number / 1000)
     liveness.tick(20.0, NOW_NANOS, 0)
@@ -87,8 +87,8 @@ def test_of_those_that_are_gone_a_few_thousand_are_at_hand():
 
 def test_a_short_break_is_nothing_to_say():
     story = Story().runs()
-    story.liveness.left(story.worker, 2.0)
-    assert story.liveness.returned(story.worker, NOW_NANOS) == []
+    story.liveness.left(story.sender, 2.0)
+    assert story.liveness.returned(story.sender, NOW_NANOS) == []
     assert story.tick(100.0) == []
 
 
@@ -96,7 +96,7 @@ def test_a_short_break_is_nothing_to_say():
 def test_a_worker_that_said_how_it_ended_is_not_disconnected(word):
     story = Story().runs()
     story.hears(schema.Status, 1.0, status=word)
-    story.liveness.left(story.worker, 2.0)
+    story.liveness.left(story.sender, 2.0)
     assert story.tick(100.0) == []
 
 
@@ -104,20 +104,20 @@ def test_an_end_without_its_status_is_completed_by_the_bridge():
     story = Story().runs()
     (status,) = story.hears(schema.End, 1.0, status="completed", dropped=3)
     assert (status.status, status.seq, status.dropped) == ("completed", 1, 3)
-    story.liveness.left(story.worker, 2.0)
+    story.liveness.left(story.sender, 2.0)
     assert story.tick(100.0) == []
     assert Story().runs().hears(schema.End, 1.0, status="no word of ours") == []
 
 
 def test_whoever_says_its_end_is_not_gone_without_a_word_whatever_was_thought_of_it():
     story = Story().runs()
-    story.liveness.left(story.worker, 2.0)
+    story.liveness.left(story.sender, 2.0)
     assert [status.status for status in story.tick(100.0)] == ["disconnected"]
     assert story.hears(schema.Status, 101.0, status="completed") == []
-    assert story.liveness.lives[story.worker.key].word == "completed"
+    assert story.liveness.lives[story.sender.key].word == "completed"
     assert story.hears(schema.End, 101.0, status="completed") == story.tick(200.0) == []
     story = Story().runs()
-    story.liveness.left(story.worker, 2.0)
+    story.liveness.left(story.sender, 2.0)
     story.tick(100.0)
     assert [status.status for status in story.hears(schema.End, 101.0, status="aborted")] == ["aborted"]
 
@@ -186,7 +186,7 @@ def test_retained_runs_that_are_over_stay_so(word):
 
 
 def test_a_retained_run_that_comes_back_goes_on():
-    liveness, back = Liveness(0.0), worker(base=40)
+    liveness, back = Liveness(0.0), sender(base=40)
     liveness.remember(retained())
     assert liveness.joined(back, NOW_NANOS) == []
     assert liveness.tick(100.0, NOW_NANOS, 0) == []
@@ -197,21 +197,21 @@ def test_a_run_retained_as_disconnected_runs_again_when_it_comes_back():
     liveness = Liveness(0.0)
     liveness.remember(retained("disconnected"))
     assert liveness.tick(100.0, NOW_NANOS, 0) == []
-    (status,) = liveness.joined(worker(), NOW_NANOS)
+    (status,) = liveness.joined(sender(), NOW_NANOS)
     assert (status.status, status.seq) == ("running", 50)
 
 
 def test_a_new_sender_of_the_name_has_a_life_of_its_own():
     liveness = Liveness(0.0)
     liveness.remember(retained("disconnected"))
-    later = worker(started=FIRST_STAMP + 100)
+    later = sender(started=FIRST_STAMP + 100)
     assert liveness.joined(later, NOW_NANOS) == []
     assert liveness.lives[later.key].highest_seq == 0
 
 
 def test_who_only_vanished_is_remembered_for_a_day():
     story = Story().runs()
-    story.liveness.left(story.worker, 0.0)
+    story.liveness.left(story.sender, 0.0)
     story.tick(10.0)
     assert story.liveness.forget(80_000.0) == []
     assert story.liveness.forget(90_000.0) == [("run", "main")]
@@ -221,7 +221,7 @@ def test_what_is_long_over_is_forgotten_and_what_lives_is_not():
     story = Story().runs()
     assert story.liveness.forget(10_000.0) == []
     story.hears(schema.End, 1.0)
-    story.liveness.left(story.worker, 2.0)
+    story.liveness.left(story.sender, 2.0)
     assert story.liveness.forget(500.0) == []
     assert story.liveness.forget(700.0) == [("run", "main")]
     assert not story.liveness.lives
@@ -230,8 +230,8 @@ def test_what_is_long_over_is_forgotten_and_what_lives_is_not():
 
 def test_of_whom_something_waits_in_the_journal_nothing_is_said_yet():
     story = Story().runs()
-    story.worker.last_row = 7
-    story.liveness.left(story.worker, 2.0)
+    story.sender.last_row = 7
+    story.liveness.left(story.sender, 2.0)
     assert story.liveness.tick(100.0, NOW_NANOS, fed=6) == []
     (status,) = story.liveness.tick(101.0, NOW_NANOS, fed=7)
     assert status.status == "disconnected"
@@ -239,20 +239,20 @@ def test_of_whom_something_waits_in_the_journal_nothing_is_said_yet():
 
 def test_the_highest_seq_is_that_of_what_was_published_not_of_what_waits():
     story = Story().runs()
-    story.worker.next = 500
-    story.liveness.left(story.worker, 2.0)
+    story.sender.next = 500
+    story.liveness.left(story.sender, 2.0)
     assert story.tick(100.0)[0].highest_seq == 0
 
 
 def test_a_life_that_began_while_the_broker_was_away_is_as_its_connection_is():
-    gone, liveness = worker(), Liveness(0.0)
+    gone, liveness = sender(), Liveness(0.0)
     gone.gone_at = 5.0
     assert liveness.joined(gone, NOW_NANOS) == []
     assert liveness.tick(5.0 + GRACE_SECS, NOW_NANOS, 0)[0].status == "disconnected"
 
 
 def test_what_the_journal_remembers_goes_on_where_it_was():
-    liveness, known = Liveness(0.0), worker()
+    liveness, known = Liveness(0.0), sender()
     known.fed_seq = 60
     liveness.remember(make(schema.Status, 50, stalled=True), known)
     assert liveness.returned(known, NOW_NANOS) == []
@@ -263,7 +263,7 @@ def test_what_the_journal_remembers_goes_on_where_it_was():
 
 
 def test_who_is_over_and_comes_back_only_to_be_acknowledged_does_not_live_again():
-    liveness, known = Liveness(0.0), worker()
+    liveness, known = Liveness(0.0), sender()
     liveness.remember(retained("completed"), known)
     assert liveness.returned(known, NOW_NANOS) == []
     assert not liveness.lives[known.key].live
@@ -271,13 +271,13 @@ def test_who_is_over_and_comes_back_only_to_be_acknowledged_does_not_live_again(
 
 
 def test_a_hello_of_an_earlier_sender_changes_nothing_of_the_later_one():
-    story, earlier = Story().runs(), worker(started=FIRST_STAMP - 1)
+    story, earlier = Story().runs(), sender(started=FIRST_STAMP - 1)
     assert story.liveness.returned(earlier, NOW_NANOS) == []
-    assert story.liveness.lives[earlier.key].worker is story.worker
+    assert story.liveness.lives[earlier.key].sender is story.sender
 
 
 def test_who_restores_what_a_gone_worker_left_gives_it_no_more_time():
     story = Story().runs()
-    story.liveness.left(story.worker, 2.0)
-    story.liveness.left(story.worker, 2.0 + GRACE_SECS - 1)
+    story.liveness.left(story.sender, 2.0)
+    story.liveness.left(story.sender, 2.0 + GRACE_SECS - 1)
     assert [one.status for one in story.tick(2.0 + GRACE_SECS)] == ["disconnected"]

@@ -12,7 +12,7 @@ from kit.bridge import make
 from PIL import Image
 
 from monty_mqtt.wire import schema
-from monty_mqtt_bridge.publish.image_encoder import Encoder
+from monty_mqtt_bridge.publish.image_encoder import ImageEncoder
 from monty_mqtt_core.payloads import frame_images
 
 
@@ -74,7 +74,7 @@ def test_a_header_longer_than_a_jpeg_comment_is_cut_not_an_error():
 
 def test_the_encoder_gives_back_what_it_was_given():
     ready = threading.Event()
-    with Encoder(ready.set) as encoder:
+    with ImageEncoder(ready.set) as encoder:
         encoder.submit(frame("rgba", 8, 8, seq=5), bytes(256))
         assert ready.wait(10)
         (encoded,) = encoder.take()
@@ -92,7 +92,7 @@ def test_while_it_is_busy_the_oldest_frames_of_a_sensor_give_way():
         assert go_on.wait(10)
         finished.release()
 
-    with Encoder(ready) as encoder:
+    with ImageEncoder(ready) as encoder:
         encoder.submit(frame("rgba", 8, 8, seq=0), bytes(256))
         assert busy.wait(10)
         for seq in range(1, 6):
@@ -108,7 +108,7 @@ def test_while_it_is_busy_the_oldest_frames_of_a_sensor_give_way():
 
 def test_a_frame_that_cannot_be_encoded_is_counted_and_the_next_one_is():
     ready = threading.Semaphore(0)
-    with Encoder(ready.release) as encoder:
+    with ImageEncoder(ready.release) as encoder:
         encoder.submit(frame("rgba", 8, 8), b"too short")
         encoder.submit(frame("rgba", 8, 8, seq=1), bytes(256))
         for _ in range(2):
@@ -127,7 +127,7 @@ def test_those_that_need_the_most_bytes_give_way_so_that_memory_has_a_bound(monk
         return encode(frame, pixels)
 
     monkeypatch.setattr(frame_images, "encode_frame", slowly)
-    with Encoder(lambda: None) as encoder:
+    with ImageEncoder(lambda: None) as encoder:
         encoder.submit(*picture("first", 8))
         assert started.wait(10)
         for number in range(10):
