@@ -1,6 +1,9 @@
-"""This module opens the journal's file, checks it, and moves it aside if it is damaged.
+"""This module is the journal's file: it opens and checks it, runs transactions on it, and handles its errors.
 
-Called by `journal_store`. SQLite runs in WAL mode: what a killed bridge was writing is cut off at the next start.
+Called by `journal`. If the file cannot be written now, it tries again each second; a damaged file is moved aside, and a
+new one is begun.
+
+SQLite runs in WAL mode: what a killed bridge was writing is cut off at the next start.
 `synchronous=OFF`, because the journal must survive the end of the process, not of the power, and the page cache does.
 `locking_mode=EXCLUSIVE`, because two bridges with one file would each take the other's messages for its own.
 """
@@ -11,11 +14,14 @@ import logging
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from monty_mqtt.errors import ConfigError
+from monty_mqtt_bridge.journal.rows import KEPT, MESSAGES, RETAINED, SENDERS
 
-__all__ = ["is_damage", "move_aside", "open_file"]
+__all__ = ["JournalDatabase"]
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +32,9 @@ _LOCK_WAIT_SECS = 2.0
 _WAL_BYTES = 8 << 20
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PARTS = ("", "-wal", "-journal")
+_RETRY_SECS = 1.0
+
+_Result = TypeVar("_Result")
 
 _PRAGMAS = (
     "journal_mode = WAL",
@@ -34,54 +43,17 @@ _PRAGMAS = (
     "secure_delete = OFF",  # Debian's default writes zeros over every page that becomes unused
 )
 
-_TABLES = """
+_TABLES = f"""
 BEGIN;
-CREATE TABLE messages (
-    id INTEGER PRIMARY KEY,
-    sender INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    bulk INTEGER NOT NULL,
-    restored INTEGER NOT NULL,
-    received_unix_nanos INTEGER NOT NULL,
-    payload BLOB NOT NULL,
-    buffers BLOB
-);
+{MESSAGES.create}
 CREATE INDEX bulk ON messages (bulk) WHERE bulk = 1;
-CREATE TABLE senders (
-    id INTEGER PRIMARY KEY,
-    run TEXT NOT NULL,
-    worker TEXT NOT NULL,
-    started_unix_nanos INTEGER NOT NULL,
-    next INTEGER NOT NULL,
-    bulk_next INTEGER NOT NULL,
-    lost INTEGER NOT NULL,
-    dropped INTEGER NOT NULL,
-    ended INTEGER NOT NULL,
-    real INTEGER NOT NULL,
-    fed_seq INTEGER NOT NULL,
-    last_row INTEGER NOT NULL,
-    heard_unix_nanos INTEGER NOT NULL,
-    first INTEGER NOT NULL DEFAULT 0,
-    gap INTEGER,
-    proof BLOB NOT NULL DEFAULT x'',
-    whole_from INTEGER NOT NULL DEFAULT 0,
-    too_large INTEGER NOT NULL DEFAULT 0,
-    said TEXT NOT NULL DEFAULT ''
-);
+{SENDERS.create}
 CREATE INDEX sender_names ON senders (run, worker);
 CREATE INDEX sender_said ON senders (run, said);
-CREATE TABLE retained (
-    topic TEXT PRIMARY KEY,
-    run TEXT NOT NULL,
-    worker TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    time_unix_nanos INTEGER NOT NULL,
-    started_unix_nanos INTEGER NOT NULL,
-    payload BLOB
-);
+{RETAINED.create}
 CREATE INDEX retained_names ON retained (run, worker);
-CREATE TABLE kept (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-PRAGMA user_version = 4;
+{KEPT.create}
+PRAGMA user_version = {_VERSION};
 COMMIT;
 """
 
@@ -112,7 +84,82 @@ COMMIT;
 }
 
 
-def open_file(path: str) -> sqlite3.Connection:
+class JournalDatabase:
+    """JournalDatabase is the open file, until `close`. It lives in one thread.
+
+    Args:
+        path: Path of the file; if empty, the file is temporary.
+        clock: Monotonic seconds.
+        renewed: Called after a new file was begun.
+
+    Raises:
+        ConfigError: The file cannot be opened, another bridge has it open, or a newer version wrote it.
+
+    Attributes:
+        failure: Why the file cannot be written now; empty if it can.
+    """
+
+    def __init__(self, path: str, clock: Callable[[], float], renewed: Callable[[], None]) -> None:
+        self._path, self._clock, self._renewed = path, clock, renewed
+        self._connection = _open_file(path)
+        self._retry_at = 0.0
+        self._closed = False
+        self.failure = ""
+
+    def write(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
+        """Run `work` in one transaction; return its result, or None if it failed."""
+        if self._closed or (self.failure and self._clock() < self._retry_at):
+            return None
+        result = self.attempt(lambda connection: _in_transaction(connection, work))
+        if result is not None and self.failure:
+            self.failure = ""
+            logger.warning("the journal can be written again")
+        return result
+
+    def attempt(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
+        """Run `work`; return its result, or None after an error of SQLite."""
+        try:
+            return work(self._connection)
+        except sqlite3.Error as error:
+            self._failed(error)
+            return None
+
+    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+        """Return the rows that a query finds; an empty list if the file cannot be read."""
+        return self.attempt(lambda connection: connection.execute(query, values).fetchall()) or []
+
+    def close(self) -> None:
+        """Close the file. May be called twice."""
+        self._closed = True
+        self._connection.close()
+
+    def _failed(self, error: sqlite3.Error) -> None:
+        if _is_damage(error):
+            self._connection.close()
+            _move_aside(self._path, error)
+            self._connection = _open_file(self._path)
+            self._renewed()
+            return
+        self._retry_at = self._clock() + _RETRY_SECS
+        if not self.failure:
+            self.failure = str(error)
+            text = "the journal %s cannot be written (%s): nothing more is accepted until it can; trying each second"
+            logger.error(text, self._path, error)
+
+
+def _in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+    connection.execute("BEGIN")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _open_file(path: str) -> sqlite3.Connection:
     """Return the open journal, with its tables; a damaged file is moved aside, and a new one is begun.
 
     Args:
@@ -124,21 +171,21 @@ def open_file(path: str) -> sqlite3.Connection:
     try:
         return _open(path)
     except sqlite3.DatabaseError as error:
-        if not is_damage(error):
+        if not _is_damage(error):
             raise _why_not(path, error) from None
-        move_aside(path, error)
+        _move_aside(path, error)
     try:
         return _open(path)
     except sqlite3.DatabaseError as error:
         raise _why_not(path, error) from None
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def _is_damage(error: sqlite3.Error) -> bool:
     """Return whether SQLite reports a damaged file, and not only that it cannot be written now."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
 
 
-def move_aside(path: str, error: sqlite3.Error) -> None:
+def _move_aside(path: str, error: sqlite3.Error) -> None:
     """Rename the file, and log it; messages in it that had not been published are lost."""
     aside = f"{path}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     for part in _PARTS:
@@ -152,6 +199,7 @@ def _open(path: str) -> sqlite3.Connection:
     if path:
         _make(Path(path))
     connection = sqlite3.connect(path, timeout=_LOCK_WAIT_SECS, isolation_level=None)
+    connection.row_factory = sqlite3.Row
     try:
         version = _version(connection, path)
         for pragma in _PRAGMAS:

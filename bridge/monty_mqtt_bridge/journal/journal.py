@@ -14,10 +14,19 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from monty_mqtt.wire import schema
+from monty_mqtt_bridge.journal.database import JournalDatabase
 from monty_mqtt_bridge.journal.disk_room import DiskRoom
-from monty_mqtt_bridge.journal.journal_store import JournalDatabase
 from monty_mqtt_bridge.journal.known_senders import KnownSenders
-from monty_mqtt_bridge.journal.rows import JournalRow, RetainedTopic, buffers_of, row_values, sender_values
+from monty_mqtt_bridge.journal.rows import (
+    KEPT,
+    MESSAGES,
+    RETAINED,
+    SENDERS,
+    JournalRow,
+    RetainedTopic,
+    retained_topic_of,
+    row_of,
+)
 from monty_mqtt_bridge.receive.senders import Key, Sender
 
 __all__ = ["Journal"]
@@ -27,16 +36,6 @@ _READ_BYTES = 4 << 20
 _MOST_PENDING_BYTES = 8 << 20
 _REMOVED_ROWS = 2000
 
-_PUT_ROW = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_PUT_SENDER = """
-INSERT INTO senders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET next = excluded.next, bulk_next = excluded.bulk_next, lost = excluded.lost,
-dropped = excluded.dropped, ended = excluded.ended, real = excluded.real, fed_seq = excluded.fed_seq,
-last_row = excluded.last_row, heard_unix_nanos = excluded.heard_unix_nanos, first = excluded.first, gap = excluded.gap,
-whole_from = excluded.whole_from, too_large = excluded.too_large
-"""
-_PUT_RETAINED = "INSERT OR REPLACE INTO retained VALUES (?, ?, ?, ?, ?, ?, ?)"
-_PUT_KEPT = "INSERT OR REPLACE INTO kept VALUES (?, ?)"
 _FED = "fed"
 
 
@@ -73,13 +72,13 @@ class Journal:
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
         self._clock, self._wall = clock, wall
-        self._store = JournalDatabase(path, clock, self._begin_anew)
+        self._database = JournalDatabase(path, clock, self._begin_anew)
         self.room = DiskRoom(path, bound_bytes)
         self.renewed: Callable[[], None] = lambda: None
-        self.known_senders = KnownSenders(self._store, clock)
+        self.known_senders = KnownSenders(self._database, clock)
         self.senders = self.known_senders.senders
         self.fed = int(self.kept(_FED) or 0)
-        ((self.rows, first, last),) = self._store.rows("SELECT count(*), min(id), max(id) FROM messages")
+        ((self.rows, first, last),) = self._database.rows("SELECT count(*), min(id), max(id) FROM messages")
         self.last = self.committed = max(last or 0, self.fed)
         self.first = first or self.last + 1
         self.pending: deque[JournalRow] = deque()
@@ -118,8 +117,9 @@ class Journal:
 
     def kept(self, name: str) -> bytes:
         """Return the value that was kept under a name; empty if there is none."""
-        found = self._store.rows("SELECT value FROM kept WHERE name = ?", name)
-        return bytes(found[0][0]) if found else b""
+        for stored in self._database.rows("SELECT value FROM kept WHERE name = ?", name):
+            return bytes(stored["value"])
+        return b""
 
     def remove(self, through: int) -> None:
         """Remove the rows up to this one, some at each commit."""
@@ -128,7 +128,7 @@ class Journal:
     @property
     def lacking(self) -> str:
         """Why no more messages are accepted; empty while there is room."""
-        return self._store.failure or self.room.lacking
+        return self._database.failure or self.room.lacking
 
     @property
     def changed(self) -> bool:
@@ -141,7 +141,7 @@ class Journal:
         if not self.changed:
             return True
         self._pass_over()
-        fits = self._store.attempt(lambda connection: self.room.fits(connection, self._pending_bytes))
+        fits = self._database.attempt(lambda connection: self.room.fits(connection, self._pending_bytes))
         done = self._write_all() if fits else self._make_room()
         self._look()
         return done
@@ -150,24 +150,24 @@ class Journal:
         """Measure the room, and return unused pages to the disk; to be called about once a second."""
         self._look()
         idle = not self.rows and not self.pending
-        self._store.attempt(lambda connection: self.room.give_back(connection, idle=idle))
+        self._database.attempt(lambda connection: self.room.give_back(connection, idle=idle))
 
     def read(self, after: int) -> list[JournalRow] | None:
         """Return the next rows on disk behind this one, or None if they cannot be read now.
 
         The result has a bounded number of bytes, and at least one row if there is one.
         """
-        return self._store.attempt(lambda connection: self._read(connection, after))
+        return self._database.attempt(lambda connection: self._read(connection, after))
 
     def _read(self, connection: sqlite3.Connection, after: int) -> list[JournalRow]:
         rows: list[JournalRow] = []
         size = 0
-        query = "SELECT id, sender, kind, payload, buffers, received_unix_nanos, restored FROM messages WHERE id > ?"
-        for one in connection.execute(f"{query} ORDER BY id LIMIT {_READ_ROWS}", (after,)):
-            sender = self.known_senders.of(one[1])
+        query = f"SELECT * FROM messages WHERE id > ? ORDER BY id LIMIT {_READ_ROWS}"  # noqa: S608 - a number
+        for stored in connection.execute(query, (after,)):
+            sender = self.known_senders.of(stored["sender"])
             if sender is None:  # without a sender, the row's worker is unknown
                 continue
-            rows.append(JournalRow(one[0], sender, one[2], one[3], buffers_of(one[4]), one[5], bool(one[6])))
+            rows.append(row_of(stored, sender))
             size += rows[-1].size
             if size > _READ_BYTES:
                 break
@@ -175,27 +175,27 @@ class Journal:
 
     def retained_of(self, key: Key) -> list[RetainedTopic]:
         """Return what is retained of the workers of this name."""
-        return [
-            RetainedTopic(*one) for one in self._store.rows("SELECT * FROM retained WHERE run = ? AND worker = ?", *key)
-        ]
+        stored = self._database.rows("SELECT * FROM retained WHERE run = ? AND worker = ?", *key)
+        return [retained_topic_of(row) for row in stored]
 
     def age_secs(self, after: int) -> float:
         """Return how many seconds ago the first row behind this one was accepted; 0 if there is none."""
         query = "SELECT received_unix_nanos FROM messages WHERE id > ? ORDER BY id LIMIT 1"
-        found = [one for (one,) in self._store.rows(query, after)] or [row.received_unix_nanos for row in self.pending]
-        return max(0.0, (self._wall() - found[0]) / 1e9) if found and after < self.last else 0.0
+        times = [received for (received,) in self._database.rows(query, after)]
+        times = times or [row.received_unix_nanos for row in self.pending]
+        return max(0.0, (self._wall() - times[0]) / 1e9) if times and after < self.last else 0.0
 
     def is_busy(self, run: str) -> bool:
         """Return whether the journal has rows of a run."""
         self.commit()
         query = "SELECT coalesce(max(last_row), 0) FROM senders WHERE run = ?"
-        return any(last_row >= self.first for (last_row,) in self._store.rows(query, run))
+        return any(last_row >= self.first for (last_row,) in self._database.rows(query, run))
 
     def forget(self, run: str) -> bool:
         """Remove all that is known of a run that has no rows any more; return whether that succeeded."""
         if not self.commit():
             return False
-        if self._store.write(lambda connection: _delete(connection, run)) is None:
+        if self._database.write(lambda connection: _delete(connection, run)) is None:
             return False
         self.senders.forget_run(run)
         return True
@@ -203,10 +203,10 @@ class Journal:
     def close(self) -> None:
         """Write what can be written, and close. May be called twice."""
         self.commit()
-        self._store.close()
+        self._database.close()
 
     def _look(self) -> None:
-        self.rows -= self._store.attempt(lambda connection: self.room.look(connection, self.fed)) or 0
+        self.rows -= self._database.attempt(lambda connection: self.room.look(connection, self.fed)) or 0
 
     def _pass_over(self) -> None:
         """Skip pending rows that are to be removed already, because they could not be written for so long."""
@@ -214,7 +214,7 @@ class Journal:
             self._pending_bytes -= self.pending.popleft().size
 
     def _write_all(self) -> bool:
-        removed = self._store.write(self._write)
+        removed = self._database.write(self._write)
         if removed is None:
             return False
         for sender in self.senders.changed:
@@ -231,19 +231,19 @@ class Journal:
 
     def _make_room(self) -> bool:
         """Remove rows, and write nothing else; return False, because not everything is on disk."""
-        removed = self._store.write(self._remove) if self._has_to_remove else None
+        removed = self._database.write(self._remove) if self._has_to_remove else None
         if removed is not None:
             self._let_go(removed)
         return False
 
     def _write(self, connection: sqlite3.Connection) -> int:
         removed = self._remove(connection)
-        connection.executemany(_PUT_ROW, map(row_values, self.pending))
+        connection.executemany(MESSAGES.put, map(MESSAGES.values, self.pending))
         begun = (sender for sender in self.senders.changed if sender.is_named)
-        connection.executemany(_PUT_SENDER, map(sender_values, begun))
-        connection.executemany(_PUT_RETAINED, self._retained.values())
+        connection.executemany(SENDERS.put, map(SENDERS.values, begun))
+        connection.executemany(RETAINED.put, map(RETAINED.values, self._retained.values()))
         fed = {} if self.fed == self._fed_written else {_FED: str(self.fed).encode()}
-        connection.executemany(_PUT_KEPT, {**self._kept, **fed}.items())
+        connection.executemany(KEPT.put, {**self._kept, **fed}.items())
         return removed
 
     def _remove(self, connection: sqlite3.Connection) -> int:

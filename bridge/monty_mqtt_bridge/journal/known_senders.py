@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from monty_mqtt_bridge.journal.journal_store import JournalDatabase
+from monty_mqtt_bridge.journal.database import JournalDatabase
 from monty_mqtt_bridge.journal.rows import sender_of
 from monty_mqtt_bridge.receive.senders import Key, Sender, Senders
 
@@ -23,31 +23,31 @@ class KnownSenders:
     """KnownSenders are the senders in the journal's file. It lives in one thread.
 
     Args:
-        store: The journal's file.
+        database: The journal's file.
         clock: Monotonic seconds.
 
     Attributes:
         senders: The senders that are in memory.
     """
 
-    def __init__(self, store: JournalDatabase, clock: Callable[[], float]) -> None:
-        self._store, self._clock = store, clock
-        ((last_id,),) = store.rows("SELECT coalesce(max(id), 0) FROM senders")
+    def __init__(self, database: JournalDatabase, clock: Callable[[], float]) -> None:
+        self._database, self._clock = database, clock
+        ((last_id,),) = database.rows("SELECT coalesce(max(id), 0) FROM senders")
         self.senders = Senders(self._find, last_id)
 
     def of(self, number: int) -> Sender | None:
         """Return the sender with this number, and load it into memory."""
         if number not in self.senders.by_id:
-            for found in self._store.rows("SELECT * FROM senders WHERE id = ?", number):
-                sender = sender_of(found)
+            for stored in self._database.rows("SELECT * FROM senders WHERE id = ?", number):
+                sender = sender_of(stored)
                 sender.gone_at = self._clock()
                 self.senders.add(sender)
         return self.senders.by_id.get(number)
 
     def newest(self, key: Key) -> Sender | None:
         """Return the last sender of this name that was an experiment, and load it into memory."""
-        found = self._store.rows(f"{_NEWEST} AND run = ? AND worker = ?", *key)
-        return self.of(found[0][0]) if found else None
+        ((number,),) = self._database.rows(f"{_NEWEST} AND run = ? AND worker = ?", *key) or ((None,),)
+        return None if number is None else self.of(number)
 
     def unfinished(self, since_unix_nanos: int, fed: int) -> list[Sender]:
         """Return the newest sender of each name that may send more, and load them into memory.
@@ -56,11 +56,11 @@ class KnownSenders:
         """
         may_go_on = "(NOT ended AND heard_unix_nanos > ?) OR last_row > ?"
         query = f"SELECT id FROM senders WHERE id IN ({_NEWEST} GROUP BY run, worker) AND ({may_go_on})"  # noqa: S608
-        senders = [self.of(one) for (one,) in self._store.rows(query, since_unix_nanos, fed)]
+        senders = [self.of(number) for (number,) in self._database.rows(query, since_unix_nanos, fed)]
         return [sender for sender in senders if sender is not None]
 
     def _find(self, key: Key, *, published: bool) -> list[Sender]:
         name = "worker" if published else "said"
         query = f"SELECT * FROM senders WHERE run = ? AND {name} = ? ORDER BY id DESC LIMIT ?"  # noqa: S608
-        rows = self._store.rows(query, *key, _OF_ONE_NAME)
-        return [sender_of(found) for found in rows if found[0] not in self.senders.by_id]
+        rows = self._database.rows(query, *key, _OF_ONE_NAME)
+        return [sender_of(stored) for stored in rows if stored["id"] not in self.senders.by_id]

@@ -32,6 +32,8 @@ class Sender:
     Attributes:
         said: Run and worker as its HELLO names them.
         key: Run and worker as they are published. If two workers have one name, the second is `<worker>-2`.
+        run: Id of its run.
+        own_name: The worker's name in its HELLO.
         is_named: Whether `key` is final; before its first message it is not.
         claim: The name under which, by its HELLO, another bridge published it; empty if the HELLO has none.
         started_unix_nanos: Start time in its HELLO; tells senders of one name apart.
@@ -67,6 +69,7 @@ class Sender:
     def __init__(self, hello: Hello) -> None:
         self.said: Key = (hello.run, hello.worker)
         self.key = self.said
+        self.run, self.own_name = self.said
         self.is_named = False
         self.claim = hello.published or (hello.worker if hello.base else "")
         self.started_unix_nanos = hello.started_unix_nanos

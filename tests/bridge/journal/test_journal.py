@@ -214,13 +214,13 @@ def test_what_sqlite_would_not_write_is_tried_again_each_second(path, caplog):
     with Filled(path, clock=lambda: now[0]) as filled:
         journal = filled.journal
         filled.add(5)
-        limit = journal._store._connection.execute("PRAGMA max_page_count = 1").fetchone()[0]
+        limit = journal._database._connection.execute("PRAGMA max_page_count = 1").fetchone()[0]
         while filled.add():
             now[0] += 1.0
         safe = filled.sender.safe
         assert safe == filled.sender.next - 1
         assert "full" in journal.lacking
-        journal._store._connection.execute(f"PRAGMA max_page_count = {limit + 10_000}")
+        journal._database._connection.execute(f"PRAGMA max_page_count = {limit + 10_000}")
         assert not journal.commit(), "not before a second has passed"
         now[0] += 1.0
         assert journal.commit()
@@ -356,8 +356,8 @@ def test_damage_that_shows_later_costs_what_only_the_file_held(path, caplog):
     with Filled(path) as filled:
         filled.add(200)
         journal = filled.journal
-        journal._store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        journal._store._connection.execute("PRAGMA shrink_memory")
+        journal._database._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        journal._database._connection.execute("PRAGMA shrink_memory")
         spoil(path, "pages of noise")
         renewed = []
         journal.renewed = lambda: renewed.append(True)
