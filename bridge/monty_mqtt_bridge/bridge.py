@@ -7,6 +7,7 @@ to the broker and encoding images.
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from contextlib import ExitStack
@@ -25,7 +26,6 @@ from monty_mqtt_bridge.publish.publisher import Publisher
 from monty_mqtt_bridge.receive.router import Router
 from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_bridge.spools.uptake_program import UptakeProgram
-from monty_mqtt_bridge.wake_up import WakeUp
 
 __all__ = ["Bridge"]
 
@@ -67,7 +67,7 @@ class Bridge:
         self._started = threading.Event()
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
-        self._wake_up = WakeUp()
+        self._wake_up = _WakeUp()
         self._ack_at = 0.0
 
     def __enter__(self) -> Self:
@@ -216,3 +216,44 @@ class Bridge:
         if router.acceptance.ack_due or stages.journal.changed:
             due_at = min(due_at, self._ack_at)
         return dict(poller.poll(max(0, int((due_at - time.monotonic()) * 1000) + 1)))
+
+
+class _WakeUp:
+    """_WakeUp interrupts the loop's poll: any thread, and a signal handler, can make it readable.
+
+    Set by the encoder, the thread that connects, and `stop`; also before and after its `with` block.
+    """
+
+    def __init__(self) -> None:
+        self._reader: socket.socket | None = None
+        self._writer: socket.socket | None = None
+
+    def __enter__(self) -> Self:
+        self._reader, self._writer = socket.socketpair()
+        self._reader.settimeout(0)
+        self._writer.settimeout(0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for end in (self._reader, self._writer):
+            if end is not None:
+                end.close()
+
+    def fileno(self) -> int:
+        """Return the descriptor to poll, -1 while there is none."""
+        return self._reader.fileno() if self._reader is not None else -1
+
+    def set(self) -> None:
+        """Make it readable; may be called from any thread."""
+        try:
+            if self._writer is not None:
+                self._writer.send(b"\0")
+        except OSError:  # full: the loop is awake anyway; closed: it has ended
+            return
+
+    def clear(self) -> None:
+        """Make it unreadable; called by the loop."""
+        if self._reader is not None:
+            self._reader.recv(4096)
