@@ -75,12 +75,15 @@ class Bridge:
         self._thread.start()
         self._started.wait()
         if self._error is not None:
-            self.__exit__(None, None, None)
+            self._end()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self.stop()
         if self._thread is not None:
             self._thread.join()

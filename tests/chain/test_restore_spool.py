@@ -16,8 +16,9 @@ from monty_mqtt.broadcast.spool_file import SpoolFile
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import schema, spool_format
 from monty_mqtt.wire.spool_format import SpoolHeader
+from monty_mqtt_stack.replay.restore_recording import restore_messages
 from monty_mqtt_stack.replay.restore_report import as_lines
-from monty_mqtt_stack.replay.restore_spool import is_spool, restore, restore_messages
+from monty_mqtt_stack.replay.restore_spool import is_spool, restore
 
 SECOND = 10**9
 BEGAN = 1_700_000_000 * SECOND

@@ -1,7 +1,7 @@
 """Implements `monty-mqtt replay`: sends spools and recordings to the bridge on this machine.
 
 Called by the command line. Hands to `restore_spool` and `restore_recording`, which keep the runs' ids, or to `play`,
-which gives them new ids.
+which gives them new ids. As a program, `python -m monty_mqtt_stack.commands.replay`, it plays the demo's recording.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Dict, Optional, Self, Sequence, Type
 
-from monty_mqtt.errors import ConfigError, ServiceError
+from monty_mqtt.errors import ConfigError, MontyMqttError, ServiceError
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt_core.recordings.mcap_scan import Beginning
 from monty_mqtt_core.recordings.part_files import Recording, joined
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.replay.play import Position, replay
+from monty_mqtt_stack.replay.play import Position, overview, replay
 from monty_mqtt_stack.replay.restore_recording import restore_recording
 from monty_mqtt_stack.replay.restore_report import as_lines
 from monty_mqtt_stack.replay.restore_spool import is_spool, restore
@@ -28,7 +28,7 @@ from monty_mqtt_stack.services.find_services import Address, accepts, find, pars
 from monty_mqtt_stack.services.table import ZMQ_PORT
 from monty_mqtt_stack.watch.message_lines import duration
 
-__all__ = ["command"]
+__all__ = ["command", "main"]
 
 _INTERRUPTED = 130
 _SHOWN_EVERY_SECS = 0.5
@@ -60,6 +60,47 @@ def command(options: argparse.Namespace) -> int:
         if stop.is_set():
             return _INTERRUPTED
     return 0 if all(whole) else 1
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Play one recording as new runs, for the demo: `python -m …`; return the exit code, as `command` does.
+
+    Raises:
+        ConfigError: The file is not a recording of monty-mqtt, or a setting is out of range.
+        ServiceError: There is no bridge, or it has been away for too long.
+    """
+    parser = argparse.ArgumentParser(prog="monty-mqtt replay", description="Replay a recording as if it were live now.")
+    parser.add_argument("file", type=Path, metavar="FILE.mcap")
+    parser.add_argument("--speed", type=float, default=1.0, help="2 is twice as fast, 0 as fast as possible")
+    parser.add_argument("--duration-secs", type=float, help="fit the whole into this time, instead of a speed")
+    parser.add_argument("--longest-pause-secs", type=float, help="cut quiet times to this")
+    parser.add_argument("--zmq-host", default="127.0.0.1", help="host of the bridge")
+    parser.add_argument("--zmq-port", type=int, default=5555, help="ZMQ port of the bridge")
+    parser.add_argument(
+        "--ending", default="", help="how the ids of the new runs end (default: the time, 4 hex digits)"
+    )
+    options = parser.parse_args(argv)
+    pause_secs = options.longest_pause_secs
+    speed = options.speed
+    if options.duration_secs:
+        speed = overview(options.file, longest_pause_secs=pause_secs).playing_secs / options.duration_secs
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    replayed = replay(
+        options.file,
+        zmq_host=options.zmq_host,
+        zmq_port=options.zmq_port,
+        speed=speed,
+        longest_pause_secs=pause_secs,
+        stop=stop,
+        ending=options.ending,
+    )
+    for run in replayed.runs.values():
+        print(run)  # noqa: T201 - a command's output
+    if replayed.was_stopped:
+        return _INTERRUPTED
+    return 1 if replayed.unacknowledged or replayed.damages else 0
 
 
 def _checked(options: argparse.Namespace) -> Dict[Path, bool]:
@@ -159,3 +200,10 @@ def _bridge(options: argparse.Namespace) -> Address:
 
 def _say(line: str) -> None:
     print(one_line(line), flush=True)  # noqa: T201 - a command's output
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except MontyMqttError as error:
+        sys.exit(f"monty-mqtt replay: {error}")

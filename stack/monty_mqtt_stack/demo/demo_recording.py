@@ -67,7 +67,7 @@ def replay_argv(zmq_host: str, zmq_port: int, ending: str) -> list[str]:
         ServiceError: There is no `conf`; the installation is broken.
     """
     return [
-        *(sys.executable, "-m", "monty_mqtt_stack.replay.play", str(recording_path())),
+        *(sys.executable, "-m", "monty_mqtt_stack.commands.replay", str(recording_path())),
         *("--zmq-host", zmq_host, "--zmq-port", str(zmq_port), "--ending", ending),
         *("--duration-secs", f"{_REPLAY_SECS:g}", "--longest-pause-secs", f"{_LONGEST_PAUSE_SECS:g}"),
     ]

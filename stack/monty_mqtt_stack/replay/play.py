@@ -1,28 +1,24 @@
 """Replays a recording as if it happened now: with new run ids, new times, and the original rhythm.
 
-Called by `commands.replay`, `monty_mqtt_stack.demo`, and as a program; reads with `part_files` and hands to `stage`,
-which has one `ZmqBroadcaster` per worker. The bridge and everything after it treat the replay as a live run.
+Called by `commands.replay`; reads with `part_files` and hands to `stage`, which has one broadcaster per worker. The
+bridge and everything after it treat the replay as a live run.
 """
 
-import argparse
-import signal
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from monty_mqtt.errors import ConfigError, MontyMqttError
+from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import topics
 from monty_mqtt_core.recordings.part_files import Recording
 from monty_mqtt_stack.replay.stage import Clock, Position, Replayed, Stage
 
-__all__ = ["Overview", "Position", "Replayed", "main", "overview", "replay"]
+__all__ = ["Overview", "Position", "Replayed", "overview", "replay"]
 
 _NANOS = 1e9
 _POLL_SECS = 0.05
-_INTERRUPTED = 130
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,13 +61,12 @@ def replay(
     zmq_host: str = "127.0.0.1",
     zmq_port: int = 5555,
     speed: float = 1.0,
-    as_new: bool = True,
     longest_pause_secs: float | None = None,
     on_progress: Callable[[Position], None] | None = None,
     stop: threading.Event | None = None,
     ending: str = "",
 ) -> Replayed:
-    """Publish a recording as new runs, now.
+    """Publish a recording as new runs, now; `restore_recording` restores runs with their own ids.
 
     Statuses, outcomes, counts and last values are those of the original; run ids, seqs and times are new.
 
@@ -80,7 +75,6 @@ def replay(
         zmq_host: Host of the bridge.
         zmq_port: ZMQ port of the bridge.
         speed: 2 plays twice as fast, 0 as fast as the bridge accepts messages.
-        as_new: Must be true; `restore_recording` restores runs with their own ids.
         longest_pause_secs: Pauses of the recording are cut to this, in seconds; None keeps them.
         on_progress: Called after each message.
         stop: An event to set to stop the replay: the runs then end as `aborted`.
@@ -90,7 +84,8 @@ def replay(
         ConfigError: The file is not a recording of monty-mqtt, or a setting is out of range.
         ServiceError: There is no bridge, or it has been away for too long.
     """
-    _check(as_new=as_new, speed=speed)
+    if not 0 <= speed < float("inf"):
+        raise ConfigError("speed", speed, "0 (as fast as possible) or more")
     stop = stop or threading.Event()
     clock = Clock(speed, longest_pause_secs)
     with Stage(zmq_host, zmq_port, clock, stop, ending) as stage:
@@ -112,13 +107,6 @@ def replay(
         return msgspec.structs.replace(done, damages=recording.damages, begun=recording.begun)
 
 
-def _check(*, as_new: bool, speed: float) -> None:
-    if not as_new:
-        raise ConfigError("as_new", as_new, "true: a recording can only be replayed as new runs")
-    if not 0 <= speed < float("inf"):
-        raise ConfigError("speed", speed, "0 (as fast as possible) or more")
-
-
 def _wait_until_due(clock: Clock, stage: Stage, stop: threading.Event) -> bool:
     """Wait until the next message is due; return False if the replay should stop."""
     while not stop.is_set() and (remaining_secs := clock.remaining_secs()) > 0:
@@ -131,51 +119,3 @@ def _nothing_in(*paths: Path) -> ConfigError:
     return ConfigError(
         "recording", ", ".join(map(str, paths)), "a recording of monty-mqtt; there is no message of a run in it"
     )
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Replay from the command line; return the exit code: 0 done, 1 not everything arrived, 130 stopped.
-
-    Raises:
-        ConfigError: The file is not a recording of monty-mqtt, or a setting is out of range.
-        ServiceError: There is no bridge, or it has been away for too long.
-    """
-    parser = argparse.ArgumentParser(prog="monty-mqtt replay", description="Replay a recording as if it were live now.")
-    parser.add_argument("file", type=Path, metavar="FILE.mcap")
-    parser.add_argument("--speed", type=float, default=1.0, help="2 is twice as fast, 0 as fast as possible")
-    parser.add_argument("--duration-secs", type=float, help="fit the whole into this time, instead of a speed")
-    parser.add_argument("--longest-pause-secs", type=float, help="cut quiet times to this")
-    parser.add_argument("--zmq-host", default="127.0.0.1", help="host of the bridge")
-    parser.add_argument("--zmq-port", type=int, default=5555, help="ZMQ port of the bridge")
-    parser.add_argument(
-        "--ending", default="", help="how the ids of the new runs end (default: the time, 4 hex digits)"
-    )
-    options = parser.parse_args(argv)
-    pause_secs = options.longest_pause_secs
-    speed = options.speed
-    if options.duration_secs:
-        speed = overview(options.file, longest_pause_secs=pause_secs).playing_secs / options.duration_secs
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    replayed = replay(
-        options.file,
-        zmq_host=options.zmq_host,
-        zmq_port=options.zmq_port,
-        speed=speed,
-        longest_pause_secs=pause_secs,
-        stop=stop,
-        ending=options.ending,
-    )
-    for run in replayed.runs.values():
-        print(run)  # noqa: T201 - a command's output
-    if replayed.was_stopped:
-        return _INTERRUPTED
-    return 1 if replayed.unacknowledged or replayed.damages else 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except MontyMqttError as error:
-        sys.exit(f"monty-mqtt replay: {error}")

@@ -1,6 +1,6 @@
 """Sends one worker's messages to the bridge again, with their own seqs.
 
-Called by `restore_spool` with the messages of a spool or a recording. Speaks the experiment's side of
+Called by `restore_spool` and `restore_recording`. Speaks the experiment's side of
 `monty_mqtt.wire.zmq_protocol`, with `replayed` in its HELLO, so that the bridge does not take it for the experiment
 itself. What the bridge has already is not sent, or the bridge recognises it by its seq: so no message is published
 twice, however often it is restored.
@@ -18,7 +18,10 @@ from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack.replay.restore_report import Restored
 
-__all__ = ["Restoring", "Stopped"]
+__all__ = ["PATIENCE_SECS", "Restoring", "Stopped"]
+
+PATIENCE_SECS = 30.0
+"""How long a bridge may accept nothing, in seconds: it may be restarting, or its journal may be behind."""
 
 _WINDOW_BYTES = 160 << 20
 """Room for the largest message and as much again; `_AHEAD_BYTES` bounds how much of it is used."""

@@ -1,26 +1,33 @@
 """Restores runs from a recording: sends each recorded message to the bridge again, unchanged.
 
-Called by `commands.replay`; reads with `part_files` and hands to `restore_spool`, which sends the messages with their
+Called by `commands.replay`; reads with `part_files` and hands to `restore_link`, which sends the messages with their
 own names, seqs and times. Messages that the bridge itself published (a worker stalls, or is disconnected) are left out:
 no worker sent them, and they have the seq of another message.
 """
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
+from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import ConfigError, DecodeError
-from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire import schema, topics, zmq_protocol
+from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_core.payloads.from_mqtt import message_of
 from monty_mqtt_core.recordings.part_files import Recording
+from monty_mqtt_stack.replay.restore_link import PATIENCE_SECS, Restoring, Stopped
 from monty_mqtt_stack.replay.restore_report import Restored
-from monty_mqtt_stack.replay.restore_spool import restore_messages
 
-__all__ = ["restore_recording"]
+__all__ = ["restore_messages", "restore_recording"]
 
 _LOG = logging.getLogger(__name__)
+_Key = tuple[str, str]
 _OF_THE_BRIDGE_TOO = (schema.Status, schema.CommandResult)
 
 
@@ -55,6 +62,39 @@ def restore_recording(
     return restored
 
 
+def restore_messages(
+    messages: Iterable[tuple[schema.Message, Sequence[bytes]]],
+    *,
+    zmq_host: str = "127.0.0.1",
+    zmq_port: int = 5555,
+    patience_secs: float = PATIENCE_SECS,
+    stop: threading.Event | None = None,
+) -> list[Restored]:
+    """Send recorded messages of any number of workers again, each with its own seq and time; return the reports.
+
+    Args:
+        messages: Messages with their buffers; those of one worker in the order of their seqs, its frames and clouds in
+            the order of theirs. A message whose seq is not above the last one's counts as one that the bridge had.
+        zmq_host: Host of the bridge.
+        zmq_port: ZMQ port of the bridge.
+        patience_secs: How long the bridge may accept nothing before this gives up, in seconds.
+        stop: An event to set to stop.
+
+    Raises:
+        ServiceError: No bridge accepts them, or a worker of them is connected and sends its messages itself.
+    """
+    connect = partial(_connect_recorded, zmq_host, zmq_port, patience_secs, stop or threading.Event())
+    with _RecordedWorkers(connect) as workers:
+        try:
+            for message, buffers in messages:
+                workers.send(message, buffers)
+            workers.finish()
+        except Stopped:
+            for restored in workers.restored.values():
+                restored.was_stopped = True
+        return list(workers.restored.values())
+
+
 def _messages(recording: Recording) -> Iterator[tuple[schema.Message, Sequence[bytes]]]:
     heard: dict[tuple[str, str], int] = {}
     unreadable = 0
@@ -80,3 +120,60 @@ def _is_the_bridges(message: schema.Message, heard_seq: int) -> bool:
     if isinstance(message, schema.Status) and (message.stalled or message.status == "disconnected"):
         return True
     return isinstance(message, _OF_THE_BRIDGE_TOO) and message.seq <= heard_seq
+
+
+class _RecordedWorkers:
+    """Holds the connections of a recording's workers: one for each, from its first message to its end."""
+
+    def __init__(self, connect: Callable[[_Key, int, Restored], Restoring]) -> None:
+        self.restored: dict[_Key, Restored] = {}
+        self._connect = connect
+        self._open: dict[_Key, Restoring] = {}
+        self._stack = ExitStack()
+        self._early: dict[_Key, list[tuple[int, list[bytes]]]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def send(self, message: schema.Message, buffers: Sequence[bytes]) -> None:
+        """Send a message over its worker's connection."""
+        key, kind = (message.run, message.worker), str(message.__struct_config__.tag)
+        frames = [zmq_protocol.head(kind), schema.encode(message), *buffers]
+        if kind not in BULK_KINDS:
+            self._opened(key, message.seq).send(message.seq, frames)
+            if kind == "end":
+                self._open[key].finish()
+                self._open.pop(key).close()
+        elif key in self._open:
+            self._open[key].send_bulk(message.seq, frames)
+        else:  # kept until HELLO can name the first message
+            self._early.setdefault(key, []).append((message.seq, frames))
+
+    def finish(self) -> None:
+        """Wait until the bridge has accepted everything."""
+        for key in list(self._early):
+            self._opened(key, 0)
+        for restoring in self._open.values():
+            restoring.finish()
+
+    def _opened(self, key: _Key, seq: int) -> Restoring:
+        if key not in self._open:
+            restored = self.restored.setdefault(key, Restored(run=key[0], worker=key[1]))
+            self._open[key] = self._stack.enter_context(self._connect(key, seq, restored))
+            for bulk in self._early.pop(key, []):
+                self._open[key].send_bulk(*bulk)
+        return self._open[key]
+
+
+def _connect_recorded(
+    host: str, port: int, patience_secs: float, stop: threading.Event, key: _Key, seq: int, restored: Restored
+) -> Restoring:
+    # A recording does not contain when its workers were started: 0 means any sender that the bridge knows by the name.
+    return Restoring(
+        SenderIdentity(*key, 0, host, port, replayed=True), seq, restored, patience_secs=patience_secs, stop=stop
+    )

@@ -1,6 +1,6 @@
-"""Restores runs: sends the messages of an experiment's spool, or recorded ones, to the bridge with their own names.
+"""Restores what an experiment left in its spool: sends its messages to the bridge with their own names.
 
-Called by `monty-mqtt replay FILE`, `spool_uptake` and `restore_recording`; hands to `restore_link`. Run, worker, seqs
+Called by `monty-mqtt replay FILE` and `spool_uptake`; hands to `restore_link`. Run, worker, seqs
 and times are those of the original, so restoring again, or a day later, changes nothing.
 """
 
@@ -8,29 +8,23 @@ import fcntl
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import psutil  # type: ignore[import-untyped]
 
 from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import ConfigError, ServiceError
-from monty_mqtt.wire import schema, spool_format, zmq_protocol
-from monty_mqtt.wire.vocabulary import BULK_KINDS
-from monty_mqtt_stack.replay.restore_link import Restoring, Stopped
+from monty_mqtt.wire import schema, spool_format
+from monty_mqtt_stack.replay.restore_link import PATIENCE_SECS, Restoring, Stopped
 from monty_mqtt_stack.replay.restore_report import Restored
 
-__all__ = ["PATIENCE_SECS", "is_spool", "restore", "restore_messages", "writer_of"]
+__all__ = ["is_spool", "restore", "writer_of"]
 
-PATIENCE_SECS = 30.0
-"""How long a bridge may accept nothing, in seconds: it may be restarting, or its journal may be behind."""
-
-_Key = tuple[str, str]
 _Connect = Callable[[int, Restored], Restoring]
 _OnProgress = Callable[[int, int], object] | None
 
@@ -112,39 +106,6 @@ def restore(
     return restored
 
 
-def restore_messages(
-    messages: Iterable[tuple[schema.Message, Sequence[bytes]]],
-    *,
-    zmq_host: str = "127.0.0.1",
-    zmq_port: int = 5555,
-    patience_secs: float = PATIENCE_SECS,
-    stop: threading.Event | None = None,
-) -> list[Restored]:
-    """Send recorded messages of any number of workers again, each with its own seq and time; return the reports.
-
-    Args:
-        messages: Messages with their buffers; those of one worker in the order of their seqs, its frames and clouds in
-            the order of theirs. A message whose seq is not above the last one's counts as one that the bridge had.
-        zmq_host: Host of the bridge.
-        zmq_port: ZMQ port of the bridge.
-        patience_secs: How long the bridge may accept nothing before this gives up, in seconds.
-        stop: An event to set to stop.
-
-    Raises:
-        ServiceError: No bridge accepts them, or a worker of them is connected and sends its messages itself.
-    """
-    connect = partial(_connect_recorded, zmq_host, zmq_port, patience_secs, stop or threading.Event())
-    with _Workers(connect) as workers:
-        try:
-            for message, buffers in messages:
-                workers.send(message, buffers)
-            workers.finish()
-        except Stopped:
-            for restored in workers.restored.values():
-                restored.was_stopped = True
-        return list(workers.restored.values())
-
-
 class _Opened(NamedTuple):
     """Holds a spool file that is being read; `begin` is the offset of its first record."""
 
@@ -152,63 +113,6 @@ class _Opened(NamedTuple):
     size: int
     header: spool_format.SpoolHeader
     begin: int
-
-
-class _Workers:
-    """Holds the connections of a recording's workers: one for each, from its first message to its end."""
-
-    def __init__(self, connect: Callable[[_Key, int, Restored], Restoring]) -> None:
-        self.restored: dict[_Key, Restored] = {}
-        self._connect = connect
-        self._open: dict[_Key, Restoring] = {}
-        self._early: dict[_Key, list[tuple[int, list[bytes]]]] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for restoring in self._open.values():
-            restoring.close()
-
-    def send(self, message: schema.Message, buffers: Sequence[bytes]) -> None:
-        """Send a message over its worker's connection."""
-        key, kind = (message.run, message.worker), str(message.__struct_config__.tag)
-        frames = [zmq_protocol.head(kind), schema.encode(message), *buffers]
-        if kind not in BULK_KINDS:
-            self._opened(key, message.seq).send(message.seq, frames)
-            if kind == "end":
-                self._open[key].finish()
-                self._open.pop(key).close()
-        elif key in self._open:
-            self._open[key].send_bulk(message.seq, frames)
-        else:  # kept until HELLO can name the first message
-            self._early.setdefault(key, []).append((message.seq, frames))
-
-    def finish(self) -> None:
-        """Wait until the bridge has accepted everything."""
-        for key in list(self._early):
-            self._opened(key, 0)
-        for restoring in self._open.values():
-            restoring.finish()
-
-    def _opened(self, key: _Key, seq: int) -> Restoring:
-        if key not in self._open:
-            restored = self.restored.setdefault(key, Restored(run=key[0], worker=key[1]))
-            self._open[key] = self._connect(key, seq, restored).__enter__()
-            for bulk in self._early.pop(key, []):
-                self._open[key].send_bulk(*bulk)
-        return self._open[key]
-
-
-def _connect_recorded(
-    host: str, port: int, patience_secs: float, stop: threading.Event, key: _Key, seq: int, restored: Restored
-) -> Restoring:
-    # A recording does not contain when its workers were started: 0 means any sender that the bridge knows by the name.
-    return Restoring(
-        SenderIdentity(*key, 0, host, port, replayed=True), seq, restored, patience_secs=patience_secs, stop=stop
-    )
 
 
 def _send(file: _Opened, connect: _Connect, restored: Restored, on_progress: _OnProgress) -> int:

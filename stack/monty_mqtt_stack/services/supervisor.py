@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from contextlib import ExitStack
 from types import TracebackType
 from typing import IO, Callable, Dict, Optional, Self, Type
 
@@ -53,14 +54,16 @@ class Supervisor:
         self._plan = plan
         self._say = say
         self._is_stopped = is_stopped
-        self._lock: Optional[IO[bytes]] = None
+        self._exit = ExitStack()
         self._retry_at: Dict[str, float] = {}
-        self._sessions: Optional[AnonymousSessions] = None
         self.running: Dict[str, Running] = {}
         self.left_out: Dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        self._lock = lock(self._plan.state)
+        state = self._plan.state
+        self._exit.enter_context(lock(state))
+        self._exit.callback(state.write_far_side, None)
+        self._exit.callback(self._stop_services)
         try:
             self._start()
             self._remove_anonymous_sessions()
@@ -105,15 +108,11 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop everything, in reverse order of the start; may be called twice."""
-        if self._sessions:
-            self._sessions.__exit__(None, None, None)
-            self._sessions = None
-        for one in reversed(self.running.values()):
-            one.stop()
-        if self._lock:
-            self._plan.state.write_far_side(None)
-            self._lock.close()
-            self._lock = None
+        self._exit.close()
+
+    def _stop_services(self) -> None:
+        for service in reversed(self.running.values()):
+            service.stop()
 
     def _start(self) -> None:
         for name, plan_service in table.TABLE.items():
@@ -152,7 +151,7 @@ class Supervisor:
         if broker and broker.endpoint.program == "mosquitto":
             endpoint, child = broker.endpoint, broker.child
             sessions = AnonymousSessions(child.log_file, child.log_start, BrokerAddress(endpoint.host, endpoint.port))
-            self._sessions = sessions.__enter__()
+            self._exit.enter_context(sessions)
 
     def _tell_where(self) -> None:
         try:

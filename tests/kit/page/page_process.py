@@ -66,6 +66,7 @@ class PageProcess(Process):
 
 def replay(zmq_port: int, *, speed: float = 0) -> list[str]:
     """Replay the demo with new run ids; return the ids of its two runs."""
-    words = ("-m", "monty_mqtt_stack.replay.play", str(recording_path()), f"--speed={speed}", f"--zmq-port={zmq_port}")
+    program, flags = "monty_mqtt_stack.commands.replay", (f"--speed={speed}", f"--zmq-port={zmq_port}")
+    words = ("-m", program, str(recording_path()), *flags)
     done = subprocess.run((sys.executable, *words), capture_output=True, text=True, check=True, timeout=100)
     return done.stdout.split()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monty_mqtt_stack.commands.page_port import page_port
+from monty_mqtt_stack.commands.run import page_port
 
 
 @pytest.mark.parametrize(
