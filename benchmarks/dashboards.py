@@ -31,7 +31,7 @@ from monty_mqtt_core.influx.line_protocol import Misfits
 from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.processes import programs
-from monty_mqtt_stack.processes.launch import Running
+from monty_mqtt_stack.processes.launch import RunningService
 from monty_mqtt_stack.services.influxdb import METRICS, ORG, InfluxDB, influxdb_launch
 from monty_mqtt_stack.services.influxdb_setup import GRAFANA_TOKEN, TELEGRAF_TOKEN, provision
 
@@ -74,7 +74,7 @@ def rows(*, quick: bool = False) -> List[Dict[str, Any]]:
     episodes, secs = (100, 5) if quick else (2000, 20)
     with tempfile.TemporaryDirectory() as where:
         state = StateDir(Path(where))
-        running = Running(influxdb_launch(state, HOST, ports.any_free(HOST)))
+        running = RunningService(influxdb_launch(state, HOST, ports.any_free(HOST)))
         try:
             running.wait_until_ready()
             influxdb = InfluxDB(running.launch.url)

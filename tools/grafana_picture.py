@@ -25,7 +25,7 @@ from monty_mqtt_core.recordings.mcap_file import Reader
 from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.demo.demo_recording import recording_path
-from monty_mqtt_stack.processes.launch import Running
+from monty_mqtt_stack.processes.launch import RunningService
 from monty_mqtt_stack.services.influxdb import METRICS, ORG, InfluxDB, Series, influxdb_launch, query
 from monty_mqtt_stack.services.influxdb_setup import GRAFANA_TOKEN, TELEGRAF_TOKEN, provision
 
@@ -43,7 +43,7 @@ def main() -> int:
     """Store the demo, run the queries, draw; return the exit code."""
     with tempfile.TemporaryDirectory() as where:
         state = StateDir(Path(where))
-        running = Running(influxdb_launch(state, HOST, ports.any_free(HOST)))
+        running = RunningService(influxdb_launch(state, HOST, ports.any_free(HOST)))
         try:
             running.wait_until_ready()
             influxdb = InfluxDB(running.launch.url)

@@ -18,7 +18,7 @@ from monty_mqtt.wire import topics
 from monty_mqtt.wire.zmq_protocol import LARGEST_FRAME_BYTES
 from monty_mqtt_core.settings import service_settings
 
-__all__ = ["ENVIRONMENT_PREFIX", "BridgeConfig", "Options", "build", "load", "read_password"]
+__all__ = ["ENVIRONMENT_PREFIX", "BridgeConfig", "BridgeOptions", "build", "load", "read_password"]
 
 ENVIRONMENT_PREFIX = "MONTY_MQTT_BRIDGE_"
 _WEB_ADDRESS = re.compile(r"https?://[^\s/?#\"<>\\]+(/[^\s?#\"<>\\]*)?")
@@ -76,8 +76,8 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
         return f"mqtt://{self.mqtt_host}:{self.mqtt_port}"
 
 
-class Options(NamedTuple):
-    """Options holds what the command line asks for."""
+class BridgeOptions(NamedTuple):
+    """BridgeOptions holds what the command line asks for."""
 
     config: BridgeConfig
     healthcheck: bool
@@ -103,7 +103,7 @@ _SETTINGS = service_settings.ServiceSettings(
 )
 
 
-def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
+def load(arguments: Sequence[str], environ: Mapping[str, str]) -> BridgeOptions:
     """Return the settings; flags beat the environment, the environment the file, the file the defaults.
 
     Raises:
@@ -118,7 +118,7 @@ def load(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
     if "spool" not in loaded.given:
         with suppress(ConfigError):  # a user who names a journal needs no home
             config = msgspec.structs.replace(config, spool=str(_state_dir(environ) / "spool"))
-    return Options(config, loaded.healthcheck)
+    return BridgeOptions(config, loaded.healthcheck)
 
 
 def build(settings: Mapping[str, Any]) -> BridgeConfig:

@@ -20,7 +20,7 @@ from monty_mqtt.terminal_text import one_line
 from monty_mqtt_core.recordings.mcap_scan import Beginning
 from monty_mqtt_core.recordings.part_files import Recording, joined
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.replay.play import Position, overview, replay
+from monty_mqtt_stack.replay.play import ReplayPosition, overview, replay
 from monty_mqtt_stack.replay.restore_recording import restore_recording
 from monty_mqtt_stack.replay.restore_report import as_lines
 from monty_mqtt_stack.replay.restore_spool import is_spool, restore
@@ -168,7 +168,7 @@ class _Shown:
     ) -> None:
         self._print("")
 
-    def played(self, position: Position) -> None:
+    def played(self, position: ReplayPosition) -> None:
         """Show how much has been played."""
         self._show(f"{position.messages:,} messages, {duration(position.playing_secs)}")
 

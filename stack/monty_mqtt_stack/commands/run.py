@@ -22,7 +22,7 @@ from monty_mqtt_stack.services.find_services import FarSideAddress, broker_of, p
 from monty_mqtt_stack.services.table import LIVEVIEW_PORT, ZMQ_PORT, Plan
 from monty_mqtt_stack.watch.progress_display import make_display
 from monty_mqtt_stack.watch.summary import summary
-from monty_mqtt_stack.watch.watched_experiment import Watch, experiment_argv, experiment_name
+from monty_mqtt_stack.watch.watched_experiment import WatchedExperiment, experiment_argv, experiment_name
 
 __all__ = ["command", "page_port", "run"]
 
@@ -68,7 +68,7 @@ def run(overrides: Sequence[str], plan: Plan, address: Optional[FarSideAddress] 
     display = make_display()
     with StopSignals() as stop, display:
         try:
-            with Watch(plan, display, stop, address) as watch:
+            with WatchedExperiment(plan, display, stop, address) as watch:
                 code = watch.run(name, experiment_argv(overrides), ending=ending, log_name=f"{name}-{ending}")
         except Stopped:
             return stop.exit_code

@@ -69,16 +69,16 @@ class SpoolUptake(RepeatingTask):
         host, port = self._bridge
         try:
             self._after[path] = (time.monotonic() + _AGAIN_SECS, path.stat().st_size)
-            restored = restore(path, zmq_host=host, zmq_port=port, stop=self._stop)
+            report = restore(path, zmq_host=host, zmq_port=port, stop=self._stop)
         except (ServiceError, ConfigError, OSError) as error:
             logger.warning("spool %s: %s; trying again in %g s", path, error, _AGAIN_SECS)
             return
-        if restored.removed:
+        if report.removed:
             self._after.pop(path)
-        elif not restored.was_stopped:  # the rest of it cannot be sent
+        elif not report.was_stopped:  # the rest of it cannot be sent
             self._after[path] = (math.inf, self._after[path][1])
-        if not restored.was_stopped:
-            self._say(one_line(f"took up what its program left behind: {as_lines(restored)[0]}"))
+        if not report.was_stopped:
+            self._say(one_line(f"took up what its program left behind: {as_lines(report)[0]}"))
 
 
 def is_left_behind(path: Path) -> bool:

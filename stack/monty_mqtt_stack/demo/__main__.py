@@ -19,7 +19,7 @@ from monty_mqtt_stack.processes.stop_signals import Stopped, StopSignals
 from monty_mqtt_stack.services.table import Plan
 from monty_mqtt_stack.watch.progress_display import make_display
 from monty_mqtt_stack.watch.summary import summary
-from monty_mqtt_stack.watch.watched_experiment import Watch, experiment_argv
+from monty_mqtt_stack.watch.watched_experiment import WatchedExperiment, experiment_argv
 
 __all__ = ["main"]
 
@@ -40,7 +40,7 @@ def main() -> int:
     code, workers = 0, []
     with StopSignals() as stop, display:
         try:
-            with Watch(Plan(state=state), display, stop) as watch:
+            with WatchedExperiment(Plan(state=state), display, stop) as watch:
                 for part in _replayed(watch) if os.environ.get("MONTY") == "0" else _real(state):
                     code = watch.run(part.title, part.argv, ending=part.ending, log_name=part.log_name)
                     workers += watch.workers(part.ending)
@@ -65,7 +65,7 @@ def _real(state: StateDir) -> Iterator[_Part]:
         yield _Part(title, experiment_argv([f"experiment={name}"]), ending, log_name=f"{name}-{ending}")
 
 
-def _replayed(watch: Watch) -> Iterator[_Part]:
+def _replayed(watch: WatchedExperiment) -> Iterator[_Part]:
     if watch.address is None:
         raise ServiceError("nothing to replay to without a broker and a bridge")
     ending = new_ending()

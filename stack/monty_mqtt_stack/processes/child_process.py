@@ -16,7 +16,7 @@ from typing import BinaryIO, Callable, Dict, Optional, Sequence
 
 from monty_mqtt.errors import ServiceError
 
-__all__ = ["Child"]
+__all__ = ["ChildProcess"]
 
 _PR_SET_PDEATHSIG = 1
 _LOG_BYTES = 10_000_000
@@ -26,7 +26,7 @@ _LOG_BYTES = 10_000_000
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-class Child:
+class ChildProcess:
     """Runs a program in a process group of its own, with its output in a log file.
 
     On Linux the kernel sends it SIGTERM when the thread that started it ends, so it ends even if we are killed.

@@ -14,10 +14,10 @@ from typing import Callable, Dict, Optional, Tuple, Union
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.state_dir import Endpoint
-from monty_mqtt_stack.processes.child_process import Child
+from monty_mqtt_stack.processes.child_process import ChildProcess
 from monty_mqtt_stack.processes.stop_signals import Stopped
 
-__all__ = ["Launch", "LeftOut", "PortTakenError", "Running"]
+__all__ = ["Launch", "LeftOut", "PortTakenError", "RunningService"]
 
 _POLL_SECS = 0.02
 
@@ -55,12 +55,12 @@ class Launch:
     port: int
     url: str
     log_file: Path
-    is_ready: Callable[[Child], bool]
+    is_ready: Callable[[ChildProcess], bool]
     ready_secs: float = 15.0
     stop_secs: float = 10.0
     environment: Callable[[], Dict[str, str]] = dict
     prepare: Optional[Callable[[], None]] = None
-    trouble: Optional[Callable[[Child], Optional[str]]] = None
+    trouble: Optional[Callable[[ChildProcess], Optional[str]]] = None
     is_needed: bool = True
     notes: Tuple[str, ...] = ()
 
@@ -74,11 +74,11 @@ class LeftOut:
 
 
 @dataclass
-class Running:
+class RunningService:
     """Runs a launched service: holds its present process, whether it answers, and how often it was restarted."""
 
     launch: Launch
-    child: Child = field(init=False)
+    child: ChildProcess = field(init=False)
     is_ready: bool = field(default=False, init=False)
     restarts: int = field(default=0, init=False)
     started: float = field(default=0.0, init=False)
@@ -103,7 +103,7 @@ class Running:
             self.launch.prepare()
         self.started = time.monotonic()
         env = {**os.environ, **self.launch.environment()}
-        self.child = Child(self.launch.argv, self.launch.log_file, env=env)
+        self.child = ChildProcess(self.launch.argv, self.launch.log_file, env=env)
 
     def check(self) -> bool:
         """Return whether it runs and answers; returns quickly."""
@@ -149,7 +149,7 @@ class Running:
         self.child.stop(self.launch.stop_secs)
 
 
-def last_words(child: Child) -> Optional[str]:
+def last_words(child: ChildProcess) -> Optional[str]:
     """Return the last line of output that mentions an error, else the last line."""
     lines = [line.strip() for line in child.output().splitlines() if line.strip()]
     telling = [line for line in lines if "rror" in line] or lines

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 
-from monty_mqtt_stack.processes.child_process import Child
+from monty_mqtt_stack.processes.child_process import ChildProcess
 
 __all__ = ["LogWatch"]
 
@@ -29,7 +29,7 @@ class LogWatch:
         self._pid = 0
         self._position = 0
 
-    def __call__(self, child: Child) -> str | None:
+    def __call__(self, child: ChildProcess) -> str | None:
         """Return the last match in what the process has written since the last call; None if there is none."""
         if child.pid != self._pid:
             self._pid, self._position = child.pid, child.log_start

@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Tuple
 
-__all__ = ["PROGRAMS", "Found", "Program", "cached", "find"]
+__all__ = ["PROGRAMS", "FoundProgram", "Program", "cached", "find"]
 
 _VERSION_SECS = 20.0
 _OFF_PATH = ("/usr/sbin", "/usr/local/sbin", "/usr/share/grafana/bin", "/opt/homebrew/bin")
@@ -40,7 +40,7 @@ class Program(NamedTuple):
     how_to_install: str
 
 
-class Found(NamedTuple):
+class FoundProgram(NamedTuple):
     """Holds where a program is; if it was not found, `path` is None and `why` gives the reason."""
 
     path: Optional[str]
@@ -71,22 +71,22 @@ def cached(name: str) -> Path:
     return Path(cache).expanduser() / f"{name}-{PROGRAMS[name].tested}" / name
 
 
-def find(name: str) -> Found:
+def find(name: str) -> FoundProgram:
     """Find a program: the tested version in the cache, else a program on PATH whose version is suitable."""
     program = PROGRAMS[name]
     path = cached(name)
     if path.exists():
-        return Found(str(path), program.tested)
+        return FoundProgram(str(path), program.tested)
     on_path = shutil.which(name) or shutil.which(name, path=os.pathsep.join(_OFF_PATH))
     if on_path is None:
-        return Found(None, why=f"not installed: {program.how_to_install}")
+        return FoundProgram(None, why=f"not installed: {program.how_to_install}")
     version = version_of(on_path, program)
     if not program.oldest <= _number(version) < program.below:
         wanted = f"at least {'.'.join(map(str, program.oldest))} ({program.why})"
-        return Found(
+        return FoundProgram(
             None, version, f"{on_path} is {version or 'no such program'}, needed is {wanted}: {program.how_to_install}"
         )
-    return Found(on_path, version)
+    return FoundProgram(on_path, version)
 
 
 def version_of(path: str, program: Program) -> str:

@@ -13,15 +13,15 @@ import msgspec
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import topics
 from monty_mqtt_core.recordings.part_files import Recording
-from monty_mqtt_stack.replay.stage import Clock, Position, Replayed, Stage
+from monty_mqtt_stack.replay.stage import ReplayClock, ReplayPosition, ReplayReport, ReplayStage
 
-__all__ = ["Overview", "Position", "Replayed", "overview", "replay"]
+__all__ = ["ReplayOverview", "ReplayPosition", "ReplayReport", "overview", "replay"]
 
 _NANOS = 1e9
 _POLL_SECS = 0.05
 
 
-class Overview(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayOverview(msgspec.Struct, frozen=True, kw_only=True):
     """Describes what a recording contains.
 
     Attributes:
@@ -37,14 +37,14 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     playing_secs: float
 
 
-def overview(path: Path, *, longest_pause_secs: float | None = None) -> Overview:
+def overview(path: Path, *, longest_pause_secs: float | None = None) -> ReplayOverview:
     """Return what a recording contains.
 
     Raises:
         ConfigError: There is no such file, or it is not a recording of monty-mqtt.
     """
     runs: dict[str, None] = {}
-    clock = Clock(1.0, longest_pause_secs)
+    clock = ReplayClock(1.0, longest_pause_secs)
     times: list[int] = []
     for entry in Recording(path).entries():
         runs.setdefault(topics.parse(entry.topic).run)
@@ -53,7 +53,9 @@ def overview(path: Path, *, longest_pause_secs: float | None = None) -> Overview
     if not times:
         raise _nothing_in(path)
     duration_secs = (times[-1] - times[0]) / _NANOS
-    return Overview(runs=list(runs), messages=len(times), duration_secs=duration_secs, playing_secs=clock.playing_secs)
+    return ReplayOverview(
+        runs=list(runs), messages=len(times), duration_secs=duration_secs, playing_secs=clock.playing_secs
+    )
 
 
 def replay(
@@ -62,10 +64,10 @@ def replay(
     zmq_port: int = 5555,
     speed: float = 1.0,
     longest_pause_secs: float | None = None,
-    on_progress: Callable[[Position], None] | None = None,
+    on_progress: Callable[[ReplayPosition], None] | None = None,
     stop: threading.Event | None = None,
     ending: str = "",
-) -> Replayed:
+) -> ReplayReport:
     """Publish a recording as new runs, now; `restore_recording` restores runs with their own ids.
 
     Statuses, outcomes, counts and last values are those of the original; run ids, seqs and times are new.
@@ -87,8 +89,8 @@ def replay(
     if not 0 <= speed < float("inf"):
         raise ConfigError("speed", speed, "0 (as fast as possible) or more")
     stop = stop or threading.Event()
-    clock = Clock(speed, longest_pause_secs)
-    with Stage(zmq_host, zmq_port, clock, stop, ending) as stage:
+    clock = ReplayClock(speed, longest_pause_secs)
+    with ReplayStage(zmq_host, zmq_port, clock, stop, ending) as stage:
         recording = Recording(*paths)
         for entry in recording.entries():
             if stage.is_over(entry):
@@ -107,7 +109,7 @@ def replay(
         return msgspec.structs.replace(done, damages=recording.damages, begun=recording.begun)
 
 
-def _wait_until_due(clock: Clock, stage: Stage, stop: threading.Event) -> bool:
+def _wait_until_due(clock: ReplayClock, stage: ReplayStage, stop: threading.Event) -> bool:
     """Wait until the next message is due; return False if the replay should stop."""
     while not stop.is_set() and (remaining_secs := clock.remaining_secs()) > 0:
         stage.pump()

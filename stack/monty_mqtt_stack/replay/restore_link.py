@@ -16,9 +16,9 @@ from monty_mqtt.broadcast.bridge_link import BridgeLink
 from monty_mqtt.broadcast.send_window import SendWindow
 from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_stack.replay.restore_report import Restored
+from monty_mqtt_stack.replay.restore_report import RestoreReport
 
-__all__ = ["PATIENCE_SECS", "Restoring", "Stopped"]
+__all__ = ["PATIENCE_SECS", "RestoreLink", "RestoreStopped"]
 
 PATIENCE_SECS = 30.0
 """How long a bridge may accept nothing, in seconds: it may be restarting, or its journal may be behind."""
@@ -30,17 +30,17 @@ _AHEAD_BYTES = 4 << 20
 _WAIT_SECS = 0.02
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: the user asked for it
+class RestoreStopped(Exception):  # noqa: N818 - not an error: the user asked for it
     """Raised when the user has asked to stop."""
 
 
-class Restoring:
+class RestoreLink:
     """Holds one connection to the bridge, from `__enter__` to `__exit__`.
 
     Args:
         sender: Identity of the original sender, with `replayed`.
         first_seq: The first seq that will be sent.
-        restored: Report in which the messages are counted.
+        report: Report in which the messages are counted.
         patience_secs: How long the bridge may accept nothing before this gives up, in seconds.
         stop: An event to set to stop.
 
@@ -50,9 +50,15 @@ class Restoring:
     """
 
     def __init__(
-        self, sender: SenderIdentity, first_seq: int, restored: Restored, *, patience_secs: float, stop: threading.Event
+        self,
+        sender: SenderIdentity,
+        first_seq: int,
+        report: RestoreReport,
+        *,
+        patience_secs: float,
+        stop: threading.Event,
     ) -> None:
-        self._restored = restored
+        self._report = report
         self._patience_secs = patience_secs
         self._stop = stop
         self._window = SendWindow(_WINDOW_BYTES, first_seq=first_seq)
@@ -86,16 +92,16 @@ class Restoring:
             ServiceError: The bridge refuses it, or has accepted nothing for too long.
             Stopped: `stop` was set.
         """
-        window, restored = self._window, self._restored
-        restored.note(frames)
+        window, report = self._window, self._report
+        report.note(frames)
         if seq < window.next_seq:
-            restored.already += 1
+            report.already += 1
             return
         if seq > window.next_seq:
-            restored.missing += seq - window.next_seq
+            report.missing += seq - window.next_seq
             window.skip_to(seq)
         window.append(frames)
-        restored.sent += 1
+        report.sent += 1
         self._link.pump()
         if window.held_bytes > _AHEAD_BYTES:
             self._wait_while(lambda: window.held_bytes > _AHEAD_BYTES // 2)
@@ -119,8 +125,8 @@ class Restoring:
             Stopped: `stop` was set.
         """
         self._wait_while(lambda: len(self._window) > 0 or self._link.bulk_bytes > 0)
-        self._restored.too_large = self._window.too_large
-        self._restored.sent -= self._window.too_large
+        self._report.too_large = self._window.too_large
+        self._report.sent -= self._window.too_large
 
     def _wait_while(self, condition: Callable[[], bool]) -> None:
         link = self._link
@@ -145,7 +151,7 @@ class Restoring:
         if link.refused is not None:
             raise ServiceError(f"the bridge refuses {link.sender.run!r}, {link.sender.worker!r}: {link.refused}")
         if self._stop.is_set():
-            raise Stopped
+            raise RestoreStopped
 
     def _why_given_up(self) -> str:
         link = self._link

@@ -18,11 +18,10 @@ from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt.wire import schema, topics, zmq_protocol
 from monty_mqtt.wire.vocabulary import BULK_KINDS
-from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_core.payloads.from_mqtt import message_of
 from monty_mqtt_core.recordings.part_files import Recording
-from monty_mqtt_stack.replay.restore_link import PATIENCE_SECS, Restoring, Stopped
-from monty_mqtt_stack.replay.restore_report import Restored
+from monty_mqtt_stack.replay.restore_link import PATIENCE_SECS, RestoreLink, RestoreStopped
+from monty_mqtt_stack.replay.restore_report import RestoreReport
 
 __all__ = ["restore_messages", "restore_recording"]
 
@@ -37,7 +36,7 @@ def restore_recording(
     zmq_port: int = 5555,
     stop: threading.Event | None = None,
     on_read: Callable[[Recording], None] | None = None,
-) -> list[Restored]:
+) -> list[RestoreReport]:
     """Send the recorded messages of each worker; return one report per worker.
 
     Args:
@@ -52,14 +51,14 @@ def restore_recording(
         ServiceError: No bridge accepts it, or a worker of it is connected and sends its messages itself.
     """
     recording = Recording(*paths)
-    restored = restore_messages(_messages(recording), zmq_host=zmq_host, zmq_port=zmq_port, stop=stop)
+    reports = restore_messages(_messages(recording), zmq_host=zmq_host, zmq_port=zmq_port, stop=stop)
     if on_read:
         on_read(recording)
-    if not restored:
+    if not reports:
         raise ConfigError(
             "recording", ", ".join(map(str, paths)), "a recording of monty-mqtt; there is no message of a run in it"
         )
-    return restored
+    return reports
 
 
 def restore_messages(
@@ -69,7 +68,7 @@ def restore_messages(
     zmq_port: int = 5555,
     patience_secs: float = PATIENCE_SECS,
     stop: threading.Event | None = None,
-) -> list[Restored]:
+) -> list[RestoreReport]:
     """Send recorded messages of any number of workers again, each with its own seq and time; return the reports.
 
     Args:
@@ -89,10 +88,10 @@ def restore_messages(
             for message, buffers in messages:
                 workers.send(message, buffers)
             workers.finish()
-        except Stopped:
-            for restored in workers.restored.values():
-                restored.was_stopped = True
-        return list(workers.restored.values())
+        except RestoreStopped:
+            for report in workers.reports.values():
+                report.was_stopped = True
+        return list(workers.reports.values())
 
 
 def _messages(recording: Recording) -> Iterator[tuple[schema.Message, Sequence[bytes]]]:
@@ -125,10 +124,10 @@ def _is_the_bridges(message: schema.Message, heard_seq: int) -> bool:
 class _RecordedWorkers:
     """Holds the connections of a recording's workers: one for each, from its first message to its end."""
 
-    def __init__(self, connect: Callable[[_Key, int, Restored], Restoring]) -> None:
-        self.restored: dict[_Key, Restored] = {}
+    def __init__(self, connect: Callable[[_Key, int, RestoreReport], RestoreLink]) -> None:
+        self.reports: dict[_Key, RestoreReport] = {}
         self._connect = connect
-        self._open: dict[_Key, Restoring] = {}
+        self._open: dict[_Key, RestoreLink] = {}
         self._stack = ExitStack()
         self._early: dict[_Key, list[tuple[int, list[bytes]]]] = {}
 
@@ -158,22 +157,22 @@ class _RecordedWorkers:
         """Wait until the bridge has accepted everything."""
         for key in list(self._early):
             self._opened(key, 0)
-        for restoring in self._open.values():
-            restoring.finish()
+        for link in self._open.values():
+            link.finish()
 
-    def _opened(self, key: _Key, seq: int) -> Restoring:
+    def _opened(self, key: _Key, seq: int) -> RestoreLink:
         if key not in self._open:
-            restored = self.restored.setdefault(key, Restored(run=key[0], worker=key[1]))
-            self._open[key] = self._stack.enter_context(self._connect(key, seq, restored))
+            report = self.reports.setdefault(key, RestoreReport(run=key[0], worker=key[1]))
+            self._open[key] = self._stack.enter_context(self._connect(key, seq, report))
             for bulk in self._early.pop(key, []):
                 self._open[key].send_bulk(*bulk)
         return self._open[key]
 
 
 def _connect_recorded(
-    host: str, port: int, patience_secs: float, stop: threading.Event, key: _Key, seq: int, restored: Restored
-) -> Restoring:
+    host: str, port: int, patience_secs: float, stop: threading.Event, key: _Key, seq: int, report: RestoreReport
+) -> RestoreLink:
     # A recording does not contain when its workers were started: 0 means any sender that the bridge knows by the name.
-    return Restoring(
-        SenderIdentity(*key, 0, host, port, replayed=True), seq, restored, patience_secs=patience_secs, stop=stop
+    return RestoreLink(
+        SenderIdentity(*key, 0, host, port, replayed=True), seq, report, patience_secs=patience_secs, stop=stop
     )

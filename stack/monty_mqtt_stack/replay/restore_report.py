@@ -10,13 +10,13 @@ import msgspec
 
 from monty_mqtt.wire import zmq_protocol
 
-__all__ = ["Restored", "as_lines"]
+__all__ = ["RestoreReport", "as_lines"]
 
 _END = zmq_protocol.head("end")
 _NANOS = 1e9
 
 
-class Restored(msgspec.Struct, kw_only=True):
+class RestoreReport(msgspec.Struct, kw_only=True):
     """Counts what was done with one worker's messages.
 
     Attributes:
@@ -62,36 +62,36 @@ class _Stamp(msgspec.Struct):
 _stamps = msgspec.json.Decoder(_Stamp)
 
 
-def as_lines(restored: Restored, *, is_recording: bool = False) -> list[str]:
+def as_lines(report: RestoreReport, *, is_recording: bool = False) -> list[str]:
     """Return the report as lines of text; `is_recording` says whether it is about a recording or a spool."""
-    lines = [f"{restored.run}, {restored.worker}: {_counts(restored)}"]
-    if restored.last_unix_nanos:
-        lines.append(f"  from {_local(restored.first_unix_nanos)} to {_local(restored.last_unix_nanos)}")
-    if restored.was_stopped:
+    lines = [f"{report.run}, {report.worker}: {_counts(report)}"]
+    if report.last_unix_nanos:
+        lines.append(f"  from {_local(report.first_unix_nanos)} to {_local(report.last_unix_nanos)}")
+    if report.was_stopped:
         lines.append("  stopped before all was sent; the same command goes on from there")
-    elif not restored.ended and is_recording:
+    elif not report.ended and is_recording:
         lines.append("  the recording does not have its end")
-    elif not restored.ended:
+    elif not report.ended:
         lines.append(
             "  there is no end of it: its process was killed, and what it published in its last second may be missing"
         )
-    if restored.unreadable_bytes:
-        lines.append(f"  the last {restored.unreadable_bytes:,} bytes are no whole message; the file stays")
-    if restored.too_large and not is_recording:
+    if report.unreadable_bytes:
+        lines.append(f"  the last {report.unreadable_bytes:,} bytes are no whole message; the file stays")
+    if report.too_large and not is_recording:
         lines.append("  the file stays: not all of it could be sent")
-    if restored.removed:
+    if report.removed:
         lines.append("  the bridge has all of it; the file is removed")
     return lines
 
 
-def _counts(restored: Restored) -> str:
+def _counts(report: RestoreReport) -> str:
     counts = {
-        "the bridge had already": restored.already,
-        "between them are lost": restored.missing,
-        "are larger than the broker takes": restored.too_large,
+        "the bridge had already": report.already,
+        "between them are lost": report.missing,
+        "are larger than the broker takes": report.too_large,
     }
     more = (f", {count:,} {what}" for what, count in counts.items() if count)
-    return f"{restored.sent:,} messages sent{''.join(more)}"
+    return f"{report.sent:,} messages sent{''.join(more)}"
 
 
 def _local(unix_nanos: int) -> str:

@@ -20,12 +20,12 @@ import psutil  # type: ignore[import-untyped]
 from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import schema, spool_format
-from monty_mqtt_stack.replay.restore_link import PATIENCE_SECS, Restoring, Stopped
-from monty_mqtt_stack.replay.restore_report import Restored
+from monty_mqtt_stack.replay.restore_link import PATIENCE_SECS, RestoreLink, RestoreStopped
+from monty_mqtt_stack.replay.restore_report import RestoreReport
 
 __all__ = ["is_spool", "restore", "writer_of"]
 
-_Connect = Callable[[int, Restored], Restoring]
+_Connect = Callable[[int, RestoreReport], RestoreLink]
 _OnProgress = Callable[[int, int], object] | None
 
 
@@ -64,7 +64,7 @@ def restore(
     patience_secs: float = PATIENCE_SECS,
     on_progress: _OnProgress = None,
     stop: threading.Event | None = None,
-) -> Restored:
+) -> RestoreReport:
     """Send what an experiment left in its spool, and remove the file when the bridge has all of it.
 
     Args:
@@ -88,22 +88,22 @@ def restore(
             raise ConfigError("file", str(path), allowed)
         _refuse_while_it_is_written(path, header)
         _hold(file.fd, path)
-        restored = Restored(run=header.run, worker=header.worker)
+        report = RestoreReport(run=header.run, worker=header.worker)
         sender = SenderIdentity(
             *(header.run, header.worker, header.started_unix_nanos, zmq_host, zmq_port),
             replayed=True,
             token=header.token,
         )
-        connect = partial(Restoring, sender, patience_secs=patience_secs, stop=stop or threading.Event())
+        connect = partial(RestoreLink, sender, patience_secs=patience_secs, stop=stop or threading.Event())
         try:
-            end = _send(file, connect, restored, on_progress)
-        except Stopped:
-            restored.was_stopped = True
-            return restored
-        restored.unreadable_bytes = os.fstat(file.fd).st_size - end
-    whole = not (restored.unreadable_bytes or restored.too_large)
-    restored.removed = whole and _remove(path.absolute(), header)
-    return restored
+            end = _send(file, connect, report, on_progress)
+        except RestoreStopped:
+            report.was_stopped = True
+            return report
+        report.unreadable_bytes = os.fstat(file.fd).st_size - end
+    whole = not (report.unreadable_bytes or report.too_large)
+    report.removed = whole and _remove(path.absolute(), header)
+    return report
 
 
 class _Opened(NamedTuple):
@@ -115,20 +115,20 @@ class _Opened(NamedTuple):
     begin: int
 
 
-def _send(file: _Opened, connect: _Connect, restored: Restored, on_progress: _OnProgress) -> int:
+def _send(file: _Opened, connect: _Connect, report: RestoreReport, on_progress: _OnProgress) -> int:
     """Send the records of the file; return the offset at which its last whole record ends."""
     records = _records(file)
     first = next(records, None)
     if first is None:
         return file.begin
     end = file.begin
-    with connect(first.seq, restored) as restoring:
+    with connect(first.seq, report) as link:
         for record in chain((first,), records):
-            restoring.send(record.seq, record.frames)
+            link.send(record.seq, record.frames)
             end = record.end
             if on_progress:
                 on_progress(end, file.size)
-        restoring.finish()
+        link.finish()
     return end
 
 

@@ -22,7 +22,7 @@ from monty_mqtt_core.payloads.from_mqtt import message_of
 from monty_mqtt_core.recordings.mcap_file import Entry
 from monty_mqtt_core.recordings.mcap_scan import Beginning
 
-__all__ = ["Clock", "Position", "Replayed", "Stage"]
+__all__ = ["ReplayClock", "ReplayPosition", "ReplayReport", "ReplayStage"]
 
 _LOG = logging.getLogger(__name__)
 _NANOS = 1e9
@@ -36,7 +36,7 @@ _STAMPED = frozenset({"run", "worker", "seq", "time_unix_nanos"})
 _RUN_SUFFIX = re.compile(r"-\d{8}T?-?\d{6}Z?-[0-9a-f]{4}$")
 
 
-class Position(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayPosition(msgspec.Struct, frozen=True, kw_only=True):
     """Says how far a replay is.
 
     Attributes:
@@ -52,7 +52,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     playing_secs: float
 
 
-class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
     """Reports what a replay did.
 
     Attributes:
@@ -76,7 +76,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     begun: list[Beginning] = []
 
 
-class Clock:
+class ReplayClock:
     """Computes when a message of the recording is due."""
 
     def __init__(self, speed: float, longest_pause_secs: float | None) -> None:
@@ -108,10 +108,12 @@ class Clock:
         return time.time_ns() + (int(later_nanos / self.speed) if self.speed else 0)
 
 
-class Stage:
+class ReplayStage:
     """Holds the broadcasters of a replay: one for each worker of each run."""
 
-    def __init__(self, zmq_host: str, zmq_port: int, clock: Clock, stop: threading.Event, ending: str = "") -> None:
+    def __init__(
+        self, zmq_host: str, zmq_port: int, clock: ReplayClock, stop: threading.Event, ending: str = ""
+    ) -> None:
         self._ending = ending
         self.runs: dict[str, str] = {}
         self._stop = stop
@@ -136,7 +138,7 @@ class Stage:
         parsed = topics.parse(entry.topic)
         return (parsed.run, parsed.worker) in self._closed
 
-    def publish(self, entry: Entry) -> Position | None:
+    def publish(self, entry: Entry) -> ReplayPosition | None:
         """Publish one message again; return None if it is unreadable, or its worker has ended.
 
         Raises:
@@ -155,7 +157,7 @@ class Stage:
         broadcaster = self._open.get(key) or self._new_broadcaster(key)
         self._publish(broadcaster, key, message, buffers)
         self._messages += 1
-        return Position(
+        return ReplayPosition(
             message=message,
             run=broadcaster.run,
             messages=self._messages,
@@ -181,10 +183,10 @@ class Stage:
             else:
                 self._end(key, "disconnected", "the recording ends here")
 
-    def result(self, *, was_stopped: bool) -> Replayed:
+    def result(self, *, was_stopped: bool) -> ReplayReport:
         """Return the report, after `close`."""
         counts = [broadcaster.counts for broadcaster in self._closed.values()]
-        return Replayed(
+        return ReplayReport(
             runs=self.runs,
             messages=self._messages,
             unreadable=self._unreadable,

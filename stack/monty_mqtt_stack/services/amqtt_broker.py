@@ -92,7 +92,7 @@ async def _serve(host: str, port: int, state_dir: str) -> None:
     await broker.shutdown()
 
 
-def _rules() -> dict[Optional[str], list[broker_acl.Rule]]:
+def _rules() -> dict[Optional[str], list[broker_acl.AclRule]]:
     return broker_acl.parse((conf_dir() / "mosquitto" / "acl").read_text())
 
 

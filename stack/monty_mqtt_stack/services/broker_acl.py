@@ -9,25 +9,25 @@ from typing import Dict, List, NamedTuple, Optional
 
 from monty_mqtt.errors import ConfigError
 
-__all__ = ["Rule", "matches", "may", "parse"]
+__all__ = ["AclRule", "matches", "may", "parse"]
 
 _ACCESS = ("read", "write", "readwrite")
 
 
-class Rule(NamedTuple):
+class AclRule(NamedTuple):
     """Allows `access` (`read`, `write`, `readwrite`) to topics that match `topic_filter`."""
 
     access: str
     topic_filter: str
 
 
-def parse(text: str) -> Dict[Optional[str], List[Rule]]:
+def parse(text: str) -> Dict[Optional[str], List[AclRule]]:
     """Return the rules by user; the key None is for anonymous clients.
 
     Raises:
         ConfigError: A line is neither `user NAME` nor `topic read|write|readwrite FILTER`.
     """
-    rules: Dict[Optional[str], List[Rule]] = {None: []}
+    rules: Dict[Optional[str], List[AclRule]] = {None: []}
     user: Optional[str] = None
     for line in text.splitlines():
         word, *rest = line.split() or [""]
@@ -37,13 +37,13 @@ def parse(text: str) -> Dict[Optional[str], List[Rule]]:
             user = rest[0]
             rules.setdefault(user, [])
         elif word == "topic" and len(rest) == 2 and rest[0] in _ACCESS:  # noqa: PLR2004 - access and filter
-            rules[user].append(Rule(*rest))
+            rules[user].append(AclRule(*rest))
         else:
             raise ConfigError("acl", line, "'user NAME' or 'topic read|write|readwrite FILTER'")
     return rules
 
 
-def may(rules: Dict[Optional[str], List[Rule]], user: Optional[str], access: str, topic: str) -> bool:
+def may(rules: Dict[Optional[str], List[AclRule]], user: Optional[str], access: str, topic: str) -> bool:
     """Return whether a user (None: anonymous) may `read` or `write` a topic."""
     return any(access in rule.access and matches(rule.topic_filter, topic) for rule in rules.get(user, ()))
 

@@ -14,7 +14,7 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.settings import passwords, ports
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.processes import programs
-from monty_mqtt_stack.processes.child_process import Child
+from monty_mqtt_stack.processes.child_process import ChildProcess
 from monty_mqtt_stack.processes.launch import Launch
 from monty_mqtt_stack.services import influxdb_setup
 from monty_mqtt_stack.services.influxdb import InfluxDB
@@ -87,7 +87,7 @@ class _Token:
         self._used = self._path.read_text()
         return self._used
 
-    def changed(self, _child: Child) -> str | None:
+    def changed(self, _child: ChildProcess) -> str | None:
         return None if self._path.read_text() == self._used else "its token for InfluxDB has changed"
 
 
@@ -108,7 +108,7 @@ def _bundled_plugins(own_files: Path, packaged: Path) -> dict[str, str]:
     return {"GF_PATHS_BUNDLED_PLUGINS": str(packaged)}
 
 
-def _is_ready(url: str, port: int, child: Child) -> bool:
+def _is_ready(url: str, port: int, child: ChildProcess) -> bool:
     if not ports.listens(child.pid, port):
         return False
     try:

@@ -21,7 +21,7 @@ from monty_mqtt_core.influx.line_protocol import stored_name
 from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.processes import programs
-from monty_mqtt_stack.processes.child_process import Child
+from monty_mqtt_stack.processes.child_process import ChildProcess
 from monty_mqtt_stack.processes.launch import Launch
 from monty_mqtt_stack.processes.log_watch import LogWatch
 
@@ -179,5 +179,5 @@ def _asked(url: str, path: str, body: bytes, headers: dict[str, str]) -> Iterato
         raise ServiceError(f"no InfluxDB answers at {url}: {error}") from None
 
 
-def _is_ready(url: str, port: int, child: Child) -> bool:
+def _is_ready(url: str, port: int, child: ChildProcess) -> bool:
     return ports.listens(child.pid, port) and health(url)

@@ -19,8 +19,8 @@ from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.settings import passwords, ports
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.processes.child_process import Child
-from monty_mqtt_stack.processes.launch import Launch, PortTakenError, Running
+from monty_mqtt_stack.processes.child_process import ChildProcess
+from monty_mqtt_stack.processes.launch import Launch, PortTakenError, RunningService
 
 __all__ = ["HOW_TO_INSTALL", "Mosquitto", "amqtt_launch", "find_mosquitto", "mosquitto_launch"]
 
@@ -103,7 +103,7 @@ class Mosquitto:
         self.state = StateDir(state_dir)
         self.host = host
         self.port = port
-        self._running: Optional[Running] = None
+        self._running: Optional[RunningService] = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -115,7 +115,7 @@ class Mosquitto:
         self.stop()
 
     @property
-    def child(self) -> Optional[Child]:
+    def child(self) -> Optional[ChildProcess]:
         """Its process; None before the first start."""
         return self._running.child if self._running else None
 
@@ -164,7 +164,7 @@ class Mosquitto:
             self._running.child.kill()
 
     def _start_on(self, port: int) -> None:
-        self._running = Running(mosquitto_launch(self.state, self.host, port))
+        self._running = RunningService(mosquitto_launch(self.state, self.host, port))
         self._running.wait_until_ready()
 
 
@@ -186,5 +186,5 @@ def _places(state: StateDir, host: str, port: int) -> List[str]:
     return places
 
 
-def _is_ready(host: str, port: int, child: Child) -> bool:
+def _is_ready(host: str, port: int, child: ChildProcess) -> bool:
     return ports.listens(child.pid, port) and ports.answers_mqtt(host, port)

@@ -16,7 +16,7 @@ from typing import IO, Callable, Dict, Optional, Self, Type
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_core.settings.state_dir import FarSide, StateDir
-from monty_mqtt_stack.processes.launch import LeftOut, Planned, PortTakenError, Running
+from monty_mqtt_stack.processes.launch import LeftOut, Planned, PortTakenError, RunningService
 from monty_mqtt_stack.services import table
 from monty_mqtt_stack.services.anonymous_sessions import AnonymousSessions
 
@@ -56,7 +56,7 @@ class Supervisor:
         self._is_stopped = is_stopped
         self._exit = ExitStack()
         self._retry_at: Dict[str, float] = {}
-        self.running: Dict[str, Running] = {}
+        self.running: Dict[str, RunningService] = {}
         self.left_out: Dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -130,7 +130,7 @@ class Supervisor:
             if isinstance(planned, LeftOut):
                 self.left_out[name] = planned.why
                 return
-            one = self.running[name] = Running(planned)
+            one = self.running[name] = RunningService(planned)
             try:
                 one.wait_until_ready(self._is_stopped)
             except ServiceError as error:
@@ -159,7 +159,7 @@ class Supervisor:
         except ServiceError as error:  # a full disk is no reason to end running services
             self._say(str(error))
 
-    def _restart(self, name: str, one: Running) -> None:
+    def _restart(self, name: str, one: RunningService) -> None:
         now = time.monotonic()
         if name not in self._retry_at:
             if now - one.started > _GOOD_SECS:

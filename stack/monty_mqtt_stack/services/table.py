@@ -14,7 +14,7 @@ from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.service_settings import is_loopback
 from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
-from monty_mqtt_stack.processes.child_process import Child
+from monty_mqtt_stack.processes.child_process import ChildProcess
 from monty_mqtt_stack.processes.launch import Launch, LeftOut, Planned
 from monty_mqtt_stack.services import mosquitto
 from monty_mqtt_stack.services.influxdb import InfluxDB, influxdb_launch
@@ -164,7 +164,7 @@ def _lacking(needs: Dict[str, str]) -> str:
     return f"{', '.join(missing)} not installed: {_INSTALL}" if missing else ""
 
 
-def _says_that_it_is_ready(name: str) -> Callable[[Child], bool]:
+def _says_that_it_is_ready(name: str) -> Callable[[ChildProcess], bool]:
     line = _READY_LINES[name]
     return lambda child: any(one.startswith(line) for one in child.output().splitlines())
 

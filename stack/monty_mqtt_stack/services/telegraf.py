@@ -14,7 +14,7 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.settings import passwords, ports
 from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
 from monty_mqtt_stack.processes import programs
-from monty_mqtt_stack.processes.child_process import Child
+from monty_mqtt_stack.processes.child_process import ChildProcess
 from monty_mqtt_stack.processes.launch import Launch
 from monty_mqtt_stack.processes.log_watch import LogWatch
 from monty_mqtt_stack.services import influxdb_setup
@@ -66,7 +66,7 @@ def telegraf_launch(state: StateDir, host: str, port: int, mqtt: Endpoint, influ
     )
 
 
-def _is_ready(url: str, port: int, child: Child) -> bool:
+def _is_ready(url: str, port: int, child: ChildProcess) -> bool:
     if not ports.listens(child.pid, port):
         return False
     try:

@@ -20,13 +20,13 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.reading.mqtt_client import Subscriber
 from monty_mqtt_core.reading.run_status import RunStatuses, WorkerStatus, decode
-from monty_mqtt_stack.processes.child_process import Child
+from monty_mqtt_stack.processes.child_process import ChildProcess
 from monty_mqtt_stack.processes.stop_signals import StopSignals
 from monty_mqtt_stack.services import find_services, table
 from monty_mqtt_stack.services.supervisor import Supervisor
 from monty_mqtt_stack.watch.progress_display import Display
 
-__all__ = ["Watch", "experiment_argv", "experiment_name"]
+__all__ = ["WatchedExperiment", "experiment_argv", "experiment_name"]
 
 _TICK_SECS = 0.1
 _STOP_SECS = 20.0
@@ -57,7 +57,7 @@ def experiment_argv(overrides: Sequence[str]) -> List[str]:
 
 
 @dataclass
-class Watch:
+class WatchedExperiment:
     """Connects to services (running ones, else our own) and follows their messages, from `__enter__` to `__exit__`.
 
     Attributes:
@@ -108,7 +108,7 @@ class Watch:
             Its exit code; 128 + the signal's number if a signal ended it.
         """
         log_file = self.plan.state.log_file(log_name)
-        child = Child(argv, log_file, env={**os.environ, **self._environment(ending)})
+        child = ChildProcess(argv, log_file, env={**os.environ, **self._environment(ending)})
         try:
             self.display.say(f"{title}: its own output goes to {log_file}")
             self._follow(child, title, ending)
@@ -186,7 +186,7 @@ class Watch:
         known = self._supervisor.left_out if self._supervisor else {}
         return f"no page: {known.get('liveview', 'the far side that runs has none; see `monty-mqtt status`')}"
 
-    def _follow(self, child: Child, title: str, ending: str) -> None:
+    def _follow(self, child: ChildProcess, title: str, ending: str) -> None:
         seen, kill_at = self.stop.count, float("inf")
         while child.poll() is None:
             self.tick(title, ending)
@@ -196,7 +196,7 @@ class Watch:
             if time.monotonic() > kill_at:
                 child.kill()
 
-    def _pass_on(self, child: Child, *, first: bool) -> float:
+    def _pass_on(self, child: ChildProcess, *, first: bool) -> float:
         if not first:
             return 0.0
         number = self.stop.number or signal.SIGINT
@@ -213,7 +213,7 @@ class Watch:
                 break
             self.tick(title, ending)
 
-    def _show_failure(self, child: Child, code: int) -> None:
+    def _show_failure(self, child: ChildProcess, code: int) -> None:
         self.display.say(f"the experiment failed with exit code {code}; the end of {child.log_file}:")
         for line in child.output().splitlines()[-_LOG_LINES:]:
             self.display.say(f"  {line}")

@@ -13,7 +13,7 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, Subscriber, retained
 from monty_mqtt_core.settings import passwords, ports
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.processes.launch import Running
+from monty_mqtt_stack.processes.launch import RunningService
 from monty_mqtt_stack.services.mosquitto import amqtt_launch
 
 pytest_plugins = ("kit.bridge",)
@@ -108,7 +108,7 @@ def test_a_broker_that_falls_silent_is_an_error_and_not_the_end(broker):
 
 def test_amqtt_answers_in_order_too(tmp_path):
     state = StateDir(tmp_path)
-    running = Running(amqtt_launch(state, "127.0.0.1", ports.any_free("127.0.0.1")))
+    running = RunningService(amqtt_launch(state, "127.0.0.1", ports.any_free("127.0.0.1")))
     try:
         running.wait_until_ready()
         port = running.launch.port

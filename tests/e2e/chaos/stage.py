@@ -19,7 +19,7 @@ from chaos.memory import MIB, TABLE, Sampler
 from chaos.program import WAIT_SECS, Program
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, retained
 from monty_mqtt_core.settings.state_dir import Endpoint
-from monty_mqtt_stack.processes.launch import Launch, Running
+from monty_mqtt_stack.processes.launch import Launch, RunningService
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 from monty_mqtt_stack.services.table import TABLE as SERVICES
 from monty_mqtt_stack.services.table import Plan
@@ -56,7 +56,7 @@ class BridgeProcess:
 
     def spawn(self) -> None:
         """Start it; it is not ready while there is no broker."""
-        self._running = Running(self._launch)
+        self._running = RunningService(self._launch)
 
     def signal(self, number: int) -> None:
         self._running.child.send_signal(number)

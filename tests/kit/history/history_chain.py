@@ -22,7 +22,7 @@ from monty_mqtt_core.influx.points import FIELDS
 from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
 from monty_mqtt_stack.processes import programs
-from monty_mqtt_stack.processes.launch import Launch, Running
+from monty_mqtt_stack.processes.launch import Launch, RunningService
 from monty_mqtt_stack.services.influxdb import METRICS, InfluxDB, Series, influxdb_launch, query
 from monty_mqtt_stack.services.influxdb_setup import GRAFANA_TOKEN
 from monty_mqtt_stack.services.mosquitto import mosquitto_launch
@@ -49,7 +49,7 @@ class Chain:
         self.state = StateDir(where)
         self._parts = parts or ("influxdb", "broker", "telegraf", "bridge")
         self._launches: dict[str, Launch] = {}
-        self.running: dict[str, Running] = {}
+        self.running: dict[str, RunningService] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -83,7 +83,7 @@ class Chain:
             self.running[name].spawn()
         else:
             self._launches[name] = self._launch(name)
-            self.running[name] = Running(self._launches[name])
+            self.running[name] = RunningService(self._launches[name])
         if is_awaited:
             self.running[name].wait_until_ready()
 

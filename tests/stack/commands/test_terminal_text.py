@@ -12,7 +12,7 @@ import pytest
 from monty_mqtt import terminal_text
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.processes.child_process import Child
+from monty_mqtt_stack.processes.child_process import ChildProcess
 
 _FULL = Path("/dev/full")
 
@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_written_is_named_and_leaves_nothing(no_room):
 
 def test_a_log_that_cannot_be_written_is_named(no_room):
     with pytest.raises(ServiceError, match=r"cannot write .*service.log: Is a directory"):
-        Child([sys.executable, "-c", ""], no_room.log_file("service"))
+        ChildProcess([sys.executable, "-c", ""], no_room.log_file("service"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user whom nobody knows")

@@ -7,7 +7,7 @@ from kit.mqtt_publisher import Client, arrived_until_barrier
 
 from monty_mqtt_core.settings import passwords, ports
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.processes.launch import Running
+from monty_mqtt_stack.processes.launch import RunningService
 from monty_mqtt_stack.services.mosquitto import amqtt_launch
 
 STATUS = "monty/v1/run/main/status"
@@ -17,7 +17,7 @@ COMMAND = "monty/v1/run/main/command"
 @pytest.fixture(scope="module")
 def amqtt(tmp_path_factory):
     state = StateDir(tmp_path_factory.mktemp("state") / "with a space")
-    running = Running(amqtt_launch(state, "127.0.0.1", ports.any_free("127.0.0.1")))
+    running = RunningService(amqtt_launch(state, "127.0.0.1", ports.any_free("127.0.0.1")))
     try:
         running.wait_until_ready()
         yield running.launch, state
