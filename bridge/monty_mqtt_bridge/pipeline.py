@@ -106,13 +106,13 @@ class Pipeline:
 
     def _derive(self, row: JournalRow, sender: Sender, message: schema.Message | None) -> None:
         self.rates.fed(message, self._wall())
-        said: list[schema.Status] = []
+        statuses: list[schema.Status] = []
         if row.kind == HELLO:
             self._outlet.retained.forget_before(sender.key, sender.started_unix_nanos)
-            said = self.liveness.joined(sender, self.stamp())
+            statuses = self.liveness.joined(sender, self.stamp())
         elif isinstance(message, _SIGNS_OF_LIFE):
-            said = self.liveness.heard(message, self._clock(), self.stamp())
-        for status in said:
+            statuses = self.liveness.heard(message, self._clock(), self.stamp())
+        for status in statuses:
             self._outlet.say(status)
 
     def joined(self, sender: Sender, *, begins: bool) -> Sequence[schema.Command]:
@@ -184,8 +184,8 @@ class Pipeline:
 
     def _forget(self, keys: set[Key]) -> None:
         """Remove workers that are over from memory, except those whose messages are still on the way."""
-        senders = [one for one in self._journal.senders.by_id.values() if one.key in keys]
-        busy = {one.key for one in senders if one.route or one.last_row > self._journal.fed}
+        senders = [sender for sender in self._journal.senders.by_id.values() if sender.key in keys]
+        busy = {sender.key for sender in senders if sender.route or sender.last_row > self._journal.fed}
         for sender in senders:
             if sender.key not in busy:
                 self._journal.senders.forget(sender)

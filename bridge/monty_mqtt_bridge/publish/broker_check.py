@@ -19,7 +19,7 @@ __all__ = ["COMMAND_FILTER", "BrokerCheck"]
 
 COMMAND_FILTER = f"{topics.JSON_PREFIX}/+/+/command"
 
-RETAINED_FILTERS = tuple(f"{topics.JSON_PREFIX}/+/+/{what}" for what in ("info", "status", "progress", "state"))
+RETAINED_FILTERS = tuple(f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in ("info", "status", "progress", "state"))
 
 
 class BrokerCheck:
@@ -48,7 +48,7 @@ class BrokerCheck:
         self._user = f"user {broker.username!r}" if broker.username else "the anonymous user"
         self._missing = {self.status.topic: self.status.payload, self.command.topic: self.command.payload}
 
-    def said(self) -> list[Outgoing]:
+    def messages(self) -> list[Outgoing]:
         """Return the messages to publish; those that must come back are last, which shows that the others passed."""
         return [*self._unheard, self.status, self.command]
 
@@ -67,11 +67,11 @@ class BrokerCheck:
     def not_given_back(self, secs: float) -> str:
         """Return the line for a broker that does not give a message back."""
         if self.status.topic in self._missing:
-            what, rule = f"the bridge's status on {self.status.topic}", f"topic read {self.status.topic}"
+            unheard, rule = f"the bridge's status on {self.status.topic}", f"topic read {self.status.topic}"
         else:
-            what, rule = f"a command on {self.command.topic}", f"topic read {COMMAND_FILTER}"
+            unheard, rule = f"a command on {self.command.topic}", f"topic read {COMMAND_FILTER}"
         return (
-            f"the broker at {self._url} took {what} but did not give it back within {secs:g} s: "
+            f"the broker at {self._url} took {unheard} but did not give it back within {secs:g} s: "
             f"its ACL must give {self._user} `topic write monty/#` and `{rule}`"
         )
 

@@ -67,7 +67,7 @@ class LineBatches:
 
     def flush(self, run: str | None = None) -> list[LineBatch]:
         """Return all waiting lines, of one run or of all."""
-        return [self._close(one) for one in list(self._open) if run in (None, one)]
+        return [self._close(open_run) for open_run in list(self._open) if run in (None, open_run)]
 
     def next_due(self) -> float:
         """Return when the oldest batch is due, monotonic seconds; infinity if none waits."""

@@ -86,8 +86,8 @@ class MqttConnection:
 
     def descriptor(self) -> int:
         """Return the file descriptor to poll, -1 while there is none."""
-        found = self._client.socket() if self._connected.is_set() else None
-        return -1 if found is None or self.failed is not None else int(found.fileno())
+        own_socket = self._client.socket() if self._connected.is_set() else None
+        return -1 if own_socket is None or self.failed is not None else int(own_socket.fileno())
 
     def wants_write(self) -> bool:
         """Return whether bytes wait for the socket to take them."""
@@ -132,9 +132,9 @@ class MqttConnection:
 
     def abandon(self) -> None:
         """Close without a DISCONNECT."""
-        found = self._client.socket() if self._connected.is_set() else None
-        if found is not None:
-            found.close()
+        own_socket = self._client.socket() if self._connected.is_set() else None
+        if own_socket is not None:
+            own_socket.close()
 
     def _make_client(self, login: ClientLogin, will: LastWill, acknowledged: Callable[[int], None]) -> mqtt.Client:
         client = mqtt.Client(CallbackAPIVersion.VERSION2, login.client_id, protocol=mqtt.MQTTv311)

@@ -89,11 +89,11 @@ class Outlet:
             return
         if isinstance(message, schema.Info):
             self.learn(message)
-        for one in outgoing:
-            if one.retain:
-                self._put(self._retain(message, one, row.sender, restored=row.restored), receipt)
+        for form in outgoing:
+            if form.retain:
+                self._put(self._retain(message, form, row.sender, restored=row.restored), receipt)
             else:
-                self._put(one, receipt)
+                self._put(form, receipt)
         self._put_lines(message, receipt)
 
     def say(self, status: schema.Status) -> None:
@@ -119,10 +119,10 @@ class Outlet:
         """Publish a retained message once more; if that fails, the next connection does it again."""
         self._publisher.put(outgoing, (RowReceipt(0),))
 
-    def put_lines(self, run: str, made: list[str], receipt: RowReceipt | None = None) -> None:
+    def put_lines(self, run: str, lines: list[str], receipt: RowReceipt | None = None) -> None:
         """Publish lines, in a batch."""
-        self._counts.points += len(made)
-        for batch in self._batches.add(run, made, receipt, self._clock()):
+        self._counts.points += len(lines)
+        for batch in self._batches.add(run, lines, receipt, self._clock()):
             self._put_batch(batch)
 
     def tick(self, now: float) -> None:
@@ -207,11 +207,11 @@ class Outlet:
         experiment = self.experiments.get((message.run, message.worker))
         misfits = self.misfits.count
         page_url = self._page.of_run(message.run)
-        made = points.lines_of(message, experiment, self.misfits, by_bridge=by_bridge, page_url=page_url)
+        lines = points.lines_of(message, experiment, self.misfits, by_bridge=by_bridge, page_url=page_url)
         if self.misfits.count > misfits:
             text = "%s.%s: %r does not fit its field in InfluxDB and is left out"
             self._log.say("misfit", text, *self.misfits.last)
-        self.put_lines(message.run, made, receipt)
+        self.put_lines(message.run, lines, receipt)
         if isinstance(message, schema.End):  # the sender waits for the acknowledgement
             for batch in self._batches.flush(message.run):
                 self._put_batch(batch)

@@ -28,7 +28,7 @@ class PageLinks:
 
     def __init__(self, base: str) -> None:
         self._base = base.rstrip("/")
-        self._told: dict[Key, dict[tuple[str, str], float]] = {}
+        self._made_at: dict[Key, dict[tuple[str, str], float]] = {}
 
     def of_run(self, run: str) -> str | None:
         """Return the address at which the page shows a run; None without a page."""
@@ -41,17 +41,17 @@ class PageLinks:
             frame: The frame that is published now.
             now: Monotonic seconds.
         """
-        told = self._told.setdefault((frame.run, frame.worker), {})
+        made_at = self._made_at.setdefault((frame.run, frame.worker), {})
         image = (frame.sensor, frame.modality)
-        if not self._base or now - told.get(image, -_FRAME_SECS) < _FRAME_SECS:
+        if not self._base or now - made_at.get(image, -_FRAME_SECS) < _FRAME_SECS:
             return None
-        told[image] = now
+        made_at[image] = now
         which = urlencode({"worker": escape(frame.worker), "serial": frame.time_unix_nanos})
         return f"{self.of_run(frame.run)}/latest/{_level(frame.sensor)}/{_level(frame.modality)}?{which}"
 
     def forget(self, key: Key) -> None:
         """Forget the workers of a name."""
-        self._told.pop(key, None)
+        self._made_at.pop(key, None)
 
 
 @lru_cache(maxsize=4096)

@@ -251,7 +251,7 @@ class Publisher:
         self._testing, self._deadline = True, now + _SELF_TEST_SECS
         for topic_filter in RETAINED_FILTERS:
             connection.subscribe(topic_filter, 1)
-        for outgoing in self._test.said():
+        for outgoing in self._test.messages():
             connection.publish(outgoing)
 
     def _hear_status(self, status: MqttMessage) -> None:

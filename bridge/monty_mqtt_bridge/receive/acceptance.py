@@ -112,17 +112,17 @@ class Acceptance:
         sender.safe = max(sender.safe, hello.base)  # the sender does not have the messages below
         return sender, begins
 
-    def control(self, sender: Sender, said: zmq_protocol.Up) -> None:
+    def control(self, sender: Sender, signal: zmq_protocol.Up) -> None:
         """Take a probe or a tombstone.
 
         Raises:
             DecodeError: It names another worker.
         """
-        if (said.run, said.worker) != sender.said:
-            raise DecodeError(f"{label(said.run, said.worker)} on a connection of {label(*sender.said)}")
-        if isinstance(said, zmq_protocol.Dropped):
-            self._tombstone(sender, said)
-        elif isinstance(said, zmq_protocol.Probe) and said.next > sender.next and not self.full:
+        if (signal.run, signal.worker) != sender.own_key:
+            raise DecodeError(f"{label(signal.run, signal.worker)} on a connection of {label(*sender.own_key)}")
+        if isinstance(signal, zmq_protocol.Dropped):
+            self._tombstone(sender, signal)
+        elif isinstance(signal, zmq_protocol.Probe) and signal.next > sender.next and not self.full:
             self._sync(sender)
         else:
             self._repeat_ack(sender)
@@ -138,8 +138,8 @@ class Acceptance:
         except DecodeError as error:
             skipped = "; it was next, so it is lost" if self._skip(sender, kind, payload) else ""
             raise DecodeError(f"{label(*sender.key)}, {kind}: {error}{skipped}") from None
-        if (message.run, message.worker) != sender.said:
-            raise DecodeError(f"{label(message.run, message.worker)} on a connection of {label(*sender.said)}")
+        if (message.run, message.worker) != sender.own_key:
+            raise DecodeError(f"{label(message.run, message.worker)} on a connection of {label(*sender.own_key)}")
         sender.unacked_bytes += len(payload) + sum(map(len, raw))
         if kind in BULK_KINDS:
             self._bulk(sender, kind, message, payload, raw)
@@ -210,7 +210,7 @@ class Acceptance:
         self, sender: Sender, kind: str, message: schema.Message, payload: bytes, raw: Sequence[bytes]
     ) -> None:
         """Pass on a message under the name that its worker is published under."""
-        if sender.key != sender.said:
+        if sender.key != sender.own_key:
             payload = renamed(payload, sender.published)
             message = msgspec.structs.replace(message, worker=sender.published)
         self._sink.accepted(sender, kind, message, payload, raw)
@@ -218,9 +218,9 @@ class Acceptance:
     def _begin(self, sender: Sender) -> None:
         if not sender.is_named:
             settle(sender, self.senders)
-            if sender.key != sender.said:
+            if sender.key != sender.own_key:
                 text = "%s has been before: what comes now is published as worker %r"
-                self._log.note("name", text, label(*sender.said), sender.published[:100])
+                self._log.note("name", text, label(*sender.own_key), sender.published[:100])
         if sender.begins:
             sender.begins = False
             self.senders.add(sender)
@@ -257,7 +257,7 @@ class Acceptance:
             envelope = _envelopes.decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
-        is_next = (envelope.run, envelope.worker, envelope.seq) == (*sender.said, sender.next)
+        is_next = (envelope.run, envelope.worker, envelope.seq) == (*sender.own_key, sender.next)
         if not is_next or kind in BULK_KINDS or self.full:
             return False
         self._counts.lost += sender.lose_to(sender.next + 1)
@@ -266,8 +266,8 @@ class Acceptance:
 
     @staticmethod
     def _is_enough(sender: Sender, now: float) -> bool:
-        many = sender.safe - sender.acked >= _ACK_MESSAGES or sender.unacked_bytes >= _ACK_BYTES
-        return many or sender.ended or now >= sender.ack_after
+        is_much = sender.safe - sender.acked >= _ACK_MESSAGES or sender.unacked_bytes >= _ACK_BYTES
+        return is_much or sender.ended or now >= sender.ack_after
 
     def _touch(self, sender: Sender) -> None:
         """Mark a worker for the journal to write its position, and for an acknowledgement after that."""

@@ -29,11 +29,11 @@ class ConnectionEvent(NamedTuple):
     """ConnectionEvent is what happened to one connection.
 
     Attributes:
-        what: `accepted`, `gone`, or `foreign`: the client does not speak ZMQ.
+        kind: `accepted`, `gone`, or `foreign`: the client does not speak ZMQ.
         descriptor: File descriptor of the connection; meaningless for `foreign`.
     """
 
-    what: str
+    kind: str
     descriptor: int
 
 

@@ -24,11 +24,11 @@ def settle(sender: Sender, senders: Senders) -> None:
     `<worker>-3`, … A name that another bridge gave the worker stays, unless another experiment has it here. A recording
     holds what was published, so it has its name already.
     """
-    run, own = sender.said
+    run, own = sender.own_key
     if not sender.is_recording:
         numbered = (f"{own}-{number}" for number in count(2))
         free = (name for name in chain([own], numbered) if not _is_had((run, name), senders))
-        is_claimed = bool(sender.claim) and all(one.is_recording for one in senders.had((run, sender.claim)))
+        is_claimed = bool(sender.claim) and all(other.is_recording for other in senders.had((run, sender.claim)))
         sender.key = (run, sender.claim if is_claimed else next(free))
     sender.is_named = True
     senders.add(sender)

@@ -119,9 +119,9 @@ class Router:
     def watch(self) -> None:
         """Read which connections came and went."""
         for event in self.monitor.events():
-            if event.what == "accepted":
+            if event.kind == "accepted":
                 self._strangers.add(event.descriptor)
-            elif event.what == "gone":
+            elif event.kind == "gone":
                 self._gone(event.descriptor)
             else:
                 self._foreign += 1
@@ -137,19 +137,19 @@ class Router:
             raise DecodeError(f"{len(frames)} frames where a head and a body belong")
         kind, body = zmq_protocol.kind_of(frames[0].bytes), frames[1].bytes
         route = first.bytes
-        said = None if kind in schema.KINDS else zmq_protocol.decode_up(kind, body)
-        if isinstance(said, zmq_protocol.Hello):
-            self._hello(route, _descriptor(first), said)
+        signal = None if kind in schema.KINDS else zmq_protocol.decode_up(kind, body)
+        if isinstance(signal, zmq_protocol.Hello):
+            self._hello(route, _descriptor(first), signal)
             return
         sender = self._routes.get(route)
         if sender is None:
             self._stranger(route)
             return
         self._known(route, sender)
-        if said is None:
+        if signal is None:
             self.acceptance.message(sender, kind, body, [_raw(frame, kind) for frame in frames[2:]])
         else:
-            self.acceptance.control(sender, said)
+            self.acceptance.control(sender, signal)
 
     def _known(self, route: bytes, sender: Sender) -> None:
         """Note that a worker speaks on this connection."""

@@ -30,7 +30,7 @@ class Sender:
     """Sender is one experiment object.
 
     Attributes:
-        said: Run and worker as its HELLO names them.
+        own_key: Run and worker as its HELLO names them.
         key: Run and worker as they are published. If two workers have one name, the second is `<worker>-2`.
         run: Id of its run.
         own_name: The worker's name in its HELLO.
@@ -67,9 +67,9 @@ class Sender:
     """
 
     def __init__(self, hello: Hello) -> None:
-        self.said: Key = (hello.run, hello.worker)
-        self.key = self.said
-        self.run, self.own_name = self.said
+        self.own_key: Key = (hello.run, hello.worker)
+        self.key = self.own_key
+        self.run, self.own_name = self.own_key
         self.is_named = False
         self.claim = hello.published or (hello.worker if hello.base else "")
         self.started_unix_nanos = hello.started_unix_nanos
@@ -184,8 +184,8 @@ class Senders:
     def __init__(self, find: FindSenders = _nothing, last_id: int = 0) -> None:
         self._find = find
         self._last_id = last_id
-        self._saying: dict[Key, list[Sender]] = {}
-        self._published: dict[Key, list[Sender]] = {}
+        self._by_own_key: dict[Key, list[Sender]] = {}
+        self._by_key: dict[Key, list[Sender]] = {}
         self.newest: dict[Key, Sender] = {}
         self.by_id: dict[int, Sender] = {}
         self.changed: set[Sender] = set()
@@ -215,10 +215,10 @@ class Senders:
         """Keep a worker in memory."""
         if sender.id not in self.by_id:
             self.by_id[sender.id] = sender
-            self._saying.setdefault(sender.said, []).insert(0, sender)
+            self._by_own_key.setdefault(sender.own_key, []).insert(0, sender)
         if not sender.is_named:
             return
-        named = self._published.setdefault(sender.key, [])
+        named = self._by_key.setdefault(sender.key, [])
         if sender not in named:
             named.insert(0, sender)
         if sender.real and not sender.restoring:
@@ -226,30 +226,32 @@ class Senders:
 
     def had(self, key: Key) -> list[Sender]:
         """Return the workers that were published under a name."""
-        return [*self._published.get(key, ()), *self._find(key, published=True)]
+        return [*self._by_key.get(key, ()), *self._find(key, published=True)]
 
     def connected(self, hello: Hello) -> list[Sender]:
         """Return the connected experiments that send themselves what this HELLO would restore."""
         key = (hello.run, hello.worker)
         if not hello.started_unix_nanos:
-            same = self._published.get(key, [])
+            same = self._by_key.get(key, [])
         else:
-            same = [one for one in self._saying.get(key, ()) if one.started_unix_nanos == hello.started_unix_nanos]
-        return [one for one in same if one.real and one.route is not None and not one.restoring]
+            started, named = hello.started_unix_nanos, self._by_own_key.get(key, ())
+            same = [sender for sender in named if sender.started_unix_nanos == started]
+        return [sender for sender in same if sender.real and sender.route is not None and not sender.restoring]
 
     def forget(self, sender: Sender) -> None:
         """Remove a worker from memory; the journal still has it, if a message of it was accepted."""
         if self.by_id.pop(sender.id, None) is None:
             return
-        _take_out(self._saying, sender.said, sender)
+        _take_out(self._by_own_key, sender.own_key, sender)
         if sender.is_named:
-            _take_out(self._published, sender.key, sender)
+            _take_out(self._by_key, sender.key, sender)
         if self.newest.get(sender.key) is sender:
             del self.newest[sender.key]
 
     def forget_run(self, run: str) -> None:
         """Remove a run's workers from memory, except those that are connected; the journal has forgotten the run."""
-        for sender in [one for one in self.by_id.values() if one.key[0] == run and one.route is None]:
+        of_run = [sender for sender in self.by_id.values() if sender.run == run]
+        for sender in [sender for sender in of_run if sender.route is None]:
             self.forget(sender)
             self.changed.discard(sender)
         self.retained = {key for key in self.retained if key[0] != run}
@@ -257,7 +259,7 @@ class Senders:
     def _candidates(self, hello: Hello) -> list[Sender]:
         """Return the workers that may be the sender of this HELLO. Only a recording uses the published name."""
         key, published = (hello.run, hello.worker), not hello.started_unix_nanos
-        at_hand = (self._published if published else self._saying).get(key, ())
+        at_hand = (self._by_key if published else self._by_own_key).get(key, ())
         return [*at_hand, *self._find(key, published=published)]
 
 
@@ -269,8 +271,8 @@ def _take_out(named: dict[Key, list[Sender]], key: Key, sender: Sender) -> None:
 
 def _itself(hello: Hello, candidates: Iterable[Sender]) -> Sender | None:
     """Return the sender of a repeated HELLO; one that was known only from a replay is an experiment after all."""
-    same = [one for one in candidates if one.is_again(hello)]
-    return next((one for one in same if one.real), same[0] if same else None)
+    same = [candidate for candidate in candidates if candidate.is_again(hello)]
+    return next((candidate for candidate in same if candidate.real), same[0] if same else None)
 
 
 def _restored(hello: Hello, candidates: Iterable[Sender]) -> Sender | None:
@@ -281,15 +283,15 @@ def _restored(hello: Hello, candidates: Iterable[Sender]) -> Sender | None:
     of an experiment.
     """
     is_recording = not hello.started_unix_nanos
-    same = [one for one in candidates if one.is_again(hello) or (is_recording and not one.real)]
-    continued = [one for one in same if one.real and one.has_all_from(hello.base)]
-    return next(iter([*continued, *(one for one in same if not one.real)]), None)
+    same = [candidate for candidate in candidates if candidate.is_again(hello) or (is_recording and not candidate.real)]
+    continued = [candidate for candidate in same if candidate.real and candidate.has_all_from(hello.base)]
+    return next(iter([*continued, *(candidate for candidate in same if not candidate.real)]), None)
 
 
 def _begun(hello: Hello, candidates: Iterable[Sender]) -> Sender:
     """Return a new sender. A recording has no token: the last experiment of its name has sent the same messages."""
     sender = Sender(hello)
-    last = next((one for one in candidates if one.real), None)
+    last = next((candidate for candidate in candidates if candidate.real), None)
     if last is not None and hello.replayed and not hello.started_unix_nanos and hello.base >= last.whole_from:
         sender.next = sender.safe = max(last.next, hello.base)
         sender.bulk_next = max(last.bulk_next, hello.bulk_base)

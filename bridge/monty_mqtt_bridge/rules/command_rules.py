@@ -57,7 +57,7 @@ class Decision(NamedTuple):
     results: tuple[schema.CommandResult, ...] = ()
 
 
-class _Kept(msgspec.Struct):
+class _SavedState(msgspec.Struct):
     answers: list[tuple[_Id, dict[str, schema.CommandResult]]]
     standing: dict[str, dict[str, schema.Command]]
 
@@ -81,16 +81,16 @@ class CommandRules:
     def save(self) -> bytes:
         """Return the state that is needed after a restart."""
         self.changed = False
-        return msgspec.json.encode(_Kept(list(self._answers.items()), dict(self._standing)))
+        return msgspec.json.encode(_SavedState(list(self._answers.items()), dict(self._standing)))
 
     def load(self, saved: bytes) -> bool:
         """Load what `save` returned; return whether it could be read."""
         try:
-            kept = msgspec.json.decode(saved, type=_Kept)
+            state = msgspec.json.decode(saved, type=_SavedState)
         except msgspec.MsgspecError:
             return False
-        self._answers = OrderedDict(kept.answers)
-        self._standing = OrderedDict(kept.standing)
+        self._answers = OrderedDict(state.answers)
+        self._standing = OrderedDict(state.standing)
         return True
 
     def decide(self, incoming: MqttMessage, now_unix_nanos: int) -> Decision:
@@ -171,7 +171,7 @@ class CommandRules:
         if command.command not in _STANDING:
             return
         before = self._standing.pop(run, {})
-        now = {word: one for word, one in before.items() if word not in _STANDING[command.command]}
+        now = {word: standing for word, standing in before.items() if word not in _STANDING[command.command]}
         if command.command != "resume":
             now[command.command] = command
         if now:

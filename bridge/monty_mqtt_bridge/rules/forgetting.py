@@ -97,7 +97,7 @@ class _Look:
 
     def is_for(self, incoming: MqttMessage) -> bool:
         """Return whether this is one of the topics looked for, and not from another subscription."""
-        prefixes = [one[: one.index("+")] for one in self.filters]
+        prefixes = [topic_filter[: topic_filter.index("+")] for topic_filter in self.filters]
         return incoming.retain and bool(incoming.payload) and incoming.topic.startswith(tuple(prefixes))
 
     def statuses(self) -> list[schema.Status]:
@@ -141,54 +141,54 @@ class Forgetting:
                 look.complete_at = self._clock() + _QUIET_SECS
         return False
 
-    def turn(self, line: BrokerClient, is_live: RunFact, is_busy: RunFact) -> Iterator[ClearedRun]:
+    def turn(self, client: BrokerClient, is_live: RunFact, is_busy: RunFact) -> Iterator[ClearedRun]:
         """Do what is due; yield what became of a run. To be called a few times a second.
 
         Args:
-            line: The way to the broker.
+            client: The way to the broker.
             is_live: Returns whether a worker of a run lives.
             is_busy: Returns whether messages of a run may still be published; that will pass.
         """
         look, now = self._looking, self._clock()
         if look is None:
-            if now >= self._begin_at and line.online:
+            if now >= self._begin_at and client.online:
                 self._begin_at = now + _BEGIN_EVERY_SECS
-                self._begin(line, is_busy, now)
+                self._begin(client, is_busy, now)
         elif now >= look.complete_at:
-            self._end(look, line)
+            self._end(look, client)
             if look.run is None:
                 self._survey(look, is_live)
             else:
-                yield self._clear(look.run, look, line, is_live)
+                yield self._clear(look.run, look, client, is_live)
         elif now >= look.deadline:
-            self._end(look, line)
+            self._end(look, client)
             if look.tries < _TRIES:
                 self._waiting.appendleft(_Look(look.run, look.command_id, self._marker_topic, look.tries + 1))
             elif look.run is not None:
                 yield ClearedRun(look.run, look.command_id, refusal="the broker does not send what it retains")
 
-    def _begin(self, line: BrokerClient, is_busy: RunFact, now: float) -> None:
+    def _begin(self, client: BrokerClient, is_busy: RunFact, now: float) -> None:
         if now >= self._survey_at:
             self._survey_at = now + _EVERY_SECS
             self._waiting.append(_Look(None, "", self._marker_topic))
-        look = next((one for one in self._waiting if one.run is None or not is_busy(one.run)), None)
+        look = next((waiting for waiting in self._waiting if waiting.run is None or not is_busy(waiting.run)), None)
         if look is None:
             return
         self._waiting.remove(look)
         self._looking = look
         look.deadline = now + _ANSWER_SECS
         for topic_filter in look.filters:
-            line.subscribe(topic_filter)
-        line.put(look.marker)
+            client.subscribe(topic_filter)
+        client.put(look.marker)
 
-    def _end(self, look: _Look, line: BrokerClient) -> None:
+    def _end(self, look: _Look, client: BrokerClient) -> None:
         self._looking = None
-        if line.online:
+        if client.online:
             for topic_filter in look.filters:
-                line.unsubscribe(topic_filter)
+                client.unsubscribe(topic_filter)
 
     @staticmethod
-    def _clear(run: str, look: _Look, line: BrokerClient, is_live: RunFact) -> ClearedRun:
+    def _clear(run: str, look: _Look, client: BrokerClient, is_live: RunFact) -> ClearedRun:
         live = [status.worker for status in look.statuses() if status.status in LIVE_STATUSES]
         if live or is_live(run):
             return ClearedRun(
@@ -196,19 +196,19 @@ class Forgetting:
             )
         # Its status last: without it a program cannot find the rest again, if this process is killed on the way.
         for topic in sorted(look.found, key=lambda topic: topic.endswith("/status")):
-            line.put(Outgoing(topic, b"", 1, True))  # noqa: FBT003
+            client.put(Outgoing(topic, b"", 1, True))  # noqa: FBT003
         return ClearedRun(run, look.command_id, len(look.found))
 
     def _survey(self, look: _Look, is_live: RunFact) -> None:
         oldest_unix_nanos = self._wall() - int(self._keep_days * _DAY_NANOS)
         statuses = look.statuses()
-        kept = {
+        kept_runs = {
             status.run
             for status in statuses
             if status.status in LIVE_STATUSES or status.time_unix_nanos >= oldest_unix_nanos
         }
         for run in dict.fromkeys(status.run for status in statuses):
-            if run not in kept and not is_live(run):
+            if run not in kept_runs and not is_live(run):
                 self.ask(run)
 
 

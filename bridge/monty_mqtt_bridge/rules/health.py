@@ -42,8 +42,8 @@ class Rates:
         rates = {f"{name}_per_sec": (getattr(counts, name) - getattr(self._before, name)) / secs for name in names}
         delay, self._delay_nanos = self._delay_nanos, None
         self._at, self._before = now, msgspec.structs.replace(counts)
-        told = {name: round(rate, 1) for name, rate in rates.items()}
-        return told if delay is None else {**told, "delay_secs": round(delay / 1e9, 6)}
+        rounded = {name: round(rate, 1) for name, rate in rates.items()}
+        return rounded if delay is None else {**rounded, "delay_secs": round(delay / 1e9, 6)}
 
 
 def of_life(life: Life, now: float, now_unix_nanos: int) -> dict[str, Any]:

@@ -151,14 +151,14 @@ class Liveness:
         if not (life.disconnected or life.spooled):
             return []
         life.disconnected, life.spooled = False, 0
-        return [_said(life, now_unix_nanos)]
+        return [_status_of(life, now_unix_nanos)]
 
     def _given_back(self, life: Life, sender: Sender, now_unix_nanos: int) -> list[schema.Status]:
         """Note the return of a worker whose name another had in the meantime; return the statuses to publish."""
         if sender.ended or life.sender is None or sender.fed_seq < sender.first:
             return []  # it is over, or its own beginning still waits in the journal
         self.lives[sender.key] = life = Life(sender.key, sender)
-        return [_said(life, now_unix_nanos)]
+        return [_status_of(life, now_unix_nanos)]
 
     def left(self, sender: Sender, now: float) -> None:
         """Note that a worker's connection is gone."""
@@ -175,7 +175,7 @@ class Liveness:
             life.stepped(now)
             if life.stalled:
                 life.stalled = False
-                return [_said(life, now_unix_nanos)]
+                return [_status_of(life, now_unix_nanos)]
         elif isinstance(message, schema.Status):
             if life.word == "paused" and life.last_step is not None:
                 life.last_step = now  # it was not silent all the time, it was paused
@@ -196,7 +196,7 @@ class Liveness:
         if life is None or life.gone_at is None or life.ended or life.spooled == spooled:
             return []
         life.spooled = spooled
-        return [_said(life, now_unix_nanos)]
+        return [_status_of(life, now_unix_nanos)]
 
     def tick(self, now: float, now_unix_nanos: int, fed: int) -> list[schema.Status]:
         """Return the statuses to publish because something has not happened for too long.
@@ -206,26 +206,26 @@ class Liveness:
             now_unix_nanos: The wall clock.
             fed: The last row of the journal that was passed on; a worker with later rows cannot be judged yet.
         """
-        said = []
+        statuses = []
         for life in self.lives.values():
             if life.sender is not None and life.sender.last_row > fed:
                 continue
             gone_secs = 0.0 if life.gone_at is None else now - life.gone_at
             if life.live and gone_secs >= GRACE_SECS:
                 life.disconnected, life.stalled = True, False
-                said.append(_said(life, now_unix_nanos))
+                statuses.append(_status_of(life, now_unix_nanos))
             elif self._stalls(life, now):
                 life.stalled = True
-                said.append(_said(life, now_unix_nanos))
+                statuses.append(_status_of(life, now_unix_nanos))
             elif life.lacks_more():
-                life.status = _said(life, now_unix_nanos)
-                said.append(life.status)
-        return said
+                life.status = _status_of(life, now_unix_nanos)
+                statuses.append(life.status)
+        return statuses
 
     def forget(self, now: float) -> list[Key]:
         """Remove, and return, the workers that have been over for long."""
         gone = [(life.gone_at, life) for life in self.lives.values() if not life.live and life.gone_at is not None]
-        gone.sort(key=lambda one: one[0])
+        gone.sort(key=lambda pair: pair[0])
         surplus = len(gone) - _MOST_GONE
         over = [
             life.key
@@ -263,7 +263,7 @@ class Liveness:
         life.status = schema.Status(
             run=end.run, worker=end.worker, seq=end.seq, time_unix_nanos=end.time_unix_nanos, status=end.status
         )
-        return [_said(life, now_unix_nanos)]
+        return [_status_of(life, now_unix_nanos)]
 
     @staticmethod
     def _stalls(life: Life, now: float) -> bool:
@@ -282,7 +282,7 @@ def _is_history(life: Life, sender: Sender) -> bool:
     return is_older if life.sender is None else life.sender is not sender
 
 
-def _said(life: Life, now_unix_nanos: int) -> schema.Status:
+def _status_of(life: Life, now_unix_nanos: int) -> schema.Status:
     """Return the status as the bridge publishes it: after all that was received, before all that will come."""
     run, worker = life.key
     base = life.status or schema.Status(run=run, worker=worker, seq=0, time_unix_nanos=0, status="running")

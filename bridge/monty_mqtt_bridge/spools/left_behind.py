@@ -20,9 +20,9 @@ from monty_mqtt_bridge.receive.senders import Key, Sender
 __all__ = ["LeftBehind"]
 
 
-class _Asked(NamedTuple):
+class _Spool(NamedTuple):
     key: Key
-    said: Key
+    own_key: Key
     started_unix_nanos: int
     next: int
 
@@ -38,7 +38,7 @@ class LeftBehind:
         self._directory = Path(directory) if directory else None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="spools")
         self._counting: Future[dict[Key, int]] | None = None
-        self._known: dict[_Asked, tuple[tuple[int, int], int]] = {}
+        self._known: dict[_Spool, tuple[tuple[int, int], int]] = {}
         self._closed = False
 
     def look(self, senders: Sequence[Sender]) -> dict[Key, int]:
@@ -46,8 +46,8 @@ class LeftBehind:
         if self._counting is not None and not self._counting.done():
             return {}
         counted = self._counting.result() if self._counting else {}
-        asked = [_Asked(sender.key, sender.said, sender.started_unix_nanos, sender.next) for sender in senders]
-        self._counting = self._pool.submit(self._count, asked) if asked and self._directory else None
+        spools = [_Spool(sender.key, sender.own_key, sender.started_unix_nanos, sender.next) for sender in senders]
+        self._counting = self._pool.submit(self._count, spools) if spools and self._directory else None
         return counted
 
     def close(self) -> None:
@@ -55,24 +55,24 @@ class LeftBehind:
         self._closed = True
         self._pool.shutdown()
 
-    def _count(self, asked: Sequence[_Asked]) -> dict[Key, int]:
-        self._known = {one: self._known[one] for one in asked if one in self._known}
-        return {one.key: self._count_one(one) for one in asked}
+    def _count(self, spools: Sequence[_Spool]) -> dict[Key, int]:
+        self._known = {spool: self._known[spool] for spool in spools if spool in self._known}
+        return {spool.key: self._count_one(spool) for spool in spools}
 
-    def _count_one(self, asked: _Asked) -> int:
-        run, worker = asked.said
+    def _count_one(self, spool: _Spool) -> int:
+        run, worker = spool.own_key
         header = spool_format.SpoolHeader(
-            schema_version=schema.SCHEMA_VERSION, run=run, worker=worker, started_unix_nanos=asked.started_unix_nanos
+            schema_version=schema.SCHEMA_VERSION, run=run, worker=worker, started_unix_nanos=spool.started_unix_nanos
         )
         with suppress(OSError, ConfigError):  # there is no file, or it is being made
             path = spool_format.path_of(self._directory or Path(), header)
             fd = os.open(path, os.O_RDONLY)
             try:
-                found = os.fstat(fd)
-                state = (found.st_size, found.st_mtime_ns)
-                if asked not in self._known or self._known[asked][0] != state:
-                    self._known[asked] = state, self._messages(fd, path, asked.next)
-                return self._known[asked][1]
+                stat = os.fstat(fd)
+                state = (stat.st_size, stat.st_mtime_ns)
+                if spool not in self._known or self._known[spool][0] != state:
+                    self._known[spool] = state, self._messages(fd, path, spool.next)
+                return self._known[spool][1]
             finally:
                 os.close(fd)
         return 0

@@ -1,6 +1,6 @@
 """Runs one experiment as a child process, and watches it from its first message to its last.
 
-Called by `run` and the demo, which enter a `Watch` once, and run one or more experiments in it.
+Called by `run` and the demo, which enter a `WatchedExperiment` once, and run one or more experiments in it.
 """
 
 from __future__ import annotations
