@@ -53,7 +53,7 @@ def command(options: argparse.Namespace) -> int:
     """Run `monty-mqtt doctor`; return the exit code: 1 if the services cannot run on this machine."""
     findings = examine(StateDir(options.state_dir))
     print(as_json(findings) if options.json else "\n".join(report(findings)))  # noqa: T201 - a command's output
-    return 1 if any(one.is_fatal and one.advice for one in findings) else 0
+    return 1 if any(finding.is_fatal and finding.advice for finding in findings) else 0
 
 
 def examine(state: StateDir, host: str = "127.0.0.1") -> List[Finding]:
@@ -74,13 +74,13 @@ def examine(state: StateDir, host: str = "127.0.0.1") -> List[Finding]:
 
 def as_json(findings: List[Finding]) -> str:
     """Return the findings as a JSON list, one object per finding, with the names that `Finding` has."""
-    return json.dumps([one._asdict() for one in findings], indent=2)
+    return json.dumps([finding._asdict() for finding in findings], indent=2)
 
 
 def report(findings: List[Finding]) -> List[str]:
     """Return the findings as lines of text; all advice comes last."""
-    lines = table([[one.name, one.found] for one in findings])
-    advice = [f"{one.name}: {one.advice}" for one in findings if one.advice]
+    lines = table([[finding.name, finding.found] for finding in findings])
+    advice = [f"{finding.name}: {finding.advice}" for finding in findings if finding.advice]
     return [*lines, "", *(["missing, and what to do:", *advice] if advice else ["nothing is missing"])]
 
 
@@ -95,17 +95,18 @@ def _mosquitto() -> Finding:
     program = mosquitto.find_mosquitto()
     if program is None:
         amqtt = _distribution("amqtt", _SERVER, is_fatal=True)
-        told = f"not installed; amqtt {amqtt.found}, for looking only"
-        return Finding("mosquitto", told, mosquitto.HOW_TO_INSTALL, is_fatal=amqtt.advice is not None)
+        version = f"not installed; amqtt {amqtt.found}, for looking only"
+        return Finding("mosquitto", version, mosquitto.HOW_TO_INSTALL, is_fatal=amqtt.advice is not None)
     shown = subprocess.run([program, "-h"], capture_output=True, text=True, check=False, timeout=_VERSION_SECS)  # noqa: S603
     return Finding("mosquitto", f"{(shown.stdout.splitlines() or ['?'])[0]} ({program})")
 
 
 def _history(name: str) -> Finding:
-    found = programs.find(name)
-    if found.path is None:
-        return Finding(name, found.why.partition(":")[0], f"only for history: {programs.PROGRAMS[name].how_to_install}")
-    return Finding(name, f"{found.version} ({found.path})")
+    program = programs.find(name)
+    if program.path is None:
+        advice = f"only for history: {programs.PROGRAMS[name].how_to_install}"
+        return Finding(name, program.why.partition(":")[0], advice)
+    return Finding(name, f"{program.version} ({program.path})")
 
 
 def _egl() -> Finding:
@@ -125,7 +126,7 @@ def _port(host: str, port: int, service: str, state: StateDir) -> Finding:
         return Finding(name, f"free, for the {service}")
     holder = ports.owner(port) or "another process"
     far_side = state.read_far_side()
-    if far_side and any(one.port == port for one in far_side.services.values()):
+    if far_side and any(endpoint.port == port for endpoint in far_side.services.values()):
         return Finding(name, f"our {service}: {holder}")
     return Finding(name, f"taken by {holder}", f"the {service} will use the next free port; `monty-mqtt up` says which")
 
@@ -138,10 +139,10 @@ def _state(state: StateDir) -> Finding:
 
 
 def _spools(state: StateDir) -> Finding:
-    found = list((state.path / "spool").glob("*/*.spool"))
-    if not found:
+    spools = list((state.path / "spool").glob("*/*.spool"))
+    if not spools:
         return Finding("spool", "nothing is left in it")
-    size = sum(path.stat().st_size for path in found) / _MEGA
-    told = f"{len(found)} files of {len({path.parent for path in found})} runs, {size:.1f} MB"
+    size = sum(path.stat().st_size for path in spools) / _MEGA
+    left = f"{len(spools)} files of {len({path.parent for path in spools})} runs, {size:.1f} MB"
     advice = f"what experiments could not deliver; when they have ended: monty-mqtt replay {state.path}/spool/*/*.spool"
-    return Finding("spool", told, advice)
+    return Finding("spool", left, advice)

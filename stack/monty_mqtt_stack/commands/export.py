@@ -67,12 +67,12 @@ def _recording(options: argparse.Namespace, state: StateDir) -> Path | None:
     is_there = bool(options.influxdb) or (state.secrets / _TOKEN).exists()
     if options.of in MEASUREMENTS and is_there:
         return None
-    kept = directory_of(state.path / "recordings", options.run)
-    if kept.is_dir():
-        return kept
+    recording = directory_of(state.path / "recordings", options.run)
+    if recording.is_dir():
+        return recording
     if options.of in MEASUREMENTS:
         return None
-    raise ServiceError(f"there is no recording of run {options.run} at {kept}; name one with --from")
+    raise ServiceError(f"there is no recording of run {options.run} at {recording}; name one with --from")
 
 
 def rows_of(url: str, token: str, run: str, measurement: str) -> Iterator[tuple[list[str], list[Any]]]:
@@ -81,10 +81,10 @@ def rows_of(url: str, token: str, run: str, measurement: str) -> Iterator[tuple[
     columns: list[str] = []
     named: list[str] = []
     tags: list[int] = []
-    for found, row in query_rows(url, token, f"SELECT * FROM \"{measurement}\" WHERE run = '{quoted}'"):  # noqa: S608
-        if found != columns:
-            columns, named = found, ["time_unix_nanos", *map(name_of, found[1:])]
-            tags = [number for number, name in enumerate(found) if name in _TAGS]
+    for answered, row in query_rows(url, token, f"SELECT * FROM \"{measurement}\" WHERE run = '{quoted}'"):  # noqa: S608
+        if answered != columns:
+            columns, named = answered, ["time_unix_nanos", *map(name_of, answered[1:])]
+            tags = [number for number, name in enumerate(answered) if name in _TAGS]
         for number in tags:
             row[number] = row[number] and name_of(row[number])
         yield named, row

@@ -74,12 +74,12 @@ def files_of(state: StateDir, run: str) -> List[Path]:
     """Return the files of a run in the state directory: its spools, its recording, and its experiment's output."""
     header = spool_format.SpoolHeader(schema_version=schema.SCHEMA_VERSION, run=run, worker="", started_unix_nanos=0)
     spools = spool_format.path_of(state.path / "spool", header).parent.glob(f"*{_SPOOL}")
-    found = sorted(path for path in spools if path.is_file() and is_spool(path))
+    files = sorted(path for path in spools if path.is_file() and is_spool(path))
     recording = directory_of(state.path / "recordings", run)
-    found += marked_parts(recording) if recording.is_dir() else []
+    files += marked_parts(recording) if recording.is_dir() else []
     with suppress(OSError):  # the name is too long for a file
-        found += _logs(state, run)
-    return found
+        files += _logs(state, run)
+    return files
 
 
 def _logs(state: StateDir, run: str) -> List[Path]:
@@ -117,8 +117,8 @@ def ask(broker: BrokerAddress, run: str, timeout_secs: float = _ANSWER_SECS) -> 
     asked = schema.Command(id=secrets.token_hex(8), command="forget", issued_unix_nanos=time.time_ns())
     with Subscriber(broker, [topic, result]) as subscriber:
         # A set of topics, because amqtt sends a retained message more than once.
-        kept = retained(broker, [f"{topics.BRIDGE_PREFIX}/+/status"])
-        bridges = {one.topic for one in kept if is_online(one.payload)}
+        statuses = retained(broker, [f"{topics.BRIDGE_PREFIX}/+/status"])
+        bridges = {status.topic for status in statuses if is_online(status.payload)}
         if not bridges:
             raise ServiceError(f"no bridge is connected to the broker {broker}, and only a bridge can clear a run")
         if not subscriber.publish(topic, schema.encode(asked), timeout_secs):
@@ -141,11 +141,11 @@ def _answers(
         if remaining_secs <= 0:
             why = "the bridge is silent" if was_passed_on else "the broker refused the command; may this user write it?"
             raise ServiceError(f"no answer within {timeout_secs:g} s: {why}")
-        one = subscriber.get(remaining_secs)
-        if one is None or one.retain:
+        arrived = subscriber.get(remaining_secs)
+        if arrived is None or arrived.retain:
             continue
-        was_passed_on = was_passed_on or one.topic == topic
-        message = decode(one.topic, one.payload)
+        was_passed_on = was_passed_on or arrived.topic == topic
+        message = decode(arrived.topic, arrived.payload)
         if isinstance(message, schema.CommandResult) and message.id == command_id:
             answers.append(message)
     return answers
@@ -160,11 +160,13 @@ def _chosen(broker: BrokerAddress, state: StateDir, name: str) -> str:
 def _confirmed(run: str, files: List[Path], influxdb: Optional[InfluxDB]) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigError("--yes", "not given", "given where nobody can be asked")
-    kept = "what is retained of it at the broker" + (f", its points in InfluxDB at {influxdb.url}" if influxdb else "")
+    remains = "what is retained of it at the broker" + (
+        f", its points in InfluxDB at {influxdb.url}" if influxdb else ""
+    )
     if files:
         size = sum(path.stat().st_size for path in files) / _MEGA
-        kept += f", and here {len(files)} files ({size:.1f} MB): {', '.join(map(str, files))}"
-    print(one_line(f"forget {run}: {kept}"))  # noqa: T201 - a command's output
+        remains += f", and here {len(files)} files ({size:.1f} MB): {', '.join(map(str, files))}"
+    print(one_line(f"forget {run}: {remains}"))  # noqa: T201 - a command's output
     return input("forget it? [y/N] ").strip().lower() in ("y", "yes")
 
 

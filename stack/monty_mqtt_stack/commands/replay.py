@@ -136,21 +136,21 @@ def _restore(paths: Sequence[Path], bridge: Address, stop: threading.Event, *, i
     read: list[Recording] = []
     if is_spool:
         with _Shown() as shown:
-            found = [restore(paths[0], zmq_host=host, zmq_port=port, stop=stop, on_progress=shown.restored)]
+            reports = [restore(paths[0], zmq_host=host, zmq_port=port, stop=stop, on_progress=shown.restored)]
     else:
-        found = restore_recording(*paths, zmq_host=host, zmq_port=port, stop=stop, on_read=read.append)
-    for restored in found:
-        for line in as_lines(restored, is_recording=not is_spool):
+        reports = restore_recording(*paths, zmq_host=host, zmq_port=port, stop=stop, on_read=read.append)
+    for report in reports:
+        for line in as_lines(report, is_recording=not is_spool):
             _say(line)
     for recording in read:
         _say_begun(recording.begun)
     is_damaged = any(recording.damages for recording in read)
-    return not (is_damaged or any(restored.missing or restored.unreadable_bytes for restored in found))
+    return not (is_damaged or any(report.missing or report.unreadable_bytes for report in reports))
 
 
 def _say_begun(begun: Sequence[Beginning]) -> None:
-    for one in begun:
-        _say(f"  {one}")
+    for beginning in begun:
+        _say(f"  {beginning}")
 
 
 class _Shown:
@@ -192,10 +192,10 @@ def _bridge(options: argparse.Namespace) -> Address:
         if not accepts(named):
             raise ServiceError(f"no bridge at {named.host}:{named.port}")
         return named
-    found = find(StateDir(options.state_dir))
-    if found is None:
+    address = find(StateDir(options.state_dir))
+    if address is None:
         raise ServiceError("no bridge answers: start one with `monty-mqtt up`, or name it with --bridge HOST:PORT")
-    return found.zmq
+    return address.zmq
 
 
 def _say(line: str) -> None:

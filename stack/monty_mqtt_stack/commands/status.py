@@ -47,8 +47,8 @@ def command(options: argparse.Namespace) -> int:
     """
     far_side = None if options.broker else StateDir(options.state_dir).read_far_side()
     collected = collect(broker_of(options), far_side)
-    told = as_json(collected) if options.json else "\n".join(as_lines(collected))
-    print(told, flush=True)  # noqa: T201 - a command's output
+    text = as_json(collected) if options.json else "\n".join(as_lines(collected))
+    print(text, flush=True)  # noqa: T201 - a command's output
     if not any(map(_is_online, collected["bridges"].values())):
         raise ServiceError(f"no bridge is online at {collected['broker']}; start one with `monty-mqtt up`")
     return 0
@@ -63,15 +63,15 @@ def collect(broker: BrokerAddress, far_side: Optional[FarSide]) -> Dict[str, Any
     filters = [f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in _KINDS]
     runs = RunStatuses()
     bridges: Dict[str, Dict[str, Any]] = {}
-    with Subscriber(broker, [f"{topics.BRIDGE_PREFIX}/+/health"]) as one:
-        for kept in retained(broker, [*filters, f"{topics.BRIDGE_PREFIX}/+/status"]):
-            if kept.topic.startswith(topics.BRIDGE_PREFIX):
-                _note_bridge(bridges, kept)
-            elif (message := decode(kept.topic, kept.payload)) is not None:
+    with Subscriber(broker, [f"{topics.BRIDGE_PREFIX}/+/health"]) as subscriber:
+        for arrived in retained(broker, [*filters, f"{topics.BRIDGE_PREFIX}/+/status"]):
+            if arrived.topic.startswith(topics.BRIDGE_PREFIX):
+                _note_bridge(bridges, arrived)
+            elif (message := decode(arrived.topic, arrived.payload)) is not None:
                 runs.apply(message)
-        _await_health(one, bridges)
+        _await_health(subscriber, bridges)
     services = far_side.services if far_side else {}
-    known = {name: {one.worker: _worker(one) for one in runs.of_run(name)} for name in runs.names()}
+    known = {name: {worker.worker: _worker(worker) for worker in runs.of_run(name)} for name in runs.names()}
     return {
         "broker": str(broker),
         "services": {name: _service(endpoint) for name, endpoint in services.items()},
@@ -90,9 +90,9 @@ def as_json(status: Dict[str, Any]) -> str:
 def as_lines(status: Dict[str, Any]) -> List[str]:
     """Return the status as lines of text, for people."""
     lines = [*_services(status), *(f"left out: {name}: {why}" for name, why in status["left_out"].items())]
-    for name, told in status["bridges"].items():
-        lines.append(f"bridge {name}: {_told(told)}")
-        lines += _journal(told.get("health"))
+    for name, bridge in status["bridges"].items():
+        lines.append(f"bridge {name}: {_bridge_in_words(bridge)}")
+        lines += _journal(bridge.get("health"))
     return [one_line(line) for line in (*lines, "", *_runs(status))]
 
 
@@ -100,10 +100,10 @@ def _services(status: Dict[str, Any]) -> List[str]:
     if not status["services"]:
         return [f"broker {status['broker']}, not started by monty-mqtt"]
     rows = [["service", "where", "what"]]
-    for name, one in status["services"].items():
-        silent = "" if one["answers"] else ", does not answer"
-        pid = f" (pid {one['pid']})" if one["pid"] else ""  # a process id in a container means nothing here
-        rows.append([name, one["url"], f"{one['program']}{pid}{silent}"])
+    for name, service in status["services"].items():
+        silent = "" if service["answers"] else ", does not answer"
+        pid = f" (pid {service['pid']})" if service["pid"] else ""  # a process id in a container means nothing here
+        rows.append([name, service["url"], f"{service['program']}{pid}{silent}"])
     return table(rows)
 
 
@@ -127,78 +127,78 @@ def _runs(status: Dict[str, Any]) -> List[str]:
         return ["no runs"]
     rows = [["run", "worker", "status", "episodes", "outcomes", "lost", "dropped", "too large"]]
     for run, workers in status["runs"].items():
-        rows += [[run, name, *_cells(one)] for name, one in workers.items()]
+        rows += [[run, name, *_cells(worker)] for name, worker in workers.items()]
     shown = [f"{count:,} {name}" for name, count in status["totals"].items() if count or name in ("runs", "workers")]
     return [*table(rows), "", ", ".join(shown)]
 
 
 def _totals(runs: Dict[str, Dict[str, Dict[str, Any]]]) -> Dict[str, int]:
     """Return how many runs and workers there are, and how many have what problem."""
-    workers = [one for of_run in runs.values() for one in of_run.values()]
-    words = Counter(one["status"] for one in workers)
+    workers = [worker for of_run in runs.values() for worker in of_run.values()]
+    words = Counter(worker["status"] for worker in workers)
     return {
         "runs": len(runs),
         "workers": len(workers),
         "live": sum(words[word] for word in LIVE_STATUSES),
-        "stalled": sum(one["stalled"] for one in workers),
+        "stalled": sum(worker["stalled"] for worker in workers),
         "disconnected": words["disconnected"],
-        "lost": sum(one["lost"] for one in workers),
-        "dropped": sum(one["dropped"] for one in workers),
-        "too large": sum(one["too_large"] for one in workers),
-        "still with the experiment": sum(one["spooled"] for one in workers),
+        "lost": sum(worker["lost"] for worker in workers),
+        "dropped": sum(worker["dropped"] for worker in workers),
+        "too large": sum(worker["too_large"] for worker in workers),
+        "still with the experiment": sum(worker["spooled"] for worker in workers),
     }
 
 
-def _service(one: Endpoint) -> Dict[str, Any]:
-    answers = accepts(Address(one.host, one.port))
-    return {"url": one.url, "program": one.program, "pid": one.pid, "answers": answers}
+def _service(endpoint: Endpoint) -> Dict[str, Any]:
+    answers = accepts(Address(endpoint.host, endpoint.port))
+    return {"url": endpoint.url, "program": endpoint.program, "pid": endpoint.pid, "answers": answers}
 
 
-def _note_bridge(bridges: Dict[str, Dict[str, Any]], told: MqttMessage) -> None:
-    *_, bridge, what = told.topic.split("/")
-    bridges.setdefault(topics.unescape(bridge), {})[what] = _plain(told.payload)
+def _note_bridge(bridges: Dict[str, Dict[str, Any]], arrived: MqttMessage) -> None:
+    *_, bridge, kind = arrived.topic.split("/")
+    bridges.setdefault(topics.unescape(bridge), {})[kind] = _plain(arrived.payload)
 
 
-def _is_online(told: Dict[str, Any]) -> bool:
-    return is_online(str(told.get("status")).encode())
+def _is_online(bridge: Dict[str, Any]) -> bool:
+    return is_online(str(bridge.get("status")).encode())
 
 
 def _await_health(subscriber: Subscriber, bridges: Dict[str, Dict[str, Any]]) -> None:
     # Health is not retained: a live bridge publishes it once a second.
     deadline = time.monotonic() + _HEALTH_SECS
-    while any(_is_online(told) and "health" not in told for told in bridges.values()):
-        one = subscriber.get(deadline - time.monotonic())
-        if one and one.topic.startswith(topics.BRIDGE_PREFIX):
-            _note_bridge(bridges, one)
+    while any(_is_online(bridge) and "health" not in bridge for bridge in bridges.values()):
+        arrived = subscriber.get(deadline - time.monotonic())
+        if arrived and arrived.topic.startswith(topics.BRIDGE_PREFIX):
+            _note_bridge(bridges, arrived)
         elif time.monotonic() > deadline:
             break
 
 
-def _worker(one: WorkerStatus) -> Dict[str, Any]:
-    progress = one.progress
+def _worker(worker: WorkerStatus) -> Dict[str, Any]:
+    progress = worker.progress
     return {
-        "status": one.word,
-        "stalled": bool(one.status and one.status.stalled),
-        "experiment": one.info.experiment if one.info else None,
-        "group": one.info.group if one.info else None,
-        "overrides": one.info.overrides if one.info else {},
-        "episodes_done": one.episodes_done,
+        "status": worker.word,
+        "stalled": bool(worker.status and worker.status.stalled),
+        "experiment": worker.info.experiment if worker.info else None,
+        "group": worker.info.group if worker.info else None,
+        "overrides": worker.info.overrides if worker.info else {},
+        "episodes_done": worker.episodes_done,
         "episodes_expected": progress.episodes_expected if progress else None,
-        "modes": {name: msgspec.structs.asdict(mode) for name, mode in one.modes.items()},
-        "lost": one.lost,
-        "dropped": one.dropped,
-        "too_large": one.too_large,
-        "spooled": one.spooled,
+        "modes": {name: msgspec.structs.asdict(mode) for name, mode in worker.modes.items()},
+        "lost": worker.lost,
+        "dropped": worker.dropped,
+        "too_large": worker.too_large,
+        "spooled": worker.spooled,
         "estimated_end_unix_nanos": progress.estimated_end_unix_nanos if progress else None,
     }
 
 
-def _cells(one: Dict[str, Any]) -> List[str]:
-    of = "" if one["episodes_expected"] is None else f" of {one['episodes_expected']}"
-    spooled = f", {one['spooled']:,} messages are still with the experiment" if one["spooled"] else ""
-    word = f"{one['status']}{', stalled' if one['stalled'] else ''}{spooled}"
-    missing = (str(one[name]) for name in ("lost", "dropped", "too_large"))
-    return [word, f"{one['episodes_done']}{of}", _outcomes(one["modes"]), *missing]
+def _cells(worker: Dict[str, Any]) -> List[str]:
+    of = "" if worker["episodes_expected"] is None else f" of {worker['episodes_expected']}"
+    spooled = f", {worker['spooled']:,} messages are still with the experiment" if worker["spooled"] else ""
+    word = f"{worker['status']}{', stalled' if worker['stalled'] else ''}{spooled}"
+    missing = (str(worker[name]) for name in ("lost", "dropped", "too_large"))
+    return [word, f"{worker['episodes_done']}{of}", _outcomes(worker["modes"]), *missing]
 
 
 def _outcomes(modes: Dict[str, Dict[str, Any]]) -> str:
@@ -212,9 +212,9 @@ def _plain(payload: bytes) -> Any:
         return payload.decode("utf-8", "replace")
 
 
-def _told(one: Dict[str, Any]) -> str:
-    status, health = one.get("status", "unknown"), one.get("health")
+def _bridge_in_words(bridge: Dict[str, Any]) -> str:
+    status, health = bridge.get("status", "unknown"), bridge.get("health")
     word = status.get("status", status) if isinstance(status, dict) else status
     if not isinstance(health, dict):
         return str(word)
-    return ", ".join([str(word), *(told.format(health[key]) for key, told in _HEALTH.items() if key in health)])
+    return ", ".join([str(word), *(text.format(health[key]) for key, text in _HEALTH.items() if key in health)])

@@ -59,15 +59,15 @@ def tail(
 
 def _until_stopped(subscriber: Subscriber, stop: StopSignals) -> Iterator[MqttMessage]:
     while not stop.number:
-        one = subscriber.get(_TICK_SECS)
-        if one is not None:
-            yield one
+        arrived = subscriber.get(_TICK_SECS)
+        if arrived is not None:
+            yield arrived
 
 
 def _messages(received: Iterable[MqttMessage], over: Set[str]) -> Iterator[schema.Message]:
-    for one in received:
-        message = decode(one.topic, one.payload)
-        if message is not None and not (one.retain and message.run in over):
+    for arrived in received:
+        message = decode(arrived.topic, arrived.payload)
+        if message is not None and not (arrived.retain and message.run in over):
             yield message
 
 
@@ -77,5 +77,5 @@ def _say(line: str) -> None:
 
 def _over(known: RunStatuses) -> Set[str]:
     """Return the ended runs if a run is live: their retained messages are then not shown."""
-    live = {one.run for one in known.workers.values() if one.is_live}
+    live = {worker.run for worker in known.workers.values() if worker.is_live}
     return set(known.names()) - live if live else set()

@@ -71,7 +71,7 @@ def _influxdb(url: Optional[str], org: str) -> Optional[InfluxDB]:
 def report(supervisor: Supervisor, plan: Plan) -> List[str]:
     """Return lines of text: which service runs where, what is left out and why, and how to watch messages."""
     endpoints = supervisor.far_side.services
-    rows = [[name, one.url, f"{one.program} (pid {one.pid})"] for name, one in endpoints.items()]
+    rows = [[name, endpoint.url, f"{endpoint.program} (pid {endpoint.pid})"] for name, endpoint in endpoints.items()]
     lines = table(rows)
     lines += [f"left out: {name}: {why}" for name, why in supervisor.left_out.items()]
     lines += plan.notes

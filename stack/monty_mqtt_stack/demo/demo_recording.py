@@ -100,8 +100,8 @@ def pack(source: Path, path: Path) -> RecordingReport:
     packed = source.with_name("packed.mcap")
     with RecordingWriter(packed, chunk_bytes=_CHUNK_BYTES) as writer:
         for entry in Reader(source).entries():
-            for kept in intake.take(entry.topic, entry.payload):
-                writer.write(kept)
+            for thinned in intake.take(entry.topic, entry.payload):
+                writer.write(thinned)
     size = packed.stat().st_size
     if size > LARGEST_BYTES:
         raise ServiceError(f"{packed} has {size} bytes; at most {LARGEST_BYTES} may be committed: thin it more")
@@ -185,8 +185,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Run the demo on real Monty and record it.")
     parser.add_argument("path", nargs="?", type=Path, default=recording_path(), help="default: %(default)s")
     recorded = make(parser.parse_args(argv).path)
-    told = f"{recorded.size_bytes} bytes, {recorded.counts}, {recorded.missing} missing"
-    print(f"{recorded.path}: {told}, runs {', '.join(recorded.runs)}")  # noqa: T201 - output
+    counts = f"{recorded.size_bytes} bytes, {recorded.counts}, {recorded.missing} missing"
+    print(f"{recorded.path}: {counts}, runs {', '.join(recorded.runs)}")  # noqa: T201 - output
     return 0
 
 

@@ -54,5 +54,5 @@ def without_places(value: Any, host: str) -> Any:
         return [without_places(inner, host) for inner in value]
     if not isinstance(value, str):
         return value
-    text = _PLACE.sub(lambda found: f"…/{found[0].rstrip('/').rpartition('/')[2]}", value)
+    text = _PLACE.sub(lambda place: f"…/{place[0].rstrip('/').rpartition('/')[2]}", value)
     return re.sub(rf"\b{re.escape(host)}\b", HOST, text) if host else text

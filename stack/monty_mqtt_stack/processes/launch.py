@@ -89,8 +89,8 @@ class RunningService:
     @property
     def endpoint(self) -> Endpoint:
         """Address of the service, with its process id."""
-        one = self.launch
-        return Endpoint(host=one.host, port=one.port, pid=self.child.pid, program=one.program, url=one.url)
+        launch = self.launch
+        return Endpoint(host=launch.host, port=launch.port, pid=self.child.pid, program=launch.program, url=launch.url)
 
     def spawn(self) -> None:
         """Start its process.

@@ -20,12 +20,12 @@ class LogWatch:
 
     Args:
         pattern: Regular expression; its group is reported.
-        told: Text that is put before the reported group.
+        meaning: Text that is put before the reported group.
     """
 
-    def __init__(self, pattern: str, told: str) -> None:
+    def __init__(self, pattern: str, meaning: str) -> None:
         self._pattern = re.compile(pattern)
-        self._told = told
+        self._meaning = meaning
         self._pid = 0
         self._position = 0
 
@@ -39,5 +39,5 @@ class LogWatch:
             log.seek(self._position)
             written = log.read()
         self._position += len(written)
-        found = self._pattern.findall(written.decode("utf-8", "replace"))
-        return f"{self._told}: {found[-1][:_LONGEST]}" if found else None
+        matches = self._pattern.findall(written.decode("utf-8", "replace"))
+        return f"{self._meaning}: {matches[-1][:_LONGEST]}" if matches else None

@@ -97,8 +97,8 @@ def version_of(path: str, program: Program) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    found = _VERSION.search(shown.stdout)
-    return found.group() if found else ""
+    match = _VERSION.search(shown.stdout)
+    return match.group() if match else ""
 
 
 def _number(version: str) -> Tuple[int, int]:

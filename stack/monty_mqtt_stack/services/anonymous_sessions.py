@@ -55,7 +55,7 @@ class AnonymousSessions(RepeatingTask):
         for line in self._new_lines():
             self._note(line)
         now = time.monotonic()
-        for client_id in [one for one, since in self._left.items() if now - since >= self._grace_secs]:
+        for client_id in [client_id for client_id, since in self._left.items() if now - since >= self._grace_secs]:
             if self._stop.is_set() or not forget_session(self._broker, client_id):
                 break
             del self._left[client_id]

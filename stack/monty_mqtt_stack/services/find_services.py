@@ -143,10 +143,10 @@ def address_of(far_side: FarSide) -> Optional[FarSideAddress]:
 def is_ours(broker: BrokerAddress, state: StateDir) -> bool:
     """Return whether a broker accepts our password, and has a bridge that is online."""
     try:
-        kept = retained(as_user(broker, state, "liveview"), [f"{topics.BRIDGE_PREFIX}/+/status"])
+        statuses = retained(as_user(broker, state, "liveview"), [f"{topics.BRIDGE_PREFIX}/+/status"])
     except ServiceError:
         return False
-    return any(is_online(one.payload) for one in kept)
+    return any(is_online(status.payload) for status in statuses)
 
 
 def accepts(address: Address) -> bool:

@@ -95,7 +95,7 @@ def _home_of(program: Path) -> str:
     """Return the folder of Grafana's own files: beside the program, or where a package has put it."""
     beside = program.resolve().parent.parent
     places = (beside, beside / "share" / "grafana", Path("/usr/share/grafana"))
-    return str(next((one for one in places if (one / "conf" / "defaults.ini").exists()), beside))
+    return str(next((place for place in places if (place / "conf" / "defaults.ini").exists()), beside))
 
 
 def _bundled_plugins(own_files: Path, packaged: Path) -> dict[str, str]:

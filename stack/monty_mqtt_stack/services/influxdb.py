@@ -123,9 +123,9 @@ def query(url: str, token: str, influxql: str, bucket: str = METRICS) -> list[Se
         ServiceError: InfluxDB does not answer, or refuses.
     """
     return [
-        Series(one.get("name", ""), one.get("tags", {}), one["columns"], one.get("values", []))
+        Series(series.get("name", ""), series.get("tags", {}), series["columns"], series.get("values", []))
         for answer in _answers(url, token, {"db": bucket, "q": influxql, "epoch": "ns"})
-        for one in answer.get("series", [])
+        for series in answer.get("series", [])
     ]
 
 
@@ -137,9 +137,9 @@ def query_rows(url: str, token: str, influxql: str, bucket: str = METRICS) -> It
     """
     form = {"db": bucket, "q": influxql, "epoch": "ns", "chunked": "true", "chunk_size": str(_CHUNK_ROWS)}
     for answer in _answers(url, token, form):
-        for one in answer.get("series", []):
-            for row in one.get("values", []):
-                yield one["columns"], row
+        for series in answer.get("series", []):
+            for row in series.get("values", []):
+                yield series["columns"], row
 
 
 def delete_run(influxdb: InfluxDB, token: str, run: str) -> None:
@@ -173,8 +173,8 @@ def _asked(url: str, path: str, body: bytes, headers: dict[str, str]) -> Iterato
         with urllib.request.urlopen(request, timeout=_QUERY_SECS) as response:  # noqa: S310 - a URL of ours
             yield response
     except urllib.error.HTTPError as error:
-        told = error.read(500).decode(errors="replace").strip()
-        raise ServiceError(f"InfluxDB at {url} refuses: {error.code} {told}") from None
+        reason = error.read(500).decode(errors="replace").strip()
+        raise ServiceError(f"InfluxDB at {url} refuses: {error.code} {reason}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise ServiceError(f"no InfluxDB answers at {url}: {error}") from None
 

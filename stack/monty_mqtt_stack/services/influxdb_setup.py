@@ -63,20 +63,22 @@ def provision(state: StateDir, influxdb: InfluxDB) -> None:
         org_id = _organisation(client, influxdb.org)
         buckets = [_bucket(client, org_id, name, secs) for name, secs in _RETENTION_SECS.items()]
         for name, action in _ACTIONS.items():
-            _token(state, client, name, org_id, [_permission(action, org_id, one) for one in buckets])
+            _token(state, client, name, org_id, [_permission(action, org_id, bucket) for bucket in buckets])
 
 
 def _organisation(client: InfluxDBClient, name: str) -> str:
     organisations = client.organizations_api()
-    found = _found(lambda: organisations.find_organizations(org=name))
-    return str((found[0] if found else organisations.create_organization(name=name)).id)
+    existing = _found(lambda: organisations.find_organizations(org=name))
+    return str((existing[0] if existing else organisations.create_organization(name=name)).id)
 
 
 def _bucket(client: InfluxDBClient, org_id: str, name: str, retention_secs: int) -> str:
     buckets = client.buckets_api()
-    found = _found(lambda: buckets.find_buckets(org_id=org_id, name=name).buckets)
+    existing = _found(lambda: buckets.find_buckets(org_id=org_id, name=name).buckets)
     rules = BucketRetentionRules(type="expire", every_seconds=retention_secs)
-    return str((found[0] if found else buckets.create_bucket(bucket_name=name, org=org_id, retention_rules=rules)).id)
+    return str(
+        (existing[0] if existing else buckets.create_bucket(bucket_name=name, org=org_id, retention_rules=rules)).id
+    )
 
 
 def _found(find: Callable[[], list[Any]]) -> list[Any]:
@@ -97,17 +99,17 @@ def _token(state: StateDir, client: InfluxDBClient, name: str, org_id: str, perm
     """Make a token unless a valid one is in its file: InfluxDB shows a token's value only once, when it is made."""
     authorizations, path = client.authorizations_api(), state.secrets / name
     description = f"monty_mqtt: {name}"
-    ours = [one for one in authorizations.find_authorizations(org_id=org_id) if one.description == description]
+    ours = [known for known in authorizations.find_authorizations(org_id=org_id) if known.description == description]
     if len(ours) == 1 and _same(ours[0].permissions, permissions) and path.exists():
         url = client.api_client.configuration.host
         if ours[0].status == "active" and _is_taken(url, path.read_text()):
             return
-    for one in ours:
-        authorizations.delete_authorization(one)
+    for outdated in ours:
+        authorizations.delete_authorization(outdated)
     wanted = Authorization(org_id=org_id, permissions=permissions)
     wanted.description = description
-    made = authorizations.create_authorization(authorization=wanted)
-    state.write_private(path, made.token.encode())  # without a newline: Telegraf would send it too
+    authorization = authorizations.create_authorization(authorization=wanted)
+    state.write_private(path, authorization.token.encode())  # without a newline: Telegraf would send it too
 
 
 def _same(have: Iterable[Permission], wanted: Iterable[Permission]) -> bool:
@@ -115,7 +117,7 @@ def _same(have: Iterable[Permission], wanted: Iterable[Permission]) -> bool:
 
 
 def _keys(permissions: Iterable[Permission]) -> set[tuple[Any, ...]]:
-    return {(one.action, one.resource.type, one.resource.id) for one in permissions}
+    return {(allowed.action, allowed.resource.type, allowed.resource.id) for allowed in permissions}
 
 
 def _is_taken(url: str, token: str) -> bool:

@@ -80,7 +80,7 @@ class Supervisor:
     @property
     def far_side(self) -> FarSide:
         """Description of the running services and their addresses."""
-        endpoints = {name: one.endpoint for name, one in self.running.items()}
+        endpoints = {name: service.endpoint for name, service in self.running.items()}
         history = self._plan.history() if "telegraf" in endpoints else None
         return FarSide(
             supervisor_pid=os.getpid(),
@@ -92,19 +92,19 @@ class Supervisor:
 
     def check(self) -> None:
         """Restart services that ended, each time after a longer delay; never waits."""
-        for name, one in self.running.items():
-            was_ready = one.is_ready
-            if one.check():
+        for name, service in self.running.items():
+            was_ready = service.is_ready
+            if service.check():
                 if not was_ready:
-                    self._tell_where()
+                    self._write_addresses()
                     self._say(f"{name} runs again")
-                trouble = one.trouble()
+                trouble = service.trouble()
                 if trouble:
                     self._say(f"{name}: {trouble}")
-                    one.child.kill()
+                    service.child.kill()
                 continue
-            if one.child.poll() is not None:
-                self._restart(name, one)
+            if service.child.poll() is not None:
+                self._restart(name, service)
 
     def stop(self) -> None:
         """Stop everything, in reverse order of the start; may be called twice."""
@@ -130,9 +130,9 @@ class Supervisor:
             if isinstance(planned, LeftOut):
                 self.left_out[name] = planned.why
                 return
-            one = self.running[name] = RunningService(planned)
+            service = self.running[name] = RunningService(planned)
             try:
-                one.wait_until_ready(self._is_stopped)
+                service.wait_until_ready(self._is_stopped)
             except ServiceError as error:
                 if isinstance(error, PortTakenError) and attempt + 1 < _PORT_TRIES:
                     continue  # the port was taken since the plan was made; the next plan sees it
@@ -142,7 +142,7 @@ class Supervisor:
                 self.left_out[name] = str(error)
                 return
             else:
-                self._plan.started[name] = one.endpoint
+                self._plan.started[name] = service.endpoint
                 self._plan.notes.extend(planned.notes)
                 return
 
@@ -153,28 +153,27 @@ class Supervisor:
             sessions = AnonymousSessions(child.log_file, child.log_start, BrokerAddress(endpoint.host, endpoint.port))
             self._exit.enter_context(sessions)
 
-    def _tell_where(self) -> None:
+    def _write_addresses(self) -> None:
         try:
             self._plan.state.write_far_side(self.far_side)
         except ServiceError as error:  # a full disk is no reason to end running services
             self._say(str(error))
 
-    def _restart(self, name: str, one: RunningService) -> None:
+    def _restart(self, name: str, service: RunningService) -> None:
         now = time.monotonic()
         if name not in self._retry_at:
-            if now - one.started > _GOOD_SECS:
-                one.restarts = 0
-            pause_secs = min(_FIRST_BACKOFF_SECS * 2**one.restarts, _LONGEST_BACKOFF_SECS)
+            if now - service.started > _GOOD_SECS:
+                service.restarts = 0
+            pause_secs = min(_FIRST_BACKOFF_SECS * 2**service.restarts, _LONGEST_BACKOFF_SECS)
             self._retry_at[name] = now + pause_secs
-            self._say(
-                f"{name} ended (exit code {one.child.poll()}: {one.why()}); starting it again in {pause_secs:g} s"
-            )
+            ended = f"{name} ended (exit code {service.child.poll()}: {service.why()})"
+            self._say(f"{ended}; starting it again in {pause_secs:g} s")
         elif now >= self._retry_at[name]:
             del self._retry_at[name]
-            one.child.kill()  # what may be left of its process group
-            one.restarts += 1
+            service.child.kill()  # what may be left of its process group
+            service.restarts += 1
             try:
-                one.spawn()
+                service.spawn()
             except ServiceError as error:  # it was uninstalled meanwhile, and may come back
                 self._say(f"{name}: {error}")
 

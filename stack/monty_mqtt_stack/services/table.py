@@ -166,7 +166,7 @@ def _lacking(needs: Dict[str, str]) -> str:
 
 def _says_that_it_is_ready(name: str) -> Callable[[ChildProcess], bool]:
     line = _READY_LINES[name]
-    return lambda child: any(one.startswith(line) for one in child.output().splitlines())
+    return lambda child: any(printed.startswith(line) for printed in child.output().splitlines())
 
 
 def _influxdb(plan: Plan) -> Planned:

@@ -133,14 +133,14 @@ class WatchedExperiment:
     def tick(self, title: str, ending: str) -> None:
         """Process new messages, keep our services running, and show the progress; waits 0.1 s."""
         self.stop.pause(_TICK_SECS)
-        for one in self._subscriber.drain() if self._subscriber else ():
-            message = None if one.retain else decode(one.topic, one.payload)
+        for arrived in self._subscriber.drain() if self._subscriber else ():
+            message = None if arrived.retain else decode(arrived.topic, arrived.payload)
             if message:
                 self._announce(title, ending, self.runs.apply(message), message)
         if self._supervisor:
             self._supervisor.check()
         workers = self.workers(ending)
-        self.display.update(title, [one for one in workers if one.is_live] or workers[-1:])
+        self.display.update(title, [worker for worker in workers if worker.is_live] or workers[-1:])
 
     def _open(self) -> None:
         is_named = self.address is not None

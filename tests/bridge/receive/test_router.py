@@ -375,8 +375,8 @@ with Dealer(taken.port) as dealer:
     dealer.steps(range(5000))
     dealer.socket.close(linger=20_000)
     dealer._context.term()
-while taken.receiver.monitor.socket.poll(2500):  # two heartbeats long nothing happens
-    taken.receiver.watch()
+while taken.router.monitor.socket.poll(2500):  # two heartbeats long nothing happens
+    taken.router.watch()
 print("alive")
 """
 
