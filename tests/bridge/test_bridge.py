@@ -36,7 +36,7 @@ def dealer(bridge):
 
 def on(topic):
     """Return a condition: a message arrived on this topic; it returns the last one."""
-    return lambda received: next((one for one in reversed(received) if one.topic == topic), None)
+    return lambda received: next((message for message in reversed(received) if message.topic == topic), None)
 
 
 def retained(broker, topic):
@@ -53,7 +53,7 @@ def test_every_kind_arrives_on_its_topic_as_it_was_said(bridge, dealer, subscrib
         sent.append(dealer.send(schema.KINDS[kind], next(seqs), **fields))
     sent.append(dealer.send(schema.End, next(seqs), status=EXAMPLES["status"].status))
     dealer.acked(len(sent))
-    for message in (as_published(one, bridge._config.bridge_id) for one in sent):
+    for message in (as_published(sent_message, bridge._config.bridge_id) for sent_message in sent):
         topic, qos, retain = topics.of_message(message)
         received = subscriber.wait_for(on(topic))
         assert received.payload == schema.encode(message)
@@ -88,8 +88,8 @@ def test_statuses_and_frames_tell_influxdb_where_the_page_has_them(dealer, subsc
     topic = topics.influx_topic(dealer.run)
 
     def points_of(measurement, got):
-        points = [point for one in got if one.topic == topic for point in parse(one.payload)]
-        return [one for one in points if one.measurement == measurement]
+        points = [point for message in got if message.topic == topic for point in parse(message.payload)]
+        return [point for point in points if point.measurement == measurement]
 
     subscriber.wait_for(lambda got: points_of("frame", got) and points_of("status", got))
     (frame,) = points_of("frame", subscriber.received)
@@ -108,7 +108,7 @@ def test_lines_arrive_in_batches_that_read_back(dealer, subscriber):
     topic = topics.influx_topic(dealer.run)
 
     def batches(received):
-        return [parse(one.payload) for one in received if one.topic == topic]
+        return [parse(message.payload) for message in received if message.topic == topic]
 
     def points_of_steps(received):
         return [point for batch in batches(received) for point in batch if point.measurement in ("step", "evidence")]
@@ -159,11 +159,15 @@ def test_health_comes_each_second_and_status_stays(broker, bridge, subscriber, d
     dealer.acked(3)
     prefix = f"monty/bridge/v1/{bridge._config.bridge_id}"
     health = subscriber.wait_for(
-        lambda received: [one for one in received if one.topic == f"{prefix}/health" and b'"accepted":3' in one.payload]
+        lambda received: [
+            message
+            for message in received
+            if message.topic == f"{prefix}/health" and b'"accepted":3' in message.payload
+        ]
     )
-    said = json.loads(health[0].payload)
-    assert said["workers"] == 1
-    assert said["lost"] == said["dropped"] == said["refused"] == 0
+    values = json.loads(health[0].payload)
+    assert values["workers"] == 1
+    assert values["lost"] == values["dropped"] == values["refused"] == 0
     assert retained(broker, f"{prefix}/status").payload == b"online"
     run = subscriber.wait_for(lambda received: health_points(received, dealer.run))
     assert run[0].fields["status_code"] == STATUS_CODES["running"]
@@ -171,7 +175,7 @@ def test_health_comes_each_second_and_status_stays(broker, bridge, subscriber, d
 
 
 def health_points(received, run, measurement="run_health"):
-    batches = [parse(one.payload) for one in received if one.topic == topics.influx_topic(run)]
+    batches = [parse(message.payload) for message in received if message.topic == topics.influx_topic(run)]
     return [point for batch in batches for point in batch if point.measurement == measurement]
 
 
@@ -245,7 +249,7 @@ def test_a_command_reaches_its_worker_and_the_answer_everybody(dealer, subscribe
     answer = subscriber.wait_for(on(f"monty/v1/{dealer.run}/main/command/result"))
     assert schema.decode(answer.payload).status == "obeyed"
     control.send(dealer.run, "main", id="c1", command="abort")
-    subscriber.wait_for(lambda got: len([one for one in got if one.topic == answer.topic]) == 2)
+    subscriber.wait_for(lambda got: len([message for message in got if message.topic == answer.topic]) == 2)
     dealer.probe(2)
     assert isinstance(dealer.hear(), zmq_protocol.Ack), "obeyed once, so not passed on again"
 
@@ -331,7 +335,7 @@ def patient(bridge):
 
 
 def seqs_on(received, topic) -> set[int]:
-    return {json.loads(one.payload)["seq"] for one in received if one.topic == topic}
+    return {json.loads(message.payload)["seq"] for message in received if message.topic == topic}
 
 
 def test_after_a_restart_what_is_retained_is_not_replaced_by_something_older(broker):
@@ -364,7 +368,9 @@ def test_after_a_restart_what_is_retained_is_not_replaced_by_something_older(bro
 def lines_of_run(broker, dealer, kind, seq):
     with Subscriber(broker.host, broker.port, topics.influx_topic(dealer.run)) as lines:
         sent = dealer.send(kind, seq)
-        received = lines.wait_for(lambda got: [one for one in got if str(sent.time_unix_nanos).encode() in one.payload])
+        received = lines.wait_for(
+            lambda got: [message for message in got if str(sent.time_unix_nanos).encode() in message.payload]
+        )
     return [point for point in parse(received[0].payload) if point.time == sent.time_unix_nanos]
 
 
@@ -384,19 +390,21 @@ def test_who_vanishes_is_disconnected_within_ten_seconds_also_over_a_restart_of_
             dealer.steps([1, 2])
             dealer.acked(3)
         for run, highest in (("crashed", 2), ("forgotten", 0)):
-            status = subscriber.wait_for(said("disconnected", run), timeout_secs=15)
+            status = subscriber.wait_for(last_status("disconnected", run), timeout_secs=15)
             assert status.highest_seq == highest
             assert retained(broker, f"monty/v1/{run}/main/status").payload == schema.encode(status)
         assert 8 < time.monotonic() - began < 12
         with Dealer(bridge.zmq_port, run="crashed") as dealer:
             dealer.hello(base=3)
-            back = subscriber.wait_for(said("running", "crashed", seq=2))
+            back = subscriber.wait_for(last_status("running", "crashed", seq=2))
             assert back.highest_seq is None
 
 
-def said(word, run, seq=None):
+def last_status(word, run, seq=None):
     def condition(received):
-        statuses = [schema.decode(one.payload) for one in received if one.topic == f"monty/v1/{run}/main/status"]
+        statuses = [
+            schema.decode(message.payload) for message in received if message.topic == f"monty/v1/{run}/main/status"
+        ]
         return statuses and statuses[-1].status == word and seq in (None, statuses[-1].seq) and statuses[-1]
 
     return condition

@@ -57,18 +57,18 @@ def retained(broker, zmq_port):
     with Subscriber(broker.host, broker.port, "monty/v1/#") as late, Dealer(zmq_port, run=run) as dealer:
         dealer.hello()
         dealer.send(schema.Metric, 0)
-        late.wait_for(lambda got: any(one.topic.startswith(f"monty/v1/{run}") for one in got))
-        return {one.topic: schema.decode(one.payload) for one in list(late.received) if one.retain}
+        late.wait_for(lambda got: any(message.topic.startswith(f"monty/v1/{run}") for message in got))
+        return {message.topic: schema.decode(message.payload) for message in list(late.received) if message.retain}
 
 
 def statuses(subscriber, run, worker="main"):
     topic = topics.build(run, worker, "status")
-    return [schema.decode(one.payload) for one in list(subscriber.received) if one.topic == topic]
+    return [schema.decode(message.payload) for message in list(subscriber.received) if message.topic == topic]
 
 
 def last(subscriber, run, word):
     """Return a condition: the last status of a run is this word."""
-    return lambda _: [one.status for one in statuses(subscriber, run)][-1:] == [word]
+    return lambda _: [status.status for status in statuses(subscriber, run)][-1:] == [word]
 
 
 def short_life(dealer, steps=3, word="completed"):
@@ -104,12 +104,12 @@ def test_a_run_whose_end_waits_in_the_journal_ends_as_it_ended_and_is_never_disc
     subscriber = stack.enter_context(Subscriber(own.host, own.port))
     subscriber.wait_for(last(subscriber, "killed", "disconnected"), 20)
     assert statuses(subscriber, "killed")[-1].highest_seq == 2999, "said after everything of it was published"
-    assert [one.status for one in statuses(subscriber, "before")][-1] == "completed"
+    assert [status.status for status in statuses(subscriber, "before")][-1] == "completed"
     for number in range(50):
-        assert [one.status for one in statuses(subscriber, "short", f"w{number}")] == ["running", "completed"]
-    found = retained(own, bridge.zmq_port)
-    assert found["monty/v1/short/w7/status"].status == "completed"
-    assert found["monty/v1/killed/main/status"].status == "disconnected"
+        assert [status.status for status in statuses(subscriber, "short", f"w{number}")] == ["running", "completed"]
+    kept = retained(own, bridge.zmq_port)
+    assert kept["monty/v1/short/w7/status"].status == "completed"
+    assert kept["monty/v1/killed/main/status"].status == "disconnected"
 
 
 @pytest.mark.usefixtures("impatient")
@@ -120,8 +120,10 @@ def test_500_short_workers_one_after_another_are_never_disconnected(own, path, s
         with Dealer(bridge.zmq_port, run="short", worker=f"w{number}") as dealer:
             short_life(dealer, steps=1)
             dealer.acked(5)
-    subscriber.wait_for(lambda got: sum(one.topic.endswith("/end") for one in got) == 500, 20)
-    words = [schema.decode(one.payload).status for one in subscriber.received if one.topic.endswith("/status")]
+    subscriber.wait_for(lambda got: sum(message.topic.endswith("/end") for message in got) == 500, 20)
+    words = [
+        schema.decode(message.payload).status for message in subscriber.received if message.topic.endswith("/status")
+    ]
     assert (words.count("running"), words.count("completed"), len(words)) == (500, 500, 1000)
 
 
@@ -162,18 +164,18 @@ def test_both_killed_and_the_broker_emptied_what_is_retained_of_live_workers_is_
         file.unlink()
     own.start()
     again = stack.enter_context(BridgeProcess(**at(own, journal=path)))
-    found = retained(own, again.ready())
+    kept = retained(own, again.ready())
     for message in sent:
-        assert found[topics.of_message(message).topic] == as_published(message)
+        assert kept[topics.of_message(message).topic] == as_published(message)
 
 
 def lines_on(subscriber, run):
-    batches = [one.payload for one in list(subscriber.received) if one.topic == topics.influx_topic(run)]
+    batches = [message.payload for message in list(subscriber.received) if message.topic == topics.influx_topic(run)]
     return [point for batch in batches for point in parse(batch)]
 
 
 def health_of(subscriber, run):
-    return [one.fields["status_code"] for one in lines_on(subscriber, run) if one.measurement == "run_health"]
+    return [point.fields["status_code"] for point in lines_on(subscriber, run) if point.measurement == "run_health"]
 
 
 def restorer(bridge, run, started=STARTED, worker="main"):
@@ -195,7 +197,7 @@ def test_restoring_a_finished_run_repeats_nothing_and_it_stays_finished(own, pat
         again.acked(7)
     assert bridge.counts.duplicates == 1
     assert retained(own, bridge.zmq_port)["monty/v1/done/main/status"].status == "completed"
-    assert "disconnected" not in [one.status for one in statuses(subscriber, "done")]
+    assert "disconnected" not in [status.status for status in statuses(subscriber, "done")]
 
 
 @pytest.mark.usefixtures("impatient")
@@ -222,10 +224,12 @@ def test_restoring_what_a_killed_run_left_publishes_it_and_changes_no_status(own
         other.send(schema.Status, 0)
         other.acked(1)
     subscriber.wait_for(last(subscriber, "other", "disconnected"))
-    assert [one.status for one in statuses(subscriber, "killed")] == ["paused"], "as it was; the bridge says nothing"
-    found = retained(own, bridge.zmq_port)
-    assert found["monty/v1/killed/main/status"].status == "disconnected"
-    assert found["monty/v1/killed/main/progress"].episodes_done == 3, "newer than what was retained"
+    assert [status.status for status in statuses(subscriber, "killed")] == ["paused"], (
+        "as it was; the bridge says nothing"
+    )
+    kept = retained(own, bridge.zmq_port)
+    assert kept["monty/v1/killed/main/status"].status == "disconnected"
+    assert kept["monty/v1/killed/main/progress"].episodes_done == 3, "newer than what was retained"
     points = lines_on(subscriber, "killed")
     assert {point.measurement for point in points} == {"status", "progress", "step"}, "no run_health"
     assert {point.tags["experiment"] for point in points} == {"name"}
@@ -314,7 +318,7 @@ def slow_feed(monkeypatch):
 
 def words(subscriber, run):
     """Return the status words of a run in the order in which they were said."""
-    return [one.status for one in statuses(subscriber, run)]
+    return [status.status for status in statuses(subscriber, run)]
 
 
 @pytest.mark.usefixtures("impatient")

@@ -48,7 +48,7 @@ def test_what_is_wrong_is_named(arguments, environ, texts):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "allowed"),
     [
         ("zmq_prot = 1", "did you mean 'zmq_port'?"),
         ('zmq_port = "5555x"', "whole number"),
@@ -57,10 +57,10 @@ def test_what_is_wrong_is_named(arguments, environ, texts):
         ("\xff", "TOML"),
     ],
 )
-def test_a_wrong_file_is_named(tmp_path, text, said):
+def test_a_wrong_file_is_named(tmp_path, text, allowed):
     file = tmp_path / "bridge.toml"
     file.write_bytes(text.encode("latin-1"))
-    with pytest.raises(ConfigError, match=said.replace("?", r"\?")):
+    with pytest.raises(ConfigError, match=allowed.replace("?", r"\?")):
         load(["--config", str(file)], {})
 
 
@@ -106,6 +106,6 @@ def test_help_describes_every_setting(capsys):
     with pytest.raises(SystemExit) as left:
         load(["--help"], {})
     assert left.value.code == 0
-    said = capsys.readouterr().out
-    assert all("--" + name.replace("_", "-") in said for name in BridgeConfig.__struct_fields__)
-    assert "--healthcheck" in said
+    text = capsys.readouterr().out
+    assert all("--" + name.replace("_", "-") in text for name in BridgeConfig.__struct_fields__)
+    assert "--healthcheck" in text

@@ -92,7 +92,7 @@ def test_what_is_younger_than_ten_seconds_is_published_again_after_a_restart_and
         dealer.steps(range(100))
         dealer.acked(100)
         subscriber = stack.enter_context(Subscriber(own.host, own.port, "monty/bridge/#"))
-        subscriber.wait_for(lambda got: any(b'"journal_rows":0,' in one.payload for one in got), 10)
+        subscriber.wait_for(lambda got: any(b'"journal_rows":0,' in message.payload for message in got), 10)
         dealer.steps(range(100, 150))
         dealer.acked(150)
     again = stack.enter_context(Subscriber(own.host, own.port, "monty/v1/run/main/#"))
@@ -213,10 +213,10 @@ def test_a_row_that_is_no_message_is_named_and_the_rest_goes_on(own, path, stack
 def test_a_second_bridge_on_the_same_journal_ends_with_one_line(own, path, stack):
     stack.enter_context(Bridge(config_for(own, journal=str(path))))
     with BridgeProcess(**at(own, journal=path)) as second:
-        code, said = second.end()
+        code, lines = second.end()
     assert code == 2
-    assert len(said) == 1
-    assert "another one has it open" in said[0]
+    assert len(lines) == 1
+    assert "another one has it open" in lines[0]
 
 
 def test_health_tells_of_the_journal(own, path, stack):
@@ -225,13 +225,17 @@ def test_health_tells_of_the_journal(own, path, stack):
     dealer = stack.enter_context(Dealer(bridge.zmq_port))
     dealer.hello()
     dealer.steps(range(20))
-    said = subscriber.wait_for(
-        lambda got: [one for one in map(health_of, got) if one.get("journal_rows") == 21 and not one["journal_waiting"]]
+    health = subscriber.wait_for(
+        lambda got: [
+            message
+            for message in map(health_of, got)
+            if message.get("journal_rows") == 21 and not message["journal_waiting"]
+        ]
     )[0]
-    assert (said["journal_full"], said["journal_evicted"]) == (0, 0)
-    assert said["journal_bytes"] > 10_000
-    assert 0 <= said["journal_oldest_secs"] < 10
-    names = {name for name in said if name.startswith("journal_")}
+    assert (health["journal_full"], health["journal_evicted"]) == (0, 0)
+    assert health["journal_bytes"] > 10_000
+    assert 0 <= health["journal_oldest_secs"] < 10
+    names = {name for name in health if name.startswith("journal_")}
     assert len(names) >= 6
     assert names <= points.FIELDS["bridge_health"].keys()
 

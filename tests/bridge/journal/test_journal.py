@@ -58,10 +58,10 @@ class Filled:
         return done
 
     def ids(self, after=0):
-        found = []
-        while rows := self.journal.read(found[-1] if found else after):
-            found += [row.id for row in rows]
-        return found
+        ids = []
+        while rows := self.journal.read(ids[-1] if ids else after):
+            ids += [row.id for row in rows]
+        return ids
 
 
 def test_rows_come_back_in_order_with_their_buffers_and_positions_stay(path):

@@ -46,54 +46,54 @@ def test_what_waits_is_due_after_a_tenth_of_a_second():
     assert batches.add("a", [], None, 6.0) == batches.flush() == []
 
 
-def said(text: bytes, topic: str = "t") -> Outgoing:
+def outgoing_of(text: bytes, topic: str = "t") -> Outgoing:
     return Outgoing(topic, text, qos=1, retain=True)
 
 
 def test_an_older_message_is_sent_but_not_retained():
     topics = RetainedTopics()
     topics.seen(KEY, "t", Stamp(50, FIRST_STAMP))
-    assert not topics.pass_through(KEY, Stamp(49, FIRST_STAMP), said(b"old")).retain
-    assert topics.pass_through(KEY, Stamp(50, FIRST_STAMP), said(b"same")).retain
-    assert topics.pass_through(KEY, Stamp(51, FIRST_STAMP), said(b"new")).retain
-    assert topics.pass_through(KEY, Stamp(0, FIRST_STAMP), said(b"other", "u")).retain
-    assert [one.payload for one in topics.latest(KEY)] == [b"new", b"other"]
+    assert not topics.pass_through(KEY, Stamp(49, FIRST_STAMP), outgoing_of(b"old")).retain
+    assert topics.pass_through(KEY, Stamp(50, FIRST_STAMP), outgoing_of(b"same")).retain
+    assert topics.pass_through(KEY, Stamp(51, FIRST_STAMP), outgoing_of(b"new")).retain
+    assert topics.pass_through(KEY, Stamp(0, FIRST_STAMP), outgoing_of(b"other", "u")).retain
+    assert [outgoing.payload for outgoing in topics.latest(KEY)] == [b"new", b"other"]
 
 
 def test_what_the_bridge_said_last_is_not_replaced_by_what_it_said_it_of():
     """It speaks with the last seq it saw. After a reconnect the worker's own message of that seq is sent once more."""
     topics = RetainedTopics()
-    topics.pass_through(KEY, Stamp(50, FIRST_STAMP), said(b"running"))
-    assert topics.pass_through(KEY, Stamp(50, FIRST_STAMP - 9), said(b"disconnected"), by_bridge=True).retain
-    assert not topics.pass_through(KEY, Stamp(50, FIRST_STAMP), said(b"running")).retain
-    assert [one.payload for one in topics.latest(KEY)] == [b"disconnected"]
+    topics.pass_through(KEY, Stamp(50, FIRST_STAMP), outgoing_of(b"running"))
+    assert topics.pass_through(KEY, Stamp(50, FIRST_STAMP - 9), outgoing_of(b"disconnected"), by_bridge=True).retain
+    assert not topics.pass_through(KEY, Stamp(50, FIRST_STAMP), outgoing_of(b"running")).retain
+    assert [outgoing.payload for outgoing in topics.latest(KEY)] == [b"disconnected"]
 
 
 def test_a_new_sender_of_the_name_replaces_what_was_retained_before_it():
     topics = RetainedTopics()
     topics.seen(KEY, "t", Stamp(50, FIRST_STAMP))
     topics.forget_before(KEY, FIRST_STAMP + 1)
-    assert topics.pass_through(KEY, Stamp(0, FIRST_STAMP + 2), said(b"new")).retain
+    assert topics.pass_through(KEY, Stamp(0, FIRST_STAMP + 2), outgoing_of(b"new")).retain
     topics.forget_before(KEY, FIRST_STAMP + 1)
-    assert not topics.pass_through(KEY, Stamp(-1, FIRST_STAMP + 2), said(b"older")).retain
+    assert not topics.pass_through(KEY, Stamp(-1, FIRST_STAMP + 2), outgoing_of(b"older")).retain
     topics.forget(KEY)
     assert topics.latest(KEY) == []
 
 
 def test_each_sender_of_a_name_counts_its_own_seqs():
     topics = RetainedTopics()
-    assert topics.pass_through(KEY, Stamp(3, FIRST_STAMP + 9, FIRST_STAMP + 1), said(b"later sender")).retain
-    assert not topics.pass_through(KEY, Stamp(50, FIRST_STAMP, FIRST_STAMP), said(b"earlier sender")).retain
-    assert topics.pass_through(KEY, Stamp(0, FIRST_STAMP + 99, FIRST_STAMP + 2), said(b"latest sender")).retain
-    assert [one.payload for one in topics.latest(KEY)] == [b"latest sender"]
+    assert topics.pass_through(KEY, Stamp(3, FIRST_STAMP + 9, FIRST_STAMP + 1), outgoing_of(b"later sender")).retain
+    assert not topics.pass_through(KEY, Stamp(50, FIRST_STAMP, FIRST_STAMP), outgoing_of(b"earlier sender")).retain
+    assert topics.pass_through(KEY, Stamp(0, FIRST_STAMP + 99, FIRST_STAMP + 2), outgoing_of(b"latest sender")).retain
+    assert [outgoing.payload for outgoing in topics.latest(KEY)] == [b"latest sender"]
     assert [(key, stamp.seq) for key, stamp, _ in topics.all()] == [(KEY, 0)]
 
 
 def test_of_what_the_journal_and_the_broker_have_the_newer_one_is_right():
     topics = RetainedTopics()
-    topics.seen(KEY, "t", Stamp(5, FIRST_STAMP + 5, 1), said(b"journal"))
+    topics.seen(KEY, "t", Stamp(5, FIRST_STAMP + 5, 1), outgoing_of(b"journal"))
     topics.seen(KEY, "t", Stamp(4, FIRST_STAMP + 4))
-    assert [one.payload for one in topics.latest(KEY)] == [b"journal"]
+    assert [outgoing.payload for outgoing in topics.latest(KEY)] == [b"journal"]
     topics.seen(KEY, "t", Stamp(6, FIRST_STAMP + 6))
     assert topics.latest(KEY) == [], "the broker has it"
-    assert not topics.pass_through(KEY, Stamp(5, FIRST_STAMP + 5, 1), said(b"journal")).retain
+    assert not topics.pass_through(KEY, Stamp(5, FIRST_STAMP + 5, 1), outgoing_of(b"journal")).retain

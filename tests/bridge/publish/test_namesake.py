@@ -41,12 +41,12 @@ def looks(monkeypatch):
 
 
 def statuses(subscriber):
-    return [(one.status, one.bridge) for one in subscriber.messages(schema.Status)]
+    return [(status.status, status.bridge) for status in subscriber.messages(schema.Status)]
 
 
 def words_on(subscriber, bridge_id):
     topic = f"monty/bridge/v1/{bridge_id}/status"
-    return [one.payload for one in list(subscriber.received) if one.topic == topic]
+    return [message.payload for message in list(subscriber.received) if message.topic == topic]
 
 
 def test_a_bridge_with_an_id_of_its_own_leaves_the_runs_of_another_alone(own, stack, looks):
@@ -65,7 +65,7 @@ def test_a_bridge_with_an_id_of_its_own_leaves_the_runs_of_another_alone(own, st
                     other.send(schema.Status, 0, status="completed")
                     other.send(schema.End, 1)
                     other.acked(2)
-        assert {one for one in statuses(subscriber) if one[0] != "completed"} == {("running", "first")}
+        assert {status for status in statuses(subscriber) if status[0] != "completed"} == {("running", "first")}
     subscriber.wait_for(lambda _: ("disconnected", "first") in statuses(subscriber), 20)
 
 
@@ -101,7 +101,9 @@ def test_online_that_a_killed_one_left_behind_keeps_nobody_out(own, stack):
         with Subscriber(own.host, own.port) as subscriber:
             subscriber.wait_for(lambda _: words_on(subscriber, "lab") == [b"online"])
             topic = "monty/bridge/v1/lab/health"
-            subscriber.wait_for(lambda got: sum(one.topic == topic for one in got) > 2)  # the broker saves each second
+            subscriber.wait_for(
+                lambda got: sum(message.topic == topic for message in got) > 2
+            )  # the broker saves each second
         own.kill()
         first.end(signal.SIGKILL)
     own.start()

@@ -26,7 +26,7 @@ def test_any_name_is_one_level_and_read_back(name):
     assert (url.scheme, url.netloc, url.fragment) == ("https", "lab.example", "")
     head, run, latest, sensor, modality = url.path.removeprefix("/monty").removeprefix("/").split("/")
     assert (head, latest, modality) == ("run", "latest", "rgba")
-    assert [topics.unescape(unquote(one)) for one in (run, sensor)] == [name, name]
+    assert [topics.unescape(unquote(level)) for level in (run, sensor)] == [name, name]
     asked = {key: values[0] for key, values in parse_qs(url.query).items()}
     assert topics.unescape(asked["worker"]) == name
     assert int(asked["serial"]) == message.time_unix_nanos

@@ -84,7 +84,9 @@ def test_killed_in_the_middle_again_and_again_it_loses_nothing(broker, tmp_path)
                 for _ in range(1500):
                     broadcaster.publish_metric("number", published)
                     published += 1
-                subscriber.wait_for(lambda got: any(one.topic == "monty/v1/survivor/main/metric/number" for one in got))
+                subscriber.wait_for(
+                    lambda got: any(message.topic == "monty/v1/survivor/main/metric/number" for message in got)
+                )
                 process.end(signal.SIGKILL)
         with BridgeProcess(**at(broker, zmq_port=port, journal=tmp_path / "journal")) as process:
             process.ready()

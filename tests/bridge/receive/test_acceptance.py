@@ -14,8 +14,8 @@ from monty_mqtt_bridge.receive.acceptance import Acceptance
 from monty_mqtt_bridge.receive.senders import Senders
 
 
-class Told:
-    """An intake whose messages are safe as soon as they are accepted, with a clock of its own."""
+class Story:
+    """An acceptance whose messages are safe as soon as they are accepted, with a clock of its own."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -52,36 +52,36 @@ class Told:
 
 
 @pytest.fixture
-def told():
-    return Told()
+def story():
+    return Story()
 
 
-def test_first_message_after_a_pause_is_acknowledged_at_once_the_next_ones_together(told):
-    assert told.publish() == [1]
-    assert told.publish() == []
-    told.now += 0.1
-    assert told.publish() == []
-    assert told.acceptance.ack_due
-    told.now += 0.11
-    told.acceptance.acknowledge()
-    assert [ack.next for ack in told.acks] == [1, 3]
-    assert not told.acceptance.ack_due
+def test_first_message_after_a_pause_is_acknowledged_at_once_the_next_ones_together(story):
+    assert story.publish() == [1]
+    assert story.publish() == []
+    story.now += 0.1
+    assert story.publish() == []
+    assert story.acceptance.ack_due
+    story.now += 0.11
+    story.acceptance.acknowledge()
+    assert [ack.next for ack in story.acks] == [1, 3]
+    assert not story.acceptance.ack_due
 
 
-def test_many_messages_are_acknowledged_sooner(told):
-    told.publish()
-    assert [told.publish() for _ in range(64)] == [[]] * 63 + [[65]]
+def test_many_messages_are_acknowledged_sooner(story):
+    story.publish()
+    assert [story.publish() for _ in range(64)] == [[]] * 63 + [[65]]
 
 
-def test_large_messages_are_acknowledged_sooner(told):
-    told.publish()
-    assert told.publish(schema.Log, level="info", message="x" * 300_000) == [2]
+def test_large_messages_are_acknowledged_sooner(story):
+    story.publish()
+    assert story.publish(schema.Log, level="info", message="x" * 300_000) == [2]
 
 
-def test_who_ends_or_asks_is_told_at_once(told):
-    told.publish()
-    assert told.publish() == []
-    told.acceptance.control(told.sender, zmq_protocol.Probe(run="run", worker="main", next=2))
-    told.acceptance.acknowledge()
-    assert told.acks[-1].next == 2
-    assert told.publish(schema.End, status="completed") == [3]
+def test_who_ends_or_asks_is_told_at_once(story):
+    story.publish()
+    assert story.publish() == []
+    story.acceptance.control(story.sender, zmq_protocol.Probe(run="run", worker="main", next=2))
+    story.acceptance.acknowledge()
+    assert story.acks[-1].next == 2
+    assert story.publish(schema.End, status="completed") == [3]

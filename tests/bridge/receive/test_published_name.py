@@ -50,15 +50,15 @@ def publish(port, run, value, **settings):
 
 def of_workers(subscriber, run, kind, field):
     """Return a field of all messages of a kind, by the worker in their topics, which is that in their JSON."""
-    found = {}
-    for one in list(subscriber.received):
-        if one.topic.startswith(f"{topics.JSON_PREFIX}/"):
-            parsed = topics.parse(one.topic)
-            message = msgspec.json.decode(one.payload)
+    values = {}
+    for arrived in list(subscriber.received):
+        if arrived.topic.startswith(f"{topics.JSON_PREFIX}/"):
+            parsed = topics.parse(arrived.topic)
+            message = msgspec.json.decode(arrived.payload)
             if (parsed.run, message.get("kind")) == (run, kind):
                 assert message["worker"] == parsed.worker
-                found.setdefault(parsed.worker, []).append(message[field])
-    return found
+                values.setdefault(parsed.worker, []).append(message[field])
+    return values
 
 
 def ended(subscriber, run, *workers):
@@ -67,7 +67,7 @@ def ended(subscriber, run, *workers):
 
 def points_of(subscriber, run, measurement):
     """Return who published each point of a measurement of a run, with its fields."""
-    batches = [one.payload for one in list(subscriber.received) if one.topic == topics.influx_topic(run)]
+    batches = [message.payload for message in list(subscriber.received) if message.topic == topics.influx_topic(run)]
     points = [point for batch in batches for point in parse(batch) if point.measurement == measurement]
     return [(point.tags["worker"], point.fields) for point in points]
 
@@ -76,7 +76,8 @@ def retained(broker, run, *, at_least):
     with Subscriber(broker.host, broker.port, f"{topics.JSON_PREFIX}/{topics.escape(run)}/#") as late:
         late.wait_for(lambda got: len(got) >= at_least)
         return {
-            one.topic.removeprefix(f"{topics.JSON_PREFIX}/{topics.escape(run)}/"): one.payload for one in late.received
+            message.topic.removeprefix(f"{topics.JSON_PREFIX}/{topics.escape(run)}/"): message.payload
+            for message in late.received
         }
 
 
@@ -89,12 +90,12 @@ def test_what_begins_again_after_its_end_is_apart_everywhere(broker, bridge, sub
         worker: [0, 1, 2, 3, 4, 5, 6] for worker in workers
     }
     assert of_workers(subscriber, run, "metric", "value") == {"main": [1], "main-2": [2], "main-3": [3]}
-    said = {worker: [f"this is {value}"] for value, worker in enumerate(workers, 1)}
-    assert of_workers(subscriber, run, "log", "message") == said
+    expected = {worker: [f"this is {value}"] for value, worker in enumerate(workers, 1)}
+    assert of_workers(subscriber, run, "log", "message") == expected
     assert of_workers(subscriber, run, "status", "status") == {worker: ["running", "completed"] for worker in workers}
     subscriber.wait_for(lambda _: len(points_of(subscriber, run, "metric")) == 3)
-    found = [(worker, fields["value"]) for worker, fields in points_of(subscriber, run, "metric")]
-    assert sorted(found) == [("main", 1), ("main-2", 2), ("main-3", 3)]
+    points = [(worker, fields["value"]) for worker, fields in points_of(subscriber, run, "metric")]
+    assert sorted(points) == [("main", 1), ("main-2", 2), ("main-3", 3)]
     kept = retained(broker, run, at_least=9)
     assert sorted(kept) == sorted(f"{worker}/{kind}" for worker in workers for kind in ("info", "state", "status"))
     states = [msgspec.json.decode(kept[f"{worker}/state"])["state"] for worker in workers]
@@ -109,7 +110,7 @@ def test_nor_does_a_bridge_that_is_restarted_meanwhile_mix_them(broker, subscrib
             publish(bridge.zmq_port, run, value)
     ended(subscriber, run, "main", "main-2", "main-3")
     values = of_workers(subscriber, run, "metric", "value")
-    assert {worker: set(found) for worker, found in values.items()} == {"main": {1}, "main-2": {2}, "main-3": {3}}
+    assert {worker: set(numbers) for worker, numbers in values.items()} == {"main": {1}, "main-2": {2}, "main-3": {3}}
 
 
 def test_a_living_one_keeps_its_name_through_restarts_of_the_bridge(broker, subscriber, run, tmp_path):
@@ -198,7 +199,7 @@ def test_what_a_killed_one_left_is_restored_under_its_own_name_whoever_came_afte
     with BridgeProcess(**settings) as bridge:
         bridge.ready()
         publish(port, run, -1)
-        sizes = [restore(one.path, zmq_port=port).sent for one in reversed(killed)][::-1]
+        sizes = [restore(spool.path, zmq_port=port).sent for spool in reversed(killed)][::-1]
         assert min(sizes) >= 100
         everything = sum(sizes) + 3
         subscriber.wait_for(lambda _: sum(map(len, seqs_of(subscriber, run).values())) >= everything)
@@ -226,8 +227,8 @@ def test_the_messages_that_are_still_with_one_are_counted_in_its_own_spool(run, 
     without.close()
     (path,) = tmp_path.glob("*/*.spool")
     with path.open("rb") as file:
-        found, _ = spool_format.read_header(file.fileno(), path)
-    started = found.started_unix_nanos
+        header, _ = spool_format.read_header(file.fileno(), path)
+    started = header.started_unix_nanos
     worker = Sender(zmq_protocol.Hello(schema_version=1, run=run, worker="main", base=0, started_unix_nanos=started))
     worker.key, worker.is_named = (run, "main-2"), True
     left_behind = LeftBehind(str(tmp_path))
@@ -301,7 +302,7 @@ def test_frames_of_the_second_are_its_own(bridge, subscriber, run):
             broadcaster.publish(schema.Frame, [bytes(4)], sensor="patch", modality="rgba", **size)
             assert broadcaster.flush(20)
     wanted = {topics.build(run, worker, "frame", "patch", "rgba") for worker in ("main", "main-2")}
-    subscriber.wait_for(lambda got: {one.topic for one in got} >= wanted)
+    subscriber.wait_for(lambda got: {message.topic for message in got} >= wanted)
 
 
 def test_a_renamed_message_is_otherwise_as_it_was_sent():

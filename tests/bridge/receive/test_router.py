@@ -149,7 +149,7 @@ def test_bulk_is_counted_by_its_own_sequence(taken, dealer):
         dealer.send(schema.Frame, seq, [bytes(8)], **frame)
     dealer.wait_for(zmq_protocol.Ack, lambda ack: ack.bulk_next == 8)
     taken.wait_until(lambda: taken.counts.duplicates == 1)
-    assert [one.seq for one in taken.messages] == [3, 7]
+    assert [message.seq for message in taken.messages] == [3, 7]
     assert taken.counts.bulk_lost == 3
 
 
@@ -180,13 +180,13 @@ def test_a_second_sender_of_the_same_name_begins_anew_under_a_name_of_its_own(ta
 
 def test_a_connection_that_goes_is_noticed_and_its_descriptor_used_again(taken):
     for number in range(20):
-        with Dealer(taken.port, worker=f"w{number}") as one:
-            one.hello()
-            one.steps([0])
-            one.acked(1)
+        with Dealer(taken.port, worker=f"w{number}") as dealer:
+            dealer.hello()
+            dealer.steps([0])
+            dealer.acked(1)
     taken.wait_until(lambda: len(taken.leaves) == 20)
-    assert [worker.key[1] for worker in taken.leaves] == [f"w{number}" for number in range(20)]
-    assert all(worker.route is None for worker in taken.leaves)
+    assert [sender.key[1] for sender in taken.leaves] == [f"w{number}" for number in range(20)]
+    assert all(sender.route is None for sender in taken.leaves)
 
 
 def test_commands_go_down_to_the_worker(taken, dealer):
@@ -400,8 +400,8 @@ def test_who_takes_another_name_on_one_connection_leaves_under_the_old(taken):
         for name in ("first", "second", "third"):
             dealer.worker = name
             dealer.hello()
-        assert [worker.key[1] for worker in taken.leaves] == ["first", "second"]
-    taken.wait_until(lambda: [worker.key[1] for worker in taken.leaves] == ["first", "second", "third"])
+        assert [sender.key[1] for sender in taken.leaves] == ["first", "second"]
+    taken.wait_until(lambda: [sender.key[1] for sender in taken.leaves] == ["first", "second", "third"])
 
 
 def test_numbers_beyond_any_run_are_refused(taken, dealer):

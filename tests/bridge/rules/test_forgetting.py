@@ -37,16 +37,18 @@ def run():
 def retained(broker, run=None):
     """What a new subscriber is told at once, by topic; of one run or of all."""
     level = "+" if run is None else topics.escape(run)
-    found = {}
+    kept = {}
     for prefix in (topics.JSON_PREFIX, topics.RAW_PREFIX):
         with Subscriber(broker.host, broker.port, f"{prefix}/{level}/#") as subscriber, as_bridge(broker) as bridge:
             behind = topics.build(run or "any", "main", "metric", "behind")
             if prefix == topics.RAW_PREFIX:
                 behind = topics.build(run or "any", "main", "object_model", "behind", "behind")
             bridge.publish(behind)
-            subscriber.wait_for(lambda received, behind=behind: [one for one in received if one.topic == behind])
-            found.update({one.topic: one.payload for one in subscriber.received if one.retain})
-    return found
+            subscriber.wait_for(
+                lambda received, behind=behind: [message for message in received if message.topic == behind]
+            )
+            kept.update({message.topic: message.payload for message in subscriber.received if message.retain})
+    return kept
 
 
 def as_bridge(broker):
@@ -70,8 +72,8 @@ def publish_run(port, run, *, end="completed", worker="main"):
         dealer.acked(7 if end else 5)
 
 
-def kinds(found):
-    return sorted(topics.parse(topic).kind for topic in found)
+def kinds(kept):
+    return sorted(topics.parse(topic).kind for topic in kept)
 
 
 EVERYTHING = ["frame", "info", "object_model", "progress", "state", "status"]
@@ -80,8 +82,8 @@ EVERYTHING = ["frame", "info", "object_model", "progress", "state", "status"]
 def wait_until_retained(broker, run, wanted=EVERYTHING):
     """The last of it may still be on its way to the broker."""
     deadline = time.monotonic() + 10
-    while kinds(found := retained(broker, run)) != sorted(wanted):
-        assert time.monotonic() < deadline, kinds(found)
+    while kinds(kept := retained(broker, run)) != sorted(wanted):
+        assert time.monotonic() < deadline, kinds(kept)
 
 
 def forget(broker, run, *, worker="all", command_id="f-1"):
@@ -174,9 +176,11 @@ def test_runs_that_are_long_over_are_cleared_at_the_start(tmp_path):
             )
             client.publish(topics.of_message(young).topic, schema.encode(young), retain=True)
         with Bridge(config_for(broker)), Subscriber(broker.host, broker.port, "monty/v1/old/#") as subscriber:
-            subscriber.wait_for(lambda received: {one.topic for one in received if not one.payload} >= emptied("old"))
-        found = {topics.parse(topic).run for topic in retained(broker)}
-        assert found == {"young", "old but live", "old, one worker young"}
+            subscriber.wait_for(
+                lambda received: {message.topic for message in received if not message.payload} >= emptied("old")
+            )
+        kept = {topics.parse(topic).run for topic in retained(broker)}
+        assert kept == {"young", "old but live", "old, one worker young"}
 
 
 def emptied(run):
@@ -240,7 +244,7 @@ def test_what_other_subscriptions_bring_is_left_alone():
     now = 1.0
     (cleared,) = forgetting.turn(line, lambda _: False, lambda _: False)
     assert cleared == ClearedRun("r", "", 1)
-    assert [(one.topic, one.payload) for one in line.published[1:]] == [("monty/v1/r/main/status", b"")]
+    assert [(outgoing.topic, outgoing.payload) for outgoing in line.published[1:]] == [("monty/v1/r/main/status", b"")]
 
 
 def test_a_run_that_is_busy_waits_and_holds_up_no_other():

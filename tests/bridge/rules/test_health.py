@@ -42,7 +42,7 @@ def test_a_hello_has_no_delay_and_a_clock_ahead_of_ours_none_below_zero():
 
 def test_a_worker_has_been_running_since_its_hello_says():
     life = Life(("r", "w"), sender(FIRST_STAMP))
-    found = of_life(life, 5.0, FIRST_STAMP + 3 * SECOND)
-    assert found["running_secs"] == 3.0
-    assert set(found) == set(FIELDS["run_health"])
+    values = of_life(life, 5.0, FIRST_STAMP + 3 * SECOND)
+    assert values["running_secs"] == 3.0
+    assert set(values) == set(FIELDS["run_health"])
     assert of_life(Life(("r", "w"), None), 5.0, FIRST_STAMP)["running_secs"] is None

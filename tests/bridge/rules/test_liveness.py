@@ -77,9 +77,9 @@ def test_a_worker_gets_its_name_back_from_who_had_it_meanwhile():
 def test_of_those_that_are_gone_a_few_thousand_are_at_hand():
     liveness = Liveness(0.0)
     for number in range(6000):
-        one = Sender(Hello(schema_version=1, run="run", worker=f"w{number}", base=0, started_unix_nanos=1))
-        liveness.joined(one, NOW_NANOS)
-        liveness.left(one, 1.0 + number / 1000)
+        gone_sender = Sender(Hello(schema_version=1, run="run", worker=f"w{number}", base=0, started_unix_nanos=1))
+        liveness.joined(gone_sender, NOW_NANOS)
+        liveness.left(gone_sender, 1.0 + number / 1000)
     liveness.tick(20.0, NOW_NANOS, 0)
     assert liveness.forget(21.0) == [("run", f"w{number}") for number in range(1000)]
     assert len(liveness.lives) == 5000
@@ -280,4 +280,4 @@ def test_who_restores_what_a_gone_worker_left_gives_it_no_more_time():
     story = Story().runs()
     story.liveness.left(story.sender, 2.0)
     story.liveness.left(story.sender, 2.0 + GRACE_SECS - 1)
-    assert [one.status for one in story.tick(2.0 + GRACE_SECS)] == ["disconnected"]
+    assert [status.status for status in story.tick(2.0 + GRACE_SECS)] == ["disconnected"]

@@ -89,7 +89,7 @@ def statuses(far_side, run_id):
     """What the broker retains of a run."""
     where = (far_side.broker.host, far_side.broker.port)
     with Subscriber(*where, f"monty/v1/{topics.escape(run_id)}/+/status") as subscriber:
-        return subscriber.wait_for(lambda received: [(one.topic, one.payload) for one in received])
+        return subscriber.wait_for(lambda received: [(message.topic, message.payload) for message in received])
 
 
 def test_a_spool_is_restored_and_another_day_changes_nothing(far_side, spool, tmp_path):

@@ -120,11 +120,11 @@ def test_its_replay_ends_as_the_demo_did(messages, far_side):
     broker, bridge = far_side.broker, far_side.bridge
     with Subscriber(broker.host, broker.port, "monty/v1/#") as subscriber:
         result = replay(recording_path(), zmq_host=bridge.host, zmq_port=bridge.port, speed=0)
-        subscriber.wait_for(lambda received: sum(one.topic.endswith("/end") for one in received) == 2)
+        subscriber.wait_for(lambda received: sum(message.topic.endswith("/end") for message in received) == 2)
     assert (result.unreadable, result.unacknowledged) == (0, 0)
     for kind in (schema.Progress, schema.Status, schema.EpisodeEnded, schema.Step):
         before = [one for one in messages if isinstance(one, kind)]
-        after = [one for one in subscriber.messages(kind) if one.run in result.runs.values()]
+        after = [message for message in subscriber.messages(kind) if message.run in result.runs.values()]
         assert [said(one) for one in after] == [said(one) for one in before]
 
 

@@ -18,7 +18,7 @@ from monty_mqtt_stack.replay.play import replay
 def test_the_summary_is_of_the_demo_alone(far_side, live_run):
     demo = Process(argv=(sys.executable, "-m", "monty_mqtt_stack.demo"), env={**far_side.environment, "MONTY": "0"})
     with demo, Subscriber(far_side.broker.host, far_side.broker.port, "monty/v1/+/main/step") as subscriber:
-        subscriber.wait_for(lambda received: {one.topic.split("/")[2] for one in received} - {live_run.run}, 60)
+        subscriber.wait_for(lambda received: {message.topic.split("/")[2] for message in received} - {live_run.run}, 60)
         demo.signal(signal.SIGINT)
         assert demo.wait(60) == 130
     lines = demo.text[demo.text.index("\nruns ") :].splitlines()

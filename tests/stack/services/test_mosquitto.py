@@ -118,8 +118,10 @@ def test_each_user_reads_only_its_own(broker, user, may_read):
         with Client(broker.port, "bridge", broker.password("bridge")) as bridge:
             for topic in known:
                 bridge.publish(topic, payload)
-        anyone.wait_for(lambda seen: {one.topic for one in seen if one.payload == payload} == known, WAIT_SECS)
-        got = {one.topic for one in reader.received if one.payload == payload}
+        anyone.wait_for(
+            lambda seen: {message.topic for message in seen if message.payload == payload} == known, WAIT_SECS
+        )
+        got = {message.topic for message in reader.received if message.payload == payload}
         if got != may_read:  # its connection may be a little behind the other's
             reader.wait_for(lambda seen: {m.topic for m in seen if m.payload == payload} == may_read, WAIT_SECS)
 
@@ -170,7 +172,7 @@ def test_a_killed_broker_comes_back_on_its_port_with_what_it_saved(tmp_path):
         mosquitto.start()
         assert mosquitto.port == port
         with Subscriber(mosquitto.host, port) as anyone:
-            anyone.wait_for(lambda seen: [one for one in seen if one.payload == b"kept"], WAIT_SECS)
+            anyone.wait_for(lambda seen: [message for message in seen if message.payload == b"kept"], WAIT_SECS)
 
 
 @pytest.mark.parametrize("user", ["telegraf", "liveview"])

@@ -56,7 +56,7 @@ def test_it_shows_each_service_and_the_line_to_watch_and_stops_on_ctrl_c(state):
         assert far_side.services["broker"].port == port
         assert far_side.services["bridge"].port == port_in(bridge)
         with Subscriber("127.0.0.1", port, "monty/bridge/#") as anyone:
-            anyone.wait_for(lambda seen: [one for one in seen if is_online(one.payload)])
+            anyone.wait_for(lambda seen: [message for message in seen if is_online(message.payload)])
         process.signal(signal.SIGINT)
         assert process.wait() == 0
         assert process.lines[-1] == "stopped"
@@ -75,7 +75,7 @@ def test_sigterm_ends_it_in_order_too(state, number):
 
 def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing(state):
     with up(state) as process:
-        until(lambda: [one for one in processes_of(state.path) if "mosquitto" in one.name()])
+        until(lambda: [process for process in processes_of(state.path) if "mosquitto" in process.name()])
         process.signal(signal.SIGINT)
         assert process.wait() == 0
     assert processes_of(state.path) == []
@@ -178,7 +178,7 @@ def test_amqtt_serves_where_there_is_no_mosquitto(state):
         assert "amqtt (pid " in process.wait_for("broker ")
         process.wait_for("keeps nothing when it ends")
         with Subscriber("127.0.0.1", port_in(process.wait_for("broker ")), "monty/bridge/#") as anyone:
-            anyone.wait_for(lambda seen: [one for one in seen if is_online(one.payload)])
+            anyone.wait_for(lambda seen: [message for message in seen if is_online(message.payload)])
         process.signal(signal.SIGINT)
         assert process.wait() == 0
     assert processes_of(state.path) == []
