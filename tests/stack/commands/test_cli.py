@@ -68,9 +68,9 @@ def publish(mosquitto, *messages):
     client.username_pw_set("bridge", mosquitto.password("bridge"))
     client.connect(mosquitto.host, mosquitto.port)
     client.loop_start()
-    for one in messages:
-        where = topics.of_message(one)
-        client.publish(where.topic, schema.encode(one), where.qos, where.retain).wait_for_publish(WAIT_SECS)
+    for message in messages:
+        where = topics.of_message(message)
+        client.publish(where.topic, schema.encode(message), where.qos, where.retain).wait_for_publish(WAIT_SECS)
     client.disconnect()
     client.loop_stop()
 
@@ -92,23 +92,23 @@ def test_status_shows_services_runs_and_counts(broker):
 
 def test_status_as_json(broker):
     done = command(broker, "status", "--json")
-    told = json.loads(done.stdout)
-    assert told["broker"] == f"mqtt://127.0.0.1:{broker.port}"
-    assert told["runs"]["live-1"]["main"]["lost"] == 2
-    assert told["runs"]["live-1"]["main"]["experiment"] == "demo"
-    assert told["runs"]["live-1"]["main"]["group"] == "sweep-1"
-    assert told["runs"]["live-1"]["main"]["overrides"] == {"seed": "1"}
-    assert told["runs"]["over-1"]["main"]["group"] is None
-    assert told["runs"]["over-1"]["main"]["status"] == "completed"
-    assert told["totals"]["live"] == 1
+    status = json.loads(done.stdout)
+    assert status["broker"] == f"mqtt://127.0.0.1:{broker.port}"
+    assert status["runs"]["live-1"]["main"]["lost"] == 2
+    assert status["runs"]["live-1"]["main"]["experiment"] == "demo"
+    assert status["runs"]["live-1"]["main"]["group"] == "sweep-1"
+    assert status["runs"]["live-1"]["main"]["overrides"] == {"seed": "1"}
+    assert status["runs"]["over-1"]["main"]["group"] is None
+    assert status["runs"]["over-1"]["main"]["status"] == "completed"
+    assert status["totals"]["live"] == 1
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])
 def test_status_without_a_bridge_is_told_all_the_same_and_fails(broker, more):
     done = command(broker, "status", *more)
     assert "live-1" in done.stdout
-    told = f"monty-mqtt: no bridge is online at mqtt://127.0.0.1:{broker.port}; start one with `monty-mqtt up`\n"
-    assert (done.returncode, done.stderr) == (1, told)
+    error = f"monty-mqtt: no bridge is online at mqtt://127.0.0.1:{broker.port}; start one with `monty-mqtt up`\n"
+    assert (done.returncode, done.stderr) == (1, error)
 
 
 def test_status_of_a_bridge_that_ended_fails(tmp_path):
@@ -130,7 +130,7 @@ def test_status_tells_of_the_journal(far_side):
 
 
 @pytest.mark.parametrize(
-    ("health", "told"),
+    ("health", "journal"),
     [
         ({}, "1,200 rows, 5.0 of 100 MB, 0 wait for the broker"),
         ({"journal_waiting": 7, "journal_oldest_secs": 90.0}, "7 wait for the broker, the oldest for 1 min 30 s"),
@@ -138,12 +138,12 @@ def test_status_tells_of_the_journal(far_side):
         ({"journal_full": 1}, "FULL: nothing more is accepted, experiments keep what they have"),
     ],
 )
-def test_status_says_what_the_journal_is_about(health, told):
+def test_status_says_what_the_journal_is_about(health, journal):
     plain = {"journal_rows": 1200, "journal_bytes": 5e6, "journal_bound_bytes": 1e8, "journal_waiting": 0}
     health = {**plain, "journal_oldest_secs": 0.0, "journal_evicted": 0, "journal_full": 0, **health}
     collected = {"broker": "b", "services": {}, "left_out": {}, "bridges": {"x": {"health": health}}, "runs": {}}
     (line,) = [line for line in status.as_lines(collected) if line.startswith("  journal: ")]
-    assert told in line
+    assert journal in line
 
 
 def test_status_of_a_broker_that_is_named(broker, tmp_path):
@@ -163,8 +163,8 @@ def test_status_of_a_broker_that_is_named(broker, tmp_path):
 def test_tail_shows_readable_lines_and_ends_after_its_count(broker):
     done = command(broker, "tail", "live", "--count", "3")
     assert done.returncode == 0
-    told = [line.partition(" main ")[2] for line in done.stdout.splitlines()]
-    assert sorted(told)[1:] == ["progress: eval, 3 of 9 episodes done, step 0; eval: 3 correct", "status: running"]
+    lines = [line.partition(" main ")[2] for line in done.stdout.splitlines()]
+    assert sorted(lines)[1:] == ["progress: eval, 3 of 9 episodes done, step 0; eval: 3 correct", "status: running"]
 
 
 def test_tail_of_an_ended_run_ends_with_what_was_kept(broker):
@@ -195,20 +195,23 @@ def test_tail_into_head_is_no_error(broker):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def told(broker, name, words):
+def answer_to(broker, name, words):
     """Run a command on the live run; return its exit code, and what the run answered of it."""
     done = command(broker, words[0], name, *words[1:])
     return done.returncode, done.stdout.partition(" at step ")[0].rstrip("\n") or done.stderr
 
 
 def test_a_run_is_paused_stepped_resumed_and_stopped_from_the_command_line(far_side, live_run):
-    assert told(far_side, live_run.run, ["pause", "--reason", "look"]) == (0, "main: obeyed, paused")
-    assert told(far_side, live_run.run, ["step", "-n", "3"]) == (0, "main: obeyed, 3 steps from here, then paused; now")
-    assert told(far_side, live_run.run, ["step"]) == (0, "main: obeyed, 1 step from here, then paused; now")
-    assert told(far_side, live_run.run, ["resume", "--worker", "main"]) == (0, "main: obeyed, resumed")
-    assert told(far_side, live_run.run, ["resume"]) == (1, "main: refused, it is not paused")
-    assert told(far_side, live_run.run, ["stop"]) == (0, "main: obeyed, stops after episode 0")
-    assert told(far_side, live_run.run, ["abort"]) == (0, "main: obeyed, aborting")
+    assert answer_to(far_side, live_run.run, ["pause", "--reason", "look"]) == (0, "main: obeyed, paused")
+    assert answer_to(far_side, live_run.run, ["step", "-n", "3"]) == (
+        0,
+        "main: obeyed, 3 steps from here, then paused; now",
+    )
+    assert answer_to(far_side, live_run.run, ["step"]) == (0, "main: obeyed, 1 step from here, then paused; now")
+    assert answer_to(far_side, live_run.run, ["resume", "--worker", "main"]) == (0, "main: obeyed, resumed")
+    assert answer_to(far_side, live_run.run, ["resume"]) == (1, "main: refused, it is not paused")
+    assert answer_to(far_side, live_run.run, ["stop"]) == (0, "main: obeyed, stops after episode 0")
+    assert answer_to(far_side, live_run.run, ["abort"]) == (0, "main: obeyed, aborting")
 
 
 @pytest.mark.parametrize(
@@ -318,11 +321,11 @@ def test_help_says_enough_to_start(words, capsys):
 def test_doctor_tells_versions_ports_and_what_to_do(broker):
     done = command(broker, "doctor")
     assert done.returncode == 0
-    told = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
+    findings = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
     for name in ("python", "monty-mqtt", "pyzmq", "paho-mqtt", "mosquitto", "port 1883", "port 5555", "state"):
-        assert name in told
-    assert "secrets 0700" in told["state"]
-    assert "nothing is left in it" in told["spool"]
+        assert name in findings
+    assert "secrets 0700" in findings["state"]
+    assert "nothing is left in it" in findings["spool"]
 
 
 def test_doctor_says_the_same_as_json(broker):

@@ -69,8 +69,8 @@ def test_logs_are_there_with_all_that_was_said(recording, tmp_path):
 
 def test_every_kind_is_there_as_json_lines(recording, tmp_path):
     where = ("--from", str(recording), "--state-dir", str(tmp_path), "--format", "jsonl")
-    found = {of: [json.loads(line) for line in exported(of, *where).splitlines()] for of in KINDS}
-    assert {of: len(lines) for of, lines in found.items()} == {
+    rows = {of: [json.loads(line) for line in exported(of, *where).splitlines()] for of in KINDS}
+    assert {of: len(lines) for of, lines in rows.items()} == {
         "steps": 1,
         "evidence": 2,
         "episodes": 1,
@@ -80,11 +80,11 @@ def test_every_kind_is_there_as_json_lines(recording, tmp_path):
         "data": 2,
         "state": 1,
     }
-    assert found["data"][0]["data"] == {"a": [1, None]}
-    assert found["state"][0]["state"] == {"phase": "warm-up"}
-    assert found["events"][0]["fields"] == {"count": 2}
-    assert {one["object"]: one["evidence"] for one in found["evidence"]} == MODULE.evidence
-    assert (found["metrics"][0]["value"], found["episodes"][0]["outcome"]) == (0.5, "correct")
+    assert rows["data"][0]["data"] == {"a": [1, None]}
+    assert rows["state"][0]["state"] == {"phase": "warm-up"}
+    assert rows["events"][0]["fields"] == {"count": 2}
+    assert {row["object"]: row["evidence"] for row in rows["evidence"]} == MODULE.evidence
+    assert (rows["metrics"][0]["value"], rows["episodes"][0]["outcome"]) == (0.5, "correct")
 
 
 @pytest.mark.parametrize("of", KINDS)

@@ -104,10 +104,10 @@ def test_it_asks_first(far_side, over, answer, code):
     with subprocess.Popen(argv, stdin=theirs, stdout=subprocess.PIPE, env=environment) as process:
         os.close(theirs)
         os.write(ours, answer)
-        said = process.communicate(timeout=WAIT_SECS)[0].decode()
+        output = process.communicate(timeout=WAIT_SECS)[0].decode()
     os.close(ours)
     assert process.returncode == code
-    assert f"forget {over}: what is retained of it at the broker, and here 3 files (0.0 MB): " in said
+    assert f"forget {over}: what is retained of it at the broker, and here 3 files (0.0 MB): " in output
     assert (over in known(far_side)) == bool(code)
     assert len(files_of(far_side.state, over)) == (3 if code else 0)
 

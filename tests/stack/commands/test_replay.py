@@ -34,22 +34,24 @@ of recordings of before do not say how far away what they show is.
 
 def content(path):
     """What a recording says, per worker, kind and names of its topics, in order; without who said it when."""
-    said = {}
+    contents = {}
     for entry in Reader(path).entries():
         parsed = topics.parse(entry.topic)
         name = (experiment_of(parsed.run), parsed.worker, parsed.kind, *parsed.names)
         message = json.loads(schema.encode(message_of(entry.topic, entry.payload)[0]))
-        said.setdefault(name, []).append({key: value for key, value in message.items() if key not in NEW})
-    return said
+        contents.setdefault(name, []).append({key: value for key, value in message.items() if key not in NEW})
+    return contents
 
 
 def experiment_of(run_id):
     return run_id.rsplit("-", 2)[0]
 
 
-def outcomes(said):
-    ended = [one for (_, _, kind, *_), many in said.items() if kind == "episode_ended" for one in many]
-    return Counter((one["mode"], one.get("outcome")) for one in ended)
+def outcomes(contents):
+    ended = [
+        fields for (_, _, kind, *_), messages in contents.items() if kind == "episode_ended" for fields in messages
+    ]
+    return Counter((fields["mode"], fields.get("outcome")) for fields in ended)
 
 
 @pytest.mark.monty  # it takes a minute

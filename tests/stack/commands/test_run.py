@@ -66,12 +66,12 @@ def test_it_starts_what_it_needs_and_ends_with_a_summary(state, environment):
     lines = done.stdout.splitlines()
     watch = next(index for index, line in enumerate(lines) if "mosquitto_sub -h 127.0.0.1 -p" in line)
     assert watch < next(index for index, line in enumerate(lines) if "phase" in line)
-    told = summary_of(lines)
-    assert told["runs"].startswith("completes-2")
-    assert told["runs"].endswith("(completed)")
-    assert told["eval"] == "3 episodes, 66.7 % correct: 2 correct, 1 time_out"
-    assert told["messages"] == "22 sent, 0 lost, 0 dropped"
-    assert "`monty-mqtt up` shows these runs again" in told["page"]
+    sums = summary_of(lines)
+    assert sums["runs"].startswith("completes-2")
+    assert sums["runs"].endswith("(completed)")
+    assert sums["eval"] == "3 episodes, 66.7 % correct: 2 correct, 1 time_out"
+    assert sums["messages"] == "22 sent, 0 lost, 0 dropped"
+    assert "`monty-mqtt up` shows these runs again" in sums["page"]
     assert processes_of(state.path) == []
     assert state.read_far_side() is None
 
@@ -85,11 +85,11 @@ def test_parallel_is_passed_on_to_the_experiment(shared, environment, tmp_path):
 def test_a_run_has_the_name_that_its_configuration_gives_it(shared, environment):
     done = run(*run_words(shared), "experiment=completes", "experiment.config.logging.run_name=rate_1", env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
-    told = summary_of(done.stdout.splitlines())
-    assert told["runs"].startswith("rate_1-2")
+    sums = summary_of(done.stdout.splitlines())
+    assert sums["runs"].startswith("rate_1-2")
     assert [path for path in shared.log_file("x").parent.iterdir() if path.name.startswith("rate_1-2")]
     (announced,) = [line for line in done.stdout.splitlines() if "watch it at" in line]
-    assert f"/run/{told['runs'].partition(' ')[0]}" in announced
+    assert f"/run/{sums['runs'].partition(' ')[0]}" in announced
 
 
 def test_a_sweep_is_passed_on_to_the_experiment(shared, environment, tmp_path):
@@ -176,7 +176,11 @@ def test_killed_it_takes_everything_along(state, environment, tmp_path):
         assert len(family) >= 3
         process.signal(signal.SIGKILL)
         process.wait()
-        until(lambda: not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE])
+        until(
+            lambda: (
+                not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+            )
+        )
 
 
 def test_abort_from_another_terminal_is_exit_code_3(state, environment, tmp_path):
@@ -215,8 +219,8 @@ def test_where_the_far_side_cannot_start_the_experiment_runs_all_the_same(state,
         environment.update(MONTY_MQTT_ZMQ_HOST="127.0.0.1", MONTY_MQTT_ZMQ_PORT="1")
         done = run(*run_words(state), "experiment=completes", env=environment)
         assert done.returncode == 0, done.stdout
-        said = [line for line in done.stdout.splitlines() if line.startswith("not monitored: ")]
-        assert len(said) == 1
+        reasons = [line for line in done.stdout.splitlines() if line.startswith("not monitored: ")]
+        assert len(reasons) == 1
         assert (tmp_path / "started").exists()
 
 

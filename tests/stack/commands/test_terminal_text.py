@@ -41,15 +41,15 @@ def test_what_is_not_printable_becomes_a_space():
 def test_an_experiment_goes_on_when_nobody_reads_its_progress_any_more():
     with program(_SAYS, stdout=subprocess.PIPE) as process:
         process.stdout.close()
-        _, told = process.communicate("")
-    assert (process.returncode, told) == (0, "went on\n")
+        _, printed = process.communicate("")
+    assert (process.returncode, printed) == (0, "went on\n")
 
 
 @pytest.mark.skipif(not _FULL.exists(), reason="only Linux has /dev/full")
 def test_an_experiment_goes_on_when_the_disk_behind_its_progress_is_full():
     with _FULL.open("w") as full, program(_SAYS, stdout=full) as process:
-        _, told = process.communicate("")
-    assert (process.returncode, told) == (0, "went on\n")
+        _, printed = process.communicate("")
+    assert (process.returncode, printed) == (0, "went on\n")
 
 
 def test_an_experiment_goes_on_without_any_stdout():
@@ -92,8 +92,8 @@ def test_a_user_without_a_home_is_told_what_to_do():
         "os.environ.clear(); os.setuid(54321); sys.exit(cli.main(['status']))"
     )
     with program(source) as process:
-        _, told = process.communicate("")
+        _, printed = process.communicate("")
     assert process.returncode == 1
-    assert told == (
+    assert printed == (
         "monty-mqtt: state directory ~/.local/state/monty-mqtt: this user has no home; name one with --state-dir\n"
     )

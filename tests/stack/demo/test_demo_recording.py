@@ -56,13 +56,13 @@ def test_packing_it_again_changes_nothing(entries, tmp_path):
 def test_messages_are_valid():
     validators, seen = {}, Counter()
     with recording_path().open("rb") as file:
-        for found, channel, message in make_reader(file, validate_crcs=True).iter_messages():
+        for json_schema, channel, message in make_reader(file, validate_crcs=True).iter_messages():
             seen[channel.topic] += 1
             if channel.message_encoding == "ply" or seen[channel.topic] > MOST_OF_A_TOPIC:
                 continue
-            if found.id not in validators:
-                validators[found.id] = jsonschema.Draft202012Validator(json.loads(found.data))
-            validators[found.id].validate(json.loads(message.data))
+            if json_schema.id not in validators:
+                validators[json_schema.id] = jsonschema.Draft202012Validator(json.loads(json_schema.data))
+            validators[json_schema.id].validate(json.loads(message.data))
     assert len(validators) >= 10
 
 
@@ -72,8 +72,8 @@ def test_it_says_nothing_of_the_machine_that_made_it(entries):
         is_binary = topics.parse(entry.topic).kind in ("frame", "object_model")
         payload = schema.encode(message_of(entry.topic, entry.payload)[0]) if is_binary else entry.payload
         text = payload.decode()
-        found = [one for one in telling if one in text] or ABSOLUTE.findall(text)
-        assert not found, f"{entry.topic}: {found}"
+        places = [word for word in telling if word in text] or ABSOLUTE.findall(text)
+        assert not places, f"{entry.topic}: {places}"
 
 
 def test_info_says_what_was_run_and_not_where(messages):
@@ -106,8 +106,8 @@ def test_every_seq_is_there_once(messages):
         if message.__struct_config__.tag not in BULK_KINDS:
             seqs.setdefault((message.run, message.worker), []).append(message.seq)
     assert len(seqs) == 2
-    for found in seqs.values():
-        assert found == list(range(len(found)))
+    for of_worker in seqs.values():
+        assert of_worker == list(range(len(of_worker)))
 
 
 def test_both_halves_ran_to_their_end(messages):
@@ -123,12 +123,12 @@ def test_its_replay_ends_as_the_demo_did(messages, far_side):
         subscriber.wait_for(lambda received: sum(message.topic.endswith("/end") for message in received) == 2)
     assert (result.unreadable, result.unacknowledged) == (0, 0)
     for kind in (schema.Progress, schema.Status, schema.EpisodeEnded, schema.Step):
-        before = [one for one in messages if isinstance(one, kind)]
+        before = [message for message in messages if isinstance(message, kind)]
         after = [message for message in subscriber.messages(kind) if message.run in result.runs.values()]
-        assert [said(one) for one in after] == [said(one) for one in before]
+        assert [content(message) for message in after] == [content(message) for message in before]
 
 
-def said(message):
+def content(message):
     """What a message says but for who said it when, and which bridge passed it on."""
     new = {"run", "seq", "time_unix_nanos", "estimated_end_unix_nanos", "bridge"}
     return {name: value for name, value in msgspec.structs.asdict(message).items() if name not in new}

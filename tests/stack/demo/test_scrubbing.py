@@ -58,8 +58,8 @@ def test_info_keeps_what_the_experiment_is_and_loses_where_it_ran():
         model_path="/home/ada/models",
         output_dir="/home/ada/results",
     )
-    found = schema.decode(scrubbed(entry_of(message)).payload)
-    assert found == schema.Info(
+    scrubbed_message = schema.decode(scrubbed(entry_of(message)).payload)
+    assert scrubbed_message == schema.Info(
         **HEAD,
         schema_version=1,
         experiment="demo",

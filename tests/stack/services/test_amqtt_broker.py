@@ -41,7 +41,7 @@ def test_amqtt_has_the_same_users_and_rules(amqtt):
             assert intruder.code.is_failure
 
     arrived = arrived_until_barrier(launch.port, password["bridge"], publish)
-    assert [(one.topic, one.payload) for one in arrived] == [(COMMAND, b"control")]
+    assert [(message.topic, message.payload) for message in arrived] == [(COMMAND, b"control")]
 
 
 def test_an_anonymous_last_will_is_no_command_at_amqtt_either(amqtt):

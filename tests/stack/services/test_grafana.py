@@ -39,7 +39,7 @@ def test_it_has_everything_that_its_files_ask_for(launch):
 def test_no_secret_is_on_its_command_line_or_shown(launch):
     state, planned = launch
     secrets = [path.read_text().strip() for path in state.secrets.iterdir()]
-    assert not [one for one in secrets if one in " ".join(planned.argv) or one in repr(planned)]
+    assert not [secret for secret in secrets if secret in " ".join(planned.argv) or secret in repr(planned)]
     assert planned.environment()["GF_MONTY_INFLUXDB_TOKEN"] == (state.secrets / GRAFANA_TOKEN).read_text()
 
 

@@ -90,7 +90,9 @@ def is_complete(state: StateDir, url: str, org: str) -> None:
     reader, writer = ((state.secrets / name).read_text() for name in (GRAFANA_TOKEN, TELEGRAF_TOKEN))
     for bucket in (METRICS, LOGS):
         assert write(url, writer, bucket, POINT, org) == 204
-        assert [one.rows for one in query(url, reader, "SELECT value FROM m", bucket)] == [[[1795000000000000000, 1]]]
+        assert [series.rows for series in query(url, reader, "SELECT value FROM m", bucket)] == [
+            [[1795000000000000000, 1]]
+        ]
         assert write(url, reader, bucket, POINT, org) in (401, 403, 404)
         assert shown(url, writer, bucket) == []
     for path in state.secrets.iterdir():
@@ -112,7 +114,7 @@ def test_killed_after_each_call_and_run_again_it_is_complete(tmp_path):
         calls = len(gate.calls)
         is_complete(chain.state, chain.influxdb.url, "monty")
         assert gate.run(chain.state, "monty") == 0
-        assert not [one for one in gate.calls if not one.startswith("GET")], "the second time makes nothing"
+        assert not [call for call in gate.calls if not call.startswith("GET")], "the second time makes nothing"
     assert calls > 8
     with Chain(tmp_path / "first", "influxdb") as chain, Gate(chain.influxdb.url) as gate:
         for last in range(1, calls):  # an organisation of its own each time: all but the onboarding begins anew
@@ -146,9 +148,9 @@ def test_a_token_that_is_not_taken_and_a_bucket_that_is_gone_are_made_again(infl
     provision(state, named)
     is_complete(state, named.url, named.org)
     orgs = api(influxdb, "GET", f"orgs?org={named.org}")["orgs"]
-    for one in api(influxdb, "GET", f"buckets?orgID={orgs[0]['id']}")["buckets"]:
-        if one["name"] in (METRICS, LOGS):
-            api(influxdb, "DELETE", f"buckets/{one['id']}")
+    for bucket in api(influxdb, "GET", f"buckets?orgID={orgs[0]['id']}")["buckets"]:
+        if bucket["name"] in (METRICS, LOGS):
+            api(influxdb, "DELETE", f"buckets/{bucket['id']}")
     provision(state, named)
     is_complete(state, named.url, named.org)
 

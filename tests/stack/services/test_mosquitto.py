@@ -33,8 +33,8 @@ def broker(tmp_path_factory):
 def test_anonymous_reads_what_the_bridge_publishes(broker):
     with Subscriber(broker.host, broker.port) as anyone, Client(
         broker.port, "bridge", broker.password("bridge")
-    ) as one:
-        one.publish(STATUS, b"running", retain=True)
+    ) as client:
+        client.publish(STATUS, b"running", retain=True)
         anyone.wait_for(lambda seen: [m for m in seen if m.topic == STATUS and m.payload == b"running"], WAIT_SECS)
     with Subscriber(broker.host, broker.port) as late:
         late.wait_for(lambda seen: [m for m in seen if m.topic == STATUS and m.retain], WAIT_SECS)
@@ -51,8 +51,10 @@ def test_anonymous_can_neither_publish_nor_command(broker, topic):
                 anyone.publish(topic, payload, retain=retain)
 
     arrived = arrived_until_barrier(broker.port, broker.password("bridge"), publish)
-    assert payload not in [one.payload for one in arrived]
-    assert payload not in [one.payload for one in arrived_until_barrier(broker.port, broker.password("bridge"), int)]
+    assert payload not in [message.payload for message in arrived]
+    assert payload not in [
+        message.payload for message in arrived_until_barrier(broker.port, broker.password("bridge"), int)
+    ]
 
 
 @pytest.mark.parametrize("user", ["control", None])
@@ -68,7 +70,7 @@ def test_an_anonymous_last_will_is_no_command(broker, user):
         dying.socket().close()  # without DISCONNECT: the broker publishes the will
 
     arrived = arrived_until_barrier(broker.port, broker.password("bridge"), leave_a_will)
-    assert (b"last will" in [one.payload for one in arrived]) == (user == "control")
+    assert (b"last will" in [message.payload for message in arrived]) == (user == "control")
 
 
 @pytest.mark.parametrize("user", passwords.USERS)
@@ -96,7 +98,7 @@ def test_each_user_writes_only_its_own(broker, user, may_write):
                 client.publish(topic, user.encode())
 
     arrived = arrived_until_barrier(broker.port, broker.password("bridge"), publish)
-    assert {one.topic for one in arrived if one.payload == user.encode()} == may_write
+    assert {message.topic for message in arrived if message.payload == user.encode()} == may_write
 
 
 @pytest.mark.parametrize(
@@ -213,8 +215,8 @@ def test_a_subscriber_that_is_away_misses_nothing(broker):
         assert subscribed.wait(WAIT_SECS)
     with Client(broker.port, "bridge", broker.password("bridge")) as bridge:
         sent = [bridge.client.publish("monty/v1/queued/main/step", str(n).encode(), qos=1) for n in range(count)]
-        for one in sent:
-            one.wait_for_publish(WAIT_SECS)
+        for receipt in sent:
+            receipt.wait_for_publish(WAIT_SECS)
     seen, all_here = [], threading.Event()
 
     def on_message(_client, _data, message):

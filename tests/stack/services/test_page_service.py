@@ -62,9 +62,9 @@ def test_a_taken_port_is_named_and_the_next_free_one_used(state):
         port = taken.getsockname()[1]
         with up(state, "--liveview-port", str(port)) as process:
             process.wait_for("Ctrl+C stops everything")
-            said = process.wait_for(f"port {port} is taken by")
+            line = process.wait_for(f"port {port} is taken by")
             used = state.read_far_side().services["liveview"].port
-            assert said.endswith(f"the page uses {used}")
+            assert line.endswith(f"the page uses {used}")
             assert used > port
             stopped(process, state)
 
@@ -107,7 +107,7 @@ def experiment(tmp_path):
     return python
 
 
-def told(tmp_path):
+def environment_of(tmp_path):
     lines = (tmp_path / "environment").read_text().splitlines()
     return {name: value for name, _, value in (line.partition("=") for line in lines) if "LIVEVIEW" in name}
 
@@ -119,7 +119,7 @@ def test_run_starts_it_where_the_experiment_names_it_and_says_so_first(state, ex
     page = f"page: http://127.0.0.1:{port}"
     assert page in done.stdout.splitlines(), done.stdout
     assert done.stdout.index(page) < done.stdout.index("mine: its own output goes to")
-    assert told(tmp_path) == {"MONTY_MQTT_LIVEVIEW_HOST": "127.0.0.1", "MONTY_MQTT_LIVEVIEW_PORT": str(port)}
+    assert environment_of(tmp_path) == {"MONTY_MQTT_LIVEVIEW_HOST": "127.0.0.1", "MONTY_MQTT_LIVEVIEW_PORT": str(port)}
     assert processes_of(state.path) == []
 
 
@@ -130,11 +130,11 @@ def test_run_uses_the_page_that_runs_and_says_where_there_is_none(state, experim
         url = state.read_far_side().services["liveview"].url
         done = run(*words, env={"MONTY_PYTHON": str(experiment)})
         assert f"page: {url}" in done.stdout.splitlines()
-        assert told(tmp_path)["MONTY_MQTT_LIVEVIEW_PORT"] == url.rpartition(":")[2]
+        assert environment_of(tmp_path)["MONTY_MQTT_LIVEVIEW_PORT"] == url.rpartition(":")[2]
         stopped(process, state)
     with up(state, "--without", "liveview") as process:
         process.wait_for("Ctrl+C stops everything")
         done = run(*words, env={"MONTY_PYTHON": str(experiment)})
         assert "no page: the far side that runs has none; see `monty-mqtt status`" in done.stdout
-        assert told(tmp_path) == {}
+        assert environment_of(tmp_path) == {}
         stopped(process, state)

@@ -33,20 +33,20 @@ def program(path, text):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "version"),
     [
         ("influxd", "InfluxDB v2.7.11 (git: fbf5d4ab5e) build_date: 2024-12-02T17:48:15Z"),
         ("telegraf", "Telegraf 1.38.0 (git: HEAD@1234567)"),
         ("grafana", "grafana version 12.4.1"),
     ],
 )
-def test_one_on_path_will_do_if_it_is_new_enough(path, name, said):
-    there = program(path / name, said)
+def test_one_on_path_will_do_if_it_is_new_enough(path, name, version):
+    there = program(path / name, version)
     assert programs.find(name).path == str(there)
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "told"),
+    ("name", "version", "reason"),
     [
         ("influxd", "InfluxDB v1.6.7~rc0 (git: unknown unknown)", "is 1.6.7, needed is at least 2.7 (InfluxDB 2)"),
         ("influxd", "influxdb3 3.0.1", "is 3.0.1, needed is at least 2.7"),
@@ -54,11 +54,11 @@ def test_one_on_path_will_do_if_it_is_new_enough(path, name, said):
         ("telegraf", "no version", "needed is at least 1.38"),
     ],
 )
-def test_one_that_is_too_old_or_another_is_named(path, name, said, told):
-    program(path / name, said)
-    found = programs.find(name)
-    assert found.path is None
-    assert told in found.why
+def test_one_that_is_too_old_or_another_is_named(path, name, version, reason):
+    program(path / name, version)
+    program_found = programs.find(name)
+    assert program_found.path is None
+    assert reason in program_found.why
 
 
 def test_the_tested_version_in_the_cache_comes_first(path):

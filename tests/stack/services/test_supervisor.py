@@ -135,8 +135,8 @@ def test_a_taken_port_is_named_and_the_next_free_one_used(state):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with up(state, "--without", "bridge", "--mqtt-port", str(port)) as process:
-            said = process.wait_for(f"port {port} is taken")
-            assert f"(pid {os.getpid()})" in said
+            line = process.wait_for(f"port {port} is taken")
+            assert f"(pid {os.getpid()})" in line
             assert port_in(process.wait_for("broker ")) > port
 
 
@@ -221,12 +221,12 @@ def test_no_secret_in_any_process_or_log(state):
         process.wait_for("Ctrl+C stops everything")
         passwords = [secrets.read(state, user) for user in secrets.USERS]
         started = processes_of(state.path)
-        assert {one.name() for one in started} >= {"mosquitto"}
+        assert {process.name() for process in started} >= {"mosquitto"}
         assert len(started) >= 3
         shown = [process.text]
-        for one in started:
-            shown += one.cmdline()
-            shown += [f"{name}={value}" for name, value in one.environ().items()]
+        for child in started:
+            shown += child.cmdline()
+            shown += [f"{name}={value}" for name, value in child.environ().items()]
         process.signal(signal.SIGINT)
         assert process.wait() == 0
         for log in state.log_file("x").parent.iterdir():

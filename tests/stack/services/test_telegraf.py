@@ -54,5 +54,5 @@ def test_no_secret_is_in_it_and_every_plugin_in_the_build(telegraf):
     for plugin in (*telegraf["inputs"]["mqtt_consumer"], *telegraf["outputs"]["influxdb_v2"]):
         assert re.fullmatch(r"@\{files:\w+\}", plugin.get("password") or plugin.get("token"))
     used = {f"{kind}.{name}" for kind in ("inputs", "outputs", "secretstores") for name in telegraf[kind]}
-    used |= {f"parsers.{one['data_format']}" for one in telegraf["inputs"]["mqtt_consumer"]}
+    used |= {f"parsers.{consumer['data_format']}" for consumer in telegraf["inputs"]["mqtt_consumer"]}
     assert used == set(services.TELEGRAF_PLUGINS)
