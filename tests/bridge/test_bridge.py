@@ -21,8 +21,6 @@ from monty_mqtt.wire.vocabulary import STATUS_CODES
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
-pytest_plugins = ["kit.bridge"]
-
 _runs = itertools.count()
 WEIRD = ["a/b", "+", "#", "%2F", "two words", 'quo"te', "new\nline", "🤖", "x" * 300, ".", ""]
 

@@ -20,8 +20,6 @@ from monty_mqtt_bridge.publish.publisher import Publisher
 from monty_mqtt_bridge.rules import liveness
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
-pytest_plugins = ["kit.bridge"]
-
 STARTED = FIRST_STAMP
 
 

@@ -21,8 +21,6 @@ from monty_mqtt_core.influx import points
 from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
-pytest_plugins = ["kit.bridge"]
-
 
 @pytest.fixture
 def own(tmp_path):

@@ -17,8 +17,6 @@ from monty_mqtt.wire.zmq_protocol import Hello
 from monty_mqtt_bridge.journal.journal import Journal
 from monty_mqtt_bridge.receive.published_name import settle
 
-pytest_plugins = ["kit.bridge"]
-
 PAYLOAD_BYTES = 20_000
 
 

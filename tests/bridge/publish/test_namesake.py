@@ -15,8 +15,6 @@ from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.rules import liveness
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
-pytest_plugins = ["kit.bridge"]
-
 
 @pytest.fixture
 def stack():

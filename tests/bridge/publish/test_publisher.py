@@ -24,8 +24,6 @@ from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.settings.ports import answers_mqtt, any_free
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
-pytest_plugins = ["kit.bridge"]
-
 
 class OwnBroker:
     """A Mosquitto whose rules the test writes."""

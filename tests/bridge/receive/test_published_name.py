@@ -24,7 +24,6 @@ from monty_mqtt_bridge.receive.senders import Sender
 from monty_mqtt_bridge.spools.left_behind import LeftBehind
 from monty_mqtt_stack.replay.restore_spool import restore
 
-pytest_plugins = ["kit.bridge"]
 pytestmark = pytest.mark.timeout(120)
 
 

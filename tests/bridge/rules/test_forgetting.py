@@ -17,8 +17,6 @@ from monty_mqtt_bridge.rules.forgetting import ClearedRun, Forgetting
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
-pytest_plugins = ["kit.bridge"]
-
 DAY_NANOS = 86_400 * 10**9
 _ids = itertools.count()
 

@@ -16,8 +16,6 @@ from monty_mqtt_core.reading import command_request
 from monty_mqtt_core.reading.command_request import Answer, ask
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 
-pytest_plugins = ("kit.bridge",)
-
 
 @pytest.fixture
 def commander(broker):

@@ -13,8 +13,6 @@ from monty_mqtt_stack.services.grafana import grafana_launch
 from monty_mqtt_stack.services.influxdb import InfluxDB
 from monty_mqtt_stack.services.influxdb_setup import GRAFANA_TOKEN
 
-pytest_plugins = ["kit.history.history_chain"]
-
 
 @pytest.fixture
 def launch(influxdb: Chain, tmp_path, monkeypatch):

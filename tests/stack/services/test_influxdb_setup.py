@@ -18,8 +18,6 @@ from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.services.influxdb import LOGS, METRICS, InfluxDB, query
 from monty_mqtt_stack.services.influxdb_setup import GRAFANA_TOKEN, TELEGRAF_TOKEN, provision
 
-pytest_plugins = ["kit.history.history_chain"]
-
 POINT = "m value=1 1795000000000000000"
 PROGRAM = """
 import sys
