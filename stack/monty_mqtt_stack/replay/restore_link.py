@@ -155,5 +155,5 @@ class RestoreLink:
 
     def _why_given_up(self) -> str:
         link = self._link
-        what = "answered" if link.wanted is None else "took what it was sent"
-        return f"no bridge at {link.sender.host}:{link.sender.port} {what} for {self._patience_secs:g} s"
+        missed = "answered" if link.wanted is None else "took what it was sent"
+        return f"no bridge at {link.sender.host}:{link.sender.port} {missed} for {self._patience_secs:g} s"

@@ -90,7 +90,7 @@ def _counts(report: RestoreReport) -> str:
         "between them are lost": report.missing,
         "are larger than the broker takes": report.too_large,
     }
-    more = (f", {count:,} {what}" for what, count in counts.items() if count)
+    more = (f", {count:,} {description}" for description, count in counts.items() if count)
     return f"{report.sent:,} messages sent{''.join(more)}"
 
 

@@ -61,12 +61,12 @@ class Plan:
     started: Dict[str, Endpoint] = field(default_factory=dict)
     notes: List[str] = field(default_factory=list)
 
-    def port(self, wanted: int, what: str) -> int:
+    def port(self, wanted: int, service: str) -> int:
         """Return `wanted`, or the next free port; note which process has `wanted` then."""
         free = ports.next_free(self.host, wanted) if wanted else ports.any_free(self.host)
         if wanted and free != wanted:
             holder = ports.owner(wanted) or "another process"
-            self.notes.append(f"port {wanted} is taken by {holder}: {what} uses {free}")
+            self.notes.append(f"port {wanted} is taken by {holder}: {service} uses {free}")
         return free
 
     def history(self) -> Optional[InfluxDB]:
