@@ -148,6 +148,7 @@ class Bridge:
                 break
             self._turn(stages, take=False)
         self._commit(stages)
+        stages.router.acceptance.acknowledge(last=True)
 
     def _announce(self) -> None:
         host = f"[{self._config.zmq_host}]" if ":" in self._config.zmq_host else self._config.zmq_host

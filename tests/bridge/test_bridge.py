@@ -195,6 +195,17 @@ def test_leaving_drains_what_was_accepted(broker, subscriber):
     subscriber.wait_for(lambda _: len(subscriber.seqs()["drained", "main"]) == accepted)
 
 
+def test_leaving_acknowledges_the_last_few_messages_too(broker, subscriber):
+    with Bridge(config_for(broker, bridge_id="last")) as bridge, Dealer(bridge.zmq_port, run="last-few") as dealer:
+        dealer.hello()
+        dealer.steps(range(500))
+        dealer.acked(500)
+        dealer.steps(range(500, 510))
+        subscriber.wait_for(lambda _: len(subscriber.seqs()["last-few", "main"]) == 510)
+        bridge.__exit__(None, None, None)
+        dealer.acked(510)
+
+
 def test_bad_input_is_refused_and_the_rest_arrives(bridge, dealer, subscriber):
     dealer.socket.send_multipart([b"\0garbage", b"\xff"])
     dealer.send(schema.Data, 0, stream="huge", data="x" * 11_000_000)
