@@ -154,10 +154,8 @@ class Acceptance:
     def acknowledge(self, *, last: bool = False) -> None:
         """Acknowledge to each worker what is safe: if it asked, or if enough has changed, or after some time.
 
-        Not each time, because reading an acknowledgement in the middle of an experiment costs it 50 microseconds.
-
-        Args:
-            last: Whether the bridge ends now, and so acknowledges the least change, too.
+        Not each time, because reading an acknowledgement in the middle of an experiment costs it 50 microseconds; but
+        at the last time, when the bridge ends, whatever has changed.
         """
         now = self._clock()
         dirty, self._dirty = self._dirty, set()
