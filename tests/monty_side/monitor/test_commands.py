@@ -323,10 +323,10 @@ PAUSED = """
 import signal
 import sys
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
-from monty_mqtt.monitor.commands import Commands
+from monty_mqtt.monitor.commands import CommandObeyer
 broadcaster = ZmqBroadcaster(run_id="r", zmq_port=int(sys.argv[1]), strict=True)
 broadcaster.publish_log("info", "hello")
-commands = Commands(broadcaster)
+commands = CommandObeyer(broadcaster)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background processes ignore it
 while True:
     commands.obey(0, 0)
