@@ -12,6 +12,8 @@ import logging
 import multiprocessing as mp
 import os
 import pickle
+import signal
+import threading
 from collections import deque
 from contextlib import suppress
 from itertools import chain
@@ -29,6 +31,9 @@ __all__ = ["EndablePool", "Spawning"]
 _log = logging.getLogger(__name__)
 
 _LOOK_SECS = 1.0
+_END_SECS = 30.0
+"""SLURM gives a job as long between SIGTERM and SIGKILL (its `KillWait`)."""
+
 _BATCHES_A_PROCESS = 4
 """`Pool.map` divides its work so (Python 3.8 to 3.13); thus as many processes are started as with Monty's own pool."""
 
@@ -100,6 +105,16 @@ class EndablePool(Pool):
             if process.exitcode is None and process.pid is not None:
                 with suppress(ProcessLookupError):
                     os.kill(process.pid, number)
+
+    def terminate(self) -> None:
+        """End the processes as `Pool` does; kill those that have not after 30 s: it would wait for ever."""
+        kill = threading.Timer(_END_SECS, self.send_signal, [signal.SIGKILL])
+        kill.daemon = True
+        kill.start()
+        try:
+            super().terminate()
+        finally:
+            kill.cancel()
 
     def map(self, func: Callable[[Any], Any], iterable: Any, chunksize: Optional[int] = None) -> List[Any]:
         """Return the results of all calls that were run, in order, when all are over.

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from kit.mqtt_publisher import Client
+from kit.mqtt_subscriber import Subscriber as Witness
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, Subscriber, retained
@@ -116,6 +117,8 @@ def test_amqtt_answers_in_order_too(tmp_path):
         with Client(port, "bridge", passwords.read(state, "bridge")) as bridge:
             for topic in filled:
                 bridge.publish(topic, b"x", retain=True)
+        with Witness("127.0.0.1", port, filled[-1]) as witness:  # amqtt acknowledges a message before it retains it
+            witness.wait_for(bool)
         assert {
             message.topic for message in retained(BrokerAddress("127.0.0.1", port), ["monty/v1/+/+/status"])
         } == set(filled)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
+from pathlib import Path
 
 import pytest
+from kit.machine.child_process import until
 
 from monty_mqtt.errors import MontyMqttError
 from monty_mqtt.monitor.worker_tally import WorkerTally
@@ -99,6 +102,22 @@ def test_a_process_that_is_killed_takes_its_batch_along_and_no_other(pool, tally
 def test_where_all_are_killed_it_is_an_error(pool):
     with pytest.raises(MontyMqttError, match="every experiment ended with its process"):
         pool.map(all_are_killed, [1])
+
+
+def ends_by_no_signal(started):
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    Path(started).touch()
+    time.sleep(300)
+
+
+def test_a_process_that_ends_by_no_signal_is_killed(tally, tmp_path, monkeypatch):
+    monkeypatch.setattr("monty_mqtt.parallel.pool._END_SECS", 1.0)
+    started = tmp_path / "started"
+    with Spawning(tally).get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        pool.apply_async(ends_by_no_signal, [str(started)])
+        until(started.exists, 60)
+    assert multiprocessing.active_children() == []
 
 
 def test_nothing_to_do_is_done_at_once(pool):
