@@ -125,12 +125,9 @@ _ESSENTIAL = (
     "browser/test_evidence.py",
     "browser/test_hypothesis.py",
     "browser/test_names.py",
-    "browser/test_results_on_screen.py",
     "browser/test_run_view.py",
     "browser/test_runs.py",
     "browser/test_skeleton.py",
-    "browser/test_workers.py",
-    "monty/test_monty_short_runs.py",
     "monty/test_what_monty_says.py",
 )
 """Modules of those folders that `make test` runs nevertheless: the page's main ways, and a short real Monty."""
