@@ -24,7 +24,7 @@ from monty_mqtt_stack.replay.play import ReplayPosition, overview, replay
 from monty_mqtt_stack.replay.restore_recording import restore_recording
 from monty_mqtt_stack.replay.restore_report import as_lines
 from monty_mqtt_stack.replay.restore_spool import is_spool, restore
-from monty_mqtt_stack.services.find_services import Address, accepts, find, parse_address
+from monty_mqtt_stack.services.find_services import Address, accepts, find_bridge, parse_address
 from monty_mqtt_stack.services.table import ZMQ_PORT
 from monty_mqtt_stack.watch.message_lines import duration
 
@@ -192,10 +192,7 @@ def _bridge(options: argparse.Namespace) -> Address:
         if not accepts(named):
             raise ServiceError(f"no bridge at {named.host}:{named.port}")
         return named
-    address = find(StateDir(options.state_dir))
-    if address is None:
-        raise ServiceError("no bridge answers: start one with `monty-mqtt up`, or name it with --bridge HOST:PORT")
-    return address.zmq
+    return find_bridge(StateDir(options.state_dir))
 
 
 def _say(line: str) -> None:

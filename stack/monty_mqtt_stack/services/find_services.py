@@ -26,6 +26,7 @@ __all__ = [
     "as_user",
     "broker_of",
     "find",
+    "find_bridge",
     "find_broker",
     "parse_address",
 ]
@@ -85,6 +86,24 @@ def find_broker(state: StateDir, named: Optional[Address] = None) -> BrokerAddre
     raise ServiceError(
         f"no far side answers (state directory {state.path}, nor {_HOST}:{table.MQTT_PORT}): start one with "
         "`monty-mqtt up`, or name a broker with --broker HOST:PORT"
+    )
+
+
+def find_bridge(state: StateDir) -> Address:
+    """Return the ZMQ address of the bridge to use: that of the state directory, else the one at the default port.
+
+    Raises:
+        ServiceError: No bridge answers.
+    """
+    known = state.read_far_side()
+    endpoint = known.services.get("bridge") if known else None
+    usual = Address(_HOST, table.ZMQ_PORT)
+    for address in (Address(endpoint.host, endpoint.port) if endpoint else usual, usual):
+        if accepts(address):
+            return address
+    raise ServiceError(
+        f"no bridge answers (state directory {state.path}, nor {_HOST}:{table.ZMQ_PORT}): start one with "
+        "`monty-mqtt up`, or name it with --bridge HOST:PORT"
     )
 
 

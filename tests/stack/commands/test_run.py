@@ -15,6 +15,7 @@ import pytest
 from kit.machine.child_process import Process, processes_of, run, summary_of, until
 from kit.machine.python38 import python38_interpreter
 
+from monty_mqtt.errors import ServiceError
 from monty_mqtt_core.settings import passwords
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.services import find_services
@@ -243,6 +244,19 @@ def test_a_far_side_at_the_usual_ports_is_used_only_if_it_is_ours(shared, tmp_pa
     for path in shared.secrets.iterdir():
         shutil.copy(path, mine.secrets)
     assert find_services.find(mine).zmq.port == running["bridge"].port
+
+
+def test_replay_uses_the_bridge_at_the_usual_port_as_status_uses_the_broker(shared, tmp_path, monkeypatch):
+    running = shared.read_far_side().services
+    mine = StateDir(tmp_path / "mine")  # knows no service and no password, as beside `docker compose up`
+    monkeypatch.setattr("monty_mqtt_stack.services.table.MQTT_PORT", running["broker"].port)
+    monkeypatch.setattr("monty_mqtt_stack.services.table.ZMQ_PORT", running["bridge"].port)
+    assert find_services.find_broker(mine).port == running["broker"].port
+    assert find_services.find_bridge(mine).port == running["bridge"].port
+    monkeypatch.setattr("monty_mqtt_stack.services.table.ZMQ_PORT", 1)
+    assert find_services.find_bridge(shared).port == running["bridge"].port
+    with pytest.raises(ServiceError, match=r"no bridge answers .*127\.0\.0\.1:1"):
+        find_services.find_bridge(mine)
 
 
 def test_in_a_terminal_it_draws_a_table(shared, environment):
