@@ -138,10 +138,10 @@ def test_an_experiment_reaches_influxdb_and_the_page(up):
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_the_health_check_tells_a_service_that_works_from_one_that_hangs(name, up):
-    assert up.is_healthy(name)
+    up.wait_healthy(name)
     up.signal(name, signal.SIGSTOP)
     try:
-        assert not up.is_healthy(name)
+        up.wait_unhealthy(name)
     finally:
         up.signal(name, signal.SIGCONT)
     up.wait_healthy(name)
@@ -150,6 +150,24 @@ def test_the_health_check_tells_a_service_that_works_from_one_that_hangs(name, u
 def test_the_health_check_works_with_the_wget_of_alpine(up):
     need("busybox")
     assert up.is_healthy("telegraf", "/mnt/busybox:")
+
+
+def test_the_brokers_log_is_quiet_and_says_who_comes(up):
+    saved = up.volume("mosquitto") / "mosquitto.db"
+    before, since = len(up.log("mosquitto")), saved.stat().st_mtime
+    for _ in range(3):  # checks and saves
+        up.wait_healthy("mosquitto")
+        deadline = time.monotonic() + STORED_SECS
+        while saved.stat().st_mtime == since:
+            assert time.monotonic() < deadline, "it does not save"
+        since = saved.stat().st_mtime
+    assert up.log("mosquitto")[before:] == ""
+    look = ["mosquitto_sub", "-h", "127.0.0.1", "-i", "a-person", "-t", "monty/#", "-E"]
+    subprocess.run(up.in_network(*look), check=True, timeout=30)
+    deadline = time.monotonic() + STORED_SECS
+    while not re.search("Client a-person (disconnected|closed)", said := up.log("mosquitto")[before:]):
+        assert time.monotonic() < deadline, said
+    assert re.search(r"New client connected from \S+ as a-person", said)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -186,7 +204,6 @@ def test_every_secret_that_is_named_is_there(up):
             named.setdefault(volume, set()).update(found)
     assert named.pop("tls_secrets") == {"server.pem"}  # the user's own, handed on by tls-certificate
     there = {volume: {path.name for path in up.volume(volume).iterdir()} for volume in named}
-    assert there.pop("mosquitto_secrets") - named.pop("mosquitto_secrets") == {"mosquitto_sub"}  # of the health check
     assert there == named
 
 
@@ -383,7 +400,7 @@ def test_setup_that_was_killed_is_completed_by_the_next(step, builds, tmp_path):
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) == STEPS
         assert {path.name for path in secret_files(containers)} == {
-            *("mosquitto_passwd", "mosquitto_sub", "bridge.password", "mqtt_telegraf_password"),
+            *("mosquitto_passwd", "bridge.password", "mqtt_telegraf_password"),
             *("liveview.password", "control.password", "liveview_login"),
             *(
                 "influxdb_telegraf_token",

@@ -14,7 +14,7 @@ from monty_mqtt_core.settings.state_dir import StateDir
 
 __all__ = ["USERS", "client_id", "ensure", "ensure_file", "hashed", "read"]
 
-USERS = ("bridge", "telegraf", "liveview", "control", "health")
+USERS = ("bridge", "telegraf", "liveview", "control")
 """The MQTT users; conf/mosquitto/acl says what each may do."""
 
 _ITERATIONS = 101

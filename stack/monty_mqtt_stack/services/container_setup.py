@@ -80,12 +80,8 @@ def set_up(state: StateDir, volumes: Volumes, environ: Mapping[str, str]) -> Ite
     influxdb = InfluxDB(environ.get("MONTY_MQTT_INFLUXDB_URL", "http://influxdb:8086"))
     influxdb_setup.provision(state, influxdb)
     yield f"InfluxDB at {influxdb.url} has its organisation, buckets and tokens"
-    health = (
-        f"-u health\n-P {secrets.read(state, 'health')}\n"  # options of mosquitto_sub, which would show them in `ps`
-    )
     volumes.give("mosquitto", "mosquitto_passwd", passwords.read_bytes())
-    volumes.give("mosquitto", "mosquitto_sub", health.encode())
-    yield "mosquitto has its files"
+    yield "mosquitto has its passwords"
     yield from _give_passwords(state, volumes)
     volumes.give("liveview", _LIVEVIEW_LOGIN, _secret(state, _LIVEVIEW_LOGIN))
     volumes.give("telegraf", influxdb_setup.TELEGRAF_TOKEN, _secret(state, influxdb_setup.TELEGRAF_TOKEN))

@@ -174,6 +174,12 @@ class Containers:
         """Send a signal to a service."""
         os.kill(self.pid_of(name), number)
 
+    def wait_unhealthy(self, name: str, secs: float = 30) -> None:
+        """Wait until a service's health check fails."""
+        deadline = time.monotonic() + secs
+        while self.is_healthy(name):
+            assert time.monotonic() < deadline, self.log(name)[-3000:]
+
     def wait_healthy(self, name: str, secs: float = 60) -> None:
         """Wait until a service is healthy."""
         deadline = time.monotonic() + secs

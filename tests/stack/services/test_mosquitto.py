@@ -86,7 +86,6 @@ def test_a_wrong_password_is_refused(broker, user):
         ("control", {COMMAND}),
         ("telegraf", set()),
         ("liveview", set()),
-        ("health", set()),
     ],
 )
 def test_each_user_writes_only_its_own(broker, user, may_write):
@@ -108,7 +107,6 @@ def test_each_user_writes_only_its_own(broker, user, may_write):
         ("telegraf", {"monty/influx/v1/run"}),
         ("liveview", {COMMAND, STATUS, "monty/v1/run/main/info", "monty/v1/run/main/step", BRIDGE_STATUS}),
         ("control", {COMMAND, STATUS, "monty/v1/run/main/info", "monty/v1/run/main/step", BRIDGE_STATUS}),
-        ("health", set()),
     ],
 )
 def test_each_user_reads_only_its_own(broker, user, may_read):
@@ -126,12 +124,6 @@ def test_each_user_reads_only_its_own(broker, user, may_read):
         got = {message.topic for message in reader.received if message.payload == payload}
         if got != may_read:  # its connection may be a little behind the other's
             reader.wait_for(lambda seen: {m.topic for m in seen if m.payload == payload} == may_read, WAIT_SECS)
-
-
-def test_health_reads_the_uptime(broker):
-    credentials = {"username": "health", "password": broker.password("health")}
-    with Subscriber(broker.host, broker.port, "$SYS/broker/uptime", **credentials) as health:
-        health.wait_for(lambda seen: seen, WAIT_SECS)
 
 
 def test_it_runs_as_whoever_started_it(broker):
