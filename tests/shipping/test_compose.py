@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 
 import pytest
-import yaml
-from kit.machine.compose_project import COMPOSE, PROFILES, ROOT, dockerfile, resolve
+import tomllib
+from kit.machine.compose_project import COMPOSE, PROFILES, ROOT, resolve, stages
 
 from monty_mqtt.errors import ConfigError
 from monty_mqtt_bridge.settings import load
@@ -20,7 +21,8 @@ IMAGE_VOLUMES = {
     "mosquitto": {"/mosquitto/data", "/mosquitto/log"},
 }
 """What the images' Dockerfiles declare: unless something is mounted there, `down` leaves a nameless volume behind."""
-DOCKERFILES = ("bridge/Dockerfile", "liveview/Dockerfile", "stack/Dockerfile")
+TARGETS = {"bridge": "bridge", "liveview": "liveview", "stack": "setup"}
+"""The images that are built, and the service that builds each."""
 ROOTS = {"setup", "tls-certificate", "other-broker", "backup", "restore"}
 """One command each, for files that belong to several users; all but `setup` without a network."""
 GIVEN = {"/adopted"}
@@ -64,7 +66,8 @@ def test_tags_and_ports_are_changed_by_the_environment(variable):
 
 
 def test_images_are_pinned(every):
-    images = {service["image"] for service in every.values() if "build" not in service}
+    images = {service["image"] for service in every.values() if "image" in service}
+    images = {image for image in images if not image.endswith("-stack")}
     assert len(images) == 5
     assert [image for image in images if not re.search(r":\d+\.\d+\.\d+", image)] == []
 
@@ -119,7 +122,7 @@ def test_services_bind_all_addresses_because_they_are_told_to(every):
         ("tls", "MONTY_MQTT_TLS_BIND"),
     }
     assert every["telegraf"]["environment"]["MONTY_MQTT_TELEGRAF_HEALTH"].startswith("http://127.0.0.1:")
-    for file in (*DOCKERFILES, "conf/haproxy/haproxy.cfg", "grafana/grafana.ini"):
+    for file in ("Dockerfile", "conf/haproxy/haproxy.cfg", "grafana/grafana.ini"):
         assert "0.0.0.0" not in (ROOT / file).read_text()
 
 
@@ -259,26 +262,84 @@ def number(text, pattern):
     return int(re.search(pattern, text, re.MULTILINE)[1])
 
 
-@pytest.mark.parametrize("name", ["bridge", "liveview", "setup"])
-def test_the_builder_gets_what_the_dockerfile_copies_and_little_else(name, plain):
-    allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
-    copied = [rest.split()[:-1] for word, rest in dockerfile(plain[name]) if word == "COPY" and rest[0] != "-"]
-    assert {path for paths in copied for path in paths} <= set(allowed)
+def test_the_builder_gets_what_the_dockerfile_copies_and_little_else():
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {path for stage in stages().values() for path in copies(stage)}
+    assert copied == allowed
     assert all((ROOT / path).exists() for path in allowed)
 
 
-@pytest.mark.parametrize("name", ["bridge", "liveview", "setup"])
-def test_images_are_built_in_two_stages_and_run_as_nobody_in_particular(name, plain):
-    instructions = dockerfile(plain[name])
-    assert [word for word, _ in instructions].count("FROM") == 2
-    assert dict(instructions)["USER"] in {"10001:10001", "10003:10003", "10004:10004"}
-    installs = [rest for word, rest in instructions if word == "RUN" and "pip" in rest]
-    assert installs
-    assert all("--constraint constraints.txt" in rest for rest in installs)
+def copies(stage):
+    """Return what a stage copies from the checkout."""
+    words = [rest.split() for word, rest in stage.instructions if word == "COPY" and "--from=" not in rest]
+    return {path for *paths, _ in words for path in paths}
+
+
+def installs(stage):
+    return [rest for word, rest in stage.instructions if word == "RUN" and " install " in f"{rest} " and "pip" in rest]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_runs_as_nobody_in_particular_on_what_others_built(target, plain):
+    assert plain[TARGETS[target]]["build"]["target"] == target
+    stage = stages()[target]
+    assert stage.others() == ["python:${PYTHON_TAG}", f"{target}-needs", "wheel"]
+    assert not copies(stage)
+    assert dict(stage.instructions)["USER"] in {"10001:10001", "10003:10003", "10004:10004"}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_change_of_ours_installs_nothing_of_others_again(target):
+    found = stages()
+    needs = found[f"{target}-needs"]
+    assert copies(needs) | copies(found[needs.base]) == {"constraints.txt"}
+    assert all("--constraint constraints.txt" in rest for rest in installs(needs))
+    assert installs(needs)
+    for stage in (found[target], found["wheel"]):
+        after = [rest for rest in installs(stage) if "hatchling" not in rest]
+        assert all("--no-deps /wheels/" in rest for rest in after), after
+    words = [word for word, _ in found["wheel"].instructions]
+    assert words.index("RUN") < words.index("COPY")  # what builds the wheel is there before ours is copied
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_has_what_the_package_needs(target):
+    (install,) = installs(stages()[f"{target}-needs"])
+    given = set(install.partition("constraints.txt")[2].partition("&&")[0].split())
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    of_all, of_server = (
+        {re.match(r"[\w-]+", one)[0] for one in many}
+        for many in (asked["dependencies"], asked["optional-dependencies"]["server"])
+    )
+    assert of_all <= given <= of_all | of_server
+
+
+def test_a_registry_is_asked_only_for_images_that_are_not_there(every):
+    built = {name for name, service in every.items() if "build" in service}
+    assert built == set(TARGETS.values())
+    ours = {name for name, service in every.items() if service.get("image", "-stack").endswith("-stack")}
+    assert ours == built | ROOTS | {"cli"}
+    for name in ours:
+        assert every[name].get("pull_policy") == ("never" if "image" in every[name] else None), name
+    assert {every[name].get("pull_policy", "missing") for name in every.keys() - ours} == {"missing"}
+    assert "\n# syntax" not in (ROOT / "Dockerfile").read_text().lower()  # a Dockerfile's own frontend is an image, too
+
+
+def test_a_second_checkout_is_a_project_of_its_own(tmp_path):
+    seen = []
+    for name in ("first", "second"):
+        checkout = tmp_path / name
+        checkout.mkdir()
+        project = resolve(*PROFILES, file=shutil.copy(COMPOSE, checkout))
+        networks, volumes = ({one["name"] for one in project[kind].values()} for kind in ("networks", "volumes"))
+        images = {one["image"] for one in project["services"].values() if one.get("image", "").endswith("-stack")}
+        assert not [one for one in project["services"].values() if "container_name" in one]
+        seen.append({project["name"]} | networks | volumes | images)
+    assert len(seen[0]) == len(seen[1]) == 1 + 2 + 14 + 1
+    assert not seen[0] & seen[1]
 
 
 def test_compose_uses_no_option_that_old_versions_lack():
     text = COMPOSE.read_text()
-    assert yaml.safe_load(text)["name"] == "monty-mqtt"
     for newer in ("!reset", "!override", "start_interval", "include:", "develop:", "provider:"):
         assert newer not in text

@@ -38,6 +38,16 @@ token = Path(sys.argv[1]).read_text()
 found = query("http://127.0.0.1:8086", token, f'SELECT count("value") FROM "metric" WHERE "run" = \\'{sys.argv[2]}\\'')
 print(found[0].rows[0][-1] if found else 0)
 """
+IMPORT = """
+import importlib, pkgutil
+import monty_mqtt_core, monty_mqtt_stack
+apart = ("monty_mqtt_stack.demo", "monty_mqtt_stack.services.amqtt_broker")  # neither is of any use in a container
+packages = [pkgutil.walk_packages(one.__path__, f"{one.__name__}.") for one in (monty_mqtt_core, monty_mqtt_stack)]
+names = [one.name for many in packages for one in many if not one.name.startswith(apart)]
+for name in names:
+    importlib.import_module(name)
+print(len(names))
+"""
 UNTIL = """
 import os, sys
 from monty_mqtt_stack.services.container_setup import Volumes, set_up
@@ -55,8 +65,7 @@ def builds(tmp_path_factory):
     made = tmp_path_factory.mktemp("builds")
     opened(made)
     containers = Containers(resolve(*PROFILES)["services"], made, made)
-    for name in ("setup", "bridge", "liveview"):
-        containers.build(name)
+    containers.build()
     return made
 
 
@@ -108,12 +117,12 @@ def secret_files(containers):
 
 
 def test_the_bridges_image_is_small(builds):
-    files = (path for path in (builds / "bridge" / "opt").rglob("*") if path.is_file() and not path.is_symlink())
+    files = (path for path in (builds / "opt" / "bridge").rglob("*") if path.is_file() and not path.is_symlink())
     assert sum(path.stat().st_size for path in files) < 100e6
 
 
 def test_the_pages_image_is_without_what_only_others_need(builds):
-    installed = {path.name.partition("-")[0] for path in (builds / "liveview" / "opt").rglob("*.dist-info")}
+    installed = {path.name.partition("-")[0] for path in (builds / "opt" / "liveview").rglob("*.dist-info")}
     assert {"nicegui", "mcap", "paho_mqtt"} <= installed
     assert not {"influxdb_client", "amqtt", "rich"} & installed
 
@@ -168,6 +177,12 @@ def test_the_brokers_log_is_quiet_and_says_who_comes(up):
     while not re.search("Client a-person (disconnected|closed)", said := up.log("mosquitto")[before:]):
         assert time.monotonic() < deadline, said
     assert re.search(r"New client connected from \S+ as a-person", said)
+
+
+def test_the_image_of_the_command_line_has_what_its_modules_import(up):
+    done = up.run("cli", "-c", IMPORT, entrypoint=["python"])
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 30
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kit.machine.missing import is_missing
 
@@ -20,10 +21,10 @@ PROFILES = ("tls", "other-broker", "tools")
 BUILD_SECS = 300
 
 
-def resolve(*profiles: str, **environ: str) -> dict[str, Any]:
+def resolve(*profiles: str, file: Path = COMPOSE, **environ: str) -> dict[str, Any]:
     """Return the project with these profiles, in an environment that contains nothing but `environ`."""
     done = subprocess.run(
-        [str(resolver()), str(COMPOSE), *profiles],
+        [str(resolver()), str(file), *profiles],
         env={"HOME": "/nonexistent", **environ},
         capture_output=True,
         text=True,
@@ -51,8 +52,27 @@ def resolver() -> Path:
     return built
 
 
-def dockerfile(service: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the instructions of a service's Dockerfile as (word, rest), with continued lines joined."""
-    text = (ROOT / service["build"]["dockerfile"]).read_text().replace("\\\n", " ")
-    lines = (line.strip() for line in text.splitlines())
-    return [tuple(line.split(maxsplit=1)) for line in lines if line and not line.startswith("#")]
+class Stage(NamedTuple):
+    """A stage of the Dockerfile: what it begins from, and its instructions as (word, rest)."""
+
+    base: str
+    instructions: list[tuple[str, str]]
+
+    def others(self) -> list[str]:
+        """Return the stages that this one copies from or mounts, its base first."""
+        named = [found for _, rest in self.instructions for found in re.findall(r"\bfrom=([\w-]+)", rest)]
+        return [self.base, *named]
+
+
+def stages() -> dict[str, Stage]:
+    """Return the stages of the Dockerfile by name, with continued lines joined."""
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    found: dict[str, Stage] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        word, _, rest = line.partition(" ")
+        if word == "FROM":
+            base, _, name = rest.split()
+            found[name] = stage = Stage(base, [])
+        elif found and not line.startswith("#"):
+            stage.instructions.append((word, rest.strip()))
+    return found

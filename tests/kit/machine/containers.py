@@ -8,6 +8,7 @@ each other by name. One thing differs from Docker: the programs are this machine
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from kit.machine.compose_project import ROOT, dockerfile
+from kit.machine.compose_project import ROOT, stages
 from kit.machine.missing import is_missing
 
 from monty_mqtt_stack.processes import programs
@@ -89,7 +90,7 @@ class Containers:
     Args:
         services: Resolved services, by name.
         where: Directory for the named volumes and the logs.
-        builds: Directory into which `build` has built the Dockerfiles.
+        builds: Directory into which `build` has built the images' environments.
     """
 
     def __init__(self, services: dict[str, Any], where: Path, builds: Path) -> None:
@@ -201,29 +202,32 @@ class Containers:
                 return int(children[0])
         raise ProcessLookupError(f"{name} does not run: {self.log(name)[-3000:]}")
 
-    def build(self, name: str) -> Path:
-        """Run the first stage of a service's Dockerfile, every COPY and RUN of it; return its environment."""
-        made = self.builds / name
-        for folder in ("src", "opt", "wheels", "python"):
-            (made / folder).mkdir(parents=True)
-        subprocess.run([sys.executable, "-m", "venv", "--copies", str(made / "python")], check=True)
-        place = made / "src"
-        for word, rest in first_stage(dockerfile(self.services[name])):
-            if word == "COPY":
-                *sources, target = rest.split()
-                for source in sources:
-                    copy(ROOT / source, place / target / (Path(source).name if target.endswith("/") else ""))
-            elif word == "RUN":
-                binds = [
-                    *((made / one, f"/{one}") for one in ("src", "opt", "wheels")),
-                    (made / "python", made / "python"),
-                ]
-                path = f"{made}/python/bin:/usr/bin:/bin"
-                script = self._script(binds, "", ["sh", "-ec", f"cd /src; export PATH={path}; {rest}"])
-                command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script]
-                done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-                assert done.returncode == 0, f"{rest}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
-        return made / "opt"
+    def build(self) -> None:
+        """Run every COPY and RUN of the Dockerfile's stages on this machine; each target has its folder in `opt`."""
+        for folder in ("src", "opt", "wheels"):
+            (self.builds / folder).mkdir()
+        subprocess.run([sys.executable, "-m", "venv", "--copies", str(self.builds / "python")], check=True)
+        for stage in stages().values():
+            for word, rest in stage.instructions:
+                if word == "COPY" and not rest.startswith("--from="):
+                    self._copy(rest)
+                elif word == "RUN":
+                    self._run(re.sub(r"--mount=\S+", "", rest))
+
+    def _copy(self, rest: str) -> None:
+        *sources, target = rest.split()
+        for source in sources:
+            to = self.builds / "src" / target / (Path(source).name if target.endswith("/") else "")
+            copy(ROOT / source, to)
+
+    def _run(self, command: str) -> None:
+        binds: list[Any] = [(self.builds / name, f"/{name}") for name in ("src", "opt", "wheels")]
+        binds.append((self.builds / "python", self.builds / "python"))
+        path = f"{self.builds}/python/bin:/usr/bin:/bin"
+        script = self._script(binds, "", ["sh", "-ec", f"cd /src; export PATH={path}; {command}"])
+        contained = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script]
+        done = subprocess.run(contained, capture_output=True, text=True, check=False, timeout=600)
+        assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
 
     def _contained(self, name: str, command: list[str]) -> list[str]:
         service = self.services[name]
@@ -244,12 +248,11 @@ class Containers:
         return [*DIES_WITH_US, *entered, "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script]
 
     def _built(self, name: str) -> list[tuple[Path, str, bool]]:
-        """Return mounts of the built environments of a service's image; services may share one Dockerfile."""
-        wanted = self.services[name].get("build", {}).get("dockerfile")
-        folders = sorted(self.builds.glob("*/opt"))
-        return [
-            (one, "/opt", True) for one in folders if self.services[one.parent.name]["build"]["dockerfile"] == wanted
-        ]
+        """Return the mount of the environment in a service's image, if it is one of ours."""
+        service = self.services[name]
+        same = [one for one in self.services.values() if "build" in one and one.get("image") == service.get("image")]
+        build = service.get("build") or (same[0]["build"] if same and "image" in service else None)
+        return [(self.builds / "opt" / build["target"], f"/opt/{build['target']}", True)] if build else []
 
     def _script(self, binds: list[Any], lines: str, command: list[str]) -> str:
         interpreter = Path(sys.base_prefix)
@@ -292,12 +295,6 @@ class Containers:
             *limits, "setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *rights,
             "env", "-i", *environment, *command,
         ]  # fmt: skip
-
-
-def first_stage(instructions: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the instructions before the last FROM."""
-    last = max(number for number, (word, _) in enumerate(instructions) if word == "FROM")
-    return instructions[:last]
 
 
 def copy(source: Path, target: Path) -> None:
