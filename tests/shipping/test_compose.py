@@ -325,6 +325,13 @@ def test_a_registry_is_asked_only_for_images_that_are_not_there(every):
     assert "\n# syntax" not in (ROOT / "Dockerfile").read_text().lower()  # a Dockerfile's own frontend is an image, too
 
 
+def test_whatever_backup_writes_is_its_archive(every):
+    for name in ("backup", "restore"):
+        assert "build" not in every[name]  # Compose says on standard output what it builds
+        assert not every[name].get("tty")
+        assert every[name]["logging"] == {"driver": "none"}
+
+
 def test_a_second_checkout_is_a_project_of_its_own(tmp_path):
     seen = []
     for name in ("first", "second"):

@@ -349,6 +349,9 @@ def test_down_backup_restore_and_up_keep_everything(up, tmp_path):
     with archive.open("wb") as file:
         assert up.run("backup", capture_output=False, text=False, stdout=file).returncode == 0
     before = tree(up)
+    done = up.run("restore", stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stderr.partition(":")[0]) == (1, "restore failed")
+    assert tree(up) == before
     (up.volume("influxdb") / "influxd.bolt").unlink()
     (up.volume("state") / "rubbish").write_text("written after the backup")
     with archive.open("rb") as file:
