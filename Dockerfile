@@ -1,7 +1,8 @@
 # The images of the bridge, of the page, and of setup and command line: one target each, on one build.
 #   docker build --target bridge .
 # What an image needs of others is a layer of its own, which constraints.txt and the lists below alone change: after a
-# change of this project, of conf/ or of grafana/, only the small layer above it is made again.
+# change of this project only the small layer above it is made again. conf/ and grafana/ are not in the images: what
+# containers read of them is mounted from the checkout.
 ARG PYTHON_TAG=3.13-slim
 
 FROM python:${PYTHON_TAG} AS build
@@ -9,11 +10,10 @@ WORKDIR /src
 COPY constraints.txt ./
 
 FROM build AS wheel
-RUN pip install --no-cache-dir --constraint constraints.txt hatchling
+RUN pip install --no-cache-dir --constraint constraints.txt hatchling \
+ && mkdir -p conf grafana/dashboards grafana/provisioning && touch grafana/grafana.ini
 COPY pyproject.toml README.md LICENSE ./
 COPY monty_mqtt monty_mqtt
-COPY conf conf
-COPY grafana grafana
 COPY core/monty_mqtt_core core/monty_mqtt_core
 COPY bridge/monty_mqtt_bridge bridge/monty_mqtt_bridge
 COPY liveview/monty_mqtt_liveview liveview/monty_mqtt_liveview

@@ -14,6 +14,7 @@ from monty_mqtt.cli_parser import make_parser
 from monty_mqtt_stack.services.container_setup import OWNERS
 
 FLAGS = {
+    "create": set(),
     "up": {"-d", "--force-recreate", "--build"},
     "down": {"--volumes", "--rmi"},
     "run": {"--rm", "-T", "--entrypoint"},
@@ -25,6 +26,18 @@ FLAGS = {
 }
 """Of `docker compose`, what the docs use; any other word is a mistake or belongs here."""
 WITH_VALUE = {"--entrypoint", "--rmi", "--profile"}
+TOLD = {
+    "port is already allocated": "Docker Engine 28.5",
+    "address already in use": "Docker Engine 28.5",
+    "bind source path does not exist": "Docker Engine 28.5",
+    "No such image": "Docker Engine 28.5",
+    "compose build requires buildx 0.17 or later": "Docker Compose 2.40",
+    "Unable to open config file": "mosquitto",
+    "does not take the token": "stack/monty_mqtt_stack/services/influxdb_setup.py",
+    "server.crt: No such file or directory": "tests/shipping/test_compose_running.py",
+    "no space left on device": "tests/chain/test_history_up.py",
+}
+"""What the table of troubles quotes, and where it was read: the program that prints it, or a file that holds it."""
 OF_DOCKER = {"docker image prune --force"}
 OF_GIT = {"git pull"}
 
@@ -73,7 +86,7 @@ def check(words, services):
         words = words[: words.index(sign)] if sign in words else words
     overall, (command, *rest) = split(words[2:])
     assert set(overall) <= {"--profile"}
-    assert set(overall.get("--profile", ())) <= set(PROFILES)
+    assert set(overall.get("--profile", ())) <= {*PROFILES, "*"}
     flags, rest = split(rest)
     assert set(flags) <= FLAGS[command], words
     if command in ("run", "exec"):
@@ -107,14 +120,44 @@ def test_what_needs_no_docker_runs(code, tmp_path):
     assert {path.name for path in tmp_path.rglob("*")} <= {"certificates", "server.crt", "server.key"}
 
 
+def test_the_uninstall_removes_what_any_profile_has_made():
+    lines = [line for block in blocks("shell") for line in block.values[0].splitlines() if "--volumes" in line]
+    assert lines
+    whole = resolve(*PROFILES)
+    for line in lines:
+        overall, _ = split(shlex.split(line)[2:])
+        removed = resolve(*overall["--profile"])
+        assert removed["services"].keys() == whole["services"].keys()  # a container that is left holds its volumes
+        assert removed["volumes"].keys() == whole["volumes"].keys()
+
+
 @pytest.mark.parametrize("code", blocks("dotenv"))
 def test_variables_do_something(code):
     known = set(re.findall(r"\$\{(MONTY_MQTT_\w+)", COMPOSE.read_text()))
     variables = dict(line.split("=", 1) for line in code.splitlines() if line)
     profiles = variables.pop("COMPOSE_PROFILES", "").split(",")
+    project = variables.pop("COMPOSE_PROJECT_NAME", "")
+    assert not project or resolve(COMPOSE_PROJECT_NAME=project)["name"] == project
     assert set(variables) <= known
     assert {name for name in profiles if name} <= set(PROFILES)
     assert resolve(*filter(None, profiles), **variables)["services"]
+
+
+def test_what_the_table_of_troubles_quotes_is_what_is_printed():
+    page = next(page for page in PAGES if page.name == "compose.md").read_text()
+    rows = re.findall(r"^\| (.+?) \|", page.partition("## When something is wrong")[2], re.MULTILINE)[1:]
+    quoted = [text for row in rows for text in re.findall(r"`([^`]+)`", row) if " " in text]
+    assert sorted(quoted) == sorted(TOLD)
+    for text, where in TOLD.items():
+        if where.endswith(".py"):
+            assert text.partition(":")[0] in (COMPOSE.parent / where).read_text(), text
+
+
+def test_the_page_says_which_buildx_is_needed_and_what_the_images_add():
+    page = next(page for page in PAGES if page.name == "compose.md").read_text()
+    needs = page.partition("It needs ")[2].partition("\n\n")[0]
+    for text in ("Docker Engine 23", "Compose 2.20.2", "2.37", "buildx", "0.17", "450 MB"):
+        assert text in needs, text
 
 
 def test_the_table_of_services_is_that_of_the_file():
