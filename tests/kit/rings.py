@@ -128,7 +128,7 @@ _ESSENTIAL = (
     "browser/test_run_view.py",
     "browser/test_runs.py",
     "browser/test_skeleton.py",
-    "monty/test_what_monty_says.py",
+    "monty/test_short_run.py",
 )
 """Modules of those folders that `make test` runs nevertheless: the page's main ways, and a short real Monty."""
 
