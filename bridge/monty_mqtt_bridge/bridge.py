@@ -147,8 +147,7 @@ class Bridge:
             if not publisher.queued and not publisher.in_flight and not stages.feeder.waiting:
                 break
             self._turn(stages, take=False)
-        self._commit(stages)
-        stages.router.acceptance.acknowledge(last=True)
+        self._commit(stages, last=True)
 
     def _announce(self) -> None:
         host = f"[{self._config.zmq_host}]" if ":" in self._config.zmq_host else self._config.zmq_host
@@ -197,14 +196,14 @@ class Bridge:
             feeder.rewind_again(now)
 
     @staticmethod
-    def _commit(stages: _Stages) -> None:
-        """Write what was accepted to the journal, and acknowledge it."""
+    def _commit(stages: _Stages, *, last: bool = False) -> None:
+        """Write what was accepted to the journal, and acknowledge it; at the last time the least change, too."""
         journal, acceptance = stages.journal, stages.router.acceptance
         journal.commit()
         if acceptance.full and not journal.lacking:
             acceptance.resume()
         acceptance.full = bool(journal.lacking)
-        acceptance.acknowledge()
+        acceptance.acknowledge(last=last)
 
     def _poll(self, stages: _Stages, *, take: bool) -> dict[object, int]:
         publisher, router = stages.publisher, stages.router

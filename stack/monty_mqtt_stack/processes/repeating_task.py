@@ -6,13 +6,14 @@ Called by `anonymous_sessions` and `spool_uptake`, which say what the work is.
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Optional, Self, Type
 
 __all__ = ["RepeatingTask"]
 
 
-class RepeatingTask:
+class RepeatingTask(ABC):
     """Calls `turn` again and again in a thread, from `__enter__` to `__exit__`.
 
     Args:
@@ -36,9 +37,9 @@ class RepeatingTask:
         self._stop.set()
         self._thread.join(self._stop_secs)
 
+    @abstractmethod
     def turn(self) -> None:
         """Do the work once; `self._stop` says that it shall end early."""
-        raise NotImplementedError
 
     def _run(self) -> None:
         while not self._stop.wait(self._every_secs):
