@@ -136,7 +136,7 @@ def pytest_report_header() -> str:
 
 
 LONG_FIRST = ("tests/monty/", "e2e/", "test_compose_running", "test_history_up", "test_docs", "browser/", "")
-"""What takes minutes begins first: where two processes test at once, none waits alone for it at the end."""
+"""What takes minutes begins first: where several processes test at once, none waits alone for it at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

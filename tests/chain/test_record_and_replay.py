@@ -509,6 +509,11 @@ def first_run_seen(subscriber):
     return topics.parse(found[0].topic).run
 
 
+def workers_that_step(received):
+    """The workers whose steps were seen."""
+    return {topics.parse(one.topic).worker for one in received if one.topic.endswith("/step")}
+
+
 def test_a_replay_obeys_an_abort(recorded, far_side):
     first, _ = recorded
     broker, bridge = far_side
@@ -518,6 +523,7 @@ def test_a_replay_obeys_an_abort(recorded, far_side):
     with Subscriber(broker.host, broker.port) as subscriber:
         thread.start()
         run = first_run_seen(subscriber)
+        subscriber.wait_for(lambda received: len(workers_that_step(received)) == 2)
         control = BrokerAddress(broker.host, broker.port, "control", broker.password_file("control"))
         runs = known_runs(control)
         words = {worker.worker: worker.word for worker in runs.of_run(run)}

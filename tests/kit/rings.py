@@ -94,13 +94,18 @@ _STARTS_PROCESSES = (
 """Folders and modules, relative to tests/, whose tests start processes."""
 
 _REST = (
+    "bridge/journal/test_feeder.py",
+    "bridge/test_pipeline.py",
     "browser/",
     "chain/test_client_ids.py",
     "chain/test_history",
+    "chain/test_spool_uptake.py",
     "e2e/",
     "grafana/test_dashboards.py",
     "grafana/test_queries.py",
     "grafana/test_schema.py",
+    "liveview/intake/test_run_loader.py",
+    "liveview/intake/test_service.py",
     "monty/",
     "shipping/test_compose",
     "shipping/test_docs.py",
@@ -123,10 +128,7 @@ _ESSENTIAL = (
     "browser/test_connection.py",
     "browser/test_control.py",
     "browser/test_evidence.py",
-    "browser/test_hypothesis.py",
-    "browser/test_names.py",
     "browser/test_run_view.py",
-    "browser/test_runs.py",
     "browser/test_skeleton.py",
     "monty/test_short_run.py",
 )
