@@ -24,6 +24,16 @@ def step(voice, number: int) -> None:
     voice.say(schema.Step, after_secs=0.04, episode=0, step=number, learning_modules={"learning_module_0": module})
 
 
+def test_a_server_that_goes_before_it_says_anything_is_said_to_be_away(chromium, broker, tmp_path):
+    page = chromium.new_context().new_page()
+    page.route_web_socket(re.compile("^ws:"), lambda connection: connection.close())  # as if it went just then
+    with PageProcess(broker, tmp_path / "state") as server:
+        server.ready()
+        page.goto(f"{server.url}/run/anything")
+        expect(page.get_by_role("alert").first).to_contain_text("does not answer")
+    page.context.close()
+
+
 def evidence(page):
     return page.locator(".numbers > div").filter(has_text="Max evidence")
 

@@ -31,7 +31,7 @@ export default {
       return silentSince.value !== null;
     },
     sentences() {
-      const away = this.heard && !this.connected ? ["The page's server does not answer. Trying again."] : [];
+      const away = !this.connected && (this.heard || this.isSilent) ? ["The page's server does not answer. Trying again."] : [];
       return [...away, ...(this.problems ?? [])];
     },
   },

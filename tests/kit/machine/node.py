@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def node_modules(folder: Path) -> Path:
                 shutil.copy(folder / name, staged)
             command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
             subprocess.run(command, cwd=staged, check=True, timeout=INSTALL_SECS)
-            staged.rename(installed)
+            with suppress(OSError):  # another process has installed the same meanwhile
+                staged.rename(installed)
     return installed
 
 

@@ -20,19 +20,20 @@ class TcpProxy:
         self._target = ("127.0.0.1", target_port)
         self._up, self._down = threading.Event(), threading.Event()
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self._open: set[socket.socket] = {self._listening}
+        self._open: set[socket.socket] = set()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
         self.port = self._listening.getsockname()[1]
         self.resume()
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for one in list(self._open):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+        _close(self._listening)
+        self._accepting.join()
+        for one in self._open:
+            _close(one)
         self.resume()
 
     def hang(self, *, up: bool = True, down: bool = True) -> None:
@@ -50,8 +51,9 @@ class TcpProxy:
         with contextlib.suppress(OSError):
             while True:
                 ours, _ = self._listening.accept()
+                self._open.add(ours)
                 theirs = socket.create_connection(self._target)
-                self._open |= {ours, theirs}
+                self._open.add(theirs)
                 for source, sink, gate in ((ours, theirs, self._up), (theirs, ours, self._down)):
                     threading.Thread(target=self._pass, args=(source, sink, gate), daemon=True).start()
 
@@ -63,3 +65,9 @@ class TcpProxy:
         gate.wait()
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
+
+
+def _close(one: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for it
+    one.close()
