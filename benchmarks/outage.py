@@ -19,6 +19,7 @@ import psutil
 from benchmarks.bridge import PATIENCE_SECS, Arrival, bridge_process, example_step, row
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_core.settings import ports
 from monty_mqtt_stack.replay.restore_spool import restore
 from monty_mqtt_stack.services.mosquitto import Mosquitto
@@ -125,7 +126,7 @@ def from_spool(broker: Mosquitto, journal: Path, spool: Path, messages: int) -> 
     broadcaster.close()
     (file,) = spool.rglob("*.spool")
     with Arrival(broker, "spool") as arrival, bridge_process(broker, port, journal), clock() as secs:
-        restore(file, zmq_port=port)
+        restore(file, bridge=BridgeAddress(port=port))
         arrival.wait()
     return caught_up("spool", messages, secs)
 

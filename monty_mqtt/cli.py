@@ -67,21 +67,24 @@ def _run_alone(options: argparse.Namespace, error: ImportError) -> int:
     """Replace this process by the experiment, which publishes to a bridge elsewhere on this machine if there is one."""
     print(f"monty-mqtt: {_no_far_side(error)}; the experiment runs and sends to a bridge if one answers", flush=True)
     python = os.environ.get("MONTY_PYTHON") or sys.executable
-    host, _, port = (options.bridge or _known_bridge(options.state_dir)).partition(":")
-    if host:
+    bridge = options.bridge or _known_bridge(options.state_dir)
+    if bridge.startswith("tcp://"):
+        os.environ["MONTY_MQTT_BRIDGE"] = bridge
+    elif bridge:
+        host, _, port = bridge.partition(":")
         os.environ.update(MONTY_MQTT_ZMQ_HOST=host, MONTY_MQTT_ZMQ_PORT=port or "5555")
     os.execv(python, [python, "-m", "monty_mqtt.run", *options_of_runner(options)])  # noqa: S606 - the user's own command line
 
 
 def _known_bridge(state_dir: Optional[str]) -> str:
-    """Return HOST:PORT of the bridge that a newer Python runs from the same state directory; empty if there is none."""
+    """Return the URL of the bridge that a newer Python runs from the same state directory; empty if there is none."""
     try:
         from monty_mqtt_core.settings.state_dir import StateDir  # noqa: PLC0415 - not on Python 3.8
     except ImportError:
         return ""
     far_side = StateDir(state_dir).read_far_side()
     bridge = far_side.services.get("bridge") if far_side else None
-    return f"{bridge.host}:{bridge.port}" if bridge else ""
+    return bridge.url if bridge else ""
 
 
 def _no_far_side(error: ImportError) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any, List, NoReturn
 
@@ -73,6 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
         _add_replay,
         _add_forget,
         _add_export,
+        _add_invitations,
         _add_doctor,
     ):
         add(commands)
@@ -139,8 +141,10 @@ def _add_export(commands: Any) -> None:
 def _add_up(commands: Any) -> None:
     command = _add(commands, "up", "Start broker, bridge, page and history, keep them running, stop them on Ctrl+C.")
     command.add_argument(
-        "--host", default="127.0.0.1", help="address on which the services listen; loopback only (default: %(default)s)"
-    )
+        "--host", default="127.0.0.1",
+        help="address on which the bridge takes experiments; beyond loopback, as 0.0.0.0, it encrypts, and lets in "
+        "those whom `monty-mqtt invite` has invited; the other services listen on loopback (default: %(default)s)",
+    )  # fmt: skip
     _add_ports(command)
     command.add_argument(
         "--without", nargs="+", action="extend", default=[], metavar="NAME",
@@ -162,13 +166,16 @@ def _add_run(commands: Any) -> None:
     )
     command.usage = "monty-mqtt run [options] experiment=NAME [overrides ...]"
     command.add_argument(
-        "-m", "--multirun", action="store_true", help="run a Hydra sweep; each job becomes a run of its own"
+        "-m", "--multirun", action="store_true", help="run a Hydra sweep, each job as a run of its own"
     )
     command.add_argument(
         "overrides", nargs="+", metavar="experiment=NAME", help="Hydra overrides, as Monty's run.py takes them"
     )
     command.add_argument(
-        "--parallel", type=_processes, metavar="N", help="use Monty's parallel runner, with at most N processes at once"
+        "--parallel",
+        type=partial(_whole, "processes"),
+        metavar="N",
+        help="use Monty's parallel runner, with at most N processes at once",
     )
     _add_ports(command)
     command.set_defaults(liveview_port=None)  # the experiment's configuration may set one
@@ -188,7 +195,7 @@ def _add_status(commands: Any) -> None:
 def _add_tail(commands: Any) -> None:
     command = _add(commands, "tail", "Show each message that is published, as one readable line.")
     command.add_argument("run", nargs="?", metavar="RUN", help="run id, or the beginning of it (default: all runs)")
-    command.add_argument("-n", "--count", type=_count, metavar="N", help="stop after N lines")
+    command.add_argument("-n", "--count", type=partial(_whole, "lines"), metavar="N", help="stop after N lines")
     _add_broker(command)
     command.set_defaults(module="tail", function="command")
 
@@ -206,7 +213,12 @@ def _add_commands(commands: Any) -> None:
         command.set_defaults(module="control", function="command", word=word, steps=None)
         if word == "step":
             command.add_argument(
-                "-n", "--steps", type=_steps, default=1, metavar="N", help="how many steps (default: %(default)s)"
+                "-n",
+                "--steps",
+                type=partial(_whole, "steps"),
+                default=1,
+                metavar="N",
+                help="how many steps (default: %(default)s)",
             )
         _add_broker(command)
 
@@ -251,6 +263,14 @@ def _add_forget(commands: Any) -> None:
     command.set_defaults(module="forget", function="command")
 
 
+def _add_invitations(commands: Any) -> None:
+    of_invite = "Make the key with which another machine's experiments may send to this bridge."
+    for word, summary in (("invite", of_invite), ("revoke", "Let an invited client in no more, and cut it off.")):
+        command = _add(commands, word, summary)
+        command.add_argument("name", metavar="NAME", help="name of the other machine, or of its user")
+        command.set_defaults(module="invite", function=word)
+
+
 def _add_doctor(commands: Any) -> None:
     command = _add(commands, "doctor", "Show what is installed and which ports are free, and how to correct the rest.")
     command.add_argument("--json", action="store_true", help="print JSON, for programs and bug reports")
@@ -273,19 +293,7 @@ def _secs(text: str) -> float:
     return secs
 
 
-def _count(text: str) -> int:
-    return _whole(text, "lines")
-
-
-def _processes(text: str) -> int:
-    return _whole(text, "processes")
-
-
-def _steps(text: str) -> int:
-    return _whole(text, "steps")
-
-
-def _whole(text: str, things: str) -> int:
+def _whole(things: str, text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of {things} (1 or more)")
     return int(text)

@@ -12,6 +12,7 @@ import msgspec
 
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import topics
+from monty_mqtt.wire.bridge_address import DEFAULT_HOST, DEFAULT_PORT
 
 __all__ = ["ENVIRONMENT", "SETTINGS", "TOP_LEVEL", "LiveViewConfig", "Setting"]
 
@@ -21,6 +22,7 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         enable_liveview: If False, nothing is published; `experiment.broadcaster` exists and does nothing.
+        bridge: Bridge on another machine, `tcp://HOST:PORT?key=HEX`; it stands for `zmq_host` and `zmq_port`.
         zmq_host: Host of the bridge.
         zmq_port: TCP port of the bridge, 1 to 65535.
         liveview_host: Host of the LiveView page, for the address that the experiment prints for its user.
@@ -46,8 +48,9 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     enable_liveview: bool = True
-    zmq_host: str = "127.0.0.1"
-    zmq_port: int = 5555
+    bridge: str = ""
+    zmq_host: str = DEFAULT_HOST
+    zmq_port: int = DEFAULT_PORT
     liveview_host: str = "127.0.0.1"
     liveview_port: int = 8000
     sensor_image_throttle_ms: int = 100
@@ -73,6 +76,12 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
         """Return the address at which a user can watch a run, if a page runs where the settings say."""
         host = f"[{self.liveview_host}]" if ":" in self.liveview_host else self.liveview_host
         return f"http://{host}:{self.liveview_port}/run/{quote(topics.escape(run), safe='')}"
+
+    def bridge_arguments(self) -> Dict[str, Any]:
+        """Return where the bridge is, as arguments of `ZmqBroadcaster`."""
+        if self.bridge:
+            return {"bridge": self.bridge}
+        return {"zmq_host": self.zmq_host, "zmq_port": self.zmq_port}
 
     @classmethod
     def of(cls, config: Mapping[str, Any], environ: Mapping[str, str]) -> LiveViewConfig:
@@ -122,6 +131,7 @@ _SWITCH = Setting(bool)
 
 SETTINGS: Dict[str, Setting] = {
     "enable_liveview": _SWITCH,
+    "bridge": Setting(str, 0, 400),
     "zmq_host": _HOST,
     "zmq_port": _PORT,
     "liveview_host": _HOST,
@@ -158,6 +168,7 @@ TOP_LEVEL = (
 """Settings that stand in `experiment.config` itself; the others stand in `experiment.config.liveview`."""
 
 ENVIRONMENT = {
+    "MONTY_MQTT_BRIDGE": "bridge",
     "MONTY_MQTT_ZMQ_HOST": "zmq_host",
     "MONTY_MQTT_ZMQ_PORT": "zmq_port",
     "MONTY_MQTT_LIVEVIEW_HOST": "liveview_host",

@@ -184,9 +184,7 @@ def _tell_of_failure(composed: Any, error: BaseException) -> None:
             return
         run_name = str((composed.experiment.config.get("logging") or {}).get("run_name") or "")
         run, _ = identify(config, run_name, dt.datetime.now(dt.timezone.utc), os.urandom(8).hex())
-        broadcaster = ZmqBroadcaster(
-            run_id=run, zmq_host=config.zmq_host, zmq_port=config.zmq_port, spool_dir=config.spool_dir or None
-        )
+        broadcaster = ZmqBroadcaster(run_id=run, spool_dir=config.spool_dir or None, **config.bridge_arguments())
         broadcaster.publish(Info, **composed_fields(composed.experiment, config, run))
         fields = outcome(error)
         broadcaster.publish(Status, **fields)

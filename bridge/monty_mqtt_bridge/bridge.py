@@ -16,6 +16,7 @@ from typing import NamedTuple, Self
 
 import zmq
 
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_bridge.counters import BridgeCounters
 from monty_mqtt_bridge.health_report import HealthReport
 from monty_mqtt_bridge.journal.feeder import Feeder
@@ -106,9 +107,9 @@ class Bridge:
         with ExitStack() as stack:
             stack.enter_context(self._wake_up)
             stages = self._make(stack)
-            self.zmq_port = stages.router.port
+            self.zmq_port = stages.router.address.port
             stack.enter_context(stages.outlet.encoder)
-            stack.enter_context(UptakeProgram(self._config.spool, self._config.zmq_host, self.zmq_port))
+            stack.enter_context(UptakeProgram(self._config.spool, stages.router.address))
             self._serve(stages)
 
     def _make(self, stack: ExitStack) -> _Stages:
@@ -150,8 +151,8 @@ class Bridge:
         self._commit(stages, last=True)
 
     def _announce(self) -> None:
-        host = f"[{self._config.zmq_host}]" if ":" in self._config.zmq_host else self._config.zmq_host
-        print(f"bridge ready: zmq tcp://{host}:{self.zmq_port}, mqtt {self._config.mqtt_url}", flush=True)  # noqa: T201
+        bound = BridgeAddress(self._config.zmq_host, self.zmq_port)
+        print(f"bridge ready: zmq {bound}, mqtt {self._config.mqtt_url}", flush=True)  # noqa: T201
         self._started.set()
 
     def _turn(self, stages: _Stages, *, take: bool) -> None:
@@ -164,6 +165,7 @@ class Bridge:
             self._wake_up.clear()
         if router.monitor.socket in events:
             router.watch()
+        router.cut_off_the_revoked()
         if router.socket in events or (take and router.leaving):
             router.receive(most)
         now = time.monotonic()

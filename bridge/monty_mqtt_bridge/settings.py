@@ -28,8 +28,9 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """BridgeConfig holds everything that can be set; the descriptions are also the texts of `--help`.
 
     Attributes:
-        zmq_host: Address that experiments connect to; beyond loopback only inside a container.
+        zmq_host: Address that experiments connect to; beyond loopback only with keys, or inside a container.
         zmq_port: TCP port that experiments connect to; 0 takes a free one.
+        zmq_keys: Directory of the keys that encrypt ZMQ, `keys` of the state directory; empty: it is not encrypted.
         mqtt_host: Host of the MQTT broker.
         mqtt_port: TCP port of the MQTT broker.
         mqtt_username: User at the broker; empty connects anonymously.
@@ -49,6 +50,7 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     zmq_host: str = "127.0.0.1"
     zmq_port: int = 5555
+    zmq_keys: str = ""
     mqtt_host: str = "127.0.0.1"
     mqtt_port: int = 1883
     mqtt_username: str = ""
@@ -69,6 +71,11 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     def largest_message_bytes(self) -> int:
         """Largest message that experiments may send, bytes: the broker's limit, less a topic of usual length."""
         return min(self.mqtt_max_packet_bytes * 99 // 100, LARGEST_FRAME_BYTES)
+
+    @property
+    def client_key_file(self) -> str:
+        """File with the keys of this machine's own programs; empty if ZMQ is not encrypted."""
+        return str(Path(self.zmq_keys, "client.key_secret")) if self.zmq_keys else ""
 
     @property
     def mqtt_url(self) -> str:
@@ -144,9 +151,11 @@ def _checked(config: BridgeConfig) -> BridgeConfig:
         raise ConfigError(
             "liveview_url", config.liveview_url, "http:// or https:// and a host, without spaces; or empty"
         )
-    if not config.container and not service_settings.is_loopback(config.zmq_host):
+    if not (config.container or config.zmq_keys or service_settings.is_loopback(config.zmq_host)):
         raise ConfigError(
-            "zmq_host", config.zmq_host, "an address of this machine's loopback (127.0.0.1, ::1, localhost)"
+            "zmq_host",
+            config.zmq_host,
+            "an address of this machine's loopback (127.0.0.1, ::1, localhost) where zmq_keys is empty",
         )
     return config
 

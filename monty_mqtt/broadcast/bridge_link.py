@@ -15,7 +15,7 @@ from typing import Callable, Deque, Dict, List, Optional, Sequence, Tuple, Type
 
 import zmq
 
-from monty_mqtt.broadcast.dealer import make_context, make_dealer
+from monty_mqtt.broadcast.dealer import make_context, make_dealer, sends
 from monty_mqtt.broadcast.send_window import SendWindow
 from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import DecodeError
@@ -37,9 +37,7 @@ _UNWELCOMED_BYTES = 1 << 20
 _SENDS_A_CALL = 64
 """Most messages that one call sends. Without this bound one call that follows an outage took 0.7 s."""
 
-_NOBLOCK, _NOBLOCK_MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)
-_POLLIN = int(zmq.POLLIN)
-"""Flags as plain numbers: combining the enumeration's members costs as much as a send."""
+_NOBLOCK, _POLLIN = int(zmq.NOBLOCK), int(zmq.POLLIN)
 
 _READS_A_CALL = 256
 _READ_EVERY_SECS = 0.001
@@ -48,6 +46,9 @@ _READ_EVERY_SECS = 0.001
 _REPEAT_SECS = 0.5
 _REPEAT_MAX_SECS = 4.0
 """HELLO and PROBE are repeated after 0.5, 1, 2, 4, 4, … s: while the bridge is frozen they pile up in its socket."""
+
+_TURNED_AWAY_SECS = 1.0
+"""How often a client whose key the bridge turns away asks again: it may be invited meanwhile."""
 
 _SYNC_GAP_SECS = 0.1
 """The bridge sends SYNC at most ten times a second; all SYNCs of one burst are answered by one HELLO."""
@@ -81,23 +82,17 @@ class BridgeLink:
         self.wanted: Optional[int] = None
         self.published = ""
         self.refused: Optional[str] = None
-        self.acknowledged = 0
-        self.errors = 0
-        self.heard_at = 0.0
+        self.acknowledged = self.errors = 0
         self.commands: Deque[Command] = deque()
-        self.bulk_next = 0
-        self.bulk_dropped = 0
+        self.bulk_next = self.bulk_dropped = 0
         self.sender = sender
         self._window = window
         self._bulk: Deque[Tuple[int, int]] = deque()
-        self._bulk_bytes = 0
-        self._bulk_probed = 0
+        self._bulk_bytes = self._bulk_probed = 0
         self._limit = min(_UNWELCOMED_BYTES, window.bound_bytes // 2)
         self._welcomed = self._paused = self._asking = False
-        self._read_at = 0.0
-        self._repeat_at = 0.0
+        self.heard_at = self._read_at = self._repeat_at = self._hello_at = self._turned_away_at = 0.0
         self._repeat_secs = _REPEAT_SECS
-        self._hello_at = 0.0
         self._hello_next = self._hello_bulk = 0
         self._hear: Dict[Type[object], Callable[..., None]] = {
             zmq_protocol.Welcome: self._hear_welcome,
@@ -118,6 +113,17 @@ class BridgeLink:
         """Read answers, send what is due and up to 64 unsent messages; return whether it read. `look` makes it read."""
         now = time.monotonic()
         self.can_send_more = False
+        if self._turned_away_at:
+            if now < self._turned_away_at + _TURNED_AWAY_SECS:
+                return False
+            self.reconnect()
+        try:
+            return self._pump(now, look=look)
+        except zmq.Again:  # its pipe has no bound: ZMQ has given it up, because the bridge turned this key away
+            self._turned_away_at = now
+            return False
+
+    def _pump(self, now: float, *, look: bool) -> bool:
         looks = look or now >= self._read_at
         if looks:
             self._read_at = now + _READ_EVERY_SECS
@@ -140,7 +146,7 @@ class BridgeLink:
 
     def bulk_has_room(self) -> bool:
         """Return whether a frame or cloud can be sent now; if not, count it as dropped."""
-        room = self._bulk_bytes < BULK_BOUND_BYTES and self.refused is None
+        room = self._bulk_bytes < BULK_BOUND_BYTES and self.refused is None and not self._turned_away_at
         if not room:
             self.bulk_next += 1
             self.bulk_dropped += 1
@@ -169,7 +175,8 @@ class BridgeLink:
         self._context.term()
 
     def reconnect(self) -> None:
-        """Replace the socket by a new one, because the old one may hold half a message."""
+        """Replace the socket by a new one, because the old one may hold half a message, or is given up."""
+        self._turned_away_at = 0.0
         self._socket.close(linger=0)
         self._window.rewind(self._window.base)
         self._welcomed = False
@@ -182,15 +189,8 @@ class BridgeLink:
     def _connect(self) -> None:
         self._socket = make_dealer(self._context, self.sender)
         self._fd = int(self._socket.get(zmq.FD))
-        # pyzmq's send in C; its Python wrapper, for options that are not used here, costs three times as much.
-        self._send_frame = super(zmq.Socket, self._socket).send
+        self._send = sends(self._socket)
         self._say_hello(time.monotonic())
-
-    def _send(self, frames: Sequence[bytes]) -> None:
-        left = len(frames)
-        for frame in frames:
-            left -= 1
-            self._send_frame(frame, _NOBLOCK_MORE if left else _NOBLOCK)
 
     def _send_unsent(self, now: float) -> None:
         window = self._window

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Type
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Type, Union
 
 from monty_mqtt import process_info
 from monty_mqtt.broadcast import forks_and_exit, user_calls
@@ -20,6 +20,7 @@ from monty_mqtt.broadcast.outbox import Buffer, Outbox
 from monty_mqtt.broadcast.settings import SPOOL_MIB, WINDOW_BYTES, Settings
 from monty_mqtt.broadcast.user_calls import QUEUED, AwaitableResult
 from monty_mqtt.wire import schema
+from monty_mqtt.wire.bridge_address import BridgeAddress
 
 if TYPE_CHECKING:
     from monty_mqtt.broadcast.bridge_link import BridgeLink
@@ -46,18 +47,18 @@ class ZmqBroadcaster:
         run_id: The exact id instead, for processes that share a run on purpose.
         worker: Name of this publisher within the run, each its own; a second worker of that name is published as
         `<worker>-2`. A forked or spawned child becomes `<worker>-<pid>` by itself.
-        zmq_host: Host of the bridge; default MONTY_MQTT_ZMQ_HOST, else 127.0.0.1.
+        bridge: One that encrypts, `tcp://HOST:PORT?key=HEX`; default MONTY_MQTT_BRIDGE without the next two.
+        zmq_host: Host of a bridge that does not encrypt; default MONTY_MQTT_ZMQ_HOST, else 127.0.0.1.
         zmq_port: Its port, 1 to 65535; default MONTY_MQTT_ZMQ_PORT, else 5555.
         enabled: If False, every call does nothing.
-        strict: If True, telemetry errors are raised instead of counted; for tests.
+        strict: Raise telemetry errors instead of counting them; for tests.
         window_bytes: Memory for messages that the bridge has not taken over yet, bytes.
-        spool_dir: Directory for them while no bridge answers, or beyond 8 MiB of them; default `spool` in the state
-        directory (MONTY_MQTT_STATE_DIR, else ~/.local/state/monty-mqtt).
+        spool_dir: Directory for them while no bridge answers, or beyond 8 MiB of them; default: the state directory's.
         spool_mib: Largest size of this worker's file there, MiB; 0 writes no file. Beyond it and `window_bytes` the
         oldest messages are dropped and counted.
 
     Raises:
-        ConfigError: A setting is of the wrong type or out of its range.
+        ConfigError: A setting is of the wrong type or out of its range, or a key file cannot be used.
     """
 
     def __init__(  # noqa: PLR0913 - each is given by name
@@ -66,6 +67,7 @@ class ZmqBroadcaster:
         run: Optional[str] = None,
         run_id: Optional[str] = None,
         worker: str = "main",
+        bridge: Union[BridgeAddress, str, None] = None,
         zmq_host: Optional[str] = None,
         zmq_port: Optional[int] = None,
         enabled: bool = True,
@@ -78,6 +80,7 @@ class ZmqBroadcaster:
             run=run,
             run_id=run_id,
             worker=worker,
+            bridge=bridge,
             zmq_host=zmq_host,
             zmq_port=zmq_port,
             enabled=enabled,
@@ -174,11 +177,7 @@ class ZmqBroadcaster:
         return commands
 
     def listen(self, secs: float) -> float:
-        """Wait at most `secs` for a message of the bridge; probe for one now and then if nothing else is sent.
-
-        Returns:
-            When the bridge last sent a message, monotonic seconds; a bridge that is gone or frozen sends none.
-        """
+        """Wait at most `secs` for a message of the bridge; return when the last one came, monotonic seconds."""
         link = self._outbox.link
         if link is None or link.closed:  # no answer can come any more
             time.sleep(secs)

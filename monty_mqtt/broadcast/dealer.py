@@ -8,13 +8,16 @@ from __future__ import annotations
 import encodings.idna  # noqa: F401 - otherwise the first lookup of a host name imports it, see `outbox`
 import os
 import sys
+from typing import Callable, Sequence
 
 import zmq
 
 from monty_mqtt.broadcast.sender_identity import SenderIdentity
 
-__all__ = ["make_context", "make_dealer"]
+__all__ = ["make_context", "make_dealer", "sends"]
 
+_NOBLOCK, _NOBLOCK_MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)
+"""Flags as plain numbers: combining the enumeration's members costs as much as a send."""
 
 _LONGEST_ANSWER_BYTES = 1 << 20
 
@@ -42,8 +45,26 @@ def make_dealer(context: zmq.Context[zmq.Socket[bytes]], sender: SenderIdentity)
         (zmq.RECONNECT_IVL_MAX, 1000),
         (zmq.HEARTBEAT_IVL, 1000),
         (zmq.HEARTBEAT_TIMEOUT, 3000),
-        (zmq.IPV6, int(":" in sender.host)),
+        (zmq.IPV6, int(":" in sender.bridge.host)),
     ):
         dealer.set(option, value)
-    dealer.connect(sender.endpoint)
+    if sender.bridge.server_key:
+        from monty_mqtt.broadcast import client_keys  # noqa: PLC0415 - imported by `settings` already, or not needed
+
+        client_keys.encrypt(dealer, sender.bridge)
+    dealer.connect(sender.bridge.endpoint)
     return dealer
+
+
+def sends(dealer: zmq.Socket[bytes]) -> Callable[[Sequence[bytes]], None]:
+    """Return a function that sends the frames of a message without waiting; zmq.Again: ZMQ has given up this socket."""
+    # pyzmq's send in C; its Python wrapper, for options that are not used here, costs three times as much.
+    send_frame = super(zmq.Socket, dealer).send
+
+    def send(frames: Sequence[bytes]) -> None:
+        left = len(frames)
+        for frame in frames:
+            left -= 1
+            send_frame(frame, _NOBLOCK_MORE if left else _NOBLOCK)
+
+    return send

@@ -102,7 +102,7 @@ class Outbox:
 
             self._make_link = BridgeLink
         self._sender = SenderIdentity(
-            *(settings.run, worker, self.stamps.take(), settings.zmq_host, settings.zmq_port),
+            *(settings.run, worker, self.stamps.take(), settings.bridge),
             token=os.urandom(_TOKEN_BYTES).hex(),
         )
         self.spooling = SpoolPolicy(
@@ -227,7 +227,7 @@ class Outbox:
         if link.refused is not None and not self._said_refused:
             self._said_refused = True
             text = "the bridge at %s refuses run %r: %s"
-            self._afterwards(_log.warning, text, link.sender.endpoint, self._run, link.refused)
+            self._afterwards(_log.warning, text, link.sender.bridge.endpoint, self._run, link.refused)
 
     def _open(self) -> BridgeLink:
         self.link = self._make_link(self._sender, self.window)
@@ -268,4 +268,7 @@ class Outbox:
 def _why(link: BridgeLink) -> str:
     if link.refused is not None:
         return "the bridge refuses them"
-    return "the bridge did not take them in time" if link.seen else f"there is no bridge at {link.sender.endpoint}"
+    if link.seen:
+        return "the bridge did not take them in time"
+    bridge = link.sender.bridge
+    return f"there is no bridge at {bridge.endpoint}{' that this key opens' if bridge.server_key else ''}"

@@ -10,6 +10,7 @@ import socket
 from typing import List, NamedTuple
 
 from monty_mqtt.wire import zmq_protocol
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt.wire.schema import SCHEMA_VERSION
 from monty_mqtt.wire.spool_format import SpoolHeader
 
@@ -30,18 +31,12 @@ class SenderIdentity(NamedTuple):
     run: str
     worker: str
     started_unix_nanos: int
-    host: str
-    port: int
+    bridge: BridgeAddress
     replayed: bool = False
     token: str = ""
 
     def __repr__(self) -> str:  # without the token: a secret is in no log
-        return f"SenderIdentity({self.run!r}, {self.worker!r}, {self.started_unix_nanos}, {self.endpoint!r})"
-
-    @property
-    def endpoint(self) -> str:
-        """The bridge's address in ZMQ's form."""
-        return f"tcp://[{self.host}]:{self.port}" if ":" in self.host else f"tcp://{self.host}:{self.port}"
+        return f"SenderIdentity({self.run!r}, {self.worker!r}, {self.started_unix_nanos}, {str(self.bridge)!r})"
 
     def header(self) -> SpoolHeader:
         """Return the header of this sender's spool file."""
@@ -86,7 +81,7 @@ class SenderIdentity(NamedTuple):
     def somebody_listens(self) -> bool:
         """Return whether a program accepts a plain TCP connection to the bridge's port."""
         try:
-            socket.create_connection((self.host, self.port), timeout=_CONNECT_SECS).close()
+            socket.create_connection((self.bridge.host, self.bridge.port), timeout=_CONNECT_SECS).close()
         except OSError:
             return False
         return True

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import msgspec
 
 from monty_mqtt.errors import ConfigError
+from monty_mqtt.wire.bridge_address import DEFAULT_HOST, DEFAULT_PORT, BridgeAddress
 from monty_mqtt.wire.run_id import new_run_id
 
 __all__ = ["SPOOL_MIB", "WINDOW_BYTES", "Settings"]
@@ -24,8 +25,6 @@ _EVERY_WORKER = "all"
 
 _SMALLEST_WINDOW_BYTES = 64 << 10
 _LARGEST_SPOOL_MIB = 1 << 20
-_DEFAULT_HOST = "127.0.0.1"
-_DEFAULT_PORT = 5555
 _LARGEST_PORT = 65535
 _NO_HOST = frozenset(" \t\r\n/[]*;,")
 """Characters with which ZMQ would read the text as something other than a host."""
@@ -37,8 +36,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     run_name: str
     worker: str
-    zmq_host: str = _DEFAULT_HOST
-    zmq_port: int = _DEFAULT_PORT
+    zmq_host: str = DEFAULT_HOST
+    zmq_port: int = DEFAULT_PORT
+    server_key: str = ""
+    client_key_file: str = ""
     enabled: bool = True
     strict: bool = False
     window_bytes: int = WINDOW_BYTES
@@ -51,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         *,
         run: Optional[str],
         run_id: Optional[str],
+        bridge: Union[BridgeAddress, str, None],
         zmq_host: Optional[str],
         zmq_port: Optional[int],
         spool_dir: Optional[str],
@@ -58,21 +60,36 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Settings:
         """Return the settings; a value that is None comes from the environment, and the run's id from its name.
 
-        Host and port: MONTY_MQTT_ZMQ_HOST and MONTY_MQTT_ZMQ_PORT. Spool directory: `spool` below MONTY_MQTT_STATE_DIR,
-        else below ${XDG_STATE_HOME:-~/.local/state}/monty-mqtt.
+        Bridge: MONTY_MQTT_BRIDGE if neither host nor port is given, else MONTY_MQTT_ZMQ_HOST and MONTY_MQTT_ZMQ_PORT.
+        Key file: MONTY_MQTT_KEY_FILE, else keys/client.key_secret in the state directory. Spool directory: `spool`
+        below MONTY_MQTT_STATE_DIR, else below ${XDG_STATE_HOME:-~/.local/state}/monty-mqtt.
 
         Raises:
             ConfigError: A setting is of the wrong type or out of its range.
         """
         enabled = others["enabled"]
-        host = _host_from_environment(enabled) if zmq_host is None else zmq_host
-        port = _port_from_environment(enabled) if zmq_port is None else zmq_port
+        address = _bridge(bridge, zmq_host, zmq_port) if enabled else BridgeAddress()
         spool = _spool_from_environment(enabled) if spool_dir is None else _absolute(spool_dir)
         known = _known_id(run, run_id)
         name = run if run is not None else known
-        settings = cls(run=known, run_name=name, zmq_host=host, zmq_port=port, spool_dir=spool, **others)
+        host, port, server_key, client_key_file = address
+        settings = cls(
+            run=known,
+            run_name=name,
+            zmq_host=host,
+            zmq_port=port,
+            server_key=server_key,
+            client_key_file=client_key_file,
+            spool_dir=spool,
+            **others,
+        )
         settings.check()
         return settings
+
+    @property
+    def bridge(self) -> BridgeAddress:
+        """Where the bridge is."""
+        return BridgeAddress(self.zmq_host, self.zmq_port, self.server_key, self.client_key_file)
 
     def check(self) -> None:
         """Raise ConfigError for the first setting that is wrong."""
@@ -115,14 +132,36 @@ def _check_whole(key: str, number: Any, least: int, most: int) -> None:
         raise ConfigError(key, number, f"a whole number from {least} to {most}")
 
 
-def _host_from_environment(enabled: bool) -> str:  # noqa: FBT001 - private
-    return os.environ.get("MONTY_MQTT_ZMQ_HOST") or _DEFAULT_HOST if enabled else _DEFAULT_HOST
+def _bridge(bridge: Union[BridgeAddress, str, None], host: Any, port: Any) -> BridgeAddress:
+    """Return where the bridge is; what is not given comes from the environment."""
+    if isinstance(bridge, BridgeAddress):
+        return bridge
+    named, key = (bridge, "bridge") if bridge else (None, "MONTY_MQTT_BRIDGE")
+    if not named and host is None and port is None:
+        named = os.environ.get(key)
+    if not named:
+        return BridgeAddress(
+            host=os.environ.get("MONTY_MQTT_ZMQ_HOST") or DEFAULT_HOST if host is None else host,
+            port=_port_from_environment() if port is None else port,
+        )
+    return _with_keys(BridgeAddress.parse(named, key))
 
 
-def _port_from_environment(enabled: bool) -> int:  # noqa: FBT001 - private
-    text = os.environ.get("MONTY_MQTT_ZMQ_PORT") if enabled else None
+def _with_keys(address: BridgeAddress) -> BridgeAddress:
+    """Return the address with this user's key file, checked, if the bridge encrypts."""
+    if not address.server_key:
+        return address
+    from monty_mqtt.broadcast import client_keys  # noqa: PLC0415 - importing zmq takes 40 ms
+
+    address = address._replace(client_key_file=client_keys.default_file())
+    client_keys.read(address.client_key_file)
+    return address
+
+
+def _port_from_environment() -> int:
+    text = os.environ.get("MONTY_MQTT_ZMQ_PORT")
     if not text:
-        return _DEFAULT_PORT
+        return DEFAULT_PORT
     if not (text.isascii() and text.isdigit()):
         raise ConfigError("MONTY_MQTT_ZMQ_PORT", text, f"a whole number from 1 to {_LARGEST_PORT}")
     return int(text)

@@ -69,8 +69,7 @@ class MonitoredRun:
         self.broadcaster = ZmqBroadcaster(
             run_id=run,
             worker=self.worker,
-            zmq_host=config.zmq_host,
-            zmq_port=config.zmq_port,
+            **config.bridge_arguments(),
             enabled=config.enable_liveview,
             strict=config.strict,
             window_bytes=config.window_mib << 20,

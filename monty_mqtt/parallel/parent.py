@@ -181,9 +181,7 @@ class ParallelParent:
             os.environ[_RUN] = run  # for the workers, which do not know that they run in a sweep
         expected = episodes_in_all(composed)
         self._flush_secs = config.flush_secs
-        self._broadcaster = ZmqBroadcaster(
-            run_id=run, zmq_host=config.zmq_host, zmq_port=config.zmq_port, strict=config.strict
-        )
+        self._broadcaster = ZmqBroadcaster(run_id=run, strict=config.strict, **config.bridge_arguments())
         self._commands = _Commands(self._broadcaster)
         self._progress = ProgressTracker(time.perf_counter(), expected)
         self._tally = WorkerTally.begin()

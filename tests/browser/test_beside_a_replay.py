@@ -9,6 +9,7 @@ from kit.page.page_service import seqs
 from playwright.sync_api import expect
 from scene_on_screen import STEP_EVERY, in_the_middle, over, shows_all
 
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_stack.demo.demo_recording import recording_path
 from monty_mqtt_stack.replay.restore_recording import restore_recording
@@ -50,4 +51,6 @@ def test_a_replay_beside_a_live_run_is_neither_mixed_nor_recorded_twice(scene):
 
 def restored_runs(scene) -> list[str]:
     """Restore the demo under its own names; return them."""
-    return [restored.run for restored in restore_recording(recording_path(), zmq_port=scene.bridge.port)]
+    return [
+        restored.run for restored in restore_recording(recording_path(), bridge=BridgeAddress(port=scene.bridge.port))
+    ]

@@ -16,6 +16,7 @@ from kit.machine.child_process import run, until
 
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode, LearningModuleStep, Target
 from monty_mqtt_bridge.publish.page_links import PageLinks
 from monty_mqtt_bridge.settings import BridgeConfig
@@ -68,7 +69,7 @@ def expected(messages):
 def test_the_recorded_demo_is_stored_exactly_and_sending_it_again_changes_nothing(chain: Chain, messages):
     wanted = expected(messages)
     assert {"step", "evidence", "episode"} <= set(wanted)
-    restore_recording(recording_path(), zmq_port=chain.zmq_port)
+    restore_recording(recording_path(), bridge=BridgeAddress(port=chain.zmq_port))
 
     def stored(name):
         return [one for one in chain.points(name, LOGS if name == "log" else "monty") if by_worker(one)]
@@ -83,7 +84,7 @@ def test_the_recorded_demo_is_stored_exactly_and_sending_it_again_changes_nothin
         for file in (chain.state.path / "journal").iterdir():
             file.unlink()
         chain.start("bridge")
-        restore_recording(recording_path(), zmq_port=chain.zmq_port)
+        restore_recording(recording_path(), bridge=BridgeAddress(port=chain.zmq_port))
     assert set(statuses.values()) == {"completed"}
     assert chain.telegraf_counts() == {"dropped": 0, "rejected": 0}
 

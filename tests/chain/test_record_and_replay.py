@@ -21,6 +21,7 @@ from mcap.reader import make_reader
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.settings import BridgeConfig
@@ -189,7 +190,7 @@ def replayed(far_side, path, *, paced=False, **options):
     with Subscriber(broker.host, broker.port) as subscriber:
         if paced:
             options["on_progress"] = lambda at: wait_for_frame_of(subscriber, at)
-        result = replay(path, zmq_port=bridge.zmq_port, **options)
+        result = replay(path, bridge=BridgeAddress(port=bridge.zmq_port), **options)
         for run in result.runs.values():
             ends = f"{topics.JSON_PREFIX}/{topics.escape(run)}/+/end".split("+")
             workers = {parsed_worker(entry.topic) for entry in Reader(path).entries()}
@@ -438,7 +439,7 @@ def test_until_stops_a_recording_of_nothing(far_side, tmp_path):
     with pytest.raises(ConfigError, match="no message of a run"):
         overview(result.path)
     with pytest.raises(ConfigError, match="no message of a run"):
-        replay(result.path)
+        replay(result.path, bridge=BridgeAddress())
 
 
 def test_no_broker_is_one_clear_line(tmp_path):
@@ -452,14 +453,14 @@ def test_no_broker_is_one_clear_line(tmp_path):
 @pytest.mark.parametrize("speed", [-1, float("nan"), float("inf")])
 def test_wrong_settings_are_one_clear_line(recorded, speed):
     with pytest.raises(ConfigError, match="speed"):
-        replay(recorded[0].path, speed=speed)
+        replay(recorded[0].path, bridge=BridgeAddress(), speed=speed)
 
 
 def test_no_bridge_is_one_clear_line(monkeypatch):
     monkeypatch.setattr(stage, "_PATIENCE_SECS", 0.5)
     port = ports.any_free("127.0.0.1")
     with pytest.raises(ServiceError, match=f"no bridge at 127.0.0.1:{port}"):
-        replay(recording_path(), zmq_port=port, speed=0)
+        replay(recording_path(), bridge=BridgeAddress(port=port), speed=0)
 
 
 def test_a_bridge_that_goes_and_comes_back_gets_all_of_it(recorded, tmp_path, monkeypatch):
@@ -479,7 +480,7 @@ def test_a_bridge_that_goes_and_comes_back_gets_all_of_it(recorded, tmp_path, mo
             target=lambda: results.append(
                 replay(
                     recorded[0].path,
-                    zmq_port=config.zmq_port,
+                    bridge=BridgeAddress(port=config.zmq_port),
                     speed=0,
                     on_progress=lambda at: stopped.set() if at.messages == 50 else None,
                 )
@@ -518,7 +519,7 @@ def test_a_replay_obeys_an_abort(recorded, far_side):
     first, _ = recorded
     broker, bridge = far_side
     results = []
-    slowly = {"zmq_port": bridge.zmq_port, "speed": overview(first.path).playing_secs / 20}
+    slowly = {"bridge": BridgeAddress(port=bridge.zmq_port), "speed": overview(first.path).playing_secs / 20}
     thread = threading.Thread(target=lambda: results.append(replay(first.path, **slowly)))
     with Subscriber(broker.host, broker.port) as subscriber:
         thread.start()

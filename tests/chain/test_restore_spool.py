@@ -15,6 +15,7 @@ from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.broadcast.spool_file import SpoolFile
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import schema, spool_format
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt.wire.spool_format import SpoolHeader
 from monty_mqtt_stack.replay.restore_recording import restore_messages
 from monty_mqtt_stack.replay.restore_report import as_lines
@@ -62,7 +63,9 @@ def test_all_of_it_arrives_as_it_was_and_the_file_goes(router, spooled):
     path = spooled(*range(1000), ended=True)
     content = path.read_bytes()
     seen = []
-    restored = restore(path, zmq_port=router.port, on_progress=lambda *position: seen.append(position))
+    restored = restore(
+        path, bridge=BridgeAddress(port=router.port), on_progress=lambda *position: seen.append(position)
+    )
     assert [message.seq for message in router.messages("x")] == list(range(1001))
     assert router.messages("x")[7].time_unix_nanos == BEGAN + 7 * SECOND
     (hello,) = router.hellos
@@ -77,21 +80,21 @@ def test_all_of_it_arrives_as_it_was_and_the_file_goes(router, spooled):
 
 def test_to_restore_it_again_sends_nothing(router, spooled):
     for expected in ((100, 0), (0, 100), (0, 100)):
-        restored = restore(spooled(*range(99), ended=True), zmq_port=router.port)
+        restored = restore(spooled(*range(99), ended=True), bridge=BridgeAddress(port=router.port))
         assert (restored.sent, restored.already) == expected
     assert len(router.messages("x")) == 100
     assert router.duplicates == 0
 
 
 def test_a_bridge_that_has_the_beginning_gets_the_rest(router, spooled):
-    restore(spooled(*range(5, 50)), zmq_port=router.port)
-    restored = restore(spooled(*range(30, 80)), zmq_port=router.port)
+    restore(spooled(*range(5, 50)), bridge=BridgeAddress(port=router.port))
+    restored = restore(spooled(*range(30, 80)), bridge=BridgeAddress(port=router.port))
     assert (restored.sent, restored.already) == (30, 20)
     assert [message.seq for message in router.messages("x")] == list(range(5, 80))
 
 
 def test_what_the_experiment_dropped_becomes_a_tombstone(router, spooled):
-    restored = restore(spooled(*range(10), *range(20, 30), 35), zmq_port=router.port)
+    restored = restore(spooled(*range(10), *range(20, 30), 35), bridge=BridgeAddress(port=router.port))
     assert router.dropped["x", "main"] == [(10, 19), (30, 34)]
     assert (restored.sent, restored.missing) == (21, 15)
 
@@ -104,7 +107,7 @@ def test_what_the_bridge_does_not_take_stays_in_the_file(router, tmp_path):
     one.write([(seq, frames_of(metric(seq))) for seq in range(3)])
     one.write([(3, frames_of(large)), (4, frames_of(metric(4)))])
     one.close()
-    restored = restore(one.path, zmq_port=router.port)
+    restored = restore(one.path, bridge=BridgeAddress(port=router.port))
     assert (restored.sent, restored.too_large, restored.removed) == (4, 1, False)
     assert router.dropped["x", "main"] == [(3, 3)]
     assert one.path.exists()
@@ -115,14 +118,16 @@ def test_a_tail_that_was_cut_stays_in_the_file(router, spooled):
     path = spooled(*range(10))
     with path.open("ab") as file:
         file.write(b"half a record")
-    restored = restore(path, zmq_port=router.port)
+    restored = restore(path, bridge=BridgeAddress(port=router.port))
     assert (restored.sent, restored.unreadable_bytes, restored.removed) == (10, 13, False)
     assert path.exists()
     assert "the last 13 bytes are no whole message; the file stays" in as_lines(restored)[-1]
 
 
 def test_what_it_says(spooled, router):
-    killed, whole = (restore(spooled(*range(9), ended=ended), zmq_port=router.port) for ended in (False, True))
+    killed, whole = (
+        restore(spooled(*range(9), ended=ended), bridge=BridgeAddress(port=router.port)) for ended in (False, True)
+    )
     assert as_lines(killed)[0] == "x, main: 9 messages sent"
     assert as_lines(killed)[1].startswith("  from 2023-11-1")
     assert as_lines(killed)[2:] == [
@@ -137,7 +142,7 @@ def test_a_file_with_nothing_in_it_goes(router, spooled):
     path = spooled(0)
     with path.open("r+b") as file:
         file.truncate(len(file.readline()))
-    assert restore(path, zmq_port=router.port).removed
+    assert restore(path, bridge=BridgeAddress(port=router.port)).removed
 
 
 def test_without_a_bridge_the_file_stays(spooled):
@@ -145,7 +150,7 @@ def test_without_a_bridge_the_file_stays(spooled):
         port = router.port
     path = spooled(*range(10))
     with pytest.raises(ServiceError, match=rf"^no bridge at 127\.0\.0\.1:{port} answered for 0\.3 s"):
-        restore(path, zmq_port=port, patience_secs=0.3)
+        restore(path, bridge=BridgeAddress(port=port), patience_secs=0.3)
     assert path.exists()
 
 
@@ -156,17 +161,17 @@ def test_a_bridge_that_takes_nothing_is_given_up(router, spooled):
         router.deaf = True
 
     with pytest.raises(ServiceError, match=r"^no bridge at 127\.0\.0\.1:\d+ took what it was sent for 0\.3 s"):
-        restore(path, zmq_port=router.port, patience_secs=0.3, on_progress=stop_acknowledging)
+        restore(path, bridge=BridgeAddress(port=router.port), patience_secs=0.3, on_progress=stop_acknowledging)
     assert path.exists()
     router.deaf = False
-    assert restore(path, zmq_port=router.port).already == 10
+    assert restore(path, bridge=BridgeAddress(port=router.port)).already == 10
 
 
 def test_a_refusal_is_told(router, spooled):
     router.reject = "it is connected"
     path = spooled(*range(10))
     with pytest.raises(ServiceError, match="the bridge refuses 'x', 'main': it is connected"):
-        restore(path, zmq_port=router.port)
+        restore(path, bridge=BridgeAddress(port=router.port))
     assert path.exists()
 
 
@@ -175,17 +180,17 @@ def test_what_another_process_sends_is_left_to_it(router, spooled):
     with path.open("rb") as sending:
         fcntl.flock(sending, fcntl.LOCK_EX)
         with pytest.raises(ServiceError, match="another process is sending it right now"):
-            restore(path, zmq_port=router.port)
-    assert restore(path, zmq_port=router.port).sent == 10
+            restore(path, bridge=BridgeAddress(port=router.port))
+    assert restore(path, bridge=BridgeAddress(port=router.port)).sent == 10
 
 
 def test_stopped_it_keeps_the_file(router, spooled):
     path = spooled(*range(5000))
     stop = threading.Event()
-    restored = restore(path, zmq_port=router.port, stop=stop, on_progress=lambda *_: stop.set())
+    restored = restore(path, bridge=BridgeAddress(port=router.port), stop=stop, on_progress=lambda *_: stop.set())
     assert restored.was_stopped
     assert path.exists()
-    assert not restore(path, zmq_port=router.port).was_stopped
+    assert not restore(path, bridge=BridgeAddress(port=router.port)).was_stopped
     assert [message.seq for message in router.messages("x")] == list(range(5000))
 
 
@@ -196,7 +201,7 @@ def test_no_spool_is_a_wrong_file(tmp_path, content):
         path.write_bytes(content)
         assert not is_spool(path)
     with pytest.raises(ConfigError, match="file"):
-        restore(path)
+        restore(path, bridge=BridgeAddress())
 
 
 def test_a_spool_is_one(spooled):
@@ -205,7 +210,7 @@ def test_a_spool_is_one(spooled):
 
 def test_a_file_of_another_schema_is_not_sent(spooled):
     with pytest.raises(ConfigError, match="it must be of schema 1; it is of 7"):
-        restore(spooled(0, schema_version=7))
+        restore(spooled(0, schema_version=7), bridge=BridgeAddress())
 
 
 def test_a_file_that_is_still_written_is_refused(tmp_path, router):
@@ -214,9 +219,9 @@ def test_a_file_that_is_still_written_is_refused(tmp_path, router):
         b.publish_metric("n", 0)
     (path,) = tmp_path.glob("*/*.spool")
     with pytest.raises(ServiceError, match=f"process {os.getpid()} still writes it"):
-        restore(path, zmq_port=router.port)
+        restore(path, bridge=BridgeAddress(port=router.port))
     b.close()
-    assert restore(path, zmq_port=router.port).sent == b.counts.published
+    assert restore(path, bridge=BridgeAddress(port=router.port)).sent == b.counts.published
 
 
 def test_memory_stays_small_with_a_large_file(router, tmp_path):
@@ -230,9 +235,10 @@ def test_memory_stays_small_with_a_large_file(router, tmp_path):
     code = f"""if True:
         import resource
         from pathlib import Path
+        from monty_mqtt.wire.bridge_address import BridgeAddress
         from monty_mqtt_stack.replay.restore_spool import restore
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        assert restore(Path({str(one.path)!r}), zmq_port={router.port}).removed
+        assert restore(Path({str(one.path)!r}), bridge=BridgeAddress(port={router.port})).removed
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
@@ -254,7 +260,7 @@ def test_recorded_messages_of_several_workers(router):
         (metric(5, worker="late"), []),
     ]
     for _ in range(2):
-        restored = {one.worker: one for one in restore_messages(messages, zmq_port=router.port)}
+        restored = {one.worker: one for one in restore_messages(messages, bridge=BridgeAddress(port=router.port))}
         assert [message.seq for message in router.messages("x", "a")] == [7, 9]
         assert [message.seq for message in router.messages("x", "b")] == [0, 1]
         assert [message.seq for message in router.messages("x", "late")] == [5]
@@ -298,7 +304,7 @@ def test_an_experiment_killed_while_there_is_no_bridge_loses_its_last_second_at_
     old = [int(count) - 1 for count, nanos in lines if killed_at - int(nanos) > SECOND]
     paths = list((tmp_path / "spool").glob("*/*.spool"))
     with Router() as router:
-        restored = [restore(path, zmq_port=router.port) for path in paths]
+        restored = [restore(path, bridge=BridgeAddress(port=router.port)) for path in paths]
         seqs = [message.seq for message in router.messages("killed")]
     assert seqs == list(range(len(seqs)))
     assert set(old) <= set(seqs)
@@ -322,7 +328,7 @@ def test_an_experiment_killed_while_a_bridge_catches_up_loses_no_more(tmp_path):
         lines = [line.split() for line in log.read_text().splitlines() if line.count(" ") == 1]
         old = [int(count) - 1 for count, nanos in lines if killed_at - int(nanos) > SECOND]
         for path in (tmp_path / "spool").glob("*/*.spool"):
-            restore(path, zmq_port=port)
+            restore(path, bridge=BridgeAddress(port=port))
         assert set(old) <= {message.seq for message in router.messages("killed")}
         assert not router.dropped
 

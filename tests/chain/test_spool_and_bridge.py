@@ -14,6 +14,7 @@ import pytest
 from kit.bridge_process import BridgeProcess, at
 
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_stack.replay.restore_spool import restore
 
 SECOND = 10**9
@@ -100,7 +101,7 @@ def test_an_experiment_killed_while_the_bridge_is_down_is_complete_once_both_fil
     copy = tmp_path / "copy.spool"
     shutil.copy(path, copy)
     with bridge_at():
-        restored = restore(path, zmq_port=port)
+        restored = restore(path, bridge=BridgeAddress(port=port))
         assert restored.removed
         assert not restored.ended
         assert restored.already < restored.sent + restored.already
@@ -111,7 +112,7 @@ def test_an_experiment_killed_while_the_bridge_is_down_is_complete_once_both_fil
         assert seqs == set(range(max(seqs) + 1))
         assert max(seqs) + 1 >= old
         last = subscriber.messages(schema.Status)[-1]
-        restored = restore(copy, zmq_port=port)
+        restored = restore(copy, bridge=BridgeAddress(port=port))
         assert (restored.sent, restored.already) == (0, total)
     assert subscriber.messages(schema.Status)[-1] == last
     assert last.status == "disconnected"
@@ -127,13 +128,13 @@ def test_a_run_that_ended_without_a_bridge_is_completed_whenever_it_is_restored(
     copy = tmp_path / "copy.spool"
     shutil.copy(path, copy)
     with bridge_at():
-        restored = restore(path, zmq_port=port)
+        restored = restore(path, bridge=BridgeAddress(port=port))
         assert (restored.sent, restored.ended, restored.missing) == (302, True, 0)
         subscriber.wait_for(lambda _: len(set(subscriber.seqs()["ended", "main"])) == 302, 20)
         assert words(subscriber, "ended") == ["running", "completed"]
         before = subscriber.messages()
     with bridge_at():  # a day later; what is not ten seconds old it publishes again by itself
-        restored = restore(copy, zmq_port=port)
+        restored = restore(copy, bridge=BridgeAddress(port=port))
         assert (restored.sent, restored.already, restored.removed) == (0, 302, True)
         subscriber.wait_for(lambda _: words(subscriber, "ended")[-1] == "completed")
     assert all(message in before for message in subscriber.messages() if message.run == "ended")
@@ -152,6 +153,6 @@ def test_a_live_experiment_is_not_restored_under_its_feet(bridge_at, port, tmp_p
     with bridge_at():
         experiment.wait_for(lambda lines: lines[-1][2] > 0)
         with pytest.raises(Exception, match="refuses 'live', 'main': it is connected"):
-            restore(copy, zmq_port=port)
+            restore(copy, bridge=BridgeAddress(port=port))
         experiment.wait_for(lambda _: not path.exists())  # it has sent what it had by itself
         experiment.kill()

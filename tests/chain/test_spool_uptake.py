@@ -16,10 +16,10 @@ from kit.mqtt_subscriber import Subscriber
 
 from monty_mqtt.broadcast.spool_file import SpoolFile
 from monty_mqtt.wire import schema, spool_format
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_core.reading.run_status import RunStatuses
 from monty_mqtt_core.settings.ports import any_free
 from monty_mqtt_stack.commands.spool_uptake import SpoolUptake, is_left_behind
-from monty_mqtt_stack.services.find_services import Address
 from monty_mqtt_stack.watch.message_lines import readable
 
 PROGRAM = """
@@ -72,7 +72,7 @@ def test_a_program_that_ended_well_before_the_bridge_had_all_of_it_is_completed_
     spools, said = tmp_path / "spool", []
     with Subscriber(broker.host, broker.port) as subscriber, BridgeProcess(**at(broker, bridge_id="uptake")) as bridge:
         port = bridge.ready()
-        with SpoolUptake(spools, Address("127.0.0.1", port), said.append):
+        with SpoolUptake(spools, BridgeAddress(port=port), said.append):
             quick = program(port, spools, "quick")
             closed_before_the_bridge_had_all(bridge, quick)
             bridge.signal(signal.SIGCONT)
@@ -151,7 +151,7 @@ def test_until_then_its_status_says_how_many_messages_are_still_with_it(broker, 
             runs.apply(message)
         assert runs.workers["counted", "main"].spooled == status.spooled
         assert f"disconnected, {status.spooled:,} messages are still with the experiment" in readable(status)
-        with SpoolUptake(spools, Address("127.0.0.1", port), print):
+        with SpoolUptake(spools, BridgeAddress(port=port), print):
             subscriber.wait_for(lambda _: statuses(subscriber, "counted")[-1:] == ["completed"], 40)
         assert of_run(subscriber, "counted")[-1].spooled == 0
     assert set(subscriber.seqs()["counted", "main"]) == set(range(1503))

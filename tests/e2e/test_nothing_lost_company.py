@@ -10,8 +10,8 @@ from kit.bridge_process import BridgeProcess, at
 from kit.machine.child_process import until
 from kit.mqtt_subscriber import Subscriber
 
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_stack.commands.spool_uptake import SpoolUptake
-from monty_mqtt_stack.services.find_services import Address
 
 COUNT = 10_000
 
@@ -83,7 +83,7 @@ def test_a_program_that_ended_well_while_the_bridge_was_frozen_is_completed_with
         if stage.random.random() < 1 / 2:
             faults.kill_bridge(stage)
         stage.say(f"{spool.stat().st_size} bytes wait in {spool}")
-        with SpoolUptake(spool.parent.parent, Address("127.0.0.1", stage.bridge.port), stage.say):
+        with SpoolUptake(spool.parent.parent, BridgeAddress(port=stage.bridge.port), stage.say):
             wait_until_completed(stage, program)
             until(lambda: seen_of(stage, program)["next"] + seen_of(stage, program)["ahead"] == COUNT + 3)
             until(lambda: not stage.spools())

@@ -28,7 +28,7 @@ class Taken:
         self.counts = BridgeCounters()
         self.senders = Senders()
         self.router = Router(BridgeConfig(zmq_port=0), self, self.senders, self.counts)
-        self.port = self.router.port
+        self.port = self.router.address.port
         self.changed = threading.Condition()
         self._jobs: list[Any] = []
         self._stop = False

@@ -23,10 +23,14 @@ WEB = {"monty_mqtt_liveview.web"}
 USERS = {
     "zmq": {
         "monty_mqtt.broadcast.bridge_link",
+        "monty_mqtt.broadcast.client_keys",
         "monty_mqtt.broadcast.dealer",
         "monty_mqtt_bridge.bridge",
         "monty_mqtt_bridge.receive.connections",
+        "monty_mqtt_bridge.receive.invited_clients",
+        "monty_mqtt_bridge.receive.listening_socket",
         "monty_mqtt_bridge.receive.router",
+        "monty_mqtt_stack.services.bridge_keys",
     },
     "paho": {
         "monty_mqtt_bridge.healthcheck",

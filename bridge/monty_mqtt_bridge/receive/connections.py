@@ -5,13 +5,16 @@ Called by `router`, which so learns that an experiment is gone; a message's SRCF
 
 from __future__ import annotations
 
+import os
+import socket
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 import zmq
 
-__all__ = ["ConnectionEvent", "ConnectionMonitor"]
+__all__ = ["ConnectionEvent", "ConnectionMonitor", "cut_off"]
 
 _WATCHED = (
     zmq.EVENT_ACCEPTED
@@ -20,17 +23,16 @@ _WATCHED = (
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
     | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 )
-_HANDSHAKE_FAILED = (
-    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
-)
+_HANDSHAKE_FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 
 
 class ConnectionEvent(NamedTuple):
     """ConnectionEvent is what happened to one connection.
 
     Attributes:
-        kind: `accepted`, `gone`, or `foreign`: the client does not speak ZMQ.
-        descriptor: File descriptor of the connection; meaningless for `foreign`.
+        kind: `accepted`, `gone`, `foreign`: the client does not speak ZMQ, or not encrypted, or `uninvited`: its key is
+            not known.
+        descriptor: File descriptor of the connection; meaningless for `foreign` and `uninvited`.
     """
 
     kind: str
@@ -57,6 +59,8 @@ class ConnectionMonitor:
             event, value = struct.unpack("=HI", self.socket.recv_multipart(zmq.NOBLOCK)[0])
             if event & _HANDSHAKE_FAILED:
                 yield ConnectionEvent("foreign", -1)
+            elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                yield ConnectionEvent("uninvited", -1)
             else:
                 yield ConnectionEvent("accepted" if event == zmq.EVENT_ACCEPTED else "gone", value)
 
@@ -65,3 +69,13 @@ class ConnectionMonitor:
         if not self._watched.closed:
             self._watched.disable_monitor()
         self.socket.close(linger=0)
+
+
+def cut_off(descriptor: int, port: int) -> None:
+    """Close a connection to our port for good; ZMQ itself has no call for it.
+
+    A descriptor that was closed meanwhile, and belongs to something else now, is left alone.
+    """
+    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
+        if connection.getsockname()[1] == port:
+            connection.shutdown(socket.SHUT_RDWR)

@@ -14,15 +14,19 @@ from typing import cast
 
 import zmq
 
-from monty_mqtt.errors import ConfigError, DecodeError
+from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_bridge.counters import BridgeCounters
 from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
 from monty_mqtt_bridge.receive.acceptance import SYNC_EVERY_SECS, Acceptance, Sink
-from monty_mqtt_bridge.receive.connections import ConnectionMonitor
+from monty_mqtt_bridge.receive.connections import ConnectionMonitor, cut_off
 from monty_mqtt_bridge.receive.hello_check import HelloError, check, check_replay
+from monty_mqtt_bridge.receive.invited_clients import InvitedClients
+from monty_mqtt_bridge.receive.listening_socket import bind
 from monty_mqtt_bridge.receive.senders import Sender, Senders, label
 from monty_mqtt_bridge.settings import BridgeConfig
+from monty_mqtt_core.settings import ports
 
 __all__ = ["Router"]
 
@@ -37,20 +41,20 @@ class Router:
     """Router is the bound ROUTER socket. It lives in one thread.
 
     Args:
-        config: Address to bind.
+        config: Address to bind, and where its keys are.
         sink: Takes the accepted messages.
         senders: The workers that sent a HELLO so far.
         counts: The bridge's counters.
         clock: Monotonic seconds.
 
     Raises:
-        ConfigError: The address cannot be bound.
+        ConfigError: The address cannot be bound, or the keys cannot be read.
 
     Attributes:
         acceptance: Tracks what was accepted.
         socket: Socket to poll for messages.
         monitor: Monitor whose `socket` is to be polled for connections.
-        port: TCP port that it is bound to.
+        address: How programs of this machine reach it.
     """
 
     def __init__(
@@ -72,10 +76,16 @@ class Router:
         self._stranger_sync_after = 0.0
         self._foreign = 0
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._invited: InvitedClients | None = None
         self.socket = self._context.socket(zmq.ROUTER)
         self.monitor = ConnectionMonitor(self.socket)
         try:
-            self.port = _bind(self.socket, config)
+            if config.zmq_keys:
+                self._invited = InvitedClients(self._context, config.zmq_keys, clock)
+                self._invited.encrypt(self.socket)
+            port = bind(self.socket, config)
+            server_key = self._invited.server_key if self._invited else ""
+            self.address = BridgeAddress(ports.reached_at(config.zmq_host), port, server_key, config.client_key_file)
         except BaseException:
             self.close()
             raise
@@ -84,6 +94,8 @@ class Router:
         """Close the socket. May be called twice. The last acknowledgements get a moment to leave."""
         self.monitor.close()
         self.socket.close(linger=_LINGER_MILLIS)
+        if self._invited:
+            self._invited.close()
         self._context.term()
 
     @property
@@ -123,10 +135,27 @@ class Router:
                 self._strangers.add(event.descriptor)
             elif event.kind == "gone":
                 self._gone(event.descriptor)
+            elif event.kind == "uninvited":
+                self._counts.foreign += 1
+                self._log.say("uninvited", "a client was turned away: its key is not invited (`monty-mqtt invite`)")
             else:
                 self._foreign += 1
                 self._counts.foreign += 1
-                self._log.note("foreign", "a connection on the ZMQ port was no ZMQ: a port probe, or bad bytes")
+                self._log.note(
+                    "foreign", "a connection on the ZMQ port was no ZMQ, or not encrypted: a port probe, or bad bytes"
+                )
+
+    def cut_off_the_revoked(self) -> None:
+        """Close the connections of clients whose invitation was revoked; to be called in each turn of the loop."""
+        for descriptor in self._invited.revoked() if self._invited else ():
+            self._cut_off(descriptor)
+
+    def _cut_off(self, descriptor: int) -> None:
+        cut_off(descriptor, self.address.port)
+        sender = self._routes.pop(self._descriptors.pop(descriptor, b""), None)
+        if sender is not None:
+            self._log.say("revoked", "%s: cut off, its key was revoked", label(*sender.key))
+            self._part(sender)
 
     def say(self, sender: Sender, answer: zmq_protocol.Down) -> bool:
         """Send an answer or a command; return whether the worker has a connection to take it."""
@@ -139,7 +168,11 @@ class Router:
         route = first.bytes
         signal = None if kind in schema.KINDS else zmq_protocol.decode_up(kind, body)
         if isinstance(signal, zmq_protocol.Hello):
-            self._hello(route, _descriptor(first), signal)
+            descriptor = _descriptor(first)
+            if self._invited and not self._invited.admit(descriptor, str(first.get("User-Id"))):
+                self._cut_off(descriptor)
+                raise DecodeError("hello of a client whose key was revoked")
+            self._hello(route, descriptor, signal)
             return
         sender = self._routes.get(route)
         if sender is None:
@@ -213,6 +246,8 @@ class Router:
 
     def _gone(self, descriptor: int) -> None:
         route = self._descriptors.pop(descriptor, None)
+        if self._invited:
+            self._invited.gone(descriptor)
         if descriptor in self._strangers:
             self._stranger_gone(descriptor)
         elif route is not None:
@@ -256,28 +291,3 @@ def _descriptor(first: zmq.Frame) -> int:
         return int(first.get(zmq.SRCFD))
     except zmq.ZMQError:  # random bytes may pass for a peer of ZMTP 1.0, which has no descriptor
         raise DecodeError("hello over a version of ZMTP that is too old") from None
-
-
-def _bind(router: zmq.Socket[bytes], config: BridgeConfig) -> int:
-    host = f"[{config.zmq_host}]" if ":" in config.zmq_host else config.zmq_host
-    for option, value in (
-        # 0 is no bound: when the peer of a full pipe goes away, the next heartbeat of libzmq 4.3.5 aborts this process
-        # (`out_event` of an engine that has met its end). An experiment bounds its unacknowledged messages itself.
-        (zmq.RCVHWM, 0),
-        (zmq.LINGER, 0),
-        (zmq.HEARTBEAT_IVL, 1000),
-        (zmq.HEARTBEAT_TIMEOUT, 3000),
-        (zmq.ROUTER_MANDATORY, 1),
-        (zmq.MAXMSGSIZE, zmq_protocol.LARGEST_FRAME_BYTES),
-        (zmq.IPV6, int(":" in host)),
-    ):
-        router.set(option, value)
-    try:
-        if config.zmq_port:
-            router.bind(f"tcp://{host}:{config.zmq_port}")
-        else:
-            router.bind(f"tcp://{host}:*")
-    except zmq.ZMQError as error:
-        allowed = f"an address and port that can be bound ({error.strerror})"
-        raise ConfigError("zmq_port", f"{host}:{config.zmq_port}", allowed) from None
-    return int(bytes(router.get(zmq.LAST_ENDPOINT)).rstrip(b"\0").rpartition(b":")[2])

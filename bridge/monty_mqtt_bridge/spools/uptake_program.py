@@ -15,13 +15,13 @@ import threading
 import time
 from contextlib import suppress
 from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import spool_format
+from monty_mqtt.wire.bridge_address import BridgeAddress
 
 __all__ = ["UptakeProgram"]
 
@@ -42,11 +42,10 @@ class UptakeProgram:
 
     Args:
         directory: Directory of the spools of this machine's experiments; if empty, none is sent.
-        host: Address that the bridge binds.
-        port: The bridge's ZMQ port.
+        bridge: How programs of this machine reach the bridge.
     """
 
-    def __init__(self, directory: str, host: str, port: int) -> None:
+    def __init__(self, directory: str, bridge: BridgeAddress) -> None:
         self._directory = Path(directory)
         self._command = [
             sys.executable,
@@ -54,8 +53,8 @@ class UptakeProgram:
             "-m",
             f"{_STACK}.commands.spool_uptake",
             directory,
-            _reached_at(host),
-            str(port),
+            str(bridge),
+            bridge.client_key_file,
         ]
         self._is_able = bool(directory) and find_spec(_STACK) is not None
         self._program: subprocess.Popen[bytes] | None = None
@@ -130,12 +129,3 @@ def _has_ended(pid: int) -> bool:
     except PermissionError:
         pass
     return False
-
-
-def _reached_at(host: str) -> str:
-    """Return the address at which this machine reaches a program that binds `host`."""
-    with suppress(ValueError):
-        address = ip_address(host)
-        if address.is_unspecified:
-            return "::1" if address.version == 6 else "127.0.0.1"  # noqa: PLR2004
-    return host

@@ -6,14 +6,17 @@ Called by the page, and by the stack's services and commands before they start a
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any, Optional
 
-__all__ = ["answers_mqtt", "any_free", "is_free", "listens", "next_free", "owner", "url"]
+__all__ = ["answers_mqtt", "any_free", "is_free", "listens", "next_free", "owner", "reached_at", "url"]
 
 # CONNECT of MQTT 3.1.1, no user, no client id, clean session: any broker answers it, even if it refuses.
 _CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
 _CONNACK = b"\x20\x02"
 _HIGHEST = 65535
+_IPV6 = 6
 
 
 def is_free(host: str, port: int) -> bool:
@@ -75,6 +78,15 @@ def listens(pid: int, port: int) -> bool:
 def url(scheme: str, host: str, port: int) -> str:
     """Return an address as a URL."""
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def reached_at(host: str) -> str:
+    """Return the address at which this machine reaches a program that binds `host`."""
+    with suppress(ValueError):
+        address = ip_address(host)
+        if address.is_unspecified:
+            return "::1" if address.version == _IPV6 else "127.0.0.1"
+    return host
 
 
 def answers_mqtt(host: str, port: int, timeout_secs: float = 1.0) -> bool:

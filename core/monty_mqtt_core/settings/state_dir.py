@@ -6,6 +6,7 @@ Used by all services, whose data are below it, and by `run`, `tail` and `abort`,
 
     <state dir>                 0700
     ├── secrets/<user>.password 0600, in 0700; with the secrets of InfluxDB and Grafana
+    ├── keys/                   0700: CURVE keys of the bridge, of this machine, and public ones of the invited clients
     ├── logs/<service>.log      0600
     ├── influxdb/, grafana/     data of these services
     ├── mosquitto/              Mosquitto's generated files, hashed passwords and data
@@ -94,6 +95,16 @@ class StateDir:
     def secrets(self) -> Path:
         """Directory of the secrets, mode 0700."""
         return self.path / "secrets"
+
+    @property
+    def keys(self) -> Path:
+        """Directory of the keys with which ZMQ is encrypted; made, with mode 0700, when it is first needed."""
+        return self.path / "keys"
+
+    @property
+    def client_key_file(self) -> Path:
+        """File with the pair of keys that this user's experiments and commands have."""
+        return self.keys / "client.key_secret"
 
     @property
     def mosquitto(self) -> Path:

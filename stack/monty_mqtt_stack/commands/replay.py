@@ -17,6 +17,7 @@ from typing import Dict, Optional, Self, Sequence, Type
 
 from monty_mqtt.errors import ConfigError, MontyMqttError, ServiceError
 from monty_mqtt.terminal_text import one_line
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_core.recordings.mcap_scan import Beginning
 from monty_mqtt_core.recordings.part_files import Recording, joined
 from monty_mqtt_core.settings.state_dir import StateDir
@@ -24,8 +25,7 @@ from monty_mqtt_stack.replay.play import ReplayPosition, overview, replay
 from monty_mqtt_stack.replay.restore_recording import restore_recording
 from monty_mqtt_stack.replay.restore_report import as_lines
 from monty_mqtt_stack.replay.restore_spool import is_spool, restore
-from monty_mqtt_stack.services.find_services import Address, accepts, find_bridge, parse_address
-from monty_mqtt_stack.services.table import ZMQ_PORT
+from monty_mqtt_stack.services.find_services import accepts, find_bridge, parse_bridge
 from monty_mqtt_stack.watch.message_lines import duration
 
 __all__ = ["command", "main"]
@@ -89,8 +89,7 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     replayed = replay(
         options.file,
-        zmq_host=options.zmq_host,
-        zmq_port=options.zmq_port,
+        bridge=BridgeAddress(options.zmq_host, options.zmq_port),
         speed=speed,
         longest_pause_secs=pause_secs,
         stop=stop,
@@ -114,10 +113,9 @@ def _checked(options: argparse.Namespace) -> Dict[Path, bool]:
     return spools
 
 
-def _play(paths: Sequence[Path], bridge: Address, speed: float, stop: threading.Event) -> bool:
-    host, port = bridge
+def _play(paths: Sequence[Path], bridge: BridgeAddress, speed: float, stop: threading.Event) -> bool:
     with _Shown() as shown:
-        replayed = replay(*paths, zmq_host=host, zmq_port=port, speed=speed, stop=stop, on_progress=shown.played)
+        replayed = replay(*paths, bridge=bridge, speed=speed, stop=stop, on_progress=shown.played)
     for old, new in replayed.runs.items():
         _say(f"{old} as {new}")
     counts = {
@@ -131,14 +129,13 @@ def _play(paths: Sequence[Path], bridge: Address, speed: float, stop: threading.
     return not (replayed.damages or replayed.unacknowledged or replayed.dropped or replayed.unreadable)
 
 
-def _restore(paths: Sequence[Path], bridge: Address, stop: threading.Event, *, is_spool: bool) -> bool:
-    host, port = bridge
+def _restore(paths: Sequence[Path], bridge: BridgeAddress, stop: threading.Event, *, is_spool: bool) -> bool:
     read: list[Recording] = []
     if is_spool:
         with _Shown() as shown:
-            reports = [restore(paths[0], zmq_host=host, zmq_port=port, stop=stop, on_progress=shown.restored)]
+            reports = [restore(paths[0], bridge=bridge, stop=stop, on_progress=shown.restored)]
     else:
-        reports = restore_recording(*paths, zmq_host=host, zmq_port=port, stop=stop, on_read=read.append)
+        reports = restore_recording(*paths, bridge=bridge, stop=stop, on_read=read.append)
     for report in reports:
         for line in as_lines(report, is_recording=not is_spool):
             _say(line)
@@ -186,13 +183,14 @@ class _Shown:
             print(f"{_ERASE_LINE}{text}", end="", flush=True)  # noqa: T201 - a command's output
 
 
-def _bridge(options: argparse.Namespace) -> Address:
+def _bridge(options: argparse.Namespace) -> BridgeAddress:
+    state = StateDir(options.state_dir)
     if options.bridge:
-        named = parse_address(options.bridge, ZMQ_PORT)
-        if not accepts(named):
+        named = parse_bridge(options.bridge, state)
+        if not accepts(named.host, named.port):
             raise ServiceError(f"no bridge at {named.host}:{named.port}")
         return named
-    return find_bridge(StateDir(options.state_dir))
+    return find_bridge(state)
 
 
 def _say(line: str) -> None:

@@ -18,8 +18,8 @@ from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire.run_id import new_ending
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.processes.stop_signals import Stopped, StopSignals
-from monty_mqtt_stack.services.find_services import FarSideAddress, broker_of, parse_address
-from monty_mqtt_stack.services.table import LIVEVIEW_PORT, ZMQ_PORT, Plan
+from monty_mqtt_stack.services.find_services import FarSideAddress, broker_of, parse_bridge
+from monty_mqtt_stack.services.table import LIVEVIEW_PORT, Plan
 from monty_mqtt_stack.watch.progress_display import make_display
 from monty_mqtt_stack.watch.summary import summary
 from monty_mqtt_stack.watch.watched_experiment import WatchedExperiment, experiment_argv, experiment_name
@@ -45,7 +45,7 @@ def command(options: argparse.Namespace) -> int:
     if options.bridge or options.broker:
         if not (options.bridge and options.broker):
             raise ConfigError("run", "--bridge" if options.bridge else "--broker", "named with the other of the two")
-        address = FarSideAddress(broker_of(options), parse_address(options.bridge, ZMQ_PORT))
+        address = FarSideAddress(broker_of(options), parse_bridge(options.bridge, StateDir(options.state_dir)))
     plan = Plan(
         state=StateDir(options.state_dir),
         mqtt_port=options.mqtt_port,

@@ -1,8 +1,8 @@
 """Sends spools that ended experiments have left behind, because the bridge did not receive all of their messages.
 
-Started by the bridge as a program, `python -m monty_mqtt_stack.commands.spool_uptake DIRECTORY HOST PORT`, while there
-are spools; hands each file to `restore_spool`. A file that a living process still writes is left to that process; a
-file that another machine wrote (a home directory on NFS) is left to `monty-mqtt replay`.
+Started by the bridge as a program, `python -m monty_mqtt_stack.commands.spool_uptake DIRECTORY ADDRESS KEY_FILE`,
+while there are spools; hands each file to `restore_spool`. A file that a living process still writes is left to that
+process; a file that another machine wrote (a home directory on NFS) is left to `monty-mqtt replay`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import psutil  # type: ignore[import-untyped]
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.terminal_text import one_line
 from monty_mqtt.wire import spool_format
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_stack.processes.repeating_task import RepeatingTask
 from monty_mqtt_stack.replay.restore_report import as_lines
 from monty_mqtt_stack.replay.restore_spool import restore, writer_of
-from monty_mqtt_stack.services.find_services import Address
 
 __all__ = ["SpoolUptake", "is_left_behind", "main"]
 
@@ -48,7 +48,7 @@ class SpoolUptake(RepeatingTask):
         say: Receives a line for the log; called from the thread.
     """
 
-    def __init__(self, directory: Path, bridge: Address, say: Callable[[str], None]) -> None:
+    def __init__(self, directory: Path, bridge: BridgeAddress, say: Callable[[str], None]) -> None:
         super().__init__("spools", every_secs=_EVERY_SECS, stop_secs=_STOP_SECS)
         self._directory, self._bridge, self._say = directory, bridge, say
         self._after: Dict[Path, tuple[float, int]] = {}
@@ -66,10 +66,9 @@ class SpoolUptake(RepeatingTask):
         return False
 
     def _take_up(self, path: Path) -> None:
-        host, port = self._bridge
         try:
             self._after[path] = (time.monotonic() + _AGAIN_SECS, path.stat().st_size)
-            report = restore(path, zmq_host=host, zmq_port=port, stop=self._stop)
+            report = restore(path, bridge=self._bridge, stop=self._stop)
         except (ServiceError, ConfigError, OSError) as error:
             logger.warning("spool %s: %s; trying again in %g s", path, error, _AGAIN_SECS)
             return
@@ -107,10 +106,11 @@ def is_left_behind(path: Path) -> bool:
     return not writer_of(path)
 
 
-def main(directory: str, host: str, port: str) -> None:
+def main(directory: str, address: str, client_key_file: str) -> None:
     """Send abandoned spools in this directory until stdin ends: the parent process has ended, or closed it."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    with SpoolUptake(Path(directory), Address(host, int(port)), partial(print, flush=True)):
+    bridge = BridgeAddress.parse(address, "ADDRESS", client_key_file)
+    with SpoolUptake(Path(directory), bridge, partial(print, flush=True)):
         sys.stdin.buffer.read()
 
 

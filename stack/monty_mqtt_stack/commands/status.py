@@ -20,7 +20,7 @@ from monty_mqtt.wire.vocabulary import LIVE_STATUSES, is_online
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage, Subscriber, retained
 from monty_mqtt_core.reading.run_status import RunStatuses, WorkerStatus, decode
 from monty_mqtt_core.settings.state_dir import Endpoint, FarSide, StateDir
-from monty_mqtt_stack.services.find_services import Address, accepts, broker_of
+from monty_mqtt_stack.services.find_services import accepts, broker_of
 from monty_mqtt_stack.watch.message_lines import duration, modes_in_words, table
 
 __all__ = ["as_json", "as_lines", "collect", "command"]
@@ -150,7 +150,7 @@ def _totals(runs: Dict[str, Dict[str, Dict[str, Any]]]) -> Dict[str, int]:
 
 
 def _service(endpoint: Endpoint) -> Dict[str, Any]:
-    answers = accepts(Address(endpoint.host, endpoint.port))
+    answers = accepts(endpoint.host, endpoint.port)
     return {"url": endpoint.url, "program": endpoint.program, "pid": endpoint.pid, "answers": answers}
 
 

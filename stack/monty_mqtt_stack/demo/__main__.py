@@ -69,7 +69,7 @@ def _replayed(watch: WatchedExperiment) -> Iterator[_Part]:
     if watch.address is None:
         raise ServiceError("nothing to replay to without a broker and a bridge")
     ending = new_ending()
-    yield _Part("demo, replayed", replay_argv(*watch.address.zmq, ending), ending, log_name="replay")
+    yield _Part("demo, replayed", replay_argv(watch.address.bridge, ending), ending, log_name="replay")
 
 
 if __name__ == "__main__":

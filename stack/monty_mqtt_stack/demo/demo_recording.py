@@ -18,6 +18,7 @@ from pathlib import Path
 
 from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.errors import MontyMqttError, ServiceError
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt.wire.run_id import new_run_id
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.settings import BridgeConfig
@@ -55,12 +56,11 @@ def recording_path() -> Path:
     return conf_dir() / "recordings" / "demo.mcap"
 
 
-def replay_argv(zmq_host: str, zmq_port: int, ending: str) -> list[str]:
+def replay_argv(bridge: BridgeAddress, ending: str) -> list[str]:
     """Return the command that plays the recording to a bridge, within a pleasant time to watch.
 
     Args:
-        zmq_host: Host of the bridge.
-        zmq_port: ZMQ port of the bridge.
+        bridge: Where the bridge is; one that does not encrypt.
         ending: End of the ids of the new runs.
 
     Raises:
@@ -68,7 +68,7 @@ def replay_argv(zmq_host: str, zmq_port: int, ending: str) -> list[str]:
     """
     return [
         *(sys.executable, "-m", "monty_mqtt_stack.commands.replay", str(recording_path())),
-        *("--zmq-host", zmq_host, "--zmq-port", str(zmq_port), "--ending", ending),
+        *("--zmq-host", bridge.host, "--zmq-port", str(bridge.port), "--ending", ending),
         *("--duration-secs", f"{_REPLAY_SECS:g}", "--longest-pause-secs", f"{_LONGEST_PAUSE_SECS:g}"),
     ]
 

@@ -12,6 +12,7 @@ import msgspec
 
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import topics
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_core.recordings.part_files import Recording
 from monty_mqtt_stack.replay.stage import ReplayClock, ReplayPosition, ReplayReport, ReplayStage
 
@@ -60,8 +61,7 @@ def overview(path: Path, *, longest_pause_secs: float | None = None) -> ReplayOv
 
 def replay(
     *paths: Path,
-    zmq_host: str = "127.0.0.1",
-    zmq_port: int = 5555,
+    bridge: BridgeAddress,
     speed: float = 1.0,
     longest_pause_secs: float | None = None,
     on_progress: Callable[[ReplayPosition], None] | None = None,
@@ -74,8 +74,7 @@ def replay(
 
     Args:
         paths: The recording: a file, a directory of parts, or parts.
-        zmq_host: Host of the bridge.
-        zmq_port: ZMQ port of the bridge.
+        bridge: Where the bridge is.
         speed: 2 plays twice as fast, 0 as fast as the bridge accepts messages.
         longest_pause_secs: Pauses of the recording are cut to this, in seconds; None keeps them.
         on_progress: Called after each message.
@@ -90,7 +89,7 @@ def replay(
         raise ConfigError("speed", speed, "0 (as fast as possible) or more")
     stop = stop or threading.Event()
     clock = ReplayClock(speed, longest_pause_secs)
-    with ReplayStage(zmq_host, zmq_port, clock, stop, ending) as stage:
+    with ReplayStage(bridge, clock, stop, ending) as stage:
         recording = Recording(*paths)
         for entry in recording.entries():
             if stage.is_over(entry):

@@ -156,4 +156,6 @@ class RestoreLink:
     def _why_given_up(self) -> str:
         link = self._link
         missed = "answered" if link.wanted is None else "took what it was sent"
-        return f"no bridge at {link.sender.host}:{link.sender.port} {missed} for {self._patience_secs:g} s"
+        return (
+            f"no bridge at {link.sender.bridge.host}:{link.sender.bridge.port} {missed} for {self._patience_secs:g} s"
+        )

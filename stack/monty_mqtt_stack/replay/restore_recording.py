@@ -17,6 +17,7 @@ from typing import Self
 from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt.wire import schema, topics, zmq_protocol
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_core.payloads.from_mqtt import message_of
 from monty_mqtt_core.recordings.part_files import Recording
@@ -32,8 +33,7 @@ _OF_THE_BRIDGE_TOO = (schema.Status, schema.CommandResult)
 
 def restore_recording(
     *paths: Path,
-    zmq_host: str = "127.0.0.1",
-    zmq_port: int = 5555,
+    bridge: BridgeAddress,
     stop: threading.Event | None = None,
     on_read: Callable[[Recording], None] | None = None,
 ) -> list[RestoreReport]:
@@ -41,8 +41,7 @@ def restore_recording(
 
     Args:
         paths: The recording: a file, a directory of parts, or parts.
-        zmq_host: Host of the bridge.
-        zmq_port: ZMQ port of the bridge.
+        bridge: Where the bridge is.
         stop: An event to set to stop.
         on_read: Called with the recording, damages included, when everything was sent.
 
@@ -51,7 +50,7 @@ def restore_recording(
         ServiceError: No bridge accepts it, or a worker of it is connected and sends its messages itself.
     """
     recording = Recording(*paths)
-    reports = restore_messages(_messages(recording), zmq_host=zmq_host, zmq_port=zmq_port, stop=stop)
+    reports = restore_messages(_messages(recording), bridge=bridge, stop=stop)
     if on_read:
         on_read(recording)
     if not reports:
@@ -64,8 +63,7 @@ def restore_recording(
 def restore_messages(
     messages: Iterable[tuple[schema.Message, Sequence[bytes]]],
     *,
-    zmq_host: str = "127.0.0.1",
-    zmq_port: int = 5555,
+    bridge: BridgeAddress,
     patience_secs: float = PATIENCE_SECS,
     stop: threading.Event | None = None,
 ) -> list[RestoreReport]:
@@ -74,15 +72,14 @@ def restore_messages(
     Args:
         messages: Messages with their buffers; those of one worker in the order of their seqs, its frames and clouds in
             the order of theirs. A message whose seq is not above the last one's counts as one that the bridge had.
-        zmq_host: Host of the bridge.
-        zmq_port: ZMQ port of the bridge.
+        bridge: Where the bridge is.
         patience_secs: How long the bridge may accept nothing before this gives up, in seconds.
         stop: An event to set to stop.
 
     Raises:
         ServiceError: No bridge accepts them, or a worker of them is connected and sends its messages itself.
     """
-    connect = partial(_connect_recorded, zmq_host, zmq_port, patience_secs, stop or threading.Event())
+    connect = partial(_connect_recorded, bridge, patience_secs, stop or threading.Event())
     with _RecordedWorkers(connect) as workers:
         try:
             for message, buffers in messages:
@@ -170,9 +167,9 @@ class _RecordedWorkers:
 
 
 def _connect_recorded(
-    host: str, port: int, patience_secs: float, stop: threading.Event, key: _Key, seq: int, report: RestoreReport
+    bridge: BridgeAddress, patience_secs: float, stop: threading.Event, key: _Key, seq: int, report: RestoreReport
 ) -> RestoreLink:
     # A recording does not contain when its workers were started: 0 means any sender that the bridge knows by the name.
     return RestoreLink(
-        SenderIdentity(*key, 0, host, port, replayed=True), seq, report, patience_secs=patience_secs, stop=stop
+        SenderIdentity(*key, 0, bridge, replayed=True), seq, report, patience_secs=patience_secs, stop=stop
     )

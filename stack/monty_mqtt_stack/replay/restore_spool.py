@@ -20,6 +20,7 @@ import psutil  # type: ignore[import-untyped]
 from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import schema, spool_format
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_stack.replay.restore_link import PATIENCE_SECS, RestoreLink, RestoreStopped
 from monty_mqtt_stack.replay.restore_report import RestoreReport
 
@@ -59,8 +60,7 @@ def writer_of(path: Path) -> int:
 def restore(
     path: Path,
     *,
-    zmq_host: str = "127.0.0.1",
-    zmq_port: int = 5555,
+    bridge: BridgeAddress,
     patience_secs: float = PATIENCE_SECS,
     on_progress: _OnProgress = None,
     stop: threading.Event | None = None,
@@ -69,8 +69,7 @@ def restore(
 
     Args:
         path: The spool file; `is_spool` returns whether it is one.
-        zmq_host: Host of the bridge.
-        zmq_port: ZMQ port of the bridge.
+        bridge: Where the bridge is.
         patience_secs: How long the bridge may accept nothing before this gives up, in seconds; the file then stays.
         on_progress: Called after each message with the bytes of the file sent so far, and with its size in bytes.
         stop: An event to set to stop; the file then stays.
@@ -90,7 +89,7 @@ def restore(
         _hold(file.fd, path)
         report = RestoreReport(run=header.run, worker=header.worker)
         sender = SenderIdentity(
-            *(header.run, header.worker, header.started_unix_nanos, zmq_host, zmq_port),
+            *(header.run, header.worker, header.started_unix_nanos, bridge),
             replayed=True,
             token=header.token,
         )

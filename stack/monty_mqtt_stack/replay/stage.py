@@ -16,6 +16,7 @@ import msgspec
 from monty_mqtt.broadcast.broadcaster import ZmqBroadcaster
 from monty_mqtt.errors import DecodeError, ServiceError
 from monty_mqtt.wire import topics
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt.wire.run_id import new_ending
 from monty_mqtt.wire.schema import CommandResult, End, Message, Progress, Status
 from monty_mqtt_core.payloads.from_mqtt import message_of
@@ -111,13 +112,11 @@ class ReplayClock:
 class ReplayStage:
     """Holds the broadcasters of a replay: one for each worker of each run."""
 
-    def __init__(
-        self, zmq_host: str, zmq_port: int, clock: ReplayClock, stop: threading.Event, ending: str = ""
-    ) -> None:
+    def __init__(self, bridge: BridgeAddress, clock: ReplayClock, stop: threading.Event, ending: str = "") -> None:
         self._ending = ending
         self.runs: dict[str, str] = {}
         self._stop = stop
-        self._zmq_host, self._zmq_port = zmq_host, zmq_port
+        self._bridge = bridge
         self._clock = clock
         self._open: dict[tuple[str, str], ZmqBroadcaster] = {}
         self._closed: dict[tuple[str, str], ZmqBroadcaster] = {}
@@ -198,7 +197,7 @@ class ReplayStage:
     def _new_broadcaster(self, key: tuple[str, str]) -> ZmqBroadcaster:
         run, worker = key
         new_run = self.runs.setdefault(run, self._new_run_id(run))
-        broadcaster = ZmqBroadcaster(run_id=new_run, worker=worker, zmq_host=self._zmq_host, zmq_port=self._zmq_port)
+        broadcaster = ZmqBroadcaster(run_id=new_run, worker=worker, bridge=self._bridge)
         self._open[key] = broadcaster
         return broadcaster
 
@@ -229,8 +228,9 @@ class ReplayStage:
         deadline = time.monotonic() + _PATIENCE_SECS
         while not broadcaster.flush(_POLL_SECS) and not self._stop.is_set():
             if time.monotonic() > deadline:
-                place = f"{self._zmq_host}:{self._zmq_port}"
-                raise ServiceError(f"no bridge at {place} took the replay for {_PATIENCE_SECS:g} s")
+                raise ServiceError(
+                    f"no bridge at {self._bridge.host}:{self._bridge.port} took the replay for {_PATIENCE_SECS:g} s"
+                )
 
     def _end(self, key: tuple[str, str], status: str, reason: str) -> None:
         if self._statuses.get(key) != status:

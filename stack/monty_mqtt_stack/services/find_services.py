@@ -12,6 +12,7 @@ from typing import NamedTuple, Optional
 
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import topics
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt.wire.vocabulary import is_online
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, retained
 from monty_mqtt_core.settings import ports
@@ -24,11 +25,13 @@ __all__ = [
     "accepts",
     "address_of",
     "as_user",
+    "bridge_of",
     "broker_of",
     "find",
     "find_bridge",
     "find_broker",
     "parse_address",
+    "parse_bridge",
 ]
 
 _HOST = "127.0.0.1"
@@ -44,10 +47,10 @@ class Address(NamedTuple):
 
 
 class FarSideAddress(NamedTuple):
-    """Holds the broker, the bridge's ZMQ address for experiments, and the page's address (None: there is no page)."""
+    """Holds the broker, the bridge as experiments reach it, and the page's address (None: there is no page)."""
 
     broker: BrokerAddress
-    zmq: Address
+    bridge: BridgeAddress
     page: Optional[Endpoint] = None
 
 
@@ -89,17 +92,28 @@ def find_broker(state: StateDir, named: Optional[Address] = None) -> BrokerAddre
     )
 
 
-def find_bridge(state: StateDir) -> Address:
-    """Return the ZMQ address of the bridge to use: that of the state directory, else the one at the default port.
+def parse_bridge(text: str, state: StateDir) -> BridgeAddress:
+    """Parse `HOST`, `HOST:PORT`, or the `tcp://HOST:PORT?key=HEX` of a bridge that encrypts.
+
+    Raises:
+        ConfigError: The text is none of these.
+    """
+    if text.startswith("tcp://"):
+        return BridgeAddress.parse(text, "--bridge", str(state.client_key_file))
+    return BridgeAddress(*parse_address(text, table.ZMQ_PORT))
+
+
+def find_bridge(state: StateDir) -> BridgeAddress:
+    """Return the bridge to use: that of the state directory, else the one at the default port.
 
     Raises:
         ServiceError: No bridge answers.
     """
     known = state.read_far_side()
     endpoint = known.services.get("bridge") if known else None
-    usual = Address(_HOST, table.ZMQ_PORT)
-    for address in (Address(endpoint.host, endpoint.port) if endpoint else usual, usual):
-        if accepts(address):
+    usual = BridgeAddress(port=table.ZMQ_PORT)
+    for address in (bridge_of(endpoint, state) if endpoint else usual, usual):
+        if accepts(address.host, address.port):
             return address
     raise ServiceError(
         f"no bridge answers (state directory {state.path}, nor {_HOST}:{table.ZMQ_PORT}): start one with "
@@ -143,20 +157,30 @@ def find(state: StateDir) -> Optional[FarSideAddress]:
     They are those of the state directory; else those at the default ports, if their broker accepts our password.
     Services of others are never used: on a shared machine they would show our experiment to them.
     """
-    known = address_of(state.read_far_side() or FarSide())
-    if known and ports.answers_mqtt(known.broker.host, known.broker.port) and accepts(known.zmq):
+    known = address_of(state.read_far_side() or FarSide(), state)
+    if (
+        known
+        and ports.answers_mqtt(known.broker.host, known.broker.port)
+        and accepts(known.bridge.host, known.bridge.port)
+    ):
         return known
-    usual = FarSideAddress(BrokerAddress(_HOST, table.MQTT_PORT), Address(_HOST, table.ZMQ_PORT))
-    return usual if accepts(usual.zmq) and is_ours(usual.broker, state) else None
+    usual = FarSideAddress(BrokerAddress(_HOST, table.MQTT_PORT), BridgeAddress(port=table.ZMQ_PORT))
+    return usual if accepts(usual.bridge.host, usual.bridge.port) and is_ours(usual.broker, state) else None
 
 
-def address_of(far_side: FarSide) -> Optional[FarSideAddress]:
+def address_of(far_side: FarSide, state: StateDir) -> Optional[FarSideAddress]:
     """Return the addresses of services that include a broker and a bridge; None if either is missing."""
     broker, bridge = far_side.services.get("broker"), far_side.services.get("bridge")
     if broker is None or bridge is None:
         return None
-    address = Address(bridge.host, bridge.port)
-    return FarSideAddress(BrokerAddress(broker.host, broker.port), address, far_side.services.get("liveview"))
+    page = far_side.services.get("liveview")
+    return FarSideAddress(BrokerAddress(broker.host, broker.port), bridge_of(bridge, state), page)
+
+
+def bridge_of(endpoint: Endpoint, state: StateDir) -> BridgeAddress:
+    """Return how programs of this machine reach a bridge of ours."""
+    address = BridgeAddress.parse(endpoint.url, "services.json", str(state.client_key_file))
+    return address._replace(host=ports.reached_at(address.host))
 
 
 def is_ours(broker: BrokerAddress, state: StateDir) -> bool:
@@ -168,10 +192,10 @@ def is_ours(broker: BrokerAddress, state: StateDir) -> bool:
     return any(is_online(status.payload) for status in statuses)
 
 
-def accepts(address: Address) -> bool:
+def accepts(host: str, port: int) -> bool:
     """Return whether a program accepts TCP connections at this address."""
     try:
-        with socket.create_connection(address, _CONNECT_SECS):
+        with socket.create_connection((host, port), _CONNECT_SECS):
             return True
     except OSError:
         return False

@@ -39,18 +39,13 @@ class Supervisor:
 
     Raises:
         Stopped: On entering: `is_stopped` returned true.
-        ServiceError: The host is not loopback, or on entering: another process runs services from the state directory,
-            or a needed service does not start.
+        ServiceError: On entering: another process runs services from the state directory, or a needed service does not
+            start.
     """
 
     def __init__(
         self, plan: table.Plan, say: Callable[[str], None], is_stopped: Callable[[], bool] = lambda: False
     ) -> None:
-        if not table.is_loopback(plan.host):
-            raise ServiceError(
-                f"--host {plan.host}: beyond loopback the broker needs TLS and a login for readers too, which this "
-                "version cannot set up; reach it through an SSH tunnel, or point monty-mqtt-bridge at your own broker"
-            )
         self._plan = plan
         self._say = say
         self._is_stopped = is_stopped

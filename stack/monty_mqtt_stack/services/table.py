@@ -11,18 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional
 
 from monty_mqtt.errors import ConfigError, ServiceError
+from monty_mqtt.wire.bridge_address import DEFAULT_PORT as ZMQ_PORT
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.service_settings import is_loopback
 from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
 from monty_mqtt_stack.processes.child_process import ChildProcess
 from monty_mqtt_stack.processes.launch import Launch, LeftOut, Planned
 from monty_mqtt_stack.services import mosquitto
+from monty_mqtt_stack.services.bridge_keys import BridgeKeys
 from monty_mqtt_stack.services.influxdb import InfluxDB, influxdb_launch
 
 __all__ = ["LIVEVIEW_PORT", "MQTT_PORT", "NAMES", "TABLE", "ZMQ_PORT", "Plan", "check_without", "is_loopback"]
 
 MQTT_PORT = 1883
-ZMQ_PORT = 5555
 LIVEVIEW_PORT = 8000
 INFLUXDB_PORT = 8086
 GRAFANA_PORT = 3000
@@ -39,7 +41,7 @@ class Plan:
 
     Attributes:
         state: The state directory.
-        host: Address to listen on.
+        host: Address on which the bridge takes experiments; the other services listen on loopback.
         without: Names of services and programs to leave out.
         keeps_history: Whether InfluxDB, Telegraf and Grafana run too, if they are installed.
         influxdb: An InfluxDB 2 that runs already, instead of one of our own.
@@ -61,9 +63,19 @@ class Plan:
     started: Dict[str, Endpoint] = field(default_factory=dict)
     notes: List[str] = field(default_factory=list)
 
-    def port(self, wanted: int, service: str) -> int:
+    @property
+    def local_host(self) -> str:
+        """Loopback address on which everything but the bridge listens."""
+        return self.host if is_loopback(self.host) else "127.0.0.1"
+
+    def port(self, wanted: int, service: str, host: str = "") -> int:
         """Return `wanted`, or the next free port; note which process has `wanted` then."""
-        free = ports.next_free(self.host, wanted) if wanted else ports.any_free(self.host)
+        host = host or self.local_host
+        try:
+            ports.any_free(host)
+        except OSError as error:
+            raise ConfigError("--host", host, f"an address of this machine ({error.strerror})") from None
+        free = ports.next_free(host, wanted) if wanted else ports.any_free(host)
         if wanted and free != wanted:
             holder = ports.owner(wanted) or "another process"
             self.notes.append(f"port {wanted} is taken by {holder}: {service} uses {free}")
@@ -95,7 +107,7 @@ def _broker(plan: Plan) -> Planned:
             missing.append(f"{program}: --without {program}")
             continue
         try:
-            return launch(plan.state, plan.host, plan.port(plan.mqtt_port, "the broker"))
+            return launch(plan.state, plan.local_host, plan.port(plan.mqtt_port, "the broker"))
         except ServiceError as error:
             missing.append(str(error))
     return LeftOut("broker", "; ".join(missing))
@@ -104,26 +116,29 @@ def _broker(plan: Plan) -> Planned:
 def _bridge(plan: Plan) -> Planned:
     if why := _why_not(plan, "bridge", _BRIDGE_NEEDS, "publish to"):
         return LeftOut("bridge", why)
-    port = plan.port(plan.zmq_port, "the bridge")
+    port = plan.port(plan.zmq_port, "the bridge", plan.host)
+    keys = None if is_loopback(plan.host) else BridgeKeys(plan.state)
     page = plan.started.get("liveview")
     flags = {
         "--zmq-host": plan.host,
         "--zmq-port": str(port),
+        "--zmq-keys": str(keys.directory) if keys else "",
         "--journal": str(plan.state.path / "journal" / "bridge.sqlite"),
         "--spool": str(plan.state.path / "spool"),
         "--liveview-url": page.url if page else "",
     }
-    return _own_launch(plan, "bridge", ports.url("tcp", plan.host, port), port, flags, stop_secs=15.0)
+    address = BridgeAddress(plan.host, port, keys.server_key if keys else "")
+    return _own_launch(plan, "bridge", str(address), plan.host, port, flags, stop_secs=15.0)
 
 
 def _liveview(plan: Plan) -> Planned:
     if why := _why_not(plan, "liveview", _LIVEVIEW_NEEDS, "listen to"):
         return LeftOut("liveview", why)
     port = plan.port(plan.liveview_port, "the page")
-    flags = {"--host": plan.host, "--port": str(port), "--state-dir": str(plan.state.path)}
+    flags = {"--host": plan.local_host, "--port": str(port), "--state-dir": str(plan.state.path)}
     login = f"page: to control runs there, log in with the password in {plan.state.secrets / 'liveview_login'}"
     more = {"ready_secs": 30.0, "is_needed": False, "notes": (login,)}
-    return _own_launch(plan, "liveview", ports.url("http", plan.host, port), port, flags, **more)
+    return _own_launch(plan, "liveview", ports.url("http", plan.local_host, port), plan.local_host, port, flags, **more)
 
 
 def _why_not(plan: Plan, name: str, needs: Dict[str, str], what_for: str) -> str:
@@ -135,7 +150,7 @@ def _why_not(plan: Plan, name: str, needs: Dict[str, str], what_for: str) -> str
     return ""
 
 
-def _own_launch(plan: Plan, name: str, url: str, port: int, flags: Dict[str, str], **more: Any) -> Launch:
+def _own_launch(plan: Plan, name: str, url: str, host: str, port: int, flags: Dict[str, str], **more: Any) -> Launch:
     """Return how one of our services is started; it connects to the broker as the MQTT user of its name."""
     mqtt = plan.started["broker"]
     flags = {
@@ -149,7 +164,7 @@ def _own_launch(plan: Plan, name: str, url: str, port: int, flags: Dict[str, str
         name=name,
         program=f"monty-mqtt-{name}",
         argv=(sys.executable, "-m", f"monty_mqtt_{name}", *(word for flag in flags.items() for word in flag)),
-        host=plan.host,
+        host=host,
         port=port,
         url=url,
         log_file=plan.state.log_file(name),
@@ -174,7 +189,7 @@ def _influxdb(plan: Plan) -> Planned:
         return LeftOut("influxdb", "there is no broker whose points it could keep")
     if plan.influxdb:
         return LeftOut("influxdb", f"that at {plan.influxdb.url} is used")
-    return influxdb_launch(plan.state, plan.host, plan.port(INFLUXDB_PORT, "InfluxDB"))
+    return influxdb_launch(plan.state, plan.local_host, plan.port(INFLUXDB_PORT, "InfluxDB"))
 
 
 def _telegraf(plan: Plan) -> Planned:
@@ -183,7 +198,7 @@ def _telegraf(plan: Plan) -> Planned:
     mqtt, influxdb = plan.started.get("broker"), plan.history()
     if mqtt is None or influxdb is None:
         return LeftOut("telegraf", f"there is no {'InfluxDB to write to' if mqtt else 'broker to read from'}")
-    return telegraf_launch(plan.state, plan.host, ports.any_free(plan.host), mqtt, influxdb)
+    return telegraf_launch(plan.state, plan.local_host, ports.any_free(plan.local_host), mqtt, influxdb)
 
 
 def _grafana(plan: Plan) -> Planned:
@@ -192,7 +207,7 @@ def _grafana(plan: Plan) -> Planned:
     influxdb = plan.history()
     if influxdb is None:
         return LeftOut("grafana", "there is no InfluxDB to show")
-    return grafana_launch(plan.state, plan.host, plan.port(GRAFANA_PORT, "Grafana"), influxdb)
+    return grafana_launch(plan.state, plan.local_host, plan.port(GRAFANA_PORT, "Grafana"), influxdb)
 
 
 def _of_history(name: str, plan_service: Callable[[Plan], Planned]) -> Callable[[Plan], Planned]:

@@ -148,7 +148,7 @@ class WatchedExperiment:
         if self.address is None:
             self._supervisor = Supervisor(self.plan, self.display.say, lambda: self.stop.number is not None)
             self._exit.enter_context(self._supervisor)
-            self.address = find_services.address_of(self._supervisor.far_side)
+            self.address = find_services.address_of(self._supervisor.far_side, self.plan.state)
             if self.address is None:
                 raise ServiceError("; ".join(f"no {name}: {why}" for name, why in self._supervisor.left_out.items()))
         broker = self.address.broker
@@ -176,8 +176,11 @@ class WatchedExperiment:
         named = {"MONTY_MQTT_STATE_DIR": str(self.plan.state.path), "MONTY_MQTT_RUN_ENDING": ending}
         if self.address is None:
             return named
-        host, port = self.address.zmq
-        named |= {"MONTY_MQTT_ZMQ_HOST": host, "MONTY_MQTT_ZMQ_PORT": str(port)}
+        bridge = self.address.bridge
+        if bridge.server_key:
+            named |= {"MONTY_MQTT_BRIDGE": str(bridge), "MONTY_MQTT_KEY_FILE": bridge.client_key_file}
+        else:
+            named |= {"MONTY_MQTT_ZMQ_HOST": bridge.host, "MONTY_MQTT_ZMQ_PORT": str(bridge.port)}
         if page := self.address.page:
             named |= {"MONTY_MQTT_LIVEVIEW_HOST": page.host, "MONTY_MQTT_LIVEVIEW_PORT": str(page.port)}
         return named

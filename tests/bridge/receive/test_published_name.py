@@ -18,6 +18,7 @@ from kit.mqtt_subscriber import Subscriber
 
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema, spool_format, topics, zmq_protocol
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.receive.published_name import renamed
 from monty_mqtt_bridge.receive.senders import Sender
@@ -198,7 +199,7 @@ def test_what_a_killed_one_left_is_restored_under_its_own_name_whoever_came_afte
     with BridgeProcess(**settings) as bridge:
         bridge.ready()
         publish(port, run, -1)
-        sizes = [restore(spool.path, zmq_port=port).sent for spool in reversed(killed)][::-1]
+        sizes = [restore(spool.path, bridge=BridgeAddress(port=port)).sent for spool in reversed(killed)][::-1]
         assert min(sizes) >= 100
         everything = sum(sizes) + 3
         subscriber.wait_for(lambda _: sum(map(len, seqs_of(subscriber, run).values())) >= everything)
@@ -215,7 +216,7 @@ def test_what_never_had_a_bridge_and_is_restored_later_is_told_apart_too(bridge,
     without.close()
     publish(bridge.zmq_port, run, 1)
     (path,) = tmp_path.glob("*/*.spool")
-    assert restore(path, zmq_port=bridge.zmq_port).removed
+    assert restore(path, bridge=BridgeAddress(port=bridge.zmq_port)).removed
     ended(subscriber, run, "main", "main-2")
     assert of_workers(subscriber, run, "metric", "value") == {"main": [1], "main-2": [0]}
 

@@ -13,6 +13,7 @@ from kit.messages.told_modes import ended_so
 
 from monty_mqtt.broadcast.spool_file import SpoolFile
 from monty_mqtt.wire import schema, spool_format, zmq_protocol
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleEpisode, LearningModuleStep, Target
 from monty_mqtt_stack.demo.demo_recording import recording_path
 from monty_mqtt_stack.replay.play import replay
@@ -51,7 +52,7 @@ class Story:
         self._say("failed", "main", [(schema.Status, {"status": "error", **error})])
         self._say("called off", "main", [(schema.Status, {"status": "aborted", "reason": "enough"})])
         self._holes()
-        replayed = replay(recording_path(), zmq_port=self.chain.zmq_port, speed=0)
+        replayed = replay(recording_path(), bridge=BridgeAddress(port=self.chain.zmq_port), speed=0)
         self.demo = list(replayed.runs.values())
         self._parallel()
         self._hostile()

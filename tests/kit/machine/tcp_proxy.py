@@ -14,10 +14,16 @@ class TcpProxy:
     """Passes everything between clients of `port` and a port of this machine; `hang` holds it back.
 
     What was held back is passed on `resume`, in order. Connections are accepted meanwhile, too.
+
+    Args:
+        target_port: That port of this machine.
+        keeps: Whether `passed` gets a copy of all bytes, of both directions.
     """
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, *, keeps: bool = False) -> None:
         self._target = ("127.0.0.1", target_port)
+        self._keeps = keeps
+        self.passed = bytearray()
         self._up, self._down = threading.Event(), threading.Event()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
@@ -61,6 +67,8 @@ class TcpProxy:
         with contextlib.suppress(OSError):
             while some := source.recv(_CHUNK_BYTES):
                 gate.wait()
+                if self._keeps:
+                    self.passed += some
                 sink.sendall(some)
         gate.wait()
         with contextlib.suppress(OSError):

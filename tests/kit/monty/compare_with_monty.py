@@ -150,7 +150,7 @@ class Stage:
 
     def _progress(self, run: str) -> Any:
         far_side = self.state.read_far_side()
-        address = far_side and address_of(far_side)
+        address = far_side and address_of(far_side, self.state)
         assert address
         topic = f"{topics.JSON_PREFIX}/{topics.escape(run)}/main/progress"
         return schema.decode(retained(address.broker, [topic])[-1].payload)

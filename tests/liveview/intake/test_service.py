@@ -19,6 +19,7 @@ from kit.page.teller import Teller
 from liveview.recordings.test_recorder import fill
 
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.payloads.frame_images import encode_frame
 from monty_mqtt_core.payloads.from_mqtt import message_without_buffers
@@ -190,7 +191,7 @@ def test_a_restored_replay_beside_a_live_run_is_neither_mixed_nor_recorded_twice
     with Bridge(config_for(broker, bridge_id="other")) as bridge, Keeping(broker, tmp_path / "second") as second:
         program.tell("publish", 2000, 1000)
         for _ in range(2):
-            restore_recording(original, zmq_port=bridge.zmq_port)
+            restore_recording(original, bridge=BridgeAddress(port=bridge.zmq_port))
         program.wait_for(lambda report: report["published"] >= 2002)
         until(lambda: second.steps("restored") == 500 and second.steps("load") == 200)
         until(lambda: second.kept("load") == all_but_statuses(2002))

@@ -221,7 +221,7 @@ def test_a_sender_s_hello_says_where_it_is(port):
 def test_over_ipv6():
     b = ZmqBroadcaster(run_id="x", zmq_host="::1", zmq_port=1, strict=True)
     b.publish_metric("number", 0)
-    assert b._outbox.link.sender.endpoint == "tcp://[::1]:1"
+    assert b._outbox.link.sender.bridge.endpoint == "tcp://[::1]:1"
     b.close()
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt.wire.bridge_address import BridgeAddress
 
-SENDER = SenderIdentity("a/b", "w", 5, "127.0.0.1", 5555)
+SENDER = SenderIdentity("a/b", "w", 5, BridgeAddress())
 
 
 def decoded(frames):
@@ -21,7 +22,7 @@ def decoded(frames):
     [("127.0.0.1", "tcp://127.0.0.1:5555"), ("lab-7", "tcp://lab-7:5555"), ("::1", "tcp://[::1]:5555")],
 )
 def test_endpoint(host, endpoint):
-    assert SENDER._replace(host=host).endpoint == endpoint
+    assert BridgeAddress(host).endpoint == endpoint
 
 
 def test_its_words():
@@ -41,6 +42,6 @@ def test_its_words():
 def test_somebody_listens():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert SENDER._replace(port=port).somebody_listens()
-    assert not SENDER._replace(port=port).somebody_listens()
-    assert not SENDER._replace(host="no-such-host.invalid").somebody_listens()
+        assert SENDER._replace(bridge=BridgeAddress(port=port)).somebody_listens()
+    assert not SENDER._replace(bridge=BridgeAddress(port=port)).somebody_listens()
+    assert not SENDER._replace(bridge=BridgeAddress("no-such-host.invalid")).somebody_listens()

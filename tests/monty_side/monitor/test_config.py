@@ -97,7 +97,7 @@ def test_key_of_the_upper_level_is_not_one_of_the_lower():
 
 
 def test_unknown_key_without_a_near_name_lists_all():
-    with pytest.raises(ConfigError, match="known are: abort_exit_code, experiment, flush_secs"):
+    with pytest.raises(ConfigError, match="known are: abort_exit_code, bridge, experiment, flush_secs"):
         LiveViewConfig.of({"liveview": {"zzz": 1}}, {})
 
 

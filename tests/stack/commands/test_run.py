@@ -243,7 +243,7 @@ def test_a_far_side_at_the_usual_ports_is_used_only_if_it_is_ours(shared, tmp_pa
     assert find_services.find(mine) is None
     for path in shared.secrets.iterdir():
         shutil.copy(path, mine.secrets)
-    assert find_services.find(mine).zmq.port == running["bridge"].port
+    assert find_services.find(mine).bridge.port == running["bridge"].port
 
 
 def test_replay_uses_the_bridge_at_the_usual_port_as_status_uses_the_broker(shared, tmp_path, monkeypatch):

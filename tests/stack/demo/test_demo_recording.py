@@ -15,6 +15,7 @@ from kit.mqtt_subscriber import Subscriber
 from mcap.reader import make_reader
 
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt_core.payloads.from_mqtt import message_of
 from monty_mqtt_core.recordings.mcap_file import Reader
@@ -119,7 +120,7 @@ def test_both_halves_ran_to_their_end(messages):
 def test_its_replay_ends_as_the_demo_did(messages, far_side):
     broker, bridge = far_side.broker, far_side.bridge
     with Subscriber(broker.host, broker.port, "monty/v1/#") as subscriber:
-        result = replay(recording_path(), zmq_host=bridge.host, zmq_port=bridge.port, speed=0)
+        result = replay(recording_path(), bridge=BridgeAddress(bridge.host, bridge.port), speed=0)
         subscriber.wait_for(lambda received: sum(message.topic.endswith("/end") for message in received) == 2)
     assert (result.unreadable, result.unacknowledged) == (0, 0)
     for kind in (schema.Progress, schema.Status, schema.EpisodeEnded, schema.Step):

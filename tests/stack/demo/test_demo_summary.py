@@ -11,6 +11,7 @@ from kit.machine.child_process import Process
 from kit.mqtt_subscriber import Subscriber
 
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 from monty_mqtt_stack.replay.play import replay
 
@@ -35,5 +36,5 @@ def test_runs_that_end_alike_have_names_of_their_own(far_side, tmp_path):
             message = make(schema.Metric, 0, run=name)
             writer.write(Entry(topics.of_message(message).topic, schema.encode(message), message.time_unix_nanos, 0))
     host, port = far_side.bridge.host, far_side.bridge.port
-    replayed = replay(tmp_path / "two.mcap", zmq_host=host, zmq_port=port, speed=0, ending=tmp_path.name)
+    replayed = replay(tmp_path / "two.mcap", bridge=BridgeAddress(host, port), speed=0, ending=tmp_path.name)
     assert replayed.runs == {names[0]: f"same-{tmp_path.name}", names[1]: f"{names[1]}-{tmp_path.name}"}
