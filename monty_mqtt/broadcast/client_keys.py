@@ -17,25 +17,9 @@ from zmq.utils import z85
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire.bridge_address import BridgeAddress
 
-__all__ = ["ENVIRONMENT", "default_file", "encrypt", "read"]
+__all__ = ["ENVIRONMENT", "encrypt", "read"]
 
 ENVIRONMENT = "MONTY_MQTT_KEY_FILE"
-_FILE = ("keys", "client.key_secret")
-
-
-def default_file() -> str:
-    """Return the path of this user's key file: MONTY_MQTT_KEY_FILE, else keys/client.key_secret in the state directory.
-
-    The state directory is MONTY_MQTT_STATE_DIR, else ${XDG_STATE_HOME:-~/.local/state}/monty-mqtt. The path is empty
-    for a user without a home.
-    """
-    named = os.environ.get(ENVIRONMENT)
-    state = os.environ.get("MONTY_MQTT_STATE_DIR")
-    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    try:
-        return str(Path(named or Path(state or f"{home}/monty-mqtt", *_FILE)).expanduser().absolute())
-    except RuntimeError:  # a user of a container may have neither HOME nor an entry in the password database
-        return ""
 
 
 def read(path: str) -> Tuple[bytes, bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Mapping, Optional, Union
 
 import msgspec
 
@@ -68,8 +68,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ConfigError: A setting is of the wrong type or out of its range.
         """
         enabled = others["enabled"]
-        address = _bridge(bridge, zmq_host, zmq_port) if enabled else BridgeAddress()
-        spool = _spool_from_environment(enabled) if spool_dir is None else _absolute(spool_dir)
+        environ = os.environ if enabled else {}
+        address = _bridge(bridge, zmq_host, zmq_port, environ)
+        if enabled and address.server_key and not isinstance(bridge, BridgeAddress):
+            address = address._replace(client_key_file=_key_file(environ))
+        if spool_dir is not None:
+            spool = _absolute("spool_dir", spool_dir, "directory")
+        else:
+            spool = _in_state_dir(environ, "spool") if enabled else ""
         known = _known_id(run, run_id)
         name = run if run is not None else known
         host, port, server_key, client_key_file = address
@@ -132,34 +138,34 @@ def _check_whole(key: str, number: Any, least: int, most: int) -> None:
         raise ConfigError(key, number, f"a whole number from {least} to {most}")
 
 
-def _bridge(bridge: Union[BridgeAddress, str, None], host: Any, port: Any) -> BridgeAddress:
+def _bridge(bridge: Union[BridgeAddress, str, None], host: Any, port: Any, environ: Mapping[str, str]) -> BridgeAddress:
     """Return where the bridge is; what is not given comes from the environment."""
     if isinstance(bridge, BridgeAddress):
         return bridge
     named, key = (bridge, "bridge") if bridge else (None, "MONTY_MQTT_BRIDGE")
     if not named and host is None and port is None:
-        named = os.environ.get(key)
+        named = environ.get(key)
     if not named:
         return BridgeAddress(
-            host=os.environ.get("MONTY_MQTT_ZMQ_HOST") or DEFAULT_HOST if host is None else host,
-            port=_port_from_environment() if port is None else port,
+            host=environ.get("MONTY_MQTT_ZMQ_HOST") or DEFAULT_HOST if host is None else host,
+            port=_port(environ) if port is None else port,
         )
-    return _with_keys(BridgeAddress.parse(named, key))
+    return BridgeAddress.parse(named, key)
 
 
-def _with_keys(address: BridgeAddress) -> BridgeAddress:
-    """Return the address with this user's key file, checked, if the bridge encrypts."""
-    if not address.server_key:
-        return address
+def _key_file(environ: Mapping[str, str]) -> str:
+    """Return the path of this user's key file, after a look at whether it will do."""
     from monty_mqtt.broadcast import client_keys  # noqa: PLC0415 - importing zmq takes 40 ms
 
-    address = address._replace(client_key_file=client_keys.default_file())
-    client_keys.read(address.client_key_file)
-    return address
+    named = environ.get(client_keys.ENVIRONMENT)
+    default = ("keys", "client.key_secret")
+    path = _absolute(client_keys.ENVIRONMENT, named, "file") if named else _in_state_dir(environ, *default)
+    client_keys.read(path)
+    return str(path)
 
 
-def _port_from_environment() -> int:
-    text = os.environ.get("MONTY_MQTT_ZMQ_PORT")
+def _port(environ: Mapping[str, str]) -> int:
+    text = environ.get("MONTY_MQTT_ZMQ_PORT")
     if not text:
         return DEFAULT_PORT
     if not (text.isascii() and text.isdigit()):
@@ -167,22 +173,21 @@ def _port_from_environment() -> int:
     return int(text)
 
 
-def _absolute(path: Any) -> Any:
+def _absolute(key: str, path: Any, what: str) -> Any:
     """Return the path made absolute, so that a later change of directory does no harm; `check` refuses bad ones."""
     if not isinstance(path, str) or not path or "\0" in path:
         return path
     try:
         return str(Path(path).expanduser().absolute())
     except RuntimeError:
-        raise ConfigError("spool_dir", path, "the path of a directory; this user has no home") from None
+        raise ConfigError(key, path, f"the path of a {what}; this user has no home") from None
 
 
-def _spool_from_environment(enabled: bool) -> str:  # noqa: FBT001 - private
-    if not enabled:
-        return ""
-    state = os.environ.get("MONTY_MQTT_STATE_DIR")
-    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+def _in_state_dir(environ: Mapping[str, str], *names: str) -> str:
+    """Return a path below the state directory; empty for a user without a home."""
+    state = environ.get("MONTY_MQTT_STATE_DIR")
+    home = environ.get("XDG_STATE_HOME") or "~/.local/state"
     try:
-        return str(Path(state or f"{home}/monty-mqtt").expanduser().absolute() / "spool")
+        return str(Path(state or f"{home}/monty-mqtt").expanduser().absolute().joinpath(*names))
     except RuntimeError:  # a user of a container may have neither HOME nor an entry in the password database
         return ""

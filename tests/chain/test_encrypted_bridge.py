@@ -30,16 +30,19 @@ def keys(state):
 
 
 @pytest.fixture
-def encrypted(broker, keys, tmp_path):
-    config = config_for(
-        broker,
-        bridge_id="encrypted",
-        zmq_host="0.0.0.0",
-        zmq_keys=str(keys.directory),
-        journal=str(tmp_path / "journal"),
-        spool="",
-    )
-    with Bridge(config) as bridge:
+def bridge_with(broker, keys, tmp_path):
+    """Return a bridge that encrypts, with a directory of spools."""
+
+    def made(spool: str) -> Bridge:
+        here = {"zmq_host": "0.0.0.0", "zmq_keys": str(keys.directory), "journal": str(tmp_path / "journal")}
+        return Bridge(config_for(broker, bridge_id="encrypted", spool=spool, **here))
+
+    return made
+
+
+@pytest.fixture
+def encrypted(bridge_with):
+    with bridge_with("") as bridge:
         yield bridge
 
 
@@ -114,21 +117,13 @@ def test_the_revoked_is_cut_off_within_a_second_and_is_complete_when_it_is_invit
     subscriber.wait_for(lambda _: values(subscriber, "revoked") == list(range(100)))
 
 
-def test_the_bridge_takes_up_a_spool_with_the_key_of_its_own_machine(broker, keys, subscriber, tmp_path):
+def test_the_bridge_takes_up_a_spool_with_the_key_of_its_own_machine(bridge_with, subscriber, tmp_path):
     spool = tmp_path / "spool"
     with ZmqBroadcaster(
         run_id="left behind", zmq_port=1, spool_dir=str(spool), strict=True
     ) as broadcaster:  # nobody listens there
         broadcaster.publish_metric("loss", 1)
-    config = config_for(
-        broker,
-        bridge_id="takes up",
-        zmq_host="0.0.0.0",
-        zmq_keys=str(keys.directory),
-        journal=str(tmp_path / "journal"),
-        spool=str(spool),
-    )
-    with Bridge(config):
+    with bridge_with(str(spool)):
         subscriber.wait_for(lambda _: values(subscriber, "left behind") == [1], 30)
 
 

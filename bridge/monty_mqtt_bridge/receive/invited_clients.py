@@ -49,7 +49,7 @@ class InvitedClients:
         self.server_key = z85.decode(self._public).hex()
         self._clients = Path(directory, "clients")
         self._clock = clock
-        self._names: dict[str, str] = {}
+        self._invited: frozenset[str] = frozenset()
         self._connected: dict[int, str] = {}
         self._seen: frozenset[tuple[str, int]] = frozenset()
         self._look_at = 0.0
@@ -73,9 +73,9 @@ class InvitedClients:
     def admit(self, descriptor: int, key: str) -> bool:
         """Note which key (Z85) a connection has; return whether it is still invited."""
         self._connected[descriptor] = key
-        if key not in self._names:  # it may have been invited since the last look
+        if key not in self._invited:  # it may have been invited since the last look
             self._look()
-        return key in self._names
+        return key in self._invited
 
     def gone(self, descriptor: int) -> None:
         """Note that a connection is closed."""
@@ -86,7 +86,7 @@ class InvitedClients:
         if self._clock() < self._look_at:
             return []
         self._look()
-        return [descriptor for descriptor, key in self._connected.items() if key not in self._names]
+        return [descriptor for descriptor, key in self._connected.items() if key not in self._invited]
 
     def _look(self) -> None:
         """Read the directory again if it has changed."""
@@ -94,10 +94,10 @@ class InvitedClients:
         with suppress(FileNotFoundError):  # one is revoked just now: the next look has it
             seen = frozenset((file.name, file.stat().st_mtime_ns) for file in self._clients.glob("*.key"))
             if seen != self._seen:
-                self._seen, self._names = seen, self._read()
+                self._seen, self._invited = seen, self._read()
 
-    def _read(self) -> dict[str, str]:
-        return {key: file.stem for file in sorted(self._clients.glob("*.key")) if (key := _public_key(file))}
+    def _read(self) -> frozenset[str]:
+        return frozenset(filter(None, map(_public_key, self._clients.glob("*.key"))))
 
     def close(self) -> None:
         """End the authenticator's thread. May be called twice."""

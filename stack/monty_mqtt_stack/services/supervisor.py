@@ -39,6 +39,7 @@ class Supervisor:
 
     Raises:
         Stopped: On entering: `is_stopped` returned true.
+        ConfigError: No program can listen on the plan's host.
         ServiceError: On entering: another process runs services from the state directory, or a needed service does not
             start.
     """
@@ -46,6 +47,7 @@ class Supervisor:
     def __init__(
         self, plan: table.Plan, say: Callable[[str], None], is_stopped: Callable[[], bool] = lambda: False
     ) -> None:
+        table.check_host(plan.host)
         self._plan = plan
         self._say = say
         self._is_stopped = is_stopped

@@ -22,7 +22,7 @@ from monty_mqtt_stack.services import mosquitto
 from monty_mqtt_stack.services.bridge_keys import BridgeKeys
 from monty_mqtt_stack.services.influxdb import InfluxDB, influxdb_launch
 
-__all__ = ["LIVEVIEW_PORT", "MQTT_PORT", "NAMES", "TABLE", "ZMQ_PORT", "Plan", "check_without", "is_loopback"]
+__all__ = ["LIVEVIEW_PORT", "MQTT_PORT", "NAMES", "TABLE", "ZMQ_PORT", "Plan", "check_host", "check_without"]
 
 MQTT_PORT = 1883
 LIVEVIEW_PORT = 8000
@@ -71,10 +71,6 @@ class Plan:
     def port(self, wanted: int, service: str, host: str = "") -> int:
         """Return `wanted`, or the next free port; note which process has `wanted` then."""
         host = host or self.local_host
-        try:
-            ports.any_free(host)
-        except OSError as error:
-            raise ConfigError("--host", host, f"an address of this machine ({error.strerror})") from None
         free = ports.next_free(host, wanted) if wanted else ports.any_free(host)
         if wanted and free != wanted:
             holder = ports.owner(wanted) or "another process"
@@ -85,6 +81,18 @@ class Plan:
         """Return the InfluxDB that points are written to; None if there is none."""
         started = self.started.get("influxdb")
         return InfluxDB(started.url) if started else self.influxdb
+
+
+def check_host(host: str) -> None:
+    """Check `--host`.
+
+    Raises:
+        ConfigError: No program can listen on it.
+    """
+    try:
+        ports.any_free(host)
+    except OSError as error:
+        raise ConfigError("--host", host, f"an address of this machine ({error.strerror})") from None
 
 
 def check_without(names: Iterable[str]) -> FrozenSet[str]:

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +40,11 @@ def node_modules(folder: Path) -> Path:
                 shutil.copy(folder / name, staged)
             command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
             subprocess.run(command, cwd=staged, check=True, timeout=INSTALL_SECS)
-            with suppress(OSError):  # another process has installed the same meanwhile
+            try:
                 staged.rename(installed)
+            except OSError:
+                if not installed.is_dir():  # else another process has installed the same meanwhile
+                    raise
     return installed
 
 

@@ -37,7 +37,7 @@ class TcpProxy:
 
     def __exit__(self, *_: object) -> None:
         _close(self._listening)
-        self._accepting.join()
+        self._accepting.join(10)
         for one in self._open:
             _close(one)
         self.resume()

@@ -107,3 +107,9 @@ def test_a_disabled_broadcaster_does_not_look_at_the_environment(monkeypatch):
 def test_any_other_name_will_do(name):
     assert ZmqBroadcaster(run_id=name, worker=name).run == name
     assert ZmqBroadcaster(run=name).run.startswith(f"{name}-")
+
+
+@pytest.mark.parametrize("wrong", [{"zmq_host": "a b"}, {"zmq_port": 0}, {"bridge": "lab"}])
+def test_what_is_given_is_checked_also_where_nothing_is_published(wrong):
+    with pytest.raises(ConfigError):
+        ZmqBroadcaster(run="x", enabled=False, **wrong)
