@@ -30,9 +30,6 @@ __all__ = ["ZmqBroadcaster"]
 _SOON_SECS = 0.004
 """A bridge on this machine answers a new connection in 1 to 4 ms."""
 
-_LISTENING_SECS = 1.5
-"""Longest time that a listening bridge may take to answer a process that is ending: ZMQ retries every second."""
-
 _WAIT_SECS = 0.01
 
 
@@ -207,7 +204,7 @@ class ZmqBroadcaster:
 
         Args:
             status: The final status word.
-            flush_secs: Seconds that a bridge which has answered may take for the rest. Without one, this does not wait.
+            flush_secs: Seconds that a bridge which listens may take for the rest. Without one, this does not wait.
         """
         if not self.enabled:
             return
@@ -220,8 +217,9 @@ class ZmqBroadcaster:
             self._closed = True
         try:
             self._call_lock.run(self._outbox.end, status, self._call_lock.errors)
+            deadline = time.monotonic() + flush_secs
             if self._bridge_answers(flush_secs):
-                self.flush(flush_secs)
+                self.flush(deadline - time.monotonic())
         finally:
             self._call_lock.run(self._outbox.shut)
             forks_and_exit.forget(self)
@@ -275,14 +273,14 @@ class ZmqBroadcaster:
 
         A short process may end before the first WELCOME comes. Always waiting for it would delay every process without
         a bridge. So the kernel is asked first: if nothing listens on the port, it refuses the connection at once, and
-        there is no wait.
+        there is no wait. A bridge that listens may be slow, where dozens of processes end at once on few cores.
         """
         link = self._outbox.link
         if link is None:
             return False
         self._wait_for_an_answer(link, _SOON_SECS)
         if not link.seen and link.sender.somebody_listens():
-            self._wait_for_an_answer(link, min(_LISTENING_SECS, most_secs))
+            self._wait_for_an_answer(link, most_secs)
         return link.seen and link.refused is None
 
     def _wait_for_an_answer(self, link: BridgeLink, secs: float) -> None:

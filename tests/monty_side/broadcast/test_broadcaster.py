@@ -6,6 +6,7 @@ import math
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -302,6 +303,15 @@ def test_a_bridge_is_asked_for_a_sign_of_life_while_nothing_else_is_said(router,
         b.listen(0.25)
         assert time.monotonic() < deadline
     assert b.listen(0.0) - heard_at < 1.0, "a deaf one does not count as there"
+
+
+def test_a_short_process_waits_for_a_bridge_that_listens_and_is_slow(router, tmp_path):
+    router.deaf = True
+    threading.Timer(1.7, setattr, (router, "deaf", False)).start()
+    with ZmqBroadcaster(run_id="x", zmq_port=router.port, spool_dir=str(tmp_path)) as b:
+        b.publish_metric("a", 1)
+    assert isinstance(router.messages("x")[-1], schema.End)
+    assert list(tmp_path.rglob("*.spool")) == []
 
 
 def test_listening_wakes_up_when_the_bridge_speaks(router, b):
