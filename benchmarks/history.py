@@ -173,7 +173,7 @@ def messages(run: str, steps: int, *, with_json: bool) -> List[Outgoing]:
         step = schema.Step(run=run, worker="main", seq=number, time_unix_nanos=stamp + number, **fields)
         if with_json:
             outgoing += fan_out(step, schema.encode(step), (), most_bytes=10_000_000)
-        outgoing += [batch.outgoing for batch in gathered.add(run, lines_of(step, None, Misfits()), None, 0.0)]
+        outgoing += [batch.outgoing for batch in gathered.add(run, "main", lines_of(step, None, Misfits()), None, 0.0)]
     return outgoing + [batch.outgoing for batch in gathered.flush()]
 
 

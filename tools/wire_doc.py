@@ -57,6 +57,7 @@ EXTRA_TOPICS = (
     ("monty/v1/<run>/<worker>/evidence/<learning_module>", "evidence", 1, False),
     ("monty/v1/<run>/<worker or all>/command", "command", 1, False),
     ("monty/influx/v1/<run>", "InfluxDB line protocol, at most 100 points a message", 1, False),
+    ("monty/influx/v1/<partition>/<run>", "the same of partitions 1, 2, …, where Telegrafs share them", 1, False),
     ("monty/bridge/v1/<bridge>/status", "`online` or `offline` (the last will)", 1, True),
     ("monty/bridge/v1/<bridge>/health", "the bridge's own counters, once a second", 1, False),
 )

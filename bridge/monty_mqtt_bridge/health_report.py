@@ -87,7 +87,7 @@ class HealthReport:
         payload = msgspec.json.encode({**values, **publisher.namesake.signature})
         publisher.put(Outgoing(topics.bridge_topic(self._bridge_id, "health"), payload, 1, False))  # noqa: FBT003
         line = points.bridge_health(self._bridge_id, values, values["time_unix_nanos"], outlet.misfits)
-        outlet.put_lines(self._bridge_id, [line] if line else [])
+        outlet.put_lines(self._bridge_id, "", [line] if line else [])
 
     def _publish_worker(self, life: Life, now: float) -> None:
         """Publish the points of a worker that lives; also once when it is over: alerts and tables read only these."""
@@ -98,4 +98,4 @@ class HealthReport:
         stamp, misfits = self._pipeline.stamp(), self._outlet.misfits
         experiment = self._outlet.experiments.get(life.key)
         line = points.run_health(*life.key, experiment, health.of_life(life, now, stamp), stamp, misfits)
-        self._outlet.put_lines(life.key[0], [line] if line else [])
+        self._outlet.put_lines(*life.key, [line] if line else [])

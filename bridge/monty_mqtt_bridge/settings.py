@@ -38,6 +38,7 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
         mqtt_wait_secs: How long to wait at start for a broker that does not answer; 0 waits for ever.
         mqtt_max_packet_bytes: Largest MQTT message that the broker accepts, its `max_packet_size`.
         bridge_id: Name in `monty/bridge/v1/<id>/…`; two bridges at one broker need two names.
+        influx_partitions: Number of Telegrafs that share the points, by worker; 1: all in `monty/influx/v1/<run>`.
         keep_retained_days: Days after which what is retained of a run that is over is cleared; 0 keeps it.
         drain_secs: How long the bridge goes on publishing after SIGTERM, at most.
         journal: File that keeps accepted messages; empty: none; not given: journal/<id>.sqlite in the state directory.
@@ -58,6 +59,7 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     mqtt_wait_secs: float = 0.0
     mqtt_max_packet_bytes: int = 10_000_000
     bridge_id: str = "bridge"
+    influx_partitions: int = 1
     keep_retained_days: float = 30.0
     drain_secs: float = 5.0
     journal: str = ""
@@ -95,6 +97,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "mqtt_port": (1, 65_535),
     "mqtt_wait_secs": (0, 86_400),
     "mqtt_max_packet_bytes": (10_000, 268_435_455),
+    "influx_partitions": (1, 100),
     "keep_retained_days": (0, 36_500),
     "drain_secs": (0, 600),
     "journal_mib": (1, 1_048_576),

@@ -155,9 +155,9 @@ def parse(topic: str) -> Parsed:
     raise DecodeError(f"not a topic of this schema: {topic!r}")
 
 
-def influx_topic(run: str) -> str:
-    """Return the topic of a run's line-protocol batches."""
-    return f"{INFLUX_PREFIX}/{escape(run)}"
+def influx_topic(run: str, partition: int = 0) -> str:
+    """Return the topic of a run's line-protocol batches; only partitions beyond 0 have a level of their own."""
+    return f"{INFLUX_PREFIX}/{partition}/{escape(run)}" if partition else f"{INFLUX_PREFIX}/{escape(run)}"
 
 
 def bridge_topic(bridge_id: str, word: str) -> str:

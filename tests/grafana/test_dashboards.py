@@ -23,8 +23,8 @@ from monty_mqtt_core.influx.points import FIELDS, bridge_health, frame, lines_of
 
 BUILT_IN = re.compile(r"__interval|timeFilter|__data|__url_time_range|__all|tag_\w+|col|SYS")
 TELEGRAF = {
-    "internal_write": {"output", "alias", "metrics_written", "metrics_dropped", "metrics_rejected", "buffer_size",
-                       "write_time_ns"},
+    "internal_write": {"output", "alias", "telegraf", "metrics_written", "metrics_dropped", "metrics_rejected",
+                       "buffer_size", "write_time_ns"},
     "broker": {"topic", "value"},
 }  # fmt: skip
 """What conf/telegraf/telegraf.conf stores of Telegraf and the broker; tests/grafana/test_queries.py sees it there."""

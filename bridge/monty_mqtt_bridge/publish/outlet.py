@@ -69,7 +69,7 @@ class Outlet:
         self._config, self._publisher, self._counts, self._journal = config, publisher, counts, journal
         self._clock = clock
         self._log = RateLimitedLog(logger, clock)
-        self._batches = LineBatches()
+        self._batches = LineBatches(config.influx_partitions)
         self._page = PageLinks(config.liveview_url)
 
     def publish(self, row: JournalRow, message: schema.Message, receipt: RowReceipt, *, again: bool) -> None:
@@ -119,10 +119,10 @@ class Outlet:
         """Publish a retained message once more; if that fails, the next connection does it again."""
         self._publisher.put(outgoing, (RowReceipt(0),))
 
-    def put_lines(self, run: str, lines: list[str], receipt: RowReceipt | None = None) -> None:
-        """Publish lines, in a batch."""
+    def put_lines(self, run: str, worker: str, lines: list[str], receipt: RowReceipt | None = None) -> None:
+        """Publish lines of a worker, in a batch."""
         self._counts.points += len(lines)
-        for batch in self._batches.add(run, lines, receipt, self._clock()):
+        for batch in self._batches.add(run, worker, lines, receipt, self._clock()):
             self._put_batch(batch)
 
     def tick(self, now: float) -> None:
@@ -201,7 +201,7 @@ class Outlet:
         if url is not None:
             experiment = self.experiments.get((frame.run, frame.worker))
             line = points.frame(frame, url, experiment, self.misfits)
-            self.put_lines(frame.run, [line] if line else [])
+            self.put_lines(frame.run, frame.worker, [line] if line else [])
 
     def _put_lines(self, message: schema.Message, receipt: RowReceipt | None, *, by_bridge: bool = False) -> None:
         experiment = self.experiments.get((message.run, message.worker))
@@ -211,7 +211,7 @@ class Outlet:
         if self.misfits.count > misfits:
             text = "%s.%s: %r does not fit its field in InfluxDB and is left out"
             self._log.say("misfit", text, *self.misfits.last)
-        self.put_lines(message.run, lines, receipt)
+        self.put_lines(message.run, message.worker, lines, receipt)
         if isinstance(message, schema.End):  # the sender waits for the acknowledgement
             for batch in self._batches.flush(message.run):
                 self._put_batch(batch)

@@ -14,6 +14,7 @@ __all__ = ["health"]
 _BRIDGE = is_selected("name", "bridge")
 _OF_BRIDGE = where(_BRIDGE)
 _EACH = "GROUP BY time($__interval) fill(none)"
+_EACH_WRITER = 'GROUP BY time($__interval), "alias", "telegraf" fill(none)'
 _WRITES = where("\"output\" = 'influxdb_v2'")
 _TROUBLE = steps((None, palette.GOOD), (1, palette.BAD))
 _SYS = "$SYS/broker/"
@@ -81,8 +82,8 @@ def _flow() -> list[object]:
 
     stored = Query(
         'SELECT non_negative_derivative(last("metrics_written"), 1s) AS "points stored" FROM "internal_write" '
-        f'{_WRITES} GROUP BY time($__interval), "alias" fill(none)',
-        alias="$tag_alias",
+        f"{_WRITES} {_EACH_WRITER}",
+        alias="$tag_alias $tag_telegraf",
     )
     delay = Query(f'SELECT max("delay_secs") FROM "bridge_health" {_OF_BRIDGE} {_EACH}', alias="publish to broker")
     write = Query(
@@ -90,8 +91,8 @@ def _flow() -> list[object]:
     )
     return [
         extremes("Bridge", "How much does the bridge take in and give out?", rates, (8, 8), unit="cps"),
-        over_time("Stored by Telegraf", "How many points a second reach InfluxDB, by bucket?", [stored], (8, 8),
-                  unit="cps"),
+        over_time("Stored by Telegraf", "How many points a second reach InfluxDB, by bucket and Telegraf?",
+                  [stored], (8, 8), unit="cps"),
         extremes("Broker", "How many messages a minute does the broker receive and send?", broker, (8, 8), unit="cpm"),
         over_time("Delay from publish to stored", "How long does it take at worst? From the experiment's publish to "
                   "the broker, and Telegraf's write into InfluxDB; in between Telegraf gathers for at most 250 ms. The "
@@ -111,8 +112,7 @@ def _queues() -> list[object]:
     )
     journal = Query(f'SELECT max("journal_bytes") FROM "bridge_health" {_OF_BRIDGE} {_EACH}', alias="journal")
     buffer = Query(
-        f'SELECT max("buffer_size") FROM "internal_write" {_WRITES} GROUP BY time($__interval), "alias" fill(none)',
-        alias="$tag_alias",
+        f'SELECT max("buffer_size") FROM "internal_write" {_WRITES} {_EACH_WRITER}', alias="$tag_alias $tag_telegraf"
     )
     broker = Query(
         f'SELECT max("value") FROM "broker" {where(_topic("store/messages/count"))} {_EACH}', alias="messages"
@@ -125,8 +125,8 @@ def _queues() -> list[object]:
         over_time("Journal", "How large is the journal on disk?", [journal], (6, 8), unit="bytes", limits=(0, None)),
         over_time("In the broker", "What does the broker keep for Telegraf and others, and has it dropped any?",
                   [broker, dropped], (6, 8), limits=(0, None)),
-        over_time("In Telegraf", "How many points wait in Telegraf for InfluxDB, by bucket?", [buffer], (6, 8),
-                  limits=(0, None)),
+        over_time("In Telegraf", "How many points wait in Telegraf for InfluxDB, by bucket and Telegraf?",
+                  [buffer], (6, 8), limits=(0, None)),
         over_time("Oldest that waits", "How old is what waits longest in the journal? It grows while the broker is "
                   "away.", [oldest], (24, 6), unit="s", limits=(0, None)),
     ]  # fmt: skip

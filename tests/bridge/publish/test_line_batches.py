@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from kit.bridge import FIRST_STAMP
 
 from monty_mqtt_bridge.journal.feeder import RowReceipt
@@ -19,7 +21,7 @@ def points(batch) -> int:
 
 def test_a_batch_is_full_before_it_would_have_more_than_100_points():
     batches, receipts = LineBatches(), [RowReceipt(number) for number in range(10)]
-    full = [batch for receipt in receipts for batch in batches.add("run/1", ["m a=1 1"] * 30, receipt, 0.0)]
+    full = [batch for receipt in receipts for batch in batches.add("run/1", "main", ["m a=1 1"] * 30, receipt, 0.0)]
     assert [points(batch) for batch in full] == [90, 90, 90]
     assert full[0].outgoing.topic == "monty/influx/v1/run%2F1"
     assert (full[0].outgoing.qos, full[0].outgoing.retain) == (1, False)
@@ -29,7 +31,7 @@ def test_a_batch_is_full_before_it_would_have_more_than_100_points():
 
 def test_a_message_of_many_lines_spreads_over_batches_and_waits_for_all():
     batches, receipt = LineBatches(), RowReceipt(1)
-    full = batches.add("run", ["m a=1 1"] * 250, receipt, 0.0)
+    full = batches.add("run", "main", ["m a=1 1"] * 250, receipt, 0.0)
     assert [points(batch) for batch in [*full, *batches.flush()]] == [100, 100, 50]
     assert receipt.open == 3
 
@@ -37,13 +39,38 @@ def test_a_message_of_many_lines_spreads_over_batches_and_waits_for_all():
 def test_what_waits_is_due_after_a_tenth_of_a_second():
     batches = LineBatches()
     assert batches.next_due() == float("inf")
-    batches.add("a", ["m a=1 1"], None, 5.0)
-    batches.add("b", ["m a=1 1"], None, 5.05)
+    batches.add("a", "main", ["m a=1 1"], None, 5.0)
+    batches.add("b", "main", ["m a=1 1"], None, 5.05)
     assert batches.next_due() == 5.1
     assert batches.due(5.09) == []
     assert [batch.outgoing.topic for batch in batches.due(5.11)] == ["monty/influx/v1/a"]
     assert [batch.outgoing.topic for batch in batches.flush("b")] == ["monty/influx/v1/b"]
-    assert batches.add("a", [], None, 6.0) == batches.flush() == []
+    assert batches.add("a", "main", [], None, 6.0) == batches.flush() == []
+
+
+def test_a_partition_has_all_of_a_worker_and_about_its_share_of_the_workers():
+    for partitions in (2, 3, 5):
+        batches = LineBatches(partitions)
+        topics = {}
+        for number in [*range(231), *range(231)]:
+            batches.add("run", f"parallel_eval_episode_{number}", [f"m a={number} 1"], None, 0.0)
+            for batch in batches.flush():
+                topics.setdefault(number, []).append(batch.outgoing.topic)
+        assert all(first == second for first, second in topics.values())
+        shares = Counter(first for first, _ in topics.values())
+        assert set(shares) == {"monty/influx/v1/run", *(f"monty/influx/v1/{n}/run" for n in range(1, partitions))}
+        assert min(shares.values()) > 0.7 * 231 / partitions
+
+
+def test_the_end_of_a_run_flushes_its_partitions():
+    batches = LineBatches(4)
+    for number in range(40):
+        batches.add("run", f"{number}", ["m a=1 1"], None, 0.0)
+    batches.add("other", "0", ["m a=1 1"], None, 0.0)
+    ended = batches.flush("run")
+    assert len({batch.outgoing.topic for batch in ended}) == len(ended) == 4
+    assert sum(map(points, ended)) == 40
+    assert [points(batch) for batch in batches.flush()] == [1]
 
 
 def outgoing_of(text: bytes, topic: str = "t") -> Outgoing:

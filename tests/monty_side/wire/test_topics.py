@@ -95,3 +95,4 @@ def test_a_kind_with_a_name_needs_it():
 def test_the_bridge_s_and_influx_s_own_topics():
     assert topics.bridge_topic("a/b", "status") == "monty/bridge/v1/a%2Fb/status"
     assert topics.influx_topic("x.y") == "monty/influx/v1/x%2Ey"
+    assert topics.influx_topic("x.y", 2) == "monty/influx/v1/2/x%2Ey"
