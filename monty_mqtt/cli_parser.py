@@ -99,8 +99,11 @@ def _add(commands: Any, name: str, summary: str, **more: str) -> argparse.Argume
 
 def _add_broker(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--broker", metavar="HOST[:PORT]", help="address of your own broker (default: the one that runs here)"
-    )
+        "--broker", metavar="ADDRESS",
+        help="your own broker: HOST[:PORT], or mqtts://a:8883,b:8883 (default: the one that runs here)",
+    )  # fmt: skip
+    authorities = "certificates of who may sign that broker's (default: the authorities that this system trusts)"
+    command.add_argument("--ca-file", metavar="FILE", help=authorities)
     command.add_argument("--username", metavar="USER", help="user to log in as at that broker")
     command.add_argument("--password-file", metavar="FILE", type=Path, help="file with that user's password")
 
@@ -171,12 +174,9 @@ def _add_run(commands: Any) -> None:
     command.add_argument(
         "overrides", nargs="+", metavar="experiment=NAME", help="Hydra overrides, as Monty's run.py takes them"
     )
-    command.add_argument(
-        "--parallel",
-        type=partial(_whole, "processes"),
-        metavar="N",
-        help="use Monty's parallel runner, with at most N processes at once",
-    )
+    processes = partial(_whole, "processes")
+    at_once = "use Monty's parallel runner, with at most N processes at once"
+    command.add_argument("--parallel", type=processes, metavar="N", help=at_once)
     _add_ports(command)
     command.set_defaults(liveview_port=None)  # the experiment's configuration may set one
     command.add_argument("--bridge", metavar="HOST[:PORT]", help="address of your own bridge; needs --broker too")
@@ -212,13 +212,9 @@ def _add_commands(commands: Any) -> None:
         )  # fmt: skip
         command.set_defaults(module="control", function="command", word=word, steps=None)
         if word == "step":
+            whole = partial(_whole, "steps")
             command.add_argument(
-                "-n",
-                "--steps",
-                type=partial(_whole, "steps"),
-                default=1,
-                metavar="N",
-                help="how many steps (default: %(default)s)",
+                "-n", "--steps", type=whole, default=1, metavar="N", help="how many steps (default: %(default)s)"
             )
         _add_broker(command)
 

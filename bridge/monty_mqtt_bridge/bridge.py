@@ -152,7 +152,7 @@ class Bridge:
 
     def _announce(self) -> None:
         bound = BridgeAddress(self._config.zmq_host, self.zmq_port)
-        print(f"bridge ready: zmq {bound}, mqtt {self._config.mqtt_url}", flush=True)  # noqa: T201
+        print(f"bridge ready: zmq {bound}, mqtt {self._config.broker}", flush=True)  # noqa: T201
         self._started.set()
 
     def _turn(self, stages: _Stages, *, take: bool) -> None:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import secrets
 import threading
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-
+from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import topics
 from monty_mqtt_bridge.settings import BridgeConfig, read_password
+from monty_mqtt_core.reading.broker_client import BrokerClient
 
 __all__ = ["ask"]
 
@@ -29,22 +28,20 @@ def ask(config: BridgeConfig, answer_secs: float = _ANSWER_SECS) -> tuple[bool, 
     """
     topic = topics.bridge_topic(config.bridge_id, "health")
     came = threading.Event()
-    client = mqtt.Client(
-        CallbackAPIVersion.VERSION2, f"monty-mqtt-healthcheck-{secrets.token_hex(4)}", protocol=mqtt.MQTTv311
-    )
+    client = BrokerClient(config.broker, f"monty-mqtt-healthcheck-{secrets.token_hex(4)}")
     client.connect_timeout = answer_secs
     if config.mqtt_username:
         client.username_pw_set(config.mqtt_username, read_password(config))
     client.on_connect = lambda client, *_: client.subscribe(topic)
     client.on_message = lambda *_: came.set()
     try:
-        client.connect(config.mqtt_host, config.mqtt_port)
-    except OSError as error:
-        return False, f"no MQTT broker at {config.mqtt_url}: {error.strerror or error}"
+        client.connect_to_any()
+    except ServiceError as error:
+        return False, str(error)
     client.loop_start()
     well = came.wait(answer_secs)
     client.disconnect()
     client.loop_stop()
     if well:
-        return True, f"bridge {config.bridge_id!r} at {config.mqtt_url} is well"
-    return False, f"nothing on {topic} at {config.mqtt_url} within {answer_secs:g} s"
+        return True, f"bridge {config.bridge_id!r} at {config.broker} is well"
+    return False, f"nothing on {topic} at {config.broker} within {answer_secs:g} s"

@@ -16,7 +16,8 @@ import msgspec
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.zmq_protocol import LARGEST_FRAME_BYTES
-from monty_mqtt_core.settings import service_settings
+from monty_mqtt_core.settings import broker_address, service_settings
+from monty_mqtt_core.settings.broker_address import BrokerAddress
 
 __all__ = ["ENVIRONMENT_PREFIX", "BridgeConfig", "BridgeOptions", "build", "load", "read_password"]
 
@@ -33,6 +34,8 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
         zmq_keys: Directory of the keys that encrypt ZMQ, `keys` of the state directory; empty: it is not encrypted.
         mqtt_host: Host of the MQTT broker.
         mqtt_port: TCP port of the MQTT broker.
+        mqtt_brokers: The broker's hosts instead, tried in turn, as mqtts://a:8883,b:8883; mqtts:// is encrypted.
+        mqtt_ca_file: Certificates of who may sign the broker's, PEM; empty: the authorities that this system trusts.
         mqtt_username: User at the broker; empty connects anonymously.
         mqtt_password_file: File whose first line is that user's password.
         mqtt_wait_secs: How long to wait at start for a broker that does not answer; 0 waits for ever.
@@ -54,6 +57,8 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     zmq_keys: str = ""
     mqtt_host: str = "127.0.0.1"
     mqtt_port: int = 1883
+    mqtt_brokers: str = ""
+    mqtt_ca_file: str = ""
     mqtt_username: str = ""
     mqtt_password_file: str = ""
     mqtt_wait_secs: float = 0.0
@@ -80,9 +85,10 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
         return str(Path(self.zmq_keys, "client.key_secret")) if self.zmq_keys else ""
 
     @property
-    def mqtt_url(self) -> str:
-        """Address of the broker, as a URL."""
-        return f"mqtt://{self.mqtt_host}:{self.mqtt_port}"
+    def broker(self) -> BrokerAddress:
+        """Address of the broker, and the user."""
+        address = broker_address.of_settings(self.mqtt_brokers, self.mqtt_host, self.mqtt_port, self.mqtt_ca_file)
+        return address._replace(username=self.mqtt_username or None)
 
 
 class BridgeOptions(NamedTuple):
@@ -150,6 +156,7 @@ def read_password(config: BridgeConfig) -> str | None:
 
 
 def _checked(config: BridgeConfig) -> BridgeConfig:
+    _ = config.broker
     if config.liveview_url and not _WEB_ADDRESS.fullmatch(config.liveview_url):
         raise ConfigError(
             "liveview_url", config.liveview_url, "http:// or https:// and a host, without spaces; or empty"

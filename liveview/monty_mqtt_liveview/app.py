@@ -54,7 +54,7 @@ def run(options: PageOptions) -> None:
 def _broker(config: PageConfig) -> BrokerAddress:
     service_settings.read_password(config.mqtt_password_file)
     file = Path(config.mqtt_password_file) if config.mqtt_password_file else None
-    return BrokerAddress(config.mqtt_host, config.mqtt_port, config.mqtt_username or None, file)
+    return config.broker._replace(username=config.mqtt_username or None, password_file=file)
 
 
 def _limits(config: PageConfig) -> Retention:
@@ -69,7 +69,7 @@ def _control_broker(options: PageOptions, state: StateDir) -> BrokerAddress:
     config = options.config
     named = config.control_password_file or None
     file = named if "control_password_file" in options.given else state.password_file(config.control_username)
-    return BrokerAddress(config.mqtt_host, config.mqtt_port, config.control_username, Path(file) if file else None)
+    return config.broker._replace(username=config.control_username, password_file=Path(file) if file else None)
 
 
 def _login(config: PageConfig, state: StateDir, port: int) -> Login:

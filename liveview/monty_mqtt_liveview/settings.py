@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from monty_mqtt.errors import ConfigError
-from monty_mqtt_core.settings import service_settings
+from monty_mqtt_core.settings import broker_address, service_settings
+from monty_mqtt_core.settings.broker_address import BrokerAddress
 
 __all__ = ["ENVIRONMENT_PREFIX", "PageConfig", "PageOptions", "build", "load"]
 
@@ -31,6 +32,8 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
         tls_key: File with the certificate's private key, PEM.
         mqtt_host: Host of the MQTT broker.
         mqtt_port: TCP port of the MQTT broker.
+        mqtt_brokers: The broker's hosts instead, tried in turn, as mqtts://a:8883,b:8883; mqtts:// is encrypted.
+        mqtt_ca_file: Certificates of who may sign the broker's, PEM; empty: the authorities that this system trusts.
         mqtt_username: User at the broker; empty connects anonymously.
         mqtt_password_file: File whose first line is that user's password.
         mqtt_client_id: Name of the session at the broker, the same at every start; empty: random, made at first start.
@@ -57,6 +60,8 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     tls_key: str = ""
     mqtt_host: str = "127.0.0.1"
     mqtt_port: int = 1883
+    mqtt_brokers: str = ""
+    mqtt_ca_file: str = ""
     mqtt_username: str = ""
     mqtt_password_file: str = ""
     mqtt_client_id: str = ""
@@ -71,6 +76,11 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     drain_secs: float = 3.0
     container: bool = False
     log_level: str = "warning"
+
+    @property
+    def broker(self) -> BrokerAddress:
+        """Address of the broker, without a user."""
+        return broker_address.of_settings(self.mqtt_brokers, self.mqtt_host, self.mqtt_port, self.mqtt_ca_file)
 
     @property
     def is_local(self) -> bool:
@@ -142,6 +152,7 @@ def build(settings: Mapping[str, Any]) -> PageConfig:
 
 
 def _checked(config: PageConfig) -> PageConfig:
+    _ = config.broker
     _check_ways(config)
     _check_depth_range(config)
     return config

@@ -43,7 +43,7 @@ class BrokerCheck:
             Outgoing(topics.influx_topic(bridge_id), b"# self-test\n", 1, False),  # noqa: FBT003
             Outgoing(nobodys_model, b"", 1, False),  # noqa: FBT003
         ]
-        self._url = f"mqtt://{broker.host}:{broker.port}"
+        self._url = str(broker)
         self._username = broker.username
         self._user = f"user {broker.username!r}" if broker.username else "the anonymous user"
         self._missing = {self.status.topic: self.status.payload, self.command.topic: self.command.payload}

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
+from monty_mqtt_core.reading.broker_client import BrokerClient
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage
 
 __all__ = ["ClientLogin", "LastWill", "MqttConnection"]
@@ -49,7 +51,7 @@ class MqttConnection:
     """MqttConnection is one connection, from the attempt to connect to its end.
 
     Args:
-        broker: Address and user.
+        broker: Address, of one host, and user.
         login: Client id and password.
         will: Last will.
         acknowledged: Called with the message id of each PUBACK.
@@ -111,6 +113,8 @@ class MqttConnection:
     def read(self) -> None:
         """Read what the broker sent."""
         self._check(self._client.loop_read())
+        while self.failed is None and self._holds_bytes():
+            self._check(self._client.loop_read())
 
     def write(self) -> None:
         """Write waiting bytes, as far as the socket takes them."""
@@ -136,8 +140,14 @@ class MqttConnection:
         if own_socket is not None:
             own_socket.close()
 
-    def _make_client(self, login: ClientLogin, will: LastWill, acknowledged: Callable[[int], None]) -> mqtt.Client:
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, login.client_id, protocol=mqtt.MQTTv311)
+    def _holds_bytes(self) -> bool:
+        """Return whether TLS has decrypted more than was read; the poll does not wake for it."""
+        own_socket = self._client.socket()
+        return isinstance(own_socket, ssl.SSLSocket) and own_socket.pending() > 0
+
+    def _make_client(self, login: ClientLogin, will: LastWill, acknowledged: Callable[[int], None]) -> BrokerClient:
+        client = BrokerClient(self._broker, login.client_id)
+        client.keepalive = _KEEPALIVE_SECS
         client.max_inflight_messages_set(0)  # the publisher keeps the window; paho's costs a scan at each PUBACK
         client.connect_timeout = _CONNECT_SECS
         client.will_set(will.topic, will.payload, qos=1, retain=True)
@@ -154,11 +164,9 @@ class MqttConnection:
 
     def _connect(self) -> None:
         try:
-            self._client.connect(self._broker.host, self._broker.port, _KEEPALIVE_SECS)
-        except socket.gaierror as error:
-            self._fail(f"no such host {self._broker.host!r} ({error.strerror})")
-        except (OSError, ValueError) as error:
-            self._fail(f"nobody answers ({getattr(error, 'strerror', None) or error})")
+            self._client.reconnect()
+        except OSError:
+            self._fail(self._client.failed)
         else:
             self._connected.set()
         self._wake()

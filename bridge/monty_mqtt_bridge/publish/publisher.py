@@ -17,13 +17,14 @@ from monty_mqtt.wire.vocabulary import OFFLINE
 from monty_mqtt_bridge.counters import BridgeCounters
 from monty_mqtt_bridge.journal.feeder import RowReceipt
 from monty_mqtt_bridge.publish.broker_check import COMMAND_FILTER, RETAINED_FILTERS, BrokerCheck
+from monty_mqtt_bridge.publish.connect_attempts import ConnectAttempts
 from monty_mqtt_bridge.publish.mqtt_connection import ClientLogin, LastWill, MqttConnection
 from monty_mqtt_bridge.publish.namesake import Namesake
 from monty_mqtt_bridge.publish.retained import only_last_retained
 from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
 from monty_mqtt_bridge.settings import BridgeConfig, read_password
 from monty_mqtt_core.payloads.to_mqtt import Outgoing, is_too_long
-from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage
+from monty_mqtt_core.reading.mqtt_client import MqttMessage
 
 __all__ = ["Publisher"]
 
@@ -42,7 +43,6 @@ _ENOUGH_BYTES = 4 << 20
 _ENOUGH_FOR_QOS0 = 2000
 _SELF_TEST_SECS = 2.0
 _HANDSHAKE_SECS = 5.0
-_BACK_OFF_SECS = (1.0, 10.0)
 
 _Item = tuple[Outgoing, Sequence[RowReceipt]]
 
@@ -76,19 +76,18 @@ class Publisher:
         # A client that knows this id can disconnect the bridge, even anonymously; each start has a new session and id.
         client_id = f"monty-mqtt-{config.bridge_id}-{secrets.token_hex(12)}"
         self._login = ClientLogin(client_id, read_password(config))
-        self._broker = BrokerAddress(config.mqtt_host, config.mqtt_port, config.mqtt_username)
-        self._url = config.mqtt_url
+        self._broker = config.broker
+        self._attempts = ConnectAttempts(self._broker)
         self._test = BrokerCheck(config.bridge_id, self._broker)
-        self.namesake = Namesake(config.bridge_id, config.mqtt_url, clock)
+        self.namesake = Namesake(config.bridge_id, str(self._broker), clock)
         self._counts, self._wake, self._clock = counts, wake, clock
         self._log = RateLimitedLog(logger, clock)
         self._connection: MqttConnection | None = None
         self._will = LastWill(self._test.status.topic, OFFLINE)
-        self._greeted = self._testing = self._recognised = self._complained = False
+        self._greeted = self._testing = self._recognised = False
         self._hang_ups = 0
         self._give_up_at = clock() + config.mqtt_wait_secs if config.mqtt_wait_secs else float("inf")
-        self._deadline = self._retry_at = 0.0
-        self._back_off = _BACK_OFF_SECS[0]
+        self._deadline = 0.0
         self._queue: deque[_Item] = deque()
         self._in_flight: dict[int, _Item] = {}
         self.ready = self.forgotten = False
@@ -96,8 +95,8 @@ class Publisher:
 
     @property
     def online(self) -> bool:
-        """Whether messages can be sent now."""
-        return self.ready and self._connection is not None and self._connection.online
+        """Whether messages can be sent now: on a new connection, behind those that the journal repeats."""
+        return self.ready and self._greeted and self._connection is not None and self._connection.online
 
     @property
     def queued(self) -> int:
@@ -180,9 +179,9 @@ class Publisher:
         """
         connection, became_ready = self._connection, False
         if connection is None:
-            if now >= self._retry_at:
-                self._deadline = now + _HANDSHAKE_SECS
-                self._connection = MqttConnection(self._broker, self._login, self._will, self._acknowledged, self._wake)
+            if now >= self._attempts.not_before:
+                self._deadline, address = now + _HANDSHAKE_SECS, self._attempts.address
+                self._connection = MqttConnection(address, self._login, self._will, self._acknowledged, self._wake)
         elif connection.failed is not None:
             self._start_over(connection, now)
         elif not connection.online:
@@ -234,13 +233,13 @@ class Publisher:
             receipt.open -= 1
 
     def _greet(self, connection: MqttConnection) -> bool:
-        self._greeted, self._complained = True, False
+        self._greeted = True
         self._counts.mqtt_connects += 1
-        self._back_off = _BACK_OFF_SECS[0]
+        self._attempts.succeeded()
         for topic_filter in (COMMAND_FILTER, *self.namesake.filters):
             connection.subscribe(topic_filter, 1)
         if self.ready:
-            logger.warning("connected to %s again", self._url)
+            logger.warning("connected to %s again", self._attempts.address)
             connection.publish(self._test.status)
             return True
         self.namesake.look()
@@ -279,15 +278,11 @@ class Publisher:
         self._hang_ups += self._greeted and not self.ready
         if self._hang_ups > 1:  # once may be a broker that was just stopped
             raise ServiceError(self._test.hung_up())
-        if not self.ready and now >= self._give_up_at:
-            raise ServiceError(f"no MQTT broker at {self._url}: {connection.failed}")
-        if not self._complained:
-            self._complained = True
-            text = "no MQTT broker at %s: %s; trying again every %g to %g s"
-            logger.warning(text, self._url, connection.failed, *_BACK_OFF_SECS)
+        tried = self._attempts.address
+        self._attempts.failed(connection.failed, now)
+        if not self.ready and now >= self._give_up_at and self._attempts.all_tried:
+            raise ServiceError(f"no MQTT broker at {tried}: {connection.failed}")
         self._connection, self._greeted, self._recognised, self._testing = None, False, False, self.ready
-        self._retry_at = now + self._back_off
-        self._back_off = min(2 * self._back_off, _BACK_OFF_SECS[1])
         self._keep_own()
 
     def _keep_own(self) -> None:

@@ -1,6 +1,6 @@
 """This module is an ordinary MQTT client, which reads from the broker and publishes commands.
 
-Called by `status`, `tail`, `run` and `abort`. Bridge and page have paho clients of their own; all programs use
+Called by `status`, `tail`, `run` and `abort`. Bridge and page have subscriptions of their own; all programs use
 `MqttMessage` and `BrokerAddress`.
 """
 
@@ -9,15 +9,14 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from pathlib import Path
 from types import TracebackType
 from typing import Any, List, NamedTuple, Optional, Self, Sequence, Type
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 
 from monty_mqtt.errors import ServiceError
-from monty_mqtt_core.settings import ports
+from monty_mqtt_core.reading.broker_client import BrokerClient
+from monty_mqtt_core.settings.broker_address import BrokerAddress
 
 __all__ = ["BrokerAddress", "DeliveryToken", "MqttMessage", "Subscriber", "forget_session", "retained"]
 
@@ -58,23 +57,6 @@ class MqttMessage(NamedTuple):
     token: Optional[DeliveryToken] = None
 
 
-class BrokerAddress(NamedTuple):
-    """BrokerAddress is where the broker is, and the user to log in as. Without a user: anonymous."""
-
-    host: str
-    port: int
-    username: Optional[str] = None
-    password_file: Optional[Path] = None
-
-    def __str__(self) -> str:
-        return ports.url("mqtt", self.host, self.port)
-
-    @property
-    def subscribe_line(self) -> str:
-        """The command that shows all messages in another terminal."""
-        return f"mosquitto_sub -h {self.host} -p {self.port} -v -t 'monty/v1/#'"
-
-
 class Subscriber:
     """Subscriber is subscribed inside its `with` block; it connects again by itself after the broker was away.
 
@@ -94,7 +76,7 @@ class Subscriber:
         self._subscribed = threading.Event()
         self._marks_answers = False
         self._refused: Optional[str] = None
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+        self._client = BrokerClient(broker)
         if broker.username:
             password = broker.password_file.read_text().strip() if broker.password_file else None
             self._client.username_pw_set(broker.username, password)
@@ -104,10 +86,7 @@ class Subscriber:
         self._client.on_message = self._on_message
 
     def __enter__(self) -> Self:
-        try:
-            self._client.connect(self._broker.host, self._broker.port)
-        except OSError as error:
-            raise ServiceError(f"no broker at {self._broker}: {error.strerror or error}") from None
+        self._client.connect_to_any()
         self._client.loop_start()
         if not self._subscribed.wait(_CONNECT_SECS) or self._refused:
             self.__exit__(None, None, None)
@@ -196,9 +175,7 @@ def forget_session(broker: BrokerAddress, client_id: str) -> bool:
     A client that is connected with this id is disconnected.
     """
     is_forgotten = threading.Event()
-    client = mqtt.Client(
-        CallbackAPIVersion.VERSION2, client_id, clean_session=True, protocol=mqtt.MQTTv311, reconnect_on_failure=False
-    )
+    client = BrokerClient(broker, client_id, clean_session=True, reconnect_on_failure=False)
 
     def leave(_client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if not reason.is_failure:
@@ -207,8 +184,8 @@ def forget_session(broker: BrokerAddress, client_id: str) -> bool:
 
     client.on_connect = leave
     try:
-        client.connect(broker.host, broker.port)
-    except OSError:
+        client.connect_to_any()
+    except ServiceError:
         return False
     client.loop_start()
     done = is_forgotten.wait(_CONNECT_SECS)

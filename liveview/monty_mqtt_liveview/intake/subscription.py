@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 
 from monty_mqtt.wire import topics
+from monty_mqtt_core.reading.broker_client import BrokerClient
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, DeliveryToken, MqttMessage
 
 __all__ = ["FILTERS", "Inbox", "Subscription"]
@@ -131,11 +131,11 @@ class Subscription:
         self._connected_at, self._short_connections = 0.0, 0
         self._is_leaving = False
         self._without_password = ""
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True
-        )
+        self._complained: set[BrokerAddress] = set()
+        self._client = BrokerClient(broker, client_id, clean_session=False, manual_ack=True)
         self._client.reconnect_delay_set(*_RECONNECT_SECS)
         self._client.on_pre_connect = self._on_pre_connect
+        self._client.on_connect_fail = self._on_connect_fail
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
@@ -163,7 +163,11 @@ class Subscription:
             )
         if self.is_connected:
             return f"broker {self.broker} does not answer" if self.is_silent else ""
-        return f"broker {self.broker}: {self.refused}" if self.refused else f"no broker at {self.broker}"
+        if self.refused:
+            return f"broker {self.broker}: {self.refused}"
+        failed = self._client.failed
+        why = f"{self._client.tried.host}: {failed}" if failed and self.broker.others else failed
+        return f"no broker at {self.broker}{f': {why}' if why else ''}"
 
     @property
     def is_taken(self) -> bool:
@@ -208,6 +212,12 @@ class Subscription:
         if self.broker.username:
             client.username_pw_set(self.broker.username, password)
 
+    def _on_connect_fail(self, _client: mqtt.Client, _data: Any) -> None:
+        tried = self._client.tried
+        if tried not in self._complained:
+            self._complained.add(tried)
+            logger.warning("no broker at %s: %s", tried, self._client.failed)
+
     def _on_connect(self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
             user = self.broker.username
@@ -216,8 +226,9 @@ class Subscription:
                 logger.error("broker %s %s", self.broker, refused)
             self.refused = refused
             return
-        logger.info("broker %s is there", self.broker)
+        logger.info("broker %s is there", self._client.tried)
         self.refused = ""
+        self._complained.clear()
         self.connection += 1
         self._hear()
         self._connected_at = time.monotonic()
@@ -228,7 +239,7 @@ class Subscription:
         if self.is_connected and not self._is_leaving:
             is_short = time.monotonic() - self._connected_at < _SHORT_SECS
             self._short_connections = self._short_connections + 1 if is_short else 0
-            logger.warning("%s", self.problem if self.is_taken else f"broker {self.broker} has gone")
+            logger.warning("%s", self.problem if self.is_taken else f"broker {self._client.tried} has gone")
         self._asked_at = self._asked_at or time.monotonic()
         self.is_connected = False
 

@@ -16,11 +16,11 @@ from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt.wire.vocabulary import is_online
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, retained
 from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.broker_address import HostAndPort, parse_host
 from monty_mqtt_core.settings.state_dir import Endpoint, FarSide, StateDir
 from monty_mqtt_stack.services import table
 
 __all__ = [
-    "Address",
     "FarSideAddress",
     "accepts",
     "address_of",
@@ -36,14 +36,6 @@ __all__ = [
 
 _HOST = "127.0.0.1"
 _CONNECT_SECS = 1.0
-_HIGHEST_PORT = 65535
-
-
-class Address(NamedTuple):
-    """Holds a host and a TCP port."""
-
-    host: str
-    port: int
 
 
 class FarSideAddress(NamedTuple):
@@ -54,33 +46,24 @@ class FarSideAddress(NamedTuple):
     page: Optional[Endpoint] = None
 
 
-def parse_address(text: str, default_port: int) -> Address:
+def parse_address(text: str, default_port: int) -> HostAndPort:
     """Parse `HOST` or `HOST:PORT`; IPv6 as `[::1]:1883`.
 
     Raises:
         ConfigError: The text is neither.
     """
-    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
-    if not colon:
-        host, port = text, str(default_port)
-    if (
-        not host
-        or (":" in host and not host.startswith("["))
-        or not port.isdecimal()
-        or not 0 < int(port) <= _HIGHEST_PORT
-    ):
-        raise ConfigError("address", text, f"HOST or HOST:PORT, such as 127.0.0.1:{default_port}")
-    return Address(host.strip("[]"), int(port))
+    try:
+        return parse_host(text, default_port)
+    except ValueError:
+        raise ConfigError("address", text, f"HOST or HOST:PORT, such as 127.0.0.1:{default_port}") from None
 
 
-def find_broker(state: StateDir, named: Optional[Address] = None) -> BrokerAddress:
-    """Return the broker to use: `named`, else that of the state directory, else the one at the default port.
+def find_broker(state: StateDir) -> BrokerAddress:
+    """Return the broker to use: that of the state directory, else the one at the default port.
 
     Raises:
         ServiceError: No broker answers.
     """
-    if named:
-        return BrokerAddress(*named)
     known = state.read_far_side()
     endpoint = known.services.get("broker") if known else None
     for host, port in ((endpoint.host, endpoint.port) if endpoint else (_HOST, 0), (_HOST, table.MQTT_PORT)):
@@ -125,15 +108,20 @@ def broker_of(options: argparse.Namespace, user: Optional[str] = None) -> Broker
     """Return the broker that the command line selects.
 
     Args:
-        options: Parsed options with `state_dir`, `broker`, `username`, `password_file`.
+        options: Parsed options with `state_dir`, `broker`, `ca_file`, `username`, `password_file`.
         user: MQTT user if the options name none; None connects anonymously.
 
     Raises:
         ConfigError, ServiceError: An option is wrong, or no broker answers.
     """
     state = StateDir(options.state_dir)
-    named = parse_address(options.broker, table.MQTT_PORT) if options.broker else None
-    broker, user = find_broker(state, named), options.username or user
+    if options.broker:
+        broker = BrokerAddress.parse(options.broker, "--broker", options.ca_file or "", "--ca-file")
+    elif options.ca_file:
+        raise ConfigError("--ca-file", options.ca_file, "given with an mqtts:// address in --broker")
+    else:
+        broker = find_broker(state)
+    user = options.username or user
     return as_user(broker, state, user, options.password_file) if user else broker
 
 

@@ -143,7 +143,7 @@ def test_users_and_rules_that_forbid_the_topics_are_named(broker, tmp_path):
 
 def test_nobody_there_is_said_once_and_given_up_after_the_time_that_was_set(caplog):
     config = BridgeConfig(zmq_port=0, mqtt_port=any_free("127.0.0.1"), mqtt_wait_secs=0.5)
-    line = f"no MQTT broker at {config.mqtt_url}: nobody answers (Connection refused)"
+    line = f"no MQTT broker at {config.broker}: nobody answers (Connection refused)"
     assert complaint(config) == line
     assert caplog.messages == [f"{line}; trying again every 1 to 10 s"]
 

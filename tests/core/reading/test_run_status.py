@@ -10,8 +10,9 @@ from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import message_pieces, schema, topics
 from monty_mqtt.wire.run_id import new_run_id
 from monty_mqtt_core.reading.run_status import RunStatuses, decode
+from monty_mqtt_core.settings.broker_address import HostAndPort
 from monty_mqtt_stack.services import broker_acl
-from monty_mqtt_stack.services.find_services import Address, parse_address
+from monty_mqtt_stack.services.find_services import parse_address
 from monty_mqtt_stack.watch.message_lines import duration, mode_in_words, readable
 from monty_mqtt_stack.watch.progress_display import PlainDisplay, describe, overview
 from monty_mqtt_stack.watch.summary import summary
@@ -355,10 +356,10 @@ def test_several_workers_are_named_and_none_is_starting():
 @pytest.mark.parametrize(
     ("text", "address"),
     [
-        ("lab", Address("lab", 1883)),
-        ("lab:99", Address("lab", 99)),
-        ("[::1]:99", Address("::1", 99)),
-        ("[::1]", Address("::1", 1883)),
+        ("lab", HostAndPort("lab", 1883)),
+        ("lab:99", HostAndPort("lab", 99)),
+        ("[::1]:99", HostAndPort("::1", 99)),
+        ("[::1]", HostAndPort("::1", 1883)),
     ],
 )
 def test_addresses(text, address):

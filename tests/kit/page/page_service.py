@@ -33,10 +33,13 @@ def broker_for(broker: Mosquitto) -> BrokerAddress:
 class Keeping:
     """Runs subscription and service, from entering to leaving; waits on entering until they are ready, if `wait`."""
 
-    def __init__(self, broker: Mosquitto, state: Path, limits: Retention | None = None, *, wait: bool = True) -> None:
+    def __init__(
+        self, broker: Mosquitto | BrokerAddress, state: Path, limits: Retention | None = None, *, wait: bool = True
+    ) -> None:
         self._waits = wait
         self.recordings = state / "recordings"
-        self._subscription = Subscription(broker_for(broker), CLIENT_ID)
+        address = broker if isinstance(broker, BrokerAddress) else broker_for(broker)
+        self._subscription = Subscription(address, CLIENT_ID)
         self.service = Service(self._subscription, self.recordings, limits)
         self._stack = ExitStack()
 

@@ -93,7 +93,9 @@ def test_a_broker_killed_in_the_middle_loses_nothing(load, tmp_path):
             program.tell("publish", 3000, 1000)
             program.wait_for(lambda report, at=count + 1000: report["published"] >= at)
             broker.kill()
-            until(lambda: keeping.service.problems() == [f"no broker at mqtt://{broker.host}:{broker.port}"])
+            where = f"mqtt://{broker.host}:{broker.port}"
+            gone = [f"no broker at {where}: nobody answers (Connection refused)"]
+            until(lambda gone=gone: keeping.service.problems() == gone)
             broker.start()
             program.wait_for(lambda report, at=count + 3000: report["published"] >= at, 60)
             until(lambda: keeping.service.problems() == [])

@@ -111,13 +111,13 @@ def test_a_broker_that_comes_late_and_is_killed_is_found_again(tmp_path):
     with Mosquitto(tmp_path) as broker:
         broker.stop()
         with Subscription(broker_for(broker), CLIENT_ID) as subscription:
-            assert subscription.problem == f"no broker at {broker_for(broker)}"
+            assert subscription.problem.startswith(f"no broker at {broker_for(broker)}")
             broker.start()
             until(lambda: subscription.is_connected)
             assert subscription.problem == ""
             broker.kill()
             until(lambda: not subscription.is_connected)
-            assert subscription.problem == f"no broker at {broker_for(broker)}"
+            assert subscription.problem.startswith(f"no broker at {broker_for(broker)}")
             broker.start()
             until(lambda: subscription.is_connected)
             with Client(broker.port, "bridge", broker.password("bridge")) as client:
