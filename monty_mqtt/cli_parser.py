@@ -102,10 +102,14 @@ def _add_broker(command: argparse.ArgumentParser) -> None:
         "--broker", metavar="ADDRESS",
         help="your own broker: HOST[:PORT], or mqtts://a:8883,b:8883 (default: the one that runs here)",
     )  # fmt: skip
-    authorities = "certificates of who may sign that broker's (default: the authorities that this system trusts)"
-    command.add_argument("--ca-file", metavar="FILE", help=authorities)
+    _add_ca_file(command)
     command.add_argument("--username", metavar="USER", help="user to log in as at that broker")
     command.add_argument("--password-file", metavar="FILE", type=Path, help="file with that user's password")
+
+
+def _add_ca_file(command: argparse.ArgumentParser) -> None:
+    authorities = "certificates of who may sign that broker's (default: the authorities that this system trusts)"
+    command.add_argument("--ca-file", metavar="FILE", help=authorities)
 
 
 def _add_ports(command: argparse.ArgumentParser) -> None:
@@ -270,6 +274,18 @@ def _add_invitations(commands: Any) -> None:
 def _add_doctor(commands: Any) -> None:
     command = _add(commands, "doctor", "Show what is installed and which ports are free, and how to correct the rest.")
     command.add_argument("--json", action="store_true", help="print JSON, for programs and bug reports")
+    command.add_argument(
+        "--broker",
+        metavar="ADDRESS",
+        help="try instead whether this broker does what is needed of one; several nodes of it as mqtts://a:8883,b:8883",
+    )
+    _add_ca_file(command)
+    command.add_argument(
+        "--passwords",
+        metavar="DIR",
+        type=Path,
+        help="directory of the passwords at that broker, USER.password (default: those of the state directory)",
+    )
     command.set_defaults(module="doctor", function="command")
 
 

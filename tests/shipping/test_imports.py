@@ -37,6 +37,7 @@ USERS = {
         "monty_mqtt_core.reading.broker_client",
         "monty_mqtt_core.reading.mqtt_client",
         "monty_mqtt_liveview.intake.subscription",
+        "monty_mqtt_stack.broker_trial.trial_client",
     },
     "mcap": {"monty_mqtt_core.recordings.mcap_file"},
     "sqlite3": {"monty_mqtt_bridge.journal"},

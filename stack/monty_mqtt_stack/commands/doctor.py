@@ -1,6 +1,6 @@
 """Implements `monty-mqtt doctor`: lists what is installed, which ports are free, and how to get the rest.
 
-Called by the command line.
+With `--broker` it tries that broker instead. Called by the command line.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import shutil
 import stat
 import subprocess
 import sys
+from pathlib import Path
 from typing import List, NamedTuple, Optional
 
 from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.broker_address import BrokerAddress
 from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack.broker_trial.trial import Outcome, try_broker
 from monty_mqtt_stack.processes import programs
 from monty_mqtt_stack.services import mosquitto
 from monty_mqtt_stack.services import table as services
@@ -27,6 +30,7 @@ from monty_mqtt_stack.watch.message_lines import table
 __all__ = ["Finding", "as_json", "command", "examine", "report"]
 
 _VERSION_SECS = 10.0
+_NEED_WIDTH = 27
 _MEGA = 1e6
 _SERVER = "pip install 'monty-mqtt[server]'"
 _DISTRIBUTIONS = {
@@ -50,10 +54,30 @@ class Finding(NamedTuple):
 
 
 def command(options: argparse.Namespace) -> int:
-    """Run `monty-mqtt doctor`; return the exit code: 1 if the services cannot run on this machine."""
-    findings = examine(StateDir(options.state_dir))
+    """Run `monty-mqtt doctor`; return the exit code: 1 if the services cannot run here, or at that broker."""
+    state = StateDir(options.state_dir)
+    if options.broker:
+        broker = BrokerAddress.parse(options.broker, "--broker", options.ca_file or "", "--ca-file")
+        return _try_broker(broker, options.passwords or state.secrets, prints_json=options.json)
+    findings = examine(state)
     print(as_json(findings) if options.json else "\n".join(report(findings)))  # noqa: T201 - a command's output
     return 1 if any(finding.is_fatal and finding.advice for finding in findings) else 0
+
+
+def _try_broker(broker: BrokerAddress, passwords: Path, *, prints_json: bool) -> int:
+    outcomes: List[Outcome] = []
+    for outcome in try_broker(broker, passwords):
+        outcomes.append(outcome)
+        if not prints_json:
+            print(_line(outcome), flush=True)  # noqa: T201 - a command's output
+    if prints_json:
+        print(json.dumps([outcome._asdict() for outcome in outcomes], indent=2))  # noqa: T201 - a command's output
+    return 1 if any(outcome.is_met is False for outcome in outcomes) else 0
+
+
+def _line(outcome: Outcome) -> str:
+    word = {True: "ok", False: "MISSING", None: "not tried"}[outcome.is_met]
+    return f"{outcome.need:<{_NEED_WIDTH}}  {word:<9}  {outcome.found} ({outcome.why})"
 
 
 def examine(state: StateDir, host: str = "127.0.0.1") -> List[Finding]:
