@@ -22,7 +22,8 @@ class LiveViewConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         enable_liveview: If False, nothing is published; `experiment.broadcaster` exists and does nothing.
-        bridge: Bridge on another machine, `tcp://HOST:PORT?key=HEX`; it stands for `zmq_host` and `zmq_port`.
+        bridge: Bridge on another machine, `tcp://HOST:PORT?key=HEX`, or several with commas, instead of `zmq_host` and
+        `zmq_port`.
         zmq_host: Host of the bridge.
         zmq_port: TCP port of the bridge, 1 to 65535.
         liveview_host: Host of the LiveView page, for the address that the experiment prints for its user.
@@ -131,7 +132,7 @@ _SWITCH = Setting(bool)
 
 SETTINGS: Dict[str, Setting] = {
     "enable_liveview": _SWITCH,
-    "bridge": Setting(str, 0, 400),
+    "bridge": Setting(str, 0, 4000),
     "zmq_host": _HOST,
     "zmq_port": _PORT,
     "liveview_host": _HOST,

@@ -145,7 +145,7 @@ class Bridge:
         deadline = time.monotonic() + self._config.drain_secs
         stages.outlet.flush()
         while publisher.online and time.monotonic() < deadline:
-            if not publisher.queued and not publisher.in_flight and not stages.feeder.waiting:
+            if not publisher.queue.waiting and not publisher.queue.in_flight and not stages.feeder.waiting:
                 break
             self._turn(stages, take=False)
         self._commit(stages, last=True)
@@ -202,10 +202,11 @@ class Bridge:
         """Write what was accepted to the journal, and acknowledge it; at the last time the least change, too."""
         journal, acceptance = stages.journal, stages.router.acceptance
         journal.commit()
+        acceptance.acknowledgements.published(stages.feeder.safe_row())
         if acceptance.full and not journal.lacking:
             acceptance.resume()
         acceptance.full = bool(journal.lacking)
-        acceptance.acknowledge(last=last)
+        acceptance.acknowledgements.send(last=last)
 
     def _poll(self, stages: _Stages, *, take: bool) -> dict[object, int]:
         publisher, router = stages.publisher, stages.router
@@ -218,7 +219,7 @@ class Bridge:
         if descriptor >= 0:
             poller.register(descriptor, zmq.POLLIN | (zmq.POLLOUT if publisher.wants_write() else 0))
         due_at = min(stages.pipeline.next_due(), stages.health.next_due(), time.monotonic() + _LONGEST_POLL_SECS)
-        if router.acceptance.ack_due or stages.journal.changed:
+        if router.acceptance.acknowledgements.due or stages.journal.changed:
             due_at = min(due_at, self._ack_at)
         return dict(poller.poll(max(0, int((due_at - time.monotonic()) * 1000) + 1)))
 

@@ -18,7 +18,7 @@ from monty_mqtt_bridge.pipeline import Pipeline
 from monty_mqtt_bridge.publish.outlet import Outlet
 from monty_mqtt_bridge.publish.publisher import Publisher
 from monty_mqtt_bridge.rules import health
-from monty_mqtt_bridge.rules.liveness import Life
+from monty_mqtt_bridge.rules.life import Life
 from monty_mqtt_core.influx import points
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
@@ -77,9 +77,9 @@ class HealthReport:
             time_unix_nanos=self._pipeline.stamp(),
             uptime_secs=round(now - self._started, 3),
             workers=sum(life.live for life in self._pipeline.liveness.lives.values()),
-            queued=publisher.queued,
-            in_flight=publisher.in_flight,
-            pending_bytes=publisher.pending_bytes,
+            queued=len(publisher.queue.waiting),
+            in_flight=len(publisher.queue.in_flight),
+            pending_bytes=publisher.queue.pending_bytes,
             images_waiting=outlet.encoder.waiting(),
             **self._feeder.health(),
             **self._pipeline.rates.since_last(counts, now),

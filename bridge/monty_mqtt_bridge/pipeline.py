@@ -19,11 +19,12 @@ from monty_mqtt_bridge.publish.outlet import Outlet
 from monty_mqtt_bridge.publish.publisher import Publisher
 from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
 from monty_mqtt_bridge.recall import Recall
-from monty_mqtt_bridge.receive.senders import Key, Sender, label
+from monty_mqtt_bridge.receive.sender import Key, Sender, label
 from monty_mqtt_bridge.rules.command_rules import FORGET, CommandRules
 from monty_mqtt_bridge.rules.forgetting import ClearedRun, Forgetting
 from monty_mqtt_bridge.rules.health import Rates
 from monty_mqtt_bridge.rules.liveness import Liveness
+from monty_mqtt_bridge.rules.other_bridges import OtherBridges, status_in
 from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_bridge.spools.left_behind import LeftBehind
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
@@ -72,7 +73,8 @@ class Pipeline:
         self.rates = Rates(now)
         self.liveness = Liveness(now)
         self._log = RateLimitedLog(logger, clock)
-        self._commands = CommandRules(self.liveness.lives)
+        self._others = OtherBridges(config.bridge_id)
+        self._commands = CommandRules(self.liveness.lives, self._others)
         self._forgetting = Forgetting(config.bridge_id, config.keep_retained_days, clock, wall)
         self._recall = Recall(journal, self._outlet, self.liveness, config.bridge_id)
         self._commands.load(journal.kept(_COMMANDS))
@@ -109,7 +111,7 @@ class Pipeline:
         statuses: list[schema.Status] = []
         if row.kind == HELLO:
             self._outlet.retained.forget_before(sender.key, sender.started_unix_nanos)
-            statuses = self.liveness.joined(sender, self.stamp())
+            statuses = self.liveness.joined(sender, self.stamp()) or self._taken_over(sender)
         elif isinstance(message, _SIGNS_OF_LIFE):
             statuses = self.liveness.heard(message, self._clock(), self.stamp())
         for status in statuses:
@@ -121,9 +123,28 @@ class Pipeline:
             return ()
         if not begins:
             self._recall.of(sender)
-            for status in self.liveness.returned(sender, self.stamp()):
+            for status in self.liveness.returned(sender, self.stamp()) or self._taken_over(sender):
                 self._outlet.say(status)
         return self._commands.standing(sender.key[0])
+
+    def _taken_over(self, sender: Sender) -> list[schema.Status]:
+        """Return the status to publish of a worker that another bridge had until now."""
+        sender.is_moved = False
+        before = self._others.take_over(sender.key)
+        if before is None and not (sender.elsewhere and self.liveness.is_new(sender.key)):
+            return []
+        return self.liveness.taken_over(sender, before, self.stamp())
+
+    def _hear_another(self, status: schema.Status) -> None:
+        """Leave a worker to the bridge that has published its status; or say that this one has it, if it has."""
+        sender = self.liveness.give_away(status)
+        if sender is not None:
+            sender.is_moved = True
+            self._outlet.give_away(sender.key)
+            return
+        for own in self.liveness.claim(status, self.stamp()):
+            self._others.take_over((own.run, own.worker))
+            self._outlet.say(own)
 
     def left(self, sender: Sender) -> None:
         """Note that a worker's connection is gone."""
@@ -137,6 +158,11 @@ class Pipeline:
             return []
         if incoming.topic.endswith("/command"):
             return self._command(incoming)
+        status = status_in(incoming)
+        if status is not None and self._others.hear(status):
+            self._hear_another(status)
+        elif incoming.topic.startswith(topics.BRIDGE_PREFIX):
+            self._others.hear_bridge(incoming)
         if incoming.retain and not self._publisher.ready:
             self._recall.retained(incoming)
         return []

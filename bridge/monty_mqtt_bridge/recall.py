@@ -10,7 +10,7 @@ from monty_mqtt.wire import schema
 from monty_mqtt_bridge.journal.journal import Journal
 from monty_mqtt_bridge.publish.outlet import Outlet
 from monty_mqtt_bridge.publish.retained import Stamp
-from monty_mqtt_bridge.receive.senders import Key, Sender
+from monty_mqtt_bridge.receive.sender import Key, Sender
 from monty_mqtt_bridge.rules.liveness import REMEMBERED_NANOS, Liveness
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 from monty_mqtt_core.reading.mqtt_client import MqttMessage

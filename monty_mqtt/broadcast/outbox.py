@@ -13,15 +13,16 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Type, Union
 
 from monty_mqtt.broadcast.broadcast_counts import BroadcastCounts
+from monty_mqtt.broadcast.link.sender_identity import SenderIdentity
 from monty_mqtt.broadcast.send_window import SendWindow
-from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.broadcast.spool_policy import SpoolPolicy
 from monty_mqtt.wire import schema, zmq_protocol
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt.wire.json_values import plain
 from monty_mqtt.wire.vocabulary import BULK_KINDS
 
 if TYPE_CHECKING:
-    from monty_mqtt.broadcast.bridge_link import BridgeLink
+    from monty_mqtt.broadcast.link.bridge_link import BridgeLink
     from monty_mqtt.broadcast.settings import Settings
 
 __all__ = ["Buffer", "Outbox", "Stamps"]
@@ -98,11 +99,11 @@ class Outbox:
         if settings.enabled:
             # Import now and not with the first message: a child that is forked in the middle of an import waits for
             # ever for that import's end. A disabled broadcaster skips it: importing zmq takes 40 ms.
-            from monty_mqtt.broadcast.bridge_link import BridgeLink  # noqa: PLC0415
+            from monty_mqtt.broadcast.link.bridge_link import BridgeLink  # noqa: PLC0415
 
             self._make_link = BridgeLink
         self._sender = SenderIdentity(
-            *(settings.run, worker, self.stamps.take(), settings.bridge),
+            *(settings.run, worker, self.stamps.take(), settings.bridges),
             token=os.urandom(_TOKEN_BYTES).hex(),
         )
         self.spooling = SpoolPolicy(
@@ -116,6 +117,7 @@ class Outbox:
         self._bulk_published = 0
         self._too_late = 0
         self._bulk_too_large = 0
+        self._welcomed_by: Optional[BridgeAddress] = None
         self._said_refused = self._said_too_large = self._said_renamed = False
 
     def take(self, kind: Type[schema.Message], buffers: Sequence[Buffer], fields: Dict[str, Any]) -> None:
@@ -159,7 +161,7 @@ class Outbox:
                 "status": status,
                 "dropped": counts.dropped,
                 "too_large": counts.too_large,
-                "bulk_seq": self.link.bulk_next,
+                "bulk_seq": self.link.bulk.next,
                 "bulk_dropped": counts.bulk_dropped,
                 "errors": counts.errors,
                 "non_finite": counts.non_finite,
@@ -205,7 +207,7 @@ class Outbox:
             dropped=window.dropped + self._too_late,
             too_large=window.too_large + self._bulk_too_large,
             bulk_published=self._bulk_published,
-            bulk_dropped=link.bulk_dropped if link else 0,
+            bulk_dropped=link.bulk.dropped if link else 0,
             errors=errors + self.spooling.errors + (link.errors if link else 0),
             spooled=self.spooling.written,
             non_finite=self.non_finite,
@@ -224,10 +226,16 @@ class Outbox:
             self._said_renamed = True
             text = "run %r has had a worker %r before: this one is published as worker %r"
             self._afterwards(_log.warning, text, self._run, self.worker, link.published)
+        if link.welcomed_by is not self._welcomed_by:
+            if self._welcomed_by is not None and link.welcomed_by is not None:
+                text = "run %r goes on with the bridge at %s: that at %s does not answer"
+                addresses = (link.welcomed_by.endpoint, self._welcomed_by.endpoint)
+                self._afterwards(_log.warning, text, self._run, *addresses)
+            self._welcomed_by = link.welcomed_by
         if link.refused is not None and not self._said_refused:
             self._said_refused = True
             text = "the bridge at %s refuses run %r: %s"
-            self._afterwards(_log.warning, text, link.sender.bridge.endpoint, self._run, link.refused)
+            self._afterwards(_log.warning, text, link.bridge.endpoint, self._run, link.refused)
 
     def _open(self) -> BridgeLink:
         self.link = self._make_link(self._sender, self.window)
@@ -246,7 +254,7 @@ class Outbox:
             self._bulk_too_large += 1
             self._say_too_large(_LARGEST_BUFFERS_BYTES)
         elif link.bulk_has_room():
-            link.send_bulk([head, self._encoded(kind, link.bulk_next, fields), *map(bytes, buffers)])
+            link.send_bulk([head, self._encoded(kind, link.bulk.next, fields), *map(bytes, buffers)])
             self._bulk_published += 1
 
     def _say_too_large(self, most_bytes: int) -> None:
@@ -270,5 +278,5 @@ def _why(link: BridgeLink) -> str:
         return "the bridge refuses them"
     if link.seen:
         return "the bridge did not take them in time"
-    bridge = link.sender.bridge
-    return f"there is no bridge at {bridge.endpoint}{' that this key opens' if bridge.server_key else ''}"
+    endpoints = " or ".join(bridge.endpoint for bridge in link.sender.bridges)
+    return f"there is no bridge at {endpoints}{' that this key opens' if link.bridge.server_key else ''}"

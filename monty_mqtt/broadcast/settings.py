@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Mapping, Optional, Union
+from typing import Any, Mapping, Optional, Tuple, Union
 
 import msgspec
 
@@ -36,10 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     run_name: str
     worker: str
-    zmq_host: str = DEFAULT_HOST
-    zmq_port: int = DEFAULT_PORT
-    server_key: str = ""
-    client_key_file: str = ""
+    bridges: Tuple[BridgeAddress, ...] = (BridgeAddress(),)
     enabled: bool = True
     strict: bool = False
     window_bytes: int = WINDOW_BYTES
@@ -69,42 +66,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """
         enabled = others["enabled"]
         environ = os.environ if enabled else {}
-        address = _bridge(bridge, zmq_host, zmq_port, environ)
-        if enabled and address.server_key and not isinstance(bridge, BridgeAddress):
-            address = address._replace(client_key_file=_key_file(environ))
+        bridges = _bridges(bridge, zmq_host, zmq_port, environ)
+        if enabled and any(address.server_key and not address.client_key_file for address in bridges):
+            key_file = _key_file(environ)
+            bridges = tuple(address._replace(client_key_file=key_file) for address in bridges)
         if spool_dir is not None:
             spool = _absolute("spool_dir", spool_dir, "directory")
         else:
             spool = _in_state_dir(environ, "spool") if enabled else ""
         known = _known_id(run, run_id)
         name = run if run is not None else known
-        host, port, server_key, client_key_file = address
-        settings = cls(
-            run=known,
-            run_name=name,
-            zmq_host=host,
-            zmq_port=port,
-            server_key=server_key,
-            client_key_file=client_key_file,
-            spool_dir=spool,
-            **others,
-        )
+        settings = cls(run=known, run_name=name, bridges=bridges, spool_dir=spool, **others)
         settings.check()
         return settings
-
-    @property
-    def bridge(self) -> BridgeAddress:
-        """Where the bridge is."""
-        return BridgeAddress(self.zmq_host, self.zmq_port, self.server_key, self.client_key_file)
 
     def check(self) -> None:
         """Raise ConfigError for the first setting that is wrong."""
         _check_name("worker", self.worker)
         if self.worker == _EVERY_WORKER:
             raise ConfigError("worker", self.worker, f"another name: {_EVERY_WORKER!r} addresses every worker")
-        if not isinstance(self.zmq_host, str) or not self.zmq_host or _NO_HOST & set(self.zmq_host):
-            raise ConfigError("zmq_host", self.zmq_host, "a host name or an IP address")
-        _check_whole("zmq_port", self.zmq_port, 1, _LARGEST_PORT)
         for key in ("enabled", "strict"):
             if not isinstance(getattr(self, key), bool):
                 raise ConfigError(key, getattr(self, key), "true or false")
@@ -138,24 +118,28 @@ def _check_whole(key: str, number: Any, least: int, most: int) -> None:
         raise ConfigError(key, number, f"a whole number from {least} to {most}")
 
 
-def _bridge(bridge: Union[BridgeAddress, str, None], host: Any, port: Any, environ: Mapping[str, str]) -> BridgeAddress:
-    """Return where the bridge is; what is not given comes from the environment."""
+def _bridges(
+    bridge: Union[BridgeAddress, str, None], host: Any, port: Any, environ: Mapping[str, str]
+) -> Tuple[BridgeAddress, ...]:
+    """Return where the bridges are; what is not given comes from the environment."""
     if isinstance(bridge, BridgeAddress):
-        return bridge
+        return (bridge,)
     named, key = (bridge, "bridge") if bridge else (None, "MONTY_MQTT_BRIDGE")
     if not named and host is None and port is None:
         named = environ.get(key)
-    if not named:
-        return BridgeAddress(
-            host=environ.get("MONTY_MQTT_ZMQ_HOST") or DEFAULT_HOST if host is None else host,
-            port=_port(environ) if port is None else port,
-        )
-    return BridgeAddress.parse(named, key)
+    if named:
+        return BridgeAddress.parse_all(named, key)
+    host = environ.get("MONTY_MQTT_ZMQ_HOST") or DEFAULT_HOST if host is None else host
+    port = _port(environ) if port is None else port
+    if not isinstance(host, str) or not host or _NO_HOST & set(host):
+        raise ConfigError("zmq_host", host, "a host name or an IP address")
+    _check_whole("zmq_port", port, 1, _LARGEST_PORT)
+    return (BridgeAddress(host, port),)
 
 
 def _key_file(environ: Mapping[str, str]) -> str:
     """Return the path of this user's key file, after a look at whether it will do."""
-    from monty_mqtt.broadcast import client_keys  # noqa: PLC0415 - importing zmq takes 40 ms
+    from monty_mqtt.broadcast.link import client_keys  # noqa: PLC0415 - importing zmq takes 40 ms
 
     named = environ.get(client_keys.ENVIRONMENT)
     default = ("keys", "client.key_secret")

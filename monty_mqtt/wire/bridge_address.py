@@ -1,4 +1,4 @@
-"""This module describes where a bridge is, and the keys with which the connection to it is encrypted.
+"""This module describes where bridges are, and the keys with which the connection to them is encrypted.
 
 Used by the experiment's settings, and by the stack, which prints the line that a user sets on another machine.
 """
@@ -6,7 +6,7 @@ Used by the experiment's settings, and by the stack, which prints the line that 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Tuple
 
 from monty_mqtt.errors import ConfigError
 
@@ -16,12 +16,13 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 5555
 _HIGHEST_PORT = 65535
 _FORM = re.compile(
+    r"ipc://(?P<path>/.+)|"
     r"tcp://(?P<host>\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[^\s/\[\]*;,:?#]+):(?P<port>[1-9][0-9]{0,4})(?:\?key=(?P<key>[0-9a-f]{64}))?"
 )
 
 
 class BridgeAddress(NamedTuple):
-    """BridgeAddress is a bridge's ZMQ address.
+    """BridgeAddress is a bridge's ZMQ address: a TCP port, or a socket in a directory of this machine.
 
     Attributes:
         host: Host name or IP address.
@@ -29,16 +30,24 @@ class BridgeAddress(NamedTuple):
         server_key: The bridge's public CURVE key, 64 hex digits; empty for a connection that is not encrypted.
         client_key_file: Path of the certificate, of the form of `zmq.auth`, with this client's own pair of keys; used
             with a server key only.
+        path: Path of the socket on this machine; empty for TCP.
     """
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     server_key: str = ""
     client_key_file: str = ""
+    path: str = ""
+
+    @classmethod
+    def parse_all(cls, text: object, key: str, client_key_file: str = "") -> Tuple[BridgeAddress, ...]:
+        """Return the addresses that a text names, separated by commas; arguments and errors as `parse`."""
+        texts = text.split(",") if isinstance(text, str) else [text]
+        return tuple(cls.parse(part, key, client_key_file) for part in texts)
 
     @classmethod
     def parse(cls, text: object, key: str, client_key_file: str = "") -> BridgeAddress:
-        """Return the address that a text of the form `tcp://HOST:PORT` or `tcp://HOST:PORT?key=HEX` names.
+        """Return the address that a text names: `tcp://HOST:PORT`, `tcp://HOST:PORT?key=HEX` or `ipc:///PATH`.
 
         Args:
             text: The text.
@@ -49,9 +58,13 @@ class BridgeAddress(NamedTuple):
             ConfigError: The text has another form.
         """
         found = _FORM.fullmatch(text) if isinstance(text, str) else None
+        if found and found["path"]:
+            return cls(path=found["path"])
         if not found or int(found["port"]) > _HIGHEST_PORT:
             raise ConfigError(
-                key, text, "tcp://HOST:PORT, and ?key= with 64 hex digits behind it if the bridge encrypts"
+                key,
+                text,
+                "tcp://HOST:PORT, and ?key= with 64 hex digits behind it if the bridge encrypts; or ipc:///PATH",
             )
         return cls(found["host"].strip("[]"), int(found["port"]), found["key"] or "", client_key_file)
 
@@ -59,6 +72,13 @@ class BridgeAddress(NamedTuple):
         return f"{self.endpoint}?key={self.server_key}" if self.server_key else self.endpoint
 
     @property
+    def place(self) -> str:
+        """The address as people write it: `HOST:PORT`, or the path of the socket."""
+        return self.path or self.endpoint.partition("://")[2]
+
+    @property
     def endpoint(self) -> str:
         """The address in ZMQ's form."""
+        if self.path:
+            return f"ipc://{self.path}"
         return f"tcp://[{self.host}]:{self.port}" if ":" in self.host else f"tcp://{self.host}:{self.port}"

@@ -51,6 +51,7 @@ class SpoolHeader(msgspec.Struct, frozen=True, kw_only=True):
         started_unix_nanos: When the worker started; tells it from other workers of its name.
         pid, host: Id of its process, and name of its machine.
         token: Proves to the bridge that the sender wrote this file, or may read it.
+        bridges: How many bridges the sender may use; with several, others may have the messages before these.
     """
 
     schema_version: int
@@ -60,6 +61,7 @@ class SpoolHeader(msgspec.Struct, frozen=True, kw_only=True):
     pid: int = 0
     host: str = ""
     token: str = ""
+    bridges: int = 1
 
 
 class SpoolRecord(NamedTuple):

@@ -22,6 +22,7 @@ __all__ = [
     "RAW_PREFIX",
     "Parsed",
     "Topic",
+    "bridge_status_filter",
     "bridge_topic",
     "build",
     "escape",
@@ -163,6 +164,11 @@ def influx_topic(run: str, partition: int = 0) -> str:
 def bridge_topic(bridge_id: str, word: str) -> str:
     """Return the topic of a bridge's `status` or `health`."""
     return f"{BRIDGE_PREFIX}/{escape(bridge_id)}/{word}"
+
+
+def bridge_status_filter() -> str:
+    """Return the filter of all bridges' `status` topics."""
+    return f"{BRIDGE_PREFIX}/+/status"
 
 
 def _prefix_of(kind: str) -> str:

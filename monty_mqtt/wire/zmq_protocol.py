@@ -80,6 +80,12 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     has no token.
 
     `published`: the worker's name that the bridge sent last, for a bridge that lost its journal; empty before.
+
+    `bridges`: how many bridges the sender may use. If there are several, a message is acknowledged only when the broker
+    has it: what a bridge has on its disk alone would be missing, or late, if the sender goes on with another one.
+
+    `elsewhere`: another bridge has acknowledged the messages below this seq, so they are not lost if this one lacks
+    them.
     """
 
     schema_version: int
@@ -93,6 +99,8 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool = False
     token: str = ""
     published: str = ""
+    bridges: int = 1
+    elsewhere: int = 0
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):

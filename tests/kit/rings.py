@@ -56,7 +56,7 @@ _STARTS_PROCESSES = (
     "liveview/web/test_request_guard.py",
     "liveview/web/test_server.py",
     "monty/",
-    "monty_side/broadcast/test_bridge_link.py",
+    "monty_side/broadcast/link/test_bridge_link.py",
     "monty_side/broadcast/test_broadcaster.py",
     "monty_side/broadcast/test_call_lock.py",
     "monty_side/broadcast/test_forks_and_exit.py",

@@ -95,6 +95,6 @@ class Taken:
                 for sender in self.senders.changed:
                     sender.safe = sender.next
                 self.senders.changed.clear()
-            self.router.acceptance.acknowledge()
+            self.router.acceptance.acknowledgements.send()
             with self.changed:
                 self.changed.notify_all()

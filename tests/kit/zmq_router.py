@@ -42,6 +42,7 @@ class Router:
     def __init__(self, port: int = 0, on_taken: Optional[Callable[[Key, Taken], None]] = None) -> None:
         self.reject: Optional[str] = None
         self.deaf = False
+        self.frozen = False
         self.largest_message_bytes = 0
         self.reasons: List[str] = []
         self.hellos: List[zmq_protocol.Hello] = []
@@ -85,6 +86,9 @@ class Router:
         self._ready.set()
         acks_at = 0.0
         while not self._stop.is_set():
+            if self.frozen:
+                self._stop.wait(0.01)
+                continue
             if socket.poll(10):
                 self._drain(socket)
             if time.monotonic() >= acks_at:

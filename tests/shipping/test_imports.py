@@ -22,9 +22,9 @@ MODULES = {
 WEB = {"monty_mqtt_liveview.web"}
 USERS = {
     "zmq": {
-        "monty_mqtt.broadcast.bridge_link",
-        "monty_mqtt.broadcast.client_keys",
-        "monty_mqtt.broadcast.dealer",
+        "monty_mqtt.broadcast.link.bridge_link",
+        "monty_mqtt.broadcast.link.client_keys",
+        "monty_mqtt.broadcast.link.dealer",
         "monty_mqtt_bridge.bridge",
         "monty_mqtt_bridge.receive.connections",
         "monty_mqtt_bridge.receive.invited_clients",

@@ -28,7 +28,7 @@ from monty_mqtt_bridge.journal.journal import Journal
 from monty_mqtt_bridge.journal.rows import DROPPED, HELLO, JournalRow
 from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
 from monty_mqtt_bridge.receive import raw_buffers
-from monty_mqtt_bridge.receive.senders import Sender, label
+from monty_mqtt_bridge.receive.sender import Sender, label
 
 __all__ = ["Feeder", "HasRoom", "Outflow", "RowReceipt", "RowTarget"]
 
@@ -201,7 +201,7 @@ class Feeder:
             "journal_waiting": self.waiting,
             "journal_bytes": journal.room.used_bytes,
             "journal_bound_bytes": journal.room.bound_bytes,
-            "journal_oldest_secs": round(journal.age_secs(self._safe()), 3),
+            "journal_oldest_secs": round(journal.age_secs(self.safe_row()), 3),
             "journal_full": int(bool(journal.lacking)),
             "journal_evicted": journal.room.evicted,
         }
@@ -228,14 +228,14 @@ class Feeder:
         if now >= self._again_at:
             self._again_at = float("inf")
             self.rewind()
-        safe = self._safe()
+        safe = self.safe_row()
         if safe > self._marked:
             self._marked = safe
             self._marks.append((now, safe))
         while self._marks and now - self._marks[0][0] >= _KEPT_SECS:
             self._journal.remove(self._marks.popleft()[1])
 
-    def _safe(self) -> int:
+    def safe_row(self) -> int:
         """Return the row up to which the broker has acknowledged everything."""
         while self._open and self._open[0].open <= 0:
             self._open.popleft()

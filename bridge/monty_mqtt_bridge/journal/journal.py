@@ -27,7 +27,7 @@ from monty_mqtt_bridge.journal.rows import (
     retained_topic_of,
     row_of,
 )
-from monty_mqtt_bridge.receive.senders import Key, Sender
+from monty_mqtt_bridge.receive.sender import Key, Sender
 
 __all__ = ["Journal"]
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from monty_mqtt_bridge.journal.database import JournalDatabase
 from monty_mqtt_bridge.journal.rows import sender_of
-from monty_mqtt_bridge.receive.senders import Key, Sender, Senders
+from monty_mqtt_bridge.receive.sender import Key, Sender
+from monty_mqtt_bridge.receive.senders import Senders
 
 __all__ = ["KnownSenders"]
 

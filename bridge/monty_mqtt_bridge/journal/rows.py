@@ -16,7 +16,7 @@ import msgspec
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.vocabulary import BULK_KINDS
 from monty_mqtt.wire.zmq_protocol import Hello
-from monty_mqtt_bridge.receive.senders import Sender
+from monty_mqtt_bridge.receive.sender import Sender
 
 __all__ = [
     "DROPPED",

@@ -15,11 +15,13 @@ from monty_mqtt.wire.vocabulary import ONLINE, SELF_TEST
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage
 
-__all__ = ["COMMAND_FILTER", "BrokerCheck"]
+__all__ = ["COMMAND_FILTER", "START_FILTERS", "STATUS_FILTER", "BrokerCheck"]
 
 COMMAND_FILTER = f"{topics.JSON_PREFIX}/+/+/command"
 
-RETAINED_FILTERS = tuple(f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in ("info", "status", "progress", "state"))
+STATUS_FILTER = f"{topics.JSON_PREFIX}/+/+/status"
+START_FILTERS = tuple(f"{topics.JSON_PREFIX}/+/+/{kind}" for kind in ("info", "progress", "state"))
+"""What is retained on these topics is read at the start only; statuses, which other bridges change, all the time."""
 
 
 class BrokerCheck:

@@ -106,9 +106,9 @@ class MqttConnection:
         if mid is not None:
             self._asked[mid] = topic_filter
 
-    def unsubscribe(self, topic_filter: str) -> None:
+    def unsubscribe(self, *topic_filters: str) -> None:
         """Unsubscribe."""
-        self._client.unsubscribe(topic_filter)
+        self._client.unsubscribe(list(topic_filters))
 
     def read(self) -> None:
         """Read what the broker sent."""

@@ -64,7 +64,7 @@ class Namesake:
         self.signature = {"instance": secrets.token_hex(8), "host": socket.gethostname(), "pid": os.getpid()}
         self._status_topic = topics.bridge_topic(bridge_id, "status")
         self._health_topic = topics.bridge_topic(bridge_id, "health")
-        self.filters = (self._status_topic, self._health_topic)
+        self.filters = (topics.bridge_status_filter(), self._health_topic)
         probe = schema.Command(id=f"{SELF_TEST}-{secrets.token_hex(8)}", command=SELF_TEST)
         where = topics.build(bridge_id, "bridge", "command")
         self.marker = Outgoing(where, schema.encode(probe), 1, False)  # noqa: FBT003

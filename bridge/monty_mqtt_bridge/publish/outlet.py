@@ -24,7 +24,7 @@ from monty_mqtt_bridge.publish.page_links import PageLinks
 from monty_mqtt_bridge.publish.publisher import Publisher
 from monty_mqtt_bridge.publish.retained import RetainedTopics, Stamp
 from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
-from monty_mqtt_bridge.receive.senders import Key, Sender, label
+from monty_mqtt_bridge.receive.sender import Key, Sender, label
 from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.influx import points
 from monty_mqtt_core.influx.line_protocol import Misfits
@@ -78,7 +78,8 @@ class Outlet:
             self.encoder.submit(message, row.buffers[0])
             return
         payload = row.payload
-        if isinstance(message, schema.Status) and not row.restored:  # a restored one stays as it was, to the last byte
+        is_own = not (row.restored or row.sender.is_moved)  # a restored one stays as it was, to the last byte
+        if isinstance(message, schema.Status) and is_own:
             message = self._signed(message)
             payload = schema.encode(message)
         try:
@@ -114,6 +115,11 @@ class Outlet:
         """Publish again what is retained of the workers of a name, for a broker that may have forgotten it."""
         for outgoing in self.retained.latest(key):
             self.put_back(outgoing)
+
+    def give_away(self, key: Key) -> None:
+        """Leave what is retained of a worker to another bridge, which has it now."""
+        self.retained.forget(key)
+        self._publisher.queue.withdraw(topics.build(*key, "status"))
 
     def put_back(self, outgoing: Outgoing) -> None:
         """Publish a retained message once more; if that fails, the next connection does it again."""
@@ -172,6 +178,8 @@ class Outlet:
         by_bridge: bool = False,
     ) -> Outgoing:
         """Return a message as it is to be sent, retained or not; have the journal keep it if it stays retained."""
+        if sender is not None and sender.is_moved:
+            return outgoing._replace(retain=False)
         if restored and isinstance(message, schema.Status) and message.status in LIVE_STATUSES:
             return outgoing._replace(retain=False)  # it was so once; no later status would ever correct it
         started = sender.started_unix_nanos if sender else 0

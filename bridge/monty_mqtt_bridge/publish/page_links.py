@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from monty_mqtt.wire.schema import Frame
 from monty_mqtt.wire.topics import escape
-from monty_mqtt_bridge.receive.senders import Key
+from monty_mqtt_bridge.receive.sender import Key
 
 __all__ = ["PageLinks"]
 

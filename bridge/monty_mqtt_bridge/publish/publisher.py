@@ -1,7 +1,6 @@
-"""This module publishes to the broker: in-flight window, reconnecting, publishing again what was not acknowledged.
+"""This module publishes to the broker: connecting, testing, reconnecting, sending what `send_queue` holds.
 
-Called by `outlet` and `pipeline` with messages and the receipts of their rows, which a PUBACK counts down. After a
-reconnect the journal repeats messages with receipts; others are the bridge's own, kept here until acknowledged.
+Called by `outlet` and `pipeline` with messages and the receipts of their rows.
 """
 
 from __future__ import annotations
@@ -9,18 +8,18 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire.vocabulary import OFFLINE
 from monty_mqtt_bridge.counters import BridgeCounters
 from monty_mqtt_bridge.journal.feeder import RowReceipt
-from monty_mqtt_bridge.publish.broker_check import COMMAND_FILTER, RETAINED_FILTERS, BrokerCheck
+from monty_mqtt_bridge.publish.broker_check import COMMAND_FILTER, START_FILTERS, STATUS_FILTER, BrokerCheck
+from monty_mqtt_bridge.publish.catch_up import CatchUp
 from monty_mqtt_bridge.publish.connect_attempts import ConnectAttempts
 from monty_mqtt_bridge.publish.mqtt_connection import ClientLogin, LastWill, MqttConnection
 from monty_mqtt_bridge.publish.namesake import Namesake
-from monty_mqtt_bridge.publish.retained import only_last_retained
+from monty_mqtt_bridge.publish.send_queue import SendQueue
 from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
 from monty_mqtt_bridge.settings import BridgeConfig, read_password
 from monty_mqtt_core.payloads.to_mqtt import Outgoing, is_too_long
@@ -30,21 +29,12 @@ __all__ = ["Publisher"]
 
 logger = logging.getLogger(__name__)
 
-_WINDOW = 100
-"""QoS 1 messages in flight: with this number paho is fastest."""
-
 _BURST = 32
 """Messages handed to paho before their bytes are written: a slow broker must not make paho's buffer grow."""
-
-_ENOUGH_QUEUED = 100
-_ENOUGH_BYTES = 4 << 20
-"""Most MQTT messages and bytes that wait to be sent; more wait in the journal, or with the experiments."""
 
 _ENOUGH_FOR_QOS0 = 2000
 _SELF_TEST_SECS = 2.0
 _HANDSHAKE_SECS = 5.0
-
-_Item = tuple[Outgoing, Sequence[RowReceipt]]
 
 
 class Publisher:
@@ -63,7 +53,7 @@ class Publisher:
         ready: Whether the self-test has passed.
         namesake: Whether another bridge has the same id.
         forgotten: Whether the broker has lost its stored data, including the sessions of its subscribers.
-        pending_bytes: Bytes of all messages that are not yet acknowledged.
+        queue: Messages that the broker has not acknowledged.
     """
 
     def __init__(
@@ -80,37 +70,26 @@ class Publisher:
         self._attempts = ConnectAttempts(self._broker)
         self._test = BrokerCheck(config.bridge_id, self._broker)
         self.namesake = Namesake(config.bridge_id, str(self._broker), clock)
+        self._catch_up = CatchUp(self.namesake.marker, clock)
         self._counts, self._wake, self._clock = counts, wake, clock
         self._log = RateLimitedLog(logger, clock)
         self._connection: MqttConnection | None = None
         self._will = LastWill(self._test.status.topic, OFFLINE)
-        self._greeted = self._testing = self._recognised = False
+        self._greeted = self._testing = self._recognised = self.ready = self.forgotten = False
         self._hang_ups = 0
         self._give_up_at = clock() + config.mqtt_wait_secs if config.mqtt_wait_secs else float("inf")
         self._deadline = 0.0
-        self._queue: deque[_Item] = deque()
-        self._in_flight: dict[int, _Item] = {}
-        self.ready = self.forgotten = False
-        self.pending_bytes = 0
+        self.queue = SendQueue()
 
     @property
     def online(self) -> bool:
         """Whether messages can be sent now: on a new connection, behind those that the journal repeats."""
-        return self.ready and self._greeted and self._connection is not None and self._connection.online
-
-    @property
-    def queued(self) -> int:
-        """Number of messages that wait to be sent."""
-        return len(self._queue)
-
-    @property
-    def in_flight(self) -> int:
-        """Number of messages that were sent and not acknowledged."""
-        return len(self._in_flight)
+        is_caught_up = self.ready and self._greeted and self._catch_up.is_done
+        return is_caught_up and self._connection is not None and self._connection.online
 
     def has_room(self) -> bool:
         """Return whether the broker keeps up."""
-        return self.online and len(self._queue) < _ENOUGH_QUEUED and self.pending_bytes < _ENOUGH_BYTES
+        return self.online and self.queue.has_room
 
     def descriptor(self) -> int:
         """Return the file descriptor to poll, -1 while there is none."""
@@ -122,16 +101,16 @@ class Publisher:
 
     def put(self, outgoing: Outgoing, receipts: Sequence[RowReceipt] = ()) -> None:
         """Take a message to publish. QoS 0 is dropped and counted while the broker is away or far behind."""
-        if not outgoing.qos and not (self.online and len(self._queue) < _ENOUGH_FOR_QOS0):
+        if not outgoing.qos and not (self.online and len(self.queue.waiting) < _ENOUGH_FOR_QOS0):
             self._counts.unsent += 1
             return
-        self.pending_bytes += len(outgoing.payload)
         if is_too_long(outgoing.topic):  # a run's name may fit a point and not a topic
             self._counts.refused += 1
             self._log.say("topic", "not published: a topic of %d characters", len(outgoing.topic))
-            self._settle(outgoing, receipts)
+            for receipt in receipts:
+                receipt.open -= 1
         else:
-            self._queue.append((outgoing, receipts))
+            self.queue.put(outgoing, receipts)
 
     def subscribe(self, topic_filter: str) -> None:
         """Subscribe, until `unsubscribe` or the end of this connection."""
@@ -150,6 +129,7 @@ class Publisher:
         self._connection.read()
         messages, self._connection.incoming = self._connection.incoming, []
         for message in messages:
+            self._catch_up.hear(message)
             if message.topic == self._test.status.topic:
                 self._hear_status(message)
         return [message for message in messages if not self.namesake.hear(message) and not self._test.hear(message)]
@@ -160,12 +140,12 @@ class Publisher:
         if connection is None or connection.failed is not None:
             return
         connection.write()
-        while self.online and self._queue and not connection.wants_write():
+        while self.online and self.queue.waiting and not connection.wants_write():
             for _ in range(_BURST):
-                if not self._send_next(connection):
+                if not self.queue.send_next(connection.publish):
                     break
             connection.write()
-            if len(self._in_flight) >= _WINDOW:
+            if self.queue.is_window_full:
                 return
 
     def tend(self, now: float) -> bool:
@@ -189,9 +169,11 @@ class Publisher:
                 connection.abandon()
                 connection.failed = "the broker does not answer"
         elif not self._greeted:
-            became_ready = self._greet(connection)
+            self._greet(connection)
         elif not self.ready:
             became_ready = self._judge(connection, now)
+        elif not self._catch_up.is_done:
+            became_ready = self._catch_up.turn()
         return became_ready
 
     def keep_alive(self) -> None:
@@ -207,48 +189,27 @@ class Publisher:
                 connection.publish(self._test.status._replace(payload=OFFLINE))
             connection.close()
 
-    def _send_next(self, connection: MqttConnection) -> bool:
-        if not self._queue or len(self._in_flight) >= _WINDOW:
-            return False
-        outgoing, receipts = item = self._queue[0]
-        mid = connection.publish(outgoing)
-        if mid is None:
-            return False
-        self._queue.popleft()
-        if outgoing.qos:
-            self._in_flight[mid] = item
-        else:
-            self._settle(outgoing, receipts)
-        return True
-
     def _acknowledged(self, mid: int) -> None:
-        item = self._in_flight.pop(mid, None)
-        if item is not None:
+        if self.queue.acknowledged(mid):
             self._counts.published += 1
-            self._settle(*item)
 
-    def _settle(self, outgoing: Outgoing, receipts: Sequence[RowReceipt]) -> None:
-        self.pending_bytes -= len(outgoing.payload)
-        for receipt in receipts:
-            receipt.open -= 1
-
-    def _greet(self, connection: MqttConnection) -> bool:
+    def _greet(self, connection: MqttConnection) -> None:
         self._greeted = True
         self._counts.mqtt_connects += 1
         self._attempts.succeeded()
-        for topic_filter in (COMMAND_FILTER, *self.namesake.filters):
+        for topic_filter in (COMMAND_FILTER, STATUS_FILTER, *self.namesake.filters):
             connection.subscribe(topic_filter, 1)
         if self.ready:
             logger.warning("connected to %s again", self._attempts.address)
             connection.publish(self._test.status)
-            return True
-        self.namesake.look()
+            self._catch_up.begin()
+        else:
+            self.namesake.look()
         connection.publish(self.namesake.marker)
-        return False
 
     def _begin_test(self, connection: MqttConnection, now: float) -> None:
         self._testing, self._deadline = True, now + _SELF_TEST_SECS
-        for topic_filter in RETAINED_FILTERS:
+        for topic_filter in START_FILTERS:
             connection.subscribe(topic_filter, 1)
         for outgoing in self._test.messages():
             connection.publish(outgoing)
@@ -266,8 +227,7 @@ class Publisher:
                 self._begin_test(connection, now)
         elif self._test.passed:
             self.ready = True
-            for topic_filter in RETAINED_FILTERS:
-                connection.unsubscribe(topic_filter)
+            connection.unsubscribe(*START_FILTERS)
         elif now > self._deadline:
             raise ServiceError(self._test.not_given_back(_SELF_TEST_SECS))
         return self.ready
@@ -283,11 +243,4 @@ class Publisher:
         if not self.ready and now >= self._give_up_at and self._attempts.all_tried:
             raise ServiceError(f"no MQTT broker at {tried}: {connection.failed}")
         self._connection, self._greeted, self._recognised, self._testing = None, False, False, self.ready
-        self._keep_own()
-
-    def _keep_own(self) -> None:
-        """Drop the messages that come again from the journal."""
-        own = [item for item in (*self._in_flight.values(), *self._queue) if not item[1]]
-        self._in_flight.clear()
-        self._queue = deque(only_last_retained(own))
-        self.pending_bytes = sum(len(outgoing.payload) for outgoing, _ in self._queue)
+        self.queue.keep_own()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeVar
 
-from monty_mqtt_bridge.receive.senders import Key
+from monty_mqtt_bridge.receive.sender import Key
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
 __all__ = ["RetainedTopics", "Stamp", "only_last_retained"]

@@ -1,7 +1,7 @@
 """This module accepts messages in order, once, and only if valid: the rules of the ZMQ hop. No socket, no clock.
 
 Called by `router` with each message of a worker's connection. Accepted messages go to a `Sink`, the `feeder`; answers
-go through `say`; it acknowledges a message once the journal has it.
+go through `say`, and `acknowledgements` sends what is safe.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from monty_mqtt.wire.vocabulary import BUFFER_KINDS, BULK_KINDS
 from monty_mqtt_bridge.counters import BridgeCounters
 from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
 from monty_mqtt_bridge.receive import raw_buffers
+from monty_mqtt_bridge.receive.acknowledgements import Acknowledgements
 from monty_mqtt_bridge.receive.published_name import renamed, settle
-from monty_mqtt_bridge.receive.senders import Sender, Senders, label
+from monty_mqtt_bridge.receive.sender import Sender, label
+from monty_mqtt_bridge.receive.senders import Senders
 
 __all__ = ["GREATEST_SEQ", "SYNC_EVERY_SECS", "Acceptance", "Sink"]
 
@@ -27,11 +29,6 @@ GREATEST_SEQ = 2**62
 
 SYNC_EVERY_SECS = 0.1
 """Shortest time between two requests to one worker to send again."""
-
-_ACK_EVERY_SECS = 0.2
-_ACK_MESSAGES = 64
-_ACK_BYTES = 256 << 10
-"""An acknowledgement is due after this time, or number of messages, or bytes: whichever comes first."""
 
 
 class Sink(Protocol):
@@ -77,6 +74,7 @@ class Acceptance:
 
     Attributes:
         senders: As given.
+        acknowledgements: Acknowledges what was accepted.
         full: Whether messages are refused because there is no room; probes are answered all the same.
     """
 
@@ -92,25 +90,35 @@ class Acceptance:
         self._sink, self._counts, self._log, self._clock, self._say = sink, counts, log, clock, say
         self.senders = senders
         self.full = False
-        self._dirty: set[Sender] = set()
-
-    @property
-    def ack_due(self) -> bool:
-        """Whether an acknowledgement may be due for a worker."""
-        return bool(self._dirty)
+        self.acknowledgements = Acknowledgements(clock, say)
 
     def identify(self, hello: zmq_protocol.Hello) -> tuple[Sender, bool]:
         """Return the worker that sends a HELLO, a known one or a new one of this name, and whether its life begins."""
         sender, begins = self.senders.of(hello)
         sender.begin_again(hello)
         if hello.base > sender.next:
-            wanted, missing = sender.next, sender.lose_to(hello.base)
+            self._leap(sender, hello)
+        sender.safe = max(sender.safe, hello.base)  # the sender does not have the messages below
+        self._share(sender, hello)
+        if begins and hello.elsewhere and not hello.replayed:  # its life began elsewhere, and it may be silent for long
+            self._begin(sender)
+        return sender, begins
+
+    def _leap(self, sender: Sender, hello: zmq_protocol.Hello) -> None:
+        """Go on with a later message than the next, because the sender does not have those between any more."""
+        wanted, missing = max(sender.next, hello.elsewhere), sender.lose_to(hello.base, hello.elsewhere)
+        if missing:
             text = "%s: %d messages are lost, from seq %d on"
             self._log.error("lost", text, label(*sender.key), missing, wanted)
             self._counts.lost += missing
-            self._touch(sender)
-        sender.safe = max(sender.safe, hello.base)  # the sender does not have the messages below
-        return sender, begins
+        self._touch(sender)
+
+    def _share(self, sender: Sender, hello: zmq_protocol.Hello) -> None:
+        """Note whether a sender may use several bridges, and what other bridges have."""
+        sender.elsewhere = hello.elsewhere
+        if hello.elsewhere:
+            sender.bulk_next = max(sender.bulk_next, hello.bulk_base)
+        self.acknowledgements.share(sender, hello)
 
     def control(self, sender: Sender, signal: zmq_protocol.Up) -> None:
         """Take a probe or a tombstone.
@@ -125,7 +133,7 @@ class Acceptance:
         elif isinstance(signal, zmq_protocol.Probe) and signal.next > sender.next and not self.full:
             self._sync(sender)
         else:
-            self._repeat_ack(sender)
+            self.acknowledgements.repeat(sender)
 
     def message(self, sender: Sender, kind: str, payload: bytes, raw: Sequence[bytes]) -> None:
         """Take a message if its seq is the next.
@@ -150,27 +158,7 @@ class Acceptance:
             sender.next += 1
             self._touch(sender)
             self._pass_on(sender, kind, message, payload, raw)
-
-    def acknowledge(self, *, last: bool = False) -> None:
-        """Acknowledge to each worker what is safe: if it asked, or if enough has changed, or after some time.
-
-        Not each time, because reading an acknowledgement in the middle of an experiment costs it 50 microseconds; but
-        at the last time, when the bridge ends, whatever has changed.
-        """
-        now = self._clock()
-        dirty, self._dirty = self._dirty, set()
-        for sender in dirty:
-            safe = sender.safe
-            if safe < sender.next:  # the journal cannot be written now
-                self._dirty.add(sender)
-            changed = safe != sender.acked or sender.bulk_next != sender.bulk_acked
-            if sender.repeat_ack or (changed and (last or self._is_enough(sender, now))):
-                sender.repeat_ack = False
-                sender.acked, sender.bulk_acked = safe, sender.bulk_next
-                sender.ack_after, sender.unacked_bytes = now + _ACK_EVERY_SECS, 0
-                self._say(sender, zmq_protocol.Ack(next=safe, bulk_next=sender.bulk_next, published=sender.published))
-            elif changed:  # too little has changed yet
-                self._dirty.add(sender)
+            self.acknowledgements.await_broker(sender)
 
     def resume(self) -> None:
         """Ask for the messages that were refused, because there is room again."""
@@ -183,7 +171,7 @@ class Acceptance:
     def _is_next(self, sender: Sender, seq: int) -> bool:
         if seq < sender.next:
             self._counts.duplicates += 1
-            self._repeat_ack(sender)
+            self.acknowledgements.repeat(sender)
         elif self.full:
             sender.refused = True
             self._counts.deferred += 1
@@ -233,13 +221,14 @@ class Acceptance:
         if dropped.first > sender.next:
             self._sync(sender)
         elif dropped.last < sender.next:
-            self._repeat_ack(sender)
+            self.acknowledgements.repeat(sender)
         else:
             self._begin(sender)
             count = sender.skip_to(dropped.last + 1)
             self._count_dropped(sender, count, dropped.reason)
             self._touch(sender)
             self._sink.dropped(sender, dropped)
+            self.acknowledgements.await_broker(sender)
 
     def _count_dropped(self, sender: Sender, count: int, reason: str) -> None:
         who = label(*sender.key)
@@ -265,19 +254,10 @@ class Acceptance:
         self._touch(sender)
         return True
 
-    @staticmethod
-    def _is_enough(sender: Sender, now: float) -> bool:
-        is_much = sender.safe - sender.acked >= _ACK_MESSAGES or sender.unacked_bytes >= _ACK_BYTES
-        return is_much or sender.ended or now >= sender.ack_after
-
     def _touch(self, sender: Sender) -> None:
         """Mark a worker for the journal to write its position, and for an acknowledgement after that."""
-        self._dirty.add(sender)
+        self.acknowledgements.touch(sender)
         self.senders.changed.add(sender)
-
-    def _repeat_ack(self, sender: Sender) -> None:
-        sender.repeat_ack = True
-        self._dirty.add(sender)
 
     def _sync(self, sender: Sender) -> None:
         now = self._clock()

@@ -11,7 +11,8 @@ from collections.abc import Container
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_bridge.receive.acceptance import GREATEST_SEQ
-from monty_mqtt_bridge.receive.senders import Key, Senders, label
+from monty_mqtt_bridge.receive.sender import Key, label
+from monty_mqtt_bridge.receive.senders import Senders
 
 __all__ = ["HelloError", "check", "check_replay"]
 
@@ -42,6 +43,8 @@ def check(hello: zmq_protocol.Hello) -> None:
         raise HelloError(key, f"{speaks}: update the older")
     if not 0 <= min(hello.base, hello.bulk_base) <= max(hello.base, hello.bulk_base) <= GREATEST_SEQ:
         raise DecodeError(f"hello: base is not between 0 and {GREATEST_SEQ}")
+    if not 0 <= hello.elsewhere <= hello.base:
+        raise DecodeError("hello: elsewhere is not between 0 and base")
     if abs(hello.started_unix_nanos) > GREATEST_SEQ:
         raise DecodeError(f"hello: started_unix_nanos is greater than {GREATEST_SEQ}")
     if not (hello.started_unix_nanos or hello.replayed):

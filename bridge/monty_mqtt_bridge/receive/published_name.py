@@ -10,7 +10,8 @@ from itertools import chain, count
 
 import msgspec
 
-from monty_mqtt_bridge.receive.senders import Key, Sender, Senders
+from monty_mqtt_bridge.receive.sender import Key, Sender
+from monty_mqtt_bridge.receive.senders import Senders
 
 __all__ = ["renamed", "settle"]
 

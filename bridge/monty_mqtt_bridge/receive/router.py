@@ -1,6 +1,6 @@
 """This module is the ZMQ side of the bridge: it owns the socket and the connections, and sends answers and commands.
 
-Called by `bridge` as the first stage; hands to `acceptance`. The other half is `monty_mqtt.broadcast.bridge_link`.
+Called by `bridge` as the first stage; hands to `acceptance`. The other half is `monty_mqtt.broadcast.link.bridge_link`.
 
 An invalid message is counted, named in one line, and changes nothing else.
 """
@@ -24,7 +24,8 @@ from monty_mqtt_bridge.receive.connections import ConnectionMonitor, cut_off
 from monty_mqtt_bridge.receive.hello_check import HelloError, check, check_replay
 from monty_mqtt_bridge.receive.invited_clients import InvitedClients
 from monty_mqtt_bridge.receive.listening_socket import bind
-from monty_mqtt_bridge.receive.senders import Sender, Senders, label
+from monty_mqtt_bridge.receive.sender import Sender, label
+from monty_mqtt_bridge.receive.senders import Senders
 from monty_mqtt_bridge.settings import BridgeConfig
 from monty_mqtt_core.settings import ports
 
@@ -207,7 +208,7 @@ class Router:
         sender.route, sender.gone_at = route, None
         # What is accepted but not yet in the journal would be lost with this process, so the sender must keep it:
         # `next` is what is safe. Messages that it repeats beyond that are duplicates here.
-        sender.acked, sender.bulk_acked = sender.safe, sender.bulk_next
+        sender.acked, sender.bulk_acked = sender.acknowledgeable, sender.bulk_next
         welcome = zmq_protocol.Welcome(
             next=sender.acked,
             bulk_next=sender.bulk_next,

@@ -16,8 +16,9 @@ import msgspec
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import SELF_TEST
-from monty_mqtt_bridge.receive.senders import Key
-from monty_mqtt_bridge.rules.liveness import Life
+from monty_mqtt_bridge.receive.sender import Key
+from monty_mqtt_bridge.rules.life import Life
+from monty_mqtt_bridge.rules.other_bridges import OtherBridges
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 
 __all__ = ["COMMANDS", "FORGET", "CommandRules", "Decision"]
@@ -67,13 +68,15 @@ class CommandRules:
 
     Args:
         lives: All workers, as `liveness` keeps them.
+        others: The workers of other bridges, which answer for them.
 
     Attributes:
         changed: Whether `save` would return something else than last time.
     """
 
-    def __init__(self, lives: Mapping[Key, Life]) -> None:
+    def __init__(self, lives: Mapping[Key, Life], others: OtherBridges) -> None:
         self._lives = lives
+        self._others = others
         self._answers: OrderedDict[_Id, dict[str, schema.CommandResult]] = OrderedDict()
         self._standing: OrderedDict[str, dict[str, schema.Command]] = OrderedDict()
         self.changed = False
@@ -105,6 +108,10 @@ class CommandRules:
             return Decision(results=tuple(self._answers[name].values()))
         if command is not None:
             reason = _why_not(command, now_unix_nanos, retained=incoming.retain)
+            if self._is_for_another(run, worker, command.command):
+                if not reason and worker == topics.ALL_WORKERS:
+                    self._stand(run, command)
+                return Decision()
             reason = reason or self._why_not_these(run, worker, command.command)
             if not reason:
                 return self._pass_on(name, command, now_unix_nanos)
@@ -129,13 +136,22 @@ class CommandRules:
                 answers[result.worker] = result
                 self.changed = True
 
+    def _is_for_another(self, run: str, worker: str, word: str) -> bool:
+        """Return whether another bridge answers, and no worker of this one is meant."""
+        here = {name for (of_run, name), life in self._lives.items() if of_run == run and life.live}
+        elsewhere = set(self._others.live(run)) - here
+        if word == FORGET:
+            return False
+        return worker in elsewhere or (worker == topics.ALL_WORKERS and bool(elsewhere) and not here)
+
     def _why_not_these(self, run: str, worker: str, word: str) -> str:
         return self._why_not_forgotten(run, worker) if word == FORGET else self._why_not_there(run, worker)
 
     def _why_not_forgotten(self, run: str, worker: str) -> str:
         if worker != topics.ALL_WORKERS:
             return f"a run is forgotten as a whole: send it to {topics.ALL_WORKERS!r}"
-        live = sorted(name for (of_run, name), life in self._lives.items() if of_run == run and life.live)
+        here = [name for (of_run, name), life in self._lives.items() if of_run == run and life.live]
+        live = sorted({*here, *self._others.live(run)})
         return f"the run is not over: {', '.join(live[:10])}; abort it first" if live else ""
 
     def _why_not_there(self, run: str, worker: str) -> str:

@@ -183,7 +183,7 @@ class Forgetting:
 
     def _end(self, look: _Look, client: BrokerClient) -> None:
         self._looking = None
-        if client.online:
+        if client.online and look.run is not None:  # all statuses are heard all the time, by the same filter
             for topic_filter in look.filters:
                 client.unsubscribe(topic_filter)
 

@@ -12,7 +12,7 @@ import msgspec
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.vocabulary import STATUS_CODES
 from monty_mqtt_bridge.counters import BridgeCounters
-from monty_mqtt_bridge.rules.liveness import Life
+from monty_mqtt_bridge.rules.life import Life
 
 __all__ = ["Rates", "of_life", "snapshot"]
 

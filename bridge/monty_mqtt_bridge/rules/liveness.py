@@ -6,23 +6,18 @@ status words are passed on as they are; only the bridge can report `disconnected
 
 from __future__ import annotations
 
-from collections import deque
-from statistics import median
-
 import msgspec
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.vocabulary import LIVE_STATUSES, STATUS_CODES
-from monty_mqtt_bridge.receive.senders import Key, Sender
+from monty_mqtt_bridge.receive.sender import Key, Sender
+from monty_mqtt_bridge.rules.life import Life, status_of
 
-__all__ = ["GRACE_SECS", "REMEMBERED_NANOS", "Life", "Liveness"]
+__all__ = ["GRACE_SECS", "REMEMBERED_NANOS", "Liveness"]
 
 GRACE_SECS = 8.0
 """Seconds that a connection may be gone, also after a start of the bridge; so `disconnected` comes within 10 s."""
 
-_STALL_SECS = 30.0
-_STALL_MEDIANS = 20
-_INTERVALS = 101
 _FORGET_OVER_SECS = 600.0
 _MOST_GONE = 5000
 """Most workers that are over and stay in memory; one that comes back is found in the journal."""
@@ -30,74 +25,6 @@ _MOST_GONE = 5000
 _FORGET_DISCONNECTED_SECS = 86_400.0
 REMEMBERED_NANOS = int(_FORGET_DISCONNECTED_SECS * 1e9)
 """A worker that sent nothing for so long need not be in memory after a restart."""
-
-_MISSING = ("lost", "dropped", "too_large")
-
-
-class Life:
-    """Life holds what is known of one worker.
-
-    Attributes:
-        key: Run and worker.
-        sender: Its position in the sequence; None for a worker that only the broker remembers.
-        status: The last status, the worker's own or the retained one.
-        gone_at: When its connection went, monotonic seconds; None while it has one.
-        disconnected: Whether that status was published.
-        stalled: Whether that was published.
-        ended: Whether its `end` came.
-        last_step: When its last step or start of an episode came, monotonic seconds.
-        dropped: Number of messages that it has dropped, by its own status.
-        spooled: Number of messages in its spool; counted while its connection is gone.
-        reported: Status word and number of spooled messages in the last `run_health` point.
-    """
-
-    def __init__(self, key: Key, sender: Sender | None) -> None:
-        self.key = key
-        self.sender = sender
-        self.status: schema.Status | None = None
-        self.gone_at: float | None = None
-        self.disconnected = False
-        self.stalled = False
-        self.ended = False
-        self.last_step: float | None = None
-        self.dropped = 0
-        self.spooled = 0
-        self.reported = ("", 0)
-        self._intervals: deque[float] = deque(maxlen=_INTERVALS)
-
-    @property
-    def live(self) -> bool:
-        """Whether it is connected, or was a moment ago, and not over."""
-        return not self.ended and not self.disconnected and self.word in LIVE_STATUSES
-
-    @property
-    def word(self) -> str:
-        """The worker's status word."""
-        if self.disconnected:
-            return "disconnected"
-        return self.status.status if self.status else "running"
-
-    @property
-    def highest_seq(self) -> int:
-        """The last seq of it that was published."""
-        seen = self.status.seq if self.status else 0
-        return max(seen, self.sender.fed_seq) if self.sender else seen
-
-    def lacks_more(self) -> bool:
-        """Return whether more messages are known to be missing than the last status reports."""
-        if self.sender is None or self.status is None:
-            return False
-        return any(getattr(self.sender, name) > getattr(self.status, name) for name in _MISSING)
-
-    def stepped(self, now: float) -> None:
-        """Note a step."""
-        if self.last_step is not None:
-            self._intervals.append(now - self.last_step)
-        self.last_step = now
-
-    def stalls_after_secs(self) -> float:
-        """Return how many seconds it may be without a step."""
-        return max(_STALL_SECS, _STALL_MEDIANS * median(self._intervals)) if self._intervals else _STALL_SECS
 
 
 class Liveness:
@@ -136,7 +63,7 @@ class Liveness:
         if life is not None and not _is_history(life, sender):
             return self.returned(sender, now_unix_nanos)
         self.lives[sender.key] = life = Life(sender.key, sender)
-        life.gone_at = sender.gone_at
+        life.gone_at, life.joined_unix_nanos = sender.gone_at, now_unix_nanos
         return []
 
     def returned(self, sender: Sender, now_unix_nanos: int) -> list[schema.Status]:
@@ -147,18 +74,54 @@ class Liveness:
         elif _is_history(life, sender):
             return self._given_back(life, sender, now_unix_nanos)
         life.sender = sender
-        life.gone_at = sender.gone_at
+        life.gone_at, life.joined_unix_nanos = sender.gone_at, now_unix_nanos
         if not (life.disconnected or life.spooled):
             return []
         life.disconnected, life.spooled = False, 0
-        return [_status_of(life, now_unix_nanos)]
+        return [status_of(life, now_unix_nanos)]
+
+    def is_new(self, key: Key) -> bool:
+        """Return whether nothing is known of a worker's status."""
+        life = self.lives.get(key)
+        return life is None or life.status is None
+
+    def taken_over(self, sender: Sender, before: schema.Status | None, now_unix_nanos: int) -> list[schema.Status]:
+        """Note that a worker came from another bridge; return the statuses to publish.
+
+        Args:
+            sender: The worker.
+            before: Its last status there; None if that is not known.
+            now_unix_nanos: The wall clock.
+        """
+        life = self.lives.setdefault(sender.key, Life(sender.key, sender))
+        if before is not None:
+            word = "running" if before.status == "disconnected" else before.status
+            life.status = msgspec.structs.replace(before, status=word, stalled=False, highest_seq=None)
+        return [status_of(life, now_unix_nanos)]
+
+    def give_away(self, status: schema.Status) -> Sender | None:
+        """Remove the worker that another bridge has, by this status of it; return it if it was here.
+
+        A status from before its last HELLO here came late, and `disconnected` is said by a bridge that has lost it.
+        """
+        life = self.lives.get((status.run, status.worker))
+        is_late = life is None or life.ended or status.time_unix_nanos <= life.joined_unix_nanos
+        if life is None or is_late or status.status == "disconnected":
+            return None
+        return self.lives.pop(life.key).sender
+
+    def claim(self, status: schema.Status, now_unix_nanos: int) -> list[schema.Status]:
+        """Return the status to publish after one that another bridge has published of a worker that is here."""
+        life = self.lives.get((status.run, status.worker))
+        is_here = life is not None and life.live and life.gone_at is None
+        return [status_of(life, now_unix_nanos)] if life is not None and is_here else []
 
     def _given_back(self, life: Life, sender: Sender, now_unix_nanos: int) -> list[schema.Status]:
         """Note the return of a worker whose name another had in the meantime; return the statuses to publish."""
         if sender.ended or life.sender is None or sender.fed_seq < sender.first:
             return []  # it is over, or its own beginning still waits in the journal
         self.lives[sender.key] = life = Life(sender.key, sender)
-        return [_status_of(life, now_unix_nanos)]
+        return [status_of(life, now_unix_nanos)]
 
     def left(self, sender: Sender, now: float) -> None:
         """Note that a worker's connection is gone."""
@@ -175,7 +138,7 @@ class Liveness:
             life.stepped(now)
             if life.stalled:
                 life.stalled = False
-                return [_status_of(life, now_unix_nanos)]
+                return [status_of(life, now_unix_nanos)]
         elif isinstance(message, schema.Status):
             if life.word == "paused" and life.last_step is not None:
                 life.last_step = now  # it was not silent all the time, it was paused
@@ -196,7 +159,7 @@ class Liveness:
         if life is None or life.gone_at is None or life.ended or life.spooled == spooled:
             return []
         life.spooled = spooled
-        return [_status_of(life, now_unix_nanos)]
+        return [status_of(life, now_unix_nanos)]
 
     def tick(self, now: float, now_unix_nanos: int, fed: int) -> list[schema.Status]:
         """Return the statuses to publish because something has not happened for too long.
@@ -213,12 +176,12 @@ class Liveness:
             gone_secs = 0.0 if life.gone_at is None else now - life.gone_at
             if life.live and gone_secs >= GRACE_SECS:
                 life.disconnected, life.stalled = True, False
-                statuses.append(_status_of(life, now_unix_nanos))
+                statuses.append(status_of(life, now_unix_nanos))
             elif self._stalls(life, now):
                 life.stalled = True
-                statuses.append(_status_of(life, now_unix_nanos))
+                statuses.append(status_of(life, now_unix_nanos))
             elif life.lacks_more():
-                life.status = _status_of(life, now_unix_nanos)
+                life.status = status_of(life, now_unix_nanos)
                 statuses.append(life.status)
         return statuses
 
@@ -263,7 +226,7 @@ class Liveness:
         life.status = schema.Status(
             run=end.run, worker=end.worker, seq=end.seq, time_unix_nanos=end.time_unix_nanos, status=end.status
         )
-        return [_status_of(life, now_unix_nanos)]
+        return [status_of(life, now_unix_nanos)]
 
     @staticmethod
     def _stalls(life: Life, now: float) -> bool:
@@ -280,21 +243,3 @@ def _is_history(life: Life, sender: Sender) -> bool:
     """Return whether this life was another sender of the same name."""
     is_older = life.status is not None and life.status.time_unix_nanos < sender.started_unix_nanos
     return is_older if life.sender is None else life.sender is not sender
-
-
-def _status_of(life: Life, now_unix_nanos: int) -> schema.Status:
-    """Return the status as the bridge publishes it: after all that was received, before all that will come."""
-    run, worker = life.key
-    base = life.status or schema.Status(run=run, worker=worker, seq=0, time_unix_nanos=0, status="running")
-    return msgspec.structs.replace(
-        base,
-        seq=life.highest_seq,
-        time_unix_nanos=now_unix_nanos,
-        status=life.word,
-        stalled=life.stalled,
-        highest_seq=life.highest_seq if life.disconnected else None,
-        lost=life.sender.lost if life.sender else base.lost,
-        dropped=max(life.dropped, life.sender.dropped if life.sender else base.dropped),
-        spooled=life.spooled,
-        too_large=max(base.too_large, life.sender.too_large if life.sender else 0),
-    )

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import schema, spool_format
-from monty_mqtt_bridge.receive.senders import Key, Sender
+from monty_mqtt_bridge.receive.sender import Key, Sender
 
 __all__ = ["LeftBehind"]
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from monty_mqtt.broadcast.bridge_link import BridgeLink
+from monty_mqtt.broadcast.link.bridge_link import BridgeLink
+from monty_mqtt.broadcast.link.sender_identity import SenderIdentity
 from monty_mqtt.broadcast.send_window import SendWindow
-from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import ServiceError
 from monty_mqtt_stack.replay.restore_report import RestoreReport
 
@@ -113,8 +113,8 @@ class RestoreLink:
             ServiceError: The bridge refuses it, or has accepted nothing for too long.
             Stopped: `stop` was set.
         """
-        self._wait_while(lambda: self._link.bulk_bytes > _AHEAD_BYTES)
-        self._link.bulk_next = seq
+        self._wait_while(lambda: self._link.bulk.size > _AHEAD_BYTES)
+        self._link.bulk.next = seq
         self._link.send_bulk(frames)
 
     def finish(self) -> None:
@@ -124,7 +124,7 @@ class RestoreLink:
             ServiceError: The bridge refuses it, or has accepted nothing for too long.
             Stopped: `stop` was set.
         """
-        self._wait_while(lambda: len(self._window) > 0 or self._link.bulk_bytes > 0)
+        self._wait_while(lambda: len(self._window) > 0 or self._link.bulk.size > 0)
         self._report.too_large = self._window.too_large
         self._report.sent -= self._window.too_large
 
@@ -144,7 +144,7 @@ class RestoreLink:
                 raise ServiceError(self._why_given_up())
 
     def _progress(self) -> tuple[object, ...]:
-        return self._window.base, self._link.bulk_bytes, self._link.wanted
+        return self._window.base, self._link.bulk.size, self._link.wanted
 
     def _look_out(self) -> None:
         link = self._link
@@ -156,6 +156,4 @@ class RestoreLink:
     def _why_given_up(self) -> str:
         link = self._link
         missed = "answered" if link.wanted is None else "took what it was sent"
-        return (
-            f"no bridge at {link.sender.bridge.host}:{link.sender.bridge.port} {missed} for {self._patience_secs:g} s"
-        )
+        return f"no bridge at {link.bridge.place} {missed} for {self._patience_secs:g} s"

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from monty_mqtt.broadcast.sender_identity import SenderIdentity
+from monty_mqtt.broadcast.link.sender_identity import SenderIdentity
 from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt.wire import schema, topics, zmq_protocol
 from monty_mqtt.wire.bridge_address import BridgeAddress
@@ -171,5 +171,5 @@ def _connect_recorded(
 ) -> RestoreLink:
     # A recording does not contain when its workers were started: 0 means any sender that the bridge knows by the name.
     return RestoreLink(
-        SenderIdentity(*key, 0, bridge, replayed=True), seq, report, patience_secs=patience_secs, stop=stop
+        SenderIdentity(*key, 0, (bridge,), replayed=True), seq, report, patience_secs=patience_secs, stop=stop
     )

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import psutil  # type: ignore[import-untyped]
 
-from monty_mqtt.broadcast.sender_identity import SenderIdentity
+from monty_mqtt.broadcast.link.sender_identity import SenderIdentity
 from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import schema, spool_format
 from monty_mqtt.wire.bridge_address import BridgeAddress
@@ -26,7 +26,7 @@ from monty_mqtt_stack.replay.restore_report import RestoreReport
 
 __all__ = ["is_spool", "restore", "writer_of"]
 
-_Connect = Callable[[int, RestoreReport], RestoreLink]
+_Connect = Callable[[SenderIdentity, int, RestoreReport], RestoreLink]
 _OnProgress = Callable[[int, int], object] | None
 
 
@@ -89,13 +89,13 @@ def restore(
         _hold(file.fd, path)
         report = RestoreReport(run=header.run, worker=header.worker)
         sender = SenderIdentity(
-            *(header.run, header.worker, header.started_unix_nanos, bridge),
+            *(header.run, header.worker, header.started_unix_nanos, (bridge,)),
             replayed=True,
             token=header.token,
         )
-        connect = partial(RestoreLink, sender, patience_secs=patience_secs, stop=stop or threading.Event())
+        connect = partial(RestoreLink, patience_secs=patience_secs, stop=stop or threading.Event())
         try:
-            end = _send(file, connect, report, on_progress)
+            end = _send(file, sender, connect, report, on_progress)
         except RestoreStopped:
             report.was_stopped = True
             return report
@@ -114,14 +114,18 @@ class _Opened(NamedTuple):
     begin: int
 
 
-def _send(file: _Opened, connect: _Connect, report: RestoreReport, on_progress: _OnProgress) -> int:
+def _send(
+    file: _Opened, sender: SenderIdentity, connect: _Connect, report: RestoreReport, on_progress: _OnProgress
+) -> int:
     """Send the records of the file; return the offset at which its last whole record ends."""
     records = _records(file)
     first = next(records, None)
     if first is None:
         return file.begin
     end = file.begin
-    with connect(first.seq, report) as link:
+    if file.header.bridges > 1:
+        sender = sender._replace(elsewhere=first.seq)
+    with connect(sender, first.seq, report) as link:
         for record in chain((first,), records):
             link.send(record.seq, record.frames)
             end = record.end

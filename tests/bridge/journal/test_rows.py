@@ -18,7 +18,7 @@ from monty_mqtt_bridge.journal.rows import (
     row_of,
     sender_of,
 )
-from monty_mqtt_bridge.receive.senders import Sender
+from monty_mqtt_bridge.receive.sender import Sender
 
 PERSISTENT = (
     *("id", "run", "own_name", "key", "own_key", "is_named", "started_unix_nanos", "proof", "first", "whole_from"),

@@ -21,7 +21,7 @@ from monty_mqtt.wire import schema, spool_format, topics, zmq_protocol
 from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_bridge.receive.published_name import renamed
-from monty_mqtt_bridge.receive.senders import Sender
+from monty_mqtt_bridge.receive.sender import Sender
 from monty_mqtt_bridge.spools.left_behind import LeftBehind
 from monty_mqtt_stack.replay.restore_spool import restore
 

@@ -9,9 +9,10 @@ from kit.bridge import FIRST_STAMP, make
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.zmq_protocol import Hello
-from monty_mqtt_bridge.receive.senders import Sender
-from monty_mqtt_bridge.rules.command_rules import CommandRules
+from monty_mqtt_bridge.receive.sender import Sender
+from monty_mqtt_bridge.rules.command_rules import CommandRules, Decision
 from monty_mqtt_bridge.rules.liveness import Liveness
+from monty_mqtt_bridge.rules.other_bridges import OtherBridges
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
 
 NOW = FIRST_STAMP
@@ -25,7 +26,8 @@ class Desk:
         self.senders = {name: Sender(Hello(schema_version=1, run="r", worker=name, base=3)) for name in names or "ab"}
         for worker in self.senders.values():
             self.liveness.joined(worker, NOW)
-        self.commands = CommandRules(self.liveness.lives)
+        self.others = OtherBridges("here")
+        self.commands = CommandRules(self.liveness.lives, self.others)
 
     def asks(self, worker="a", run="r", *, retain=False, payload=None, **fields):
         command = {"kind": "command", "id": "1", "command": "abort", **fields}
@@ -75,6 +77,29 @@ def test_a_command_goes_to_the_worker_it_names():
 )
 def test_what_is_refused_says_why(how, why):
     assert why in refusal(Desk().asks(**how))
+
+
+def elsewhere(worker, status="running", bridge="there"):
+    return make(schema.Status, 3, run="r", worker=worker, status=status, bridge=bridge)
+
+
+def test_the_bridge_that_has_the_worker_answers_and_this_one_is_silent():
+    desk = Desk("a")
+    desk.others.hear(elsewhere("c"))
+    assert desk.asks("c", id="1") == Decision()
+    assert desk.asks("c", id="2", command="dance") == Decision()
+    assert desk.asks("all", id="3").targets == (("r", "a"),)
+    desk.others.hear_bridge(MqttMessage("monty/bridge/v1/there/status", b"offline", True))  # noqa: FBT003
+    assert "no worker 'c'" in refusal(desk.asks("c", id="4")), "otherwise nobody would answer"
+
+
+def test_what_is_said_to_all_workers_of_another_bridge_holds_for_one_that_comes_here_later():
+    desk = Desk("a")
+    desk.liveness.forget_run("r")
+    desk.others.hear(elsewhere("c"))
+    assert desk.asks("all", command="pause") == Decision()
+    assert standing(desk) == ["pause"]
+    assert "c; abort it first" in refusal(desk.asks("all", id="2", command="forget"))
 
 
 def test_an_empty_payload_only_removes_what_was_retained():

@@ -6,9 +6,9 @@ from kit.bridge import FIRST_STAMP, make
 
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt_bridge.counters import BridgeCounters
-from monty_mqtt_bridge.receive.senders import Sender
+from monty_mqtt_bridge.receive.sender import Sender
 from monty_mqtt_bridge.rules.health import Rates, of_life
-from monty_mqtt_bridge.rules.liveness import Life
+from monty_mqtt_bridge.rules.life import Life
 from monty_mqtt_core.influx.points import FIELDS
 
 SECOND = 10**9

@@ -7,7 +7,7 @@ from kit.bridge import FIRST_STAMP, make
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.zmq_protocol import Hello
-from monty_mqtt_bridge.receive.senders import Sender
+from monty_mqtt_bridge.receive.sender import Sender
 from monty_mqtt_bridge.rules.liveness import GRACE_SECS, Liveness
 
 NOW_NANOS = FIRST_STAMP + 10**12
@@ -281,3 +281,37 @@ def test_who_restores_what_a_gone_worker_left_gives_it_no_more_time():
     story.liveness.left(story.sender, 2.0)
     story.liveness.left(story.sender, 2.0 + GRACE_SECS - 1)
     assert [status.status for status in story.tick(2.0 + GRACE_SECS)] == ["disconnected"]
+
+
+def elsewhere(status="running", seq=9, **fields):
+    return make(schema.Status, seq, status=status, bridge="there", **fields)
+
+
+def test_a_worker_that_comes_from_another_bridge_goes_on_with_its_status():
+    story = Story()
+    (status,) = story.liveness.taken_over(story.sender, elsewhere("paused"), NOW_NANOS)
+    assert (status.status, status.seq, status.time_unix_nanos) == ("paused", 9, NOW_NANOS)
+    (status,) = story.liveness.taken_over(story.sender, elsewhere("disconnected", highest_seq=9), NOW_NANOS)
+    assert (status.status, status.highest_seq) == ("running", None)
+    assert story.tick(1000.0) == [], "it has a connection, and no step was seen here"
+
+
+def test_a_worker_that_went_to_another_bridge_is_not_disconnected_here():
+    story = Story().runs()
+    story.liveness.left(story.sender, 2.0)
+    later = {"time_unix_nanos": NOW_NANOS + 1}
+    assert story.liveness.give_away(elsewhere(time_unix_nanos=NOW_NANOS)) is None, "older than its last HELLO here"
+    assert story.liveness.give_away(elsewhere("disconnected", **later)) is None, "the other bridge has lost it"
+    assert story.liveness.give_away(elsewhere(**later)) is story.sender
+    assert story.tick(100.0) == []
+    assert story.liveness.give_away(elsewhere(**later)) is None
+    assert story.liveness.returned(story.sender, NOW_NANOS + 2) == []
+    assert story.liveness.is_new(story.sender.key)
+
+
+def test_a_bridge_says_again_what_another_has_said_wrongly_of_its_worker():
+    story = Story().runs()
+    (status,) = story.liveness.claim(elsewhere("disconnected"), NOW_NANOS + 1)
+    assert (status.status, status.time_unix_nanos) == ("running", NOW_NANOS + 1)
+    story.liveness.left(story.sender, 2.0)
+    assert story.liveness.claim(elsewhere("disconnected"), NOW_NANOS + 1) == [], "it may be there by now"

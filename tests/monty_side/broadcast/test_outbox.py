@@ -8,11 +8,12 @@ from monty_mqtt.broadcast.broadcast_counts import BroadcastCounts
 from monty_mqtt.broadcast.outbox import Outbox, Stamps
 from monty_mqtt.broadcast.settings import Settings
 from monty_mqtt.wire import schema
+from monty_mqtt.wire.bridge_address import BridgeAddress
 
 
 def outbox():
     opened = []
-    settings = Settings(run="x", run_name="x", worker="main", zmq_port=1)
+    settings = Settings(run="x", run_name="x", worker="main", bridges=(BridgeAddress(port=1),))
     return Outbox(settings, "main-7", lambda: opened.append(1), lambda call, *args: call(*args)), opened
 
 

@@ -1,5 +1,6 @@
 """A wrong setting is said once, at construction: the key, the value, and what is allowed."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import topics
+from monty_mqtt.wire.bridge_address import BridgeAddress
 
 
 @pytest.mark.parametrize(
@@ -76,13 +78,17 @@ def test_where_host_and_port_come_from(monkeypatch):
     monkeypatch.delenv("MONTY_MQTT_ZMQ_HOST", raising=False)
     monkeypatch.delenv("MONTY_MQTT_ZMQ_PORT", raising=False)
     settings = ZmqBroadcaster(run="x")._settings
-    assert (settings.zmq_host, settings.zmq_port) == ("127.0.0.1", 5555)
+    assert settings.bridges == (BridgeAddress("127.0.0.1", 5555),)
     monkeypatch.setenv("MONTY_MQTT_ZMQ_HOST", "far.example.org")
     monkeypatch.setenv("MONTY_MQTT_ZMQ_PORT", "6000")
     settings = ZmqBroadcaster(run="x")._settings
-    assert (settings.zmq_host, settings.zmq_port) == ("far.example.org", 6000)
+    assert settings.bridges == (BridgeAddress("far.example.org", 6000),)
     settings = ZmqBroadcaster(run="x", zmq_host="::1", zmq_port=1)._settings
-    assert (settings.zmq_host, settings.zmq_port) == ("::1", 1)
+    assert settings.bridges == (BridgeAddress("::1", 1),)
+    monkeypatch.setenv("MONTY_MQTT_BRIDGE", "tcp://a:1,ipc:///b/c,tcp://[::1]:2")
+    settings = ZmqBroadcaster(run="x")._settings
+    assert settings.bridges == (BridgeAddress("a", 1), BridgeAddress(path="/b/c"), BridgeAddress("::1", 2))
+    assert pickle.loads(pickle.dumps(settings)).bridges == settings.bridges
 
 
 def test_where_the_spool_is(monkeypatch, tmp_path):

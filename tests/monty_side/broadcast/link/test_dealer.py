@@ -5,11 +5,12 @@ import socket
 
 import pytest
 
-from monty_mqtt.broadcast.sender_identity import SenderIdentity
+from monty_mqtt.broadcast.link.dealer import somebody_listens
+from monty_mqtt.broadcast.link.sender_identity import SenderIdentity
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt.wire.bridge_address import BridgeAddress
 
-SENDER = SenderIdentity("a/b", "w", 5, BridgeAddress())
+SENDER = SenderIdentity("a/b", "w", 5, (BridgeAddress(),))
 
 
 def decoded(frames):
@@ -39,9 +40,16 @@ def test_its_words():
     assert decoded(SENDER.tombstone(1, 2, "too_large")) == dropped
 
 
-def test_somebody_listens():
+def test_somebody_listens(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert SENDER._replace(bridge=BridgeAddress(port=port)).somebody_listens()
-    assert not SENDER._replace(bridge=BridgeAddress(port=port)).somebody_listens()
-    assert not SENDER._replace(bridge=BridgeAddress("no-such-host.invalid")).somebody_listens()
+        assert somebody_listens(BridgeAddress(port=port))
+    assert not somebody_listens(BridgeAddress(port=port))
+    assert not somebody_listens(BridgeAddress("no-such-host.invalid"))
+    of_this_machine = BridgeAddress(path=str(tmp_path / "bridge.sock"))
+    assert not somebody_listens(of_this_machine)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(of_this_machine.path)
+        server.listen()
+        assert somebody_listens(of_this_machine)
+    assert not somebody_listens(of_this_machine), "the file is there, and nobody behind it"

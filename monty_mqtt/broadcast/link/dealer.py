@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import encodings.idna  # noqa: F401 - otherwise the first lookup of a host name imports it, see `outbox`
 import os
+import socket
 import sys
 from typing import Callable, Sequence
 
 import zmq
 
-from monty_mqtt.broadcast.sender_identity import SenderIdentity
+from monty_mqtt.wire.bridge_address import BridgeAddress
 
-__all__ = ["make_context", "make_dealer", "sends"]
+__all__ = ["make_context", "make_dealer", "sends", "somebody_listens"]
 
 _NOBLOCK, _NOBLOCK_MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)
 """Flags as plain numbers: combining the enumeration's members costs as much as a send."""
 
 _LONGEST_ANSWER_BYTES = 1 << 20
+
+_CONNECT_SECS = 0.25
+"""Seconds that the kernel may take to report whether a port is listened on. For this machine it knows at once; the
+time is for a host that drops packets instead of refusing them."""
 
 
 def make_context() -> zmq.Context[zmq.Socket[bytes]]:
@@ -32,7 +37,7 @@ def make_context() -> zmq.Context[zmq.Socket[bytes]]:
     return context
 
 
-def make_dealer(context: zmq.Context[zmq.Socket[bytes]], sender: SenderIdentity) -> zmq.Socket[bytes]:
+def make_dealer(context: zmq.Context[zmq.Socket[bytes]], bridge: BridgeAddress) -> zmq.Socket[bytes]:
     """Return a connecting socket with the options that lost no message in measurements."""
     dealer = context.socket(zmq.DEALER)
     for option, value in (
@@ -45,14 +50,14 @@ def make_dealer(context: zmq.Context[zmq.Socket[bytes]], sender: SenderIdentity)
         (zmq.RECONNECT_IVL_MAX, 1000),
         (zmq.HEARTBEAT_IVL, 1000),
         (zmq.HEARTBEAT_TIMEOUT, 3000),
-        (zmq.IPV6, int(":" in sender.bridge.host)),
+        (zmq.IPV6, int(":" in bridge.host)),
     ):
         dealer.set(option, value)
-    if sender.bridge.server_key:
-        from monty_mqtt.broadcast import client_keys  # noqa: PLC0415 - imported by `settings` already, or not needed
+    if bridge.server_key:
+        from monty_mqtt.broadcast.link import client_keys  # noqa: PLC0415 - imported by `settings` already, or not needed
 
-        client_keys.encrypt(dealer, sender.bridge)
-    dealer.connect(sender.bridge.endpoint)
+        client_keys.encrypt(dealer, bridge)
+    dealer.connect(bridge.endpoint)
     return dealer
 
 
@@ -68,3 +73,17 @@ def sends(dealer: zmq.Socket[bytes]) -> Callable[[Sequence[bytes]], None]:
             send_frame(frame, _NOBLOCK_MORE if left else _NOBLOCK)
 
     return send
+
+
+def somebody_listens(bridge: BridgeAddress) -> bool:
+    """Return whether a program accepts a plain connection at the bridge's address."""
+    try:
+        if bridge.path:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(_CONNECT_SECS)
+                probe.connect(bridge.path)
+        else:
+            socket.create_connection((bridge.host, bridge.port), timeout=_CONNECT_SECS).close()
+    except OSError:
+        return False
+    return True

@@ -14,10 +14,10 @@ import pytest
 from kit.zmq_router import Router
 
 from monty_mqtt import ZmqBroadcaster
-from monty_mqtt.broadcast import bridge_link
+from monty_mqtt.broadcast.link import bridge_link
 from monty_mqtt.wire import schema
 
-ROUTER = str(Path(__file__).parents[2] / "kit" / "zmq_router.py")
+ROUTER = str(Path(__file__).parents[3] / "kit" / "zmq_router.py")
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_a_sender_s_hello_says_where_it_is(port):
 def test_over_ipv6():
     b = ZmqBroadcaster(run_id="x", zmq_host="::1", zmq_port=1, strict=True)
     b.publish_metric("number", 0)
-    assert b._outbox.link.sender.bridge.endpoint == "tcp://[::1]:1"
+    assert b._outbox.link.bridge.endpoint == "tcp://[::1]:1"
     b.close()
 
 

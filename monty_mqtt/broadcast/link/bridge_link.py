@@ -1,8 +1,8 @@
 """This module talks to the bridge over one DEALER socket.
 
 Called by `outbox`, whose `send_window` holds the messages; `pump` sends them, reads the answers and repeats what a
-restarted or thawed bridge misses. It is the experiment's half of `zmq_protocol`. Not thread-safe: the broadcaster's
-lock guards it.
+restarted or thawed bridge misses. If the experiment was given several bridges, it goes on with the next one when its
+own is silent. It is the experiment's half of `zmq_protocol`. Not thread-safe: the broadcaster's lock guards it.
 
 It never blocks and has no thread (ZMQ's own I/O thread carries the bytes). All intervals are of the monotonic clock.
 """
@@ -11,21 +11,21 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Callable, Deque, Dict, List, Optional, Sequence, Tuple, Type
+from typing import Callable, Deque, Dict, List, Optional, Sequence, Type
 
 import zmq
 
-from monty_mqtt.broadcast.dealer import make_context, make_dealer, sends
+from monty_mqtt.broadcast.link.bridge_choice import BridgeChoice
+from monty_mqtt.broadcast.link.bulk_window import BulkWindow
+from monty_mqtt.broadcast.link.dealer import make_context, make_dealer, sends, somebody_listens
+from monty_mqtt.broadcast.link.sender_identity import SenderIdentity
 from monty_mqtt.broadcast.send_window import SendWindow
-from monty_mqtt.broadcast.sender_identity import SenderIdentity
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import zmq_protocol
+from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt.wire.schema import Command
 
-__all__ = ["BULK_BOUND_BYTES", "BridgeLink"]
-
-BULK_BOUND_BYTES = 8 << 20
-"""Most bytes of frames and clouds that are sent and not acknowledged; beyond it new ones are dropped."""
+__all__ = ["BridgeLink"]
 
 _UNDER_WAY_BYTES = 8 << 20
 """Most bytes of messages that are sent and not acknowledged. ZMQ keeps its own copy of what it cannot pass on (SNDHWM
@@ -63,6 +63,7 @@ class BridgeLink:
 
     Attributes:
         sender: As given.
+        welcomed_by: The bridge that last sent a WELCOME; None before the first.
         seen: Whether a bridge ever answered.
         wanted: The seq that the last WELCOME asked for; None before the first.
         closed: Whether the link is closed.
@@ -73,8 +74,7 @@ class BridgeLink:
         errors: Number of invalid answers.
         heard_at: When the bridge last sent a valid answer, monotonic seconds; 0 before.
         commands: Commands that the bridge has passed on and that no caller has taken yet.
-        bulk_next: Seq of the next frame or cloud.
-        bulk_dropped: Number of frames and clouds that were not sent.
+        bulk: The frames and clouds that are not acknowledged.
     """
 
     def __init__(self, sender: SenderIdentity, window: SendWindow) -> None:
@@ -84,11 +84,12 @@ class BridgeLink:
         self.refused: Optional[str] = None
         self.acknowledged = self.errors = 0
         self.commands: Deque[Command] = deque()
-        self.bulk_next = self.bulk_dropped = 0
+        self.bulk = BulkWindow()
         self.sender = sender
+        self.welcomed_by: Optional[BridgeAddress] = None
+        self._choice = BridgeChoice(sender)
         self._window = window
-        self._bulk: Deque[Tuple[int, int]] = deque()
-        self._bulk_bytes = self._bulk_probed = 0
+        self._bulk_probed = 0
         self._limit = min(_UNWELCOMED_BYTES, window.bound_bytes // 2)
         self._welcomed = self._paused = self._asking = False
         self.heard_at = self._read_at = self._repeat_at = self._hello_at = self._turned_away_at = 0.0
@@ -105,9 +106,9 @@ class BridgeLink:
         self._connect()
 
     @property
-    def bulk_bytes(self) -> int:
-        """Bytes of frames and clouds that are sent and not acknowledged."""
-        return self._bulk_bytes
+    def bridge(self) -> BridgeAddress:
+        """The bridge that it is connected to, or tries to reach."""
+        return self._choice.bridge
 
     def pump(self, *, look: bool = False) -> bool:
         """Read answers, send what is due and up to 64 unsent messages; return whether it read. `look` makes it read."""
@@ -116,7 +117,7 @@ class BridgeLink:
         if self._turned_away_at:
             if now < self._turned_away_at + _TURNED_AWAY_SECS:
                 return False
-            self.reconnect()
+            self._try_next()
         try:
             return self._pump(now, look=look)
         except zmq.Again:  # its pipe has no bound: ZMQ has given it up, because the bridge turned this key away
@@ -146,27 +147,24 @@ class BridgeLink:
 
     def bulk_has_room(self) -> bool:
         """Return whether a frame or cloud can be sent now; if not, count it as dropped."""
-        room = self._bulk_bytes < BULK_BOUND_BYTES and self.refused is None and not self._turned_away_at
-        if not room:
-            self.bulk_next += 1
-            self.bulk_dropped += 1
-        return room
+        return self.bulk.has_room(is_open=self.refused is None and not self._turned_away_at)
 
     def send_bulk(self, frames: Sequence[bytes]) -> None:
-        """Send a frame or cloud whose seq is `bulk_next`; no copy is kept."""
-        size = sum(map(len, frames))
-        if not self._bulk:
+        """Send a frame or cloud whose seq is `bulk.next`; no copy is kept."""
+        if not self.bulk:
             self._repeat_at = max(self._repeat_at, time.monotonic() + _REPEAT_SECS)
         self._send(frames)
-        self._bulk.append((self.bulk_next, size))
-        self._bulk_bytes += size
-        self.bulk_next += 1
+        self.bulk.add(sum(map(len, frames)))
 
     def wait(self, secs: float) -> None:
         """Wait at most `secs` for an answer. This touches only the socket's file descriptor, so it needs no lock."""
         poller = zmq.Poller()
         poller.register(self._fd, zmq.POLLIN)
         poller.poll(int(secs * 1000) + 1)
+
+    def somebody_listens(self) -> bool:
+        """Return whether a program accepts a plain connection at one of the bridges' addresses."""
+        return any(map(somebody_listens, self.sender.bridges))
 
     def close(self) -> None:
         """Close at once; messages that ZMQ has not passed on yet are lost. May be called twice."""
@@ -186,8 +184,13 @@ class BridgeLink:
         """Return the objects that a forked child must keep and never use, because the parent's I/O thread owns them."""
         return [self._socket, self._context]
 
+    def _try_next(self) -> None:
+        self._choice.go_on(self._window.base)
+        self._repeat_secs = _REPEAT_SECS
+        self.reconnect()
+
     def _connect(self) -> None:
-        self._socket = make_dealer(self._context, self.sender)
+        self._socket = make_dealer(self._context, self.bridge)
         self._fd = int(self._socket.get(zmq.FD))
         self._send = sends(self._socket)
         self._say_hello(time.monotonic())
@@ -216,28 +219,31 @@ class BridgeLink:
             except DecodeError:
                 self.errors += 1
             else:
-                self.heard_at = now
+                self.heard_at, self._choice.unanswered = now, 0
                 self._hear[type(answer)](answer, now)
 
     def _repeat(self, now: float) -> None:
-        if not self._welcomed:
+        if self._choice.is_silent(welcomed=self._welcomed):
+            self._try_next()
+        elif not self._welcomed:
             self._say_hello(now)
-        elif self._window.is_under_way or self._bulk or self._asking:
+        elif self._window.is_under_way or self.bulk or self._asking:
             self._probe(now)
 
     def _say_hello(self, now: float) -> None:
         self._hello_at = now
         self._hello_next = self._window.next_unsent
-        self._hello_bulk = self.bulk_next
-        self._send(self.sender.hello(self._window.base, self.bulk_next, self.published))
+        self._hello_bulk = self.bulk.next
+        self._send(self.sender.hello(self._window.base, self.bulk.next, self.published, self._choice.elsewhere))
         self._later(now)
 
     def _probe(self, now: float) -> None:
-        self._bulk_probed = self.bulk_next
-        self._send(self.sender.probe(self._window.next_unsent, self.bulk_next))
+        self._bulk_probed = self.bulk.next
+        self._send(self.sender.probe(self._window.next_unsent, self.bulk.next))
         self._later(now)
 
     def _later(self, now: float) -> None:
+        self._choice.unanswered += 1
         self._repeat_at = now + self._repeat_secs
         self._repeat_secs = min(2 * self._repeat_secs, _REPEAT_MAX_SECS)
 
@@ -247,6 +253,7 @@ class BridgeLink:
 
     def _hear_welcome(self, welcome: zmq_protocol.Welcome, now: float) -> None:
         self.seen = True
+        self.welcomed_by = self.bridge
         self.wanted = welcome.next
         self.published = welcome.published or self.published
         self._welcomed = True
@@ -259,7 +266,7 @@ class BridgeLink:
         # harm.
         if welcome.next != self._hello_next:
             self._window.rewind(welcome.next)
-        self._free_bulk(max(welcome.bulk_next, self._hello_bulk))
+        self.bulk.free(max(welcome.bulk_next, self._hello_bulk))
         self._progress(now)
 
     def _hear_ack(self, ack: zmq_protocol.Ack, now: float) -> None:
@@ -268,7 +275,7 @@ class BridgeLink:
         freed = self._window.acknowledge(ack.next)
         self.acknowledged += freed
         # This answer follows a probe: every frame sent before the probe has arrived by now, or never will.
-        freed_bulk = self._free_bulk(max(ack.bulk_next, self._bulk_probed))
+        freed_bulk = self.bulk.free(max(ack.bulk_next, self._bulk_probed))
         if freed or freed_bulk or self._asking:
             self._progress(now)
 
@@ -291,10 +298,3 @@ class BridgeLink:
     def _hear_command(self, command: Command, _now: float) -> None:
         self.seen = True
         self.commands.append(command)
-
-    def _free_bulk(self, bulk_next: int) -> bool:
-        freed = False
-        while self._bulk and self._bulk[0][0] < bulk_next:
-            self._bulk_bytes -= self._bulk.popleft()[1]
-            freed = True
-        return freed

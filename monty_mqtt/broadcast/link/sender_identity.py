@@ -1,4 +1,4 @@
-"""This module says which worker sends, to which address, and how it introduces itself to the bridge.
+"""This module says which worker sends, to which bridges, and how it introduces itself to them.
 
 Made by `outbox`, one per process and worker; used by `bridge_link`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Tuple
 
 from monty_mqtt.wire import zmq_protocol
 from monty_mqtt.wire.bridge_address import BridgeAddress
@@ -16,27 +16,26 @@ from monty_mqtt.wire.spool_format import SpoolHeader
 
 __all__ = ["SenderIdentity"]
 
-_CONNECT_SECS = 0.25
-"""Seconds that the kernel may take to report whether a port is listened on. For this machine it knows at once; the
-time is for a host that drops packets instead of refusing them."""
-
 
 class SenderIdentity(NamedTuple):
     """SenderIdentity is one worker in one process.
 
     `started_unix_nanos` tells apart two processes that use the same names one after the other; `token` proves to the
     bridge that a HELLO comes from the same process. `replayed` marks messages that are restored and not happening now.
+    `elsewhere` is the seq below which other bridges have acknowledged everything at the start.
     """
 
     run: str
     worker: str
     started_unix_nanos: int
-    bridge: BridgeAddress
+    bridges: Tuple[BridgeAddress, ...]
     replayed: bool = False
     token: str = ""
+    elsewhere: int = 0
 
     def __repr__(self) -> str:  # without the token: a secret is in no log
-        return f"SenderIdentity({self.run!r}, {self.worker!r}, {self.started_unix_nanos}, {str(self.bridge)!r})"
+        addresses = ",".join(map(str, self.bridges))
+        return f"SenderIdentity({self.run!r}, {self.worker!r}, {self.started_unix_nanos}, {addresses!r})"
 
     def header(self) -> SpoolHeader:
         """Return the header of this sender's spool file."""
@@ -48,10 +47,18 @@ class SenderIdentity(NamedTuple):
             pid=os.getpid(),
             host=socket.gethostname(),
             token=self.token,
+            bridges=len(self.bridges),
         )
 
-    def hello(self, base: int, bulk_base: int, published: str) -> List[bytes]:
-        """Return the frames of a HELLO; `published` is the name under which the bridge publishes this worker."""
+    def hello(self, base: int, bulk_base: int, published: str, elsewhere: int = 0) -> List[bytes]:
+        """Return the frames of a HELLO.
+
+        Args:
+            base: The oldest seq that can still be sent.
+            bulk_base: The next seq of a frame or cloud.
+            published: The name under which the bridge publishes this worker; empty before it is known.
+            elsewhere: The seq below which another bridge has acknowledged everything.
+        """
         hello = zmq_protocol.Hello(
             schema_version=SCHEMA_VERSION,
             run=self.run,
@@ -64,6 +71,8 @@ class SenderIdentity(NamedTuple):
             replayed=self.replayed,
             token=self.token,
             published=published,
+            bridges=len(self.bridges),
+            elsewhere=elsewhere,
         )
         return zmq_protocol.encode_up(hello)
 
@@ -77,11 +86,3 @@ class SenderIdentity(NamedTuple):
         """Return the frames of a DROPPED for the seqs `first` to `last`."""
         dropped = zmq_protocol.Dropped(run=self.run, worker=self.worker, first=first, last=last, reason=reason)
         return zmq_protocol.encode_up(dropped)
-
-    def somebody_listens(self) -> bool:
-        """Return whether a program accepts a plain TCP connection to the bridge's port."""
-        try:
-            socket.create_connection((self.bridge.host, self.bridge.port), timeout=_CONNECT_SECS).close()
-        except OSError:
-            return False
-        return True
