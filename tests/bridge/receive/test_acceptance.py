@@ -100,7 +100,7 @@ class TestSeveralBridges:
         return story
 
     def test_what_the_broker_does_not_have_is_not_acknowledged(self, shared):
-        shared.sender.last_row, shared.sender.acked = 7, 0
+        shared.sender.last_row, shared.sender.acked, shared.sender.bulk_acked = 7, 0, 0
         assert shared.publish() == []
         shared.acceptance.acknowledgements.published(6)
         assert shared.publish() == []
