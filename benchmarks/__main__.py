@@ -2,8 +2,8 @@
 
 That file holds the latest figures of each benchmark.
 
-usage: python -m benchmarks [publish] [hook] [bridge] [outage] [history] [dashboards] [liveview] [keeping] [fairness]
-       [--quick]
+usage: python -m benchmarks [publish] [hook] [slowdown] [bridge] [outage] [history] [dashboards] [liveview] [keeping]
+       [fairness] [--quick]
 """
 
 from __future__ import annotations
@@ -23,7 +23,18 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path("benchmarks", "results", "latest.json")
-BENCHMARKS = ("publish", "hook", "bridge", "outage", "history", "dashboards", "liveview", "keeping", "fairness")
+BENCHMARKS = (
+    "publish",
+    "hook",
+    "slowdown",
+    "bridge",
+    "outage",
+    "history",
+    "dashboards",
+    "liveview",
+    "keeping",
+    "fairness",
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -72,6 +83,8 @@ def table(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         verdict = {True: "[green]met[/green]", False: "[red]missed[/red]", None: ""}[row["met"]]
         value = f"{row['measured']:.4g} {row['unit']}"
+        if interval := row.get("interval"):
+            value += f" ({interval[0]:.3g} to {interval[1]:.3g})"
         result.add_row(row["benchmark"], row["name"], value, str(row["target"] or ""), verdict)
     return result
 

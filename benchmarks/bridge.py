@@ -111,7 +111,7 @@ def bridge_process(
         ),
         f"--journal={journal or ''}",
     ]
-    paths = os.pathsep.join(str(ROOT / part) for part in (".", "bridge", "stack"))
+    paths = os.pathsep.join(str(ROOT / part) for part in (".", "core", "bridge", "stack"))
     environment = {**os.environ, "PYTHONPATH": paths}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
@@ -355,7 +355,7 @@ def through_paho(broker: Mosquitto, payloads: List[Any], messages: int) -> float
             *(sys.executable, "-c", "import benchmarks.bridge as b; b.bare_paho()"),
             *(str(file), str(broker.port), str(broker.password_file("bridge")), str(messages)),
         ]
-        paths = os.pathsep.join(str(ROOT / part) for part in (".", "bridge", "stack"))
+        paths = os.pathsep.join(str(ROOT / part) for part in (".", "core", "bridge", "stack"))
         done = subprocess.run(
             command, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True, check=True
         )

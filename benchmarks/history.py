@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List
@@ -107,9 +107,16 @@ def memory(name: str, pid: int) -> Row:
 @contextlib.contextmanager
 def up(state: StateDir, *without: str) -> Iterator[Chain]:
     """Run `monty-mqtt up` without Grafana and the named services; yield the chain when it is ready."""
-    words = ("up", "--state-dir", str(state.path), "--mqtt-port", "0", "--zmq-port", "0")
-    words += tuple(word for name in ("grafana", *without) for word in ("--without", name))
-    command = [sys.executable, "-m", "monty_mqtt.cli", *words]
+    with running(state, "grafana", *without) as far_side:
+        yield Chain(state, far_side)
+
+
+@contextlib.contextmanager
+def running(state: StateDir, *without: str, before: Sequence[str] = ()) -> Iterator[FarSide]:
+    """Run `monty-mqtt up` without the named services, with a command such as `taskset` before it; yield what runs."""
+    words = ("up", "--state-dir", str(state.path), "--mqtt-port", "0", "--zmq-port", "0", "--liveview-port", "0")
+    words += tuple(word for name in without for word in ("--without", name))
+    command = [*before, sys.executable, "-m", "monty_mqtt.cli", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -120,7 +127,7 @@ def up(state: StateDir, *without: str) -> Iterator[Chain]:
                     break
             far_side = state.read_far_side()
             assert far_side is not None, lines
-            yield Chain(state, far_side)
+            yield far_side
         finally:
             process.terminate()
             process.wait(60)
