@@ -65,18 +65,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"monty-mqtt {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for add in (
-        _add_up,
-        _add_run,
-        _add_status,
-        _add_tail,
-        _add_commands,
-        _add_record,
-        _add_replay,
-        _add_forget,
-        _add_export,
-        _add_invitations,
-        _add_doctor,
-    ):
+        _add_up, _add_run, _add_status, _add_tail, _add_commands, _add_record, _add_replay, _add_forget, _add_export,
+        _add_invitations, _add_doctor,
+    ):  # fmt: skip
         add(commands)
     return parser
 
@@ -90,10 +81,9 @@ def options_of_runner(options: argparse.Namespace) -> List[str]:
 def _add(commands: Any, name: str, summary: str, **more: str) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary, **more)
     command.add_argument(
-        "--state-dir",
-        metavar="DIR",
+        "--state-dir", metavar="DIR",
         help="directory of secrets, logs and data (default: $MONTY_MQTT_STATE_DIR, else ~/.local/state/monty-mqtt)",
-    )
+    )  # fmt: skip
     return command
 
 
@@ -123,20 +113,17 @@ def _add_export(commands: Any) -> None:
     command = _add(commands, "export", "Write what InfluxDB or a recording keeps of a run as CSV or JSON lines.")
     command.add_argument("run", metavar="RUN")
     command.add_argument(
-        "--of",
-        choices=("steps", "evidence", "episodes", "metrics", "logs", "events", "data", "state"),
-        default="steps",
-        help="which part of it to write (default: %(default)s)",
-    )
+        "--of", choices=("steps", "evidence", "episodes", "metrics", "logs", "events", "data", "state"),
+        default="steps", help="which part of it to write (default: %(default)s)",
+    )  # fmt: skip
     command.add_argument(
         "--format", choices=("csv", "jsonl"), default="csv", help="how to write (default: %(default)s)"
     )
     command.add_argument("-o", "--output", metavar="FILE", type=Path, help="file to write (default: standard output)")
     command.add_argument(
-        "--influxdb",
-        metavar="URL",
+        "--influxdb", metavar="URL",
         help="address of InfluxDB (default: the one that `monty-mqtt up` started, else http://127.0.0.1:8086)",
-    )
+    )  # fmt: skip
     command.add_argument(
         "--from", metavar="RECORDING", dest="recording",
         help="an MCAP file, or a folder in which the page records (default: InfluxDB if it holds this, else the page's "
@@ -149,9 +136,12 @@ def _add_up(commands: Any) -> None:
     command = _add(commands, "up", "Start broker, bridge, page and history, keep them running, stop them on Ctrl+C.")
     command.add_argument(
         "--host", default="127.0.0.1",
-        help="address on which the bridge takes experiments; beyond loopback, as 0.0.0.0, it encrypts, and lets in "
-        "those whom `monty-mqtt invite` has invited; the other services listen on loopback (default: %(default)s)",
+        help="address for other machines, such as 0.0.0.0: the bridge then encrypts, and takes those whom `monty-mqtt "
+        "invite` has invited; the broker has a port with TLS and a login; the rest does not (default: %(default)s)",
     )  # fmt: skip
+    for name, what in (("--tls-cert", "certificate with its chain"), ("--tls-key", "private key")):
+        text = f"{what} for that port of the broker, PEM (default: those of a private authority)"
+        command.add_argument(name, metavar="FILE", help=text)
     _add_ports(command)
     command.add_argument(
         "--without", nargs="+", action="extend", default=[], metavar="NAME",
@@ -172,9 +162,8 @@ def _add_run(commands: Any) -> None:
         commands, "run", "Run a Monty experiment and show it live; start broker, bridge and page if none answer."
     )
     command.usage = "monty-mqtt run [options] experiment=NAME [overrides ...]"
-    command.add_argument(
-        "-m", "--multirun", action="store_true", help="run a Hydra sweep, each job as a run of its own"
-    )
+    sweep = "run a Hydra sweep, each job as a run of its own"
+    command.add_argument("-m", "--multirun", action="store_true", help=sweep)
     command.add_argument(
         "overrides", nargs="+", metavar="experiment=NAME", help="Hydra overrides, as Monty's run.py takes them"
     )

@@ -169,6 +169,8 @@ class MqttConnection:
             self._fail(self._client.failed)
         else:
             self._connected.set()
+            if self._closing or self.failed is not None:  # given up meanwhile
+                self.abandon()
         self._wake()
 
     def _check(self, code: MQTTErrorCode) -> None:

@@ -53,7 +53,9 @@ class BrokerClient(mqtt.Client):
         self.connect_async(self.tried.host, self.tried.port, self.keepalive)
         try:
             if self._lacks_tls:
-                self.tls_set_context(tls_context(self._broker))
+                context = tls_context(self._broker)
+                context.sslsocket_class = _ClosedOnFailure
+                self.tls_set_context(context)
                 self._lacks_tls = False
             code = super().reconnect()
         except (OSError, ValueError) as error:
@@ -79,18 +81,33 @@ class BrokerClient(mqtt.Client):
         raise ServiceError(f"no broker at {self._broker}: {'; '.join(reasons)}")
 
 
+class _ClosedOnFailure(ssl.SSLSocket):
+    """_ClosedOnFailure is closed when its handshake fails; paho leaves that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - as its base
+        try:
+            super().do_handshake(block)
+        except (OSError, ValueError):
+            self.close()
+            raise
+
+
 def why_not(error: Exception, broker: BrokerAddress) -> str:
     """Return in words why there is no connection to a broker."""
-    reason = getattr(error, "strerror", None) or str(error)
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
     if isinstance(error, ssl.SSLCertVerificationError):
-        if error.verify_code in _OTHER_NAME:
-            return f"its certificate is not for {broker.host!r}"
-        signers = broker.ca_file or "an authority that this system trusts"
-        return f"its certificate does not fit: {error.verify_message}; it must be signed by {signers}"
-    if isinstance(error, ssl.SSLError):
-        return f"no TLS there ({error.reason or reason})"
+        return _why_not_trusted(error, broker)
+    if isinstance(error, ssl.SSLError) or (broker.is_tls and isinstance(error, ConnectionResetError)):
+        return f"no TLS there ({reason})"
     if isinstance(error, socket.gaierror):
         return f"no such host {broker.host!r} ({reason})"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {reason}"
     return f"nobody answers ({reason})"
+
+
+def _why_not_trusted(error: ssl.SSLCertVerificationError, broker: BrokerAddress) -> str:
+    if error.verify_code in _OTHER_NAME:
+        return f"its certificate is not for {broker.host!r}"
+    signers = broker.ca_file or "an authority that this system trusts"
+    return f"its certificate does not fit: {error.verify_message}; it must be signed by {signers}"

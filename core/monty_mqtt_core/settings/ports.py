@@ -8,9 +8,21 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any, Optional
+from typing import Any, List, Optional
 
-__all__ = ["answers_mqtt", "any_free", "is_free", "listens", "next_free", "owner", "reached_at", "url"]
+__all__ = [
+    "answers_mqtt",
+    "any_free",
+    "is_free",
+    "is_ip_address",
+    "known_as",
+    "listens",
+    "next_free",
+    "own_addresses",
+    "owner",
+    "reached_at",
+    "url",
+]
 
 # CONNECT of MQTT 3.1.1, no user, no client id, clean session: any broker answers it, even if it refuses.
 _CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
@@ -87,6 +99,32 @@ def reached_at(host: str) -> str:
         if address.is_unspecified:
             return "::1" if address.version == _IPV6 else "127.0.0.1"
     return host
+
+
+def known_as(host: str) -> str:
+    """Return the name or address under which other machines reach a program that binds `host`."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return socket.getfqdn() if address.is_unspecified or address.is_loopback else host
+
+
+def own_addresses() -> List[str]:
+    """Return the IP addresses of this machine, without those that hold on one link only."""
+    psutil = _psutil()
+    links = psutil.net_if_addrs().values() if psutil else ()
+    found = (address.address for addresses in links for address in addresses)
+    return sorted({text for text in found if is_ip_address(text) and not ip_address(text).is_link_local})
+
+
+def is_ip_address(text: str) -> bool:
+    """Return whether a text is an IP address, without brackets and zone."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
 
 
 def answers_mqtt(host: str, port: int, timeout_secs: float = 1.0) -> bool:

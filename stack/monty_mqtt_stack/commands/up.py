@@ -12,6 +12,7 @@ from monty_mqtt.errors import ConfigError
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.processes.stop_signals import Stopped, StopSignals
+from monty_mqtt_stack.services.broker_tls import check_given
 from monty_mqtt_stack.services.influxdb import InfluxDB
 from monty_mqtt_stack.services.supervisor import Supervisor
 from monty_mqtt_stack.services.table import Plan, check_without
@@ -50,6 +51,7 @@ def command(options: argparse.Namespace) -> int:
         Plan(
             state=StateDir(options.state_dir),
             host=options.host,
+            certificate=check_given(options.host, options.tls_cert, options.tls_key),
             without=check_without(options.without),
             keeps_history=True,
             influxdb=_influxdb(options.influxdb, options.influxdb_org),

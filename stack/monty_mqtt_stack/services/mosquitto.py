@@ -13,7 +13,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import List, Optional, Self, Type, Union
+from typing import List, Optional, Self, Sequence, Type, Union
 
 from monty_mqtt.conf_files import conf_dir
 from monty_mqtt.errors import ServiceError
@@ -21,6 +21,7 @@ from monty_mqtt_core.settings import passwords, ports
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.processes.child_process import ChildProcess
 from monty_mqtt_stack.processes.launch import Launch, PortTakenError, RunningService
+from monty_mqtt_stack.services.broker_tls import TlsListener
 
 __all__ = ["HOW_TO_INSTALL", "Mosquitto", "amqtt_launch", "find_mosquitto", "mosquitto_launch"]
 
@@ -37,8 +38,14 @@ def find_mosquitto() -> Optional[str]:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path=os.pathsep.join(_OFF_PATH))
 
 
-def mosquitto_launch(state: StateDir, host: str, port: int) -> Launch:
+def mosquitto_launch(state: StateDir, host: str, port: int, beyond: Optional[TlsListener] = None) -> Launch:
     """Write Mosquitto's files into the state directory, and return how to start it with them.
+
+    Args:
+        state: The state directory.
+        host: Address to listen on, for everybody.
+        port: Its port.
+        beyond: A listener for other machines, with TLS and a login.
 
     Raises:
         ServiceError: Mosquitto is not installed.
@@ -47,7 +54,7 @@ def mosquitto_launch(state: StateDir, host: str, port: int) -> Launch:
     if program is None:
         raise ServiceError(f"mosquitto is not installed: {HOW_TO_INSTALL}")
     config = state.mosquitto / "mosquitto.conf"
-    state.write_private(config, "".join(f"{line}\n" for line in _places(state, host, port)).encode())
+    state.write_private(config, "".join(f"{line}\n" for line in _places(state, host, port, beyond)).encode())
     return Launch(
         name="broker",
         program="mosquitto",
@@ -56,7 +63,8 @@ def mosquitto_launch(state: StateDir, host: str, port: int) -> Launch:
         port=port,
         url=ports.url("mqtt", host, port),
         log_file=state.log_file("mosquitto"),
-        is_ready=partial(_is_ready, host, port),
+        is_ready=partial(_is_ready, host, (port, *([beyond.port] if beyond else []))),
+        notes=tuple(beyond.notes(state)) if beyond else (),
     )
 
 
@@ -77,7 +85,7 @@ def amqtt_launch(state: StateDir, host: str, port: int) -> Launch:
         port=port,
         url=ports.url("mqtt", host, port),
         log_file=state.log_file("amqtt"),
-        is_ready=partial(_is_ready, host, port),
+        is_ready=partial(_is_ready, host, (port,)),
         notes=(
             f"amqtt is for looking: it is slow and keeps nothing when it ends; install Mosquitto: {HOW_TO_INSTALL}",
         ),
@@ -91,6 +99,7 @@ class Mosquitto:
         state_dir: Directory of its passwords, data and log.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
+        beyond: A listener for other machines, with TLS and a login.
 
     Attributes:
         host: Address it listens on.
@@ -98,11 +107,17 @@ class Mosquitto:
     """
 
     def __init__(
-        self, state_dir: Union[StateDir, Path, str, None] = None, *, host: str = "127.0.0.1", port: int = 0
+        self,
+        state_dir: Union[StateDir, Path, str, None] = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        beyond: Optional[TlsListener] = None,
     ) -> None:
         self.state = StateDir(state_dir)
         self.host = host
         self.port = port
+        self._beyond = beyond
         self._running: Optional[RunningService] = None
 
     def __enter__(self) -> Self:
@@ -164,18 +179,20 @@ class Mosquitto:
             self._running.child.kill()
 
     def _start_on(self, port: int) -> None:
-        self._running = RunningService(mosquitto_launch(self.state, self.host, port))
+        self._running = RunningService(mosquitto_launch(self.state, self.host, port, self._beyond))
         self._running.wait_until_ready()
 
 
-def _places(state: StateDir, host: str, port: int) -> List[str]:
+def _places(state: StateDir, host: str, port: int, beyond: Optional[TlsListener]) -> List[str]:
     shipped = conf_dir() / "mosquitto"
     acl = state.write_private(state.mosquitto / "acl", (shipped / "acl").read_bytes())
+    users = [f"password_file {passwords.ensure(state)}", f"acl_file {acl}"]
     places = [
         "# Written by monty-mqtt at each start: what differs from machine to machine.",
+        *(_listener_beyond(beyond, users) if beyond else ()),
         f"listener {port} {host}",
-        f"password_file {passwords.ensure(state)}",
-        f"acl_file {acl}",
+        *(["allow_anonymous true"] if beyond else ()),
+        *users,
         f"persistence_location {state.mosquitto}/",
         f"include_dir {shipped / 'conf.d'}",
     ]
@@ -186,5 +203,17 @@ def _places(state: StateDir, host: str, port: int) -> List[str]:
     return places
 
 
-def _is_ready(host: str, port: int, child: ChildProcess) -> bool:
-    return ports.listens(child.pid, port) and ports.answers_mqtt(host, port)
+def _listener_beyond(beyond: TlsListener, users: List[str]) -> List[str]:
+    """Return the lines of the listener for other machines; it is first, because what follows is of the last one."""
+    return [
+        "per_listener_settings true",
+        f"listener {beyond.port} {beyond.host}",
+        "allow_anonymous false",
+        f"certfile {beyond.certificate}",
+        f"keyfile {beyond.key}",
+        *users,
+    ]
+
+
+def _is_ready(host: str, listening: Sequence[int], child: ChildProcess) -> bool:
+    return all(ports.listens(child.pid, port) for port in listening) and ports.answers_mqtt(host, listening[0])

@@ -20,11 +20,13 @@ from monty_mqtt_stack.processes.child_process import ChildProcess
 from monty_mqtt_stack.processes.launch import Launch, LeftOut, Planned
 from monty_mqtt_stack.services import mosquitto
 from monty_mqtt_stack.services.bridge_keys import BridgeKeys
+from monty_mqtt_stack.services.broker_tls import GivenCertificate, tls_listener
 from monty_mqtt_stack.services.influxdb import InfluxDB, influxdb_launch
 
 __all__ = ["LIVEVIEW_PORT", "MQTT_PORT", "NAMES", "TABLE", "ZMQ_PORT", "Plan", "check_host", "check_without"]
 
 MQTT_PORT = 1883
+MQTTS_PORT = 8883
 LIVEVIEW_PORT = 8000
 INFLUXDB_PORT = 8086
 GRAFANA_PORT = 3000
@@ -41,7 +43,8 @@ class Plan:
 
     Attributes:
         state: The state directory.
-        host: Address on which the bridge takes experiments; the other services listen on loopback.
+        host: Address on which bridge and broker also serve other machines; the other services listen on loopback.
+        certificate: The user's own certificate for the broker; None: of a private authority.
         without: Names of services and programs to leave out.
         keeps_history: Whether InfluxDB, Telegraf and Grafana run too, if they are installed.
         influxdb: An InfluxDB 2 that runs already, instead of one of our own.
@@ -54,6 +57,7 @@ class Plan:
 
     state: StateDir
     host: str = "127.0.0.1"
+    certificate: Optional[GivenCertificate] = None
     without: FrozenSet[str] = frozenset()
     keeps_history: bool = False
     influxdb: Optional[InfluxDB] = None
@@ -65,7 +69,7 @@ class Plan:
 
     @property
     def local_host(self) -> str:
-        """Loopback address on which everything but the bridge listens."""
+        """Loopback address on which every service listens but the bridge, which has one address."""
         return self.host if is_loopback(self.host) else "127.0.0.1"
 
     def port(self, wanted: int, service: str, host: str = "") -> int:
@@ -108,17 +112,34 @@ def check_without(names: Iterable[str]) -> FrozenSet[str]:
 
 
 def _broker(plan: Plan) -> Planned:
-    candidates = {"mosquitto": mosquitto.mosquitto_launch, "amqtt": mosquitto.amqtt_launch}
+    candidates = {"mosquitto": _mosquitto, "amqtt": _amqtt}
     missing: List[str] = []
     for program, launch in candidates.items():
         if program in plan.without:
             missing.append(f"{program}: --without {program}")
             continue
         try:
-            return launch(plan.state, plan.local_host, plan.port(plan.mqtt_port, "the broker"))
+            return launch(plan, plan.port(plan.mqtt_port, "the broker"))
         except ServiceError as error:
             missing.append(str(error))
     return LeftOut("broker", "; ".join(missing))
+
+
+def _mosquitto(plan: Plan, port: int) -> Launch:
+    beyond = None
+    if not is_loopback(plan.host):
+        tls_port = plan.port(MQTTS_PORT, "the broker's listener for other machines", plan.host)
+        try:
+            beyond = tls_listener(plan.state, plan.host, tls_port, plan.certificate)
+        except ServiceError as error:  # experiments of other machines need the bridge only
+            plan.notes.append(f"the broker is for this machine only: {error}")
+    return mosquitto.mosquitto_launch(plan.state, plan.local_host, port, beyond)
+
+
+def _amqtt(plan: Plan, port: int) -> Launch:
+    if not is_loopback(plan.host):
+        plan.notes.append("the broker is for this machine only: amqtt has no TLS here")
+    return mosquitto.amqtt_launch(plan.state, plan.local_host, port)
 
 
 def _bridge(plan: Plan) -> Planned:

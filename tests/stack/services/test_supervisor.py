@@ -161,7 +161,7 @@ def test_an_address_of_another_machine_is_refused_in_one_line(state, host):
     assert processes_of(state.path) == []
 
 
-def test_beyond_loopback_the_bridge_takes_the_invited_only_and_nothing_else_listens(state, tmp_path):
+def test_beyond_loopback_the_bridge_takes_the_invited_only_and_all_else_is_on_loopback(state, tmp_path):
     with up(state, "--host", "0.0.0.0") as process:
         process.wait_for("Ctrl+C stops everything")
         bridge = process.wait_for("bridge ")
@@ -182,6 +182,26 @@ def test_beyond_loopback_the_bridge_takes_the_invited_only_and_nothing_else_list
         revoked = run("revoke", "node-7", "--state-dir", str(state.path))
         assert revoked.returncode == 0, revoked.stderr
         assert not sends(environment | {"MONTY_MQTT_BRIDGE": there})
+
+
+def test_beyond_loopback_the_broker_takes_who_logs_in_as_the_printed_line_says(state, tmp_path):
+    with up(state, "--host", "0.0.0.0", "--without", "liveview", "history") as process:
+        process.wait_for("Ctrl+C stops everything")
+        authority = re.search(r"SHA-256 ((?:[0-9A-F]{2}:){31}[0-9A-F]{2}): (.+)$", process.wait_for("its authority"))
+        password = process.wait_for("the password of a user").rpartition(": ")[2].strip()
+        command = process.wait_for("and there:").partition("monty-mqtt ")[2].split()
+        for file in (authority[2], password):
+            shutil.copy(file, tmp_path)
+        certificate = ["openssl", "x509", "-in", "ca.pem", "-noout", "-fingerprint", "-sha256"]
+        shown = subprocess.run(certificate, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=True)
+        assert authority[1] in shown.stdout
+        there = [re.sub("//[^:]+:", "//127.0.0.1:", word) for word in command]  # by the name of this machine, elsewhere
+        looked = run(*there, cwd=tmp_path)
+        assert looked.returncode == 0, looked.stderr
+        assert "bridge bridge: online" in looked.stdout
+        without = run(*there[: there.index("--username")], cwd=tmp_path)
+        assert without.returncode == 1
+        assert "refuses anonymous clients" in without.stderr
 
 
 def sends(environment) -> bool:
