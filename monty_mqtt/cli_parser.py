@@ -66,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for add in (
         _add_up, _add_run, _add_status, _add_tail, _add_commands, _add_record, _add_replay, _add_forget, _add_export,
-        _add_invitations, _add_doctor,
+        _add_thin, _add_invitations, _add_doctor,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -112,18 +112,13 @@ def _add_ports(command: argparse.ArgumentParser) -> None:
 def _add_export(commands: Any) -> None:
     command = _add(commands, "export", "Write what InfluxDB or a recording keeps of a run as CSV or JSON lines.")
     command.add_argument("run", metavar="RUN")
-    command.add_argument(
-        "--of", choices=("steps", "evidence", "episodes", "metrics", "logs", "events", "data", "state"),
-        default="steps", help="which part of it to write (default: %(default)s)",
-    )  # fmt: skip
-    command.add_argument(
-        "--format", choices=("csv", "jsonl"), default="csv", help="how to write (default: %(default)s)"
-    )
+    parts = ("steps", "evidence", "episodes", "metrics", "logs", "events", "data", "state")
+    which, how = "which part of it to write (default: %(default)s)", "how to write (default: %(default)s)"
+    command.add_argument("--of", choices=parts, default="steps", help=which)
+    command.add_argument("--format", choices=("csv", "jsonl"), default="csv", help=how)
     command.add_argument("-o", "--output", metavar="FILE", type=Path, help="file to write (default: standard output)")
-    command.add_argument(
-        "--influxdb", metavar="URL",
-        help="address of InfluxDB (default: the one that `monty-mqtt up` started, else http://127.0.0.1:8086)",
-    )  # fmt: skip
+    which = "address of InfluxDB (default: the one that `monty-mqtt up` started, else http://127.0.0.1:8086)"
+    command.add_argument("--influxdb", metavar="URL", help=which)
     command.add_argument(
         "--from", metavar="RECORDING", dest="recording",
         help="an MCAP file, or a folder in which the page records (default: InfluxDB if it holds this, else the page's "
@@ -154,13 +149,14 @@ def _add_up(commands: Any) -> None:
         "state directory must hold a token that may do everything in its organisation",
     )  # fmt: skip
     command.add_argument("--influxdb-org", default="monty", metavar="NAME", help="organisation there (default: monty)")
+    of_up = "keep each step in InfluxDB for so long, then the last of each minute (default: for ever)"
+    command.add_argument("--keep-steps-days", type=partial(_whole, "days"), metavar="N", help=of_up)
     command.set_defaults(module="up", function="command")
 
 
 def _add_run(commands: Any) -> None:
-    command = _add(
-        commands, "run", "Run a Monty experiment and show it live; start broker, bridge and page if none answer."
-    )
+    summary = "Run a Monty experiment and show it live; start broker, bridge and page if none answer."
+    command = _add(commands, "run", summary)
     command.usage = "monty-mqtt run [options] experiment=NAME [overrides ...]"
     sweep = "run a Hydra sweep, each job as a run of its own"
     command.add_argument("-m", "--multirun", action="store_true", help=sweep)
@@ -226,10 +222,8 @@ def _add_record(commands: Any) -> None:
 
 
 def _add_replay(commands: Any) -> None:
-    command = _add(
-        commands, "replay",
-        "Restore runs from spools or recordings as they were, or play recordings as if they were live now.",
-    )  # fmt: skip
+    summary = "Restore runs from spools or recordings as they were, or play recordings as if they were live now."
+    command = _add(commands, "replay", summary)
     command.add_argument(
         "files", nargs="+", type=Path, metavar="FILE",
         help="a recording, a directory that holds the parts of one, or a spool (messages that no bridge took)",
@@ -250,6 +244,12 @@ def _add_forget(commands: Any) -> None:
     command.add_argument("--yes", action="store_true", help="do not ask")
     _add_broker(command)
     command.set_defaults(module="forget", function="command")
+
+
+def _add_thin(commands: Any) -> None:
+    command = _add(commands, "thin", "Keep of old steps in InfluxDB the last of each minute; episodes stay whole.")
+    command.add_argument("--keep-steps-days", type=partial(_whole, "days"), required=True, metavar="N", help="days")
+    command.set_defaults(module="thin", function="command")
 
 
 def _add_invitations(commands: Any) -> None:

@@ -6,11 +6,13 @@ Called by the command line; hands to `supervisor`.
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 from typing import List, Optional
 
 from monty_mqtt.errors import ConfigError
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack.commands.thin import StepThinning
 from monty_mqtt_stack.processes.stop_signals import Stopped, StopSignals
 from monty_mqtt_stack.services.broker_tls import check_given
 from monty_mqtt_stack.services.influxdb import InfluxDB
@@ -33,9 +35,12 @@ def up(plan: Plan) -> int:
     """
     with StopSignals() as stop:
         try:
-            with Supervisor(plan, _say, lambda: stop.number is not None) as supervisor:
+            with Supervisor(plan, _say, lambda: stop.number is not None) as supervisor, ExitStack() as more:
                 for line in report(supervisor, plan):
                     _say(line)
+                influxdb = plan.history()
+                if plan.keep_steps_days and influxdb:
+                    more.enter_context(StepThinning(plan.state, influxdb, plan.keep_steps_days, _say))
                 while not stop.wait(_TICK_SECS):
                     supervisor.check()
                 _say("stopping")
@@ -55,6 +60,7 @@ def command(options: argparse.Namespace) -> int:
             without=check_without(options.without),
             keeps_history=True,
             influxdb=_influxdb(options.influxdb, options.influxdb_org),
+            keep_steps_days=options.keep_steps_days,
             mqtt_port=options.mqtt_port,
             zmq_port=options.zmq_port,
             liveview_port=options.liveview_port,

@@ -1,6 +1,6 @@
 """Does the same work again and again in a thread of its own, until it is told to stop.
 
-Called by `anonymous_sessions` and `spool_uptake`, which say what the work is.
+Called by `anonymous_sessions`, `spool_uptake` and `thin`, which say what the work is.
 """
 
 from __future__ import annotations

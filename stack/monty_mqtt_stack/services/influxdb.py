@@ -6,7 +6,9 @@ InfluxDB's client library: a query in InfluxQL, which Grafana uses too, is a sin
 
 from __future__ import annotations
 
+import csv
 import http.client
+import io
 import json
 import urllib.error
 import urllib.parse
@@ -31,11 +33,14 @@ __all__ = [
     "ORG",
     "InfluxDB",
     "Series",
+    "delete_points",
     "delete_run",
     "health",
     "influxdb_launch",
     "query",
     "query_rows",
+    "run_flux",
+    "write_points",
 ]
 
 ORG = "monty"
@@ -48,6 +53,9 @@ _STUCK = r"(?:opening shard previously failed with: |error=)(.*no space left on 
 """Matches a shard that could not be opened: influxd tries it again only after a restart."""
 _HEALTH_SECS = 1.0
 _QUERY_SECS = 60.0
+_LONG_SECS = 1800.0
+"""How long Flux or a deletion may take: a day of many workers is many points."""
+
 _CHUNK_ROWS = 10_000
 _FIRST, _LAST = "1970-01-01T00:00:00Z", "2262-01-01T00:00:00Z"
 
@@ -149,12 +157,52 @@ def delete_run(influxdb: InfluxDB, token: str, run: str) -> None:
         ServiceError: InfluxDB does not answer, or refuses.
     """
     quoted = stored_name(run).replace("\\", "\\\\").replace('"', '\\"')
-    body = json.dumps({"start": _FIRST, "stop": _LAST, "predicate": f'run="{quoted}"'}).encode()
-    headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
     for bucket in (METRICS, LOGS):
-        where = urllib.parse.urlencode({"org": influxdb.org, "bucket": bucket})
-        with _asked(influxdb.url, f"api/v2/delete?{where}", body, headers):
-            pass
+        _delete(influxdb, token, bucket, (_FIRST, _LAST), f'run="{quoted}"')
+
+
+def delete_points(influxdb: InfluxDB, token: str, measurement: str, times: tuple[str, str]) -> None:
+    """Delete what a measurement has from the first to the last of two times, both included, RFC 3339.
+
+    Raises:
+        ServiceError: InfluxDB does not answer, or refuses.
+    """
+    _delete(influxdb, token, METRICS, times, f'_measurement="{measurement}"')
+
+
+def write_points(influxdb: InfluxDB, token: str, lines: str) -> None:
+    """Write line protocol.
+
+    Raises:
+        ServiceError: InfluxDB does not answer, or refuses.
+    """
+    where = urllib.parse.urlencode({"org": influxdb.org, "bucket": METRICS})
+    with _asked(influxdb.url, f"api/v2/write?{where}", lines.encode(), {"Authorization": f"Token {token}"}):
+        pass
+
+
+def run_flux(influxdb: InfluxDB, token: str, script: str) -> int:
+    """Run a Flux script whose result is one number, in the column `count`; return it, 0 if there is no row.
+
+    Raises:
+        ServiceError: InfluxDB does not answer, or the script fails, perhaps in the middle of its answer.
+    """
+    where = urllib.parse.urlencode({"org": influxdb.org})
+    headers = {"Authorization": f"Token {token}", "Content-Type": "application/vnd.flux", "Accept": "application/csv"}
+    with _asked(influxdb.url, f"api/v2/query?{where}", script.encode(), headers, _LONG_SECS) as answer:
+        rows = list(csv.DictReader(io.TextIOWrapper(answer, "utf-8")))
+    for row in rows:
+        if "error" in row:
+            raise ServiceError(f"InfluxDB at {influxdb.url} refuses: {row['error']}")
+    return int(rows[0]["count"]) if rows else 0
+
+
+def _delete(influxdb: InfluxDB, token: str, bucket: str, times: tuple[str, str], predicate: str) -> None:
+    body = json.dumps({"start": times[0], "stop": times[1], "predicate": predicate}).encode()
+    headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
+    where = urllib.parse.urlencode({"org": influxdb.org, "bucket": bucket})
+    with _asked(influxdb.url, f"api/v2/delete?{where}", body, headers, _LONG_SECS):
+        pass
 
 
 def _answers(url: str, token: str, form: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -167,10 +215,12 @@ def _answers(url: str, token: str, form: dict[str, str]) -> Iterator[dict[str, A
 
 
 @contextmanager
-def _asked(url: str, path: str, body: bytes, headers: dict[str, str]) -> Iterator[http.client.HTTPResponse]:
+def _asked(
+    url: str, path: str, body: bytes, headers: dict[str, str], timeout_secs: float = _QUERY_SECS
+) -> Iterator[http.client.HTTPResponse]:
     request = urllib.request.Request(f"{url}/{path}", body, headers)  # noqa: S310 - a URL of ours
     try:
-        with urllib.request.urlopen(request, timeout=_QUERY_SECS) as response:  # noqa: S310 - a URL of ours
+        with urllib.request.urlopen(request, timeout=timeout_secs) as response:  # noqa: S310 - a URL of ours
             yield response
     except urllib.error.HTTPError as error:
         reason = error.read(500).decode(errors="replace").strip()

@@ -48,6 +48,7 @@ class Plan:
         without: Names of services and programs to leave out.
         keeps_history: Whether InfluxDB, Telegraf and Grafana run too, if they are installed.
         influxdb: An InfluxDB 2 that runs already, instead of one of our own.
+        keep_steps_days: For how many days InfluxDB keeps each step; None: for ever.
         mqtt_port: Preferred port of the broker.
         zmq_port: Preferred port of the bridge.
         liveview_port: Preferred port of the page.
@@ -61,6 +62,7 @@ class Plan:
     without: FrozenSet[str] = frozenset()
     keeps_history: bool = False
     influxdb: Optional[InfluxDB] = None
+    keep_steps_days: Optional[int] = None
     mqtt_port: int = MQTT_PORT
     zmq_port: int = ZMQ_PORT
     liveview_port: int = LIVEVIEW_PORT

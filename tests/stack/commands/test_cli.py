@@ -307,7 +307,7 @@ def test_wrong_use_is_one_line_and_exit_code_2(words, part, capsys):
     "words",
     [
         [],
-        *(["up"], ["run"], ["status"], ["tail"], ["record"], ["replay"], ["forget"], ["doctor"]),
+        *(["up"], ["run"], ["status"], ["tail"], ["record"], ["replay"], ["forget"], ["thin"], ["doctor"]),
         *(["abort"], ["pause"], ["resume"], ["step"], ["stop"]),
     ],
 )
