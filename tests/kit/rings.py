@@ -20,6 +20,7 @@ RINGS = ("quick", "test", "rest")
 _STARTS_PROCESSES = (
     "bridge/journal/test_feeder.py",
     "bridge/journal/test_journal.py",
+    "bridge/publish/test_lean_client.py",
     "bridge/publish/test_namesake.py",
     "bridge/publish/test_publisher.py",
     "bridge/receive/test_published_name.py",

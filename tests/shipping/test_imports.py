@@ -33,6 +33,7 @@ USERS = {
         "monty_mqtt_stack.services.bridge_keys",
     },
     "paho": {
+        "monty_mqtt_bridge.publish.lean_client",
         "monty_mqtt_bridge.publish.mqtt_connection",
         "monty_mqtt_core.reading.broker_client",
         "monty_mqtt_core.reading.mqtt_client",

@@ -20,8 +20,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
+from monty_mqtt_bridge.publish.lean_client import LeanClient
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
-from monty_mqtt_core.reading.broker_client import BrokerClient
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, MqttMessage
 
 __all__ = ["ClientLogin", "LastWill", "MqttConnection"]
@@ -97,8 +97,7 @@ class MqttConnection:
 
     def publish(self, outgoing: Outgoing) -> int | None:
         """Hand a message to paho; return its message id, None if paho did not take it."""
-        info = self._client.publish(outgoing.topic, outgoing.payload, outgoing.qos, outgoing.retain)
-        return info.mid if info.rc == mqtt.MQTT_ERR_SUCCESS else None
+        return self._client.send(outgoing)
 
     def subscribe(self, topic_filter: str, qos: int) -> None:
         """Subscribe; the answer will be in `subscribed`."""
@@ -145,10 +144,9 @@ class MqttConnection:
         own_socket = self._client.socket()
         return isinstance(own_socket, ssl.SSLSocket) and own_socket.pending() > 0
 
-    def _make_client(self, login: ClientLogin, will: LastWill, acknowledged: Callable[[int], None]) -> BrokerClient:
-        client = BrokerClient(self._broker, login.client_id)
+    def _make_client(self, login: ClientLogin, will: LastWill, acknowledged: Callable[[int], None]) -> LeanClient:
+        client = LeanClient(self._broker, login.client_id, acknowledged)
         client.keepalive = _KEEPALIVE_SECS
-        client.max_inflight_messages_set(0)  # the publisher keeps the window; paho's costs a scan at each PUBACK
         client.connect_timeout = _CONNECT_SECS
         client.will_set(will.topic, will.payload, qos=1, retain=True)
         if self._broker.username:
@@ -157,7 +155,6 @@ class MqttConnection:
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         client.on_subscribe = self._on_subscribe
-        client.on_publish = lambda _client, _userdata, mid, _reason, _properties: acknowledged(mid)
         client.on_socket_open = self._on_socket_open
         client.on_socket_register_write = lambda *_: None  # otherwise paho writes each packet at once, from any place
         return client
