@@ -15,11 +15,12 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.schema import Frame
+from monty_mqtt_core.payloads.grey_png import grey_png
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
 __all__ = ["PNG_TEXT_KEY", "Metres", "checked_jpeg", "depth_range", "encode_frame", "header", "read_depth"]
@@ -32,7 +33,6 @@ _LONGEST_COMMENT_BYTES = 65_533
 _DEPTH_STEPS = 65_535
 _NEAR_SHARE = 0.05
 _BACKGROUND_TIMES = 10.0
-_FAST_COMPRESSION = 1
 _MOST_PIXELS = 4096 * 4096
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _UNREADABLE = (OSError, ValueError, SyntaxError, struct.error, KeyError, TypeError, *_BOMBS)
@@ -127,12 +127,7 @@ def _png(frame: Frame, pixels: bytes) -> bytes:
         non_finite=int(depth.size - finite.sum()),
         **known_range,
     )
-    chunk = PngImagePlugin.PngInfo()
-    chunk.add_text(PNG_TEXT_KEY, text.decode())
-    file = io.BytesIO()
-    grey = Image.fromarray(np.rint(scaled).astype(np.uint16))
-    grey.save(file, "PNG", pnginfo=chunk, compress_level=_FAST_COMPRESSION)
-    return file.getvalue()
+    return grey_png(np.rint(scaled).astype(np.uint16), PNG_TEXT_KEY, text.decode())
 
 
 def _open(payload: bytes, kind: str) -> Image.Image:
