@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import re
+from functools import lru_cache
 from typing import List, Sequence
 
 __all__ = ["Naming", "asks_only", "naming"]
@@ -103,6 +104,7 @@ _LONGEST_NAME = 200
 _ASKS = _words_of("allow ask disable enable force has is no prompt read require show skip use with without")
 
 
+@lru_cache(maxsize=1024)
 def naming(name: str) -> Naming:
     """Return what a key, an option or a dotted path says about its value; its most secret part decides."""
     if len(name) > _LONGEST_NAME:
