@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import select
+import socket
+import ssl
+import threading
 from contextlib import ExitStack
 
 import pytest
 from kit.bridge import config_for
 from kit.machine.child_process import until
+from kit.mqtt_publisher import WAIT_SECS, Client
 from kit.page.page_service import Keeping
 
 from monty_mqtt import ZmqBroadcaster, cli
@@ -37,6 +42,48 @@ class Encrypted(Mosquitto):
         text = f"mqtts://{','.join(f'{host}:{self.tls_port}' for host in hosts)}"
         address = BrokerAddress.parse(text, "--broker", str(ca_file or self.ca_file), "--ca-file")
         return address._replace(username=user, password_file=self.password_file(user)) if user else address
+
+
+class Relay:
+    """Ends TLS before a broker's plain port, and puts what the broker says within a moment into one record."""
+
+    def __init__(self, broker):
+        self._context, self._to = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), broker.port
+        tls = broker.state.path / "tls"
+        self._context.load_cert_chain(tls / "server.pem", tls / "server.key")
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._listener.close()
+        self._thread.join(WAIT_SECS)
+
+    def _serve(self):
+        accepted, _ = self._listener.accept()
+        broker = socket.create_connection(("127.0.0.1", self._to))
+        with broker, self._context.wrap_socket(accepted, server_side=True) as client:
+            self._pass(client, broker)
+
+    def _pass(self, client, broker):
+        waiting = b""
+        while True:
+            ready = [client] if client.pending() else select.select([client, broker], [], [], 0.05)[0]
+            if client in ready:
+                if not (piece := client.recv(16_384)):
+                    return
+                broker.sendall(piece)
+            if broker in ready:
+                if not (piece := broker.recv(65_536)):
+                    return
+                waiting += piece
+            elif waiting and client not in ready:
+                client.sendall(waiting)
+                waiting = b""
 
 
 @pytest.fixture
@@ -79,6 +126,19 @@ def test_bridge_page_and_readers_work_as_without_tls_and_pass_over_a_host_with_a
     said = [line for line in caplog.messages if "localhost" in line]
     where = f"mqtts://localhost:{broker.tls_port}"
     assert said == [f"no MQTT broker at {where}: its certificate is not for 'localhost'; trying again every 1 to 10 s"]
+
+
+def test_the_bridge_reads_all_that_came_in_one_record_of_tls(broker):
+    """The poll wakes for bytes on the wire, and not for what is decrypted already: the self-test would be too slow."""
+    with Client(broker.port, "bridge", broker.password("bridge")) as client:
+        for number in range(300):
+            client.publish(f"monty/v1/before-{number}/main/status", b"{}", retain=True)
+    with Relay(broker) as relay:
+        address = f"mqtts://127.0.0.1:{relay.port}"
+        config = config_for(broker, mqtt_brokers=address, mqtt_ca_file=str(broker.ca_file))
+        with Bridge(config) as bridge, ZmqBroadcaster(run_id="in-one", zmq_port=bridge.zmq_port) as broadcaster:
+            broadcaster.publish_metric("number", 1)
+            assert broadcaster.flush(20)
 
 
 def test_another_authority_or_name_is_one_line_everywhere_and_tried_again(broker, foreign_authority, caplog):
