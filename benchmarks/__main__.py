@@ -3,7 +3,7 @@
 That file holds the latest figures of each benchmark.
 
 usage: python -m benchmarks [publish] [hook] [slowdown] [bridge] [outage] [history] [dashboards] [liveview] [keeping]
-       [fairness] [--quick]
+       [fairness] [capacity] [--quick]
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ BENCHMARKS = (
     "liveview",
     "keeping",
     "fairness",
+    "capacity",
 )
 
 

@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import paho.mqtt.client as mqtt
 import zmq
@@ -33,6 +33,7 @@ from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
 from monty_mqtt_core.influx.line_protocol import Misfits
 from monty_mqtt_core.influx.points import lines_of
 from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.state_dir import Endpoint
 from monty_mqtt_stack.services.mosquitto import Mosquitto
 
 __all__ = ["rows"]
@@ -131,7 +132,7 @@ class Listener:
         arrived: Nanoseconds at which each step arrived, by its own time.
     """
 
-    def __init__(self, broker: Mosquitto, *topics: str) -> None:
+    def __init__(self, broker: Union[Mosquitto, Endpoint], *topics: str) -> None:
         self.health: List[Dict[str, Any]] = []
         self.arrived: Dict[int, int] = {}
         self._topics = topics

@@ -94,5 +94,6 @@ def test_make_bench():
         "liveview",
         "keeping",
         "fairness",
+        "capacity",
     } == {row["benchmark"] for row in json.loads((ROOT / "benchmarks" / "results" / "latest.json").read_text())["rows"]}
     assert "met" in done.stdout
