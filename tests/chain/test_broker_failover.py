@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 from kit.bridge import config_for
 from kit.machine.child_process import until
+from kit.machine.tcp_proxy import TcpProxy
 from kit.mqtt_subscriber import Subscriber as Witness
 from kit.page.page_service import Keeping
 
@@ -73,6 +74,24 @@ def test_killed_in_the_middle_every_seq_is_at_one_of_both_in_order_and_a_reader_
         published = {message.seq for message in at_second.messages(schema.Metric)}
         until(lambda: {seq for _, seq in page.kept("two-hosts")} >= published, 40)
         assert page.service.counts.missing == 0
+
+
+def test_a_host_behind_a_cut_link_is_left_for_the_next(pair, tmp_path):
+    first, second, _ = pair
+    with ExitStack() as stack:
+        link = stack.enter_context(TcpProxy(first.port))
+        hosts = f"mqtt://127.0.0.1:{link.port},{second.host}:{second.port}"
+        config = config_for(first, mqtt_brokers=hosts, journal=str(tmp_path / "journal"))
+        at_second = stack.enter_context(Witness(second.host, second.port, "monty/v1/+/main/#"))
+        bridge = stack.enter_context(Bridge(config))
+        broadcaster = stack.enter_context(ZmqBroadcaster(run_id="two-hosts", zmq_port=bridge.zmq_port, strict=True))
+        publish(broadcaster, range(10))
+        assert broadcaster.flush(20)
+        link.hang()
+        publish(broadcaster, range(10, 20))
+        at_second.wait_for(lambda _: len(first_seqs(at_second)) >= 20, 40)
+        assert first_seqs(at_second) == sorted(first_seqs(at_second))
+        link.resume()
 
 
 def test_a_reader_takes_the_host_that_answers_and_names_each_that_does_not(pair):

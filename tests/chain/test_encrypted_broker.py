@@ -12,6 +12,7 @@ from contextlib import ExitStack
 import pytest
 from kit.bridge import config_for
 from kit.machine.child_process import until
+from kit.machine.tcp_proxy import TcpProxy
 from kit.mqtt_publisher import WAIT_SECS, Client
 from kit.page.page_service import Keeping
 
@@ -139,6 +140,19 @@ def test_the_bridge_reads_all_that_came_in_one_record_of_tls(broker):
         with Bridge(config) as bridge, ZmqBroadcaster(run_id="in-one", zmq_port=bridge.zmq_port) as broadcaster:
             broadcaster.publish_metric("number", 1)
             assert broadcaster.flush(20)
+
+
+def test_no_plain_text_of_a_payload_a_topic_or_a_password_is_on_the_link(broker):
+    for port, is_plain in ((broker.tls_port, False), (broker.port, True)):
+        with TcpProxy(port, keeps=True) as link:
+            address = f"{'mqtt' if is_plain else 'mqtts'}://127.0.0.1:{link.port}"
+            ca_file = "" if is_plain else str(broker.ca_file)
+            config = config_for(broker, mqtt_brokers=address, mqtt_ca_file=ca_file)
+            with Bridge(config) as bridge, ZmqBroadcaster(run_id="on-a-link", zmq_port=bridge.zmq_port) as broadcaster:
+                broadcaster.publish_metric("a-name-that-is-nowhere-else", 1)
+                assert broadcaster.flush(20)
+            texts = (b"a-name-that-is-nowhere-else", b"monty/", broker.password("bridge").encode())
+            assert [text in bytes(link.passed) for text in texts] == [is_plain] * 3
 
 
 def test_another_authority_or_name_is_one_line_everywhere_and_tried_again(broker, foreign_authority, caplog):
