@@ -103,10 +103,9 @@ def reached_at(host: str) -> str:
 
 def known_as(host: str) -> str:
     """Return the name or address under which other machines reach a program that binds `host`."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
+    if not is_ip_address(host):
+        return socket.getfqdn() if host == "localhost" else host
+    address = ip_address(host)
     return socket.getfqdn() if address.is_unspecified or address.is_loopback else host
 
 

@@ -6,10 +6,9 @@ Called by the command line; hands to `bridge_keys`.
 from __future__ import annotations
 
 import argparse
-import socket
 
 from monty_mqtt.wire.bridge_address import BridgeAddress
-from monty_mqtt_core.settings.service_settings import is_loopback
+from monty_mqtt_core.settings import ports
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.services.bridge_keys import BridgeKeys
 
@@ -46,9 +45,7 @@ def line_to_set(state: StateDir, keys: BridgeKeys) -> str:
     far_side = state.read_far_side()
     endpoint = far_side.services.get("bridge") if far_side else None
     address = BridgeAddress.parse(endpoint.url, "services.json") if endpoint else BridgeAddress()
-    bound = address.host
-    is_any = bound in ("0.0.0.0", "::") or is_loopback(bound)  # noqa: S104 - compared, not bound
-    named = address._replace(host=socket.getfqdn() if is_any else bound, server_key=keys.server_key)
+    named = address._replace(host=ports.known_as(address.host), server_key=keys.server_key)
     return f"export MONTY_MQTT_BRIDGE='{named}'"
 
 
