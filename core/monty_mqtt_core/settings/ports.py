@@ -104,9 +104,9 @@ def reached_at(host: str) -> str:
 def known_as(host: str) -> str:
     """Return the name or address under which other machines reach a program that binds `host`."""
     if not is_ip_address(host):
-        return socket.getfqdn() if host == "localhost" else host
+        return _own_name() if host == "localhost" else host
     address = ip_address(host)
-    return socket.getfqdn() if address.is_unspecified or address.is_loopback else host
+    return _own_name() if address.is_unspecified or address.is_loopback else host
 
 
 def own_addresses() -> List[str]:
@@ -135,6 +135,11 @@ def answers_mqtt(host: str, port: int, timeout_secs: float = 1.0) -> bool:
             return connection.recv(4).startswith(_CONNACK)
     except OSError:
         return False
+
+
+def _own_name() -> str:
+    name = socket.getfqdn()
+    return socket.gethostname() if name.partition(".")[0] == "localhost" else name  # as /etc/hosts may have it
 
 
 def _psutil() -> Any:

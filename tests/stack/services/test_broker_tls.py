@@ -68,6 +68,12 @@ def test_it_says_where_who_signed_it_and_what_to_use_elsewhere(state):
     assert " --ca-file ca.pem --username liveview --password-file liveview.password" in command
 
 
+def test_a_machine_that_calls_itself_localhost_is_named_by_its_host_name(monkeypatch):
+    monkeypatch.setattr(socket, "getfqdn", lambda: "localhost.localdomain")
+    assert {ports.known_as(host) for host in ("0.0.0.0", "::", "127.0.0.1", "localhost")} == {socket.gethostname()}
+    assert [ports.known_as(host) for host in ("10.0.0.7", "lab.example")] == ["10.0.0.7", "lab.example"]
+
+
 def test_a_certificate_that_is_given_is_checked_and_needs_no_authority_elsewhere(state, tmp_path):
     certificate, key = private_certificate(state, ["lab.example"])
     given = check_given("0.0.0.0", str(certificate), str(key))
