@@ -10,7 +10,7 @@ import pytest
 from kit.history.grafana_files import filled_in, queries
 from kit.history.history_chain import Chain, bits, need
 from kit.history.line_parser import Point, parse
-from kit.machine.child_process import Process, run
+from kit.machine.child_process import Process, run, until
 
 from monty_mqtt.errors import ServiceError
 from monty_mqtt.wire import schema
@@ -246,6 +246,7 @@ def test_up_does_it_by_itself_and_the_command_at_once(tmp_path):
     with Process("up", *words, "--keep-steps-days", str(KEEP_DAYS)) as process:
         process.wait_for("points thinned out to", 90)
         influxdb = InfluxDB(state.read_far_side().services["influxdb"].url)
-        assert query(influxdb.url, token, "SELECT count(total_step) FROM step")[0].rows[0][1] < counted / 10
+        count = "SELECT count(total_step) FROM step"
+        until(lambda: query(influxdb.url, token, count)[0].rows[0][1] < counted / 10, 60)
         process.signal(signal.SIGTERM)
         assert process.wait(60) == 0
