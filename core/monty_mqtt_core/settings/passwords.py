@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from monty_mqtt_core.settings.state_dir import StateDir
 
-__all__ = ["USERS", "client_id", "ensure", "ensure_file", "hashed", "read"]
+__all__ = ["USERS", "client_id", "ensure", "ensure_file", "hashed", "nats_file", "read"]
 
 USERS = ("bridge", "telegraf", "liveview", "control")
 """The MQTT users; conf/mosquitto/acl says what each may do."""
@@ -54,6 +55,21 @@ def client_id(state: StateDir, service: str) -> str:
     if not path.exists():
         state.write_private(path, f"monty-mqtt-{service}-{secrets.token_hex(12)}".encode())
     return path.read_text().strip()
+
+
+def nats_file(state: StateDir, nodes: Sequence[str]) -> bytes:
+    """Return the file of passwords that conf/nats/nats.conf includes, the same for all nodes; make what is missing.
+
+    Args:
+        state: Where the passwords are kept.
+        nodes: `HOST:PORT` of each node, at which the others reach it.
+    """
+    ensure(state)
+    known = {user: read(state, user) for user in USERS}
+    known.update({user: ensure_file(state, f"nats_{user}") for user in ("anonymous", "route")})
+    routes = ", ".join(f'"nats://route:{known["route"]}@{node}"' for node in nodes)
+    lines = [f'NATS_{user.upper()}_PASSWORD: "{password}"' for user, password in known.items()]
+    return "".join(f"{line}\n" for line in (*lines, f"NATS_ROUTES: [{routes}]")).encode()
 
 
 def read(state: StateDir, user: str) -> str:

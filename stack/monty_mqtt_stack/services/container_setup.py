@@ -12,6 +12,7 @@ import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from monty_mqtt.errors import MontyMqttError, ServiceError
 from monty_mqtt_core.settings import passwords as secrets
@@ -19,7 +20,7 @@ from monty_mqtt_core.settings.state_dir import Endpoint, FarSide, StateDir
 from monty_mqtt_stack.services import influxdb_setup
 from monty_mqtt_stack.services.influxdb import InfluxDB
 
-__all__ = ["OWNERS", "Volumes", "adopt", "certificate", "main", "set_up"]
+__all__ = ["CLUSTER_OWNERS", "OWNERS", "Volumes", "adopt", "certificate", "give_cluster", "main", "set_up"]
 
 OWNERS = {
     "mosquitto": 1883,
@@ -32,9 +33,12 @@ OWNERS = {
 }
 """User ids under which compose.yaml starts the services that read the files."""
 
+CLUSTER_OWNERS = {"nats": 10005, "telegraf-2": 10002}
+"""Those of the services that compose.cluster.yaml has beside them."""
+
 _GRAFANA_SECRETS = ("grafana_admin_password", "grafana_secret_key")
 _LIVEVIEW_LOGIN = "liveview_login"
-_TELEGRAF_ID = "telegraf_client_id"
+_TELEGRAF_ID, _TELEGRAF_PASSWORD = "telegraf_client_id", "mqtt_telegraf_password"
 _BROKER_USERS = ("bridge", "telegraf", "liveview", "control")
 _ADOPTED, _CERTIFICATE, _KEY = "/adopted", "server.crt", "server.key"
 
@@ -47,7 +51,9 @@ class Volumes:
         owners: User id of each service.
     """
 
-    def __init__(self, path: Path = Path("/secrets"), owners: Mapping[str, int] = OWNERS) -> None:
+    def __init__(
+        self, path: Path = Path("/secrets"), owners: Mapping[str, int] = MappingProxyType(OWNERS | CLUSTER_OWNERS)
+    ) -> None:
         self._path = path
         self._owners = owners
 
@@ -60,6 +66,10 @@ class Volumes:
             file.write(content)
             os.fchown(file.fileno(), self._owners[service], self._owners[service])
         staged.replace(path)
+
+    def give_folder(self, service: str, folder: Path) -> None:
+        """Give a service the folder that it keeps its data in: a new volume belongs to root."""
+        os.chown(folder, self._owners[service], self._owners[service])
 
     def own(self, state: StateDir) -> None:
         """Give the state directory to the user of the command line's container, which also creates files there."""
@@ -80,8 +90,11 @@ def set_up(state: StateDir, volumes: Volumes, environ: Mapping[str, str]) -> Ite
     influxdb = InfluxDB(environ.get("MONTY_MQTT_INFLUXDB_URL", "http://influxdb:8086"))
     influxdb_setup.provision(state, influxdb)
     yield f"InfluxDB at {influxdb.url} has its organisation, buckets and tokens"
-    volumes.give("mosquitto", "mosquitto_passwd", passwords.read_bytes())
-    yield "mosquitto has its passwords"
+    if nodes := environ.get("MONTY_MQTT_NATS_NODES"):
+        yield from give_cluster(state, volumes, nodes.split(","))
+    else:
+        volumes.give("mosquitto", "mosquitto_passwd", passwords.read_bytes())
+        yield "mosquitto has its passwords"
     yield from _give_passwords(state, volumes)
     volumes.give("liveview", _LIVEVIEW_LOGIN, _secret(state, _LIVEVIEW_LOGIN))
     volumes.give("telegraf", influxdb_setup.TELEGRAF_TOKEN, _secret(state, influxdb_setup.TELEGRAF_TOKEN))
@@ -96,6 +109,27 @@ def set_up(state: StateDir, volumes: Volumes, environ: Mapping[str, str]) -> Ite
     yield "password of its user admin: docker compose exec grafana cat /run/secrets/grafana_admin_password"
     yield f"the page: http://127.0.0.1:{environ.get('MONTY_MQTT_LIVEVIEW_PORT', '8000')}, likewise"
     yield f"password that controls runs there: docker compose exec liveview cat /run/secrets/{_LIVEVIEW_LOGIN}"
+
+
+def give_cluster(
+    state: StateDir, volumes: Volumes, nodes: Sequence[str], stores: Path = Path("/nats")
+) -> Iterator[str]:
+    """Give the nodes of NATS and the second Telegraf what they need; yield a line after each step.
+
+    Args:
+        state: The state directory.
+        volumes: The services' volumes.
+        nodes: `HOST:PORT` at which each node is reached by the others.
+        stores: The folder with what each node keeps.
+    """
+    volumes.give("nats", "nats_passwords.conf", secrets.nats_file(state, nodes))
+    for store in stores.iterdir():
+        volumes.give_folder("nats", store)
+    yield f"{len(nodes)} nodes of NATS have their passwords"
+    volumes.give("telegraf-2", _TELEGRAF_PASSWORD, _password(state, "telegraf"))
+    volumes.give("telegraf-2", influxdb_setup.TELEGRAF_TOKEN, _secret(state, influxdb_setup.TELEGRAF_TOKEN))
+    volumes.give("telegraf-2", _TELEGRAF_ID, secrets.client_id(state, "telegraf-2").encode())
+    yield "the second telegraf has its password, its token and its client id"
 
 
 def adopt(state: StateDir, volumes: Volumes, folder: Path) -> Iterator[str]:
@@ -143,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _give_passwords(state: StateDir, volumes: Volumes) -> Iterator[str]:
     volumes.give("bridge", "bridge.password", _password(state, "bridge") + b"\n")
     yield "bridge has its password"
-    volumes.give("telegraf", "mqtt_telegraf_password", _password(state, "telegraf"))
+    volumes.give("telegraf", _TELEGRAF_PASSWORD, _password(state, "telegraf"))
     yield "telegraf has its password"
     for user in ("liveview", "control"):
         volumes.give("liveview", f"{user}.password", _password(state, user) + b"\n")

@@ -53,3 +53,13 @@ def test_secrets_are_made_once_and_their_rights_put_right(tmp_path):
     assert {user: secrets.read(state, user) for user in secrets.USERS} == before
     assert stat.S_IMODE(state.password_file("bridge").stat().st_mode) == 0o600
     assert stat.S_IMODE(state.secrets.stat().st_mode) == 0o700
+
+
+def test_the_file_for_nats_has_every_user_and_stays_as_it_is(tmp_path):
+    state = StateDir(tmp_path)
+    made = secrets.nats_file(state, ["a:6222", "b:6222"]).decode()
+    assert made == secrets.nats_file(StateDir(tmp_path), ["a:6222", "b:6222"]).decode()
+    for user in secrets.USERS:
+        assert f'NATS_{user.upper()}_PASSWORD: "{secrets.read(state, user)}"\n' in made
+    assert made.count("nats://route:") == 2
+    assert {stat.S_IMODE(path.stat().st_mode) for path in state.secrets.iterdir()} == {0o600}

@@ -1,0 +1,134 @@
+"""Starts three real NATS servers as one broker, with the configuration that ships, conf/nats."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import urllib.request
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from kit.machine.child_process import Process, until
+from kit.machine.missing import is_missing
+
+from monty_mqtt_core.settings import passwords, ports
+from monty_mqtt_core.settings.broker_address import BrokerAddress
+from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack.processes import programs
+
+CONF = Path(__file__).resolve().parents[3] / "conf" / "nats" / "nats.conf"
+BUILD_SECS = 900
+READY_SECS = 60
+HOST = "127.0.0.1"
+
+
+class NatsCluster:
+    """Runs the nodes from entering to leaving; `kill` and `start` one of them in between.
+
+    Attributes:
+        state: State directory with the users' passwords.
+        address: All nodes, as the bridge's user is told them.
+    """
+
+    def __init__(self, path: Path, *, anonymous: str = "anonymous", count: int = 3) -> None:
+        self.state = StateDir(path / "state")
+        self._path, self._anonymous = path, anonymous
+        self._ports = [[ports.any_free(HOST) for _ in range(4)] for _ in range(count)]
+        self._running: list[Process | None] = [None] * count
+        self._stack = ExitStack()
+        self.address = BrokerAddress.parse("mqtt://" + ",".join(f"{HOST}:{mqtt}" for mqtt, *_ in self._ports), "nodes")
+
+    def __enter__(self) -> Self:
+        routes = [f"{HOST}:{cluster}" for _, cluster, *_ in self._ports]
+        lines = passwords.nats_file(self.state, routes)
+        for node in range(len(self._ports)):
+            for file, content in (
+                ("etc/nats/nats.conf", CONF.read_bytes()),
+                ("run/secrets/nats_passwords.conf", lines),
+            ):
+                path = self._path / f"node-{node}" / file
+                path.parent.mkdir(parents=True)
+                path.write_bytes(content)
+            self.start(node)
+        for node in range(len(self._ports)):
+            until(lambda node=node: self._is_ready(node), READY_SECS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def port(self) -> int:
+        """Port of the first node."""
+        return self.address.port
+
+    def password_file(self, user: str) -> Path:
+        """Return the file of a user's password."""
+        return self.state.password_file(user)
+
+    def as_user(self, user: str) -> BrokerAddress:
+        """Return all nodes, as a user reaches them."""
+        return self.address._replace(username=user, password_file=self.password_file(user))
+
+    def start(self, node: int) -> None:
+        """Start a node, or start it again."""
+        mqtt, cluster, client, monitor = self._ports[node]
+        path = self._path / f"node-{node}"
+        places = {
+            "NATS_NAME": f"node-{node}",
+            "NATS_HOST": HOST,
+            "NATS_MQTT_PORT": mqtt,
+            "NATS_CLUSTER_PORT": cluster,
+            "NATS_CLIENT_PORT": client,
+            "NATS_MONITOR_PORT": monitor,
+            "NATS_STORE_DIR": path / "data",
+            "NATS_ANONYMOUS": self._anonymous,
+        }
+        argv = (str(nats_server()), "-c", str(path / "etc" / "nats" / "nats.conf"))
+        env = {name: str(value) for name, value in places.items()}
+        self._running[node] = self._stack.enter_context(Process(argv=argv, env=env))
+
+    def kill(self, node: int) -> None:
+        """End a node as `kill -9` does."""
+        self._running[node].signal(9)
+        self._running[node].wait()
+
+    def wait_until_ready(self, node: int) -> None:
+        """Wait until a node has its part of what the others have."""
+        until(lambda: self._is_ready(node), READY_SECS)
+
+    def _is_ready(self, node: int) -> bool:
+        mqtt, *_, monitor = self._ports[node]
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{monitor}/healthz", timeout=2) as answer:
+                return answer.status == 200 and ports.answers_mqtt(HOST, mqtt)
+        except OSError:
+            return False
+
+
+def nats_server() -> Path:
+    """Return the program, built on first use of what nats_server/ pins and kept in the user's cache."""
+    source = Path(__file__).with_name("nats_server")
+    key = hashlib.sha256((source / "go.sum").read_bytes()).hexdigest()[:12]
+    built = programs.cached("telegraf").parent.parent / f"nats-server-{key}"
+    if not built.exists():
+        if not shutil.which("go"):
+            is_missing("not run: Go, which builds the NATS server, is not installed here")
+        built.parent.mkdir(parents=True, exist_ok=True)
+        staged = built.with_name(f".{built.name}.{os.getpid()}")
+        command = [
+            "go",
+            "build",
+            "-trimpath",
+            "-ldflags",
+            "-s -w",
+            "-o",
+            str(staged),
+            "github.com/nats-io/nats-server/v2",
+        ]
+        subprocess.run(command, cwd=source, env={**os.environ, "CGO_ENABLED": "0"}, check=True, timeout=BUILD_SECS)
+        staged.replace(built)
+    return built
