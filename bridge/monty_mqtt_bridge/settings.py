@@ -17,6 +17,7 @@ from monty_mqtt.errors import ConfigError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.zmq_protocol import LARGEST_FRAME_BYTES
 from monty_mqtt_core.settings import broker_address, service_settings
+from monty_mqtt_core.settings.bridge_id import default_bridge_id
 from monty_mqtt_core.settings.broker_address import BrokerAddress
 
 __all__ = ["ENVIRONMENT_PREFIX", "BridgeConfig", "BridgeOptions", "build", "load", "read_password"]
@@ -40,7 +41,7 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
         mqtt_password_file: File whose first line is that user's password.
         mqtt_wait_secs: How long to wait at start for a broker that does not answer; 0 waits for ever.
         mqtt_max_packet_bytes: Largest MQTT message that the broker accepts, its `max_packet_size`.
-        bridge_id: Name in `monty/bridge/v1/<id>/…`; two bridges at one broker need two names.
+        bridge_id: Name in `monty/bridge/v1/<id>/…`; not given: made of the host's name and the state directory.
         influx_partitions: Number of Telegrafs that share the points, by worker; 1: all in `monty/influx/v1/<run>`.
         keep_retained_days: Days after which what is retained of a run that is over is cleared; 0 keeps it.
         drain_secs: How long the bridge goes on publishing after SIGTERM, at most.
@@ -63,7 +64,7 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     mqtt_password_file: str = ""
     mqtt_wait_secs: float = 0.0
     mqtt_max_packet_bytes: int = 10_000_000
-    bridge_id: str = "bridge"
+    bridge_id: str = ""
     influx_partitions: int = 1
     keep_retained_days: float = 30.0
     drain_secs: float = 5.0
@@ -115,7 +116,7 @@ _SETTINGS = service_settings.ServiceSettings(
     healthcheck="ask whether the bridge of this id runs: exit 0 or 1",
     environment_prefix=ENVIRONMENT_PREFIX,
     ranges=_RANGES,
-    not_empty=("zmq_host", "mqtt_host", "bridge_id"),
+    not_empty=("zmq_host", "mqtt_host"),
 )
 
 
@@ -128,9 +129,13 @@ def load(arguments: Sequence[str], environ: Mapping[str, str]) -> BridgeOptions:
     """
     loaded = _SETTINGS.load(arguments, environ)
     config = _checked(loaded.config)
+    if "bridge_id" in loaded.given and not config.bridge_id:
+        raise ConfigError("bridge_id", "", "not empty")
     if "journal" not in loaded.given:
-        journal = _state_dir(environ) / "journal" / f"{topics.escape(config.bridge_id)}.sqlite"
+        journal = _state_dir(environ) / "journal" / f"{topics.escape(config.bridge_id or 'bridge')}.sqlite"
         config = msgspec.structs.replace(config, journal=str(journal))
+    if not config.bridge_id:
+        config = msgspec.structs.replace(config, bridge_id=default_bridge_id(_state_dir(environ)))
     if "spool" not in loaded.given:
         with suppress(ConfigError):  # a user who names a journal needs no home
             config = msgspec.structs.replace(config, spool=str(_state_dir(environ) / "spool"))

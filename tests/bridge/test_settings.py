@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import socket
+
 import pytest
 
 from monty_mqtt.errors import ConfigError
@@ -20,7 +23,14 @@ def test_flags_beat_the_environment_the_environment_the_file(tmp_path):
     named = load(["--bridge-id=a/b"], {"MONTY_MQTT_STATE_DIR": "/state"}).config
     assert named == BridgeConfig(bridge_id="a/b", journal="/state/journal/a%2Fb.sqlite", spool="/state/spool")
     assert load([], {"XDG_STATE_HOME": "/xdg"}).config.journal == "/xdg/monty-mqtt/journal/bridge.sqlite"
-    assert load(["--journal=", "--spool="], {}).config == BridgeConfig()
+    assert load(["--journal=", "--spool=", "--bridge-id=bridge"], {}).config == BridgeConfig(bridge_id="bridge")
+
+
+def test_each_state_directory_gives_its_bridge_an_id_that_stays():
+    one, other = ({"MONTY_MQTT_STATE_DIR": path} for path in ("/state/one", "/state/other"))
+    assert load([], one).config.bridge_id == load([], one).config.bridge_id
+    assert load([], one).config.bridge_id != load([], other).config.bridge_id
+    assert re.fullmatch(re.escape(socket.gethostname()) + "-[0-9a-f]{6}", load([], one).config.bridge_id)
 
 
 @pytest.mark.parametrize(

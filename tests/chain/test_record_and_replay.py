@@ -48,6 +48,7 @@ STEPS = 12
 def far_side(tmp_path_factory):
     with Mosquitto(tmp_path_factory.mktemp("state")) as broker:
         config = BridgeConfig(
+            bridge_id="bridge",
             zmq_port=0,
             mqtt_host=broker.host,
             mqtt_port=broker.port,
@@ -469,6 +470,7 @@ def test_a_bridge_that_goes_and_comes_back_gets_all_of_it(recorded, tmp_path, mo
     stopped = threading.Event()
     with Mosquitto(tmp_path / "state") as broker, Subscriber(broker.host, broker.port, "monty/v1/#") as subscriber:
         config = BridgeConfig(
+            bridge_id="bridge",
             zmq_port=ports.any_free("127.0.0.1"),
             mqtt_host=broker.host,
             mqtt_port=broker.port,

@@ -122,6 +122,7 @@ def as_published(message: schema.Message, bridge_id: str = "bridge") -> schema.M
 def config_for(broker: Mosquitto, **settings: Any) -> BridgeConfig:
     """Return the settings of a bridge that uses this broker, on a free ZMQ port."""
     base = BridgeConfig(
+        bridge_id="bridge",
         zmq_port=0,
         mqtt_port=broker.port,
         mqtt_username="bridge",

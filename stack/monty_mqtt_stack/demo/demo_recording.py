@@ -120,6 +120,7 @@ def pack(source: Path, path: Path) -> RecordingReport:
 def _far_side(state: Path) -> Iterator[tuple[Mosquitto, Bridge]]:
     with Mosquitto(state) as broker:
         config = BridgeConfig(
+            bridge_id="bridge",
             zmq_port=0,
             mqtt_host=broker.host,
             mqtt_port=broker.port,

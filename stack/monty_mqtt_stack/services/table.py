@@ -14,6 +14,7 @@ from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire.bridge_address import DEFAULT_PORT as ZMQ_PORT
 from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_core.settings import ports
+from monty_mqtt_core.settings.bridge_id import default_bridge_id
 from monty_mqtt_core.settings.service_settings import is_loopback
 from monty_mqtt_core.settings.state_dir import Endpoint, StateDir
 from monty_mqtt_stack.processes.child_process import ChildProcess
@@ -154,6 +155,7 @@ def _bridge(plan: Plan) -> Planned:
         "--zmq-host": plan.host,
         "--zmq-port": str(port),
         "--zmq-keys": str(keys.directory) if keys else "",
+        "--bridge-id": default_bridge_id(plan.state.path),
         "--journal": str(plan.state.path / "journal" / "bridge.sqlite"),
         "--spool": str(plan.state.path / "spool"),
         "--liveview-url": page.url if page else "",

@@ -122,7 +122,11 @@ def test_users_and_rules_that_forbid_the_topics_are_named(broker, tmp_path):
     telegraf = config_for(broker, mqtt_username="telegraf", mqtt_password_file=str(broker.password_file("telegraf")))
     cases = [
         (telegraf, "user 'telegraf'", "topic write monty/#"),
-        (BridgeConfig(zmq_port=0, mqtt_port=broker.port), "the anonymous user", "topic write monty/#"),
+        (
+            BridgeConfig(bridge_id="bridge", zmq_port=0, mqtt_port=broker.port),
+            "the anonymous user",
+            "topic write monty/#",
+        ),
     ]
     acls = [
         ("topic readwrite monty/bridge/#", "topic write monty/#"),
@@ -132,7 +136,7 @@ def test_users_and_rules_that_forbid_the_topics_are_named(broker, tmp_path):
     with ExitStack() as stack, ThreadPoolExecutor() as threads:
         for number, (acl, rule) in enumerate(acls):
             own = stack.enter_context(OwnBroker(tmp_path / str(number), acl))
-            cases.append((BridgeConfig(zmq_port=0, mqtt_port=own.port), "the anonymous user", rule))
+            cases.append((BridgeConfig(bridge_id="bridge", zmq_port=0, mqtt_port=own.port), "the anonymous user", rule))
         lines = list(threads.map(complaint, [config for config, *_ in cases]))
     for line, (config, user, rule) in zip(lines, cases):
         assert f"the broker at mqtt://127.0.0.1:{config.mqtt_port}" in line
@@ -142,21 +146,21 @@ def test_users_and_rules_that_forbid_the_topics_are_named(broker, tmp_path):
 
 
 def test_nobody_there_is_said_once_and_given_up_after_the_time_that_was_set(caplog):
-    config = BridgeConfig(zmq_port=0, mqtt_port=any_free("127.0.0.1"), mqtt_wait_secs=0.5)
+    config = BridgeConfig(bridge_id="bridge", zmq_port=0, mqtt_port=any_free("127.0.0.1"), mqtt_wait_secs=0.5)
     line = f"no MQTT broker at {config.broker}: nobody answers (Connection refused)"
     assert complaint(config) == line
     assert caplog.messages == [f"{line}; trying again every 1 to 10 s"]
 
 
 def test_a_host_that_does_not_exist_is_named():
-    config = BridgeConfig(zmq_port=0, mqtt_host="no-such-host.invalid", mqtt_wait_secs=0.01)
+    config = BridgeConfig(bridge_id="bridge", zmq_port=0, mqtt_host="no-such-host.invalid", mqtt_wait_secs=0.01)
     assert "no such host 'no-such-host.invalid'" in complaint(config)
 
 
 def test_a_broker_that_takes_the_connection_and_says_nothing_is_given_up(monkeypatch):
     monkeypatch.setattr(publisher, "_HANDSHAKE_SECS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        config = BridgeConfig(zmq_port=0, mqtt_port=mute.getsockname()[1], mqtt_wait_secs=0.1)
+        config = BridgeConfig(bridge_id="bridge", zmq_port=0, mqtt_port=mute.getsockname()[1], mqtt_wait_secs=0.1)
         assert "does not answer" in complaint(config)
 
 
