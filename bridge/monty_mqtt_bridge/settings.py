@@ -33,6 +33,7 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
         zmq_host: Address that experiments connect to; beyond loopback only with keys, or inside a container.
         zmq_port: TCP port that experiments connect to; 0 takes a free one.
         zmq_keys: Directory of the keys that encrypt ZMQ, `keys` of the state directory; empty: it is not encrypted.
+        zmq_users: Whose processes of this machine may send without keys: `own` (and root's), or `any` user's.
         mqtt_host: Host of the MQTT broker.
         mqtt_port: TCP port of the MQTT broker.
         mqtt_brokers: The broker's hosts instead, tried in turn, as mqtts://a:8883,b:8883; mqtts:// is encrypted.
@@ -56,6 +57,7 @@ class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     zmq_host: str = "127.0.0.1"
     zmq_port: int = 5555
     zmq_keys: str = ""
+    zmq_users: str = "own"
     mqtt_host: str = "127.0.0.1"
     mqtt_port: int = 1883
     mqtt_brokers: str = ""
@@ -135,7 +137,7 @@ def load(arguments: Sequence[str], environ: Mapping[str, str]) -> BridgeOptions:
         journal = _state_dir(environ) / "journal" / f"{topics.escape(config.bridge_id or 'bridge')}.sqlite"
         config = msgspec.structs.replace(config, journal=str(journal))
     if not config.bridge_id:
-        config = msgspec.structs.replace(config, bridge_id=default_bridge_id(_state_dir(environ)))
+        config = msgspec.structs.replace(config, bridge_id=_own_id(environ))
     if "spool" not in loaded.given:
         with suppress(ConfigError):  # a user who names a journal needs no home
             config = msgspec.structs.replace(config, spool=str(_state_dir(environ) / "spool"))
@@ -166,6 +168,8 @@ def _checked(config: BridgeConfig) -> BridgeConfig:
         raise ConfigError(
             "liveview_url", config.liveview_url, "http:// or https:// and a host, without spaces; or empty"
         )
+    if config.zmq_users not in ("own", "any"):
+        raise ConfigError("zmq_users", config.zmq_users, "own or any")
     if not (config.container or config.zmq_keys or service_settings.is_loopback(config.zmq_host)):
         raise ConfigError(
             "zmq_host",
@@ -173,6 +177,13 @@ def _checked(config: BridgeConfig) -> BridgeConfig:
             "an address of this machine's loopback (127.0.0.1, ::1, localhost) where zmq_keys is empty",
         )
     return config
+
+
+def _own_id(environ: Mapping[str, str]) -> str:
+    try:
+        return default_bridge_id(_state_dir(environ))
+    except ConfigError:  # a user without a home has one bridge on this host
+        return default_bridge_id(Path("/"))
 
 
 def _state_dir(environ: Mapping[str, str]) -> Path:

@@ -43,6 +43,7 @@ def test_each_state_directory_gives_its_bridge_an_id_that_stays():
         (["--drain-secs=-1"], {}, ["drain_secs", "-1.0", "0 to 600"]),
         (["--drain-secs=nan"], {}, ["drain_secs", "nan", "0 to 600"]),
         (["--bridge-id="], {}, ["bridge_id", "not empty"]),
+        (["--zmq-users=all"], {}, ["zmq_users", "'all'", "own or any"]),
         (["--zmq-host=192.0.2.1"], {}, ["zmq_host", "192.0.2.1", "loopback"]),
         (["--zmq-host=example.org"], {}, ["zmq_host", "loopback"]),
         (["--liveview-url=lab.example"], {}, ["liveview_url", "'lab.example'", "http://"]),

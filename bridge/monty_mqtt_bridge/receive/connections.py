@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 import zmq
 
-__all__ = ["ConnectionEvent", "ConnectionMonitor", "cut_off"]
+from monty_mqtt.errors import DecodeError
+
+__all__ = ["ConnectionEvent", "ConnectionMonitor", "cut_off", "descriptor_of"]
 
 _WATCHED = (
     zmq.EVENT_ACCEPTED
@@ -69,6 +71,18 @@ class ConnectionMonitor:
         if not self._watched.closed:
             self._watched.disable_monitor()
         self.socket.close(linger=0)
+
+
+def descriptor_of(first: zmq.Frame) -> int:
+    """Return the file descriptor of the connection that brought a message.
+
+    Raises:
+        DecodeError: There is none: random bytes may pass for a peer of ZMTP 1.0.
+    """
+    try:
+        return int(first.get(zmq.SRCFD))
+    except zmq.ZMQError:
+        raise DecodeError("hello over a version of ZMTP that is too old") from None
 
 
 def cut_off(descriptor: int, port: int) -> None:

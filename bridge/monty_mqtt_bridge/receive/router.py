@@ -19,8 +19,9 @@ from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_bridge.counters import BridgeCounters
 from monty_mqtt_bridge.rate_limited_log import RateLimitedLog
+from monty_mqtt_bridge.receive import local_users
 from monty_mqtt_bridge.receive.acceptance import SYNC_EVERY_SECS, Acceptance, Sink
-from monty_mqtt_bridge.receive.connections import ConnectionMonitor, cut_off
+from monty_mqtt_bridge.receive.connections import ConnectionMonitor, cut_off, descriptor_of
 from monty_mqtt_bridge.receive.hello_check import HelloError, check, check_replay
 from monty_mqtt_bridge.receive.invited_clients import InvitedClients
 from monty_mqtt_bridge.receive.listening_socket import bind
@@ -69,6 +70,7 @@ class Router:
         self._sink, self._counts, self._clock = sink, counts, clock
         self._log = RateLimitedLog(logger, clock)
         self._largest_message_bytes = config.largest_message_bytes
+        self._any_user = config.container or config.zmq_users == "any"
         self.acceptance = Acceptance(sink, senders, counts, self._log, clock, self.say)
         self._routes: dict[bytes, Sender] = {}
         self._descriptors: dict[int, bytes] = {}
@@ -169,10 +171,8 @@ class Router:
         route = first.bytes
         signal = None if kind in schema.KINDS else zmq_protocol.decode_up(kind, body)
         if isinstance(signal, zmq_protocol.Hello):
-            descriptor = _descriptor(first)
-            if self._invited and not self._invited.admit(descriptor, str(first.get("User-Id"))):
-                self._cut_off(descriptor)
-                raise DecodeError("hello of a client whose key was revoked")
+            descriptor = descriptor_of(first)
+            self._let_in(first, descriptor)
             self._hello(route, descriptor, signal)
             return
         sender = self._routes.get(route)
@@ -184,6 +184,17 @@ class Router:
             self.acceptance.message(sender, kind, body, [_raw(frame, kind) for frame in frames[2:]])
         else:
             self.acceptance.control(sender, signal)
+
+    def _let_in(self, first: zmq.Frame, descriptor: int) -> None:
+        if self._invited:
+            reason = "a client whose key was revoked"
+            is_welcome = self._invited.admit(descriptor, str(first.get("User-Id")))
+        else:
+            reason = "a process of another user; MONTY_MQTT_BRIDGE_ZMQ_USERS=any lets all users send"
+            is_welcome = self._any_user or local_users.may_send(descriptor)
+        if not is_welcome:
+            self._cut_off(descriptor)
+            raise DecodeError(f"hello of {reason}")
 
     def _known(self, route: bytes, sender: Sender) -> None:
         """Note that a worker speaks on this connection."""
@@ -285,10 +296,3 @@ class Router:
 def _raw(frame: zmq.Frame, kind: str) -> bytes:
     """Return a buffer. Pixels are not copied, because copying 50 MB would delay every sender; they read like bytes."""
     return cast("bytes", frame.buffer) if kind == "frame" else frame.bytes
-
-
-def _descriptor(first: zmq.Frame) -> int:
-    try:
-        return int(first.get(zmq.SRCFD))
-    except zmq.ZMQError:  # random bytes may pass for a peer of ZMTP 1.0, which has no descriptor
-        raise DecodeError("hello over a version of ZMTP that is too old") from None
