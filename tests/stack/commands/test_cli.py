@@ -125,7 +125,8 @@ def test_status_tells_of_the_journal(far_side):
     done = run("status", env=far_side.environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(
-        r"\nbridge bridge: online, .*\n  journal: [\d,]+ rows, [\d.]+ of 2,147 MB, \d+ wait for the broker", done.stdout
+        r"\nbridge \S+-[0-9a-f]{6}: online, .*\n  journal: [\d,]+ rows, [\d.]+ of 2,147 MB, \d+ wait for the broker",
+        done.stdout,
     )
 
 

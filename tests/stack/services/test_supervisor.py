@@ -198,7 +198,7 @@ def test_beyond_loopback_the_broker_takes_who_logs_in_as_the_printed_line_says(s
         there = [re.sub("//[^:]+:", "//127.0.0.1:", word) for word in command]  # by the name of this machine, elsewhere
         looked = run(*there, cwd=tmp_path)
         assert looked.returncode == 0, looked.stderr
-        assert "bridge bridge: online" in looked.stdout
+        assert re.search(r"\nbridge \S+-[0-9a-f]{6}: online", looked.stdout)
         without = run(*there[: there.index("--username")], cwd=tmp_path)
         assert without.returncode == 1
         assert "refuses anonymous clients" in without.stderr
