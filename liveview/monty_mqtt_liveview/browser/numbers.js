@@ -52,7 +52,7 @@ function costOf(head, stepSecs) {
   return {
     label: "Monitor's cost",
     value: micros(head.monitor_micros_per_step),
-    under: share === null ? "per step" : `per step, ${percent(share)} of it`,
+    under: share === null ? "per step, in the experiment" : `per step in the experiment, ${percent(share)} of it`,
   };
 }
 

@@ -81,7 +81,7 @@ def _cost(workers: List[WorkerStatus]) -> List[str]:
     secs = sum(worker.secs_seen for worker in workers)
     share = sum(worker.micros_seen for worker in workers) / 1e6 / secs if secs else None
     of_time = "" if share is None else f", {share * 100:.1f} % of its time"
-    return [f"our cost   {micros:.0f} µs per step{of_time}"]
+    return [f"our cost   {micros:.0f} µs per step in the experiment{of_time}; bridge, page and broker work beside it"]
 
 
 def micros_per_step(workers: List[WorkerStatus]) -> Optional[float]:

@@ -87,7 +87,7 @@ def test_the_summary_adds_up_workers():
         "eval       2 episodes, 100.0 % correct: 2 correct",
         "           mean 0.0 steps",
         "messages   30 sent, 4 lost, 4 dropped",
-        "our cost   40 µs per step, 0.2 % of its time",
+        "our cost   40 µs per step in the experiment, 0.2 % of its time; bridge, page and broker work beside it",
     ]
 
 
