@@ -222,6 +222,9 @@ class Outbox:
             window.make_room()
         if window.too_large:
             self._say_too_large(window.largest_bytes)
+        self._say_what_changed(link)
+
+    def _say_what_changed(self, link: BridgeLink) -> None:
         if link.published not in ("", self.worker) and not self._said_renamed:
             self._said_renamed = True
             text = "run %r has had a worker %r before: this one is published as worker %r"

@@ -127,14 +127,17 @@ def _bridges(
     named, key = (bridge, "bridge") if bridge else (None, "MONTY_MQTT_BRIDGE")
     if not named and host is None and port is None:
         named = environ.get(key)
-    if named:
-        return BridgeAddress.parse_all(named, key)
+    return BridgeAddress.parse_all(named, key) if named else (_plain_bridge(host, port, environ),)
+
+
+def _plain_bridge(host: Any, port: Any, environ: Mapping[str, str]) -> BridgeAddress:
+    """Return where a bridge is that does not encrypt."""
     host = environ.get("MONTY_MQTT_ZMQ_HOST") or DEFAULT_HOST if host is None else host
     port = _port(environ) if port is None else port
     if not isinstance(host, str) or not host or _NO_HOST & set(host):
         raise ConfigError("zmq_host", host, "a host name or an IP address")
     _check_whole("zmq_port", port, 1, _LARGEST_PORT)
-    return (BridgeAddress(host, port),)
+    return BridgeAddress(host, port)
 
 
 def _key_file(environ: Mapping[str, str]) -> str:

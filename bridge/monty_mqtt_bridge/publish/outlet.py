@@ -77,11 +77,7 @@ class Outlet:
         if isinstance(message, schema.Frame):
             self.encoder.submit(message, row.buffers[0])
             return
-        payload = row.payload
-        is_own = not (row.restored or row.sender.is_moved)  # a restored one stays as it was, to the last byte
-        if isinstance(message, schema.Status) and is_own:
-            message = self._signed(message)
-            payload = schema.encode(message)
+        message, payload = self._own_form(row, message)
         try:
             outgoing = fan_out(message, payload, row.buffers, most_bytes=self._config.mqtt_max_packet_bytes)
         except DecodeError as error:
@@ -96,6 +92,14 @@ class Outlet:
             else:
                 self._put(form, receipt)
         self._put_lines(message, receipt)
+
+    def _own_form(self, row: JournalRow, message: schema.Message) -> tuple[schema.Message, bytes]:
+        """Return a message and its JSON as this bridge publishes them: it signs the statuses of its own workers."""
+        is_own = not (row.restored or row.sender.is_moved)  # a restored one stays as it was, to the last byte
+        if not (is_own and isinstance(message, schema.Status)):
+            return message, row.payload
+        signed = self._signed(message)
+        return signed, schema.encode(signed)
 
     def say(self, status: schema.Status) -> None:
         """Publish a status that the bridge itself made."""

@@ -100,22 +100,20 @@ class CommandRules:
         """Return what to do about a message on a command topic."""
         addressee = _addressee(incoming)
         command, reason = _read(incoming.payload)
-        if not addressee or not incoming.payload or (command is not None and command.command == SELF_TEST):
+        if not addressee or not incoming.payload or _is_self_test(command):
             return Decision()  # not for this bridge, or the removal of a retained command
         run, worker = addressee
         name = (run, worker, command.id if command else "")
         if name in self._answers:
             return Decision(results=tuple(self._answers[name].values()))
-        if command is not None:
-            reason = _why_not(command, now_unix_nanos, retained=incoming.retain)
-            if self._is_for_another(run, worker, command.command):
-                if not reason and worker == topics.ALL_WORKERS:
-                    self._stand(run, command)
-                return Decision()
-            reason = reason or self._why_not_these(run, worker, command.command)
-            if not reason:
-                return self._pass_on(name, command, now_unix_nanos)
-        return self._answer(name, "refused", reason, now_unix_nanos)
+        if command is None:
+            return self._answer(name, "refused", reason, now_unix_nanos)
+        reason = _why_not(command, now_unix_nanos, retained=incoming.retain)
+        if self._is_for_another(run, worker, command.command):
+            if not reason and worker == topics.ALL_WORKERS:
+                self._stand(run, command)
+            return Decision()
+        return self._judge(name, command, reason, now_unix_nanos)
 
     def standing(self, run: str) -> tuple[schema.Command, ...]:
         """Return the commands to all workers of a run that also hold for a worker that starts now."""
@@ -144,8 +142,14 @@ class CommandRules:
             return False
         return worker in elsewhere or (worker == topics.ALL_WORKERS and bool(elsewhere) and not here)
 
-    def _why_not_these(self, run: str, worker: str, word: str) -> str:
-        return self._why_not_forgotten(run, worker) if word == FORGET else self._why_not_there(run, worker)
+    def _judge(self, name: _Id, command: schema.Command, reason: str, now_unix_nanos: int) -> Decision:
+        """Refuse a command for a worker of this bridge for a reason, or pass it on."""
+        run, worker, _ = name
+        why_not = self._why_not_forgotten if command.command == FORGET else self._why_not_there
+        reason = reason or why_not(run, worker)
+        if reason:
+            return self._answer(name, "refused", reason, now_unix_nanos)
+        return self._pass_on(name, command, now_unix_nanos)
 
     def _why_not_forgotten(self, run: str, worker: str) -> str:
         if worker != topics.ALL_WORKERS:
@@ -238,6 +242,10 @@ def _read(payload: bytes) -> tuple[schema.Command | None, str]:
     if len(command.id) > _LONGEST_ID:
         return None, f"its id has {len(command.id)} characters; at most {_LONGEST_ID} are allowed"
     return (command, "") if command.id else (None, "it has no id")
+
+
+def _is_self_test(command: schema.Command | None) -> bool:
+    return command is not None and command.command == SELF_TEST
 
 
 def _why_not_now(worker: str, life: Life) -> str:
