@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from compared import episodes_of, rows_of
 from jobs import HERE, job, messages_of, run_jobs
+from kit.machine.cache_lock import locked
 from kit.page.page_state import demo
 from kit.zmq_router import Router
 from test_monty_messages import assert_same_beliefs
@@ -48,8 +49,9 @@ print(logging["run_name"], logging["monty_data_logger"]["handlers"][-1]["_target
 def older_monty() -> Path:
     """Return a folder with tbp-monty 0.54 alone; what it needs is in this environment."""
     folder = CACHE / f"tbp-monty-{VERSION}"
-    if not (folder / "tbp").is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        if (folder / "tbp").is_dir():
+            return folder
         uv = shutil.which("uv", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
         pip = [uv, "pip", "install"] if uv else [sys.executable, "-m", "pip", "install"]
         target = ["--no-deps", "--quiet", "--target", str(folder), f"tbp-monty=={VERSION}"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from kit.machine.cache_lock import locked
 from kit.machine.missing import is_missing
 
 from monty_mqtt_stack.processes import programs
@@ -64,30 +65,34 @@ def program(name: str) -> Path:
 def schemas() -> Path:
     """Return a folder of schemas, one file for each kind with all that it refers to."""
     folder = CACHE / f"kubernetes-schemas-{KUBERNETES}"
-    if not folder.exists():
-        staged = folder.with_name(f".{folder.name}.{os.getpid()}")
-        staged.mkdir(parents=True)
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
-        subprocess.run([*pip, "--dest", str(staged), f"kubernetes-validate=={KUBERNETES}"], check=True, timeout=300)
-        (wheel,) = staged.glob("*.whl")
-        with zipfile.ZipFile(wheel) as published:
-            within = f"kubernetes_validate/kubernetes-json-schema/v{KUBERNETES}-local-strict"
-            texts = {name: published.read(name).decode() for name in published.namelist() if name.startswith(within)}
-        wheel.unlink()
-        alone = {
-            Path(name).name: json.loads(text.replace("/api/_definitions.json#/", "#/")) for name, text in texts.items()
-        }
-        shared = alone.pop("_definitions.json")["$defs"]
-        for kind in (
-            "deployment-apps-v1",
-            "statefulset-apps-v1",
-            "service-v1",
-            "configmap-v1",
-            "networkpolicy-networking-v1",
-            "poddisruptionbudget-policy-v1",
-        ):
-            (staged / f"{kind}.json").write_text(json.dumps({**alone[f"{kind}.json"], "$defs": shared}))
-        staged.rename(folder)
+    with locked(folder):
+        return folder if folder.exists() else _download(folder)
+
+
+def _download(folder: Path) -> Path:
+    staged = folder.with_name(f".{folder.name}.{os.getpid()}")
+    staged.mkdir(parents=True)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+    subprocess.run([*pip, "--dest", str(staged), f"kubernetes-validate=={KUBERNETES}"], check=True, timeout=300)
+    (wheel,) = staged.glob("*.whl")
+    with zipfile.ZipFile(wheel) as published:
+        within = f"kubernetes_validate/kubernetes-json-schema/v{KUBERNETES}-local-strict"
+        texts = {name: published.read(name).decode() for name in published.namelist() if name.startswith(within)}
+    wheel.unlink()
+    alone = {
+        Path(name).name: json.loads(text.replace("/api/_definitions.json#/", "#/")) for name, text in texts.items()
+    }
+    shared = alone.pop("_definitions.json")["$defs"]
+    for kind in (
+        "deployment-apps-v1",
+        "statefulset-apps-v1",
+        "service-v1",
+        "configmap-v1",
+        "networkpolicy-networking-v1",
+        "poddisruptionbudget-policy-v1",
+    ):
+        (staged / f"{kind}.json").write_text(json.dumps({**alone[f"{kind}.json"], "$defs": shared}))
+    staged.rename(folder)
     return folder
 
 

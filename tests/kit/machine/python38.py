@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Set
 
+from kit.machine.cache_lock import locked
 from kit.machine.missing import is_missing
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,14 +51,14 @@ def python38() -> Python38:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "monty-mqtt" / f"python3.8-{key}"
     python, ready = folder / "bin" / "python", folder / "added.json"
-    if not ready.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([interpreter, "-m", "venv", str(folder)], check=True)
-        before = distributions(python)
-        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        subprocess.run([*pip, "--constraint", str(ROOT / "constraints.txt"), str(ROOT)], check=True, cwd=folder)
-        ready.write_text(json.dumps(sorted(set(distributions(python)) - set(before))))
+    with locked(folder):
+        if not ready.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            subprocess.run([interpreter, "-m", "venv", str(folder)], check=True)
+            before = distributions(python)
+            pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+            subprocess.run([*pip, "--constraint", str(ROOT / "constraints.txt"), str(ROOT)], check=True, cwd=folder)
+            ready.write_text(json.dumps(sorted(set(distributions(python)) - set(before))))
     return Python38(python, set(json.loads(ready.read_text())))
 
 
