@@ -27,6 +27,7 @@ import paho.mqtt.client as mqtt
 import psutil
 from paho.mqtt.enums import CallbackAPIVersion
 
+from benchmarks import telegrafs
 from benchmarks.bridge import example_step, row
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema
@@ -96,7 +97,8 @@ def rows(*, quick: bool = False) -> List[Row]:
                 row("`up` with everything: ready after", ready_secs, "s", "", met=None),
                 *keeping_up(chain, secs=3 if quick else 30),
             ]
-            return figures + [memory(name, service.pid) for name, service in chain.services.items()]
+            figures += [memory(name, service.pid) for name, service in chain.services.items()]
+    return figures + telegrafs.rows(quick=quick)
 
 
 def memory(name: str, pid: int) -> Row:
