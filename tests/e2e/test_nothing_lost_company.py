@@ -10,6 +10,7 @@ from kit.bridge_process import BridgeProcess, at
 from kit.machine.child_process import until
 from kit.mqtt_subscriber import Subscriber
 
+from monty_mqtt.wire import topics
 from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_stack.commands.spool_uptake import SpoolUptake
 
@@ -28,6 +29,11 @@ def wait_until_completed(stage, program, secs=60):
     stage.listener.wait_for(lambda _: seen_of(stage, program)["words"][-1:] == ["completed"], secs)
 
 
+def bridge_ids(subscriber):
+    prefix = f"{topics.BRIDGE_PREFIX}/"
+    return {one.topic.split("/")[-2] for one in list(subscriber.received) if one.topic.startswith(prefix)}
+
+
 def test_a_second_bridge_that_comes_is_killed_and_comes_again_takes_nothing_from_the_first(tmp_path, request):
     with Stage(tmp_path, request.node.name) as stage, Subscriber("127.0.0.1", stage.broker.port) as subscriber:
         load = stage.load()
@@ -40,9 +46,10 @@ def test_a_second_bridge_that_comes_is_killed_and_comes_again_takes_nothing_from
             second.ready()
             count = healths(subscriber, "second")
             faults.kill_bridge(stage)
-            with BridgeProcess(**at(stage.broker)) as of_one_id:  # as the first one has
+            (first_id,) = bridge_ids(subscriber) - {"second"}
+            with BridgeProcess(**at(stage.broker, bridge_id=first_id)) as of_one_id:
                 code, (line,) = of_one_id.end(secs=60)
-            assert (code, line.split(" is taken")[0]) == (2, "monty-mqtt-bridge: bridge_id: 'bridge'")
+            assert (code, line.split(" is taken")[0]) == (2, f"monty-mqtt-bridge: bridge_id: {first_id!r}")
             subscriber.wait_for(lambda _: healths(subscriber, "second") > count + 11, 60)
             stage.wait_until_seen(load, load.report["published"])
             assert stage.seen(load)["words"] == ["running"]
