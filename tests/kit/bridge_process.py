@@ -17,7 +17,7 @@ class BridgeProcess:
     """Runs `python -m monty_mqtt_bridge` with these settings, and reads its output; `first_path` leads PYTHONPATH."""
 
     def __init__(self, *arguments: str, first_path: Path | None = None, **settings: object) -> None:
-        settings = {"zmq_port": 0, "journal": "", "spool": "", **settings}
+        settings = {"zmq_port": 0, "journal": "", "spool": "", "bridge_id": "bridge", **settings}
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
         parts = [ROOT / part for part in (".", "bridge")]
         paths = os.pathsep.join(map(str, [first_path, *parts] if first_path else parts))
