@@ -136,11 +136,14 @@ class CommandRules:
 
     def _is_for_another(self, run: str, worker: str, word: str) -> bool:
         """Return whether another bridge answers, and no worker of this one is meant."""
-        here = {name for (of_run, name), life in self._lives.items() if of_run == run and life.live}
-        elsewhere = set(self._others.live(run)) - here
         if word == FORGET:
             return False
+        here = self._live_here(run)
+        elsewhere = set(self._others.live(run)) - here
         return worker in elsewhere or (worker == topics.ALL_WORKERS and bool(elsewhere) and not here)
+
+    def _live_here(self, run: str) -> set[str]:
+        return {name for (of_run, name), life in self._lives.items() if of_run == run and life.live}
 
     def _judge(self, name: _Id, command: schema.Command, reason: str, now_unix_nanos: int) -> Decision:
         """Refuse a command for a worker of this bridge for a reason, or pass it on."""
@@ -154,8 +157,7 @@ class CommandRules:
     def _why_not_forgotten(self, run: str, worker: str) -> str:
         if worker != topics.ALL_WORKERS:
             return f"a run is forgotten as a whole: send it to {topics.ALL_WORKERS!r}"
-        here = [name for (of_run, name), life in self._lives.items() if of_run == run and life.live]
-        live = sorted({*here, *self._others.live(run)})
+        live = sorted(self._live_here(run).union(self._others.live(run)))
         return f"the run is not over: {', '.join(live[:10])}; abort it first" if live else ""
 
     def _why_not_there(self, run: str, worker: str) -> str:
