@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from kit.machine.missing import is_missing
+from kit.machine.go_program import go_program
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GITHUB = ROOT / ".github"
@@ -46,16 +43,7 @@ def run(*command: str | Path) -> str:
 def actionlint() -> Path:
     """Return the program, built on first use of what actionlint/ pins and kept in the user's cache."""
     source = Path(__file__).with_name("actionlint")
-    key = hashlib.sha256((source / "go.sum").read_bytes()).hexdigest()[:12]
-    built = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monty-mqtt" / f"actionlint-{key}"
-    if not built.exists():
-        if not shutil.which("go"):
-            is_missing("not run: Go, which builds actionlint, is not installed here")
-        staged = built.with_name(f".{built.name}.{os.getpid()}")
-        command = ["go", "build", "-trimpath", "-o", staged, "github.com/rhysd/actionlint/cmd/actionlint"]
-        subprocess.run(command, cwd=source, env={**os.environ, "CGO_ENABLED": "0"}, check=True, timeout=BUILD_SECS)
-        staged.replace(built)
-    return built
+    return go_program("actionlint", source, "github.com/rhysd/actionlint/cmd/actionlint", BUILD_SECS)
 
 
 def jobs() -> dict[str, dict]:

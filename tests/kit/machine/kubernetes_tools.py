@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,7 +12,7 @@ from typing import Any
 
 import yaml
 from kit.machine.cache_lock import locked
-from kit.machine.missing import is_missing
+from kit.machine.go_program import go_program
 
 from monty_mqtt_stack.processes import programs
 
@@ -48,18 +46,7 @@ def invalid(text: str) -> list[str]:
 
 def program(name: str) -> Path:
     """Return a program, built on first use of what kubernetes_tools/ pins and kept in the user's cache."""
-    source = Path(__file__).with_name("kubernetes_tools")
-    key = hashlib.sha256((source / "go.sum").read_bytes()).hexdigest()[:12]
-    built = CACHE / f"{name}-{key}"
-    if not built.exists():
-        if not shutil.which("go"):
-            is_missing(f"not run: Go, which builds {name}, is not installed here")
-        built.parent.mkdir(parents=True, exist_ok=True)
-        staged = built.with_name(f".{built.name}.{os.getpid()}")
-        command = ["go", "build", "-trimpath", "-o", str(staged), SOURCES[name]]
-        subprocess.run(command, cwd=source, env={**os.environ, "CGO_ENABLED": "0"}, check=True, timeout=BUILD_SECS)
-        staged.replace(built)
-    return built
+    return go_program(name, Path(__file__).with_name("kubernetes_tools"), SOURCES[name], BUILD_SECS)
 
 
 def schemas() -> Path:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import subprocess
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 from kit.machine.child_process import Process, until
-from kit.machine.missing import is_missing
+from kit.machine.go_program import go_program
 
 from monty_mqtt_core.settings import passwords, ports
 from monty_mqtt_core.settings.broker_address import BrokerAddress
 from monty_mqtt_core.settings.state_dir import StateDir
-from monty_mqtt_stack.processes import programs
 
 CONF = Path(__file__).resolve().parents[3] / "conf" / "nats" / "nats.conf"
 BUILD_SECS = 900
@@ -112,23 +107,4 @@ class NatsCluster:
 def nats_server() -> Path:
     """Return the program, built on first use of what nats_server/ pins and kept in the user's cache."""
     source = Path(__file__).with_name("nats_server")
-    key = hashlib.sha256((source / "go.sum").read_bytes()).hexdigest()[:12]
-    built = programs.cached("telegraf").parent.parent / f"nats-server-{key}"
-    if not built.exists():
-        if not shutil.which("go"):
-            is_missing("not run: Go, which builds the NATS server, is not installed here")
-        built.parent.mkdir(parents=True, exist_ok=True)
-        staged = built.with_name(f".{built.name}.{os.getpid()}")
-        command = [
-            "go",
-            "build",
-            "-trimpath",
-            "-ldflags",
-            "-s -w",
-            "-o",
-            str(staged),
-            "github.com/nats-io/nats-server/v2",
-        ]
-        subprocess.run(command, cwd=source, env={**os.environ, "CGO_ENABLED": "0"}, check=True, timeout=BUILD_SECS)
-        staged.replace(built)
-    return built
+    return go_program("nats-server", source, "github.com/nats-io/nats-server/v2", BUILD_SECS)
