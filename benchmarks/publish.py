@@ -338,7 +338,7 @@ def without_a_bridge(runs: int) -> List[Row]:
         import msgspec, zmq
         theirs = time.perf_counter()
         from monty_mqtt import ZmqBroadcaster
-        from monty_mqtt.broadcast import bridge_link as link
+        from monty_mqtt.broadcast.link import bridge_link as link
         ours = time.perf_counter()
         with ZmqBroadcaster(run_id="x", zmq_port=port) as b:
             for number in range(50):

@@ -6,6 +6,8 @@ Which of our own modules may import which others is checked by `lint-imports`, w
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 from functools import cache
 from pathlib import Path
 
@@ -70,6 +72,8 @@ IMPURE = {"time", "socket", "threading", "sqlite3", "paho", "zmq"}
 EXCEPT = {("monty_mqtt.wire.run_id", "time")}
 """A new run's id has the time of day in it."""
 
+IN_A_PROGRAM = re.compile(r"(?:^|;)\s*(?:from (monty_mqtt[\w.]*) import (\w+)|import (monty_mqtt[\w.]*))", re.MULTILINE)
+
 
 @cache
 def imported(file: Path) -> set[str]:
@@ -107,3 +111,19 @@ def test_what_is_pure_imports_neither_clock_nor_io(folder):
     modules = [module for module in MODULES if is_in(module, {folder})]
     assert modules
     assert not {(module, name) for module in modules for name in IMPURE & imported(MODULES[module])} - EXCEPT
+
+
+def imports_in_texts(file: Path) -> list[tuple[str, str]]:
+    """The modules, and names in them, that a file imports in the texts that it runs as programs of their own."""
+    texts = [node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)]
+    found = [match for text in texts if isinstance(text, str) for match in IN_A_PROGRAM.finditer(text)]
+    return [(match[1] or match[3], match[2] or "") for match in found]
+
+
+def test_programs_in_texts_import_what_exists():
+    files = [file for folder in ("tests", "benchmarks", "tools") for file in (ROOT / folder).rglob("*.py")]
+    named = {pair for file in files for pair in imports_in_texts(file)}
+    assert ("monty_mqtt", "ZmqBroadcaster") in named
+    for module, name in named:
+        found = importlib.import_module(module)
+        assert not name or hasattr(found, name) or f"{module}.{name}" in MODULES, (module, name)
