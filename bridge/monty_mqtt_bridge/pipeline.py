@@ -131,12 +131,16 @@ class Pipeline:
         """Return the status to publish of a worker that another bridge had until now."""
         sender.is_moved = False
         before = self._others.take_over(sender.key)
-        if before is None and not (sender.elsewhere and self.liveness.is_new(sender.key)):
+        if before is not None:
+            self._outlet.learn(before)
+        elif not (sender.elsewhere and self.liveness.is_new(sender.key)):
             return []
         return self.liveness.taken_over(sender, before, self.stamp())
 
     def _hear_another(self, status: schema.Status) -> None:
         """Leave a worker to the bridge that has published its status; or say that this one has it, if it has."""
+        if (status.run, status.worker) in self.liveness.lives:
+            self._outlet.learn(status)
         sender = self.liveness.give_away(status)
         if sender is not None:
             sender.is_moved = True

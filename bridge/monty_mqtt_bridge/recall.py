@@ -73,9 +73,9 @@ class Recall:
         return isinstance(message, schema.Status) and message.bridge not in (None, "", self._bridge_id)
 
     def _remember(self, message: schema.Message | None, sender: Sender | None) -> None:
-        if isinstance(message, schema.Info):
+        if isinstance(message, (schema.Info, schema.Status)):
             self._outlet.learn(message)
-        elif isinstance(message, schema.Status):
+        if isinstance(message, schema.Status):
             self._liveness.remember(message, sender)
 
 

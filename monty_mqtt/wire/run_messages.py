@@ -122,6 +122,7 @@ class Status(Message, frozen=True, kw_only=True, tag="status"):
         too_large: Number of messages that the sender did not send because they are larger than the broker accepts.
         spooled: Number of messages that are still with the experiment, in its spool file.
         bridge: Id of the bridge that answers for this worker; set by the bridge.
+        experiment: As in `Info`; set by the bridge, for another one that the worker may go on with.
     """
 
     status: str
@@ -136,6 +137,7 @@ class Status(Message, frozen=True, kw_only=True, tag="status"):
     too_large: int = 0
     spooled: int = 0
     bridge: Optional[str] = None
+    experiment: Optional[str] = None
 
 
 class Progress(Message, frozen=True, kw_only=True, tag="progress"):

@@ -164,7 +164,7 @@ def test_both_killed_and_the_broker_emptied_what_is_retained_of_live_workers_is_
     again = stack.enter_context(BridgeProcess(**at(own, journal=path)))
     kept = retained(own, again.ready())
     for message in sent:
-        assert kept[topics.of_message(message).topic] == as_published(message)
+        assert kept[topics.of_message(message).topic] == as_published(message, experiment="name")
 
 
 def lines_on(subscriber, run):

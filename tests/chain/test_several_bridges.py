@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import pytest
 from kit.bridge import config_for
 from kit.bridge_process import BridgeProcess, at
+from kit.history.line_parser import parse
 from kit.machine.tcp_proxy import TcpProxy
 from kit.mqtt_publisher import Client
 from kit.mqtt_subscriber import Subscriber
@@ -39,12 +40,13 @@ def pair(broker, stack):
 class Experiment:
     """An experiment's thread that was given both bridges."""
 
-    def __init__(self, stack, subscriber, ports, run, status="running"):
+    def __init__(self, stack, subscriber, ports, run, status="running", experiment=None):
         addresses = ",".join(f"tcp://127.0.0.1:{port}" for port in ports)
         self.run, self._subscriber = run, subscriber
         self._numbers = itertools.count()
         self.broadcaster = ZmqBroadcaster(run_id=run, bridge=addresses, strict=True)
         stack.callback(self.broadcaster.close, flush_secs=0)
+        self.broadcaster.publish(schema.Info, schema_version=schema.SCHEMA_VERSION, experiment=experiment)
         self.broadcaster.publish(schema.Status, status=status)
         assert self.broadcaster.flush(5)
         subscriber.wait_for(lambda _: self.owner())
@@ -112,6 +114,31 @@ def test_it_comes_back_when_the_other_bridge_goes_too_and_nothing_counts_as_lost
     worker.ends()
     worker.assert_complete()
     assert [(bridge.counts.lost, bridge.counts.bulk_lost) for bridge in bridges] == [(0, 0), (0, 0)]
+
+
+def test_its_points_stay_in_one_series_whichever_bridge_makes_them(pair, subscriber, stack):
+    """The experiment's name is a tag of each point, and only the first bridge has the message that says it."""
+    _, links = pair
+    worker = Experiment(stack, subscriber, [link.port for link in links], "one series", experiment="the experiment")
+    first = worker.owner()
+    links[IDS.index(first)].hang()
+    worker.goes_on_until(lambda: worker.owner() != first)
+    worker.ends()
+    numbers = worker.broadcaster.counts.published - 3
+    topic = topics.influx_topic(worker.run)
+
+    def points():
+        batches = [one.payload for one in subscriber.received if one.topic == topic]
+        return {
+            (one.tags.get("experiment"), one.time)
+            for batch in batches
+            for one in parse(batch)
+            if one.measurement == "metric"
+        }
+
+    subscriber.wait_for(lambda _: len(points()) >= numbers)
+    assert {experiment for experiment, _ in points()} == {"the experiment"}
+    assert len(points()) == numbers
 
 
 def test_only_the_bridge_that_has_the_worker_answers_for_it(pair, broker, subscriber, stack):

@@ -114,9 +114,11 @@ def make(kind: type[schema.Message], seq: int, **fields: Any) -> Any:
     return kind(**{**head, **needed, **fields})
 
 
-def as_published(message: schema.Message, bridge_id: str = "bridge") -> schema.Message:
-    """Return a message as the bridge publishes it: a status names the bridge that publishes for the worker."""
-    return msgspec.structs.replace(message, bridge=bridge_id) if isinstance(message, schema.Status) else message
+def as_published(message: schema.Message, bridge_id: str = "bridge", experiment: str | None = None) -> schema.Message:
+    """Return a message as the bridge publishes it: a status names the bridge that publishes it, and the experiment."""
+    if not isinstance(message, schema.Status):
+        return message
+    return msgspec.structs.replace(message, bridge=bridge_id, experiment=experiment)
 
 
 def config_for(broker: Mosquitto, **settings: Any) -> BridgeConfig:

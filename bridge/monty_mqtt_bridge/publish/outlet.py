@@ -49,7 +49,7 @@ class Outlet:
     Attributes:
         encoder: Makes images of frames.
         retained: What is retained at the broker.
-        experiments: Name of the experiment by worker, if the worker's `info` gave it.
+        experiments: Name of the experiment by worker, if the worker's `info` or another bridge gave it.
         misfits: Counts the values that did not fit InfluxDB.
     """
 
@@ -158,10 +158,10 @@ class Outlet:
         """Return when `tick` has lines to publish, monotonic seconds."""
         return self._batches.next_due()
 
-    def learn(self, info: schema.Info) -> None:
-        """Remember a run's experiment, for the tags of its lines."""
-        if info.experiment:
-            self.experiments[info.run, info.worker] = info.experiment
+    def learn(self, message: schema.Info | schema.Status) -> None:
+        """Remember a worker's experiment, for the tags of its lines."""
+        if message.experiment:
+            self.experiments[message.run, message.worker] = message.experiment
 
     def forget(self, key: Key) -> None:
         """Forget the workers of a name."""
@@ -170,7 +170,8 @@ class Outlet:
         self._page.forget(key)
 
     def _signed(self, status: schema.Status) -> schema.Status:
-        return msgspec.structs.replace(status, bridge=self._config.bridge_id)
+        experiment = self.experiments.get((status.run, status.worker))
+        return msgspec.structs.replace(status, bridge=self._config.bridge_id, experiment=experiment)
 
     def _retain(
         self,

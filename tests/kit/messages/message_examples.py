@@ -150,6 +150,7 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
         too_large=1,
         spooled=7005,
         bridge="lab-7",
+        experiment="randrot_10distinctobj",
     ),
     "progress": schema.Progress(
         **HEAD,
