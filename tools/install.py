@@ -38,6 +38,7 @@ SYSTEM = {
         "wget",
         "openssl",
         "systemd-analyze",
+        "ip",
     ],
 }
 PACKAGES = {
@@ -45,6 +46,7 @@ PACKAGES = {
     "egl": ["libegl1", "libgl1-mesa-dri"],
     "node": ["nodejs", "npm"],
     "systemd-analyze": ["systemd"],
+    "ip": ["iproute2"],
     **{name: [name] for name in ("chromium", "haproxy", "busybox", "curl", "wget", "openssl")},
 }
 DOWNLOADS = {
@@ -159,7 +161,7 @@ def is_there(name: str) -> bool:
         return sys.platform != "linux" or has_egl()
     if name == "node":
         return bool(shutil.which("node") and shutil.which("npm"))
-    if name == "systemd-analyze" and sys.platform != "linux":
+    if name in ("systemd-analyze", "ip") and sys.platform != "linux":
         return True
     return find_program(name) is not None
 

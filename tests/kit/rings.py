@@ -107,6 +107,7 @@ _REST = (
     "chain/test_history",
     "chain/test_nats_cluster.py",
     "chain/test_spool_uptake.py",
+    "chain/test_whole_cluster.py",
     "e2e/",
     "grafana/test_dashboards.py",
     "grafana/test_queries.py",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import urllib.request
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Protocol, Self
 
 from kit.machine.child_process import Process, until
 from kit.machine.go_program import go_program
@@ -17,27 +18,48 @@ from monty_mqtt_core.settings.state_dir import StateDir
 CONF = Path(__file__).resolve().parents[3] / "conf" / "nats" / "nats.conf"
 BUILD_SECS = 900
 READY_SECS = 60
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
+
+
+class Place(Protocol):
+    """Where a node runs: an address, and what is around its start."""
+
+    address: str
+    inside: Callable[[], AbstractContextManager[None]]
+
+
+class ThisMachine(NamedTuple):
+    address: str = LOOPBACK
+    inside: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class NatsCluster:
     """Runs the nodes from entering to leaving; `kill` and `start` one of them in between.
+
+    Args:
+        path: An empty directory.
+        anonymous: What `NATS_ANONYMOUS` is.
+        places: Where each node runs.
 
     Attributes:
         state: State directory with the users' passwords.
         address: All nodes, as the bridge's user is told them.
     """
 
-    def __init__(self, path: Path, *, anonymous: str = "anonymous", count: int = 3) -> None:
+    def __init__(
+        self, path: Path, *, anonymous: str = "anonymous", places: Sequence[Place] = (ThisMachine(),) * 3
+    ) -> None:
         self.state = StateDir(path / "state")
         self._path, self._anonymous = path, anonymous
-        self._ports = [[ports.any_free(HOST) for _ in range(4)] for _ in range(count)]
-        self._running: list[Process | None] = [None] * count
+        self._places = list(places)
+        self._ports = [_free_ports(place) for place in places]
+        self._running: list[Process | None] = [None] * len(places)
         self._stack = ExitStack()
-        self.address = BrokerAddress.parse("mqtt://" + ",".join(f"{HOST}:{mqtt}" for mqtt, *_ in self._ports), "nodes")
+        nodes = ",".join(f"{place.address}:{mqtt}" for place, (mqtt, *_) in self._each())
+        self.address = BrokerAddress.parse(f"mqtt://{nodes}", "nodes")
 
     def __enter__(self) -> Self:
-        routes = [f"{HOST}:{cluster}" for _, cluster, *_ in self._ports]
+        routes = [f"{place.address}:{cluster}" for place, (_, cluster, *_) in self._each()]
         lines = passwords.nats_file(self.state, routes)
         for node in range(len(self._ports)):
             for file, content in (
@@ -70,11 +92,11 @@ class NatsCluster:
 
     def start(self, node: int) -> None:
         """Start a node, or start it again."""
-        mqtt, cluster, client, monitor = self._ports[node]
+        place, (mqtt, cluster, client, monitor) = self._places[node], self._ports[node]
         path = self._path / f"node-{node}"
         places = {
             "NATS_NAME": f"node-{node}",
-            "NATS_HOST": HOST,
+            "NATS_HOST": place.address,
             "NATS_MQTT_PORT": mqtt,
             "NATS_CLUSTER_PORT": cluster,
             "NATS_CLIENT_PORT": client,
@@ -84,7 +106,8 @@ class NatsCluster:
         }
         argv = (str(nats_server()), "-c", str(path / "etc" / "nats" / "nats.conf"))
         env = {name: str(value) for name, value in places.items()}
-        self._running[node] = self._stack.enter_context(Process(argv=argv, env=env))
+        with place.inside():
+            self._running[node] = self._stack.enter_context(Process(argv=argv, env=env))
 
     def kill(self, node: int) -> None:
         """End a node as `kill -9` does."""
@@ -96,12 +119,21 @@ class NatsCluster:
         until(lambda: self._is_ready(node), READY_SECS)
 
     def _is_ready(self, node: int) -> bool:
-        mqtt, *_, monitor = self._ports[node]
+        place, (mqtt, *_, monitor) = self._places[node], self._ports[node]
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{monitor}/healthz", timeout=2) as answer:
-                return answer.status == 200 and ports.answers_mqtt(HOST, mqtt)
+            with place.inside(), urllib.request.urlopen(f"http://{LOOPBACK}:{monitor}/healthz", timeout=2) as answer:
+                return answer.status == 200 and ports.answers_mqtt(place.address, mqtt)
         except OSError:
             return False
+
+    def _each(self) -> list[tuple[Place, list[int]]]:
+        return list(zip(self._places, self._ports, strict=True))
+
+
+def _free_ports(place: Place) -> list[int]:
+    """Return ports for MQTT, the other nodes, NATS's own protocol, and the monitor."""
+    with place.inside():
+        return [ports.any_free(host) for host in (place.address, place.address, LOOPBACK, LOOPBACK)]
 
 
 def nats_server() -> Path:
