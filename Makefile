@@ -38,7 +38,6 @@ test-quick:
 
 test-all:
 	@$(PYTHON) tools/install.py test
-	@$(PYTHON) tools/services.py --if-possible
 	$(VENV)/python -m pytest --ring rest -m "not long" $(IN_PARALLEL) $(PYTEST)
 
 test-long:

@@ -2,8 +2,8 @@
 
 That file holds the latest figures of each benchmark.
 
-usage: python -m benchmarks [publish] [hook] [slowdown] [bridge] [outage] [history] [dashboards] [liveview] [keeping]
-       [fairness] [capacity] [--quick]
+usage: python -m benchmarks [publish] [hook] [slowdown] [bridge] [encryption] [outage] [history] [dashboards] [liveview]
+       [keeping] [fairness] [capacity] [--quick]
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ BENCHMARKS = (
     "hook",
     "slowdown",
     "bridge",
+    "encryption",
     "outage",
     "history",
     "dashboards",

@@ -100,7 +100,7 @@ def example_step(number: int, modules: int = 1) -> Dict[str, Any]:
 
 @contextlib.contextmanager
 def bridge_process(
-    broker: Mosquitto, port: int, journal: Optional[Path], bridge_id: str = "bench"
+    broker: Mosquitto, port: int, journal: Optional[Path], bridge_id: str = "bench", *more: str
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a bridge; with `journal` None it keeps messages in memory only."""
     command = [
@@ -111,6 +111,7 @@ def bridge_process(
             f"--bridge-id={bridge_id}",
         ),
         f"--journal={journal or ''}",
+        *more,
     ]
     paths = os.pathsep.join(str(ROOT / part) for part in (".", "core", "bridge", "stack"))
     environment = {**os.environ, "PYTHONPATH": paths}

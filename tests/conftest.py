@@ -11,13 +11,14 @@ import sys
 import tempfile
 import threading
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
 import pytest
 from chaos import memory
 from hypothesis import HealthCheck, settings
-from kit.rings import RINGS, forbid_processes, is_in
+from kit.rings import RINGS, forbid_processes, has_services, is_in
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
@@ -135,13 +136,32 @@ def pytest_report_header() -> str:
     return f"monty_mqtt: tests run in {where.name}, real parts only"
 
 
+SERVICES_SECS = 3600.0
 LONG_FIRST = ("tests/monty/", "e2e/", "test_compose_running", "test_history_up", "test_docs", "browser/", "")
 """What takes minutes begins first: where several processes test at once, none waits alone for it at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest."""
-    items.sort(key=lambda item: [first in item.nodeid for first in LONG_FIRST].index(True))
+    """Begin with what takes longest, but last with what needs Telegraf or InfluxDB: they may be being built yet."""
+    items.sort(key=lambda item: (runs_services(item), [first in item.nodeid for first in LONG_FIRST].index(True)))
+
+
+def runs_services(item: pytest.Item) -> bool:
+    return has_services(item.path.relative_to(Path(__file__).parent))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Build Telegraf and InfluxDB, or wait for who builds them, before the time limit of the first test begins."""
+    if item.config.getoption("ring") == "rest" and runs_services(item):
+        build_services()
+    return (yield)
+
+
+@cache
+def build_services() -> None:
+    program = Path(__file__).parent.parent / "tools" / "services.py"
+    subprocess.run([sys.executable, program, "--if-possible"], check=False, timeout=SERVICES_SECS)
 
 
 class ByModule(LoadScopeScheduling):

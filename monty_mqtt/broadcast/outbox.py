@@ -118,7 +118,7 @@ class Outbox:
         self._too_late = 0
         self._bulk_too_large = 0
         self._welcomed_by: Optional[BridgeAddress] = None
-        self._said_refused = self._said_too_large = self._said_renamed = False
+        self._said_refused = self._said_shut_out = self._said_too_large = self._said_renamed = False
 
     def take(self, kind: Type[schema.Message], buffers: Sequence[Buffer], fields: Dict[str, Any]) -> None:
         """Number a message, keep it, and send what can be sent."""
@@ -239,6 +239,10 @@ class Outbox:
             self._said_refused = True
             text = "the bridge at %s refuses run %r: %s"
             self._afterwards(_log.warning, text, link.bridge.endpoint, self._run, link.refused)
+        if link.access.shut_out and not self._said_shut_out:
+            self._said_shut_out = True
+            text = "nothing of run %r is sent to %s: %s"
+            self._afterwards(_log.warning, text, self._run, link.bridge.endpoint, link.access.shut_out)
 
     def _open(self) -> BridgeLink:
         self.link = self._make_link(self._sender, self.window)
@@ -279,6 +283,8 @@ class Outbox:
 def _why(link: BridgeLink) -> str:
     if link.refused is not None:
         return "the bridge refuses them"
+    if link.access.shut_out:
+        return link.access.shut_out
     if link.seen:
         return "the bridge did not take them in time"
     endpoints = " or ".join(bridge.endpoint for bridge in link.sender.bridges)

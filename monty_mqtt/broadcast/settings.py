@@ -66,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """
         enabled = others["enabled"]
         environ = os.environ if enabled else {}
+        _check_users(environ)
         bridges = _bridges(bridge, zmq_host, zmq_port, environ)
         if enabled and any(address.server_key and not address.client_key_file for address in bridges):
             key_file = _key_file(environ)
@@ -92,6 +93,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _check_whole("spool_mib", self.spool_mib, 0, _LARGEST_SPOOL_MIB)
         if not isinstance(self.spool_dir, str) or "\0" in self.spool_dir:
             raise ConfigError("spool_dir", self.spool_dir, "the path of a directory")
+
+
+def _check_users(environ: Mapping[str, str]) -> None:
+    """Check what `listener` reads before each connection: whose bridges of this machine are used."""
+    users = environ.get("MONTY_MQTT_BRIDGE_ZMQ_USERS")
+    if users not in (None, "", "own", "any"):
+        raise ConfigError("MONTY_MQTT_BRIDGE_ZMQ_USERS", users, "own or any")
 
 
 def _known_id(run: Optional[str], run_id: Optional[str]) -> str:

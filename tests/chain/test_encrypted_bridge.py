@@ -111,6 +111,8 @@ def test_the_revoked_is_cut_off_within_a_second_and_is_complete_when_it_is_invit
         file.write_bytes(secret)
         file.chmod(0o600)  # its keys are still on the other machine
         assert not broadcaster.flush(2)
+        assert "nothing of run 'revoked' is sent to" in caplog.text
+        assert "the bridge does not know this client's key" in caplog.text
         assert encrypted.counts.received == received
         public.write_bytes(invitation)
         assert broadcaster.flush(20)

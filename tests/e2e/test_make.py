@@ -88,6 +88,7 @@ def test_make_bench():
         "hook",
         "slowdown",
         "bridge",
+        "encryption",
         "outage",
         "history",
         "dashboards",

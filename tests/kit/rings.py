@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from pathlib import PurePath
 
-__all__ = ["RINGS", "forbid_processes", "is_in"]
+__all__ = ["RINGS", "forbid_processes", "has_services", "is_in"]
 
 RINGS = ("quick", "test", "rest")
 
@@ -145,6 +145,21 @@ _ESSENTIAL = (
 )
 """Modules of those folders that `make test` runs nevertheless: the page's main ways, and a short real Monty."""
 
+_WITH_SERVICES = (
+    "chain/test_client_ids.py",
+    "chain/test_history",
+    "e2e/test_demo",
+    "grafana/",
+    "monty/test_what_monty_says.py",
+    "shipping/test_compose_running.py",
+    "stack/commands/test_export_recording.py",
+    "stack/commands/test_thin.py",
+    "stack/services/test_influxdb_setup.py",
+    "stack/services/test_page_service.py",
+    "stack/services/test_telegraf.py",
+)
+"""Folders and modules, relative to tests/, that run Telegraf or InfluxDB: they begin last, and wait for their build."""
+
 _STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system"})
 """Audit events of Python that start a process."""
 
@@ -160,6 +175,11 @@ def ring_of(path: PurePath) -> str:
 def is_in(path: PurePath, ring: str) -> bool:
     """Return whether a module, relative to tests/, is run where a ring is asked for; `test` includes `quick`."""
     return ring_of(path) == ring or (ring == "test" and ring_of(path) == "quick")
+
+
+def has_services(path: PurePath) -> bool:
+    """Return whether the tests of a module, relative to tests/, run Telegraf or InfluxDB."""
+    return path.as_posix().startswith(_WITH_SERVICES)
 
 
 def forbid_processes() -> None:

@@ -4,7 +4,7 @@ Called by `outbox`, whose `send_window` holds the messages; `pump` sends them, r
 restarted or thawed bridge misses. If the experiment was given several bridges, it goes on with the next one when its
 own is silent. It is the experiment's half of `zmq_protocol`. Not thread-safe: the broadcaster's lock guards it.
 
-It never blocks and has no thread (ZMQ's own I/O thread carries the bytes). All intervals are of the monotonic clock.
+It never blocks and has no thread (ZMQ's own carries the bytes). All intervals are of the monotonic clock.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import zmq
 
 from monty_mqtt.broadcast.link.bridge_choice import BridgeChoice
 from monty_mqtt.broadcast.link.bulk_window import BulkWindow
-from monty_mqtt.broadcast.link.dealer import make_context, make_dealer, sends, somebody_listens
+from monty_mqtt.broadcast.link.dealer import Dealer, somebody_listens
+from monty_mqtt.broadcast.link.listener import Access, is_guarded, stranger_at
+from monty_mqtt.broadcast.link.repeat_timer import RepeatTimer
 from monty_mqtt.broadcast.link.sender_identity import SenderIdentity
 from monty_mqtt.broadcast.send_window import SendWindow
 from monty_mqtt.errors import DecodeError
@@ -37,18 +39,12 @@ _UNWELCOMED_BYTES = 1 << 20
 _SENDS_A_CALL = 64
 """Most messages that one call sends. Without this bound one call that follows an outage took 0.7 s."""
 
-_NOBLOCK, _POLLIN = int(zmq.NOBLOCK), int(zmq.POLLIN)
-
 _READS_A_CALL = 256
 _READ_EVERY_SECS = 0.001
 """Shortest time between two reads. A look costs 2.4 us; a bridge acknowledges after 0.2 s, 64 messages or 256 KiB."""
 
-_REPEAT_SECS = 0.5
-_REPEAT_MAX_SECS = 4.0
-"""HELLO and PROBE are repeated after 0.5, 1, 2, 4, 4, … s: while the bridge is frozen they pile up in its socket."""
-
-_TURNED_AWAY_SECS = 1.0
-"""How often a client whose key the bridge turns away asks again: it may be invited meanwhile."""
+_OF_OWN_BRIDGE = (zmq_protocol.Welcome, Command)
+"""Answers after which more is sent, or something is done: of no other user's program."""
 
 _SYNC_GAP_SECS = 0.1
 """The bridge sends SYNC at most ten times a second; all SYNCs of one burst are answered by one HELLO."""
@@ -70,11 +66,13 @@ class BridgeLink:
         can_send_more: Whether the last call stopped only because it had sent as many messages as one call may.
         published: The name under which the bridge publishes this worker; empty before the bridge has sent it.
         refused: The reason that the bridge gave for refusing this worker; None if it has not refused.
+        access: Whether something may be sent to this bridge.
         acknowledged: Number of messages that the bridge has taken over.
         errors: Number of invalid answers.
         heard_at: When the bridge last sent a valid answer, monotonic seconds; 0 before.
         commands: Commands that the bridge has passed on and that no caller has taken yet.
         bulk: The frames and clouds that are not acknowledged.
+        wait: Waits so many seconds at most for an answer; needs no lock.
     """
 
     def __init__(self, sender: SenderIdentity, window: SendWindow) -> None:
@@ -87,13 +85,14 @@ class BridgeLink:
         self.bulk = BulkWindow()
         self.sender = sender
         self.welcomed_by: Optional[BridgeAddress] = None
+        self.access = Access()
         self._choice = BridgeChoice(sender)
+        self._timer = RepeatTimer()
         self._window = window
         self._bulk_probed = 0
         self._limit = min(_UNWELCOMED_BYTES, window.bound_bytes // 2)
         self._welcomed = self._paused = self._asking = False
-        self.heard_at = self._read_at = self._repeat_at = self._hello_at = self._turned_away_at = 0.0
-        self._repeat_secs = _REPEAT_SECS
+        self.heard_at = self._read_at = self._hello_at = 0.0
         self._hello_next = self._hello_bulk = 0
         self._hear: Dict[Type[object], Callable[..., None]] = {
             zmq_protocol.Welcome: self._hear_welcome,
@@ -102,7 +101,8 @@ class BridgeLink:
             zmq_protocol.Reject: self._hear_reject,
             Command: self._hear_command,
         }
-        self._context = make_context()
+        self._dealer = Dealer()
+        self.wait = self._dealer.wait
         self._connect()
 
     @property
@@ -114,22 +114,22 @@ class BridgeLink:
         """Read answers, send what is due and up to 64 unsent messages; return whether it read. `look` makes it read."""
         now = time.monotonic()
         self.can_send_more = False
-        if self._turned_away_at:
-            if now < self._turned_away_at + _TURNED_AWAY_SECS:
-                return False
+        if self.access.waits(now):
+            return False
+        if self.access.shut_out:
             self._try_next()
         try:
             return self._pump(now, look=look)
-        except zmq.Again:  # its pipe has no bound: ZMQ has given it up, because the bridge turned this key away
-            self._turned_away_at = now
-            return False
+        except zmq.Again:  # its pipe has no bound, so ZMQ has given it up: the bridge, or this object, ended it
+            self.access.shut(now, "the bridge does not know this client's key")
+            return True
 
     def _pump(self, now: float, *, look: bool) -> bool:
         looks = look or now >= self._read_at
         if looks:
             self._read_at = now + _READ_EVERY_SECS
             self._read(now)
-            if now >= self._repeat_at and self.refused is None:
+            if now >= self._timer.due_at and self.refused is None:
                 self._repeat(now)
         if self._window.next_unsent < self._window.next_seq and not self._paused and self.refused is None:
             self._send_unsent(now)
@@ -137,68 +137,60 @@ class BridgeLink:
 
     def ask(self) -> None:
         """Pump, and send a PROBE for a sign of life even if nothing is unacknowledged, at the usual intervals."""
-        if self.closed:
-            return
-        self._asking = True
-        try:
-            self.pump(look=True)
-        finally:
-            self._asking = False
+        if not self.closed:
+            self._asking = True
+            try:
+                self.pump(look=True)
+            finally:
+                self._asking = False
 
     def bulk_has_room(self) -> bool:
         """Return whether a frame or cloud can be sent now; if not, count it as dropped."""
-        return self.bulk.has_room(is_open=self.refused is None and not self._turned_away_at)
+        is_open = self.refused is None and not self.access.shut_out
+        return self.bulk.has_room(is_open=is_open and (self._welcomed or not is_guarded(self.bridge)))
 
     def send_bulk(self, frames: Sequence[bytes]) -> None:
         """Send a frame or cloud whose seq is `bulk.next`; no copy is kept."""
         if not self.bulk:
-            self._repeat_at = max(self._repeat_at, time.monotonic() + _REPEAT_SECS)
+            self._timer.begin(time.monotonic())
         self._send(frames)
         self.bulk.add(sum(map(len, frames)))
 
-    def wait(self, secs: float) -> None:
-        """Wait at most `secs` for an answer. This touches only the socket's file descriptor, so it needs no lock."""
-        poller = zmq.Poller()
-        poller.register(self._fd, zmq.POLLIN)
-        poller.poll(int(secs * 1000) + 1)
-
     def somebody_listens(self) -> bool:
         """Return whether a program accepts a plain connection at one of the bridges' addresses."""
-        return any(map(somebody_listens, self.sender.bridges))
+        return any(somebody_listens(bridge) for bridge in self.sender.bridges if stranger_at(bridge) is None)
 
     def close(self) -> None:
         """Close at once; messages that ZMQ has not passed on yet are lost. May be called twice."""
         self.closed = True
-        self._socket.close(linger=0)
-        self._context.term()
+        self._dealer.close()
 
     def reconnect(self) -> None:
-        """Replace the socket by a new one, because the old one may hold half a message, or is given up."""
-        self._turned_away_at = 0.0
-        self._socket.close(linger=0)
+        """Connect anew, because the socket may hold half a message, or is given up."""
+        self.access.begin_again()
         self._window.rewind(self._window.base)
         self._welcomed = False
         self._connect()
 
     def abandoned(self) -> List[object]:
         """Return the objects that a forked child must keep and never use, because the parent's I/O thread owns them."""
-        return [self._socket, self._context]
+        return [self._dealer]
 
     def _try_next(self) -> None:
         self._choice.go_on(self._window.base)
-        self._repeat_secs = _REPEAT_SECS
+        self._timer.quicken()
         self.reconnect()
 
     def _connect(self) -> None:
-        self._socket = make_dealer(self._context, self.bridge)
-        self._fd = int(self._socket.get(zmq.FD))
-        self._send = sends(self._socket)
+        self._dealer.connect(self.bridge)
+        self._send = self._dealer.send
+        self._paused = is_guarded(self.bridge)  # until its answer shows who it is
         self._say_hello(time.monotonic())
 
     def _send_unsent(self, now: float) -> None:
         window = self._window
         if window.next_unsent == window.base:
-            self._repeat_at = max(self._repeat_at, now + _REPEAT_SECS)
+            self._timer.begin(now)
         for _ in range(_SENDS_A_CALL):
             if window.next_unsent == window.next_seq:
                 return
@@ -211,16 +203,18 @@ class BridgeLink:
 
     def _read(self, now: float) -> None:
         for _ in range(_READS_A_CALL):
-            if not int(self._socket.get(zmq.EVENTS)) & _POLLIN:
+            frame = self._dealer.receive()
+            if frame is None:
                 return
-            frame = self._socket.recv(_NOBLOCK)
             try:
                 answer = zmq_protocol.decode_down(frame)
             except DecodeError:
                 self.errors += 1
-            else:
-                self.heard_at, self._choice.unanswered = now, 0
-                self._hear[type(answer)](answer, now)
+                continue
+            if isinstance(answer, _OF_OWN_BRIDGE) and self._leaves_a_stranger(now):
+                return
+            self.heard_at, self._choice.unanswered = now, 0
+            self._hear[type(answer)](answer, now)
 
     def _repeat(self, now: float) -> None:
         if self._choice.is_silent(welcomed=self._welcomed):
@@ -230,26 +224,32 @@ class BridgeLink:
         elif self._window.is_under_way or self.bulk or self._asking:
             self._probe(now)
 
+    def _leaves_a_stranger(self, now: float) -> bool:
+        """Return whether another user's program listens there; if so, disconnect, so that it gets nothing more."""
+        if not self.access.is_for_a_stranger(self.bridge, now):
+            return False
+        self._dealer.disconnect()
+        return True
+
     def _say_hello(self, now: float) -> None:
+        if self._leaves_a_stranger(now):
+            return
         self._hello_at = now
         self._hello_next = self._window.next_unsent
         self._hello_bulk = self.bulk.next
         self._send(self.sender.hello(self._window.base, self.bulk.next, self.published, self._choice.elsewhere))
-        self._later(now)
+        self._asked(now)
 
     def _probe(self, now: float) -> None:
+        if self._leaves_a_stranger(now):
+            return
         self._bulk_probed = self.bulk.next
         self._send(self.sender.probe(self._window.next_unsent, self.bulk.next))
-        self._later(now)
+        self._asked(now)
 
-    def _later(self, now: float) -> None:
+    def _asked(self, now: float) -> None:
         self._choice.unanswered += 1
-        self._repeat_at = now + self._repeat_secs
-        self._repeat_secs = min(2 * self._repeat_secs, _REPEAT_MAX_SECS)
-
-    def _progress(self, now: float) -> None:
-        self._repeat_secs = _REPEAT_SECS
-        self._repeat_at = now + _REPEAT_SECS
+        self._timer.sent(now)
 
     def _hear_welcome(self, welcome: zmq_protocol.Welcome, now: float) -> None:
         self.seen = True
@@ -267,7 +267,7 @@ class BridgeLink:
         if welcome.next != self._hello_next:
             self._window.rewind(welcome.next)
         self.bulk.free(max(welcome.bulk_next, self._hello_bulk))
-        self._progress(now)
+        self._timer.answered(now)
 
     def _hear_ack(self, ack: zmq_protocol.Ack, now: float) -> None:
         self.seen = True
@@ -277,7 +277,7 @@ class BridgeLink:
         # This answer follows a probe: every frame sent before the probe has arrived by now, or never will.
         freed_bulk = self.bulk.free(max(ack.bulk_next, self._bulk_probed))
         if freed or freed_bulk or self._asking:
-            self._progress(now)
+            self._timer.answered(now)
 
     def _hear_sync(self, _sync: zmq_protocol.Sync, now: float) -> None:
         """Send HELLO again, as the bridge may have forgotten us; send nothing until WELCOME says where to go on."""
@@ -285,7 +285,7 @@ class BridgeLink:
         if self.refused is not None:  # the SYNC answers messages that were sent before the refusal arrived
             return
         self._paused = True
-        self._repeat_secs = _REPEAT_SECS
+        self._timer.quicken()
         if self._welcomed or now - self._hello_at >= _SYNC_GAP_SECS:
             self._welcomed = False
             self._say_hello(now)

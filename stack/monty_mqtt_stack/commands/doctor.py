@@ -25,6 +25,7 @@ from monty_mqtt_stack.broker_trial.trial import Outcome, try_broker
 from monty_mqtt_stack.processes import programs
 from monty_mqtt_stack.services import mosquitto
 from monty_mqtt_stack.services import table as services
+from monty_mqtt_stack.services.bridge_keys import zmq_encrypts
 from monty_mqtt_stack.watch.message_lines import table
 
 __all__ = ["Finding", "as_json", "command", "examine", "report"]
@@ -86,6 +87,7 @@ def examine(state: StateDir, host: str = "127.0.0.1") -> List[Finding]:
     findings += [_distribution(name, advice, is_fatal=True) for name, advice in _DISTRIBUTIONS.items()]
     findings += [_distribution(name, advice, is_fatal=False) for name, advice in _OPTIONAL.items()]
     findings += [
+        _curve(),
         _egl(),
         _mosquitto(),
         _program("mosquitto_sub", "`apt install mosquitto-clients`; or use `monty-mqtt tail`"),
@@ -131,6 +133,13 @@ def _history(name: str) -> Finding:
         advice = f"only for history: {programs.PROGRAMS[name].how_to_install}"
         return Finding(name, program.why.partition(":")[0], advice)
     return Finding(name, f"{program.version} ({program.path})")
+
+
+def _curve() -> Finding:
+    if zmq_encrypts():
+        return Finding("ZMQ CURVE", "built in, for a bridge that encrypts")
+    advice = "only for a bridge on another machine: pip install --force-reinstall pyzmq, whose wheel has it"
+    return Finding("ZMQ CURVE", "not built in", advice)
 
 
 def _egl() -> Finding:

@@ -17,16 +17,22 @@ import re
 from pathlib import Path
 from typing import List
 
+import zmq
 from zmq.auth import create_certificates, load_certificate
 from zmq.utils import z85
 
 from monty_mqtt.errors import ConfigError
 from monty_mqtt_core.settings.state_dir import StateDir
 
-__all__ = ["BridgeKeys"]
+__all__ = ["BridgeKeys", "zmq_encrypts"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OWN = "this-machine"
+
+
+def zmq_encrypts() -> bool:
+    """Return whether this machine's ZMQ was built with CURVE, which an encrypted bridge needs at both ends."""
+    return bool(zmq.has("curve"))
 
 
 class BridgeKeys:

@@ -104,6 +104,12 @@ def test_where_the_spool_is(monkeypatch, tmp_path):
     assert ZmqBroadcaster(run="x")._settings.spool_dir == str(tmp_path / ".local/state/monty-mqtt/spool")
 
 
+def test_whose_bridges_are_used_is_own_or_any(monkeypatch):
+    monkeypatch.setenv("MONTY_MQTT_BRIDGE_ZMQ_USERS", "all")
+    with pytest.raises(ConfigError, match=r"^MONTY_MQTT_BRIDGE_ZMQ_USERS: 'all'.*own or any"):
+        ZmqBroadcaster(run="x")
+
+
 def test_a_disabled_broadcaster_does_not_look_at_the_environment(monkeypatch):
     monkeypatch.setenv("MONTY_MQTT_ZMQ_PORT", "nonsense")
     assert ZmqBroadcaster(run="x", enabled=False)._settings.spool_dir == ""

@@ -325,6 +325,7 @@ def test_doctor_tells_versions_ports_and_what_to_do(broker):
     findings = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
     for name in ("python", "monty-mqtt", "pyzmq", "paho-mqtt", "mosquitto", "port 1883", "port 5555", "state"):
         assert name in findings
+    assert "built in" in findings["ZMQ CURVE"]
     assert "secrets 0700" in findings["state"]
     assert "nothing is left in it" in findings["spool"]
 
@@ -355,10 +356,12 @@ def test_doctor_says_what_to_do_with_spools(tmp_path):
 def test_doctor_names_what_is_missing(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("monty_mqtt_stack.services.mosquitto._OFF_PATH", ())
+    monkeypatch.setattr("monty_mqtt_stack.commands.doctor.zmq_encrypts", lambda: False)
     assert cli.main(["doctor", "--state-dir", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert "mosquitto: `apt install mosquitto" in shown
     assert "for looking only" in shown
+    assert "ZMQ CURVE: only for a bridge on another machine: pip install" in shown
 
 
 def test_on_python_38_the_far_side_is_one_line(tmp_path):
