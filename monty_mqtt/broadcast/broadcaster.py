@@ -44,8 +44,8 @@ class ZmqBroadcaster:
         run_id: The exact id instead, for processes that share a run on purpose.
         worker: Name of this publisher within the run, each its own; a second worker of that name is published as
         `<worker>-2`. A forked or spawned child becomes `<worker>-<pid>` by itself.
-        bridge: Address of a socket, `ipc:///PATH`, or of a bridge that encrypts, `tcp://HOST:PORT?key=HEX`; of several,
-        with commas, the next is used if one is silent. Default MONTY_MQTT_BRIDGE without the next two.
+        bridge: Address of a bridge, `tcp://HOST:PORT`, or `tcp://HOST:PORT?key=HEX` if it encrypts; of several, with
+        commas, the next is used if one is silent. Default MONTY_MQTT_BRIDGE without the next two.
         zmq_host: Host of a bridge that does not encrypt; default MONTY_MQTT_ZMQ_HOST, else 127.0.0.1.
         zmq_port: Its port, 1 to 65535; default MONTY_MQTT_ZMQ_PORT, else 5555.
         enabled: If False, every call does nothing.

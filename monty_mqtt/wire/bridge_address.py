@@ -16,13 +16,12 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 5555
 _HIGHEST_PORT = 65535
 _FORM = re.compile(
-    r"ipc://(?P<path>/.+)|"
     r"tcp://(?P<host>\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[^\s/\[\]*;,:?#]+):(?P<port>[1-9][0-9]{0,4})(?:\?key=(?P<key>[0-9a-f]{64}))?"
 )
 
 
 class BridgeAddress(NamedTuple):
-    """BridgeAddress is a bridge's ZMQ address: a TCP port, or a socket in a directory of this machine.
+    """BridgeAddress is a bridge's ZMQ address.
 
     Attributes:
         host: Host name or IP address.
@@ -30,14 +29,12 @@ class BridgeAddress(NamedTuple):
         server_key: The bridge's public CURVE key, 64 hex digits; empty for a connection that is not encrypted.
         client_key_file: Path of the certificate, of the form of `zmq.auth`, with this client's own pair of keys; used
             with a server key only.
-        path: Path of the socket on this machine; empty for TCP.
     """
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     server_key: str = ""
     client_key_file: str = ""
-    path: str = ""
 
     @classmethod
     def parse_all(cls, text: object, key: str, client_key_file: str = "") -> Tuple[BridgeAddress, ...]:
@@ -47,7 +44,7 @@ class BridgeAddress(NamedTuple):
 
     @classmethod
     def parse(cls, text: object, key: str, client_key_file: str = "") -> BridgeAddress:
-        """Return the address that a text names: `tcp://HOST:PORT`, `tcp://HOST:PORT?key=HEX` or `ipc:///PATH`.
+        """Return the address that a text names: `tcp://HOST:PORT` or `tcp://HOST:PORT?key=HEX`.
 
         Args:
             text: The text.
@@ -58,13 +55,11 @@ class BridgeAddress(NamedTuple):
             ConfigError: The text has another form.
         """
         found = _FORM.fullmatch(text) if isinstance(text, str) else None
-        if found and found["path"]:
-            return cls(path=found["path"])
         if not found or int(found["port"]) > _HIGHEST_PORT:
             raise ConfigError(
                 key,
                 text,
-                "tcp://HOST:PORT, and ?key= with 64 hex digits behind it if the bridge encrypts; or ipc:///PATH",
+                "tcp://HOST:PORT, and ?key= with 64 hex digits behind it if the bridge encrypts",
             )
         return cls(found["host"].strip("[]"), int(found["port"]), found["key"] or "", client_key_file)
 
@@ -73,12 +68,10 @@ class BridgeAddress(NamedTuple):
 
     @property
     def place(self) -> str:
-        """The address as people write it: `HOST:PORT`, or the path of the socket."""
-        return self.path or self.endpoint.partition("://")[2]
+        """The address as people write it: `HOST:PORT`."""
+        return self.endpoint.partition("://")[2]
 
     @property
     def endpoint(self) -> str:
         """The address in ZMQ's form."""
-        if self.path:
-            return f"ipc://{self.path}"
         return f"tcp://[{self.host}]:{self.port}" if ":" in self.host else f"tcp://{self.host}:{self.port}"

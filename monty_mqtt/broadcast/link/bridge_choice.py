@@ -18,7 +18,7 @@ answers within 25 ms, and may be busy for a second; going on with another one co
 
 
 class BridgeChoice:
-    """BridgeChoice begins with a socket of this machine, else by a checksum of the names: so workers spread evenly.
+    """BridgeChoice begins with a bridge by a checksum of the names: so workers spread evenly.
 
     Attributes:
         bridge: The bridge to talk to.
@@ -28,8 +28,7 @@ class BridgeChoice:
 
     def __init__(self, sender: SenderIdentity) -> None:
         self._bridges = sender.bridges
-        spread = zlib.crc32(f"{sender.run}/{sender.worker}".encode()) % len(sender.bridges)
-        self._index = 0 if sender.bridges[0].path else spread
+        self._index = zlib.crc32(f"{sender.run}/{sender.worker}".encode()) % len(sender.bridges)
         self.bridge = sender.bridges[self._index]
         self.elsewhere = sender.elsewhere
         self.unanswered = 0

@@ -63,7 +63,7 @@ class Access:
 
 def is_guarded(bridge: BridgeAddress) -> bool:
     """Return whether only this user's or root's program may be the bridge: on this machine, and not encrypted."""
-    is_plain_here = bridge.host in _PLACES and not bridge.server_key and not bridge.path
+    is_plain_here = bridge.host in _PLACES and not bridge.server_key
     return is_plain_here and os.environ.get(_ENVIRONMENT) != _ANY_USER and os.path.exists(_TABLES[0])  # noqa: PTH110
 
 
