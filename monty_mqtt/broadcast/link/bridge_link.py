@@ -89,11 +89,10 @@ class BridgeLink:
         self._choice = BridgeChoice(sender)
         self._timer = RepeatTimer()
         self._window = window
-        self._bulk_probed = 0
         self._limit = min(_UNWELCOMED_BYTES, window.bound_bytes // 2)
         self._welcomed = self._paused = self._asking = False
         self.heard_at = self._read_at = self._hello_at = 0.0
-        self._hello_next = self._hello_bulk = 0
+        self._hello_next = self._hello_bulk = self._bulk_probed = 0
         self._hear: Dict[Type[object], Callable[..., None]] = {
             zmq_protocol.Welcome: self._hear_welcome,
             zmq_protocol.Ack: self._hear_ack,
@@ -146,14 +145,13 @@ class BridgeLink:
 
     def bulk_has_room(self) -> bool:
         """Return whether a frame or cloud can be sent now; if not, count it as dropped."""
-        is_open = self.refused is None and not self.access.shut_out
-        return self.bulk.has_room(is_open=is_open and (self._welcomed or not is_guarded(self.bridge)))
+        return self.bulk.has_room(is_open=self.refused is None and not self.access.shut_out)
 
     def send_bulk(self, frames: Sequence[bytes]) -> None:
-        """Send a frame or cloud whose seq is `bulk.next`; no copy is kept."""
+        """Send a frame or cloud whose seq is `bulk.next`, at once or with the first WELCOME; no copy is kept."""
         if not self.bulk:
             self._timer.begin(time.monotonic())
-        self._send(frames)
+        (self._send if self._welcomed or not is_guarded(self.bridge) else self.bulk.hold)(frames)
         self.bulk.add(sum(map(len, frames)))
 
     def somebody_listens(self) -> bool:
@@ -236,8 +234,8 @@ class BridgeLink:
             return
         self._hello_at = now
         self._hello_next = self._window.next_unsent
-        self._hello_bulk = self.bulk.next
-        self._send(self.sender.hello(self._window.base, self.bulk.next, self.published, self._choice.elsewhere))
+        self._hello_bulk = self.bulk.base
+        self._send(self.sender.hello(self._window.base, self.bulk.base, self.published, self._choice.elsewhere))
         self._asked(now)
 
     def _probe(self, now: float) -> None:
@@ -267,6 +265,8 @@ class BridgeLink:
         if welcome.next != self._hello_next:
             self._window.rewind(welcome.next)
         self.bulk.free(max(welcome.bulk_next, self._hello_bulk))
+        for frames in self.bulk.release():
+            self._send(frames)
         self._timer.answered(now)
 
     def _hear_ack(self, ack: zmq_protocol.Ack, now: float) -> None:

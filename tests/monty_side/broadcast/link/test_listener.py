@@ -12,13 +12,12 @@ from kit.zmq_router import Router
 
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.broadcast.link.listener import stranger_at
-from monty_mqtt.wire import zmq_protocol
+from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt.wire.bridge_address import BridgeAddress
-from monty_mqtt.wire.schema import Command
 from monty_mqtt_core.settings import ports
 
 NOBODY = 65534
-COMMAND = Command(id="c", command="abort", issued_unix_nanos=0)
+COMMAND = schema.Command(id="c", command="abort", issued_unix_nanos=0)
 WELCOME = zmq_protocol.Welcome(next=0, bulk_next=0)
 STRANGER = """
 import os, sys
@@ -97,12 +96,14 @@ def test_a_stranger_that_was_there_first_gets_nothing_and_commands_nothing(port,
 
 def test_a_stranger_that_comes_while_no_bridge_runs_gets_a_hello_and_no_message(port, b):
     publish_for(b, 0.5)
+    b.publish(schema.Frame, [bytes(1200)], sensor="patch", modality="rgba", episode=0, step=0, height=20, width=20)
     with stranger(port, WELCOME, COMMAND) as heard_bytes:
         assert publish_for(b, 2.5) == []
         assert 0 < heard_bytes() < 1000
     with Router(port) as own:
         assert b.flush(10)
         assert len(own.messages("x")) == b.counts.published
+        assert own.wait(lambda: len(own.bulk["x", "main"]) == 1), "the frame waited, too"
 
 
 def test_a_stranger_that_takes_the_port_later_commands_nothing_and_is_left(port, b):
