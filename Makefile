@@ -16,7 +16,7 @@ help:
 	@echo "make test-all     the others: InfluxDB, containers, the demo, kill and freeze, all of the browser (needs Go and Rust)"
 	@echo "make test-long    what is too long for these"
 	@echo "make check        format, lint, types, imports"
-	@echo "make bench        the speed table, also in benchmarks/results/latest.json"
+	@echo "make bench        the speed table, in 45 minutes, also in benchmarks/results/latest.json; BENCH=bridge for a part of it"
 	@echo "make complexity   complexity_report.json and the worst ten functions"
 	@echo "make docs         the documentation as a site, in site/"
 	@echo "make clean        remove .venv and everything that was built"

@@ -140,9 +140,9 @@ class MqttConnection:
             own_socket.close()
 
     def _holds_bytes(self) -> bool:
-        """Return whether TLS has decrypted more than was read; the poll does not wake for it."""
+        """Return whether more was received, or decrypted by TLS, than was read; the poll does not wake for it."""
         own_socket = self._client.socket()
-        return isinstance(own_socket, ssl.SSLSocket) and own_socket.pending() > 0
+        return self._client.holds_bytes or (isinstance(own_socket, ssl.SSLSocket) and own_socket.pending() > 0)
 
     def _make_client(self, login: ClientLogin, will: LastWill, acknowledged: Callable[[int], None]) -> LeanClient:
         client = LeanClient(self._broker, login.client_id, acknowledged)

@@ -18,7 +18,7 @@ import zmq
 from monty_mqtt.broadcast.link.bridge_choice import BridgeChoice
 from monty_mqtt.broadcast.link.bulk_window import BulkWindow
 from monty_mqtt.broadcast.link.dealer import Dealer, somebody_listens
-from monty_mqtt.broadcast.link.listener import Access, is_guarded, stranger_at
+from monty_mqtt.broadcast.link.listener import Access, stranger_at
 from monty_mqtt.broadcast.link.repeat_timer import RepeatTimer
 from monty_mqtt.broadcast.link.sender_identity import SenderIdentity
 from monty_mqtt.broadcast.send_window import SendWindow
@@ -148,10 +148,10 @@ class BridgeLink:
         return self.bulk.has_room(is_open=self.refused is None and not self.access.shut_out)
 
     def send_bulk(self, frames: Sequence[bytes]) -> None:
-        """Send a frame or cloud whose seq is `bulk.next`, at once or with the first WELCOME; no copy is kept."""
+        """Send a frame or cloud whose seq is `bulk.next`, at once or with the next WELCOME; no copy is kept."""
         if not self.bulk:
             self._timer.begin(time.monotonic())
-        (self._send if self._welcomed or not is_guarded(self.bridge) else self.bulk.hold)(frames)
+        (self.bulk.hold if self._paused else self._send)(frames)
         self.bulk.add(sum(map(len, frames)))
 
     def somebody_listens(self) -> bool:
@@ -182,8 +182,8 @@ class BridgeLink:
     def _connect(self) -> None:
         self._dealer.connect(self.bridge)
         self._send = self._dealer.send
-        self._paused = is_guarded(self.bridge)  # until its answer shows who it is
         self._say_hello(time.monotonic())
+        self._paused = self.access.is_unknown  # who comes must first show who it is
 
     def _send_unsent(self, now: float) -> None:
         window = self._window

@@ -122,6 +122,13 @@ def test_a_stranger_that_takes_the_port_later_commands_nothing_and_is_left(port,
         assert len(own.messages("x")) == b.counts.published - taken
 
 
+def test_to_its_own_bridge_all_is_sent_at_once_and_needs_no_further_call(port, b):
+    with Router(port) as own:
+        for number in range(300):
+            b.publish_metric("number", number)
+        assert own.wait(lambda: len(own.messages("x")) == 300, 10)
+
+
 def test_a_machine_whose_users_share_a_bridge_says_so(port, b, monkeypatch):
     monkeypatch.setenv("MONTY_MQTT_BRIDGE_ZMQ_USERS", "any")
     with stranger(port, WELCOME, COMMAND) as heard_bytes:
