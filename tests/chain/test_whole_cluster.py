@@ -46,6 +46,14 @@ class Scale(NamedTuple):
 
 
 SMALL = Scale(200, 10, (("node", 0), ("bridge", 0), ("link", 5)))
+WHOLE = Scale(
+    5_000,
+    25,
+    (
+        *(("node", 0), ("telegraf", 0), ("bridge", 0)),
+        *(("link", 20), ("node", 1), ("telegraf", 1), ("bridge", 1), ("node", 2)),
+    ),
+)
 
 
 class Load:
@@ -80,6 +88,7 @@ class Load:
     "scale",
     [
         pytest.param(SMALL, id="small", marks=pytest.mark.timeout(300)),
+        pytest.param(WHOLE, id="whole", marks=[pytest.mark.long, pytest.mark.timeout(1500)]),
     ],
 )
 def test_each_part_is_killed_and_a_link_is_cut_and_nothing_is_missing_out_of_order_or_wrong(tmp_path, scale):
