@@ -158,7 +158,9 @@ def cluster(where: Path) -> Iterator[Place]:
 @contextmanager
 def reading(place: Place) -> Iterator[Reader]:
     """Subscribe at a place; return when messages come through, which in a cluster takes some seconds."""
-    with place.reader(), Reader(place.broker) as reader:
+    with ExitStack() as stack:
+        with place.reader():
+            reader = stack.enter_context(Reader(place.broker))
         deadline = time.monotonic() + WARM_SECS
         with place.experiment(), ZmqBroadcaster(run_id="warm", bridge=place.bridge) as broadcaster:
             while not reader.arrived["warm"]:
