@@ -9,11 +9,12 @@ from kit.machine.child_process import until
 from kit.machine.tcp_proxy import TcpProxy
 
 from monty_mqtt import ZmqBroadcaster
-from monty_mqtt.errors import ConfigError
+from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt.wire import schema, zmq_protocol
 from monty_mqtt.wire.bridge_address import BridgeAddress
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.settings.state_dir import StateDir
+from monty_mqtt_stack.replay.restore_spool import restore
 from monty_mqtt_stack.services.bridge_keys import BridgeKeys
 
 PLAIN = "a word that stands in the payload"
@@ -117,6 +118,18 @@ def test_the_revoked_is_cut_off_within_a_second_and_is_complete_when_it_is_invit
         public.write_bytes(invitation)
         assert broadcaster.flush(20)
     subscriber.wait_for(lambda _: values(subscriber, "revoked") == list(range(100)))
+
+
+def test_a_spool_is_not_replayed_with_a_key_that_is_not_known(encrypted, keys, tmp_path):
+    with ZmqBroadcaster(run_id="left", zmq_port=1, spool_dir=str(tmp_path / "spool"), strict=True) as broadcaster:
+        broadcaster.publish_metric("loss", 1)
+    elsewhere = BridgeKeys(StateDir(tmp_path / "another far side"))
+    bridge = address(encrypted, keys, elsewhere.invite("node-7"))
+    (spool,) = (tmp_path / "spool").rglob("*.spool")
+    with pytest.raises(
+        ServiceError, match=r"^nothing is sent to the bridge at .*: the bridge does not know this client's key$"
+    ):
+        restore(spool, bridge=bridge)
 
 
 def test_the_bridge_takes_up_a_spool_with_the_key_of_its_own_machine(bridge_with, subscriber, tmp_path):

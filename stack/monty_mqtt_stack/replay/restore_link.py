@@ -150,6 +150,8 @@ class RestoreLink:
         link = self._link
         if link.refused is not None:
             raise ServiceError(f"the bridge refuses {link.sender.run!r}, {link.sender.worker!r}: {link.refused}")
+        if link.access.shut_out:
+            raise ServiceError(f"nothing is sent to the bridge at {link.bridge.place}: {link.access.shut_out}")
         if self._stop.is_set():
             raise RestoreStopped
 
