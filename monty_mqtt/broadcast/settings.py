@@ -96,7 +96,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _check_users(environ: Mapping[str, str]) -> None:
-    """Check what `listener` reads before each connection: whose bridges of this machine are used."""
+    """Check what `access` reads before each connection: whose bridges of this machine are used."""
     users = environ.get("MONTY_MQTT_BRIDGE_ZMQ_USERS")
     if users not in (None, "", "own", "any"):
         raise ConfigError("MONTY_MQTT_BRIDGE_ZMQ_USERS", users, "own or any")

@@ -148,14 +148,15 @@ _ESSENTIAL = (
 _WITH_SERVICES = (
     "chain/test_client_ids.py",
     "chain/test_history",
+    "chain/test_whole_cluster.py",
     "e2e/test_demo",
     "grafana/",
     "monty/test_what_monty_says.py",
     "shipping/test_compose_running.py",
     "stack/commands/test_export_recording.py",
     "stack/commands/test_thin.py",
+    "stack/services/test_grafana.py",
     "stack/services/test_influxdb_setup.py",
-    "stack/services/test_page_service.py",
     "stack/services/test_telegraf.py",
 )
 """Folders and modules, relative to tests/, that run Telegraf or InfluxDB: they begin last, and wait for their build."""

@@ -69,8 +69,8 @@ PURE = (
     "monty_mqtt_liveview.views",
 )
 IMPURE = {"time", "socket", "threading", "sqlite3", "paho", "zmq"}
-EXCEPT = {("monty_mqtt.wire.run_id", "time")}
-"""A new run's id has the time of day in it."""
+EXCEPT = {("monty_mqtt.wire.run_id", "time"), ("monty_mqtt.wire.local_users", "socket")}
+"""A new run's id has the time of day in it; who is at the other end of a connection is asked at both ends."""
 
 IN_A_PROGRAM = re.compile(r"(?:^|;)\s*(?:from (monty_mqtt[\w.]*) import (\w+)|import (monty_mqtt[\w.]*))", re.MULTILINE)
 

@@ -10,6 +10,7 @@ It uses private parts of paho 2: the queue of packets, the messages in flight, a
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -95,6 +96,7 @@ class LeanClient(BrokerClient):
             if received[at : at + 2] != _PUBACK:
                 break
             self._at = at + _PUBACK_BYTES
+            self._last_bytes_received = time.monotonic()  # it keeps the connection alive
             self._hear_puback(int.from_bytes(received[at + 2 : at + _PUBACK_BYTES], "big"))
         return self._at > began
 

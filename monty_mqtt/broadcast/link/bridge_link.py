@@ -4,7 +4,7 @@ Called by `outbox`, whose `send_window` holds the messages; `pump` sends them, r
 restarted or thawed bridge misses. If the experiment was given several bridges, it goes on with the next one when its
 own is silent. It is the experiment's half of `zmq_protocol`. Not thread-safe: the broadcaster's lock guards it.
 
-It never blocks and has no thread (ZMQ's own carries the bytes). All intervals are of the monotonic clock.
+It never blocks and has no thread (ZMQ's own carries the bytes). Intervals are of the monotonic clock.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Callable, Deque, Dict, List, Optional, Sequence, Type
 
 import zmq
 
+from monty_mqtt.broadcast.link.access import Access
 from monty_mqtt.broadcast.link.bridge_choice import BridgeChoice
 from monty_mqtt.broadcast.link.bulk_window import BulkWindow
 from monty_mqtt.broadcast.link.dealer import Dealer, somebody_listens
-from monty_mqtt.broadcast.link.listener import Access, stranger_at
 from monty_mqtt.broadcast.link.repeat_timer import RepeatTimer
 from monty_mqtt.broadcast.link.sender_identity import SenderIdentity
 from monty_mqtt.broadcast.send_window import SendWindow
@@ -42,9 +42,6 @@ _SENDS_A_CALL = 64
 _READS_A_CALL = 256
 _READ_EVERY_SECS = 0.001
 """Shortest time between two reads. A look costs 2.4 us; a bridge acknowledges after 0.2 s, 64 messages or 256 KiB."""
-
-_OF_OWN_BRIDGE = (zmq_protocol.Welcome, Command)
-"""Answers after which more is sent, or something is done: of no other user's program."""
 
 _SYNC_GAP_SECS = 0.1
 """The bridge sends SYNC at most ten times a second; all SYNCs of one burst are answered by one HELLO."""
@@ -80,7 +77,7 @@ class BridgeLink:
         self.wanted: Optional[int] = None
         self.published = ""
         self.refused: Optional[str] = None
-        self.acknowledged = self.errors = 0
+        self.acknowledged = self.errors = self._hello_next = self._hello_bulk = self._bulk_probed = 0
         self.commands: Deque[Command] = deque()
         self.bulk = BulkWindow()
         self.sender = sender
@@ -92,7 +89,6 @@ class BridgeLink:
         self._limit = min(_UNWELCOMED_BYTES, window.bound_bytes // 2)
         self._welcomed = self._paused = self._asking = False
         self.heard_at = self._read_at = self._hello_at = 0.0
-        self._hello_next = self._hello_bulk = self._bulk_probed = 0
         self._hear: Dict[Type[object], Callable[..., None]] = {
             zmq_protocol.Welcome: self._hear_welcome,
             zmq_protocol.Ack: self._hear_ack,
@@ -114,13 +110,14 @@ class BridgeLink:
         now = time.monotonic()
         self.can_send_more = False
         if self.access.waits(now):
+            self._dealer.receive()  # what is left there, or `wait` would return at once
             return False
         if self.access.shut_out:
             self._try_next()
         try:
             return self._pump(now, look=look)
         except zmq.Again:  # its pipe has no bound, so ZMQ has given it up: the bridge, or this object, ended it
-            self.access.shut(now, "the bridge does not know this client's key")
+            self.access.turned_away(now, self.bridge)
             return True
 
     def _pump(self, now: float, *, look: bool) -> bool:
@@ -148,15 +145,15 @@ class BridgeLink:
         return self.bulk.has_room(is_open=self.refused is None and not self.access.shut_out)
 
     def send_bulk(self, frames: Sequence[bytes]) -> None:
-        """Send a frame or cloud whose seq is `bulk.next`, at once or with the next WELCOME; no copy is kept."""
+        """Send a frame or cloud whose seq is `bulk.next`, no copy is kept."""
         if not self.bulk:
             self._timer.begin(time.monotonic())
-        (self.bulk.hold if self._paused else self._send)(frames)
+        self._send(frames)
         self.bulk.add(sum(map(len, frames)))
 
     def somebody_listens(self) -> bool:
         """Return whether a program accepts a plain connection at one of the bridges' addresses."""
-        return any(somebody_listens(bridge) for bridge in self.sender.bridges if stranger_at(bridge) is None)
+        return not self.access.shut_out and any(map(somebody_listens, self.sender.bridges))
 
     def close(self) -> None:
         """Close at once; messages that ZMQ has not passed on yet are lost. May be called twice."""
@@ -183,7 +180,6 @@ class BridgeLink:
         self._dealer.connect(self.bridge)
         self._send = self._dealer.send
         self._say_hello(time.monotonic())
-        self._paused = self.access.is_unknown  # who comes must first show who it is
 
     def _send_unsent(self, now: float) -> None:
         window = self._window
@@ -201,18 +197,16 @@ class BridgeLink:
 
     def _read(self, now: float) -> None:
         for _ in range(_READS_A_CALL):
-            frame = self._dealer.receive()
-            if frame is None:
+            received = self._dealer.receive()
+            if received is None or not self._believes(received[1], now):
                 return
             try:
-                answer = zmq_protocol.decode_down(frame)
+                answer = zmq_protocol.decode_down(received[0])
             except DecodeError:
                 self.errors += 1
-                continue
-            if isinstance(answer, _OF_OWN_BRIDGE) and self._leaves_a_stranger(now):
-                return
-            self.heard_at, self._choice.unanswered = now, 0
-            self._hear[type(answer)](answer, now)
+            else:
+                self.heard_at, self._choice.unanswered = now, 0
+                self._hear[type(answer)](answer, now)
 
     def _repeat(self, now: float) -> None:
         if self._choice.is_silent(welcomed=self._welcomed):
@@ -222,24 +216,32 @@ class BridgeLink:
         elif self._window.is_under_way or self.bulk or self._asking:
             self._probe(now)
 
-    def _leaves_a_stranger(self, now: float) -> bool:
-        """Return whether another user's program listens there; if so, disconnect, so that it gets nothing more."""
-        if not self.access.is_for_a_stranger(self.bridge, now):
-            return False
+    def _believes(self, descriptor: int, now: float) -> bool:
+        """Return whether an answer of this connection is the bridge's own; disconnect from another user's program."""
+        if self.access.may_believe(self.bridge, descriptor, now):
+            return True
+        if self.access.shut_out:
+            self._dealer.disconnect()
+        return False
+
+    def _may_send(self, now: float) -> bool:
+        """Return whether no other user's program listens there; if one does, disconnect: it gets nothing more."""
+        if self.access.may_send(self.bridge, now):
+            return True
         self._dealer.disconnect()
-        return True
+        return False
 
     def _say_hello(self, now: float) -> None:
-        if self._leaves_a_stranger(now):
+        if not self._may_send(now):
             return
         self._hello_at = now
         self._hello_next = self._window.next_unsent
-        self._hello_bulk = self.bulk.base
-        self._send(self.sender.hello(self._window.base, self.bulk.base, self.published, self._choice.elsewhere))
+        self._hello_bulk = self.bulk.next
+        self._send(self.sender.hello(self._window.base, self.bulk.next, self.published, self._choice.elsewhere))
         self._asked(now)
 
     def _probe(self, now: float) -> None:
-        if self._leaves_a_stranger(now):
+        if not self._may_send(now):
             return
         self._bulk_probed = self.bulk.next
         self._send(self.sender.probe(self._window.next_unsent, self.bulk.next))
@@ -265,8 +267,6 @@ class BridgeLink:
         if welcome.next != self._hello_next:
             self._window.rewind(welcome.next)
         self.bulk.free(max(welcome.bulk_next, self._hello_bulk))
-        for frames in self.bulk.release():
-            self._send(frames)
         self._timer.answered(now)
 
     def _hear_ack(self, ack: zmq_protocol.Ack, now: float) -> None:

@@ -1,4 +1,4 @@
-"""This module counts the frames and clouds that are sent and not acknowledged; of these no copy is kept.
+"""This module counts the frames and clouds that are sent and not acknowledged; no copy of them is kept.
 
 Used by `bridge_link`. Beyond the bound new ones are dropped, because they are for looking, and replace each other.
 """
@@ -6,7 +6,7 @@ Used by `bridge_link`. Beyond the bound new ones are dropped, because they are f
 from __future__ import annotations
 
 from collections import deque
-from typing import Deque, List, Sequence, Tuple
+from typing import Deque, Tuple
 
 __all__ = ["BulkWindow"]
 
@@ -26,27 +26,12 @@ class BulkWindow:
     def __init__(self) -> None:
         self.next = self.dropped = self.size = 0
         self._sent: Deque[Tuple[int, int]] = deque()
-        self._held: List[Tuple[int, Sequence[bytes]]] = []
 
     def __bool__(self) -> bool:
         return bool(self._sent)
 
-    @property
-    def base(self) -> int:
-        """The seq of the first one that can still be sent."""
-        return self._held[0][0] if self._held else self.next
-
-    def hold(self, frames: Sequence[bytes]) -> None:
-        """Keep the frames of the next one until it is known who listens."""
-        self._held.append((self.next, frames))
-
-    def release(self) -> List[Sequence[bytes]]:
-        """Return what was kept, oldest first."""
-        held, self._held = self._held, []
-        return [frames for _, frames in held]
-
     def add(self, size: int) -> None:
-        """Note that one of `size` bytes was sent, or kept."""
+        """Note that one of `size` bytes was sent."""
         self._sent.append((self.next, size))
         self.size += size
         self.next += 1

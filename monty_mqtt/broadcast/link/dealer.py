@@ -9,7 +9,7 @@ import encodings.idna  # noqa: F401 - otherwise the first lookup of a host name 
 import os
 import socket
 import sys
-from typing import Callable, Optional, Sequence
+from typing import Callable, Optional, Sequence, Tuple
 
 import zmq
 
@@ -61,9 +61,12 @@ class Dealer:
             self._socket.disconnect(self._endpoint)
             self._endpoint = ""
 
-    def receive(self) -> Optional[bytes]:
-        """Return an answer; None if there is none."""
-        return self._receive(_NOBLOCK) if int(self._state(zmq.EVENTS)) & _POLLIN else None
+    def receive(self) -> Optional[Tuple[bytes, int]]:
+        """Return an answer, and the file descriptor of the connection that brought it; None if there is none."""
+        if not int(self._state(zmq.EVENTS)) & _POLLIN:
+            return None
+        frame = self._receive(_NOBLOCK, copy=False)
+        return frame.bytes, int(frame.get(zmq.SRCFD))
 
     def wait(self, secs: float) -> None:
         """Wait at most `secs` for an answer. This touches only the socket's file descriptor, so it needs no lock."""

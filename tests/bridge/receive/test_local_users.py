@@ -12,8 +12,9 @@ from kit.bridge import config_for
 from kit.machine.missing import is_missing
 
 from monty_mqtt.wire import schema
+from monty_mqtt.wire.local_users import owner
 from monty_mqtt_bridge.bridge import Bridge
-from monty_mqtt_bridge.receive.local_users import may_send, owner
+from monty_mqtt_bridge.receive.local_users import may_send
 
 NOBODY = 65534
 SENDER = """
