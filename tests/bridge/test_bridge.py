@@ -51,7 +51,8 @@ def test_every_kind_arrives_on_its_topic_as_it_was_said(bridge, dealer, subscrib
         sent.append(dealer.send(schema.KINDS[kind], next(seqs), **fields))
     sent.append(dealer.send(schema.End, next(seqs), status=EXAMPLES["status"].status))
     dealer.acked(len(sent))
-    for message in (as_published(sent_message, bridge._config.bridge_id) for sent_message in sent):
+    experiment = EXAMPLES["info"].experiment
+    for message in (as_published(sent_message, bridge._config.bridge_id, experiment) for sent_message in sent):
         topic, qos, retain = topics.of_message(message)
         received = subscriber.wait_for(on(topic))
         assert received.payload == schema.encode(message)

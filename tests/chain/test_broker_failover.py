@@ -82,14 +82,18 @@ def test_a_host_behind_a_cut_link_is_left_for_the_next(pair, tmp_path):
         link = stack.enter_context(TcpProxy(first.port))
         hosts = f"mqtt://127.0.0.1:{link.port},{second.host}:{second.port}"
         config = config_for(first, mqtt_brokers=hosts, journal=str(tmp_path / "journal"))
-        at_second = stack.enter_context(Witness(second.host, second.port, "monty/v1/+/main/#"))
+        at_first, at_second = (
+            stack.enter_context(Witness(broker.host, broker.port, "monty/v1/+/main/#")) for broker in (first, second)
+        )
         bridge = stack.enter_context(Bridge(config))
         broadcaster = stack.enter_context(ZmqBroadcaster(run_id="two-hosts", zmq_port=bridge.zmq_port, strict=True))
         publish(broadcaster, range(10))
         assert broadcaster.flush(20)
         link.hang()
         publish(broadcaster, range(10, 20))
-        at_second.wait_for(lambda _: len(first_seqs(at_second)) >= 20, 40)
+        everything = set(range(22))  # with info and status; what the first one has is not repeated
+        at_second.wait_for(lambda _: everything == {*first_seqs(at_first), *first_seqs(at_second)}, 40)
+        assert set(range(12, 22)) <= set(first_seqs(at_second))
         assert first_seqs(at_second) == sorted(first_seqs(at_second))
         link.resume()
 

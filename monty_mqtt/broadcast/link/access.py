@@ -68,6 +68,8 @@ class Access:
             return True
         try:
             with socket.socket(fileno=os.dup(descriptor)) as connection:
+                if connection.family not in (socket.AF_INET, socket.AF_INET6):  # the connection is gone
+                    return False
                 place = (descriptor, connection.getsockname()[1])
                 if place == self._believed:
                     return True

@@ -130,6 +130,8 @@ def test_its_replay_ends_as_the_demo_did(messages, far_side):
 
 
 def content(message):
-    """What a message says but for who said it when, and which bridge passed it on."""
+    """What a message says but for who said it when, and what the bridge added to a status."""
     new = {"run", "seq", "time_unix_nanos", "estimated_end_unix_nanos", "bridge"}
+    if isinstance(message, schema.Status):
+        new.add("experiment")
     return {name: value for name, value in msgspec.structs.asdict(message).items() if name not in new}
