@@ -39,6 +39,8 @@ def content(path):
         parsed = topics.parse(entry.topic)
         name = (experiment_of(parsed.run), parsed.worker, parsed.kind, *parsed.names)
         message = json.loads(schema.encode(message_of(entry.topic, entry.payload)[0]))
+        if parsed.kind == "status":
+            message.pop("experiment", None)  # the bridge adds it
         contents.setdefault(name, []).append({key: value for key, value in message.items() if key not in NEW})
     return contents
 
