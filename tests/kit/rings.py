@@ -23,6 +23,7 @@ _STARTS_PROCESSES = (
     "bridge/publish/test_lean_client.py",
     "bridge/publish/test_namesake.py",
     "bridge/publish/test_publisher.py",
+    "bridge/receive/test_local_users.py",
     "bridge/receive/test_published_name.py",
     "bridge/receive/test_router.py",
     "bridge/rules/test_forgetting.py",

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kit.messages import message_strategies
+from kit.messages.message_examples import EXAMPLES
 from kit.page.page_state import demo
 
 from monty_mqtt.wire import schema
@@ -59,6 +60,14 @@ def every_view(run):
 def read_back(view):
     """A view as a browser reads it: `NaN` would be no JSON."""
     return json.loads(msgspec.json.encode(view), parse_constant=pytest.fail)
+
+
+def test_a_step_of_an_unknown_mode_beside_an_episode_without_one_has_its_steps_left():
+    run, worker = Run("r"), {"run": "r", "worker": "main", "time_unix_nanos": 1}
+    run.apply(msgspec.structs.replace(EXAMPLES["info"], **worker, seq=0, limits={"max_total_steps": 9.0}))
+    run.apply(schema.EpisodeStarted(**worker, seq=1, mode="", epoch=0, episode=2))
+    run.apply(schema.Step(**worker, seq=2, mode="🤖", epoch=0, episode=2, step=3))
+    assert read_back(views.moment(run.workers["main"], 0))["steps_left"] == 5
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

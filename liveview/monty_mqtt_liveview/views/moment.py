@@ -158,8 +158,13 @@ def _clouds(worker: Worker, row: int, now: tuple[int, int]) -> Json:
 def _began(worker: Worker, row: int) -> int:
     """Return the time of the first step of a row's episode, ns since 1970."""
     _, episode = _episode_of(worker, row)
-    first = episode.first_row if episode and 0 <= episode.first_row <= row else row
+    first = _first_row(episode, row)
     return worker.steps.time_at(first)
+
+
+def _first_row(episode: Episode | None, row: int) -> int:
+    """Return the row in which a row's episode begins; the row itself if the episode is not known, or is another's."""
+    return episode.first_row if episode and 0 <= episode.first_row <= row else row
 
 
 def _episode_of(worker: Worker, row: int) -> tuple[str, Episode | None]:
@@ -186,7 +191,7 @@ def _steps_left(worker: Worker, row: int, limits: dict[str, float]) -> int | Non
     """
     table, at = worker.steps, np.array([row])
     name, episode = _episode_of(worker, row)
-    rows = np.arange(episode.first_row if episode else row, row + 1)
+    rows = np.arange(_first_row(episode, row), row + 1)
     matched = int(np.count_nonzero((table.motor_only.take(rows) == 0) & (table.exploring.take(rows) == 0)))
     taken = {f"max_{name}_steps": matched, "max_total_steps": int(table.step.take(at)[0]) + 1}
     left = [int(limits[limit]) - steps for limit, steps in taken.items() if limit in limits]
