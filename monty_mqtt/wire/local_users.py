@@ -10,13 +10,14 @@ import os
 import socket
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple, Union
 
 __all__ = ["can_tell", "is_own", "listener", "owner"]
 
 Address = Union[Tuple[str, int], Tuple[str, int, int, int]]
 
-_TABLES: Dict[int, str] = {socket.AF_INET: "/proc/net/tcp", socket.AF_INET6: "/proc/net/tcp6"}
+_TABLES: Dict[int, Path] = {socket.AF_INET: Path("/proc/net/tcp"), socket.AF_INET6: Path("/proc/net/tcp6")}
 _LISTENS = "0A"
 _LIVE = {"01", "08"}
 """States of a connection that still has its owner: ESTABLISHED and CLOSE_WAIT. Later ones are listed as root's."""
@@ -31,7 +32,7 @@ _HERE = {"127.0.0.1": _IPV4_HERE, "localhost": _IPV4_HERE, "::1": ("::1", "::")}
 
 def can_tell(host: str) -> bool:
     """Return whether this system says whose program is at a host: Linux, of this machine's loopback."""
-    return host in _HERE and os.path.exists(_TABLES[socket.AF_INET])  # noqa: PTH110 - see `bridge_link`
+    return host in _HERE and _TABLES[socket.AF_INET].exists()
 
 
 def is_own(user: int) -> bool:
@@ -75,7 +76,7 @@ def _forms(address: Address) -> Iterator[Tuple[int, str]]:
 
 
 def _rows(family: int) -> Iterator[List[str]]:
-    with suppress(OSError), open(_TABLES[family]) as lines:  # noqa: PTH123 - see `bridge_link`
+    with suppress(OSError), _TABLES[family].open() as lines:
         for line in lines:
             yield line.split()
 

@@ -74,17 +74,20 @@ class LeanClient(BrokerClient):
     def _sock_recv(self, bufsize: int) -> bytes:
         """Return at most so many bytes of what was received; receive more if there are none."""
         if not self.holds_bytes:
-            self._received, self._at = super()._sock_recv(_READ_BYTES), 0
+            self._receive()
         piece = self._received[self._at : self._at + bufsize]
         self._at += len(piece)
         return piece
+
+    def _receive(self) -> None:
+        self._received, self._at = super()._sock_recv(_READ_BYTES), 0
 
     def _packet_read(self) -> MQTTErrorCode:
         """Read all PUBACKs that come next, and one packet of another kind if it is behind them."""
         if not self._in_packet["command"]:
             if not self.holds_bytes:
                 with suppress(OSError):  # paho receives again, and says what is wrong
-                    self._received, self._at = super()._sock_recv(_READ_BYTES), 0
+                    self._receive()
             if self._hear_pubacks() and not self.holds_bytes:
                 return MQTTErrorCode.MQTT_ERR_AGAIN
         return super()._packet_read()
@@ -96,8 +99,9 @@ class LeanClient(BrokerClient):
             if received[at : at + 2] != _PUBACK:
                 break
             self._at = at + _PUBACK_BYTES
-            self._last_bytes_received = time.monotonic()  # it keeps the connection alive
             self._hear_puback(int.from_bytes(received[at + 2 : at + _PUBACK_BYTES], "big"))
+        if self._at > began:
+            self._last_bytes_received = time.monotonic()  # it keeps the connection alive
         return self._at > began
 
     def _hear_puback(self, mid: int) -> None:
