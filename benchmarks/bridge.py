@@ -125,7 +125,29 @@ def bridge_process(
             process.wait(20)
 
 
-class Listener:
+class Listening:
+    """Listening connects a subscriber, and lets it hear in the background from entering to leaving."""
+
+    def __init__(self, broker: Union[Mosquitto, Endpoint], qos: int, *topics: str) -> None:
+        self._subscribed = threading.Event()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        self._client.on_connect = lambda client, *_: client.subscribe([(topic, qos) for topic in topics])
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.connect(broker.host, broker.port)
+
+    def __enter__(self) -> Self:
+        """Start listening."""
+        self._client.loop_start()
+        self._subscribed.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop listening."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+class Listener(Listening):
     """Listener is a subscriber that notes when each message came.
 
     Attributes:
@@ -136,24 +158,8 @@ class Listener:
     def __init__(self, broker: Union[Mosquitto, Endpoint], *topics: str) -> None:
         self.health: List[Dict[str, Any]] = []
         self.arrived: Dict[int, int] = {}
-        self._topics = topics
-        self._subscribed = threading.Event()
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda client, *_: client.subscribe([(topic, 0) for topic in self._topics])
-        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        super().__init__(broker, 0, *topics)
         self._client.on_message = self._on_message
-        self._client.connect(broker.host, broker.port)
-
-    def __enter__(self) -> Self:
-        """Start listening."""
-        self._client.loop_start()
-        self._subscribed.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop listening."""
-        self._client.disconnect()
-        self._client.loop_stop()
 
     def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         now = time.time_ns()
@@ -164,27 +170,13 @@ class Listener:
             self.arrived[health["time_unix_nanos"]] = now
 
 
-class Arrival:
+class Arrival(Listening):
     """Arrival waits until the last message of a run has reached a subscriber."""
 
     def __init__(self, broker: Mosquitto, run: str) -> None:
-        self._here, self._subscribed = threading.Event(), threading.Event()
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda client, *_: client.subscribe(f"monty/v1/{run}/main/end", 1)
-        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        super().__init__(broker, 1, f"monty/v1/{run}/main/end")
+        self._here = threading.Event()
         self._client.on_message = lambda *_: self._here.set()
-        self._client.connect(broker.host, broker.port)
-
-    def __enter__(self) -> Self:
-        """Start listening."""
-        self._client.loop_start()
-        self._subscribed.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop listening."""
-        self._client.disconnect()
-        self._client.loop_stop()
 
     def wait(self) -> None:
         """Return when the last message has come.

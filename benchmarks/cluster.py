@@ -25,10 +25,8 @@ from typing import Any, Callable, ContextManager, DefaultDict, Dict, List, Named
 
 import msgspec
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-from typing_extensions import Self
 
-from benchmarks.bridge import ROOT, bridge_process, example_step, row
+from benchmarks.bridge import ROOT, Listening, bridge_process, example_step, row
 from monty_mqtt import ZmqBroadcaster
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.bridge_address import BridgeAddress
@@ -61,7 +59,7 @@ class _Stamp(msgspec.Struct):
     time_unix_nanos: int
 
 
-class Reader:
+class Reader(Listening):
     """Reader is a subscriber of all runs.
 
     Attributes:
@@ -73,22 +71,8 @@ class Reader:
         self.arrived: DefaultDict[str, Dict[int, int]] = defaultdict(dict)
         self.ended: DefaultDict[str, threading.Event] = defaultdict(threading.Event)
         self._stamps = msgspec.json.Decoder(_Stamp)
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda client, *_: client.subscribe(
-            [(f"monty/v1/+/main/{kind}", 1) for kind in KINDS]
-        )
+        super().__init__(broker, 1, *(f"monty/v1/+/main/{kind}" for kind in KINDS))
         self._client.on_message = self._on_message
-        self._client.connect(broker.host, broker.port)
-
-    def __enter__(self) -> Self:
-        """Start listening."""
-        self._client.loop_start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop listening."""
-        self._client.disconnect()
-        self._client.loop_stop()
 
     def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         now = time.time_ns()
