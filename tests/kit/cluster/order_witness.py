@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 import paho.mqtt.client as mqtt
@@ -25,30 +26,53 @@ class Head(msgspec.Struct):
     status: str = ""
 
 
+class Late(NamedTuple):
+    """Describes a message that came behind a higher seq, seconds after it was published."""
+
+    seq: int
+    behind: int
+    after_secs: float
+
+
 class Seen:
     """What came of one worker.
 
     Attributes:
         times: Time of each message by seq.
-        late: Number of first arrivals behind a higher seq, without those that the broker said to have sent before: what
-            it had given to a connection that is gone comes again, and a cluster does that half a minute later.
+        late: First arrivals behind a higher seq, without those that the broker said to have sent before: what it had
+            given to a connection that is gone comes again, and a cluster does that half a minute later.
+        again: The seqs that the broker said to have sent before.
         duplicates: Number of messages that came once more.
         words: Each change of status.
     """
 
     def __init__(self) -> None:
         self.times: dict[int, int] = {}
-        self.late = self.duplicates = 0
+        self.late: list[Late] = []
+        self.again: set[int] = set()
+        self.duplicates = 0
         self.words: list[str] = []
         self._highest = -1
 
+    @property
+    def unexplained(self) -> list[Late]:
+        """Those that are late for another reason than that their first copy went to a connection that died.
+
+        A node that dies may have given a message to its subscriber, who did not get it. The cluster sends it again
+        half a minute later. If another bridge repeats the message meanwhile, that copy comes first, behind newer ones.
+        """
+        return [one for one in self.late if one.seq not in self.again]
+
     def take(self, head: Head, *, is_again: bool) -> None:
+        if is_again:
+            self.again.add(head.seq)
         if head.seq in self.times:
             self.duplicates += 1
             return
         self.times[head.seq] = head.time_unix_nanos
         if not is_again:
-            self.late += head.seq < self._highest
+            if head.seq < self._highest:
+                self.late.append(Late(head.seq, self._highest, (time.time_ns() - head.time_unix_nanos) / 1e9))
             self._highest = max(self._highest, head.seq)
 
 
