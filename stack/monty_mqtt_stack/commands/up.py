@@ -6,13 +6,17 @@ Called by the command line; hands to `supervisor`.
 from __future__ import annotations
 
 import argparse
+import os
 from contextlib import ExitStack
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
-from monty_mqtt.errors import ConfigError
+from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_stack.commands.thin import StepThinning
+from monty_mqtt_stack.notify import addresses
+from monty_mqtt_stack.notify.notifications import Notifications
+from monty_mqtt_stack.notify.receiver import Receiver
 from monty_mqtt_stack.processes.stop_signals import Stopped, StopSignals
 from monty_mqtt_stack.services.broker_tls import check_given
 from monty_mqtt_stack.services.influxdb import InfluxDB
@@ -25,10 +29,14 @@ __all__ = ["command", "report", "up"]
 _TICK_SECS = 0.2
 
 
-def up(plan: Plan) -> int:
+def up(plan: Plan, receivers: Sequence[Receiver] = ()) -> int:
     """Start the services, print what runs, keep them running until a signal; return the exit code.
 
     Ctrl+C and SIGTERM are the ordinary end: 0.
+
+    Args:
+        plan: What to start.
+        receivers: Who is notified of what happens to runs.
 
     Raises:
         ServiceError: A needed service cannot start.
@@ -41,6 +49,8 @@ def up(plan: Plan) -> int:
                 influxdb = plan.history()
                 if plan.keep_steps_days and influxdb:
                     more.enter_context(StepThinning(plan.state, influxdb, plan.keep_steps_days, _say))
+                if receivers:
+                    more.enter_context(_notifications(plan, receivers))
                 while not stop.wait(_TICK_SECS):
                     supervisor.check()
                 _say("stopping")
@@ -52,9 +62,11 @@ def up(plan: Plan) -> int:
 
 def command(options: argparse.Namespace) -> int:
     """Run `monty-mqtt up`; return the exit code."""
+    state = StateDir(options.state_dir)
+    receivers = addresses.receivers(options.notify, os.environ, state)
     return up(
         Plan(
-            state=StateDir(options.state_dir),
+            state=state,
             host=options.host,
             certificate=check_given(options.host, options.tls_cert, options.tls_key),
             without=check_without(options.without),
@@ -64,8 +76,17 @@ def command(options: argparse.Namespace) -> int:
             mqtt_port=options.mqtt_port,
             zmq_port=options.zmq_port,
             liveview_port=options.liveview_port,
-        )
+        ),
+        receivers,
     )
+
+
+def _notifications(plan: Plan, receivers: Sequence[Receiver]) -> Notifications:
+    broker, page = plan.started.get("broker"), plan.started.get("liveview")
+    if broker is None:
+        raise ServiceError("notifications need the broker, which is left out here")
+    _say(f"notifications: {', '.join(receiver.name for receiver in receivers)}")
+    return Notifications(plan.state, BrokerAddress(broker.host, broker.port), page.url if page else "", receivers, _say)
 
 
 def _influxdb(url: Optional[str], org: str) -> Optional[InfluxDB]:

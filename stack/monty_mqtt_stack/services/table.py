@@ -34,7 +34,9 @@ GRAFANA_PORT = 3000
 
 _READY_LINES = {"bridge": "bridge ready:", "liveview": "page ready:"}
 _BRIDGE_NEEDS = {"paho": "paho-mqtt", "numpy": "numpy", "PIL": "pillow", "zmq": "pyzmq"}
-_LIVEVIEW_NEEDS = {"nicegui": "nicegui", "paho": "paho-mqtt", "numpy": "numpy", "PIL": "pillow", "mcap": "mcap"}
+_LIVEVIEW_NEEDS = {
+    "fastapi": "fastapi", "uvicorn": "uvicorn", "paho": "paho-mqtt", "numpy": "numpy", "PIL": "pillow", "mcap": "mcap",
+}  # fmt: skip
 _INSTALL = "pip install 'monty-mqtt[server]'"
 
 

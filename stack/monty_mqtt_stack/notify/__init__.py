@@ -1,0 +1,1 @@
+"""Sends notifications of what happens to runs, for `monty-mqtt up`."""
