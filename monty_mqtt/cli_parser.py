@@ -113,17 +113,18 @@ def _add_export(commands: Any) -> None:
     command = _add(commands, "export", "Write what InfluxDB or a recording keeps of a run as CSV or JSON lines.")
     command.add_argument("run", metavar="RUN")
     parts = ("steps", "evidence", "episodes", "metrics", "logs", "events", "data", "state")
+    media = ("images", "points", "histograms", "tables")
     which, how = "which part of it to write (default: %(default)s)", "how to write (default: %(default)s)"
-    command.add_argument("--of", choices=parts, default="steps", help=which)
+    command.add_argument("--of", choices=parts + media, default="steps", help=which)
     command.add_argument("--format", choices=("csv", "jsonl"), default="csv", help=how)
     command.add_argument("-o", "--output", metavar="FILE", type=Path, help="file to write (default: standard output)")
     which = "address of InfluxDB (default: the one that `monty-mqtt up` started, else http://127.0.0.1:8086)"
     command.add_argument("--influxdb", metavar="URL", help=which)
     command.add_argument(
-        "--from", metavar="RECORDING", dest="recording",
-        help="an MCAP file, or a folder in which the page records (default: InfluxDB if it holds this, else the page's "
-        "recording)",
-    )  # fmt: skip
+        "--files", metavar="DIR", type=Path, help="folder to write each image or points into, as a file"
+    )
+    where = "an MCAP file, or a folder in which the page records (default: InfluxDB if it has this, else the page's)"
+    command.add_argument("--from", metavar="RECORDING", dest="recording", help=where)
     command.set_defaults(module="export", function="command")
 
 
@@ -151,6 +152,8 @@ def _add_up(commands: Any) -> None:
     command.add_argument("--influxdb-org", default="monty", metavar="NAME", help="organisation there (default: monty)")
     of_up = "keep each step in InfluxDB for so long, then the last of each minute (default: for ever)"
     command.add_argument("--keep-steps-days", type=partial(_whole, "days"), metavar="N", help=of_up)
+    text = "tell these of ends and failures: addresses for Apprise (default: $MONTY_MQTT_NOTIFY, secrets/notify_urls)"
+    command.add_argument("--notify", nargs="+", action="extend", metavar="URL", help=text)
     command.set_defaults(module="up", function="command")
 
 
@@ -264,17 +267,14 @@ def _add_doctor(commands: Any) -> None:
     command = _add(commands, "doctor", "Show what is installed and which ports are free, and how to correct the rest.")
     command.add_argument("--json", action="store_true", help="print JSON, for programs and bug reports")
     command.add_argument(
-        "--broker",
-        metavar="ADDRESS",
+        "--broker", metavar="ADDRESS",
         help="try instead whether this broker does what is needed of one; several nodes of it as mqtts://a:8883,b:8883",
-    )
+    )  # fmt: skip
     _add_ca_file(command)
     command.add_argument(
-        "--passwords",
-        metavar="DIR",
-        type=Path,
+        "--passwords", metavar="DIR", type=Path,
         help="directory of the passwords at that broker, USER.password (default: those of the state directory)",
-    )
+    )  # fmt: skip
     command.set_defaults(module="doctor", function="command")
 
 

@@ -16,6 +16,7 @@ from monty_mqtt import process_info
 from monty_mqtt.broadcast import forks_and_exit, user_calls
 from monty_mqtt.broadcast.broadcast_counts import BroadcastCounts
 from monty_mqtt.broadcast.call_lock import CallLock
+from monty_mqtt.broadcast.media_publisher import MediaPublisher
 from monty_mqtt.broadcast.outbox import Buffer, Outbox
 from monty_mqtt.broadcast.settings import SPOOL_MIB, WINDOW_BYTES, Settings
 from monty_mqtt.broadcast.user_calls import QUEUED, AwaitableResult
@@ -33,7 +34,7 @@ _SOON_SECS = 0.004
 _WAIT_SECS = 0.01
 
 
-class ZmqBroadcaster:
+class ZmqBroadcaster(MediaPublisher):
     """ZmqBroadcaster publishes one worker's messages to the bridge.
 
     `with ZmqBroadcaster(run="x") as b:` publishes a description of the process and the status `running` at the start,

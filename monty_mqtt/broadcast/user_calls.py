@@ -15,7 +15,7 @@ from typing import Any, Dict, Generator, Iterable, Iterator, Tuple, Type
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.json_values import plain
 
-__all__ = ["QUEUED", "AwaitableResult", "Call", "data", "log", "metric", "state"]
+__all__ = ["QUEUED", "AwaitableResult", "Call", "data", "log", "metric", "state", "text"]
 
 Call = Tuple[Type[schema.Message], Dict[str, Any], int]
 
@@ -72,7 +72,7 @@ def metric(name: Any, value: Any, metadata: Dict[str, Any]) -> Call:
     elif number is not None:
         raise TypeError(f"publish_metric({name!r:.100}): {number!r:.100} is no number")
     kept, more = plain(metadata) if metadata else ({}, 0)
-    fields = {"name": _text(name), "value": number, "metadata": kept}
+    fields = {"name": text(name), "value": number, "metadata": kept}
     if non_finite:
         fields["not_finite"] = _not_finite(value)
     return schema.Metric, fields, non_finite + more
@@ -81,13 +81,13 @@ def metric(name: Any, value: Any, metadata: Dict[str, Any]) -> Call:
 def data(stream: Any, value: Any) -> Call:
     """Return a `data` message."""
     kept, non_finite = plain(value)
-    return schema.Data, {"stream": _text(stream), "data": kept}, non_finite
+    return schema.Data, {"stream": text(stream), "data": kept}, non_finite
 
 
 def log(level: Any, message: Any, metadata: Dict[str, Any]) -> Call:
     """Return a `log` message."""
     kept, non_finite = plain(metadata) if metadata else ({}, 0)
-    return schema.Log, {"level": _text(level).lower(), "message": _text(message), "metadata": kept}, non_finite
+    return schema.Log, {"level": text(level).lower(), "message": text(message), "metadata": kept}, non_finite
 
 
 def state(whole: Dict[str, Any], changes: Dict[str, Any]) -> Call:
@@ -105,6 +105,7 @@ def _not_finite(value: Any) -> str:
     return str(float(number))
 
 
-def _text(value: Any) -> str:
-    text = plain(value)[0]
-    return text if isinstance(text, str) else str(text)
+def text(value: Any) -> str:
+    """Return a name or a text as a message holds it: any value will do."""
+    kept = plain(value)[0]
+    return kept if isinstance(kept, str) else str(kept)

@@ -23,6 +23,7 @@ from monty_mqtt.monitor.commands import CommandObeyer
 from monty_mqtt.monitor.episode_logger import EpisodeLogger
 from monty_mqtt.monitor.error_guard import ErrorGuard
 from monty_mqtt.monitor.log_handlers import Attachment, RecordHandler, TelemetryHandler
+from monty_mqtt.monitor.machine import MachineReports
 from monty_mqtt.monitor.monitor_cost import MonitorCost
 from monty_mqtt.monitor.progress import ProgressTracker
 from monty_mqtt.monitor.run_identity import identify
@@ -80,6 +81,7 @@ class MonitoredRun:
         self._cost = MonitorCost()
         self._commands = CommandObeyer(self.broadcaster)
         self._attachment: Optional[Attachment] = None
+        self._machine: Optional[MachineReports] = None
         self._loggers: Any = None
         self._hook: Optional[LiveViewStepHook] = None
         self._episodes: Optional[EpisodeLogger] = None
@@ -126,6 +128,8 @@ class MonitoredRun:
             self.broadcaster.publish(Info, **info)
             self.broadcaster.publish(Status, status="running")
             self._attach(experiment, hook, progress)
+            self._machine = MachineReports(self.broadcaster, self._guard, str(getattr(experiment, "output_dir", ".")))
+            self._machine.start()
 
     def may_begin(self) -> bool:
         """Obey the commands that came between episodes; return whether a further episode may begin."""
@@ -200,6 +204,8 @@ class MonitoredRun:
         self._hook = hook
 
     def _detach(self) -> None:
+        if self._machine is not None:
+            self._machine.stop()
         if self._hook is not None:
             self._hook.publisher = None
         if self._attachment is not None:

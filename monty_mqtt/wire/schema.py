@@ -9,7 +9,7 @@ A message is one JSON object tagged by `kind`. Evolution rules: a new field has 
 changes, an unknown field is skipped. `None` means "this Monty does not have it" and is left out of the JSON. A
 number that was NaN or infinite is `null` inside a mapping or list, and as the value of a metric; as another field of
 its own it is left out. Pixels and points do not travel in the JSON but as raw buffers beside it (see `Frame`,
-`Hypotheses`, `ObjectModel`).
+`Hypotheses`, `ObjectModel`, `Image`, `Points`).
 
 Rotations are unit quaternions (x, y, z, w), locations metres in Monty's body reference frame, times integer nanoseconds
 since 1970-01-01 UTC.
@@ -23,11 +23,13 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire.message_pieces import (
+    HostUse,
     Hypothesis,
     LearningModuleEpisode,
     LearningModuleInfo,
     LearningModuleStep,
     ModeProgress,
+    ProcessUse,
     SensorModuleInfo,
     SensorModuleStep,
     Target,
@@ -43,7 +45,22 @@ from monty_mqtt.wire.run_messages import (
     Progress,
     Status,
 )
-from monty_mqtt.wire.step_messages import Data, Event, Frame, Hypotheses, Log, Metric, ObjectModel, State, Step
+from monty_mqtt.wire.step_messages import (
+    Data,
+    Event,
+    Frame,
+    Histogram,
+    Hypotheses,
+    Image,
+    Log,
+    Machine,
+    Metric,
+    ObjectModel,
+    Points,
+    State,
+    Step,
+    Table,
+)
 
 __all__ = [
     "KINDS",
@@ -57,23 +74,30 @@ __all__ = [
     "EpisodeStarted",
     "Event",
     "Frame",
+    "Histogram",
+    "HostUse",
     "Hypotheses",
     "Hypothesis",
+    "Image",
     "Info",
     "LearningModuleEpisode",
     "LearningModuleInfo",
     "LearningModuleStep",
     "Log",
+    "Machine",
     "Message",
     "Metric",
     "ModeProgress",
     "ObjectModel",
+    "Points",
+    "ProcessUse",
     "Progress",
     "SensorModuleInfo",
     "SensorModuleStep",
     "State",
     "Status",
     "Step",
+    "Table",
     "Target",
     "decode",
     "encode",
@@ -83,14 +107,14 @@ SCHEMA_VERSION = 1
 
 AnyMessage = Union[
     Info, Status, Progress, EpisodeStarted, EpisodeEnded, Step, Hypotheses, Metric, Data, State, Log, Event,
-    Frame, ObjectModel, CommandResult, End,
+    Machine, Frame, ObjectModel, Image, Points, Histogram, Table, CommandResult, End,
 ]  # fmt: skip
 
 KINDS: Dict[str, Type[Message]] = {
     cls.__struct_config__.tag: cls  # type: ignore[misc]
     for cls in (
         Info, Status, Progress, EpisodeStarted, EpisodeEnded, Step, Hypotheses, Metric, Data, State, Log, Event,
-        Frame, ObjectModel, CommandResult, End,
+        Machine, Frame, ObjectModel, Image, Points, Histogram, Table, CommandResult, End,
     )
 }  # fmt: skip
 """The message class of each kind, by the kind's word on the wire."""

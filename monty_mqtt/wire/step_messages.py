@@ -1,4 +1,4 @@
-"""This module defines the messages of what a run senses and believes, and of what the user's code publishes.
+"""This module defines the messages of what a run senses, believes and uses, and of what the user's code publishes.
 
 Exported by `schema`, from which all programs import.
 """
@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional
 
-from monty_mqtt.wire.message_pieces import LearningModuleStep, SensorModuleStep
+from monty_mqtt.wire.message_pieces import HostUse, LearningModuleStep, ProcessUse, SensorModuleStep
 from monty_mqtt.wire.run_messages import Message
 
 __all__ = [
     "Data",
     "Event",
     "Frame",
+    "Histogram",
     "Hypotheses",
+    "Image",
     "Log",
+    "Machine",
     "Metric",
     "ObjectModel",
+    "Points",
     "State",
     "Step",
+    "Table",
 ]
 
 
@@ -154,6 +159,18 @@ class Event(Message, frozen=True, kw_only=True, tag="event"):
     fields: Dict[str, Any] = {}
 
 
+class Machine(Message, frozen=True, kw_only=True, tag="machine"):
+    """Machine is what the worker's process and its host use, every 2 s. What the system does not tell is absent.
+
+    Attributes:
+        process: What the process uses.
+        host: What the host has left.
+    """
+
+    process: ProcessUse = ProcessUse()
+    host: HostUse = HostUse()
+
+
 class Frame(Message, frozen=True, kw_only=True, tag="frame"):
     """Frame is what a sensor saw. Bulk. It has one buffer: raw pixels, row by row.
 
@@ -198,3 +215,86 @@ class ObjectModel(Message, frozen=True, kw_only=True, tag="object_model"):
     count: int
     channel: Optional[str] = None
     episode: Optional[int] = None
+
+
+class Image(Message, frozen=True, kw_only=True, tag="image"):
+    """Image is an image that the user publishes. Bulk. It has one buffer: a file, or raw pixels row by row.
+
+    Attributes:
+        name: Its name, chosen by the user.
+        format: `png` or `jpeg`, as it is on MQTT; to the bridge also raw pixels: `uint8` (0 to 255) or `float32`
+            (little endian, 0 to 1). The bridge makes a PNG of these.
+        height: Number of rows, 1 to 4096. Of a file the bridge sets it, and the next two fields.
+        width: Number of columns, 1 to 4096.
+        channels: 1 for grey, 3 for colours, 4 for colours with opacity.
+        metadata: Further values that the user passed with it (`epoch`, `step`, …).
+    """
+
+    name: str
+    format: str
+    height: int = 0
+    width: int = 0
+    channels: int = 0
+    metadata: Dict[str, Any] = {}
+
+
+class Points(Message, frozen=True, kw_only=True, tag="points"):
+    """Points is a point cloud that the user publishes. Bulk.
+
+    Buffers, in this order, little endian: locations float32 (count, 3); colours (count, colour_channels), if there are
+    any; sizes float32 (count,), if there are any.
+
+    Attributes:
+        name: Its name, chosen by the user.
+        count: Number of points, 0 to 400,000.
+        colour_channels: 3 or 4 (with opacity) if the points have colours, else 0.
+        colour_format: With colours `uint8` (0 to 255), as it is on MQTT; to the bridge also `float32` (0 to 1).
+        has_sizes: Whether the points have sizes.
+        metadata: Further values that the user passed with it (`epoch`, `step`, …).
+    """
+
+    name: str
+    count: int
+    colour_channels: int = 0
+    colour_format: str = ""
+    has_sizes: bool = False
+    metadata: Dict[str, Any] = {}
+
+
+class Histogram(Message, frozen=True, kw_only=True, tag="histogram"):
+    """Histogram says how often the user's values lie in each bin.
+
+    To the bridge it may have no counts but the values, in one buffer: float64 little endian (values,). The bridge
+    counts them in 64 bins of one width.
+
+    Attributes:
+        name: Its name, chosen by the user.
+        counts: Number of values in each bin; an edge belongs to the bin above it, the last edge to the last bin.
+        edges: Borders of the bins, ascending, one more than counts.
+        values: Number of values that the bridge counted.
+        non_finite: Number of values that it left out, because they were NaN, infinite or beyond 1e300.
+        metadata: Further values that the user passed with it (`epoch`, `step`, …).
+    """
+
+    name: str
+    counts: List[float] = []
+    edges: List[float] = []
+    values: int = 0
+    non_finite: int = 0
+    metadata: Dict[str, Any] = {}
+
+
+class Table(Message, frozen=True, kw_only=True, tag="table"):
+    """Table is a table that the user publishes.
+
+    Attributes:
+        name: Its name, chosen by the user.
+        columns: Names of the columns, at most 1000.
+        rows: The rows, each with one value for each column; at most 50,000 values and 4 MiB in all.
+        metadata: Further values that the user passed with it (`epoch`, `step`, …).
+    """
+
+    name: str
+    columns: List[str] = []
+    rows: List[List[Any]] = []
+    metadata: Dict[str, Any] = {}

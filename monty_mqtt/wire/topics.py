@@ -56,15 +56,26 @@ _PATHS = {
     "data": "data",
     "log": "log",
     "event": "event",
+    "machine": "machine",
     "command": "command",
     "command_result": "command/result",
     "frame": "frame",
     "object_model": "model",
+    "image": "image",
+    "points": "points",
+    "histogram": "histogram",
+    "table": "table",
 }
-_NAMES = {"evidence": 1, "hypotheses": 1, "metric": 1, "data": 1, "log": 1, "event": 1, "frame": 2, "object_model": 2}
+_NAMES = {
+    "evidence": 1, "hypotheses": 1, "metric": 1, "data": 1, "log": 1, "event": 1, "frame": 2, "object_model": 2,
+    "image": 1, "points": 1, "histogram": 1, "table": 1,
+}  # fmt: skip
 """Number of names that follow the path; the other kinds have none."""
 
-_NAME_FIELD = {"metric": "name", "data": "stream", "log": "level", "event": "event", "hypotheses": "learning_module"}
+_NAME_FIELD = {
+    "metric": "name", "data": "stream", "log": "level", "event": "event", "hypotheses": "learning_module",
+    "image": "name", "points": "name", "histogram": "name", "table": "name",
+}  # fmt: skip
 _KIND_OF_PATH = {tuple(path.split("/")): kind for kind, path in _PATHS.items()}
 
 

@@ -13,9 +13,11 @@ __all__ = [
     "CONFUSED_OUTCOMES",
     "CORRECT_OUTCOMES",
     "ENDED_STATUSES",
+    "FILE_FORMATS",
     "FINAL_STATUSES",
     "LIVE_STATUSES",
     "MASK",
+    "MEDIA_KINDS",
     "OFFLINE",
     "ONLINE",
     "RAW_KINDS",
@@ -49,17 +51,23 @@ FINAL_STATUSES = ENDED_STATUSES | {"disconnected"}
 LIVE_STATUSES = frozenset(STATUS_CODES) - FINAL_STATUSES
 """The status words after which messages follow."""
 
-BULK_KINDS = frozenset({"frame", "hypotheses"})
+BULK_KINDS = frozenset({"frame", "hypotheses", "image", "points"})
 """Kinds published with QoS 0, and with a sequence of their own: if one is dropped, the other sequence has no gap."""
 
-RAW_KINDS = frozenset({"frame", "object_model"})
+RAW_KINDS = frozenset({"frame", "object_model", "image", "points"})
 """Kinds published as an image or a PLY file that holds the message, not as JSON."""
 
-BUFFER_KINDS = RAW_KINDS | {"hypotheses"}
-"""Kinds that have raw buffers (pixels, points, evidence) beside the JSON."""
+BUFFER_KINDS = RAW_KINDS | {"hypotheses", "histogram"}
+"""Kinds that have raw buffers (pixels, points, evidence, values) beside the JSON."""
+
+MEDIA_KINDS = frozenset({"image", "points", "histogram", "table"})
+"""Kinds that the user's code publishes to be looked at."""
 
 RETAINED_KINDS = frozenset({"info", "status", "progress", "state", "frame", "object_model"})
 """Kinds of which the broker retains the latest message."""
+
+FILE_FORMATS = ("png", "jpeg")
+"""The formats of a user's image that are files; the other formats are raw pixels."""
 
 UNRECORDED_KINDS = frozenset({"evidence", "command"})
 """Kinds that no recording holds: the bridge derives `evidence` from steps, and a `command` comes from a user."""

@@ -45,7 +45,7 @@ def retained(broker, topic):
 def test_every_kind_arrives_on_its_topic_as_it_was_said(bridge, dealer, subscriber):
     seqs = itertools.count()
     sent = []
-    for kind in sorted(set(schema.KINDS) - {"frame", "hypotheses", "object_model", "end"}):
+    for kind in sorted(set(schema.KINDS) - {"frame", "hypotheses", "object_model", "image", "points", "end"}):
         fields = {name: getattr(EXAMPLES[kind], name) for name in schema.KINDS[kind].__struct_fields__}
         fields = {name: value for name, value in fields.items() if name not in schema.Message.__struct_fields__}
         sent.append(dealer.send(schema.KINDS[kind], next(seqs), **fields))

@@ -104,7 +104,17 @@ def publish_step(broadcaster, step, subscriber):
 
 def publish_run(run, zmq_port, *, end="completed", subscriber=None):
     """A run of two workers, with every kind of message."""
-    others = set(schema.KINDS) - {"step", "frame", "hypotheses", "object_model", "end", "info", "status"}
+    others = set(schema.KINDS) - {
+        "step",
+        "frame",
+        "hypotheses",
+        "object_model",
+        "image",
+        "points",
+        "end",
+        "info",
+        "status",
+    }
     workers = [
         ZmqBroadcaster(run_id=run, worker=worker, zmq_port=zmq_port, strict=True)
         for worker in ("main", "parallel_eval_episode_1")
@@ -118,6 +128,9 @@ def publish_run(run, zmq_port, *, end="completed", subscriber=None):
     for worker in workers:
         for kind in sorted(others):
             worker.publish(schema.KINDS[kind], **fields_of(kind))
+        worker.publish_image("saliency", np.arange(24, dtype=np.uint8).reshape(2, 4, 3), step=STEPS)
+        worker.publish_points("touched", np.eye(3), colours=np.eye(3), sizes=[1, 2, 3], step=STEPS)
+        worker.publish_histogram("counted by the bridge", np.arange(100), step=STEPS)
         points = np.arange(9, dtype="<f4")
         worker.publish(schema.ObjectModel, [points], learning_module="lm", object="a/b", count=3, episode=0)
         if end:

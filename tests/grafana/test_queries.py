@@ -18,13 +18,15 @@ from monty_mqtt_stack.services.influxdb import Series
 
 OFFLINE_SECS = 15
 PAGE = BridgeConfig().liveview_url
+OF_THE_MACHINE = ("Processor", "Memory", "Host", "Disk")
+"""Panels of what the demo was recorded without."""
 
 
 def whom(viewer: Viewer, name: str, title: str) -> dict[str, Any]:
     """Return values of the variables with which a panel must show something."""
     if name == "parallel":
         return viewer.parallel
-    if title in ("$metric", "Logs", "Events") or (name, title) == ("experiment", "Since last step"):
+    if title in ("$metric", "Logs", "Events", *OF_THE_MACHINE) or (name, title) == ("experiment", "Since last step"):
         return viewer.hostile
     return viewer.both if name == "results" else viewer.demo
 

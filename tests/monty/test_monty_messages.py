@@ -283,3 +283,17 @@ def test_cost_and_time_of_every_step_are_told(watched):
     assert all(step.monitor_micros > 0 for step in steps[1:])
     assert all((step.step_secs is None) == (step.step == 0) for step in steps)
     assert [step.non_finite for step in steps] == [0] * len(steps)
+
+
+def test_the_machine_is_told_every_two_seconds(watched):
+    messages = messages_of(watched.router, "recognise")
+    told = [message for message in messages if isinstance(message, schema.Machine)]
+    secs = (messages[-1].time_unix_nanos - messages[0].time_unix_nanos) / 1e9
+    assert min(secs, 6) // 3 <= len(told) <= secs / 2
+    assert all(later.time_unix_nanos - one.time_unix_nanos > 1.5e9 for one, later in zip(told, told[1:]))
+    for message in told:
+        assert message.process.cpu_percent > 0
+        assert message.process.threads > 1
+        assert message.process.memory_bytes > 100 << 20
+        assert 0 < message.host.disk_free_bytes < message.host.disk_total_bytes
+        assert message.process.gpu_memory_bytes is None

@@ -47,7 +47,7 @@ class Outlet:
         clock: Monotonic seconds.
 
     Attributes:
-        encoder: Makes images of frames.
+        encoder: Makes image files of frames and of the user's images.
         retained: What is retained at the broker.
         experiments: Name of the experiment by worker, if the worker's `info` or another bridge gave it.
         misfits: Counts the values that did not fit InfluxDB.
@@ -74,7 +74,7 @@ class Outlet:
 
     def publish(self, row: JournalRow, message: schema.Message, receipt: RowReceipt, *, again: bool) -> None:
         """Publish a worker's message; the receipt counts its MQTT messages. `again`: it was published before."""
-        if isinstance(message, schema.Frame):
+        if isinstance(message, (schema.Frame, schema.Image)):
             self.encoder.submit(message, row.buffers[0])
             return
         message, payload = self._own_form(row, message)
@@ -143,6 +143,9 @@ class Outlet:
                 check(outgoing, self._config.mqtt_max_packet_bytes)
             except DecodeError as error:
                 self._refuse(frame, sender, error)
+                continue
+            if isinstance(frame, schema.Image):
+                self._put(outgoing, None)
                 continue
             self._put(self._retain(frame, outgoing, sender), None)
             self._link(frame, now)

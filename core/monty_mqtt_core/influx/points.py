@@ -57,6 +57,10 @@ FIELDS: dict[str, dict[str, type]] = {
         "error_traceback": str, "highest_seq": int, "lost": int, "dropped": int, "too_large": int,
         "spooled": int, "page_url": str,
     },
+    "machine": {
+        "cpu_percent": float, "memory_bytes": int, "threads": int, "gpu_memory_bytes": int, "gpu_percent": float,
+        "load": float, "cpus": int, "disk_free_bytes": int, "disk_total_bytes": int,
+    },
     "frame": {"rgba_url": str, "depth_url": str, "episode": int, "step": int},
     "run_health": {
         "status_code": int, "stalled": int, "running_secs": float, "secs_since_step": float, "lost": int,
@@ -202,15 +206,10 @@ def _episode_of_module(
         "prediction_error", "goals_attempted", "goals_achieved", "tfnp",
     )  # fmt: skip
     return [
-        ("epoch", ended.epoch),
-        ("episode", ended.episode),
-        ("target_object", target),
-        ("outcome", module.outcome),
-        ("recognised", recognised(module)),
-        ("correct", correct),
-        ("used_mlh", used_mlh),
+        ("epoch", ended.epoch), ("episode", ended.episode), ("target_object", target), ("outcome", module.outcome),
+        ("recognised", recognised(module)), ("correct", correct), ("used_mlh", used_mlh),
         *((name, getattr(module, name)) for name in same_names),
-    ]
+    ]  # fmt: skip
 
 
 def _metric(metric: schema.Metric, experiment: str | None, misfits: Misfits) -> list[str | None]:
@@ -233,6 +232,12 @@ def _event(event: schema.Event, experiment: str | None, misfits: Misfits) -> lis
     fields = [("level", event.level), ("source", event.source), ("fields", _json_text(event.fields))]
     prefix = _worker_series("event", event, experiment, name=event.event)
     return [point(FIELDS["event"], prefix, fields, event.time_unix_nanos, misfits)]
+
+
+def _machine(machine: schema.Machine, experiment: str | None, misfits: Misfits) -> list[str | None]:
+    values = {**msgspec.structs.asdict(machine.process), **msgspec.structs.asdict(machine.host)}
+    prefix = _worker_series("machine", machine, experiment)
+    return [point(FIELDS["machine"], prefix, values.items(), machine.time_unix_nanos, misfits)]
 
 
 def _progress(progress: schema.Progress, experiment: str | None, misfits: Misfits) -> list[str | None]:
@@ -288,5 +293,6 @@ _WRITERS: dict[type, Callable[[Any, str | None, Misfits], list[str | None]]] = {
     schema.Metric: _metric,
     schema.Log: _log,
     schema.Event: _event,
+    schema.Machine: _machine,
     schema.Progress: _progress,
 }

@@ -23,7 +23,7 @@ from monty_mqtt.wire.schema import Frame
 from monty_mqtt_core.payloads.grey_png import grey_png
 from monty_mqtt_core.payloads.to_mqtt import Outgoing
 
-__all__ = ["PNG_TEXT_KEY", "Metres", "checked_jpeg", "depth_range", "encode_frame", "header", "read_depth"]
+__all__ = ["PNG_TEXT_KEY", "Metres", "checked_jpeg", "depth_range", "encode_frame", "header", "opened", "read_depth"]
 
 PNG_TEXT_KEY = "monty_mqtt"
 _JPEG_QUALITY = 85
@@ -78,7 +78,7 @@ def checked_jpeg(payload: bytes) -> bytes:
     Raises:
         DecodeError: It is not a JPEG, or has more than 4096 x 4096 pixels.
     """
-    _open(payload, "JPEG").close()
+    opened(payload, "JPEG").close()
     return payload
 
 
@@ -89,7 +89,7 @@ def read_depth(payload: bytes) -> Metres:
         DecodeError: It is not a 16-bit PNG with a range, or has more than 4096 x 4096 pixels.
     """
     try:
-        with _open(payload, "PNG") as image:
+        with opened(payload, "PNG") as image:
             span = msgspec.json.decode(str(image.info[PNG_TEXT_KEY]), type=_Range)
             levels = np.asarray(image, np.float64)
     except _UNREADABLE as error:
@@ -130,7 +130,12 @@ def _png(frame: Frame, pixels: bytes) -> bytes:
     return grey_png(np.rint(scaled).astype(np.uint16), PNG_TEXT_KEY, text.decode())
 
 
-def _open(payload: bytes, kind: str) -> Image.Image:
+def opened(payload: bytes, kind: str) -> Image.Image:
+    """Return an image whose pixels are not read yet; `kind` is JPEG or PNG.
+
+    Raises:
+        DecodeError: It is no such image, or has more than 4096 x 4096 pixels.
+    """
     try:
         image: Image.Image = Image.open(io.BytesIO(payload), formats=(kind,))
     except _UNREADABLE as error:

@@ -19,6 +19,8 @@ from PIL import Image
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.payloads.frame_images import PNG_TEXT_KEY, depth_range, read_depth
+from monty_mqtt_core.payloads.image_files import split
+from monty_mqtt_core.payloads.point_files import PLY_COMMENT, PLY_END, point_buffers
 
 __all__ = [
     "LONGEST_TIME_UNIX_NANOS",
@@ -34,8 +36,6 @@ __all__ = [
 LONGEST_TIME_UNIX_NANOS = 2**63 - 1
 """The latest time that MCAP and all its readers can hold."""
 
-_PLY_END = b"end_header\n"
-_PLY_COMMENT = b"comment monty_mqtt "
 _LEVELS = 65_535
 _JPEG_START, _JPEG_COMMENT = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00", 20
 _PNG_START, _PNG_TEXT = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", 37
@@ -123,9 +123,13 @@ def message_of(topic: str, payload: bytes) -> tuple[schema.Message, list[bytes]]
         if isinstance(message, schema.Frame):
             return message, [_pixels(message, text, payload)]
         if isinstance(message, schema.ObjectModel):
-            return message, [payload.partition(_PLY_END)[2][: 12 * message.count]]
+            return message, [payload.partition(PLY_END)[2][: 12 * message.count]]
     except (OSError, ValueError) as error:
         raise DecodeError(f"{topic}: {error}") from None
+    if isinstance(message, schema.Image):
+        return message, [split(payload)[1]]
+    if isinstance(message, schema.Points):
+        return message, point_buffers(message, payload)
     if isinstance(message, schema.Hypotheses):
         return message, _cloud_buffers(text)
     return message, []
@@ -158,7 +162,9 @@ def _json_of(kind: str, payload: bytes) -> bytes:
     """Return a payload's JSON: itself, or the header that images and models carry."""
     if kind == "frame":
         return _image_header(payload)
-    return _ply_header(payload) if kind == "object_model" else payload
+    if kind == "image":
+        return split(payload)[0]
+    return _ply_header(payload) if kind in ("object_model", "points") else payload
 
 
 def _image_header(payload: bytes) -> bytes:
@@ -180,9 +186,9 @@ def _image_header(payload: bytes) -> bytes:
 
 
 def _ply_header(payload: bytes) -> bytes:
-    for line in payload.partition(_PLY_END)[0].splitlines():
-        if line.startswith(_PLY_COMMENT):
-            return line[len(_PLY_COMMENT) :]
+    for line in payload.partition(PLY_END)[0].splitlines():
+        if line.startswith(PLY_COMMENT):
+            return line[len(PLY_COMMENT) :]
     raise DecodeError("a PLY file without header")
 
 

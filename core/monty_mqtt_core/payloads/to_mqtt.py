@@ -14,6 +14,8 @@ import numpy as np
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
+from monty_mqtt_core.payloads.point_files import ply_of_points
+from monty_mqtt_core.payloads.value_bins import counted
 
 __all__ = ["Evidence", "Outgoing", "TooLargeError", "check", "fan_out", "is_too_long", "object_model_ply"]
 
@@ -69,7 +71,7 @@ def fan_out(message: schema.Message, payload: bytes, raw: Sequence[bytes], *, mo
     """Return the MQTT messages that a message becomes.
 
     Args:
-        message: The message; for a frame the result is empty.
+        message: The message; for a frame or an image the result is empty.
         payload: Its JSON as it arrived: it is passed on, not encoded again.
         raw: Its buffers, of checked sizes.
         most_bytes: Largest packet that the broker accepts, bytes.
@@ -78,13 +80,17 @@ def fan_out(message: schema.Message, payload: bytes, raw: Sequence[bytes], *, mo
         TooLargeError: A packet is larger than the broker accepts.
         DecodeError: The names are too long for a topic, or the parts of the message do not fit together.
     """
-    if isinstance(message, schema.Frame):
+    if isinstance(message, (schema.Frame, schema.Image)):
         return []
     topic, qos, retain = topics.of_message(message)
     if isinstance(message, schema.Hypotheses):
         payload = _cloud(message, raw)
     elif isinstance(message, schema.ObjectModel):
         payload = object_model_ply(message, raw[0])
+    elif isinstance(message, schema.Points):
+        payload = ply_of_points(message, raw)
+    elif isinstance(message, schema.Histogram) and raw:
+        payload = schema.encode(counted(message, raw[0]))
     outgoing = [Outgoing(topic, payload, qos, retain)]
     if isinstance(message, schema.Step):
         outgoing += _evidence(message)

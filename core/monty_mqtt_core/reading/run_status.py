@@ -6,16 +6,16 @@ Called by `status`, `abort` and the progress display with each message that `mqt
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.mode_sum import ModeSum, finished
-from monty_mqtt.wire.vocabulary import BUFFER_KINDS, FINAL_STATUSES, UNRECORDED_KINDS
+from monty_mqtt.wire.vocabulary import FINAL_STATUSES, RAW_KINDS, UNRECORDED_KINDS
 
-__all__ = ["RunStatuses", "WorkerStatus", "decode", "is_of_a_parent"]
+__all__ = ["RunStatuses", "WorkerStatus", "decode", "is_of_a_parent", "speaking"]
 
-_NOT_MESSAGES = BUFFER_KINDS | UNRECORDED_KINDS
+_NOT_MESSAGES = RAW_KINDS | {"hypotheses"} | UNRECORDED_KINDS
 
 
 @dataclass
@@ -165,6 +165,11 @@ class RunStatuses:
 def is_of_a_parent(info: schema.Info) -> bool:
     """Return whether an experiment without sensors of its own published this: the parent of a parallel run."""
     return info.experiment_class is not None and not info.sensor_modules
+
+
+def speaking(workers: Sequence[WorkerStatus]) -> List[WorkerStatus]:
+    """Return the workers that report for the whole run: the parent of a parallel run (every start of it), else all."""
+    return [worker for worker in workers if worker.is_parent] or list(workers)
 
 
 def decode(topic: str, payload: bytes) -> Optional[schema.Message]:

@@ -17,33 +17,11 @@ import msgspec
 from monty_mqtt.wire import schema
 from monty_mqtt_core.payloads.from_mqtt import Cloud
 
-__all__ = ["COMPRESSED_IMAGE", "COMPRESSED_IMAGE_NAME", "of_kind", "schema_name"]
+__all__ = ["of_kind", "schema_name"]
 
 _REF_PREFIX = "#/$defs/"
 _NULL = {"type": "null"}
 _PLAIN_TYPES = frozenset({"boolean", "string", "number", "integer", "object"})
-
-COMPRESSED_IMAGE_NAME = "foxglove.CompressedImage"
-COMPRESSED_IMAGE: dict[str, Any] = {
-    "title": COMPRESSED_IMAGE_NAME,
-    "description": "A JPEG or PNG that carries its own header: JSON in the JPEG comment or the PNG text",
-    "type": "object",
-    "properties": {
-        "timestamp": {
-            "type": "object",
-            "title": "time",
-            "properties": {
-                "sec": {"type": "integer", "minimum": 0},
-                "nsec": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
-            },
-        },
-        "frame_id": {"type": "string", "description": "The sensor"},
-        "data": {"type": "string", "contentEncoding": "base64", "description": "The image as it was published"},
-        "format": {"type": "string", "description": "jpeg or png"},
-    },
-    "required": ["timestamp", "frame_id", "data", "format"],
-}
-"""Foxglove's well-known schema for images, which its Image panel opens."""
 
 
 def schema_name(kind: str) -> str:

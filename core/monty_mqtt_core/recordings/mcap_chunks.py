@@ -54,7 +54,7 @@ class Chunk(NamedTuple):
 
 
 class ChunkMessage(NamedTuple):
-    """ChunkMessage is a message as the file holds it: frames are wrapped, see `mcap_file.unwrapped`."""
+    """ChunkMessage is a message as the file holds it: images are wrapped, see `foxglove_forms.unwrapped`."""
 
     topic: str
     data: bytes

@@ -4,7 +4,7 @@ Called by `record`, which writes, and by `play`, which reads. It is the only use
 and out as they are on MQTT; inside the file
 
 - JSON topics are channels of encoding `json` with the schemas of `json_schemas`,
-- frames are `foxglove.CompressedImage` in JSON, the JPEG or PNG unchanged in base64, so that Foxglove opens them,
+- frames and images are `foxglove.CompressedImage` and points `foxglove.PointCloud`, in JSON (`foxglove_forms`),
 - object models are channels of encoding `ply` without a schema: the PLY file, unchanged.
 
 `log_time` and `publish_time` are the message's own time, `sequence` is its seq. Chunks are compressed with zstd and so
@@ -12,12 +12,10 @@ small that a killed recorder loses little. A file that is cut off is readable up
 file is readable except for its damaged chunks.
 """
 
-import base64
 import contextlib
 import logging
 import stat
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Self
@@ -30,16 +28,16 @@ from monty_mqtt.errors import ConfigError, DecodeError, ServiceError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.schema import SCHEMA_VERSION
 from monty_mqtt_core.recordings import json_schemas
+from monty_mqtt_core.recordings.foxglove_forms import SCHEMAS, unwrapped, wrapped
 from monty_mqtt_core.recordings.mcap_chunks import ChunkMessage
 from monty_mqtt_core.recordings.mcap_scan import BEGUN, Beginning, Damage, Scan, damage_told
 
-__all__ = ["Entry", "Reader", "RecordingWriter", "unwrapped"]
+__all__ = ["Entry", "Reader", "RecordingWriter"]
 
 _LOG = logging.getLogger(__name__)
 _MAGIC = b"\x89MCAP0\r\n"
 _CHUNK_BYTES = 256 * 1024
 _LARGEST_FILE_BYTES = 1 << 38
-_NANOS = 1_000_000_000
 
 
 class Entry(NamedTuple):
@@ -56,13 +54,6 @@ class Entry(NamedTuple):
     payload: bytes
     time_unix_nanos: int
     seq: int
-
-
-class _CompressedImage(msgspec.Struct, frozen=True, kw_only=True):
-    timestamp: dict[str, int]
-    frame_id: str
-    data: str
-    format: str
 
 
 class RecordingWriter:
@@ -122,16 +113,16 @@ class RecordingWriter:
         """Add one MQTT message.
 
         Raises:
-            DecodeError: The topic is not one of this schema.
+            DecodeError: The topic is not one of this schema, or points have no header.
         """
         with self._telling():
-            channel_id, kind = self._channels.get(entry.topic) or self._add_channel(entry.topic)
+            channel_id, _ = self._channels.get(entry.topic) or self._add_channel(entry.topic)
             self._writer.add_message(
                 channel_id=channel_id,
                 log_time=entry.time_unix_nanos,
                 publish_time=entry.time_unix_nanos,
                 sequence=entry.seq & 0xFFFFFFFF,
-                data=_wrap_image(entry) if kind == "frame" else entry.payload,
+                data=wrapped(*entry[:3]),
             )
 
     def note_beginning(self, begun: Beginning) -> None:
@@ -182,9 +173,9 @@ class RecordingWriter:
 
     def _schema_id(self, kind: str) -> int:
         if kind not in self._schemas:
-            is_image = kind == "frame"
-            name = json_schemas.COMPRESSED_IMAGE_NAME if is_image else json_schemas.schema_name(kind)
-            content = json_schemas.COMPRESSED_IMAGE if is_image else json_schemas.of_kind(kind)
+            known = SCHEMAS.get(kind)
+            name = known["title"] if known else json_schemas.schema_name(kind)
+            content = known or json_schemas.of_kind(kind)
             self._schemas[kind] = self._writer.register_schema(name, "jsonschema", msgspec.json.encode(content))
         return self._schemas[kind]
 
@@ -252,34 +243,3 @@ class Reader:
             if not self.skipped:
                 _LOG.warning("recording %s holds messages that are not read, such as %s", self.path, error)
             self.skipped += 1
-
-
-@lru_cache(maxsize=16_384)  # a recording has few topics and many messages
-def _kind_of(topic: str) -> str:
-    return topics.parse(topic).kind
-
-
-def _wrap_image(entry: Entry) -> bytes:
-    sensor = topics.parse(entry.topic).names[0]
-    seconds, nanos = divmod(entry.time_unix_nanos, _NANOS)
-    image = _CompressedImage(
-        timestamp={"sec": seconds, "nsec": nanos},
-        frame_id=sensor,
-        data=base64.b64encode(entry.payload).decode(),
-        format="jpeg" if entry.payload.startswith(b"\xff\xd8") else "png",
-    )
-    return msgspec.json.encode(image)
-
-
-def unwrapped(topic: str, recorded: bytes) -> bytes:
-    """Return the MQTT payload of a message in the file: frames are wrapped in JSON there.
-
-    Raises:
-        DecodeError: The wrapped frame is not valid.
-    """
-    if _kind_of(topic) != "frame":
-        return recorded
-    try:
-        return base64.b64decode(msgspec.json.decode(recorded, type=_CompressedImage).data)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise DecodeError(f"{topic}: {error}") from None

@@ -13,6 +13,7 @@ Used by all services, whose data are below it, and by `run`, `tail` and `abort`,
     ├── journal/bridge.sqlite   messages that the bridge accepted and the broker does not have yet
     ├── recordings/<run>/       the page's recording of each run, in parts
     ├── monty/                  MONTY_LOGS, MONTY_MODELS, MONTY_DATA of the demo
+    ├── notified.json           notifications that were sent
     └── services.json           the services that run now (the "far side")
 """
 

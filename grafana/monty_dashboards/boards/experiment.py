@@ -59,6 +59,7 @@ def experiment() -> dashboard.Dashboard:
             Row("Learning modules", _modules()),
             Row("Evidence of each object", [_evidence()]),
             Row("Your metrics", [_metric()]),
+            Row("The machine", _machine()),
             Row("Logs and events", [_logs(), _events()]),
         ],
     )  # fmt: skip
@@ -220,6 +221,27 @@ def _metric() -> object:
     override(panel, "NaN or infinite", custom__drawStyle="bars", custom__axisPlacement="right", custom__fillOpacity=40,
              color={"mode": "fixed", "fixedColor": palette.WARNING}, unit="short", decimals=0)  # fmt: skip
     return band(named(panel, dict.fromkeys(("mean", "least", "greatest"), "blue")), "least", "greatest")
+
+
+def _machine() -> list[object]:
+    def of(unit: str, *named_fields: tuple[str, str]) -> list[Query]:
+        chosen = ", ".join(f'max("{field}"){unit} AS "{name}"' for field, name in named_fields)
+        return [Query(f'SELECT {chosen} FROM "machine" {_WHOLE} {_EACH}', alias="$col")]
+
+    from_zero = {"limits": (0, None)}
+    return [
+        over_time("Processor", "How much processor time does the worker take, of one processor, and how busy are the "
+                  "GPUs that it uses?", of(" / 100", ("cpu_percent", "processor"), ("gpu_percent", "GPUs")), (6, 8),
+                  unit="percentunit", **from_zero),
+        over_time("Memory", "How much memory does the worker take, and how much of the GPUs'? What grows without end "
+                  "is ended by the system.", of("", ("memory_bytes", "memory"), ("gpu_memory_bytes", "GPU memory")),
+                  (6, 8), unit="bytes", **from_zero),
+        over_time("Host", "Do more threads want to run than the host has processors?",
+                  of("", ("load", "load"), ("cpus", "processors"), ("threads", "threads of the worker")),
+                  (6, 8), **from_zero),
+        over_time("Disk", "How much room is left on the disk with Monty's results?",
+                  of("", ("disk_free_bytes", "free"), ("disk_total_bytes", "size")), (6, 8), unit="bytes", **from_zero),
+    ]  # fmt: skip
 
 
 def _logs() -> object:

@@ -39,7 +39,8 @@ _DISTRIBUTIONS = {
     "influxdb-client": _SERVER, "numpy": _SERVER, "pillow": _SERVER, "mcap": _SERVER,
 }  # fmt: skip
 _OPTIONAL = {
-    "nicegui": f"only for the page: {_SERVER}",
+    "fastapi": f"only for the page: {_SERVER}",
+    "uvicorn": f"only for the page: {_SERVER}",
     "tbp-monty": "Monty: in this Python, or name the one that has it with MONTY_PYTHON",
     "mujoco": "only for experiments on MuJoCo: pip install 'tbp-monty[simulator-mujoco]'",
 }

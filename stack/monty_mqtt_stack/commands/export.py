@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from monty_mqtt.errors import ServiceError
+from monty_mqtt.errors import ConfigError, ServiceError
 from monty_mqtt_core.influx.line_protocol import name_of, stored_name
 from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_core.settings import ports
@@ -30,6 +30,7 @@ __all__ = ["MEASUREMENTS", "command", "rows_of"]
 MEASUREMENTS = {"steps": "step", "evidence": "evidence", "episodes": "episode", "metrics": "metric"}
 """Maps what can be exported from InfluxDB to its measurement."""
 
+_IN_FILES = ("images", "points")
 _TAGS = frozenset({"experiment", "learning_module", "mode", "name", "run", "worker"})
 _TOKEN = "influxdb_grafana_token"  # noqa: S105 - the name of its file
 
@@ -38,13 +39,15 @@ def command(options: argparse.Namespace) -> int:
     """Run `monty-mqtt export`; return the exit code: 1 if there is nothing of the run.
 
     Raises:
-        ConfigError: The recording is not valid.
+        ConfigError: The recording is not valid, or there are no files of what is written.
         ServiceError: No InfluxDB answers and there is no recording, or the file cannot be written.
     """
+    if options.files and options.of not in _IN_FILES:
+        raise ConfigError("--files", str(options.files), f"used with --of {' or '.join(_IN_FILES)}")
     state = StateDir(options.state_dir)
     recording = _recording(options, state)
     if recording:
-        rows = rows_in(recording, options.run, options.of)
+        rows = rows_in(recording, options.run, options.of, options.files)
     else:
         rows = rows_of(options.influxdb or _url(state), _read_token(state), options.run, MEASUREMENTS[options.of])
     write = _write_csv if options.format == "csv" else _write_json_lines

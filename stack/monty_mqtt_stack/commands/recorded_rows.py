@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from monty_mqtt.errors import DecodeError
+from monty_mqtt.errors import DecodeError, ServiceError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt_core.reading.run_status import decode
+from monty_mqtt_core.payloads.from_mqtt import message_without_buffers
 from monty_mqtt_core.recordings.part_files import Recording
 
 __all__ = ["KINDS", "rows_in"]
@@ -30,11 +30,18 @@ KINDS = {
     "events": "event",
     "data": "data",
     "state": "state",
+    "images": "image",
+    "points": "points",
+    "histograms": "histogram",
+    "tables": "table",
 }
 """Maps what can be exported to the kind of message that contains it."""
 
 _FIRST = ("time_unix_nanos", "worker")
 _LEFT_OUT = frozenset({"run", *_FIRST})
+_LONGEST_NAME_BYTES = 100
+"""A file's name has at most 255 bytes."""
+
 _OF_EVIDENCE = [
     "time_unix_nanos",
     "worker",
@@ -48,33 +55,50 @@ _OF_EVIDENCE = [
 ]
 
 
-def rows_in(path: Path, run: str, of: str) -> Iterator[Row]:
+def rows_in(path: Path, run: str, of: str, files: Path | None = None) -> Iterator[Row]:
     """Yield column names and values of a run's messages in a recording, oldest first; the columns never change.
 
     Args:
         path: An MCAP file, or a directory that the page recorded.
         run: Id of the run.
         of: A key of `KINDS`.
+        files: A folder into which each image and all points are written, as they were published; `file` names the file.
 
     Raises:
         ConfigError: There is no recording.
+        ServiceError: A file cannot be written.
     """
-    for message in _messages(path, run, KINDS[of]):
+    for message, payload in _messages(path, run, KINDS[of]):
         if of == "evidence" and isinstance(message, schema.Step):
             yield from _evidence(message)
         else:
             names = [*_FIRST, *(name for name in message.__struct_fields__ if name not in _LEFT_OUT)]
-            yield names, [msgspec.to_builtins(getattr(message, name)) for name in names]
+            values = [msgspec.to_builtins(getattr(message, name)) for name in names]
+            if files is not None and isinstance(message, (schema.Image, schema.Points)):
+                yield [*names, "file"], [*values, _written(files, message, payload)]
+            else:
+                yield names, values
 
 
-def _messages(path: Path, run: str, kind: str) -> Iterator[schema.Message]:
+def _messages(path: Path, run: str, kind: str) -> Iterator[tuple[schema.Message, bytes]]:
     for entry in Recording(path).entries():
         with suppress(DecodeError):
             parsed = topics.parse(entry.topic)
             if parsed.kind == kind and parsed.run == run:
-                message = decode(entry.topic, entry.payload)
-                if message is not None:
-                    yield message
+                yield message_without_buffers(parsed, entry.payload), entry.payload
+
+
+def _written(folder: Path, message: schema.Image | schema.Points, payload: bytes) -> str:
+    ending = message.format if isinstance(message, schema.Image) else "ply"
+    names = [topics.escape(name).encode()[:_LONGEST_NAME_BYTES] for name in (message.worker, message.name)]
+    worker, name = (cut.decode(errors="ignore") for cut in names)
+    path = folder / f"{worker}-{name}-{message.time_unix_nanos}.{ending}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(payload)
+    except OSError as error:
+        raise ServiceError(f"cannot write {path}: {error.strerror}") from None
+    return path.name
 
 
 def _evidence(step: schema.Step) -> Iterator[Row]:

@@ -118,6 +118,15 @@ def _data(message: schema.Data) -> str:
     return f"{message.stream} {_json(message.data)}"
 
 
+def _histogram(message: schema.Histogram) -> str:
+    return f"{message.name}, {sum(message.counts):,g} values in {len(message.counts)} bins{_extra(message.metadata)}"
+
+
+def _table(message: schema.Table) -> str:
+    size = f"{len(message.rows)} rows of {', '.join(message.columns)}"
+    return f"{message.name}, {size[:_LONGEST_VALUE]}{_extra(message.metadata)}"
+
+
 def _state(message: schema.State) -> str:
     return _json(message.state)
 
@@ -129,6 +138,20 @@ def _log(message: schema.Log) -> str:
 
 def _event(message: schema.Event) -> str:
     return f"{message.event}{_extra(message.fields)}"
+
+
+def _machine(message: schema.Machine) -> str:
+    process, host = message.process, message.host
+    parts = [
+        (process.cpu_percent, "cpu {:.0f} %", 1),
+        (process.memory_bytes, "memory {:,.0f} MiB", 1 << 20),
+        (process.threads, "{:.0f} threads", 1),
+        (host.gpu_percent, "GPU {:.0f} %", 1),
+        (process.gpu_memory_bytes, "GPU memory {:,.0f} MiB", 1 << 20),
+        (host.load, "load {:.1f}", 1),
+        (host.disk_free_bytes, "disk {:,.1f} GiB free", 1 << 30),
+    ]
+    return ", ".join(words.format(value / unit) for value, words, unit in parts if value is not None)
 
 
 def _command_result(message: schema.CommandResult) -> str:
@@ -163,9 +186,12 @@ _TELL: Dict[Type[schema.Message], _Tell] = {
     schema.Step: _step,
     schema.Metric: _metric,
     schema.Data: _data,
+    schema.Histogram: _histogram,
+    schema.Table: _table,
     schema.State: _state,
     schema.Log: _log,
     schema.Event: _event,
+    schema.Machine: _machine,
     schema.CommandResult: _command_result,
     schema.End: _end,
 }

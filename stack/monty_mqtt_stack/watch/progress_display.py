@@ -19,7 +19,7 @@ from rich.text import Text
 from monty_mqtt.terminal_text import abandon_stdout, one_line
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.object_names import believed
-from monty_mqtt_core.reading.run_status import WorkerStatus
+from monty_mqtt_core.reading.run_status import WorkerStatus, speaking
 from monty_mqtt_stack.watch.message_lines import clock, duration, modes_in_words
 
 __all__ = ["Display", "LiveDisplay", "PlainDisplay", "describe", "make_display", "overview"]
@@ -171,7 +171,7 @@ class PlainDisplay:
         if time.monotonic() < self._next:
             return
         # For a parallel run the parent's line is enough: its workers may be many.
-        shown = [worker for worker in workers if worker.is_parent] or workers
+        shown = speaking(workers)
         lines = [f"{title} {worker.worker}: " + ", ".join(f"{k} {v}" for k, v in describe(worker)) for worker in shown]
         if lines and lines != self._shown:
             for line in lines:

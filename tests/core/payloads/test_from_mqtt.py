@@ -12,7 +12,7 @@ from monty_mqtt_core.payloads.from_mqtt import Head, head_of, message_of
 from monty_mqtt_core.payloads.to_mqtt import fan_out
 
 RANDOM = np.random.default_rng(1)
-PLAIN = sorted(set(schema.KINDS) - {"frame", "hypotheses", "object_model"})
+PLAIN = sorted(set(schema.KINDS) - {"frame", "hypotheses", "object_model", "image", "points"})
 BULKY = {"most_bytes": 10_000_000}
 HEAD = {"run": "r/1", "worker": "main", "seq": 7, "time_unix_nanos": 1795428900123456789}
 
@@ -109,6 +109,8 @@ def test_depth_of_one_value_comes_back():
         ("monty/v1/r/main/step", b"\xff"),
         ("monty/v1/r/main/hypotheses/lm", schema.encode(EXAMPLES["hypotheses"])),
         ("monty/raw/v1/r/main/frame/patch/rgba", b""),
+        ("monty/raw/v1/r/main/image/saliency", b""),
+        ("monty/raw/v1/r/main/image/saliency", b"\x89PNG\r\n\x1a\n"),
         ("monty/raw/v1/r/main/frame/patch/rgba", b"GIF89a"),
         ("monty/raw/v1/r/main/frame/patch/depth", b"\x89PNG\r\n\x1a\n"),
         ("monty/raw/v1/r/main/model/lm/mug", b"ply\ncomment somebody else's\nend_header\n"),

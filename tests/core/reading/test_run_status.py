@@ -201,6 +201,11 @@ def test_the_summary_names_the_error():
         ),
         (PARENT, "info: mine, 20 episodes in parallel, on lab"),
         (message(schema.Status, status="paused", reason="look"), "status: paused, look"),
+        (message(schema.Histogram, name="w", counts=[3, 1], edges=[0, 1, 2]), "histogram: w, 4 values in 2 bins"),
+        (
+            message(schema.Table, name="t", columns=["object", "seen"], rows=[["mug", 9]], metadata={"epoch": 1}),
+            'table: t, 1 rows of object, seen {"epoch": 1}',
+        ),
         (message(schema.Metric, name="loss", value=0.5, metadata={"epoch": 1}), 'metric: loss = 0.5 {"epoch": 1}'),
         (message(schema.Log, level="info", message="a\x1b[2Jb\nc"), "log: info a [2Jb c"),
         (message(schema.CommandResult, id="1", status="obeyed", detail="now"), "command result: obeyed, now"),

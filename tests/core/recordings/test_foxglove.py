@@ -8,6 +8,7 @@ import subprocess
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from kit.machine.node import node_modules
 from mcap.reader import make_reader
@@ -39,6 +40,10 @@ def fresh(far_side, tmp_path):
         for step in range(500):
             broadcaster.publish_metric("loss", 0.5 / (step + 1))
             broadcaster.publish_data("position", {"x": step, "text": "ä€😀"})
+        broadcaster.publish_image("saliency", np.eye(8))
+        broadcaster.publish_points("touched", np.eye(3), colours=np.eye(3), sizes=[1, 2, 3])
+        broadcaster.publish_histogram("weights", np.eye(8))
+        broadcaster.publish_table("confusion", ["object", "right"], [["mug", 0.5], ["bowl", None]])
     thread.join(20)
     return path
 
@@ -84,4 +89,12 @@ def test_it_reads_every_message_of_a_recording_made_just_now(modules, fresh):
     read = read_in_node(modules, fresh)
     assert read == read_in_python(fresh)
     counts = {topic.partition("/main/")[2]: channel["count"] for topic, channel in read["topics"].items()}
-    assert counts == {"info": 1, "status": 2, "metric/loss": 500, "data/position": 500, "end": 1}
+    media = dict.fromkeys(("image/saliency", "points/touched", "histogram/weights", "table/confusion"), 1)
+    assert counts == {"info": 1, "status": 2, "metric/loss": 500, "data/position": 500, "end": 1, **media}
+    schemas = {topic.partition("/main/")[2]: channel["schemaName"] for topic, channel in read["topics"].items()}
+    assert {path: schemas[path] for path in media} == {
+        "image/saliency": "foxglove.CompressedImage",
+        "points/touched": "foxglove.PointCloud",
+        "histogram/weights": "monty.Histogram",
+        "table/confusion": "monty.Table",
+    }

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from monty_mqtt.wire import schema
-from monty_mqtt_core.recordings import json_schemas
+from monty_mqtt_core.recordings import foxglove_forms, json_schemas
 
 HEAD = {"run": "r", "worker": "main", "seq": 3, "time_unix_nanos": 5}
 PLAIN = {"boolean", "string", "number", "integer", "object", "array"}
@@ -33,8 +33,9 @@ def test_every_kind_has_a_schema_that_foxglove_takes(kind):
 
 
 def test_the_image_schema_is_one_that_foxglove_takes():
-    jsonschema.Draft202012Validator.check_schema(json_schemas.COMPRESSED_IMAGE)
-    foxglove_takes(json_schemas.COMPRESSED_IMAGE)
+    for known in foxglove_forms.SCHEMAS.values():
+        jsonschema.Draft202012Validator.check_schema(known)
+        foxglove_takes(known)
 
 
 def valid(message):

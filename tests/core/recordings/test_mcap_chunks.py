@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from monty_mqtt.errors import DecodeError
+from monty_mqtt_core.recordings.foxglove_forms import unwrapped
 from monty_mqtt_core.recordings.mcap_chunks import chunks, read
-from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter, unwrapped
+from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter
 
 TOPICS = ("monty/v1/r/main/metric/loss", "monty/v1/r/main/log/info", "monty/raw/v1/r/main/frame/patch/rgba")
 

@@ -7,32 +7,41 @@ import sys
 
 import jsonschema
 import pytest
+from kit.bridge import make
 from kit.messages.message_examples import EXAMPLES
 from mcap.reader import make_reader
 from mcap.writer import Writer
 
 from monty_mqtt.errors import ConfigError, DecodeError
 from monty_mqtt.wire import schema
+from monty_mqtt_core.payloads.point_files import ply_of_points
 from monty_mqtt_core.payloads.to_mqtt import fan_out
 from monty_mqtt_core.recordings.mcap_file import Entry, Reader, RecordingWriter
 
 JPEG = b"\xff\xd8\xff\xe0 and so on"
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 CLOUD = (bytes(24), bytes(8), bytes(4))
+POINTS = ply_of_points(make(schema.Points, 3, name="touched", count=2), [bytes(24)])
 PLY = b"ply\nformat binary_little_endian 1.0\nend_header\n\x00\x01\x02"
 
 
 def entries():
     """One entry of every kind, a second apart."""
     for number, (kind, message) in enumerate(EXAMPLES.items()):
-        if kind in ("command", "frame", "object_model"):
+        if kind in ("command", "frame", "object_model", "image", "points"):
             continue
         time_unix_nanos = message.time_unix_nanos + number * 10**9
         buffers = CLOUD if kind == "hypotheses" else ()
         topic, payload, *_ = fan_out(message, schema.encode(message), buffers, most_bytes=10_000_000)[0]
         yield Entry(topic, payload, time_unix_nanos, number)
     for number, (path, payload) in enumerate(
-        {"frame/patch/rgba": JPEG, "frame/patch/depth": PNG, "model/LM_0/mug": PLY}.items()
+        {
+            "frame/patch/rgba": JPEG,
+            "frame/patch/depth": PNG,
+            "model/LM_0/mug": PLY,
+            "image/saliency": PNG,
+            "points/touched": POINTS,
+        }.items()
     ):
         yield Entry(f"monty/raw/v1/run/main/{path}", payload, 1795428999000000000 + number, number)
 
@@ -80,11 +89,12 @@ def test_frames_are_images_for_foxglove(written):
         images = [
             (schema_of_channel.name, json.loads(message.data))
             for schema_of_channel, channel, message in make_reader(file).iter_messages()
-            if channel.metadata["kind"] == "frame"
+            if channel.metadata["kind"] in ("frame", "image")
         ]
     assert [(name, image["format"], image["frame_id"]) for name, image in images] == [
         ("foxglove.CompressedImage", "jpeg", "patch"),
         ("foxglove.CompressedImage", "png", "patch"),
+        ("foxglove.CompressedImage", "png", "saliency"),
     ]
     assert images[1][1]["timestamp"] == {"sec": 1795428999, "nsec": 1}
 

@@ -22,6 +22,10 @@ HOSTILE = 'a,b=c "d"\\\n$x [y] (z|w) {${run}} /.*/ é\'😀'
 """Name of an object, a metric, a module, a run and a worker."""
 
 MUG, BOWL = HOSTILE, "bowl"
+MACHINE = {
+    "process": schema.ProcessUse(cpu_percent=187.5, memory_bytes=1 << 30, threads=12, gpu_memory_bytes=1 << 29),
+    "host": schema.HostUse(load=3.25, cpus=8, gpu_percent=42.5, disk_free_bytes=10**11, disk_total_bytes=5 * 10**11),
+}
 FRAME = {"episode": 0, "step": 2, "height": 1, "width": 1}
 NANS = (100, 101, 9000)
 """Places of the values of the spiked run's metric that are NaN."""
@@ -127,6 +131,7 @@ class Story:
                 (schema.Metric, {"name": HOSTILE, "value": 0.25, "metadata": {HOSTILE: HOSTILE}}),
                 (schema.Log, {"level": "warning", "message": HOSTILE, "logger": HOSTILE}),
                 (schema.Event, {"event": HOSTILE, "source": HOSTILE, "fields": {HOSTILE: 1}}),
+                (schema.Machine, MACHINE),
             ],
         ).send(schema.Frame, 0, [bytes(4)], sensor=HOSTILE, modality="rgba", time_unix_nanos=_now(), **FRAME)
 

@@ -227,6 +227,15 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
     "hypotheses": schema.Hypotheses(
         **HEAD, learning_module="LM_0", episode=7, step=12, objects=["mug", "bowl"], count=2, total=2100
     ),
+    "machine": schema.Machine(
+        **HEAD,
+        process=schema.ProcessUse(
+            cpu_percent=187.5, memory_bytes=1_610_612_736, threads=12, gpu_memory_bytes=536_870_912
+        ),
+        host=schema.HostUse(
+            load=3.25, cpus=8, gpu_percent=42.5, disk_free_bytes=107_374_182_400, disk_total_bytes=536_870_912_000
+        ),
+    ),
     "metric": schema.Metric(**HEAD, name="loss", value=None, metadata={"epoch": 1, "phase": "eval"}, not_finite="inf"),
     "data": schema.Data(
         **HEAD, stream="sensor_data", data={"value": 123, "type": "mine", "run": None, "seq": [1, "two"]}
@@ -262,6 +271,34 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
     ),
     "object_model": schema.ObjectModel(
         **HEAD, learning_module="LM_0", object="mug", count=900, channel="patch", episode=3
+    ),
+    "image": schema.Image(
+        **HEAD, name="saliency", format="png", height=48, width=64, channels=3, metadata={"epoch": 1, "step": 12}
+    ),
+    "points": schema.Points(
+        **HEAD,
+        name="touched",
+        count=2,
+        colour_channels=3,
+        colour_format="uint8",
+        has_sizes=True,
+        metadata={"epoch": 1, "step": 12},
+    ),
+    "histogram": schema.Histogram(
+        **HEAD,
+        name="weights",
+        counts=[3.0, 1.0],
+        edges=[-0.5, 0.0, 0.5],
+        values=4,
+        non_finite=1,
+        metadata={"epoch": 1, "step": 12},
+    ),
+    "table": schema.Table(
+        **HEAD,
+        name="confusion",
+        columns=["object", "seen", "right"],
+        rows=[["mug", 9, 0.75], ["bowl", 1, None]],
+        metadata={"epoch": 1, "step": 12},
     ),
     "command_result": schema.CommandResult(**HEAD, id="c-1", status="obeyed", detail="at step 12 of episode 7"),
     "end": schema.End(

@@ -15,7 +15,10 @@ ANY_TEXT = st.one_of(
         ["", "%", "%25", "+", "#", "a/b", ".", "..", " ", "\x00", "\x7f", "\ufeff", "\ufffe", "$SYS", "🤖" * 300]
     ),
 )
-KINDS = {"evidence": 1, "hypotheses": 1, "metric": 1, "data": 1, "log": 1, "event": 1, "frame": 2, "object_model": 2}
+KINDS = {
+    "evidence": 1, "hypotheses": 1, "metric": 1, "data": 1, "log": 1, "event": 1, "frame": 2, "object_model": 2,
+    "image": 1, "points": 1, "histogram": 1, "table": 1,
+}  # fmt: skip
 
 
 @given(ANY_TEXT)
@@ -68,6 +71,8 @@ def test_foreign_levels_raise_only_decode_error(level):
         ("hypotheses", "hypotheses/LM_0", 0, False),
         ("metric", "metric/loss", 1, False),
         ("data", "data/sensor_data", 1, False),
+        ("histogram", "histogram/weights", 1, False),
+        ("table", "table/confusion", 1, False),
         ("log", "log/warning", 1, False),
         ("event", "event/burst_sampling", 1, False),
         ("command_result", "command/result", 1, False),
@@ -80,11 +85,17 @@ def test_where_each_kind_goes(kind, topic, qos, retain):
 
 
 @pytest.mark.parametrize(
-    ("kind", "topic", "qos"), [("frame", "frame/patch/depth", 0), ("object_model", "model/LM_0/mug", 1)]
+    ("kind", "topic", "qos", "retain"),
+    [
+        ("frame", "frame/patch/depth", 0, True),
+        ("object_model", "model/LM_0/mug", 1, True),
+        ("image", "image/saliency", 0, False),
+        ("points", "points/touched", 0, False),
+    ],
 )
-def test_where_what_is_no_json_goes(kind, topic, qos):
+def test_where_what_is_no_json_goes(kind, topic, qos, retain):
     where = "monty/raw/v1/randrot_10distinctobj-20261123T101500-3f9a/main/" + topic
-    assert topics.of_message(EXAMPLES[kind]) == (where, qos, True)
+    assert topics.of_message(EXAMPLES[kind]) == (where, qos, retain)
 
 
 def test_a_kind_with_a_name_needs_it():

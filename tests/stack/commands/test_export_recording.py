@@ -12,6 +12,8 @@ from kit.machine.child_process import run
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.message_pieces import LearningModuleStep
+from monty_mqtt_core.payloads.image_files import encode_image
+from monty_mqtt_core.payloads.to_mqtt import fan_out
 from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 from monty_mqtt_core.recordings.part_files import directory_of, part_name
 from monty_mqtt_stack.commands.recorded_rows import KINDS
@@ -29,8 +31,16 @@ SAID = [
     make(schema.Metric, 7, run=RUN, value=0.5),
     make(schema.Step, 8, run=RUN, learning_modules={"LM_0": MODULE}),
     make(schema.EpisodeEnded, 9, run=RUN, mode="eval", epoch=0, episode=0, outcome="correct"),
+    make(schema.Histogram, 11, run=RUN, name="w", counts=[3.0, 1.0], edges=[0.0, 1.0, 2.0]),
+    make(schema.Table, 12, run=RUN, name="t", columns=["a", "b"], rows=[[1, "x"], [None, "y"]]),
     make(schema.Log, 10, run="another", level="info", message="of another"),
 ]
+
+
+IMAGE = make(schema.Image, 0, run=RUN, name="../é/" + "n" * 300, format="uint8", height=2, width=2, channels=1)
+SHOWN = encode_image(IMAGE, bytes(4))
+POINTS = make(schema.Points, 1, run=RUN, name="", count=1, metadata={"step": 3})
+(TOUCHED,) = fan_out(POINTS, b"", [bytes(12)], most_bytes=10_000)
 
 
 def write(path):
@@ -41,6 +51,8 @@ def write(path):
                 topics.of_message(message).topic, schema.encode(message), message.time_unix_nanos, message.seq
             )
             writer.write(entry)
+        for message, outgoing in ((IMAGE, SHOWN), (POINTS, TOUCHED)):
+            writer.write(Entry(outgoing.topic, outgoing.payload, message.time_unix_nanos, message.seq))
     return path
 
 
@@ -79,12 +91,38 @@ def test_every_kind_is_there_as_json_lines(recording, tmp_path):
         "events": 1,
         "data": 2,
         "state": 1,
+        "images": 1,
+        "points": 1,
+        "histograms": 1,
+        "tables": 1,
     }
+    assert (rows["images"][0]["format"], rows["images"][0]["height"]) == ("png", 2)
+    assert (rows["points"][0]["count"], rows["points"][0]["metadata"]) == (1, {"step": 3})
+    assert rows["histograms"][0]["counts"] == [3, 1]
+    assert rows["tables"][0]["rows"] == [[1, "x"], [None, "y"]]
     assert rows["data"][0]["data"] == {"a": [1, None]}
     assert rows["state"][0]["state"] == {"phase": "warm-up"}
     assert rows["events"][0]["fields"] == {"count": 2}
     assert {row["object"]: row["evidence"] for row in rows["evidence"]} == MODULE.evidence
     assert (rows["metrics"][0]["value"], rows["episodes"][0]["outcome"]) == (0.5, "correct")
+
+
+@pytest.mark.parametrize(("of", "payload"), [("images", SHOWN.payload), ("points", TOUCHED.payload)])
+def test_images_and_points_become_files(recording, tmp_path, of, payload):
+    where = ("--from", str(recording), "--state-dir", str(tmp_path))
+    ((row,), _) = rows(exported(of, *where, "--files", str(tmp_path / "a" / "b"))), None
+    (file,) = (tmp_path / "a" / "b").iterdir()  # whatever the name is, the file is in the folder
+    assert (file.name, file.read_bytes()) == (row["file"], payload)
+
+
+def test_files_are_of_images_and_points_only(recording, tmp_path):
+    done = run("export", RUN, "--of", "tables", "--from", str(recording), "--files", "x", "--state-dir", str(tmp_path))
+    line = "--files: 'x' is not allowed; it must be used with --of images or points"
+    assert (done.returncode, line in done.stderr) == (2, True)
+    (tmp_path / "file").touch()
+    where = ("--from", str(recording), "--files", str(tmp_path / "file"), "--state-dir", str(tmp_path))
+    done = run("export", RUN, "--of", "images", *where)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
 
 
 @pytest.mark.parametrize("of", KINDS)

@@ -87,15 +87,15 @@ def test_without_what_it_needs_it_is_left_out_with_the_reason(state):
         stopped(process, state)
 
 
-def test_without_nicegui_it_says_how_to_get_it(state, monkeypatch):
+def test_without_fastapi_it_says_how_to_get_it(state, monkeypatch):
     from importlib import util  # noqa: PLC0415
 
     from monty_mqtt_stack.services import table  # noqa: PLC0415
 
     find = util.find_spec
-    monkeypatch.setattr(table.importlib.util, "find_spec", lambda name: None if name == "nicegui" else find(name))
+    monkeypatch.setattr(table.importlib.util, "find_spec", lambda name: None if name == "fastapi" else find(name))
     left_out = table.TABLE["liveview"](table.Plan(state=state))
-    assert left_out.why == "nicegui not installed: pip install 'monty-mqtt[server]'"
+    assert left_out.why == "fastapi not installed: pip install 'monty-mqtt[server]'"
 
 
 @pytest.fixture
