@@ -29,7 +29,7 @@ RUN python -m venv --without-pip /opt/bridge \
 FROM build AS liveview-needs
 RUN python -m venv --without-pip /opt/liveview \
  && pip --python /opt/liveview/bin/python install --no-cache-dir --constraint constraints.txt \
-      mcap msgspec nicegui numpy paho-mqtt pillow psutil pyzmq \
+      fastapi httptools mcap msgspec numpy paho-mqtt pillow psutil pyzmq uvicorn uvloop websockets \
  && find /opt/liveview -type d -name tests -prune -exec rm -r {} +
 
 FROM build AS stack-needs

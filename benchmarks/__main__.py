@@ -2,8 +2,8 @@
 
 That file holds the latest figures of each benchmark.
 
-usage: python -m benchmarks [publish] [hook] [slowdown] [bridge] [encryption] [outage] [history] [dashboards] [liveview]
-       [keeping] [fairness] [capacity] [cluster] [--quick]
+usage: python -m benchmarks [publish] [hook] [machine] [slowdown] [bridge] [encryption] [outage] [history] [dashboards]
+       [liveview] [keeping] [fairness] [capacity] [cluster] [--quick]
 
 Without a name all run but `cluster`, which takes minutes and must be root's.
 """
@@ -28,6 +28,7 @@ RESULTS = Path("benchmarks", "results", "latest.json")
 BENCHMARKS = (
     "publish",
     "hook",
+    "machine",
     "slowdown",
     "bridge",
     "encryption",

@@ -53,11 +53,10 @@ MOST_MEMORY_MIB = 500.0
 PATIENCE_SECS = 120.0
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run")
 CHART = "[data-testid='evidence-canvas']"
-WATCH = f"""async () => {{
-  const {{ echarts }} = await import("nicegui-echart");
+WATCH = f"""() => {{
   const element = document.querySelector("{CHART}");
   element.scrollIntoView({{ block: "center" }});
-  const chart = echarts.getInstanceByDom(element);
+  const {{ chart }} = element;
   window.drawn = [];
   chart.on("rendered", () => {{
     const last = chart.getModel().getComponent("xAxis").option.max;
@@ -69,6 +68,11 @@ new MutationObserver(() => {{
   if (!window.drawnAt && document.querySelectorAll("{CHART} canvas").length >= {MODULES})
     requestAnimationFrame(() => (window.drawnAt ??= performance.now()));
 }}).observe(document, {{ subtree: true, childList: true }});"""
+UNTIL_DRAWN = f"""() => new Promise((done, fail) => {{
+  setTimeout(fail, {1000 * PATIENCE_SECS});
+  const look = () => (window.drawnAt ? done() : requestAnimationFrame(look));
+  look();
+}})"""
 PAINTS = """() => ({
   drawn: window.drawnAt,
   ...Object.fromEntries(performance.getEntriesByType("paint").map((one) => [one.name, one.startTime])),
@@ -274,7 +278,7 @@ def first_paint(browser: Browser, url: str) -> Paint:
     tab = browser.new_page(viewport={"width": 1280, "height": 1600})
     tab.add_init_script(WAIT_DRAWN)
     tab.goto(url, wait_until="commit")
-    tab.wait_for_function("window.drawnAt", timeout=PATIENCE_SECS * 1000)
+    tab.evaluate(UNTIL_DRAWN)
     painted: Dict[str, float] = tab.evaluate(PAINTS)
     tab.close()
     return Paint(painted["first-contentful-paint"] / 1000, painted["drawn"] / 1000)

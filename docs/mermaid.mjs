@@ -1,5 +1,5 @@
-// Mermaid from this site (NiceGUI's, tools/docs_site.py copies it): the theme takes one that is there, and fetches one else.
-import { mermaid } from "./mermaid/index.js";
+// Mermaid from this site (tools/docs_site.py copies it): the theme takes one that is there, and fetches one else.
+import mermaid from "./mermaid/mermaid.esm.min.mjs";
 
 // What the theme colours in older versions by names that this one has no more.
 const COLOURS = `

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Iterator, NamedTuple
@@ -57,28 +57,41 @@ class FarSide(NamedTuple):
 def far_side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarSide]:
     state = StateDir(tmp_path_factory.mktemp("state"))
     command = [sys.executable, "-m", "monty_mqtt.cli", "up", "--without", "history", "--state-dir", str(state.path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if "mosquitto_sub" in line:
-                break
-        running = state.read_far_side()
-        assert running, "".join(lines)
-        drain = threading.Thread(target=process.stdout.read, daemon=True)
-        drain.start()
-        broker, bridge = running.services["broker"], running.services["bridge"]
-        environment = {
-            "MONTY_MQTT_STATE_DIR": str(state.path),
-            "MONTY_MQTT_ZMQ_PORT": str(bridge.port),
-            "MQTT_PORT": str(broker.port),
-            "LIVEVIEW_PORT": str(running.services["liveview"].port),
-        }
-        try:
-            yield FarSide(state, broker, bridge, environment)
-        finally:
-            process.terminate()
-            process.wait(20)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, **pipes) as process, ended_with(process):
+        yield serving(process, state)
+
+
+@contextmanager
+def ended_with(process: subprocess.Popen) -> Iterator[None]:
+    """End a process with the block, also where a test fails in it: Popen waits for its end without a bound."""
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def serving(process: subprocess.Popen, state: StateDir) -> FarSide:
+    """Return what `monty-mqtt up` runs, as soon as all of it does."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "mosquitto_sub" in line:
+            break
+    running = state.read_far_side()
+    assert running, "".join(lines)
+    assert running.services.keys() >= {"broker", "bridge", "liveview"}, "".join(lines)
+    drain = threading.Thread(target=process.stdout.read, daemon=True)
+    drain.start()
+    broker, bridge = running.services["broker"], running.services["bridge"]
+    environment = {
+        "MONTY_MQTT_STATE_DIR": str(state.path),
+        "MONTY_MQTT_ZMQ_PORT": str(bridge.port),
+        "MQTT_PORT": str(broker.port),
+        "LIVEVIEW_PORT": str(running.services["liveview"].port),
+    }
+    return FarSide(state, broker, bridge, environment)
 
 
 @pytest.fixture

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from importlib.resources import files as package_files
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 if TYPE_CHECKING:
@@ -28,9 +30,9 @@ PAGES = {
     "CODE_OF_CONDUCT.md": "code_of_conduct.md",
 }
 """The name in docs/ under which each page from elsewhere in the repository appears."""
-ICON = "liveview/monty_mqtt_liveview/browser/icon.svg"
-MERMAID = "elements/mermaid/dist"
-"""Folder of Mermaid in NiceGUI; docs/mermaid.mjs loads it."""
+ICON = "liveview/web/public/icon.svg"
+MERMAID = "tools/mermaid"
+"""Folder whose package-lock.json names Mermaid; docs/mermaid.mjs loads it."""
 LINK = re.compile(r"(\]\(|\bsrc=\"|\bhref=\")([^)\"#:]+)(?=[)\"#])")
 
 
@@ -49,9 +51,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path in sorted(linked(config, [path for path, _ in sources])):
         files.append(File.generated(config, f"files/{path.relative_to(top)}", abs_src_path=str(path)))
     files.append(File.generated(config, "icon.svg", abs_src_path=str(top / ICON)))
-    for module in package_files("nicegui").joinpath(MERMAID).iterdir():
-        if module.name.endswith(".js"):
-            files.append(File.generated(config, f"mermaid/{module.name}", abs_src_path=str(module)))
+    built = mermaid(top / MERMAID)
+    for module in [built / "mermaid.esm.min.mjs", *(built / "chunks" / "mermaid.esm.min").glob("*.mjs")]:
+        files.append(File.generated(config, f"mermaid/{module.relative_to(built)}", abs_src_path=str(module)))
     return files
 
 
@@ -59,6 +61,22 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: objec
     """Change links that lead out of docs/ to the places that their targets have on the site."""
     source = page.file.abs_src_path
     return relinked(markdown, Path(source).parent, config) if source else markdown
+
+
+def mermaid(folder: Path) -> Path:
+    """Return the folder of Mermaid's modules, installed with npm at first use.
+
+    Raises:
+        PluginError: npm is missing, or fails.
+    """
+    installed = folder / "node_modules" / "mermaid" / "dist"
+    if not installed.is_dir():
+        if not shutil.which("npm"):
+            raise PluginError("Mermaid draws the diagrams and comes with npm, which is missing: apt install nodejs npm")
+        command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+        if subprocess.run(command, cwd=folder, check=False).returncode:
+            raise PluginError(f"npm ci failed in {folder}")
+    return installed
 
 
 def root(config: MkDocsConfig) -> Path:

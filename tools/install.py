@@ -26,7 +26,7 @@ GROUPS = {"replay": [], "run": [], "docs": ["docs"], "test": ["dev", "bench", "d
 SYSTEM = {
     "replay": ["mosquitto"],
     "run": ["mosquitto", "egl"],
-    "docs": [],
+    "docs": ["node"],
     "test": [
         "mosquitto",
         "egl",

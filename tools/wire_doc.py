@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from monty_mqtt.wire import message_pieces, schema, topics, zmq_protocol
+from monty_mqtt.wire.vocabulary import MEDIA_KINDS
 from monty_mqtt_core.payloads.to_mqtt import Evidence
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,8 +38,8 @@ mosquitto_sub -h 127.0.0.1 -p "${MQTT_PORT:-1883}" -v -t 'monty/v1/#' -C 1 -W 10
   id with a part that you make up once and keep secret:
   [a subscriber of your own](operations.md#a-subscriber-of-your-own-that-misses-nothing).
 - Every message has `run`, `worker`, `seq` and `time_unix_nanos`. `seq` counts the messages of a worker from 0 without a
-  gap. A message may arrive twice (delivery is at least once); both copies have the same `seq`. `frame` and `hypotheses`
-  have a sequence of their own.
+  gap. A message may arrive twice (delivery is at least once); both copies have the same `seq`. `frame`,
+  `hypotheses`, `image` and `points` have a sequence of their own, together.
 - A field is absent if this kind of learning module or sensor does not have it. A number that was NaN or infinite is
   `null` in a list, in a mapping and as a metric's `value`; any other field with such a number is absent.
 - Rotations are unit quaternions x, y, z, w; locations are in metres; times are nanoseconds since 1970-01-01 UTC.
@@ -69,6 +70,12 @@ the message's own fields and `units`. For depth it also holds `depth_min_metres`
 0 and 65535 stand for, and `non_finite`, the number of pixels without a depth. An `object_model` is a binary PLY file
 with x, y and z of the points in metres; its `comment monty_mqtt` holds the message. The broker retains the latest of
 each. In `hypotheses` the buffers are lists in the JSON: `locations`, `evidence` and `object_indices` (into `objects`).
+
+An `image` that the user publishes is a PNG or JPEG file: the user's own, or a PNG that the bridge made of an array. The
+JSON header holds the message's fields. It is the PNG's first text, named `monty_mqtt`, or the first comment of the
+JPEG, behind the segment APP0 if there is one. `points` are a binary PLY file with x, y, z, the colours as `uchar` and
+the `size` of each point; its `comment monty_mqtt` holds the message. The bridge counts the values of a `histogram`, so
+on MQTT it has counts and edges. None of these is retained.
 
 ## Commands and statuses
 
@@ -127,7 +134,13 @@ def topic_row(kind: str) -> tuple[str, str, int, bool]:
     topic, qos, retain = topics.of_message(message)
     names = topics.parse(topic).names
     pattern = topics.build("RUN", "WORKER", kind, *("NAME" + "X" * i for i in range(len(names))))
-    words = {"metric": ["name"], "data": ["stream"], "log": ["level"], "event": ["event"]}.get(kind)
+    words = {
+        "metric": ["name"],
+        "data": ["stream"],
+        "log": ["level"],
+        "event": ["event"],
+        **{media: ["name"] for media in MEDIA_KINDS},
+    }.get(kind)
     words = words or {"frame": ["sensor", "modality"], "object_model": ["learning_module", "object"]}.get(kind)
     for index, word in reversed(list(enumerate(words or ["learning_module"]))):
         pattern = pattern.replace("NAME" + "X" * index, f"<{word}>")

@@ -119,6 +119,7 @@ def test_the_login(watched, teller, axe, scheme):
     voice.say(schema.Status, status="running")
     teller.done()
     page = show(watched, "/run/login", 390, scheme)
+    page.get_by_text("Commands", exact=True).click()
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("dialog").get_by_label("Password")).to_be_focused()
     assert faults(page, axe) == []

@@ -105,7 +105,7 @@ def test_two_browsers_opened_at_different_times_show_the_same(chromium, watched,
         expect(page.locator(".run-head")).to_contain_text("1 of 4 episodes")
     # How long a step took to this browser, and how long ago it was, are each browser's own.
     own = re.compile(r"\d+ (s|min) ago|Delay.*?page", re.DOTALL)
-    until(lambda: len({own.sub("", page.locator(".run-head .numbers").inner_text()) for page in (early, late)}) == 1)
+    until(lambda: len({own.sub("", page.locator(".run-details .numbers").inner_text()) for page in (early, late)}) == 1)
     context.close()
 
 

@@ -71,7 +71,12 @@ def run(workers) -> str:
     return name
 
 
+def open_commands(page) -> None:
+    page.get_by_text("Commands", exact=True).click()
+
+
 def log_in(page, password: str) -> None:
+    open_commands(page)
     page.get_by_role("button", name="Log in").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Password").fill(password)
@@ -100,6 +105,7 @@ def answer_of(page):
 
 def test_without_login_nothing_can_be_pressed_and_it_says_why(watched, run):
     page = watched.open(f"/run/{run}")
+    open_commands(page)
     expect(answer_of(page)).to_contain_text(re.compile("Log in", re.IGNORECASE))
     for name in ("Pause", "Resume", "Step", "Stop after episode", "Abort"):
         expect(button(page, name)).to_have_attribute("aria-disabled", "true")

@@ -17,9 +17,8 @@ pytestmark = pytest.mark.timeout(120)
 NEAR = 1e-4  # the page is told five digits, and keeps the newest as 32-bit numbers
 
 
-ASLEEP_IN_THE_NEXT_DRAWING = """async () => {
-  const { echarts } = await import("nicegui-echart");
-  const chart = echarts.getInstanceByDom(document.querySelector('[data-testid="evidence-canvas"]'));
+ASLEEP_IN_THE_NEXT_DRAWING = """() => {
+  const { chart } = document.querySelector('[data-testid="evidence-canvas"]');
   const [draw, now] = [chart.setOption, performance.now.bind(performance)];
   chart.setOption = (...given) => {
     draw.apply(chart, given);

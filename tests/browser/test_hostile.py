@@ -31,7 +31,7 @@ from monty_mqtt_core.payloads.frame_images import encode_frame
 pytestmark = pytest.mark.timeout(240)
 
 MIB = 1 << 20
-TABS = ("results", "logs", "events", "metrics", "data")
+TABS = ("results", "logs", "events", "metrics", "media", "data")
 RUN = quote(topics.escape(HOSTILE))
 MOST_MIB = {"server": 900, "browser": 250}
 FROZEN_SECS = 5
@@ -63,6 +63,8 @@ def tell_everything(voice) -> None:
     voice.say(schema.Metric, name=HOSTILE, value=1.0, metadata={HOSTILE: HOSTILE})
     voice.say(schema.Data, stream=HOSTILE, data={HOSTILE: [HOSTILE]})
     voice.say(schema.State, state={HOSTILE: HOSTILE})
+    voice.say(schema.Histogram, name=HOSTILE, counts=[1.0], edges=[0.0, 1.0])
+    voice.say(schema.Table, name=HOSTILE, columns=[HOSTILE], rows=[[HOSTILE]], metadata={"step": HOSTILE})
     voice.say(schema.Status, status="error", error_type=HOSTILE, error_message=HOSTILE, error_traceback=HOSTILE)
 
 
@@ -120,12 +122,11 @@ def test_hostile_names_and_images_neither_execute_nor_leave_the_state_directory(
 
 
 WATCH = """async () => {
-  const { echarts } = await import("nicegui-echart");
   globalThis.longest = 0;
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, entry.duration);
   }).observe({ type: "longtask" });
-  const chart = echarts.getInstanceByDom(document.querySelector("[data-testid='evidence-canvas']"));
+  const chart = document.querySelector("[data-testid='evidence-canvas']").chart;
   globalThis.drawn = [];
   chart.on("rendered", () => {
     const last = chart.getModel().getComponent("xAxis").option.max;
@@ -232,7 +233,7 @@ def test_a_page_of_another_site_gets_nothing(chromium, page_server):
           const drawn = await new Promise((done) => {
             image.onload = () => done("loaded");
             image.onerror = () => done("refused");
-            image.src = `${url}/assets/browser/icon.svg`;
+            image.src = `${url}/assets/icon.svg`;
           });
           return [read, heard, drawn];
         }""",

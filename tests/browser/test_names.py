@@ -7,6 +7,7 @@ import unicodedata
 from urllib.parse import quote
 
 import pytest
+from kit.page.front_end import script_of
 from kit.page.teller import HOSTILE
 
 from monty_mqtt.wire import topics
@@ -21,7 +22,7 @@ NAMES = ["", HOSTILE, "a/b.c+d#e %", "😀 mug", "\ud800 alone", "\x00\x1f\x7f\u
 def test_escaped_names_are_those_of_the_topics(watched):
     page = watched.open("/")
     names = json.dumps(NAMES + CHARACTERS)
-    escaped = page.evaluate(f"import('/assets/browser/api.js').then(({{ escape }}) => {names}.map(escape))")
+    escaped = page.evaluate(f"() => {{ {script_of('server/api.ts')}\nreturn {names}.map(escape); }}")
     expected = [quote(topics.escape(name), safe="!'()*~_-") for name in NAMES + CHARACTERS]
     wrong = [pair for pair in zip(escaped, expected, strict=True) if pair[0] != pair[1]]
     assert wrong == []

@@ -47,8 +47,8 @@ def keep(tmp_path):
 
 def test_pictures_of_a_run(demo, page_server, chromium, keep):
     looks = {
-        "liveview-run": (1280, 1500, "light", f"/run/{demo}?mode=eval&episode={FAILED_EPISODE}&step=9"),
-        "liveview-dark": (1280, 900, "dark", f"/run/{demo}"),
+        "liveview-run": (1440, 900, "light", f"/run/{demo}?mode=eval&episode={FAILED_EPISODE}&step=9"),
+        "liveview-dark": (1280, 800, "dark", f"/run/{demo}"),
         "liveview-narrow": (390, 844, "light", f"/run/{demo}?mode=eval&episode={FAILED_EPISODE}&step=9"),
         "liveview-runs": (1280, 420, "light", "/"),
     }

@@ -102,6 +102,25 @@ def test_results_per_object_and_their_courses(watched, teller):
         assert "from" in chart.get_attribute("aria-label")
 
 
+def test_results_by_object_and_rotation(watched, teller):
+    voice = teller.voice("poses", secs_ago=300)
+    voice.say(schema.Status, status="running")
+    end(voice, 0, "mug", ("mug", "mug"), correct=1, error=10.0, secs=4.0)
+    end(voice, 1, "mug", ("bowl", "bowl"), correct=0, error=None, secs=4.0)
+    end(voice, 2, HOSTILE, ("bowl", "bowl"), correct=0, error=90.0, secs=8.0)
+    teller.done()
+    page = watched.open("/run/poses")
+    poses = page.get_by_test_id("rotations")
+    expect(poses.locator("thead th")).to_have_text(["0, 90, 0°"])
+    mug = poses.get_by_role("button", name="mug at 0, 90, 0°")
+    expect(mug).to_contain_text("50.0 %")
+    expect(mug).to_contain_text("1 of 2")
+    expect(poses.get_by_role("rowheader", name=HOSTILE, exact=True)).to_be_visible()
+    for value, words in (("rotation_error_degs", "10.0°"), ("mean_steps", "15")):
+        page.get_by_test_id("rotations-value").select_option(value)
+        expect(mug).to_contain_text(words)
+
+
 def number(page, label: str):
     """A number above the results, and what stands under it."""
     numbers = page.get_by_role("tabpanel").locator(".numbers > div")
@@ -118,7 +137,7 @@ def test_training_and_evaluation_are_never_one_number(watched, teller):
     end(voice, 1, "mug", ("bowl", "bowl"), correct=0, error=None, secs=2.0)
     teller.done()
     page = watched.open("/run/both")
-    head = page.locator(".run-head .numbers")
+    head = page.locator(".run-details .numbers")
     expect(head.locator("div").filter(has_text="Accuracy so far, eval")).to_contain_text("50.0 %")
     expect(head.locator("div").filter(has_text="Accuracy so far, train")).to_contain_text("0.0 %")
     assert [bar.get_attribute("data-mode") for bar in page.locator(".run-head [data-mode]").all()] == ["eval", "train"]
@@ -246,7 +265,7 @@ def test_the_head_has_what_the_first_version_showed(watched, teller):
         fact = facts.filter(has=page.locator("dt").get_by_text(label, exact=True))
         expect(fact.locator("dd").first).to_have_text(value)
     expect(page.get_by_text(HOSTILE)).to_be_visible()
-    numbers = page.locator(".run-head .numbers")
+    numbers = page.locator(".run-details .numbers")
     expect(numbers.locator("div").filter(has_text="Lost, dropped")).to_contain_text("2, 1")
 
 

@@ -29,10 +29,10 @@ def test_of_a_parallel_run_one_of_the_workers_that_step_is_shown_and_another_can
     page = watched.open("/run/par")
     card = page.get_by_test_id("hypothesis-LM_0").get_by_test_id("evidence")
     expect(card).to_have_text("7.5")
-    page.locator(".run-head select").select_option("parallel_eval_episode_1")
+    page.locator("[data-testid=worker-choice]").select_option("parallel_eval_episode_1")
     expect(card).to_have_text("12.25")
     assert drawn(page, "LM_0", lambda seen: seen.x[-1] == 4).at(4) == {"mug": 12.25}
-    page.locator(".run-head select").select_option("")
+    page.locator("[data-testid=worker-choice]").select_option("")
     expect(page.get_by_test_id("no-worker")).to_contain_text("Choose a worker")
 
 

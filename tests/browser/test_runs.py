@@ -62,7 +62,7 @@ def test_images_that_never_came_are_counted_and_explained(watched, teller):
     expect(page.get_by_role("listitem").filter(has_text="gaps").get_by_title(why)).to_have_text("2 images missing")
     expect(page.get_by_role("listitem").filter(has_text="gaps").get_by_text("gaps experiment · eval")).to_be_visible()
     page.get_by_role("link", name="gaps").click()
-    expect(page.locator(".numbers").first.get_by_title(why)).to_contain_text("Images missing2")
+    expect(page.locator(".numbers").first.get_by_title(why)).to_contain_text("Images missing 2")
 
 
 def test_a_run_says_what_was_published_and_changes_by_itself(watched, teller):

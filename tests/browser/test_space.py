@@ -8,6 +8,7 @@ import re
 import pytest
 from demo_on_screen import at
 from kit.machine.child_process import until
+from kit.page.front_end import script_of
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
@@ -102,9 +103,8 @@ def test_it_turns_with_mouse_and_keys_and_rests_otherwise(demo, shown):
     until(lambda: canvas.screenshot() != turned)
 
 
-CONTRASTS = """async () => {
-  const { shadeOf } = await import("monty-liveview/colour_scale.js");
-  const { isDark } = await import("monty-liveview/theme.js");
+CONTRASTS = """() => {
+  const isDark = document.documentElement.dataset.theme === "dark";
   const probe = document.querySelector(".space-view");
   const behind = getComputedStyle(probe).backgroundColor.match(/[\\d.]+/g).slice(0, 3).map((one) => one / 255);
   const light = (colour) => {
@@ -112,7 +112,7 @@ CONTRASTS = """async () => {
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05;
   };
   return [0, 0.5, 1].map((share) => {
-    const ratio = light(shadeOf(share, isDark())) / light(behind);
+    const ratio = light(shadeOf(share, isDark)) / light(behind);
     return Math.max(ratio, 1 / ratio);
   });
 }"""
@@ -124,7 +124,8 @@ def test_evidence_stands_out_and_most_where_it_is_most(demo, shown, scheme):
     shown.page.emulate_media(color_scheme=scheme)
     page = at(shown, demo.recognising, 4, 8)
     space(page)
-    weakest, middle, strongest = page.evaluate(CONTRASTS)
+    scale = script_of("senses/colour_scale.ts")
+    weakest, middle, strongest = page.evaluate(f"() => {{ {scale}\nreturn ({CONTRASTS})(); }}")
     assert 3 < weakest < middle < strongest
     assert strongest > 7
 

@@ -5,35 +5,36 @@ from __future__ import annotations
 import pytest
 from demo_on_screen import MODULES
 from kit.machine.child_process import until
-from playwright.sync_api import Page, expect
+from kit.page.front_end import colours
+from playwright.sync_api import expect
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode, LearningModuleStep
 
 pytestmark = pytest.mark.timeout(120)
 
-_PIXELS = """(places) => {
+_PIXELS = """([places, whole, row_height]) => {
   const canvas = document.querySelector('[data-testid="timeline-view"] canvas');
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
   return places.map(([row, share]) => {
-    const top = row === 0 ? 11 : 22 + (row - 1) * 18 + 8;
+    const middle = whole + (row - 1) * (row_height + 2) + row_height / 2;
+    const top = row === 0 ? whole / 2 : middle;
     const at = 4 * (Math.round(top * devicePixelRatio) * canvas.width + Math.round(share * canvas.width));
     return "#" + [...data.slice(at, at + 3)].map((part) => part.toString(16).padStart(2, "0")).join("").toUpperCase();
   });
 }"""
 
 
-def colours(page: Page) -> dict[str, str]:
-    return page.evaluate("import('monty-liveview/palette.js').then((palette) => palette.OUTCOMES)")
-
-
-def test_each_episode_has_its_outcomes_colour_in_every_row(demo, shown):
+@pytest.mark.parametrize(("width", "whole", "row_height"), [(1000, 22, 16), (1280, 14, 7)], ids=["page", "cockpit"])
+def test_each_episode_has_its_outcomes_colour_in_every_row(demo, shown, width, whole, row_height):
+    shown.page.set_viewport_size({"width": width, "height": 900})
     page = shown.open(f"/run/{demo.recognising}")
     ended = demo.ended()
     view = page.get_by_test_id("timeline-view")
     expect(view).to_have_attribute("data-count", str(len(ended)))
     expect(view).to_have_attribute("data-selected", str(len(ended) - 1))
-    palette = colours(page)
+    palette = colours()["outcomes"]
     size = min(90, view.bounding_box()["width"] / len(ended))
     places, expected = [], []
     for place, episode in enumerate(ended):
@@ -41,7 +42,7 @@ def test_each_episode_has_its_outcomes_colour_in_every_row(demo, shown):
         for row, outcome in enumerate(outcomes):
             places.append([row, (place + 0.5) * size / view.bounding_box()["width"]])
             expected.append(palette[outcome].upper())
-    until(lambda: page.evaluate(_PIXELS, places) == expected)
+    until(lambda: page.evaluate(_PIXELS, [places, whole, row_height]) == expected)
 
 
 def test_a_click_and_the_arrow_keys_go_to_an_episode(demo, shown):
@@ -58,7 +59,7 @@ def test_a_click_and_the_arrow_keys_go_to_an_episode(demo, shown):
     expect(scrub).to_have_attribute("data-episode", "5")
     page.keyboard.press("Home")
     expect(scrub).to_have_attribute("data-episode", "0")
-    assert view.get_attribute("aria-valuetext").startswith("eval episode 0 · capsule3DSolid · correct_mlh")
+    assert view.get_attribute("aria-valuetext").startswith("eval episode 0 · capsule3DSolid 0, 0, 0° · correct_mlh")
 
 
 @pytest.mark.parametrize("height", [400, 844])

@@ -18,6 +18,7 @@ from kit.mqtt_subscriber import Subscriber
 from PIL import Image
 
 from monty_mqtt.wire import schema, topics
+from monty_mqtt.wire.vocabulary import MEDIA_KINDS
 from monty_mqtt_core.settings.state_dir import StateDir
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -80,7 +81,7 @@ def test_every_topic_arrives(demo):
     for one in demo.subscriber.received:
         if one.topic.startswith((topics.JSON_PREFIX, topics.RAW_PREFIX)):
             kinds.add(topics.parse(one.topic).kind)
-    users_own = {"metric", "data", "state", "command", "command_result"}
+    users_own = {"metric", "data", "state", *MEDIA_KINDS, "command", "command_result"}
     assert kinds >= set(schema.KINDS) - users_own | {"evidence"}
     prefixes = {one.topic.split("/v1/")[0] for one in demo.subscriber.received}
     assert prefixes == {"monty", "monty/raw", "monty/influx", "monty/bridge"}

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from kit.machine.node import evaluated
+from kit.page.front_end import colours
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "liveview" / "monty_mqtt_liveview" / "browser" / "palette.js"
-
-
-@pytest.fixture(scope="module")
-def page():
-    """What palette.js has; what it imports knows only a browser."""
-    script = re.sub(r"^import .*;$", "", PAGE.read_text("utf-8"), flags=re.MULTILINE)
-    imported = "const reactive = (value) => value; const isDark = () => false;"
-    return evaluated(f"{imported}\n{script}\nconsole.log(JSON.stringify({{ STATUSES, OUTCOMES, OBJECTS }}));")
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +28,18 @@ print(json.dumps({name: value for name, value in told.items() if isinstance(valu
     return json.loads(done.stdout)
 
 
-def test_statuses_have_the_same_colours(page, grafana):
-    assert page["STATUSES"] == grafana["STATUSES"]
+def test_statuses_have_the_same_colours(grafana):
+    assert colours()["statuses"] == grafana["STATUSES"]
 
 
-def test_outcomes_have_the_same_colours(page, grafana):
-    assert page["OUTCOMES"] == {word: colour for word, colour in grafana["OUTCOMES"].items() if colour != "transparent"}
+def test_outcomes_have_the_same_colours(grafana):
+    assert colours()["outcomes"] == {
+        word: colour for word, colour in grafana["OUTCOMES"].items() if colour != "transparent"
+    }
 
 
-def test_the_first_objects_have_colours_of_the_same_palette(page, grafana):
+def test_the_first_objects_have_colours_of_the_same_palette(grafana):
     of_grafana = {value for value in grafana.values() if isinstance(value, str) and value.startswith("#")}
-    colours = page["OBJECTS"]["light"]
-    assert set(colours[:6]) <= of_grafana
-    assert len(set(colours)) == len(colours) == len(page["OBJECTS"]["dark"])
+    objects = colours()["objects"]
+    assert set(objects["light"][:6]) <= of_grafana
+    assert len(set(objects["light"])) == len(objects["light"]) == len(objects["dark"])

@@ -126,8 +126,8 @@ def test_the_bridges_image_is_small(builds):
 
 def test_the_pages_image_is_without_what_only_others_need(builds):
     installed = {path.name.partition("-")[0] for path in (builds / "opt" / "liveview").rglob("*.dist-info")}
-    assert {"nicegui", "mcap", "paho_mqtt"} <= installed
-    assert not {"influxdb_client", "amqtt", "rich"} & installed
+    assert {"fastapi", "mcap", "paho_mqtt", "uvicorn"} <= installed
+    assert not {"influxdb_client", "amqtt", "nicegui", "rich"} & installed
 
 
 def test_an_experiment_reaches_influxdb_and_the_page(up):

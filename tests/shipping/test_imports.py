@@ -42,6 +42,7 @@ USERS = {
         "monty_mqtt_liveview.intake.subscription",
         "monty_mqtt_stack.broker_trial.trial_client",
     },
+    "apprise": {"monty_mqtt_stack.notify.receiver"},
     "mcap": {"monty_mqtt_core.recordings.mcap_file"},
     "sqlite3": {"monty_mqtt_bridge.journal"},
     "PIL": {"monty_mqtt_core.payloads", "monty_mqtt_liveview.web.depth_colours"},
@@ -65,6 +66,7 @@ PURE = (
     "monty_mqtt_bridge.rules",
     "monty_mqtt_core.influx",
     "monty_mqtt_core.payloads",
+    "monty_mqtt_liveview.answers",
     "monty_mqtt_liveview.state",
     "monty_mqtt_liveview.views",
 )

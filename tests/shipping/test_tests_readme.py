@@ -19,10 +19,10 @@ TESTS_OF = {
 """A package, and where its modules have their tests."""
 
 PAGES = ("docs/architecture.md", "CONTRIBUTING.md", "SECURITY.md", "tests/README.md")
-ENDINGS = {".py", ".js", ".mjs", ".md", ".json", ".yml", ".yaml", ".toml", ".txt", ".conf", ".html", ".css", ".mcap"}
+ENDINGS = re.compile(r"\.(?:py|js|mjs|ts|vue|md|json|yml|yaml|toml|txt|conf|html|css|mcap)")
 ROW = re.compile(r"^\| `([\w/]+\.py)` \| `([\w/]+\.py)` \|$", flags=re.MULTILINE)
 CODE = re.compile(r"`([\w./-]+)`")
-STEP = re.compile(r"^\d+\. `([\w./]+\.(?:py|js))` · ((?:`[\w.]+`(?:, )?)+):", flags=re.MULTILINE)
+STEP = re.compile(r"^\d+\. `([\w./]+\.(?:py|js|ts|vue))` · ((?:`[\w.]+`(?:, )?)+):", flags=re.MULTILINE)
 ARGUMENT = re.compile(r"[ \"]((?:tests|tools|grafana)/[\w./-]+)")
 """A path on a command line."""
 
@@ -65,7 +65,7 @@ def test_each_row_names_a_test_that_exists():
 def test_each_path_leads_to_a_file_or_folder(page):
     tops = {path.name for path in ROOT.iterdir()}
     found = {name for name in CODE.findall(text_of(page)) if "/" in name.strip("/")}
-    paths = {name for name in found if name.partition("/")[0] in tops or Path(name).suffix in ENDINGS}
+    paths = {name for name in found if name.partition("/")[0] in tops or ENDINGS.fullmatch(Path(name).suffix)}
     paths |= set(ARGUMENT.findall(text_of(page)))
     assert paths
     assert {name for name in paths if not (ROOT / name).exists()} == set()

@@ -51,8 +51,9 @@ def test_it_carries_conf_and_no_generic_name(environment):
     assert {f"monty_mqtt/{path.relative_to(ROOT)}" for path in of_grafana} <= set(names)
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"monty_mqtt", "monty_mqtt_core", "monty_mqtt_bridge", "monty_mqtt_liveview", "monty_mqtt_stack"}
-    modules = (ROOT / "liveview" / "monty_mqtt_liveview" / "browser").glob("*.js")
-    assert {f"monty_mqtt_liveview/browser/{path.name}" for path in modules} <= set(names)
+    front_end = (ROOT / "liveview" / "monty_mqtt_liveview" / "static").iterdir()
+    assert {f"monty_mqtt_liveview/static/{path.name}" for path in front_end} <= set(names)
+    assert "monty_mqtt_liveview/web/page.html" in names
 
 
 def test_up_starts_from_the_wheel_alone(environment):

@@ -16,8 +16,9 @@ from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.vocabulary import BULK_KINDS, RETAINED_KINDS, UNRECORDED_KINDS
 from monty_mqtt_core.payloads.from_mqtt import message_without_buffers, parsed_topic
 from monty_mqtt_core.reading.deduplication import SeenMessages
+from monty_mqtt_core.recordings.foxglove_forms import unwrapped
 from monty_mqtt_core.recordings.mcap_chunks import ChunkMessage
-from monty_mqtt_core.recordings.mcap_file import Entry, unwrapped
+from monty_mqtt_core.recordings.mcap_file import Entry
 from monty_mqtt_core.recordings.part_files import directory_of
 from monty_mqtt_liveview.recordings.part_file import PartFile
 from monty_mqtt_liveview.recordings.run_recordings import RunRecording

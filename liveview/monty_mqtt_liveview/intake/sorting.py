@@ -12,7 +12,7 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
-from monty_mqtt.wire.vocabulary import BUFFER_KINDS, BULK_KINDS, UNRECORDED_KINDS
+from monty_mqtt.wire.vocabulary import BUFFER_KINDS, BULK_KINDS, MEDIA_KINDS, UNRECORDED_KINDS
 from monty_mqtt_core.payloads.from_mqtt import message_without_buffers, parsed_topic
 from monty_mqtt_core.reading.deduplication import SeenMessages
 from monty_mqtt_core.reading.mqtt_client import MqttMessage
@@ -100,7 +100,7 @@ class Sorting:
         self._record(recording, arrived, message)
         if parsed.kind in BULK_KINDS:
             self.with_bulk.add(parsed.run)
-        if parsed.kind in BUFFER_KINDS:
+        if parsed.kind in BUFFER_KINDS or parsed.kind in MEDIA_KINDS:
             self._cache.put((topic, message.time_unix_nanos), payload)
         return self._to_show(message)
 

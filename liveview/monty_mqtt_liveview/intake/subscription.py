@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 _JSON_PATHS = (
     "info", "status", "progress", "state", "episode/#", "step", "end", "hypotheses/#", "metric/#", "data/#", "log/#",
-    "event/#", "command/result",
+    "event/#", "machine", "command/result", "histogram/#", "table/#",
 )  # fmt: skip
 FILTERS = (*(f"{topics.JSON_PREFIX}/+/+/{path}" for path in _JSON_PATHS), f"{topics.RAW_PREFIX}/#")
 """All kinds except commands and `evidence`: the steps contain the same, and it is most of the messages."""

@@ -17,8 +17,9 @@ from typing import IO
 import numpy as np
 
 from monty_mqtt.errors import DecodeError
+from monty_mqtt_core.recordings.foxglove_forms import unwrapped
 from monty_mqtt_core.recordings.mcap_chunks import FIRST_RECORD, Chunk, ChunkMessage, chunks, read
-from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter, unwrapped
+from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 
 __all__ = ["PartFile"]
 

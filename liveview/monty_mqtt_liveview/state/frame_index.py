@@ -1,4 +1,4 @@
-"""Knows when there was a frame, a cloud or a model, so that the one for any step can be found; holds no pixels. Pure.
+"""Knows when there was a frame, a cloud, a model or a user's medium, so that it can be found; holds no pixels. Pure.
 
 Filled by `worker` with every bulk message; the payload itself is then looked up by its time through `service`.
 """
@@ -12,10 +12,14 @@ import numpy as np
 from monty_mqtt.wire import schema
 from monty_mqtt_liveview.state.columns import Array
 
-__all__ = ["BulkKey", "FrameIndex", "FrameTimes", "bulk_key"]
+__all__ = ["MEDIA", "BulkKey", "FrameIndex", "FrameTimes", "bulk_key"]
 
 BulkKey = tuple[str, ...]
-"""(`frame`, sensor, modality), (`hypotheses`, learning module) or (`object_model`, learning module, object)."""
+"""(`frame`, sensor, modality), (`hypotheses`, learning module), (`object_model`, learning module, object), or of the
+user's media (kind, name)."""
+
+MEDIA = (schema.Image, schema.Points, schema.Histogram, schema.Table)
+"""The messages that the user's code publishes to be looked at."""
 
 _MOST_TIMES = 500_000
 _MOST_KEYS = 10_000
@@ -102,15 +106,19 @@ class FrameIndex(dict[BulkKey, FrameTimes]):
     """Holds the times of all bulk messages of a worker, by key."""
 
     def note(self, message: schema.Message, revision: int) -> None:
-        """Add a frame, a cloud or a model; other messages are ignored."""
+        """Add a frame, a cloud, a model or a medium; other messages are ignored."""
         key = bulk_key(message)
         if key is None or (key not in self and len(self) >= _MOST_KEYS):
             return
-        episode, step = getattr(message, "episode", None), getattr(message, "step", None)
+        told = getattr(message, "metadata", None) or {
+            name: getattr(message, name, None) for name in ("episode", "step")
+        }
         index = self.setdefault(key, FrameTimes())
-        index.note(
-            message.time_unix_nanos, _NONE if episode is None else episode, _NONE if step is None else step, revision
-        )
+        index.note(message.time_unix_nanos, _whole(told.get("episode")), _whole(told.get("step")), revision)
+
+
+def _whole(number: object) -> int:
+    return number if isinstance(number, int) else _NONE
 
 
 def bulk_key(message: schema.Message) -> BulkKey | None:
@@ -121,4 +129,6 @@ def bulk_key(message: schema.Message) -> BulkKey | None:
         return "hypotheses", message.learning_module
     if isinstance(message, schema.ObjectModel):
         return "object_model", message.learning_module, message.object
+    if isinstance(message, MEDIA):
+        return str(message.__struct_config__.tag), message.name
     return None

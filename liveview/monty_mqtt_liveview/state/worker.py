@@ -13,14 +13,14 @@ from monty_mqtt.wire import schema
 from monty_mqtt.wire.vocabulary import FINAL_STATUSES
 from monty_mqtt_core.reading import run_status
 from monty_mqtt_liveview.state.episodes import Episode, Episodes
-from monty_mqtt_liveview.state.frame_index import FrameIndex
+from monty_mqtt_liveview.state.frame_index import MEDIA, FrameIndex
 from monty_mqtt_liveview.state.scratch_file import ScratchFile
 from monty_mqtt_liveview.state.step_table import StepTable
 
 __all__ = ["Worker"]
 
 _TIMES_OF_RATE = 32
-_BULK = (schema.Frame, schema.Hypotheses, schema.ObjectModel)
+_BULK = (schema.Frame, schema.Hypotheses, schema.ObjectModel, *MEDIA)
 _NANOS = 1e9
 
 
@@ -30,7 +30,7 @@ class Worker:
     Attributes:
         name: Its name.
         known: The latest message of each kind.
-        bulk: Times of its frames, clouds and models.
+        bulk: Times of its frames, clouds, models and media.
         revision: Revision of the run at the last message of this worker.
         steps_heard: How many steps arrived, kept or not.
         started_unix_nanos, newest_unix_nanos: Times of the first and the newest message, ns since 1970.

@@ -15,7 +15,7 @@ from monty_mqtt_liveview.views.moment import bulk, bulk_at, bulk_latest, find_ro
 from monty_mqtt_liveview.views.redo import redo
 from monty_mqtt_liveview.views.results import results
 from monty_mqtt_liveview.views.step_rows import course, newest_rows, rows
-from monty_mqtt_liveview.views.user_values import data, metrics, state
+from monty_mqtt_liveview.views.user_values import data, media, medium_place, metrics, state
 
 __all__ = [
     "bulk",
@@ -27,6 +27,8 @@ __all__ = [
     "episode_rows",
     "find_row",
     "info",
+    "media",
+    "medium_place",
     "metrics",
     "moment",
     "newest_rows",

@@ -76,7 +76,9 @@ def _outcome(worker: Worker, episode: Episode) -> Json:
 
 def _taken_for(ended: schema.EpisodeEnded) -> Json:
     module = most_likely(ended)
-    return _likely(graph_of(module), recognised(module)) if module else _likely(None, None)
+    if module is None:
+        return _likely(None, None)
+    return _likely(graph_of(module), recognised(module), module.most_likely_rotation_euler_degs)
 
 
 def _believed(worker: Worker, episode: Episode) -> Json:
@@ -90,8 +92,12 @@ def _believed(worker: Worker, episode: Episode) -> Json:
     return _likely(hypothesis.object, believed(module))
 
 
-def _likely(graph: str | None, name: str | None) -> Json:
-    return {"most_likely_object": graph, "most_likely_name": name}
+def _likely(graph: str | None, name: str | None, rotation_euler_degs: list[float | None] | None = None) -> Json:
+    return {
+        "most_likely_object": graph,
+        "most_likely_name": name,
+        "most_likely_rotation_euler_degs": rotation_euler_degs,
+    }
 
 
 def _module(module: schema.LearningModuleEpisode) -> Json:

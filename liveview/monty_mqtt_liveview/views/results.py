@@ -25,6 +25,7 @@ _ALL = "all"
 _BINS = 20
 _ROTATION_EDGES = np.arange(0.0, 181.0, 10.0)
 _MOST_BELIEVABLE = 1e9
+_ANGLES = 3
 
 
 def results(run: Run, worker_name: str | None = None) -> dict[str, Json]:
@@ -41,7 +42,13 @@ def results(run: Run, worker_name: str | None = None) -> dict[str, Json]:
 
 def _of_mode(of_all_modes: Sequence[schema.EpisodeEnded], mode: str) -> Json:
     ended = [episode for episode in of_all_modes if episode.mode == mode]
-    return {**_confusion(ended), "per_object": _per_object(ended), "histograms": _histograms(ended), **_sums(ended)}
+    return {
+        **_confusion(ended),
+        "per_object": _per_object(ended),
+        "per_pose": _per_pose(ended),
+        "histograms": _histograms(ended),
+        **_sums(ended),
+    }
 
 
 def most_likely(ended: schema.EpisodeEnded) -> schema.LearningModuleEpisode | None:
@@ -130,6 +137,35 @@ def _per_object(ended: Sequence[schema.EpisodeEnded]) -> list[Json]:
         if episode.target is not None:
             by_object.setdefault(episode.target.object, []).append(episode)
     return [{"object": name, **_sums(by_object[name])} for name in sorted(by_object)]
+
+
+def _per_pose(ended: Sequence[schema.EpisodeEnded]) -> list[Json]:
+    """Return the results of each object in each rotation, and its episodes, those that went wrong first."""
+    by_pose: dict[tuple[str, tuple[float, ...]], list[schema.EpisodeEnded]] = {}
+    for episode in ended:
+        if episode.target is None:
+            continue
+        rotation = _known_rotation(episode.target.rotation_euler_degs)
+        if rotation is not None:
+            by_pose.setdefault((episode.target.object, rotation), []).append(episode)
+    return [
+        {
+            "object": name,
+            "rotation_euler_degs": list(rotation),
+            "episodes": [
+                {"worker": episode.worker, "episode": episode.episode}
+                for episode in sorted(by_pose[name, rotation], key=lambda episode: bool(episode.correct))
+            ],
+            **_sums(by_pose[name, rotation]),
+        }
+        for name, rotation in sorted(by_pose)
+    ]
+
+
+def _known_rotation(euler_degs: Sequence[float | None] | None) -> tuple[float, ...] | None:
+    """Return Euler angles in degrees, rounded to a thousandth; None where one is not known."""
+    angles = [round(angle, 3) for angle in euler_degs or () if angle is not None and np.isfinite(angle)]
+    return tuple(angle + 0.0 for angle in angles) if len(angles) == _ANGLES else None
 
 
 def _sums(ended: Sequence[schema.EpisodeEnded]) -> Json:

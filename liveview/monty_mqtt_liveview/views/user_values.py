@@ -1,16 +1,22 @@
-"""Returns metrics, data streams and states as JSON, as the user published them. Pure.
+"""Returns metrics, data streams, states and media as JSON, as the user published them. Pure.
 
 A part of `views`, from which other modules import it.
 """
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
+from monty_mqtt.wire.vocabulary import MEDIA_KINDS
+from monty_mqtt_liveview.state.frame_index import FrameTimes
 from monty_mqtt_liveview.state.run import Run
+from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views.numbers import Json, millis
 
-__all__ = ["data", "metrics", "state"]
+__all__ = ["data", "media", "medium_place", "metrics", "state"]
+
+_MOST_MEDIA = 1000
 
 
 def metrics(run: Run, worker: str | None = None, search: str | None = None, first: int = 0, most: int = 1000) -> Json:
@@ -53,3 +59,29 @@ def data(run: Run, worker: str | None = None) -> list[Json]:
 def state(run: Run, worker: str | None = None) -> dict[str, Any]:
     """Return the state of each worker that has published one, by its name; `worker` None means all workers."""
     return {of: kept.value for (of, _), kept in run.states.items() if worker is None or of == worker}
+
+
+def media(worker: Worker) -> list[Json]:
+    """Return which media a worker published: kind, name, how many, and of which step the newest is; by name."""
+    keys = sorted((key for key in worker.bulk if key[0] in MEDIA_KINDS), key=itemgetter(1, 0))
+    return [{"kind": key[0], "name": key[1], **medium_place(worker.bulk[key], -1)} for key in keys[:_MOST_MEDIA]]
+
+
+def medium_place(index: FrameTimes, place: int) -> Json:
+    """Return how many media of a name there are, and time and step of one; a negative place counts from the end.
+
+    Raises:
+        IndexError: There is no such place.
+    """
+    count = index.count
+    if not -count <= place < count:
+        raise IndexError(place)
+    place %= count
+    time, episode, step = index.entry(place)
+    return {
+        "count": count,
+        "place": place,
+        "episode": None if episode < 0 else episode,
+        "step": None if step < 0 else step,
+        "time_unix_millis": millis(time),
+    }

@@ -27,9 +27,11 @@ from monty_mqtt_liveview.web.responses import find_run, find_worker, json_answer
 __all__ = ["make_api"]
 
 _MOST_POINTS, _MOST_LINES = 20_000, 5000
+_LAST_ROW = 2**53 - 1
+"""The largest whole number that every reader of JSON has exactly."""
 
 Points = Annotated[int, Query(ge=1, le=_MOST_POINTS)]
-Row = Annotated[int, Query(ge=0)]
+Row = Annotated[int, Query(ge=0, le=_LAST_ROW)]
 Millis = Annotated[float | None, Query(ge=0, le=9e12)]
 Lines = Annotated[int, Query(ge=1, le=_MOST_LINES)]
 

@@ -1,4 +1,4 @@
-"""Serves frames of sensors, clouds of hypotheses and learned models over HTTP.
+"""Serves frames of sensors, clouds of hypotheses, learned models and the user's media over HTTP.
 
 Called by `server`, which adds these routes. The state knows when there was a message, `service` reads its payload from
 memory or from the recording, `depth_colours` prepares it for a browser. FastAPI runs each request in a thread.
@@ -13,6 +13,7 @@ from fastapi import APIRouter, Response
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
+from monty_mqtt.wire.vocabulary import MEDIA_KINDS
 from monty_mqtt_core.payloads.frame_images import Metres, checked_jpeg, read_depth
 from monty_mqtt_core.payloads.from_mqtt import Cloud, message_of
 from monty_mqtt_liveview import views
@@ -41,7 +42,7 @@ class _BulkPayload(NamedTuple):
 
 
 class Frames:
-    """Answers requests for frames, clouds and models.
+    """Answers requests for frames, clouds, models and media.
 
     Args:
         service: The state, and the published payloads.
@@ -55,7 +56,7 @@ class Frames:
     def routes(self) -> APIRouter:
         """Return the routes to add to the application."""
         api = APIRouter()
-        for part in (self.frame, self.depth_scale, self.cloud, self.model, self.model_source):
+        for part in (self.frame, self.depth_scale, self.cloud, self.model, self.model_source, self.media, self.medium):
             api.add_api_route(f"/api/run/{{run}}/worker/{{worker}}/{part.__name__}", part)
         api.add_api_route("/run/{run}/latest/{sensor}/{modality}", self.latest)
         return api
@@ -122,6 +123,29 @@ class Frames:
             )
         return json_answer(source)
 
+    def media(self, run: str, worker: str) -> Response:
+        """Answer with the names of the media that a worker's program published, and how many there are of each."""
+        with self._service.lock:
+            return json_answer(views.media(find_worker(self._service, run, worker)))
+
+    def medium(self, run: str, worker: str, kind: str, name: str, place: int = -1) -> Response:
+        """Answer with one of them as it was published: a PNG or JPEG, a PLY file, or a message's JSON."""
+        key = (kind, name_of(name))
+        with self._service.lock:
+            known = find_worker(self._service, run, worker)
+            if kind not in MEDIA_KINDS or key not in known.bulk:
+                raise not_found(f"worker {known.name!r} has published no {' '.join(key)}")
+            try:
+                where = views.medium_place(known.bulk[key], place)
+            except IndexError:
+                raise not_found(f"{' '.join(key)} has no place {place}") from None
+            time, *_ = known.bulk[key].entry(where["place"])
+        payload = self._service.payload(name_of(run), _topic(name_of(run), name_of(worker), key), time)
+        if payload is None:
+            raise not_found(f"{' '.join(key)} at place {where['place']} was not kept")
+        headers = {"X-Monty-Place": msgspec.json.encode(where).decode(), "Cache-Control": "no-store"}
+        return Response(payload, media_type=_media_type(kind, payload), headers=headers)
+
     def _find(self, run: str, worker: str, key: tuple[str, ...], row: int | None) -> _BulkPayload:
         """Return the newest bulk message at or before a row; without a row, the latest."""
         if row is not None:
@@ -181,6 +205,12 @@ def _depth(published: _BulkPayload) -> Metres:
         return read_depth(published.payload)
     except DecodeError as error:
         raise not_found(str(error)) from None
+
+
+def _media_type(kind: str, payload: bytes) -> str:
+    if kind == "image":
+        return _TYPES["rgba" if payload.startswith(b"\xff\xd8") else "depth"]
+    return "application/octet-stream" if kind == "points" else "application/json"
 
 
 def _topic(run: str, worker: str, key: tuple[str, ...]) -> str:

@@ -6,6 +6,8 @@ There is one password. It is made at the first start, in a file that only its ow
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
 import html
 import time
@@ -25,20 +27,30 @@ from monty_mqtt.errors import ServiceError
 from monty_mqtt_liveview.web.login_sessions import SESSION_SECS, LoginSessions
 from monty_mqtt_liveview.web.responses import json_answer
 
-__all__ = ["Login", "LoginRequired", "Reach", "login_routes"]
+__all__ = ["STYLE_HASH", "Login", "LoginRequired", "Reach", "login_routes"]
 
 _MOST_FAILURES, _WITHIN_SECS = 10, 60.0
 _MOST_PEERS = 1000
 _OPEN_PATHS = frozenset({"/login", "/api/login", "/api/session", "/healthz"})
-_DOCUMENT = """<!doctype html>
+_STYLE = """
+      body { font-family: sans-serif; color-scheme: light dark; margin: 10vh auto; max-width: 24em; padding: 1em }
+      input { width: 100% }
+    """
+STYLE_HASH = f"sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}"
+"""Digest of the login's style sheet, for the Content-Security-Policy."""
+
+_DOCUMENT = f"""<!doctype html>
 <html lang="en">
-  <head><meta charset="utf-8" /><title>Log in</title><meta name="viewport" content="width=device-width" /></head>
-  <body style="font-family: sans-serif; color-scheme: light dark; margin: 10vh auto; max-width: 24em; padding: 1em">
+  <head>
+    <meta charset="utf-8" /><title>Log in</title><meta name="viewport" content="width=device-width" />
+    <style>{_STYLE}</style>
+  </head>
+  <body>
     <h1>Monty runs</h1>
     <p role="alert">$wrong</p>
     <form method="post" action="/login?next=$next">
       <p><label>Password, from $place on the page's machine<br />
-        <input name="password" type="password" autocomplete="current-password" autofocus required style="width: 100%" />
+        <input name="password" type="password" autocomplete="current-password" autofocus required />
       </label></p>
       <p><button>Log in</button></p>
     </form>

@@ -29,11 +29,12 @@ from monty_mqtt_liveview.web.documents import Document, add_pages
 from monty_mqtt_liveview.web.frames import Frames
 from monty_mqtt_liveview.web.health import health
 from monty_mqtt_liveview.web.live import Live
-from monty_mqtt_liveview.web.login import Login, LoginRequired, login_routes
+from monty_mqtt_liveview.web.login import STYLE_HASH, Login, LoginRequired, login_routes
+from monty_mqtt_liveview.web.reference import reference_routes
 from monty_mqtt_liveview.web.request_guard import LOOPBACK_NAMES, RequestGuard, policy
 from monty_mqtt_liveview.web.responses import heads_too, json_answer, name_of
 
-__all__ = ["Server", "listen", "make_app"]
+__all__ = ["Server", "listen", "make_app", "routes_of"]
 
 _MOST_WAITING = 128
 _NOT_FOUND = 404
@@ -41,6 +42,14 @@ _NOT_FOUND = 404
 
 def make_app(service: Service, config: PageConfig, controls: Control, login: Login) -> ASGIApp:
     """Return the web application."""
+    own = {f"[{config.host}]" if ":" in config.host else config.host}
+    names = {*LOOPBACK_NAMES, *own, *config.public_names}
+    app = routes_of(service, config, controls, login)
+    return RequestGuard(LoginRequired(heads_too(app), login), names, policy(STYLE_HASH))
+
+
+def routes_of(service: Service, config: PageConfig, controls: Control, login: Login) -> FastAPI:
+    """Return every address of the page, without what guards them."""
     live = Live(service)
 
     @contextlib.asynccontextmanager
@@ -84,10 +93,9 @@ def make_app(service: Service, config: PageConfig, controls: Control, login: Log
     frames = Frames(service, config.depth_range).routes()
     for routes in (make_api(service), frames, control_routes(service, controls, login), login_routes(login)):
         app.include_router(routes)
+    app.include_router(reference_routes())
     add_pages(app, document)
-    own = {f"[{config.host}]" if ":" in config.host else config.host}
-    names = {*LOOPBACK_NAMES, *own, *config.public_names}
-    return RequestGuard(LoginRequired(heads_too(app), login), names, policy(document.script_hash))
+    return app
 
 
 def listen(config: PageConfig, port: int) -> socket.socket:

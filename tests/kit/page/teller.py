@@ -24,26 +24,30 @@ _NEEDED: dict[type[schema.Message], dict[str, Any]] = {
 
 
 class Voice:
-    """Publishes for one worker; its messages are numbered, and their times begin `secs_ago` before now."""
+    """Publishes for one worker; its messages are numbered, and their times begin `secs_ago` before now.
+
+    Attributes:
+        time_unix_nanos: Time of its last message, ns since 1970.
+    """
 
     def __init__(self, teller: Teller, run: str, worker: str, secs_ago: float) -> None:
         self._teller, self._run, self._worker = teller, run, worker
         self._seqs, self._frame_seqs = itertools.count(), itertools.count()
-        self._time_unix_nanos = time.time_ns() - int(secs_ago * 1e9)
+        self.time_unix_nanos = time.time_ns() - int(secs_ago * 1e9)
 
     def say(self, kind: type[schema.Message], *, after_secs: float = 0, **fields: Any) -> None:
         """Publish a message whose time is `after_secs` later than that of the last message."""
-        self._time_unix_nanos += int(after_secs * 1e9) + 1
+        self.time_unix_nanos += int(after_secs * 1e9) + 1
         head = {"run": self._run, "worker": self._worker, "seq": next(self._seqs)}
-        message = kind(**head, time_unix_nanos=self._time_unix_nanos, **{**_NEEDED.get(kind, {}), **fields})
+        message = kind(**head, time_unix_nanos=self.time_unix_nanos, **{**_NEEDED.get(kind, {}), **fields})
         topic = topics.of_message(message)
         self._teller.publish(topic.topic, schema.encode(message), retain=topic.retain)
 
     def see(self, kind: type[schema.Frame], pixels: bytes, **fields: Any) -> None:
         """Publish a frame as the bridge would, at the time of the last message."""
-        self._time_unix_nanos += 1
+        self.time_unix_nanos += 1
         head = {"run": self._run, "worker": self._worker, "seq": next(self._frame_seqs)}
-        sent = encode_frame(kind(**head, time_unix_nanos=self._time_unix_nanos, **fields), pixels)
+        sent = encode_frame(kind(**head, time_unix_nanos=self.time_unix_nanos, **fields), pixels)
         self._teller.publish(sent.topic, sent.payload, retain=sent.retain)
 
 

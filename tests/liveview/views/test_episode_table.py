@@ -43,6 +43,8 @@ def test_the_demo():
         ):
             assert row[name] == getattr(ended_message, name)
         assert row["target"] == ended_message.target.object
+        deciding = ended_message.learning_modules.values()
+        assert row["most_likely_rotation_euler_degs"] in [module.most_likely_rotation_euler_degs for module in deciding]
         assert row["last_row"] - row["first_row"] + 1 == ended_message.steps
         assert row["learning_modules"].keys() == ended_message.learning_modules.keys()
         assert row["is_over"]
@@ -50,7 +52,8 @@ def test_the_demo():
 
 def test_every_field_of_the_contract_is_there():
     names = """worker mode epoch episode target target_rotation_euler_degs started_unix_millis elapsed_secs steps
-    first_row last_row outcome correct used_mlh most_likely_object most_likely_name rotation_error_degs matching_steps
+    first_row last_row outcome correct used_mlh most_likely_object most_likely_name most_likely_rotation_euler_degs
+    rotation_error_degs matching_steps
     episode_seed learned learning_modules is_over graph_targets"""
     (row,) = rows_of(started(0, 3))
     assert row.keys() == set(names.split())

@@ -59,9 +59,29 @@ def test_the_demo_counted_by_hand():
     assert cube["mean_steps"] == pytest.approx(
         sum(episode.steps for episode in published if episode.target.object == "cubeSolid") / 3, abs=1e-4
     )
+    shown = [(episode.target.object, episode.target.rotation_euler_degs) for episode in published]
+    poses = {(pose["object"], *pose["rotation_euler_degs"]): pose for pose in table["per_pose"]}
+    assert len(poses) == len(table["per_pose"]) == len({(name, *rotation) for name, rotation in shown})
+    for (name, *rotation), pose in poses.items():
+        assert pose["episodes_done"] == len(pose["episodes"]) == shown.count((name, rotation))
+    turned = poses["cubeSolid", 0.0, 45.0, 0.0]
+    assert (turned["accuracy"], turned["episodes"]) == (0.0, [{"worker": "main", "episode": 5}])
     for name, field in (("steps", "steps"), ("secs", "elapsed_secs"), ("rotation_error_degs", "rotation_error_degs")):
         known = [getattr(episode, field) for episode in published if getattr(episode, field) is not None]
         assert sum(table["histograms"][name]["counts"]) == len(known)
+
+
+def test_of_a_pose_the_episodes_that_went_wrong_come_first():
+    def at_rotation(at, rotation, outcome="correct"):
+        return structs.replace(ended(at, "mug", outcome), target=Target(object="mug", rotation_euler_degs=rotation))
+
+    nan = float("nan")
+    right, wrong = at_rotation(0, [0.0, 90.00001, -0.0]), at_rotation(1, [0.0, 90.0, 0.0], "confused")
+    others = (None, [], [0.0, None, 0.0], [nan] * 3)
+    unknown = [at_rotation(2 + at, rotation) for at, rotation in enumerate(others)]
+    (pose,) = results_of(right, wrong, *unknown)["per_pose"]
+    assert (pose["object"], pose["rotation_euler_degs"], pose["accuracy"]) == ("mug", [0.0, 90.0, 0.0], 0.5)
+    assert [episode["episode"] for episode in pose["episodes"]] == [1, 0]
 
 
 def test_the_modules_that_decided_say_what_it_was_taken_for():

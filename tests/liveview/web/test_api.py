@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import struct
+import time
 from urllib.parse import quote
 
 import numpy as np
@@ -17,6 +19,8 @@ from PIL import Image
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.payloads.frame_images import encode_frame
+from monty_mqtt_core.payloads.image_files import encode_image
+from monty_mqtt_core.payloads.to_mqtt import fan_out
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress, Subscriber
 
 RUN_HEAD = {
@@ -254,3 +258,42 @@ def test_images_that_are_none_are_said_to_be_none(page, broker, worker):
     published(broker, topics.build(worker.run, "main", "frame", "ear", "rgba"), b"<script>alert(1)</script>")
     assert page.get(f"{place}/frame?sensor=ear&modality=rgba").status_code == 404
     assert page.get("/healthz").is_success
+
+
+def test_what_a_program_published_of_media(page, broker):
+    run, place = "of-media", "/api/run/of-media/worker/main"
+    with Teller(broker) as teller:
+        voice = teller.voice(run, secs_ago=60)
+        voice.say(schema.Status, status="running")
+        for step in range(3):
+            voice.say(schema.Table, after_secs=1, name="t/1", columns=["a"], rows=[[step]], metadata={"step": step})
+        teller.done()
+        size = {"format": "uint8", "height": 1, "width": 2, "channels": 1}
+        image = encode_image(
+            make(schema.Image, 0, run=run, name="i", time_unix_nanos=time.time_ns(), **size), b"\x00\xff"
+        )
+        points = make(
+            schema.Points, 1, run=run, name="p", count=1, time_unix_nanos=time.time_ns(), metadata={"episode": 4}
+        )
+        (ply,) = fan_out(points, b"", [bytes(12)], most_bytes=1000)
+        for sent in (image, ply):
+            published(broker, sent.topic, sent.payload)
+    media = page.until_json(f"{place}/media", lambda found: len(found) == 3)
+    assert [(one["kind"], one["name"], one["count"], one["episode"], one["step"]) for one in media] == [
+        ("image", "i", 1, None, None), ("points", "p", 1, 4, None), ("table", "t/1", 3, None, 2),
+    ]  # fmt: skip
+    newest = page.get(f"{place}/medium?kind=table&name=t%252F1")
+    assert (newest.json()["rows"], json.loads(newest.headers["x-monty-place"])["place"]) == ([[2]], 2)
+    first = page.get(f"{place}/medium?kind=table&name=t%252F1&place=0")
+    assert (first.json()["rows"], json.loads(first.headers["x-monty-place"])["step"]) == ([[0]], 0)
+    shown = page.get(f"{place}/medium?kind=image&name=i")
+    assert (shown.headers["content-type"], shown.content) == ("image/png", image.payload)
+    shown = page.get(f"{place}/medium?kind=points&name=p")
+    assert (shown.headers["content-type"], shown.content) == ("application/octet-stream", ply.payload)
+    for wrong in (
+        "kind=table&name=none",
+        "kind=frame&name=i",
+        "kind=image&name=i&place=1",
+        "kind=image&name=i&place=-2",
+    ):
+        assert page.get(f"{place}/medium?{wrong}").status_code == 404

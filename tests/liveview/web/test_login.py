@@ -178,7 +178,7 @@ async def first_words(page, cookie: str) -> str:
 
 def test_beyond_loopback_nobody_reads_without_login(public):
     with browser_at(public) as browser:
-        for place in ("/", "/api/runs", "/run/a/latest/b/rgba", "/assets/browser/page.js"):
+        for place in ("/", "/api/runs", "/run/a/latest/b/rgba", "/assets/icon.svg"):
             assert browser.get(place).status_code == 401
             shown = browser.get(place, headers={"Accept": "text/html"})
             assert shown.status_code == 303

@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-PLACES = ("/", "/api/runs", "/healthz", "/assets/browser/page.js", "/_nicegui_ws/socket.io/?EIO=4&transport=polling")
+PLACES = ("/", "/api/runs", "/healthz", "/assets/icon.svg", "/_nicegui_ws/socket.io/?EIO=4&transport=polling")
 FOREIGN_HOSTS = (
     "evil.example",
     "evil.example:8000",
@@ -87,7 +87,8 @@ def test_every_answer_says_what_the_browser_may_run(page, place):
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
-    assert "'unsafe-inline'" not in re.search(r"script-src ([^;]*)", policy)[1]
+    assert re.search(r"script-src ([^;]*)", policy)[1] == "'self'"
+    assert "unsafe-" not in policy
     assert not re.search(r"https?:|\*", policy)
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"

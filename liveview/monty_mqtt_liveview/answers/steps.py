@@ -1,0 +1,226 @@
+"""Describes steps as columns and one by one. Used by `addresses` and by `live_messages`."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from monty_mqtt_liveview.answers.images import FrameShown, PlaceShown
+
+__all__ = [
+    "FoundRow",
+    "ModuleColumns",
+    "ModuleMoment",
+    "Moment",
+    "MostLikely",
+    "SensorColumns",
+    "SensorMoment",
+    "StepColumns",
+]
+
+
+class ModuleColumns(TypedDict):
+    """What one learning module believed, column by column; all columns are as long as `row`.
+
+    Attributes:
+        objects: Names of the objects; the other columns name an object by its place here.
+        evidence: Evidence of each object: a column for each of the first of `objects`.
+        target_sets: Distinct sets of graph ids that stand for a target; `target_graphs` names one by its place here.
+        winner: Place of the most likely object; -1 if there is none.
+        is_correct: Whether Monty says that it stands for the target: 1, 0, or -1 if it does not say.
+        is_new: 1 if the most likely object is Monty's name for one that it does not know, else 0.
+        target_graphs: Place of the graphs that stand for the target; -1 if none does.
+        second: Place of the object second in evidence; -1 if there is none.
+        target: Place of the object that is shown; -1 if it is not known.
+        stepwise_target: Place of the object that its sensor touches; -1 if it is not known.
+        terminal: Monty's word of its terminal state; null before one is reached.
+        possible: Number of possible matches.
+        winner_evidence: Evidence of the most likely hypothesis.
+        margin: Evidence of the most likely object minus that of the second.
+        threshold: Evidence above which an object is still possible.
+        rotation_error_degs: Angle between the most likely rotation and the true one, degrees.
+        symmetry_evidence: Number of steps in a row that indicated a symmetric object.
+        scale: Scale of the most likely hypothesis.
+        location: Location x, y, z of the most likely hypothesis, metres.
+    """
+
+    objects: list[str]
+    evidence: list[list[float | None]]
+    target_sets: list[list[str]]
+    winner: list[int]
+    is_correct: list[int]
+    is_new: list[int]
+    target_graphs: list[int]
+    second: list[int]
+    target: list[int]
+    stepwise_target: list[int]
+    terminal: list[str | None]
+    possible: list[int | None]
+    winner_evidence: list[float | None]
+    margin: list[float | None]
+    threshold: list[float | None]
+    rotation_error_degs: list[float | None]
+    symmetry_evidence: list[float | None]
+    scale: list[float | None]
+    location: list[list[float | None]]
+
+
+class SensorColumns(TypedDict):
+    """Where one sensor module was, column by column; all columns are as long as `row`.
+
+    Attributes:
+        location: Its location x, y, z, metres.
+        on_object: Whether it was on an object: 1, 0, or -1 if that is not known.
+    """
+
+    location: list[list[float | None]]
+    on_object: list[int]
+
+
+class StepColumns(TypedDict):
+    """Steps of a worker, column by column; all columns are equally long.
+
+    Attributes:
+        row: Rows of the steps in the worker's table, ascending.
+        time_unix_millis: When they were published.
+        mode: `train` or `eval`.
+        epoch: Epoch of the mode, from 0.
+        episode: Episode of the mode, from 0.
+        step: Step in the episode, from 0.
+        total_step: Step of the worker, from 0.
+        motor_only: 1 if the learning modules were skipped, else 0.
+        step_secs: Seconds that the step took.
+        monitor_micros: What the monitor cost in it, microseconds.
+        target_object: The object that was shown.
+        learning_modules: Columns of each learning module, by its id.
+        sensors: Columns of each sensor module, by its id.
+    """
+
+    row: list[int]
+    time_unix_millis: list[int]
+    mode: list[str | None]
+    epoch: list[int]
+    episode: list[int]
+    step: list[int]
+    total_step: list[int]
+    motor_only: list[int]
+    step_secs: list[float | None]
+    monitor_micros: list[float | None]
+    target_object: list[str | None]
+    learning_modules: dict[str, ModuleColumns]
+    sensors: dict[str, SensorColumns]
+
+
+class MostLikely(TypedDict):
+    """The most likely hypothesis.
+
+    Attributes:
+        object: Id of its graph.
+        evidence: Its evidence.
+        location: Its location x, y, z, metres.
+        rotation: Its rotation, unit quaternion x, y, z, w.
+        scale: Its scale.
+    """
+
+    object: str
+    evidence: float | None
+    location: list[float | None]
+    rotation: list[float | None]
+    scale: float | None
+
+
+class ModuleMoment(TypedDict):
+    """What one learning module believed after a step.
+
+    Attributes:
+        most_likely: Its most likely hypothesis.
+        is_correct: Whether Monty says that it stands for the target; null if it does not say.
+        is_new: Whether it is Monty's name for an object that it does not know.
+        target_graphs: Ids of the graphs that stand for the target.
+        second_object: The object second in evidence.
+        margin: Evidence of the most likely object minus that of the second.
+        threshold: Evidence above which an object is still possible.
+        rotation_error_degs: Angle between the most likely rotation and the true one, degrees.
+        symmetry_evidence: Number of steps in a row that indicated a symmetric object.
+        possible_matches: Objects still possible.
+        terminal_state: Monty's word of its terminal state; null before one is reached.
+        target_object: The object that is shown.
+        stepwise_target_object: The object that its sensor touches.
+        evidence: Evidence of each object that has some.
+        hypothesis_counts: Number of hypotheses of each object.
+    """
+
+    most_likely: MostLikely | None
+    is_correct: bool | None
+    is_new: bool
+    target_graphs: list[str] | None
+    second_object: str | None
+    margin: float | None
+    threshold: float | None
+    rotation_error_degs: float | None
+    symmetry_evidence: float | None
+    possible_matches: list[str]
+    terminal_state: str | None
+    target_object: str | None
+    stepwise_target_object: str | None
+    evidence: dict[str, float]
+    hypothesis_counts: dict[str, int]
+
+
+class SensorMoment(TypedDict):
+    """Where one sensor module was after a step.
+
+    Attributes:
+        location: Its location x, y, z, metres.
+        on_object: Whether it was on an object, if that is known.
+    """
+
+    location: list[float | None]
+    on_object: bool | None
+
+
+class Moment(TypedDict):
+    """Everything that was reported about one step.
+
+    Attributes:
+        row: Row of the step in the worker's table.
+        time_unix_millis: When it was published.
+        mode: `train` or `eval`.
+        epoch: Epoch of the mode, from 0.
+        episode: Episode of the mode, from 0.
+        step: Step in the episode, from 0.
+        total_step: Step of the worker, from 0.
+        motor_only: Whether the learning modules were skipped.
+        target_object: The object that was shown.
+        learning_modules: What each learning module believed, by its id.
+        sensors: Where each sensor module was, by its id.
+        frames: Images that are shown with the step.
+        clouds: Hypothesis clouds that are shown with the step, by learning module; those of its episode only.
+        limits: Step limits by Monty's names.
+        steps_left: Number of steps before Monty gives up; null if there is no limit.
+    """
+
+    row: int
+    time_unix_millis: int | None
+    mode: str | None
+    epoch: int
+    episode: int
+    step: int
+    total_step: int
+    motor_only: bool
+    target_object: str | None
+    learning_modules: dict[str, ModuleMoment]
+    sensors: dict[str, SensorMoment]
+    frames: list[FrameShown]
+    clouds: dict[str, PlaceShown]
+    limits: dict[str, float]
+    steps_left: int | None
+
+
+class FoundRow(TypedDict):
+    """Where a step is.
+
+    Attributes:
+        row: Row of the step, else of the nearest one before it in its episode; null if the episode has no rows.
+    """
+
+    row: int | None

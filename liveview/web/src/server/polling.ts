@@ -1,0 +1,90 @@
+// Asking the server again and again, but never too often, never twice at once, and never for a page that nobody sees.
+
+interface Refresher {
+  request: () => void;
+  stop: () => void;
+}
+
+/** What such a component has: its own `load`, and what `loading` gives it. */
+interface Loading {
+  refresher: Refresher;
+  error: string;
+  isLoaded: boolean;
+  load: () => Promise<void>;
+  tryToLoad: () => Promise<void>;
+}
+
+/**
+ * What a component has that shows what its method `load` asks the server for: asked at once and after each
+ * `refresher.request()`; `error` says what went wrong, `isLoaded` that there was an answer.
+ */
+export function loading(pauseMillis: number) {
+  return {
+    data: () => ({ error: "", isLoaded: false }),
+    created(this: Loading) {
+      this.refresher = makeRefresher(this.tryToLoad, pauseMillis);
+      this.refresher.request();
+    },
+    beforeUnmount(this: Loading) {
+      this.refresher.stop();
+    },
+    methods: {
+      async tryToLoad(this: Loading) {
+        try {
+          await this.load();
+          this.error = "";
+        } catch (error) {
+          this.error = (error as Error).message;
+        }
+        this.isLoaded = true;
+      },
+    },
+  };
+}
+
+/** `request()` calls `load` soon, and at most once in `pauseMillis`; `stop()` ends it. */
+export function makeRefresher(load: () => Promise<void>, pauseMillis: number): Refresher {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let isLoading = false;
+  let isWanted = false;
+  let isStopped = false;
+  let loadedAt = -Infinity;
+
+  async function run() {
+    timer = null;
+    if (document.visibilityState !== "visible") return;
+    isWanted = false;
+    isLoading = true;
+    loadedAt = performance.now();
+    try {
+      await load();
+    } finally {
+      isLoading = false;
+      if (isWanted) schedule();
+    }
+  }
+
+  function schedule() {
+    if (timer !== null || isLoading || isStopped) return;
+    timer = setTimeout(run, Math.max(0, loadedAt + pauseMillis - performance.now()));
+  }
+
+  function request() {
+    isWanted = true;
+    schedule();
+  }
+
+  function wake() {
+    if (isWanted) schedule();
+  }
+
+  document.addEventListener("visibilitychange", wake);
+  return {
+    request,
+    stop() {
+      isStopped = true;
+      if (timer !== null) clearTimeout(timer);
+      document.removeEventListener("visibilitychange", wake);
+    },
+  };
+}

@@ -1,0 +1,19 @@
+import { expect, test } from "vitest";
+import { escape, escaped, queryText, runAddress, workerPath } from "@/server/api";
+
+test.each([
+  ["", "%"],
+  ["a/b.c", "a%2Fb%2Ec"],
+  ["50 %", "50%20%25"],
+  ["\ud800", "%ED%A0%80"],
+  ["😀", "😀"],
+])("%j is the topic level %s", (name, level) => {
+  expect(escaped(name)).toBe(level);
+});
+
+test("in an address the level is escaped once more", () => {
+  expect(escape("a/b")).toBe("a%252Fb");
+  expect(runAddress("a b", { worker: "main", step: null })).toBe("/run/a%2520b?worker=main");
+  expect(workerPath("r", "w", "steps", { first: 0 })).toBe("/api/run/r/worker/w/steps?first=0");
+  expect(queryText({ a: "", b: undefined })).toBe("");
+});
