@@ -3,7 +3,7 @@
 That file holds the latest figures of each benchmark.
 
 usage: python -m benchmarks [publish] [hook] [machine] [slowdown] [bridge] [encryption] [outage] [history] [dashboards]
-       [liveview] [keeping] [fairness] [capacity] [cluster] [--quick]
+       [liveview] [page_hour] [keeping] [fairness] [capacity] [cluster] [--quick]
 
 Without a name all run but `cluster`, which takes minutes and must be root's.
 """
@@ -36,6 +36,7 @@ BENCHMARKS = (
     "history",
     "dashboards",
     "liveview",
+    "page_hour",
     "keeping",
     "fairness",
     "capacity",

@@ -21,7 +21,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Self
+from typing import Any, Dict, List, NamedTuple, Optional, Self
 
 import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -97,19 +97,26 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 
 def rows(*, quick: bool = False) -> List[Row]:
     """Return the page's figures; an empty list if Chromium is not installed."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        print("not measured: Chromium is not installed (apt-get install chromium)")
+    program = chromium()
+    if program is None:
         return []
     secs = 3.0 if quick else 20.0
     cases = [(25, 0)] if quick else [(25, 0), (25, 10), (25, 50), (200, 0), (200, 10)]
     with tempfile.TemporaryDirectory() as where, sync_playwright() as playwright:
-        browsers = [playwright.chromium.launch(executable_path=chromium, args=list(QUIET)) for _ in range(2)]
+        browsers = [playwright.chromium.launch(executable_path=program, args=list(QUIET)) for _ in range(2)]
         rows = live_rows(Path(where), browsers, cases, secs)
         rows += long_rows(Path(where), browsers[0], steps=2_000 if quick else STEPS)
         for browser in browsers:
             browser.close()
     return rows
+
+
+def chromium() -> Optional[str]:
+    """Return the browser's program, or say that it is not installed."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        print("not measured: Chromium is not installed (apt-get install chromium)")
+    return program
 
 
 def live_rows(where: Path, browsers: List[Browser], cases: List[Any], secs: float) -> List[Row]:
