@@ -1,4 +1,4 @@
-"""A subscriber's connection breaks, with messages on their way, and the worker changes bridges: what is late, and why."""
+"""A subscriber's connection breaks, messages are on their way, the worker changes bridges: what is late, and why."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def cluster(tmp_path):
 
 
 class Scene:
-    """Two bridges, a worker that is with the first of them, a witness whose first connection can be held, an onlooker."""
+    """Two bridges, a worker that is with the first, a witness whose first connection can be held, an onlooker."""
 
     def __init__(self, cluster, journals, stack):
         self.bridges = [
