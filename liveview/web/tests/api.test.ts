@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { escape, escaped, queryText, runAddress, workerPath } from "@/server/api";
+import { escape, escaped, queryText, refusalIn, runAddress, workerPath } from "@/server/api";
 
 test.each([
   ["", "%"],
@@ -16,4 +16,11 @@ test("in an address the level is escaped once more", () => {
   expect(runAddress("a b", { worker: "main", step: null })).toBe("/run/a%2520b?worker=main");
   expect(workerPath("r", "w", "steps", { first: 0 })).toBe("/api/run/r/worker/w/steps?first=0");
   expect(queryText({ a: "", b: undefined })).toBe("");
+});
+
+test("a refusal says why in the server's own words, where it has any", async () => {
+  const refused = await refusalIn(new Response('{"error": "no such medium"}', { status: 404 }));
+  expect([refused.status, refused.message]).toEqual([404, "no such medium"]);
+  const silent = await refusalIn(new Response("<html>", { status: 502, statusText: "Bad Gateway" }));
+  expect(silent.message).toBe("502 Bad Gateway");
 });

@@ -1,5 +1,4 @@
 // Which workers of a parallel run take much longer than the others. Pure.
-import { modesOf, modeWords } from "@/look/modes";
 import { isLive } from "@/look/run_state";
 import type { WorkerHead } from "@/server/openapi";
 
@@ -25,25 +24,4 @@ export function stragglersOf(heads: WorkerHead[]): { median_secs: number | null;
   const typical = median(ended.map((head) => (head.elapsed_secs ?? 0) / head.episodes_done));
   const late = heads.filter((head) => isLive(head) && secsPerEpisode(head) > TIMES_MEDIAN * typical);
   return { median_secs: typical, heads: late.sort((a, b) => secsPerEpisode(b) - secsPerEpisode(a)) };
-}
-
-const FAILED_OUTCOMES = [
-  "confused",
-  "confused_mlh",
-  "no_match",
-  "time_out",
-  "pose_time_out",
-  "patch_off_object",
-  "no_label",
-];
-
-/** Why a worker counts as failed: what broke it, or the outcomes of its episodes that were not correct. Empty: it does not. */
-export function failureOf(head: WorkerHead): string | null {
-  if (head.error) return head.error.type;
-  if (head.status === "error" || head.status === "disconnected") return head.status;
-  return modesOf(head)
-    .flatMap(([name, { outcomes }]) => FAILED_OUTCOMES.map((word) => [name, word, outcomes[word] ?? 0] as const))
-    .filter(([, , n]) => n > 0)
-    .map(([name, word, n]) => `${n > 1 ? `${word} ${n}` : word} in ${modeWords(name)}`)
-    .join(", ");
 }

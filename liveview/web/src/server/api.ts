@@ -90,9 +90,15 @@ const ANSWER_MILLIS = 75000; // longer than a run takes to be read back; a conne
 export async function api<Answer>(path: Address<Answer>, options: RequestInit = {}): Promise<Answer> {
   const signal = AbortSignal.timeout(ANSWER_MILLIS);
   const response = await fetch(path, { headers: { Accept: "application/json" }, signal, ...options });
-  const said = await response.json().catch(() => null);
-  if (!response.ok) throw new Refused(response.status, reasonIn(said) ?? `${response.status} ${response.statusText}`);
-  return said;
+  if (!response.ok) throw await refusalIn(response);
+  return response.json().catch(() => null);
+}
+
+/** Why the server refused, in its own words where it has any. */
+export async function refusalIn(response: Response): Promise<Refused> {
+  const said: Partial<Refusal> | null = await response.json().catch(() => null);
+  const reason = typeof said?.error === "string" ? said.error : `${response.status} ${response.statusText}`;
+  return new Refused(response.status, reason);
 }
 
 /** Send JSON to an address; return the answer's. */
@@ -102,8 +108,4 @@ export function post<Answer>(path: Address<Answer>, value: object = {}): Promise
     headers: { Accept: "application/json", "Content-Type": "application/json" },
     body: JSON.stringify(value),
   });
-}
-
-function reasonIn(said: Partial<Refusal> | null): string | null {
-  return typeof said?.error === "string" ? said.error : null;
 }

@@ -1,4 +1,5 @@
 // Asking the server again and again, but never too often, never twice at once, and never for a page that nobody sees.
+import { onBeforeUnmount, ref } from "vue";
 
 interface Refresher {
   request: () => void;
@@ -40,6 +41,26 @@ export function loading(pauseMillis: number) {
       },
     },
   };
+}
+
+/**
+ * The same for a component that is set up: `load` is called at once and after each `request()`.
+ */
+export function useLoading(load: () => Promise<void>, pauseMillis: number) {
+  const error = ref("");
+  const isLoaded = ref(false);
+  const { request, stop } = makeRefresher(async () => {
+    try {
+      await load();
+      error.value = "";
+    } catch (failure) {
+      error.value = (failure as Error).message;
+    }
+    isLoaded.value = true;
+  }, pauseMillis);
+  onBeforeUnmount(stop);
+  request();
+  return { error, isLoaded, request };
 }
 
 /** `request()` calls `load` soon, and at most once in `pauseMillis`; `stop()` ends it. */

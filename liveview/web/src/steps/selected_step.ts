@@ -8,6 +8,9 @@ const WAIT_MILLIS = 40;
 const LIVE_MILLIS = 300; // while following, as often; what moves faster is taken from the steps themselves
 const KEPT = 64;
 
+/** The selected step of a run's page. */
+export type Moments = ReturnType<typeof momentsOf>;
+
 /** What is known of the selected step: `state.moment` (null before it came), `state.failed` (why it does not come). */
 export function momentsOf(live: Live, selection: Selection) {
   const state = shallowReactive({ moment: null as Moment | null, failed: "" });
