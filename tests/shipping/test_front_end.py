@@ -19,9 +19,6 @@ LIBRARIES = {"echarts": {"plots"}, "three": {"senses"}}
 """A library, and the folders that may import it."""
 
 UNTYPED = {
-    "evidence/agreement.vue",
-    "evidence/beliefs_panel.vue",
-    "evidence/evidence_chart.vue",
     "metrics/metric_card.vue",
     "metrics/metric_overlay.vue",
     "metrics/metrics.vue",

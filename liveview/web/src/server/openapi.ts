@@ -616,7 +616,7 @@ export interface components {
          * Done
          * @description Nothing to say: it was done.
          */
-        Done: Record<string, never>;
+        Done: Record<string, unknown>;
         /**
          * EpisodeModule
          * @description Result of an episode for one learning module.
@@ -713,7 +713,7 @@ export interface components {
             /** @description Kind of the event. */
             event: string;
             /** @description What it says besides. */
-            fields: Record<string, never>;
+            fields: Record<string, unknown>;
             /** @description `debug`, `info`, `warning`, `error` or `critical`. */
             level: string;
             /** @description Its number in the run, from 0. */
@@ -871,7 +871,7 @@ export interface components {
              * @description The resolved configuration as plain JSON; secrets are `***` (docs/monty.md, What is masked).
              * @default {}
              */
-            config?: Record<string, never>;
+            config?: Record<string, unknown>;
             /**
              * @description Monty's seed.
              * @default null
@@ -1065,7 +1065,7 @@ export interface components {
             /** @description Last time of the whole metric. */
             last_unix_millis: number;
             /** @description What was published with the newest value. */
-            metadata: Record<string, never>;
+            metadata: Record<string, unknown>;
             /** @description Where numbers were not finite. */
             not_finite: components["schemas"]["NotFinite"][];
             /** @description Times of the values, ascending, with microseconds. */
@@ -2449,7 +2449,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": Record<string, unknown>;
                 };
             };
             401: components["responses"]["LoginNeeded"];
