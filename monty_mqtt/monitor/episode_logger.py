@@ -19,12 +19,11 @@ from monty_mqtt.observe.episode_outcome import (
     PERFORMANCE_ORDER,
     episode_outcome,
     episode_stats,
-    learned,
-    models_of,
     target_of,
     unjudged,
 )
 from monty_mqtt.observe.ground_truth import graph_targets
+from monty_mqtt.observe.learned_graphs import changes, learned, models_of, nodes_of
 from monty_mqtt.observe.model_reader import mode_of
 from monty_mqtt.observe.raw_arrays import points
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode
@@ -119,7 +118,11 @@ class EpisodeLogger:
                 fields = self._progress.position._asdict()
             now = time.perf_counter()
             secs = self._progress.episode_secs(now)
-            new = learned(self._graphs, models_of(model)) if fields["mode"] == "train" else []
+            graphs: _Graphs = {}
+            with self._guard:  # modules of a kind that keeps them otherwise have episodes, too
+                graphs = models_of(model)
+            new = learned(self._graphs, graphs) if fields["mode"] == "train" else []
+            made, extended = changes(self._graphs, new)
             self._broadcaster.publish(
                 EpisodeEnded,
                 **fields,
@@ -127,9 +130,12 @@ class EpisodeLogger:
                 elapsed_secs=secs,
                 learned=sorted({graph for _, graph, _ in new}),
                 graph_targets=graph_targets(model),
+                graph_nodes=nodes_of(graphs),
+                graphs_made=made,
+                graphs_extended=extended,
             )
             if self._config.object_models:
-                self._publish_models(model, new, fields["episode"])
+                self._publish_models(graphs, new, fields["episode"])
             self._count(_finished(fields, int(steps), secs), now)
         self._graphs = {}
 
@@ -162,8 +168,7 @@ class EpisodeLogger:
             "rotation_error_degs": sum(errors) / len(errors) if errors else None,
         }
 
-    def _publish_models(self, model: Any, new: List[Tuple[str, str, str]], episode: int) -> None:
-        graphs = models_of(model)
+    def _publish_models(self, graphs: _Graphs, new: List[Tuple[str, str, str]], episode: int) -> None:
         seen = set()
         for learning_module, graph, channel in new:
             if (learning_module, graph) in seen:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 import math
 import warnings
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import msgspec
 
@@ -25,8 +25,6 @@ __all__ = [
     "PERFORMANCE_ORDER",
     "episode_outcome",
     "episode_stats",
-    "learned",
-    "models_of",
     "target_of",
     "unjudged",
 ]
@@ -94,26 +92,6 @@ def unjudged(part: LearningModuleEpisode) -> LearningModuleEpisode:
     because its memory does not hold that object by then; for the other episodes it writes nothing.
     """
     return msgspec.structs.replace(part, outcome=None, stepwise_outcome=None, individual_outcome=None)
-
-
-def models_of(model: Any) -> Dict[Tuple[str, str, str], Any]:
-    """Return the points of every learned graph by learning module, object and channel. Keep it to compare later."""
-    models = {}
-    for lm in model.learning_modules:
-        memory = getattr(getattr(lm, "graph_memory", None), "models_in_memory", {})
-        for graph, channels in memory.items():
-            for channel, graph_model in channels.items():
-                points = getattr(graph_model, "pos", None)
-                if points is not None:
-                    models[str(lm.learning_module_id), str(graph), str(channel)] = points
-    return models
-
-
-def learned(
-    before: Mapping[Tuple[str, str, str], Any], after: Mapping[Tuple[str, str, str], Any]
-) -> List[Tuple[str, str, str]]:
-    """Return the graphs of `after` that are new or rebuilt since `before`: Monty replaces the points when it learns."""
-    return [key for key, points in after.items() if before.get(key) is not points]
 
 
 class _ModelView:

@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 import msgspec
 
 from monty_mqtt.observe.ground_truth import GroundTruth
+from monty_mqtt.observe.hypothesis_sampling import sampling_reader
 from monty_mqtt.observe.pose import PoseReader
 from monty_mqtt.wire.message_pieces import LearningModuleStep, SensorModuleStep
 
@@ -130,6 +131,7 @@ def _learning_module_reader(lm: Any, truth: GroundTruth) -> _LearningModuleReade
         return lambda: (LearningModuleStep(**_common(lm, truth, possible_matches)), 0.0)
     evidence = _evidence_reader(lm)
     pose = PoseReader(lm, truth)
+    sampling = sampling_reader(lm)
     percent = float(getattr(lm, "x_percent_threshold", 0.0))
 
     def read() -> Tuple[LearningModuleStep, float]:
@@ -148,6 +150,7 @@ def _learning_module_reader(lm: Any, truth: GroundTruth) -> _LearningModuleReade
             evidence_threshold=None if top is None else max(top - top / 100 * percent, 0.0),
             hypothesis_counts=counts,
             rotation_error_degs=error,
+            **sampling(best.object),
             **_common(lm, truth, possible_matches),
         )
         numbers: Any = (by_object.values(), best.location, best.rotation, (best.evidence,))

@@ -166,6 +166,13 @@ class LearningModuleStep(MessagePiece, frozen=True, kw_only=True):
         stepwise_target_object: The object that its sensor touches in this step.
         rotation_error_degs: Angle between the most likely rotation and the true one, degrees, if the object is right.
         symmetry_evidence: Number of steps in a row that indicated a symmetric object.
+        hypotheses_added: Number of hypotheses that burst sampling added in this step, over all objects. It and the next
+            four are absent without burst sampling, and where this module's hypotheses were not updated.
+        hypotheses_removed: Number of hypotheses that it removed in this step, over all objects.
+        hypothesis_age_median: Median age of the most likely object's hypotheses, in updates, 1 for a new one.
+        hypothesis_age_max: Age of the oldest of these.
+        evidence_slope_max: The steepest rise of evidence over all hypotheses before this step, by which Monty decides
+            whether it samples: mean per step and input channel, -1 to 2.
     """
 
     evidence: Optional[Dict[str, Optional[float]]] = None
@@ -184,6 +191,11 @@ class LearningModuleStep(MessagePiece, frozen=True, kw_only=True):
     stepwise_target_object: Optional[str] = None
     rotation_error_degs: Optional[float] = None
     symmetry_evidence: Optional[float] = None
+    hypotheses_added: Optional[int] = None
+    hypotheses_removed: Optional[int] = None
+    hypothesis_age_median: Optional[float] = None
+    hypothesis_age_max: Optional[int] = None
+    evidence_slope_max: Optional[float] = None
 
 
 class ModeProgress(MessagePiece, frozen=True, kw_only=True):

@@ -208,6 +208,10 @@ class EpisodeEnded(Message, frozen=True, kw_only=True, tag="episode_ended"):
         learning_modules: Statistics by learning module id.
         learned: Ids of the graphs that were added or changed by this episode.
         graph_targets: As in `episode_started`, after this episode.
+        graph_nodes: Per learning module id, the number of nodes of each graph in its memory after this episode, over
+            all input channels, by graph id: Monty's `get_num_nodes_in_graph`.
+        graphs_made: Per learning module id, the ids of the graphs that this episode made; modules without are absent.
+        graphs_extended: The same of graphs that were there before, and that this episode rebuilt or added to.
     """
 
     mode: str
@@ -225,6 +229,9 @@ class EpisodeEnded(Message, frozen=True, kw_only=True, tag="episode_ended"):
     learning_modules: Dict[str, LearningModuleEpisode] = {}
     learned: List[str] = []
     graph_targets: Dict[str, Dict[str, List[str]]] = {}
+    graph_nodes: Dict[str, Dict[str, int]] = {}
+    graphs_made: Dict[str, List[str]] = {}
+    graphs_extended: Dict[str, List[str]] = {}
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="command"):

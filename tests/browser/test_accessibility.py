@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from kit.machine.node import node_modules
+from kit.messages.message_examples import EXAMPLES
 from kit.messages.told_modes import evaluated
 from kit.page.page_process import replay
 from kit.page.teller import HOSTILE
@@ -17,7 +18,7 @@ from monty_mqtt.wire.vocabulary import STATUS_CODES
 pytestmark = pytest.mark.timeout(240)
 
 VIEWS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
-TABS = ("results", "logs", "events", "metrics", "data")
+TABS = ("results", "logs", "events", "metrics", "graphs", "hypotheses", "data")
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +91,9 @@ def test_the_lower_parts_of_a_run(watched, teller, axe):
     voice.say(schema.Metric, name="loss", value=0.5, metadata={"epoch": 1})
     voice.say(schema.Data, stream="stream", data={"a": [1, 2]})
     voice.say(schema.State, state={"phase": "x" * 500})
+    voice.say(schema.Step, episode=0, step=0, learning_modules={"LM_0": EXAMPLES["step"].learning_modules["LM_0"]})
+    graphs = {"graph_nodes": {"LM_0": {"mug": 5, "x" * 99: 7}}, "graphs_made": {"LM_0": ["mug"]}}
+    voice.say(schema.EpisodeEnded, mode="train", episode=0, graphs_extended={"LM_0": ["x" * 99]}, **graphs)
     teller.done()
     for width, scheme in VIEWS:
         page = show(watched, "/run/parts", width, scheme)

@@ -31,7 +31,7 @@ from monty_mqtt_core.payloads.frame_images import encode_frame
 pytestmark = pytest.mark.timeout(240)
 
 MIB = 1 << 20
-TABS = ("results", "logs", "events", "metrics", "media", "data")
+TABS = ("results", "logs", "events", "metrics", "graphs", "hypotheses", "media", "data")
 RUN = quote(topics.escape(HOSTILE))
 MOST_MIB = {"server": 900, "browser": 250}
 FROZEN_SECS = 5
@@ -48,6 +48,12 @@ def tell_everything(voice) -> None:
         possible_matches=[HOSTILE],
         terminal_state=HOSTILE,
         target_object=HOSTILE,
+        hypothesis_counts={HOSTILE: 2**62, "__proto__": 2**62},
+        hypotheses_added=2**62,
+        hypotheses_removed=-(2**62),
+        hypothesis_age_median=1e300,
+        hypothesis_age_max=2**62,
+        evidence_slope_max=-1e300,
     )
     sensor = SensorModuleStep(location=[1e300, 0.0, -1e300], on_object=True)
     target = Target(object=HOSTILE)
@@ -57,6 +63,9 @@ def tell_everything(voice) -> None:
         voice.say(schema.Step, episode=0, step=step, target_object=HOSTILE, **parts)
     judged = LearningModuleEpisode(outcome=HOSTILE, most_likely_object=HOSTILE)
     words = {"outcome": HOSTILE, "learning_modules": {HOSTILE: judged}}
+    words["graph_nodes"] = {HOSTILE: {HOSTILE: 2**62, "__proto__": -1}}
+    words["graphs_made"] = words["graphs_extended"] = {HOSTILE: [HOSTILE], "__proto__": [HOSTILE]}
+    words["graph_targets"] = {HOSTILE: {"__proto__": [HOSTILE]}}
     voice.say(schema.EpisodeEnded, episode=0, correct=0, steps=3, target=target, **words)
     voice.say(schema.Log, level=HOSTILE, message=HOSTILE, logger=HOSTILE)
     voice.say(schema.Event, event=HOSTILE, source=HOSTILE, fields={HOSTILE: HOSTILE})

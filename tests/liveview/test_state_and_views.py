@@ -45,6 +45,7 @@ def every_view(run):
     yield views.episode_rows(run)
     for name, worker in run.workers.items():
         yield views.bulk(worker)
+        yield views.graphs(worker)
         yield views.course(worker, points=5)
         yield views.newest_rows(worker, 0)
         yield views.redo(run, name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from typing import Any, NamedTuple
 
 import pytest
@@ -30,6 +32,18 @@ WRITES_CSV = (
 )
 """The first of upstream's experiments logs nothing; with these it writes what it makes of each episode."""
 
+LOOKS_INTO_MEMORY = "experiment.config.step_hook._target_=users.MemoryHook"
+UPDATER = "++experiment.config.monty_config.learning_modules.learning_module_0.hypotheses_updater"
+BURST_SAMPLING = "tbp.monty.frameworks.models.evidence_matching.burst_sampling.BurstSamplingHypothesesUpdater"
+SAMPLES = (
+    f"{UPDATER}_class=${{monty.class:{BURST_SAMPLING}}}",
+    f"{UPDATER}_args={{include_telemetry: true, sampling_multiplier: 2}}",
+    "env_interface=test_train_2obj_predefined_eval_2obj_predefined",
+    "experiment.config.n_train_epochs=2",
+    "experiment.config.n_eval_epochs=1",
+)
+"""With these a module of the second experiment samples, and tells what, in graphs as small as these are."""
+
 SEMISUPERVISED = "test/hierarchy/two_lms_semisupervised_mujoco"
 SAID = {"correct": True, "correct_mlh": True, "confused": False, "confused_mlh": False}
 MODULE = "learning_module_0"
@@ -42,6 +56,11 @@ class Runs(NamedTuple):
     def of(self, name: str, kind: type) -> list[Any]:
         return messages_of(self.router, name, kind)
 
+    def remembered(self, name: str, kind: str) -> list[Any]:
+        """What the user's own hook saw in a job: `nodes` of all graphs, or what was `sampled` in each step."""
+        told = map(json.loads, (self.process.home / "steps" / f"{name}.json").read_text().splitlines())
+        return [one[kind] for one in told if kind in one]
+
     def rows(self, name: str) -> list[dict[str, str]]:
         folder = self.process.results(name)
         return [row for mode in ("train", "eval") for row in rows_of(folder / f"{mode}_stats.csv")]
@@ -50,8 +69,11 @@ class Runs(NamedTuple):
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     with Router() as router:
-        jobs = [job(name, experiment, *TWO_OBJECTS, *WRITES_CSV) for name, experiment in JOBS.items()]
-        jobs.append(job("semisupervised", SEMISUPERVISED, "experiment.config.n_train_epochs=2"))
+        jobs = [
+            job(name, experiment, *TWO_OBJECTS, *WRITES_CSV, LOOKS_INTO_MEMORY) for name, experiment in JOBS.items()
+        ]
+        jobs.append(job("sampling", JOBS["from_scratch"], *SAMPLES, LOOKS_INTO_MEMORY))
+        jobs.append(job("semisupervised", SEMISUPERVISED, "experiment.config.n_train_epochs=2", LOOKS_INTO_MEMORY))
         yield Runs(run_jobs(tmp_path_factory.mktemp("unsupervised"), jobs, router.port), router)
 
 
@@ -111,3 +133,47 @@ def test_a_supervised_module_beside_it_needs_no_second_names(runs):
     right = [s.learning_modules["learning_module_1"] for s in runs.of("semisupervised", schema.Step)]
     assert any(part.is_correct for part in right)
     assert all(part.most_likely_targets == [] for part in right)
+
+
+@pytest.mark.parametrize("name", [*JOBS, "semisupervised"])
+def test_the_graphs_of_each_episode_are_those_in_montys_memory(runs, name):
+    ended, memories = runs.of(name, schema.EpisodeEnded), runs.remembered(name, "nodes")
+    assert [one.graph_nodes for one in ended] == memories[1:]
+    for one, before, after in zip(ended, memories, memories[1:]):
+        made = {module: sorted(graphs.keys() - before.get(module, {}).keys()) for module, graphs in after.items()}
+        assert {module: sorted(graphs) for module, graphs in one.graphs_made.items()} == {
+            module: graphs for module, graphs in made.items() if graphs
+        }
+        for module, graphs in after.items():
+            changed = {graph for graph, count in graphs.items() if before.get(module, {}).get(graph, count) != count}
+            assert changed <= set(one.graphs_extended.get(module, ())) <= before.get(module, {}).keys()
+        assert sorted({*flat(one.graphs_made), *flat(one.graphs_extended)}) == one.learned
+    assert any(one.graphs_made for one in ended)
+    if name == "semisupervised":
+        assert any(one.graphs_extended for one in ended)
+
+
+def flat(graphs: dict[str, list[str]]) -> list[str]:
+    return list(itertools.chain.from_iterable(graphs.values()))
+
+
+def test_what_burst_sampling_did_is_what_its_telemetry_says(runs):
+    steps, truth = runs.of("sampling", schema.Step), runs.remembered("sampling", "sampled")
+    assert len(steps) == len(truth)
+    before: Any = None
+    for step, montys in zip(steps, (one[MODULE] for one in truth)):
+        part = step.learning_modules[MODULE]
+        if part.hypotheses_added is None:
+            assert montys == before, "Monty told something, and we did not"
+        else:
+            assert {name: getattr(part, name) for name in montys} == montys
+        before = montys
+    told = [step.learning_modules[MODULE] for step in steps]
+    assert sum(part.hypotheses_added or 0 for part in told) > 0
+    assert sum(part.hypotheses_removed or 0 for part in told) > 0
+    others = {
+        part.hypotheses_added
+        for step in runs.of("from_scratch", schema.Step)
+        for part in step.learning_modules.values()
+    }
+    assert others == {None}

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tbp.monty.frameworks.loggers.monty_handlers import MontyHandler
 
 OF_THE_WHOLE_MODEL = {
@@ -56,6 +58,60 @@ class DigestHook:
     def close(self) -> None:
         with self._path.open("a") as lines:
             lines.write("closed\n")
+
+
+class MemoryHook(DigestHook):
+    """Writes beside it what Monty's graph memory holds before each episode and at the end, and what sampling tells."""
+
+    def __init__(self, path: str, die_at: int = -1, how: str = "never") -> None:
+        super().__init__(path, die_at, how)
+        self._memory = self._path.with_suffix(".json")
+        self._memory.write_text("")
+        self._monty: Any = None
+        self._last_step = -1
+
+    def __call__(self, _ctx: Any, monty: Any, _ids: Any, step: int, _observations: Any, actions: Any) -> Any:
+        self._monty = monty
+        if step <= self._last_step or self._last_step < 0:
+            self._write({"nodes": nodes_of(monty)})
+        self._last_step = step
+        self._write({"sampled": {lm.learning_module_id: sampled(lm) for lm in monty.learning_modules}})
+        return super().__call__(_ctx, monty, _ids, step, _observations, actions)
+
+    def close(self) -> None:
+        self._write({"nodes": nodes_of(self._monty)})
+        super().close()
+
+    def _write(self, what: dict[str, Any]) -> None:
+        with self._memory.open("a") as lines:
+            lines.write(json.dumps(what) + "\n")
+
+
+def nodes_of(monty: Any) -> dict[str, dict[str, int]]:
+    """Return what Monty's own function says of each graph in memory; modules without graphs are left out."""
+    memories = {lm.learning_module_id: lm.graph_memory for lm in monty.learning_modules}
+    return {
+        name: {graph: int(memory.get_num_nodes_in_graph(graph)) for graph in memory.get_memory_ids()}
+        for name, memory in memories.items()
+        if memory.get_memory_ids()
+    }
+
+
+def sampled(lm: Any) -> dict[str, Any] | None:
+    """Return what burst sampling tells by its own telemetry, `include_telemetry`; None without it."""
+    telemetry = getattr(lm, "hypotheses_updater_telemetry", {})
+    told = [one for one in telemetry.values() if "added_ids" in one]
+    if not told:
+        return None
+    ages = telemetry.get(lm.current_mlh["graph_id"], {}).get("ages", np.array([]))
+    slopes = {float(one["max_slope"]) for one in told}
+    return {
+        "hypotheses_added": sum(len(one["added_ids"]) for one in told),
+        "hypotheses_removed": sum(len(one["removed_ids"]) for one in told),
+        "hypothesis_age_median": float(np.median(ages)) if len(ages) else None,
+        "hypothesis_age_max": int(ages.max()) if len(ages) else None,
+        "evidence_slope_max": max(slopes) if max(slopes) > -math.inf else None,
+    }
 
 
 class CountingHandler(MontyHandler):

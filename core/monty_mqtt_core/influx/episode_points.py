@@ -13,9 +13,10 @@ import msgspec
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode
 from monty_mqtt.wire.object_names import recognised
+from monty_mqtt.wire.vocabulary import verdict
 from monty_mqtt_core.influx.line_protocol import Misfits, floats, point, series
 
-__all__ = ["FIELDS", "UNDER_WAY", "lines_of_modes", "lines_of_results"]
+__all__ = ["FIELDS", "UNDER_WAY", "fields_of_module", "lines_of_modes", "lines_of_results"]
 
 FIELDS: dict[str, dict[str, type]] = {
     "object": {
@@ -38,6 +39,27 @@ UNDER_WAY = "under_way"
 _json = msgspec.json.Encoder()
 _NO_OUTCOME = "no_outcome"
 """State and recognised object of an episode without an outcome, as in supervised pretraining."""
+
+
+def fields_of_module(
+    ended: schema.EpisodeEnded, learning_module: str, module: LearningModuleEpisode
+) -> list[tuple[str, object]]:
+    """Return the fields of a learning module's point of an episode."""
+    correct, used_mlh = verdict(module.outcome)
+    nodes = ended.graph_nodes.get(learning_module)
+    same_names = (
+        "steps", "stepwise_outcome", "most_likely_object", "detected_object", "highest_evidence",
+        "rotation_error_degs", "possible_matches", "individual_outcome", "individual_step", "symmetry_evidence",
+        "prediction_error", "goals_attempted", "goals_achieved", "tfnp",
+    )  # fmt: skip
+    return [
+        ("epoch", ended.epoch), ("episode", ended.episode),
+        ("target_object", ended.target.object if ended.target else None), ("outcome", module.outcome),
+        ("recognised", recognised(module)), ("correct", correct), ("used_mlh", used_mlh),
+        ("graphs", None if nodes is None else len(nodes)),
+        ("graph_nodes", None if nodes is None else sum(nodes.values())),
+        *((name, getattr(module, name)) for name in same_names),
+    ]  # fmt: skip
 
 
 def lines_of_results(ended: schema.EpisodeEnded, experiment: str | None, misfits: Misfits) -> list[str | None]:

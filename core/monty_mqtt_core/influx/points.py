@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from monty_mqtt.wire import schema
-from monty_mqtt.wire.object_names import believed, recognised
-from monty_mqtt.wire.vocabulary import STATUS_CODES, verdict
+from monty_mqtt.wire.object_names import believed
+from monty_mqtt.wire.vocabulary import STATUS_CODES
 from monty_mqtt_core.influx import episode_points
 from monty_mqtt_core.influx.line_protocol import Misfits, floats, point, series
 
@@ -32,7 +32,9 @@ FIELDS: dict[str, dict[str, type]] = {
         "most_likely_object": str, "most_likely_name": str, "is_correct": int, "evidence": float,
         "second_object": str, "margin": float, "possible_matches": int,
         "evidence_threshold": float, "terminal_state": str, "hypotheses": int, "stepwise_target_object": str,
-        "rotation_error_degs": float, "symmetry_evidence": float, "scale": float,
+        "rotation_error_degs": float, "symmetry_evidence": float, "scale": float, "hypotheses_added": int,
+        "hypotheses_removed": int, "hypothesis_age_median": float, "hypothesis_age_max": int,
+        "evidence_slope_max": float,
     },
     "episode": {
         "epoch": int, "episode": int, "steps": int, "elapsed_secs": float, "outcome": str, "correct": int,
@@ -42,6 +44,7 @@ FIELDS: dict[str, dict[str, type]] = {
         "highest_evidence": float,
         "possible_matches": int, "individual_outcome": str, "individual_step": int, "symmetry_evidence": float,
         "prediction_error": float, "goals_attempted": int, "goals_achieved": int, "tfnp": str,
+        "graphs": int, "graph_nodes": int,
     },
     "metric": {"value": float, "metadata": str, "not_finite": str},
     "log": {"message": str, "logger": str, "metadata": str, "suppressed": int},
@@ -165,17 +168,18 @@ def _step(step: schema.Step, experiment: str | None, misfits: Misfits) -> list[s
 
 def _step_of_module(step: schema.Step, module: schema.LearningModuleStep) -> list[tuple[str, object]]:
     likely, matches, counts = module.most_likely, module.possible_matches, module.hypothesis_counts
+    same_names = (
+        "second_object", "margin", "evidence_threshold", "terminal_state", "target_object", "stepwise_target_object",
+        "rotation_error_degs", "symmetry_evidence", "hypotheses_added", "hypotheses_removed", "hypothesis_age_median",
+        "hypothesis_age_max", "evidence_slope_max",
+    )  # fmt: skip
     return [
         ("episode", step.episode), ("step", step.step),
         ("most_likely_object", likely and likely.object), ("most_likely_name", believed(module)),
-        ("is_correct", module.is_correct), ("evidence", likely and likely.evidence),
-        ("scale", likely and likely.scale),
-        ("second_object", module.second_object), ("margin", module.margin),
+        ("is_correct", module.is_correct), ("evidence", likely and likely.evidence), ("scale", likely and likely.scale),
         ("possible_matches", None if matches is None else len(matches)),
-        ("evidence_threshold", module.evidence_threshold), ("terminal_state", module.terminal_state),
         ("hypotheses", None if counts is None else sum(counts.values())),
-        ("target_object", module.target_object), ("stepwise_target_object", module.stepwise_target_object),
-        ("rotation_error_degs", module.rotation_error_degs), ("symmetry_evidence", module.symmetry_evidence),
+        *((name, getattr(module, name)) for name in same_names),
     ]  # fmt: skip
 
 
@@ -192,24 +196,8 @@ def _episode(ended: schema.EpisodeEnded, experiment: str | None, misfits: Misfit
     lines = [point(types, _worker_series("episode", ended, experiment, mode=ended.mode), whole, time, misfits)]
     for name, module in ended.learning_modules.items():
         prefix = _worker_series("episode", ended, experiment, learning_module=name, mode=ended.mode)
-        lines.append(point(types, prefix, _episode_of_module(ended, module, target), time, misfits))
+        lines.append(point(types, prefix, episode_points.fields_of_module(ended, name, module), time, misfits))
     return lines + episode_points.lines_of_results(ended, experiment, misfits)
-
-
-def _episode_of_module(
-    ended: schema.EpisodeEnded, module: schema.LearningModuleEpisode, target: str | None
-) -> list[tuple[str, object]]:
-    correct, used_mlh = verdict(module.outcome)
-    same_names = (
-        "steps", "stepwise_outcome", "most_likely_object", "detected_object", "highest_evidence",
-        "rotation_error_degs", "possible_matches", "individual_outcome", "individual_step", "symmetry_evidence",
-        "prediction_error", "goals_attempted", "goals_achieved", "tfnp",
-    )  # fmt: skip
-    return [
-        ("epoch", ended.epoch), ("episode", ended.episode), ("target_object", target), ("outcome", module.outcome),
-        ("recognised", recognised(module)), ("correct", correct), ("used_mlh", used_mlh),
-        *((name, getattr(module, name)) for name in same_names),
-    ]  # fmt: skip
 
 
 def _metric(metric: schema.Metric, experiment: str | None, misfits: Misfits) -> list[str | None]:

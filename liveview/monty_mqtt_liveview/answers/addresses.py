@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from monty_mqtt_liveview.answers.episodes import EpisodeRow, ModeResults, Redo, Verdict
+from monty_mqtt_liveview.answers.graphs import Graphs
 from monty_mqtt_liveview.answers.heads import RunAnswer, RunHead
 from monty_mqtt_liveview.answers.images import DepthColours, HypothesisCloud, ModelSource
 from monty_mqtt_liveview.answers.live_messages import RunNews, RunsNews
@@ -172,6 +173,12 @@ _STEPS = {
         "The first wrong decision of an episode, by learning module.",
         "/api/run/RUN/worker/main/wrong?mode=eval&episode=0",
         refusals={404: "there is no such run, worker or episode"},
+    ),
+    f"GET {_OF_WORKER}/graphs": Address(
+        Graphs,
+        "What each learning module has learned: its graphs, their sizes, and which episodes made and extended them.",
+        "/api/run/RUN/worker/main/graphs",
+        refusals=_RUN_OR_WORKER,
     ),
     f"GET {_OF_WORKER}/frame": Address(
         IMAGE,

@@ -41,6 +41,14 @@ class ModuleColumns(TypedDict):
         symmetry_evidence: Number of steps in a row that indicated a symmetric object.
         scale: Scale of the most likely hypothesis.
         location: Location x, y, z of the most likely hypothesis, metres.
+        hypothesis_count: Number of all hypotheses.
+        hypotheses_added: Number that burst sampling added in the step. It and the next four are null for a module
+            without burst sampling.
+        hypotheses_removed: Number that it removed in the step.
+        hypothesis_age_median: Median age of the most likely object's hypotheses, in updates, 1 for a new one.
+        hypothesis_age_max: Age of the oldest of these.
+        evidence_slope_max: The steepest rise of evidence over all hypotheses before the step, by which Monty decides
+            whether it samples.
     """
 
     objects: list[str]
@@ -62,6 +70,12 @@ class ModuleColumns(TypedDict):
     symmetry_evidence: list[float | None]
     scale: list[float | None]
     location: list[list[float | None]]
+    hypothesis_count: list[int | None]
+    hypotheses_added: list[float | None] | None
+    hypotheses_removed: list[float | None] | None
+    hypothesis_age_median: list[float | None] | None
+    hypothesis_age_max: list[float | None] | None
+    evidence_slope_max: list[float | None] | None
 
 
 class SensorColumns(TypedDict):
@@ -147,6 +161,11 @@ class ModuleMoment(TypedDict):
         stepwise_target_object: The object that its sensor touches.
         evidence: Evidence of each object that has some.
         hypothesis_counts: Number of hypotheses of each object.
+        hypotheses_added: Number of hypotheses that burst sampling added. It and the next four are null without it.
+        hypotheses_removed: Number that it removed.
+        hypothesis_age_median: Median age of the most likely object's hypotheses, in updates, 1 for a new one.
+        hypothesis_age_max: Age of the oldest of these.
+        evidence_slope_max: The steepest rise of evidence over all hypotheses before the step.
     """
 
     most_likely: MostLikely | None
@@ -164,6 +183,11 @@ class ModuleMoment(TypedDict):
     stepwise_target_object: str | None
     evidence: dict[str, float]
     hypothesis_counts: dict[str, int]
+    hypotheses_added: float | None
+    hypotheses_removed: float | None
+    hypothesis_age_median: float | None
+    hypothesis_age_max: float | None
+    evidence_slope_max: float | None
 
 
 class SensorMoment(TypedDict):

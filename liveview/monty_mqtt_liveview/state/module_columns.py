@@ -13,7 +13,7 @@ import numpy as np
 from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep, SensorModuleStep
 from monty_mqtt_liveview.state.columns import Array, Column, Names, Table, by_keys, numbers, vectors, wholes
 
-__all__ = ["LearningModuleSteps", "SensorSteps"]
+__all__ = ["SAMPLED", "LearningModuleSteps", "SensorSteps"]
 
 MOST_OBJECTS = 512
 """Objects per learning module whose evidence is kept; for further ones, only that they were winner, second, target."""
@@ -27,6 +27,14 @@ _NUMBERS = {
     "rotation_error_degs": "rotation_error_degs",
     "symmetry_evidence": "symmetry_evidence",
 }
+SAMPLED = (
+    "hypotheses_added",
+    "hypotheses_removed",
+    "hypothesis_age_median",
+    "hypothesis_age_max",
+    "evidence_slope_max",
+)
+"""What burst sampling tells: columns of these names, and fields of `LearningModuleStep`."""
 
 
 class LearningModuleSteps(Table):
@@ -49,6 +57,8 @@ class LearningModuleSteps(Table):
             `scale`.
         location: Location x, y, z of the most likely hypothesis, in metres.
         rotation: Rotation of the most likely hypothesis, as quaternion x, y, z, w.
+        hypothesis_count: Number of all hypotheses; -1 if absent.
+        sampled: Column by name of `SAMPLED`; none as long as no step tells any of it.
     """
 
     def __init__(self) -> None:
@@ -64,6 +74,8 @@ class LearningModuleSteps(Table):
         self.numbers = {name: Column(np.float32, _NAN) for name in ("winner_evidence", *_NUMBERS, "scale")}
         self.location = Column(np.float32, _NAN, _THREE)
         self.rotation = Column(np.float32, _NAN, _FOUR)
+        self.hypothesis_count = Column(np.int32, -1)
+        self.sampled: dict[str, Column] = {}
 
     @property
     def known(self) -> int:
@@ -84,6 +96,7 @@ class LearningModuleSteps(Table):
             column.put(rows, names.places(list(map(attrgetter(attribute), steps))))
         for name, attribute in _NUMBERS.items():
             self.numbers[name].put(rows, numbers(list(map(attrgetter(attribute), steps))))
+        self._put_sampled(rows, steps)
         self._put_winner(rows, [step.most_likely or _NOTHING for step in steps])
 
     def _put_evidence(self, rows: Array, steps: Sequence[LearningModuleStep]) -> None:
@@ -125,6 +138,16 @@ class LearningModuleSteps(Table):
         self.target_graphs.put(
             rows, self.target_sets.places([None if names is None else tuple(names) for names in graphs])
         )
+
+    def _put_sampled(self, rows: Array, steps: Sequence[LearningModuleStep]) -> None:
+        counts = [step.hypothesis_counts for step in steps]
+        known = [-1 if one is None else sum(one.values()) for one in counts]
+        self.hypothesis_count.put(rows, wholes(known, np.int32))
+        told = {name: list(map(attrgetter(name), steps)) for name in SAMPLED}
+        if not self.sampled and any(value is not None for values in told.values() for value in values):
+            self.sampled = {name: Column(np.float32, _NAN) for name in SAMPLED}
+        for name, column in self.sampled.items():
+            column.put(rows, numbers(told[name]))
 
     def _put_winner(self, rows: Array, winners: Sequence[Hypothesis]) -> None:
         self.winner.put(

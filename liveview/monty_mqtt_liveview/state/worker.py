@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+import msgspec
+
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.vocabulary import FINAL_STATUSES
 from monty_mqtt_core.reading import run_status
 from monty_mqtt_liveview.state.episodes import Episode, Episodes
 from monty_mqtt_liveview.state.frame_index import MEDIA, FrameIndex
+from monty_mqtt_liveview.state.graphs import Graphs
 from monty_mqtt_liveview.state.scratch_file import ScratchFile
 from monty_mqtt_liveview.state.step_table import StepTable
 
@@ -31,6 +34,7 @@ class Worker:
         name: Its name.
         known: The latest message of each kind.
         bulk: Times of its frames, clouds, models and media.
+        graphs: What its learning modules have learned.
         revision: Revision of the run at the last message of this worker.
         steps_heard: How many steps arrived, kept or not.
         started_unix_nanos, newest_unix_nanos: Times of the first and the newest message, ns since 1970.
@@ -42,6 +46,7 @@ class Worker:
         self.name = name
         self.known = run_status.WorkerStatus(run, name)
         self.bulk = FrameIndex()
+        self.graphs = Graphs()
         self.revision = 0
         self.steps_heard = 0
         self.started_unix_nanos, self.newest_unix_nanos = 0, 0
@@ -168,7 +173,10 @@ class Worker:
         if isinstance(message, schema.EpisodeStarted):
             self._episodes.note(message, revision, self._pauses.nanos).started = message
         elif isinstance(message, schema.EpisodeEnded):
-            self._episodes.note(message, revision, self._pauses.nanos).ended = message
+            self.graphs.note(message)
+            # `graphs` keeps what changed: each episode's list of all graphs would take more room than its steps.
+            ended = msgspec.structs.replace(message, graph_nodes={}, graphs_made={}, graphs_extended={})
+            self._episodes.note(message, revision, self._pauses.nanos).ended = ended
             self._steps.put_waiting()
 
     def _step(self, message: schema.Step, revision: int) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from monty_mqtt_liveview.views.episode_table import episode_rows
 from monty_mqtt_liveview.views.first_wrong_decision import wrong
+from monty_mqtt_liveview.views.graphs import graphs
 from monty_mqtt_liveview.views.heads import changed_workers, info, run_head, worker_head
 from monty_mqtt_liveview.views.moment import bulk, bulk_at, bulk_latest, find_row, moment
 from monty_mqtt_liveview.views.redo import redo
@@ -26,6 +27,7 @@ __all__ = [
     "data",
     "episode_rows",
     "find_row",
+    "graphs",
     "info",
     "media",
     "medium_place",

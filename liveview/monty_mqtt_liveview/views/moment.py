@@ -13,7 +13,7 @@ from monty_mqtt.wire import topics
 from monty_mqtt_liveview.state.columns import Array
 from monty_mqtt_liveview.state.episodes import Episode, EpisodeKey
 from monty_mqtt_liveview.state.frame_index import BulkKey
-from monty_mqtt_liveview.state.module_columns import LearningModuleSteps, SensorSteps
+from monty_mqtt_liveview.state.module_columns import SAMPLED, LearningModuleSteps, SensorSteps
 from monty_mqtt_liveview.state.step_table import MODES
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views.numbers import Json, millis, rounded
@@ -134,6 +134,7 @@ def _module(module: LearningModuleSteps, at: Array) -> Json:
         "target_object": module.objects.name(int(module.target.take(at)[0])),
         "stepwise_target_object": module.objects.name(int(module.stepwise_target.take(at)[0])),
         "evidence": {name: value for name, value in zip(names, evidence, strict=True) if value == value},  # noqa: PLR0124
+        **{name: rounded(module.sampled[name].take(at))[0] if module.sampled else None for name in SAMPLED},
         "hypothesis_counts": {name: count for name, count in zip(names, counts, strict=True) if count >= 0},
     }
 

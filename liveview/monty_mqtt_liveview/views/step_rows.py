@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from monty_mqtt_liveview.state.columns import Array, Names
-from monty_mqtt_liveview.state.module_columns import LearningModuleSteps, SensorSteps
+from monty_mqtt_liveview.state.module_columns import SAMPLED, LearningModuleSteps, SensorSteps
 from monty_mqtt_liveview.state.step_table import MODES, StepTable
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views import downsampling
@@ -72,6 +72,8 @@ def _module(module: LearningModuleSteps, chosen: Array) -> Json:
         "stepwise_target": module.stepwise_target.take(chosen).tolist(),
         "terminal": _words(module.terminals, module.terminal.take(chosen)),
         "possible": [count if count >= 0 else None for count in possible],
+        "hypothesis_count": [count if count >= 0 else None for count in module.hypothesis_count.take(chosen).tolist()],
+        **{name: rounded(module.sampled[name].take(chosen)) if module.sampled else None for name in SAMPLED},
         **{name: rounded(column.take(chosen)) for name, column in module.numbers.items()},
         "location": rounded(module.location.take(chosen)),
     }

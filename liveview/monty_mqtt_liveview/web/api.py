@@ -67,6 +67,7 @@ class _RunRoutes:
         parts = (self.episodes, self.results, self.redo, self.logs, self.events)
         for part in (*parts, self.metrics, self.metric, self.data, self.stream, self.state):
             api.add_api_route(f"/run/{{run}}/{part.__name__}", part)
+        api.add_api_route("/run/{run}/worker/{worker}/graphs", self.graphs)
 
     def recording(self) -> Response:
         return json_answer(msgspec.structs.asdict(self._service.counts))
@@ -141,6 +142,11 @@ class _RunRoutes:
 
     def state(self, run: str, worker: str = "") -> Response:
         return self._of(run, lambda known: views.state(known, _named(known, worker)))
+
+    def graphs(self, run: str, worker: str) -> Response:
+        with self._service.lock:
+            answer = views.graphs(find_worker(self._service, run, worker))
+        return json_answer(answer)
 
     def _of(self, run: str, cut: Callable[[Run], Any]) -> Response:
         with self._service.lock:

@@ -46,5 +46,11 @@ function moduleRows(row: number[], objects: string[]): ModuleColumns {
     symmetry_evidence: nothing,
     scale: halves,
     location: row.map((at) => [at, 0, null]),
+    hypothesis_count: nothing,
+    hypotheses_added: null,
+    hypotheses_removed: null,
+    hypothesis_age_median: null,
+    hypothesis_age_max: null,
+    evidence_slope_max: null,
   };
 }

@@ -93,6 +93,11 @@ LEARNING_MODULE_STEP = LearningModuleStep(
     stepwise_target_object="mug",
     rotation_error_degs=4.5,
     symmetry_evidence=1.0,
+    hypotheses_added=300,
+    hypotheses_removed=120,
+    hypothesis_age_median=6.5,
+    hypothesis_age_max=12,
+    evidence_slope_max=0.75,
 )
 
 SENSOR_MODULE_STEP = SensorModuleStep(
@@ -208,6 +213,9 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
         learning_modules={"LM_0": LEARNING_MODULE_EPISODE},
         learned=["mug"],
         graph_targets=GRAPH_TARGETS,
+        graph_nodes={"LM_0": {"new_object0": 412, "new_object1": 388}},
+        graphs_made={"LM_0": ["new_object1"]},
+        graphs_extended={"LM_0": ["new_object0"]},
     ),
     "step": schema.Step(
         **HEAD,

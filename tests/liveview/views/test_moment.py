@@ -60,6 +60,11 @@ def test_what_is_absent_is_null():
         "stepwise_target_object": None,
         "evidence": {},
         "hypothesis_counts": {},
+        "hypotheses_added": None,
+        "hypotheses_removed": None,
+        "hypothesis_age_median": None,
+        "hypothesis_age_max": None,
+        "evidence_slope_max": None,
     }
     assert shown_moment["sensors"]["patch"] == {"location": [None] * 3, "on_object": None}
     assert (shown_moment["frames"], shown_moment["clouds"], shown_moment["limits"], shown_moment["steps_left"]) == (

@@ -6,7 +6,7 @@ from msgspec import json
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleStep
-from monty_mqtt_liveview.views import course, newest_rows, rows
+from monty_mqtt_liveview.views import course, moment, newest_rows, rows
 
 
 def shown(worker, *chosen):
@@ -39,6 +39,31 @@ def test_every_row_is_what_was_published():
     assert (module["terminal"], module["possible"]) == ([None, None, "match"], [None, None, 1])
     assert module["location"][0] == [None, None, None]
     assert columns["sensors"]["patch"] == {"location": [[1, 2, 3], [None] * 3, [None] * 3], "on_object": [1, -1, -1]}
+
+
+def test_what_burst_sampling_did_is_there_from_the_first_step_on_that_tells_it():
+    burst = {
+        "hypotheses_added": 300,
+        "hypotheses_removed": 0,
+        "hypothesis_age_median": 1.0,
+        "hypothesis_age_max": 1,
+        "evidence_slope_max": None,
+    }
+    later = {**burst, "hypotheses_added": 0, "hypothesis_age_median": 2.5, "evidence_slope_max": -0.25}
+    worker = only_worker(
+        [
+            step(0, modules={"LM": LearningModuleStep(), "plain": LearningModuleStep()}),
+            step(1, modules={"LM": LearningModuleStep(hypothesis_counts={"mug": 200, "bowl": 100}, **burst)}),
+            step(2, modules={"LM": LearningModuleStep(hypothesis_counts={}, **later)}),
+        ]
+    )
+    modules = shown(worker, 0, 1, 2)["learning_modules"]
+    assert modules["LM"]["hypothesis_count"] == [None, 300, 0]
+    assert {name: modules["LM"][name] for name in burst} == {name: [None, burst[name], later[name]] for name in burst}
+    assert {modules["plain"][name] for name in burst} == {None}
+    last = json.decode(json.encode(moment(worker, 2)))["learning_modules"]
+    assert {name: last["LM"][name] for name in burst} == later
+    assert {last["plain"][name] for name in burst} == {None}
 
 
 def test_chosen_rows_alone():

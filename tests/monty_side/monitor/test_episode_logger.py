@@ -72,6 +72,8 @@ def test_begin_and_end_of_an_episode(router, bench):
     assert (ended.mode, ended.epoch, ended.episode, ended.steps) == ("eval", 1, 4, 5)
     assert (ended.outcome, ended.correct, ended.used_mlh) == ("correct", 1, 0)
     assert (ended.matching_steps, ended.episode_seed, ended.learned) == (2, 7, [])
+    assert ended.graph_nodes == {"learning_module_0": {"bowl": 4, "mug": 4}}
+    assert (ended.graphs_made, ended.graphs_extended) == ({}, {})
     assert ended.learning_modules["learning_module_0"].prediction_error == 0.5
     assert ended.elapsed_secs > 0
     (progress,) = received(router, bench, schema.Progress)
@@ -112,11 +114,18 @@ def test_what_training_learned_comes_with_its_points(router, bench):
     monty = model(decided())
     monty.experiment_mode = ExperimentMode.TRAIN
     bench.logger.post_episode(ARGS, "x", monty)
-    monty.learning_modules[0].graph_memory.models_in_memory["mug"]["patch"].pos = np.ones((2, 3))
+    memory = monty.learning_modules[0].graph_memory.models_in_memory
+    memory["mug"]["patch"].pos = np.ones((2, 3))
+    memory["dice"] = {"patch": SimpleNamespace(pos=np.ones((9, 3)))}
     bench.logger.finish(5, monty)
     (ended,) = received(router, bench, schema.EpisodeEnded)
-    assert (ended.mode, ended.epoch, ended.episode, ended.learned) == ("train", 2, 6, ["mug"])
-    (learned,) = received(router, bench, schema.ObjectModel)
+    assert (ended.mode, ended.epoch, ended.episode, ended.learned) == ("train", 2, 6, ["dice", "mug"])
+    assert ended.graph_nodes == {"learning_module_0": {"bowl": 4, "mug": 2, "dice": 9}}
+    assert (ended.graphs_made, ended.graphs_extended) == (
+        {"learning_module_0": ["dice"]},
+        {"learning_module_0": ["mug"]},
+    )
+    learned, _ = received(router, bench, schema.ObjectModel)
     assert (learned.object, learned.count, learned.channel, learned.episode) == ("mug", 2, "patch", 6)
 
 

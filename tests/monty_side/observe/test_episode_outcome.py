@@ -14,8 +14,6 @@ from monty_mqtt.observe.episode_outcome import (
     PERFORMANCE_ORDER,
     episode_outcome,
     episode_stats,
-    learned,
-    models_of,
     target_of,
 )
 from monty_mqtt.wire.vocabulary import verdict
@@ -120,15 +118,3 @@ def test_target_as_plain_numbers():
     assert target.rotation_euler_degs == [0.0, 0.0, 40.0]
     assert target_of(None) is None
     assert target_of({**TARGET, "quat_rotation": None}).rotation == target.rotation
-
-
-def test_learned_is_what_was_built_anew():
-    lm = evidence_lm({"mug": [1.0], "bowl": [1.0]})
-    before = models_of(model(lm))
-    assert learned(before, models_of(model(lm))) == []
-    lm.graph_memory.models_in_memory["bowl"]["patch"].pos = np.zeros((5, 3))
-    lm.graph_memory.models_in_memory["dice"] = lm.graph_memory.models_in_memory["bowl"]
-    assert learned(before, models_of(model(lm))) == [
-        ("learning_module_0", "bowl", "patch"),
-        ("learning_module_0", "dice", "patch"),
-    ]

@@ -276,6 +276,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/run/{run}/worker/{worker}/graphs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each learning module has learned: its graphs, their sizes, and which episodes made and extended them. */
+        get: operations["get_run_worker_graphs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/run/{run}/worker/{worker}/frame": {
         parameters: {
             query?: never;
@@ -764,6 +781,60 @@ export interface components {
             time_unix_millis: number | null;
         };
         /**
+         * GraphChanges
+         * @description How a graph grew, column by column, in order of time.
+         */
+        GraphChanges: {
+            /** @description What it did: `made` or `extended` the graph; `found` it, because it was there before. */
+            change: ("extended" | "found" | "made")[];
+            /** @description Number of that episode in its mode. */
+            episode: number[];
+            /** @description Mode of the episode that changed it. */
+            mode: string[];
+            /** @description Number of nodes after it. */
+            nodes: number[];
+        };
+        /**
+         * GraphEpisode
+         * @description Which episode it is.
+         */
+        GraphEpisode: {
+            /** @description Number of the episode in its mode, from 0. */
+            episode: number;
+            /** @description `train` or `eval`. */
+            mode: string;
+        };
+        /**
+         * GraphRow
+         * @description One graph.
+         */
+        GraphRow: {
+            /** @description Its sizes after each episode that changed it. */
+            changes: components["schemas"]["GraphChanges"];
+            /** @description Its id. */
+            graph: string;
+            /** @description The last episode whose target was taken for it, or that changed it; null if there was none. */
+            last_seen: components["schemas"]["GraphEpisode"] | null;
+            /** @description The episode that made it; null if it was there before. */
+            made_in: components["schemas"]["GraphEpisode"] | null;
+            /** @description Number of its nodes, over all input channels. */
+            nodes: number;
+            /** @description Names of the objects that it stands for, by Monty's own record. */
+            targets: string[];
+        };
+        /**
+         * Graphs
+         * @description Learned graphs of a worker, after its last episode.
+         */
+        Graphs: {
+            /** @description Number of changes that are not among `changes`, because there were more than 20,000. */
+            changes_left_out: number;
+            /** @description Graphs of each learning module, by its id; empty before the first episode has ended, and where the recording does not tell them. */
+            learning_modules: {
+                [key: string]: components["schemas"]["ModuleGraphs"];
+            };
+        };
+        /**
          * Health
          * @description Whether the page works. Visitors who need a login and have none get `status` only.
          */
@@ -1210,6 +1281,18 @@ export interface components {
         ModuleColumns: {
             /** @description Evidence of each object: a column for each of the first of `objects`. */
             evidence: (number | null)[][];
+            /** @description The steepest rise of evidence over all hypotheses before the step, by which Monty decides whether it samples. */
+            evidence_slope_max: (number | null)[] | null;
+            /** @description Number that burst sampling added in the step. It and the next four are null for a module without burst sampling. */
+            hypotheses_added: (number | null)[] | null;
+            /** @description Number that it removed in the step. */
+            hypotheses_removed: (number | null)[] | null;
+            /** @description Age of the oldest of these. */
+            hypothesis_age_max: (number | null)[] | null;
+            /** @description Median age of the most likely object's hypotheses, in updates, 1 for a new one. */
+            hypothesis_age_median: (number | null)[] | null;
+            /** @description Number of all hypotheses. */
+            hypothesis_count: (number | null)[];
             /** @description Whether Monty says that it stands for the target: 1, 0, or -1 if it does not say. */
             is_correct: number[];
             /** @description 1 if the most likely object is Monty's name for one that it does not know, else 0. */
@@ -1248,6 +1331,16 @@ export interface components {
             winner_evidence: (number | null)[];
         };
         /**
+         * ModuleGraphs
+         * @description Graphs of one learning module.
+         */
+        ModuleGraphs: {
+            /** @description Its graphs, at most 512, in the order in which they were made. */
+            graphs: components["schemas"]["GraphRow"][];
+            /** @description Number of further graphs. */
+            left_out: number;
+        };
+        /**
          * ModuleMoment
          * @description What one learning module believed after a step.
          */
@@ -1256,6 +1349,16 @@ export interface components {
             evidence: {
                 [key: string]: number;
             };
+            /** @description The steepest rise of evidence over all hypotheses before the step. */
+            evidence_slope_max: number | null;
+            /** @description Number of hypotheses that burst sampling added. It and the next four are null without it. */
+            hypotheses_added: number | null;
+            /** @description Number that it removed. */
+            hypotheses_removed: number | null;
+            /** @description Age of the oldest of these. */
+            hypothesis_age_max: number | null;
+            /** @description Median age of the most likely object's hypotheses, in updates, 1 for a new one. */
+            hypothesis_age_median: number | null;
             /** @description Number of hypotheses of each object. */
             hypothesis_counts: {
                 [key: string]: number;
@@ -1935,6 +2038,10 @@ export type EventLine = components['schemas']['EventLine'];
 export type Events = components['schemas']['Events'];
 export type FoundRow = components['schemas']['FoundRow'];
 export type FrameShown = components['schemas']['FrameShown'];
+export type GraphChanges = components['schemas']['GraphChanges'];
+export type GraphEpisode = components['schemas']['GraphEpisode'];
+export type GraphRow = components['schemas']['GraphRow'];
+export type Graphs = components['schemas']['Graphs'];
 export type Health = components['schemas']['Health'];
 export type Histogram = components['schemas']['Histogram'];
 export type Histograms = components['schemas']['Histograms'];
@@ -1951,6 +2058,7 @@ export type ModeResults = components['schemas']['ModeResults'];
 export type ModeSums = components['schemas']['ModeSums'];
 export type ModelSource = components['schemas']['ModelSource'];
 export type ModuleColumns = components['schemas']['ModuleColumns'];
+export type ModuleGraphs = components['schemas']['ModuleGraphs'];
 export type ModuleMoment = components['schemas']['ModuleMoment'];
 export type Moment = components['schemas']['Moment'];
 export type MostLikely = components['schemas']['MostLikely'];
@@ -2626,6 +2734,43 @@ export interface operations {
             };
             401: components["responses"]["LoginNeeded"];
             /** @description there is no such run, worker or episode */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            422: components["responses"]["Misunderstood"];
+            500: components["responses"]["Failed"];
+        };
+    };
+    get_run_worker_graphs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run */
+                run: string;
+                /** @description Name of the worker; without it, all */
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Graphs"];
+                };
+            };
+            401: components["responses"]["LoginNeeded"];
+            /** @description there is no such run, or it has no such worker */
             404: {
                 headers: {
                     [name: string]: unknown;

@@ -58,6 +58,12 @@ const OF_MODULE = {
   rotation_error_degs: FLOAT,
   symmetry_evidence: FLOAT,
   location: LOCATION,
+  hypothesis_count: WHOLE,
+  hypotheses_added: FLOAT,
+  hypotheses_removed: FLOAT,
+  hypothesis_age_median: FLOAT,
+  hypothesis_age_max: FLOAT,
+  evidence_slope_max: FLOAT,
 };
 const OF_SENSOR = { location: LOCATION, on_object: TRUTH };
 
@@ -185,7 +191,7 @@ export class StepColumns {
 
   #putColumns<Name extends string>(
     columns: Record<Name, AnyColumn>,
-    said: NoInfer<Partial<Record<Name, Cell<number | Word>[]>>>,
+    said: NoInfer<Partial<Record<Name, Cell<number | Word>[] | null>>>,
     at: number,
     i: number,
   ): void {

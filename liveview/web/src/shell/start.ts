@@ -12,6 +12,7 @@ import "@/shell/page.css";
 import "@/shell/pieces.css";
 import "@/runs/views.css";
 import "@/media/media.css";
+import "@/graphs/graphs.css";
 import "@/tabs/tabs.css";
 import "@/run/run.css";
 import "@/evidence/evidence.css";

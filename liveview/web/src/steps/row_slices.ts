@@ -7,9 +7,11 @@ interface Cells<Value> extends ArrayLike<Value> {
   some(check: (value: Value) => boolean): boolean;
 }
 
-/** The columns of `Names`, as lists or as typed arrays. */
+/** The columns of `Names`, as lists or as typed arrays; null where the server has none of a name. */
 type CellsOf<Columns, Names extends keyof Columns> = {
-  [Name in Names]: Columns[Name] extends (infer Value)[] ? Cells<Value> : never;
+  [Name in Names]: NonNullable<Columns[Name]> extends (infer Value)[]
+    ? Cells<Value> | (null extends Columns[Name] ? null : never)
+    : never;
 };
 type ModuleNames = Exclude<keyof ModuleColumns, "objects" | "target_sets" | "evidence" | "scale">;
 type StepNames = Exclude<keyof Rows, "row" | "epoch" | "learning_modules" | "sensors">;
