@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import math
 from functools import partial
 from pathlib import Path
 from typing import Any, List, NoReturn
 
 from monty_mqtt import __version__
+from monty_mqtt.option_values import directory, port, secs, whole
 
 __all__ = ["WRONG_USE", "make_parser", "options_of_runner"]
 
@@ -106,7 +106,7 @@ def _add_ports(command: argparse.ArgumentParser) -> None:
     services = (("--mqtt-port", "broker", 1883), ("--zmq-port", "bridge", 5555), ("--liveview-port", "page", 8000))
     for name, service, default in services:
         meaning = f"port on which the {service} listens; 0 means any free port (default: {default})"
-        command.add_argument(name, type=_port, default=default, metavar="PORT", help=meaning)
+        command.add_argument(name, type=port, default=default, metavar="PORT", help=meaning)
 
 
 def _add_export(commands: Any) -> None:
@@ -151,9 +151,12 @@ def _add_up(commands: Any) -> None:
     )  # fmt: skip
     command.add_argument("--influxdb-org", default="monty", metavar="NAME", help="organisation there (default: monty)")
     of_up = "keep each step in InfluxDB for so long, then the last of each minute (default: for ever)"
-    command.add_argument("--keep-steps-days", type=partial(_whole, "days"), metavar="N", help=of_up)
+    command.add_argument("--keep-steps-days", type=partial(whole, "days"), metavar="N", help=of_up)
     text = "tell these of ends and failures: addresses for Apprise (default: $MONTY_MQTT_NOTIFY, secrets/notify_urls)"
     command.add_argument("--notify", nargs="+", action="extend", metavar="URL", help=text)
+    own = "directory of the page's panels of your own, *.js (default: `panels` in the state directory)"
+    command.add_argument("--panels", metavar="DIR", type=directory, help=own)
+    command.add_argument("--title", metavar="TEXT", default="", help="what the page calls itself")
     command.set_defaults(module="up", function="command")
 
 
@@ -166,7 +169,7 @@ def _add_run(commands: Any) -> None:
     command.add_argument(
         "overrides", nargs="+", metavar="experiment=NAME", help="Hydra overrides, as Monty's run.py takes them"
     )
-    processes = partial(_whole, "processes")
+    processes = partial(whole, "processes")
     at_once = "use Monty's parallel runner, with at most N processes at once"
     command.add_argument("--parallel", type=processes, metavar="N", help=at_once)
     _add_ports(command)
@@ -187,7 +190,7 @@ def _add_status(commands: Any) -> None:
 def _add_tail(commands: Any) -> None:
     command = _add(commands, "tail", "Show each message that is published, as one readable line.")
     command.add_argument("run", nargs="?", metavar="RUN", help="run id, or the beginning of it (default: all runs)")
-    command.add_argument("-n", "--count", type=partial(_whole, "lines"), metavar="N", help="stop after N lines")
+    command.add_argument("-n", "--count", type=partial(whole, "lines"), metavar="N", help="stop after N lines")
     _add_broker(command)
     command.set_defaults(module="tail", function="command")
 
@@ -199,14 +202,14 @@ def _add_commands(commands: Any) -> None:
         command.add_argument("--worker", metavar="W", help="the only worker that obeys (default: all workers)")
         command.add_argument("--reason", metavar="TEXT", help="text that is published with the command")
         command.add_argument(
-            "--timeout-secs", type=_secs, default=30.0, metavar="SECS",
+            "--timeout-secs", type=secs, default=30.0, metavar="SECS",
             help="how long to wait for the acknowledgement (default: %(default)s)",
         )  # fmt: skip
         command.set_defaults(module="control", function="command", word=word, steps=None)
         if word == "step":
-            whole = partial(_whole, "steps")
+            steps = partial(whole, "steps")
             command.add_argument(
-                "-n", "--steps", type=whole, default=1, metavar="N", help="how many steps (default: %(default)s)"
+                "-n", "--steps", type=steps, default=1, metavar="N", help="how many steps (default: %(default)s)"
             )
         _add_broker(command)
 
@@ -251,7 +254,7 @@ def _add_forget(commands: Any) -> None:
 
 def _add_thin(commands: Any) -> None:
     command = _add(commands, "thin", "Keep of old steps in InfluxDB the last of each minute; episodes stay whole.")
-    command.add_argument("--keep-steps-days", type=partial(_whole, "days"), required=True, metavar="N", help="days")
+    command.add_argument("--keep-steps-days", type=partial(whole, "days"), required=True, metavar="N", help="days")
     command.set_defaults(module="thin", function="command")
 
 
@@ -276,25 +279,3 @@ def _add_doctor(commands: Any) -> None:
         help="directory of the passwords at that broker, USER.password (default: those of the state directory)",
     )  # fmt: skip
     command.set_defaults(module="doctor", function="command")
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - TCP's highest
-        raise argparse.ArgumentTypeError(f"{text!r} is not a TCP port (0 to 65535)")
-    return int(text)
-
-
-def _secs(text: str) -> float:
-    try:
-        secs = float(text)
-    except ValueError:
-        secs = math.nan
-    if not 0 < secs < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds (more than 0)")
-    return secs
-
-
-def _whole(things: str, text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of {things} (1 or more)")
-    return int(text)

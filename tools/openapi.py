@@ -77,7 +77,7 @@ def document() -> dict[str, Any]:
 def application() -> FastAPI:
     """Return the page's application, as it is before a service; nobody asks it anything."""
     nothing = cast("Any", None)
-    return routes_of(nothing, PageConfig(), nothing, nothing)
+    return routes_of(nothing, PageConfig(), nothing, nothing, nothing)
 
 
 def parameters() -> dict[str, list[dict[str, Any]]]:

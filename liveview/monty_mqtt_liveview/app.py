@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 from pathlib import Path
 
 from monty_mqtt_core.reading.mqtt_client import BrokerAddress
@@ -14,6 +15,7 @@ from monty_mqtt_core.settings import passwords, service_settings
 from monty_mqtt_core.settings.state_dir import StateDir
 from monty_mqtt_liveview.intake.service import Service
 from monty_mqtt_liveview.intake.subscription import Subscription
+from monty_mqtt_liveview.own_panels.beside_the_page import BesideThePage
 from monty_mqtt_liveview.recordings.retention import Retention
 from monty_mqtt_liveview.settings import PageConfig, PageOptions
 from monty_mqtt_liveview.web.control import Control
@@ -25,6 +27,8 @@ __all__ = ["run"]
 
 _MIB, _GIB = 1 << 20, 1 << 30
 _LOGIN, _SESSIONS = "liveview_login", "liveview_sessions"
+
+_logger = logging.getLogger(__name__)
 
 
 def run(options: PageOptions) -> None:
@@ -39,6 +43,9 @@ def run(options: PageOptions) -> None:
     config = options.config
     state = StateDir(config.state_dir or None)
     recordings = state.path / "recordings"
+    beside = BesideThePage(state.path, config.panels)
+    for problem in beside.problems():
+        _logger.warning("%s", problem)
     subscription = Subscription(_broker(config), config.mqtt_client_id or passwords.client_id(state, "liveview"))
     with contextlib.ExitStack() as open_ones:
         ports = [config.port, *([config.login_port] if config.login_port else [])]
@@ -46,7 +53,8 @@ def run(options: PageOptions) -> None:
         open_ones.enter_context(subscription)
         service = open_ones.enter_context(Service(subscription, recordings, _limits(config)))
         controls = Control(service, _control_broker(options, state))
-        app = make_app(service, config, controls, _login(config, state, sockets[0].getsockname()[1]))
+        login = _login(config, state, sockets[0].getsockname()[1])
+        app = make_app(service, config, controls, login, beside)
         gc.freeze()  # nothing loaded by now ever becomes garbage, and each collection would look through it again
         Server(app, config, sockets).serve_until_stopped()
 

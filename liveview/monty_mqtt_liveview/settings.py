@@ -42,6 +42,8 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
         control_password_file: Its password; not given: secrets/control.password of the state directory; empty: none.
         login_file: Password that controls runs on the page; not given: secrets/liveview_login in the state directory.
         state_dir: Where recordings and secrets are kept; not given: the directory that all services share.
+        panels: Directory of panels of your own, *.js; not given: `panels` in the state directory.
+        title: What the page calls itself; empty: Monty LiveView.
         keep_gib: How large the recordings may become, GiB; beyond it the oldest runs are removed; 0: no limit.
         keep_days: Days after which the recording of a finished run is removed; 0 keeps it.
         memory_mib: Memory for the steps of all runs, MiB; beyond it older steps are read from disk when looked at.
@@ -69,6 +71,8 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     control_password_file: str = ""
     login_file: str = ""
     state_dir: str = ""
+    panels: str = ""
+    title: str = ""
     keep_gib: float = 20.0
     keep_days: float = 90.0
     memory_mib: float = 1024.0

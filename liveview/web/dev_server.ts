@@ -10,7 +10,7 @@ const SOURCES = `
 /** Answers and live connections come from the page, which takes only requests of its own documents. */
 export function pageProxy(page: string): Record<string, ProxyOptions> {
   const own = { target: page, changeOrigin: true, headers: { origin: page } };
-  return { "^/(api|healthz|login|run/[^/]+/latest)": own, "^/live": { ...own, ws: true } };
+  return { "^/(api|healthz|login|page.css|panel_frame|run/[^/]+/latest)": own, "^/live": { ...own, ws: true } };
 }
 
 /** The page's own document, whose tags lead to the sources. */
@@ -19,7 +19,8 @@ export function devDocument(page: string): Plugin {
     name: "page-document",
     configureServer(server) {
       server.middlewares.use(async (request, response, next) => {
-        const isVisit = request.headers.accept?.includes("text/html") && !request.url?.startsWith("/assets/");
+        const isOther = /^\/(assets\/|panel_frame)/.test(request.url ?? "");
+        const isVisit = request.headers.accept?.includes("text/html") && !isOther;
         if (!isVisit) return next();
         try {
           const answer = await fetch(page + request.url, { headers: { accept: "text/html" } });

@@ -5,6 +5,7 @@ import vue from "@vitejs/plugin-vue";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 import { devDocument, pageProxy } from "./dev_server.ts";
+import { panelTypes } from "./panel_types.ts";
 
 const PAGE = process.env.MONTY_MQTT_PAGE ?? "http://127.0.0.1:8000";
 
@@ -43,12 +44,17 @@ export default defineConfig({
     sourcemap: false,
     target: "es2022",
     rolldownOptions: {
-      input: "src/shell/start.ts",
+      input: { start: "src/shell/start.ts", panel_frame: "src/own/panel_frame.ts" },
       output: { codeSplitting: { groups: CHUNKS } },
     },
   },
   // As HTML has it, and Prettier writes it: a space between two words stays one where the line is broken there.
-  plugins: [vue({ template: { compilerOptions: { whitespace: "preserve" } } }), fontLicence(), devDocument(PAGE)],
+  plugins: [
+    vue({ template: { compilerOptions: { whitespace: "preserve" } } }),
+    fontLicence(),
+    panelTypes(),
+    devDocument(PAGE),
+  ],
   test: { include: ["tests/**/*.test.ts"] },
   server: { host: "127.0.0.1", proxy: pageProxy(PAGE) },
 });

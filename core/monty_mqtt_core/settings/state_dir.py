@@ -12,6 +12,7 @@ Used by all services, whose data are below it, and by `run`, `tail` and `abort`,
     ├── mosquitto/              Mosquitto's generated files, hashed passwords and data
     ├── journal/bridge.sqlite   messages that the bridge accepted and the broker does not have yet
     ├── recordings/<run>/       the page's recording of each run, in parts
+    ├── panels/, layout.toml, page.css   the operator's own panels, what is shown, and a style sheet
     ├── monty/                  MONTY_LOGS, MONTY_MODELS, MONTY_DATA of the demo
     ├── notified.json           notifications that were sent
     └── services.json           the services that run now (the "far side")

@@ -16,6 +16,7 @@ from monty_mqtt_liveview.answers.heads import RunAnswer, RunHead
 from monty_mqtt_liveview.answers.images import DepthColours, HypothesisCloud, ModelSource
 from monty_mqtt_liveview.answers.live_messages import RunNews, RunsNews
 from monty_mqtt_liveview.answers.media import IMAGE, MEDIUM, OF_MEDIUM, Media, MediumHead
+from monty_mqtt_liveview.answers.own_panels import PanelsShown
 from monty_mqtt_liveview.answers.page_state import (
     CommandAnswers,
     Done,
@@ -72,6 +73,7 @@ MEANINGS = {
     "count": "How many at most, the newest",
     "before": "Only those with a lower number",
     "most": "How many at most",
+    "like": "Patterns as in a shell, `loss*`, one of which the name must fit; they are the order, too",
     "name": "Name of the metric",
     "stream": "Name of the data stream",
     "sensor": "Id of the sensor module",
@@ -118,7 +120,7 @@ _RUNS = {
     f"GET {_OF_RUN}/metrics": Address(
         MetricHeads,
         "The latest value of every metric.",
-        "/api/run/RUN/metrics?search=loss",
+        "/api/run/RUN/metrics?search=loss&like=lo*",
         refusals=_RUN_OR_WORKER,
         meanings={"first": "Place of the first one, in the order of their first values"},
     ),
@@ -143,6 +145,12 @@ _RUNS = {
         "/api/run/RUN/stream?worker=main&stream=notes&count=10",
         refusals=_RUN_OR_WORKER,
         meanings=_ONE_WORKER,
+    ),
+    f"GET {_OF_RUN}/panels": Address(
+        PanelsShown,
+        "Panels and metrics that its page shows, as its operator arranged it.",
+        "/api/run/RUN/panels",
+        refusals=_RUN,
     ),
     f"GET {_OF_RUN}/state": Address(
         dict[str, Any], "The state of each worker that published one.", "/api/run/RUN/state", refusals=_RUN_OR_WORKER
@@ -294,6 +302,7 @@ _PAGE = {
 ADDRESSES = {**_RUNS, **_STEPS, **_LIVE, **_PAGE}
 """Every address for programs, by its method and path."""
 
-_DOCUMENTS = ("/", "/run/{run}", "/run/{run}/workers", "/assets/{name}", "/login", "/api", "/openapi.json")
-FOR_PEOPLE = frozenset({*(f"GET {path}" for path in _DOCUMENTS), "POST /login"})
+_DOCUMENTS = ("/", "/run/{run}", "/run/{run}/workers", "/assets/{name}", "/page.css", "/panel_frame")
+_ABOUT = ("/login", "/api", "/openapi.json")
+FOR_PEOPLE = frozenset({*(f"GET {path}" for path in (*_DOCUMENTS, *_ABOUT)), "POST /login"})
 """The other addresses: documents, and what they load."""

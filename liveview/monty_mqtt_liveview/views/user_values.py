@@ -5,6 +5,8 @@ A part of `views`, from which other modules import it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from operator import itemgetter
 from typing import Any
 
@@ -19,7 +21,14 @@ __all__ = ["data", "media", "medium_place", "metrics", "state"]
 _MOST_MEDIA = 1000
 
 
-def metrics(run: Run, worker: str | None = None, search: str | None = None, first: int = 0, most: int = 1000) -> Json:
+def metrics(
+    run: Run,
+    worker: str | None = None,
+    search: str | None = None,
+    first: int = 0,
+    most: int = 1000,
+    like: Sequence[str] = (),
+) -> Json:
     """Return the latest values of a run's metrics (`metrics`), and how many metrics match in all (`count`).
 
     Args:
@@ -28,9 +37,13 @@ def metrics(run: Run, worker: str | None = None, search: str | None = None, firs
         search: Text that the name must contain, in upper or lower case.
         first: Place of the first metric to return, in the order of their first values.
         most: How many metrics at most.
+        like: Patterns as in a shell, `loss*`, one of which the name must fit; they are the order, too. None: any name.
     """
     needle = (search or "").casefold()
     wanted = [key for key in run.metrics if (worker is None or key[0] == worker) and needle in key[1].casefold()]
+    if like:
+        places = {key: _place(key[1], like) for key in wanted}
+        wanted = sorted((key for key in wanted if places[key] < len(like)), key=places.__getitem__)
     shown = ((key, run.metrics[key]) for key in wanted[first : first + most])
     values = [
         {
@@ -45,6 +58,11 @@ def metrics(run: Run, worker: str | None = None, search: str | None = None, firs
         for (of, name), course in shown
     ]
     return {"count": len(wanted), "metrics": values}
+
+
+def _place(name: str, patterns: Sequence[str]) -> int:
+    """Return the place of the first pattern that fits a name; as many as there are, if none does."""
+    return next((place for place, one in enumerate(patterns) if fnmatchcase(name, one)), len(patterns))
 
 
 def data(run: Run, worker: str | None = None) -> list[Json]:

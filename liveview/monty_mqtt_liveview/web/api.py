@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from monty_mqtt.wire import topics
 from monty_mqtt_liveview import views
 from monty_mqtt_liveview.intake.service import Service
+from monty_mqtt_liveview.own_panels.beside_the_page import BesideThePage
 from monty_mqtt_liveview.state.metrics import MOST_OF_ONE
 from monty_mqtt_liveview.state.run import Run
 from monty_mqtt_liveview.state.worker import Worker
@@ -26,7 +27,7 @@ from monty_mqtt_liveview.web.responses import find_run, find_worker, json_answer
 
 __all__ = ["make_api"]
 
-_MOST_POINTS, _MOST_LINES = 20_000, 5000
+_MOST_POINTS, _MOST_LINES, _MOST_PATTERNS = 20_000, 5000, 50
 _LAST_ROW = 2**53 - 1
 """The largest whole number that every reader of JSON has exactly."""
 
@@ -34,6 +35,7 @@ Points = Annotated[int, Query(ge=1, le=_MOST_POINTS)]
 Row = Annotated[int, Query(ge=0, le=_LAST_ROW)]
 Millis = Annotated[float | None, Query(ge=0, le=9e12)]
 Lines = Annotated[int, Query(ge=1, le=_MOST_LINES)]
+Patterns = Annotated[list[str], Query(default_factory=list, max_length=_MOST_PATTERNS)]
 
 
 def _wanted_lines(
@@ -45,10 +47,10 @@ def _wanted_lines(
 WantedLines = Annotated[log_search.LogSearch, Depends(_wanted_lines)]
 
 
-def make_api(service: Service) -> APIRouter:
+def make_api(service: Service, beside: BesideThePage) -> APIRouter:
     """Return the routes below `/api/`, without frames, control and login."""
     api = APIRouter(prefix="/api")
-    _RunRoutes(service).add_to(api)
+    _RunRoutes(service, beside).add_to(api)
     _StepRoutes(service).add_to(api)
     return api
 
@@ -56,8 +58,8 @@ def make_api(service: Service) -> APIRouter:
 class _RunRoutes:
     """Answers requests that need no steps."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, beside: BesideThePage) -> None:
+        self._service, self._beside = service, beside
         self._lookback = LogLookback(service)
 
     def add_to(self, api: APIRouter) -> None:
@@ -65,7 +67,7 @@ class _RunRoutes:
         api.add_api_route("/runs", self.runs)
         api.add_api_route("/run/{run}", self.run)
         parts = (self.episodes, self.results, self.redo, self.logs, self.events)
-        for part in (*parts, self.metrics, self.metric, self.data, self.stream, self.state):
+        for part in (*parts, self.metrics, self.metric, self.data, self.stream, self.state, self.panels):
             api.add_api_route(f"/run/{{run}}/{part.__name__}", part)
         api.add_api_route("/run/{run}/worker/{worker}/graphs", self.graphs)
 
@@ -112,8 +114,10 @@ class _RunRoutes:
             matches = log_search.find_lines(known.logs if kind == "log" else known.events, wanted)
         return matches, self._lookback.complete(known.name, kind, wanted, matches)
 
-    def metrics(self, run: str, worker: str = "", search: str = "", first: Row = 0, most: Lines = 1000) -> Response:
-        wanted = (search or None, first, most)
+    def metrics(
+        self, run: str, like: Patterns, worker: str = "", search: str = "", first: Row = 0, most: Lines = 1000
+    ) -> Response:
+        wanted = (search or None, first, most, like)
         return self._of(run, lambda known: views.metrics(known, _named(known, worker), *wanted))
 
     def metric(
@@ -147,6 +151,11 @@ class _RunRoutes:
         with self._service.lock:
             answer = views.graphs(find_worker(self._service, run, worker))
         return json_answer(answer)
+
+    def panels(self, run: str) -> Response:
+        with self._service.lock:
+            about = views.info(find_run(self._service, run))
+        return json_answer(self._beside.shown((about and about.experiment) or ""))
 
     def _of(self, run: str, cut: Callable[[Run], Any]) -> Response:
         with self._service.lock:

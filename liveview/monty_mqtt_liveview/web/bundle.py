@@ -27,10 +27,12 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".md": "text/plain; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".ts": "text/plain; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
     ".woff2": "font/woff2",
 }
 _PACKED = ".woff2"
+_BEGINS = "start"
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 
@@ -42,7 +44,7 @@ class Chunk(msgspec.Struct, frozen=True):
         name: Name of the module that it begins with; empty for a style sheet or a font.
         imports: Keys of the chunks that it needs at once.
         css: Names of its style sheets.
-        is_entry: Whether the page begins with it.
+        is_entry: Whether a document begins with it.
     """
 
     file: str
@@ -72,7 +74,8 @@ class Bundle:
         if not manifest.is_file():
             raise ServiceError(f"the page's front end is not built, {manifest} is missing: make web")
         self._chunks = msgspec.json.decode(manifest.read_bytes(), type=dict[str, Chunk])
-        self._begins = next(chunk for chunk in self._chunks.values() if chunk.is_entry)
+        self._entries = {chunk.name: chunk for chunk in self._chunks.values() if chunk.is_entry}
+        self._begins = self._entries[_BEGINS]
         self._files = {path.name: path for path in folder.iterdir() if path.suffix in _TYPES}
         self._content = cache(self._read)
 
@@ -85,6 +88,10 @@ class Bundle:
         links += [f'<link rel="modulepreload" href="{ASSETS}/{module}" />' for module in modules]
         script = f'<script type="module" src="{ASSETS}/{self._begins.file}"></script>'
         return "\n    ".join([*links, script])
+
+    def script(self, entry: str) -> str:
+        """Return the script that another document begins with; it stands alone, and may stand in the document."""
+        return self.text(self._entries[entry].file)
 
     def text(self, name: str) -> str:
         """Return the content of a file that is text."""

@@ -39,6 +39,7 @@ def policy(style_hash: str) -> dict[str, str]:
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
         "connect-src 'self'",
+        "frame-src 'self'",
         "base-uri 'none'",
         "form-action 'self'",
         "frame-ancestors 'none'",
@@ -104,7 +105,8 @@ class RequestGuard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *headers]
+                own = {name for name, _ in message.get("headers", ())}  # of a document with a policy of its own
+                message["headers"] = [*message.get("headers", ()), *(one for one in headers if one[0] not in own)]
             await send(message)
 
         return send_with_headers

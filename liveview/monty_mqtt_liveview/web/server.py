@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from monty_mqtt.errors import ConfigError
 from monty_mqtt_core.settings import ports
 from monty_mqtt_liveview.intake.service import Service
+from monty_mqtt_liveview.own_panels.beside_the_page import BesideThePage
 from monty_mqtt_liveview.settings import PageConfig
 from monty_mqtt_liveview.web.api import make_api
 from monty_mqtt_liveview.web.control import Control, control_routes
@@ -40,15 +41,15 @@ _MOST_WAITING = 128
 _NOT_FOUND = 404
 
 
-def make_app(service: Service, config: PageConfig, controls: Control, login: Login) -> ASGIApp:
+def make_app(service: Service, config: PageConfig, controls: Control, login: Login, beside: BesideThePage) -> ASGIApp:
     """Return the web application."""
     own = {f"[{config.host}]" if ":" in config.host else config.host}
     names = {*LOOPBACK_NAMES, *own, *config.public_names}
-    app = routes_of(service, config, controls, login)
+    app = routes_of(service, config, controls, login, beside)
     return RequestGuard(LoginRequired(heads_too(app), login), names, policy(STYLE_HASH))
 
 
-def routes_of(service: Service, config: PageConfig, controls: Control, login: Login) -> FastAPI:
+def routes_of(service: Service, config: PageConfig, controls: Control, login: Login, beside: BesideThePage) -> FastAPI:
     """Return every address of the page, without what guards them."""
     live = Live(service)
 
@@ -57,7 +58,7 @@ def routes_of(service: Service, config: PageConfig, controls: Control, login: Lo
         async with live:
             yield
 
-    document = Document()
+    document = Document(config.title, beside)
 
     def refused(request: Request, error: Exception) -> Response:
         known = error if isinstance(error, HTTPException) else HTTPException(500)
@@ -91,7 +92,7 @@ def routes_of(service: Service, config: PageConfig, controls: Control, login: Lo
         await live.serve_runs(socket)
 
     frames = Frames(service, config.depth_range).routes()
-    for routes in (make_api(service), frames, control_routes(service, controls, login), login_routes(login)):
+    for routes in (make_api(service, beside), frames, control_routes(service, controls, login), login_routes(login)):
         app.include_router(routes)
     app.include_router(reference_routes())
     add_pages(app, document)

@@ -76,6 +76,8 @@ def command(options: argparse.Namespace) -> int:
             mqtt_port=options.mqtt_port,
             zmq_port=options.zmq_port,
             liveview_port=options.liveview_port,
+            panels=options.panels,
+            title=options.title,
         ),
         receivers,
     )

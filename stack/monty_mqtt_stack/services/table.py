@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional
 
 from monty_mqtt.errors import ConfigError, ServiceError
@@ -55,6 +56,8 @@ class Plan:
         mqtt_port: Preferred port of the broker.
         zmq_port: Preferred port of the bridge.
         liveview_port: Preferred port of the page.
+        panels: Directory of the page's panels of one's own; None: that in the state directory.
+        title: What the page calls itself; empty: as it always does.
         started: Services that run already, by name.
         notes: Lines for the user; services append to it.
     """
@@ -69,6 +72,8 @@ class Plan:
     mqtt_port: int = MQTT_PORT
     zmq_port: int = ZMQ_PORT
     liveview_port: int = LIVEVIEW_PORT
+    panels: Optional[Path] = None
+    title: str = ""
     started: Dict[str, Endpoint] = field(default_factory=dict)
     notes: List[str] = field(default_factory=list)
 
@@ -170,7 +175,8 @@ def _liveview(plan: Plan) -> Planned:
     if why := _why_not(plan, "liveview", _LIVEVIEW_NEEDS, "listen to"):
         return LeftOut("liveview", why)
     port = plan.port(plan.liveview_port, "the page")
-    flags = {"--host": plan.local_host, "--port": str(port), "--state-dir": str(plan.state.path)}
+    own = {"--panels": str(plan.panels or ""), "--title": plan.title}
+    flags = {"--host": plan.local_host, "--port": str(port), "--state-dir": str(plan.state.path), **own}
     login = f"page: to control runs there, log in with the password in {plan.state.secrets / 'liveview_login'}"
     more = {"ready_secs": 30.0, "is_needed": False, "notes": (login,)}
     return _own_launch(plan, "liveview", ports.url("http", plan.local_host, port), plan.local_host, port, flags, **more)

@@ -34,6 +34,9 @@ def test_metrics_by_worker_name_and_number():
     run = run_of(value(0, 1.0), value(1, 2.0, "Reward"), value(2, 3.0, worker="other"))
     assert [shown_metric["name"] for shown_metric in metrics(run, search="REW")["metrics"]] == ["Reward"]
     assert [shown_metric["worker"] for shown_metric in metrics(run, worker="other")["metrics"]] == ["other"]
+    like = metrics(run, like=("R*", "l?ss", "*"))
+    assert [shown_metric["name"] for shown_metric in like["metrics"]] == ["Reward", "loss", "loss"]
+    assert metrics(run, like=("los",)) == {"count": 0, "metrics": []}
     page = metrics(run, first=1, most=1)
     assert (page["count"], [shown_metric["name"] for shown_metric in page["metrics"]]) == (3, ["Reward"])
 

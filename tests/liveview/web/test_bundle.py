@@ -21,6 +21,7 @@ MANIFEST = {
         "dynamicImports": ["src/run/run_view.vue"],
         "css": ["start-b2.css"],
     },
+    "src/own/frame.ts": {"file": "frame-f6.js", "name": "frame", "isEntry": True},
     "_vue.js": {"file": "vue-c3.js", "name": "vue"},
     "src/run/run_view.vue": {
         "file": "run_view-d4.js",
@@ -35,7 +36,15 @@ MANIFEST = {
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST))
-    for name in ("start-a1.js", "start-b2.css", "vue-c3.js", "run_view-d4.js", "chart-e5.js", "icon.svg"):
+    for name in (
+        "start-a1.js",
+        "start-b2.css",
+        "vue-c3.js",
+        "run_view-d4.js",
+        "chart-e5.js",
+        "frame-f6.js",
+        "icon.svg",
+    ):
         (tmp_path / name).write_text(f"/* {name} */" * 100)
     return tmp_path
 
@@ -49,6 +58,12 @@ def test_a_view_names_all_that_it_needs_at_once_and_each_once(folder):
     assert sorted(files(bundle.tags("missing"))) == ["start-a1.js", "start-a1.js", "start-b2.css", "vue-c3.js"]
     preloaded = re.findall(r'modulepreload" href="/assets/([^"]+)"', bundle.tags("run"))
     assert sorted(preloaded) == ["chart-e5.js", "run_view-d4.js", "start-a1.js", "vue-c3.js"]
+
+
+def test_another_document_has_a_script_of_its_own(folder):
+    bundle = Bundle(folder)
+    assert bundle.script("frame") == (folder / "frame-f6.js").read_text()
+    assert "frame-f6.js" not in bundle.tags("run")
 
 
 def test_a_file_is_packed_for_who_takes_it(folder):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import socket
 
@@ -93,6 +95,21 @@ def test_every_answer_says_what_the_browser_may_run(page, place):
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
     assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_the_document_of_a_panel_runs_its_own_script_only_and_stands_in_a_page_of_ours_only(page):
+    answer = page.get("/panel_frame")
+    policy = answer.headers["content-security-policy"]
+    script = re.search(r"<script type=\"module\">(.*)</script>", answer.text, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert re.search(r"script-src ([^;]*)", policy)[1] == f"'sha256-{digest}' blob:"
+    for rule in ("default-src 'none'", "frame-ancestors 'self'", "form-action 'none'", "sandbox allow-scripts"):
+        assert rule in policy.split("; ")
+    assert "connect-src" not in policy
+    assert not re.search(r"https?:|\*|'self' |unsafe-eval", policy)
+    assert "import " not in script
+    assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_a_body_that_nobody_needs_is_not_read(page):

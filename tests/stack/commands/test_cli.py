@@ -281,6 +281,7 @@ def test_the_words_for_no_far_side(tmp_path, monkeypatch, capsys):
         (["run", "experiment=x", "--parallel", "0"], "is not a number of processes"),
         (["up", "--mqtt-port", "99999"], "not a TCP port"),
         (["up", "--prot"], "--prot"),
+        (["up", "--panels", "no-such-folder"], "'no-such-folder' is not a directory"),
         (["run"], "experiment=NAME"),
         (["run", "seed=1"], "experiment=NAME"),
         (["run", "experiment=x", "--bridge", "lab"], "--bridge"),

@@ -37,13 +37,14 @@ def stopped(process, state):
     assert processes_of(state.path) == []
 
 
-def test_up_starts_it_shows_where_it_is_and_tells_the_bridge(state):
-    with up(state) as process:
+def test_up_starts_it_shows_where_it_is_and_tells_the_bridge(state, tmp_path):
+    with up(state, "--title", "Touch lab", "--panels", str(tmp_path)) as process:
         process.wait_for("Ctrl+C stops everything")
         url = state.read_far_side().services["liveview"].url
         assert re.search(rf"{url} +monty-mqtt-liveview \(pid \d+\)", process.wait_for("liveview "))
         assert str(state.path / "secrets" / "liveview_login") in process.wait_for("page: ")
         assert httpx.get(f"{url}/healthz").json()["status"] == "ok"
+        assert "<title>Touch lab</title>" in httpx.get(url).text
         assert bridge_words(state)[-1] == url
         status = run("status", "--state-dir", str(state.path))
         assert url in status.stdout

@@ -16,7 +16,8 @@ type WorkerPart = Below<keyof paths, OfWorker>;
 /** An address, and the type of what the server answers there. */
 export type Address<Answer> = string & { readonly answer?: Answer };
 
-export type Query = Record<string, string | number | boolean | null | undefined>;
+type Value = string | number | boolean | null | undefined;
+export type Query = Record<string, Value | readonly string[]>;
 
 const ESCAPED = /[%+#/. \p{C}\p{Z}]/u;
 
@@ -51,7 +52,8 @@ export function workersAddress(run: string): string {
 
 /** `?a=b` of the values that are there. */
 export function queryText(query: Query): string {
-  const present = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const each = Object.entries(query).flatMap(([name, value]) => [value].flat().map((one) => [name, one] as const));
+  const present = each.filter(([, value]) => value !== null && value !== undefined && value !== "");
   return present.length ? `?${new URLSearchParams(present.map(([name, value]) => [name, String(value)]))}` : "";
 }
 

@@ -191,6 +191,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/run/{run}/panels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Panels and metrics that its page shows, as its operator arranged it. */
+        get: operations["get_run_panels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/run/{run}/state": {
         parameters: {
             query?: never;
@@ -1497,6 +1514,30 @@ export interface components {
             used_mlh: number;
         };
         /**
+         * OwnPanel
+         * @description A panel of the operator's own.
+         */
+        OwnPanel: {
+            /** @description Its name: that of its file, without `.js`. */
+            name: string;
+            /** @description The JavaScript module. */
+            source: string;
+        };
+        /**
+         * PanelsShown
+         * @description What a run's page shows.
+         */
+        PanelsShown: {
+            /** @description Patterns of the metrics that are shown, in their order, as `layout.toml` says; null: all. */
+            metrics: string[] | null;
+            /** @description The operator's own panels, by name. */
+            own: components["schemas"]["OwnPanel"][];
+            /** @description Names of the panels that are shown, in their order, as `layout.toml` says; null: all. */
+            panels: string[] | null;
+            /** @description What of these files cannot be used and why, in sentences. */
+            problems: string[];
+        };
+        /**
          * Password
          * @description The login.
          */
@@ -2064,6 +2105,8 @@ export type Moment = components['schemas']['Moment'];
 export type MostLikely = components['schemas']['MostLikely'];
 export type NotFinite = components['schemas']['NotFinite'];
 export type ObjectResults = components['schemas']['ObjectResults'];
+export type OwnPanel = components['schemas']['OwnPanel'];
+export type PanelsShown = components['schemas']['PanelsShown'];
 export type Password = components['schemas']['Password'];
 export type PlaceShown = components['schemas']['PlaceShown'];
 export type PoseResults = components['schemas']['PoseResults'];
@@ -2367,6 +2410,8 @@ export interface operations {
     get_run_metrics: {
         parameters: {
             query?: {
+                /** @description Patterns as in a shell, `loss*`, one of which the name must fit; they are the order, too */
+                like?: string[];
                 /** @description Name of the worker; without it, all */
                 worker?: string;
                 /** @description Text to look for, in upper or lower case */
@@ -2524,6 +2569,41 @@ export interface operations {
             };
             401: components["responses"]["LoginNeeded"];
             /** @description there is no such run, or it has no such worker */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            422: components["responses"]["Misunderstood"];
+            500: components["responses"]["Failed"];
+        };
+    };
+    get_run_panels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run */
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PanelsShown"];
+                };
+            };
+            401: components["responses"]["LoginNeeded"];
+            /** @description there is no such run */
             404: {
                 headers: {
                     [name: string]: unknown;

@@ -19,7 +19,8 @@ import "@/evidence/evidence.css";
 import "@/senses/senses.css";
 import "@/layout/layout.css";
 import "@/layout/cockpit.css";
+import "@/own/own.css";
 
 const element = document.getElementById("app") as HTMLElement;
-const { view, run } = element.dataset;
-createApp(MontyPage, { view, run }).mount(element);
+const { view, run, name } = element.dataset;
+createApp(MontyPage, { view, run, name }).mount(element);
