@@ -3,7 +3,8 @@
 That file holds the latest figures of each benchmark.
 
 usage: python -m benchmarks [publish] [hook] [machine] [slowdown] [bridge] [encryption] [outage] [history] [dashboards]
-       [liveview] [page_hour] [keeping] [fairness] [capacity] [cluster] [--quick]
+       [liveview] [metric_charts] [page_hour] [keeping] [fairness] [capacity] [cluster]
+       [--quick]
 
 Without a name all run but `cluster`, which takes minutes and must be root's.
 """
@@ -36,6 +37,7 @@ BENCHMARKS = (
     "history",
     "dashboards",
     "liveview",
+    "metric_charts",
     "page_hour",
     "keeping",
     "fairness",

@@ -1,6 +1,6 @@
 """This module writes a long run that is over, as the page itself would have recorded it.
 
-Called by `liveview`, which starts a page on it.
+Called by `liveview`, which starts a page on it; `metric_charts` writes its own run in the same way.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
 from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
 from monty_mqtt_core.settings.state_dir import StateDir
 
-__all__ = ["EPISODES", "STEPS", "write_long_run"]
+__all__ = ["BEGAN_UNIX_NANOS", "EPISODES", "STEPS", "STEP_NANOS", "Writing", "write_long_run"]
 
 STEPS, EPISODES = 100_000, 2_000
 MODULES = 5

@@ -112,7 +112,7 @@ def _add_ports(command: argparse.ArgumentParser) -> None:
 def _add_export(commands: Any) -> None:
     command = _add(commands, "export", "Write what InfluxDB or a recording keeps of a run as CSV or JSON lines.")
     command.add_argument("run", metavar="RUN")
-    parts = ("steps", "evidence", "episodes", "metrics", "logs", "events", "data", "state")
+    parts = ("steps", "evidence", "episodes", "metrics", "machine", "logs", "events", "data", "state")
     media = ("images", "points", "histograms", "tables")
     which, how = "which part of it to write (default: %(default)s)", "how to write (default: %(default)s)"
     command.add_argument("--of", choices=parts + media, default="steps", help=which)

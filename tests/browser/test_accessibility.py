@@ -18,7 +18,7 @@ from monty_mqtt.wire.vocabulary import STATUS_CODES
 pytestmark = pytest.mark.timeout(240)
 
 VIEWS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
-TABS = ("results", "logs", "events", "metrics", "graphs", "hypotheses", "data")
+TABS = ("results", "logs", "events", "metrics", "graphs", "hypotheses", "data", "machine")
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +94,9 @@ def test_the_lower_parts_of_a_run(watched, teller, axe):
     voice.say(schema.Step, episode=0, step=0, learning_modules={"LM_0": EXAMPLES["step"].learning_modules["LM_0"]})
     graphs = {"graph_nodes": {"LM_0": {"mug": 5, "x" * 99: 7}}, "graphs_made": {"LM_0": ["mug"]}}
     voice.say(schema.EpisodeEnded, mode="train", episode=0, graphs_extended={"LM_0": ["x" * 99]}, **graphs)
+    for number in range(3):
+        process, host = schema.ProcessUse(cpu_percent=50.0 * number, threads=4), schema.HostUse(load=2.0, cpus=8)
+        voice.say(schema.Machine, after_secs=2, process=process, host=host)
     teller.done()
     for width, scheme in VIEWS:
         page = show(watched, "/run/parts", width, scheme)

@@ -31,7 +31,7 @@ from monty_mqtt_core.payloads.frame_images import encode_frame
 pytestmark = pytest.mark.timeout(240)
 
 MIB = 1 << 20
-TABS = ("results", "logs", "events", "metrics", "graphs", "hypotheses", "media", "data")
+TABS = ("results", "logs", "events", "metrics", "graphs", "hypotheses", "media", "data", "machine")
 RUN = quote(topics.escape(HOSTILE))
 MOST_MIB = {"server": 900, "browser": 250}
 FROZEN_SECS = 5
@@ -72,6 +72,7 @@ def tell_everything(voice) -> None:
     voice.say(schema.Metric, name=HOSTILE, value=1.0, metadata={HOSTILE: HOSTILE})
     voice.say(schema.Data, stream=HOSTILE, data={HOSTILE: [HOSTILE]})
     voice.say(schema.State, state={HOSTILE: HOSTILE})
+    voice.say(schema.Machine, process=schema.ProcessUse(cpu_percent=1e308, threads=-1), host=schema.HostUse(load=1e300))
     voice.say(schema.Histogram, name=HOSTILE, counts=[1.0], edges=[0.0, 1.0])
     voice.say(schema.Table, name=HOSTILE, columns=[HOSTILE], rows=[[HOSTILE]], metadata={"step": HOSTILE})
     voice.say(schema.Status, status="error", error_type=HOSTILE, error_message=HOSTILE, error_traceback=HOSTILE)

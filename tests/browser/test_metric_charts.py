@@ -58,6 +58,78 @@ def test_since_the_start(page, page_server):
     assert first[0] == pytest.approx(told["times_unix_millis"][0] - run["started_unix_millis"], abs=1)
 
 
+@pytest.fixture
+def stepped(watched, teller):
+    """A run of two metrics with steps, one of them with epochs too, of which one value has no step; and one without."""
+    voice = teller.voice("stepped", secs_ago=600)
+    voice.say(schema.Status, status="running")
+    for number in range(40):
+        loss = {"step": 10 * number, "epoch": number // 10} if number else {}
+        voice.say(schema.Metric, after_secs=1, name="loss", value=float(number), metadata=loss)
+        voice.say(schema.Metric, name="rate", value=1.0, metadata={"step": 400 + number})
+        voice.say(schema.Metric, name="plain", value=2.0)
+    voice.say(schema.Metric, name="loss", value=None, not_finite="nan", metadata={"step": 395})
+    teller.done()
+    page = watched.open("/run/stepped?tab=metrics")
+    metric(page, "loss").scroll_into_view_if_needed()
+    expect(metric(page, "loss").locator("canvas")).to_be_visible()
+    return page
+
+
+def test_over_the_steps_all_charts_and_the_address_and_the_next_visit(stepped):
+    page = stepped
+    page.get_by_test_id("metric-axis").select_option("step")
+    loss = metric(page, "loss")
+    plot = drawn(loss, lambda seen: len(seen["values"]) == 39)
+    assert plot["values"][:2] == [[10, 1], [20, 2]]
+    assert [place for place, _ in plot["not_finite"]] == [395]
+    expect(loss.get_by_test_id("shown")).to_have_text("1 value without a step left out")
+    expect(metric(page, "plain").get_by_test_id("shown")).to_have_text("40 values without a step left out")
+    until(lambda: "charts=step" in page.url)
+    page.reload()
+    expect(page.get_by_test_id("metric-axis")).to_have_value("step")
+    metric(page, "rate").scroll_into_view_if_needed()
+    drawn(metric(page, "rate"), lambda seen: seen["values"][0][0] == 400)
+
+    for name in ("loss", "rate"):
+        page.get_by_role("button", name=f"In one chart: {name}").click()
+    canvas = page.get_by_test_id("together-canvas")
+    ends = "(place) => ['min', 'max'].map((end) => place?.chart?.getOption().xAxis[0][end])"
+    until(lambda: canvas.count() and page.evaluate(ends, canvas.element_handle()) == [10, 439])
+    page.get_by_test_id("metric-axis").select_option("epoch")
+    drawn(loss, lambda seen: sorted({place for place, _ in seen["values"]}) == [0, 1, 2, 3])
+
+
+def test_zooming_into_steps_and_saving_them(stepped):
+    page = stepped
+    page.get_by_test_id("metric-axis").select_option("step")
+    loss = metric(page, "loss")
+    drawn(loss, lambda seen: len(seen["values"]) == 39)
+    loss.get_by_role("group").first.focus()
+    page.keyboard.press("+")
+    expect(loss.get_by_test_id("shown")).to_contain_text("step 106.25 to 298.75, every value")
+    drawn(loss, lambda seen: [place for place, _ in seen["values"]] == list(range(100, 301, 10)))
+    with page.expect_download() as download:
+        loss.get_by_role("group", name="Save loss").get_by_role("button", name="CSV").click()
+    head, first, *_ = download.value.path().read_text().splitlines()
+    assert (head, first.split(",")[2:]) == ("time,unix_millis,step,epoch,loss", ["100", "1", "10"])
+    page.get_by_test_id("metric-axis").select_option("time")
+    drawn(loss, lambda seen: len(seen["values"]) == 40)
+    expect(loss.get_by_role("button", name="Show all")).to_have_count(0)
+
+
+def test_however_many_are_pinned_one_question_asks_for_them(stepped):
+    page = stepped
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/metrics?" in request.url else None)
+    for name in ("plain", "loss", "rate"):
+        page.get_by_role("button", name=f"Pin: {name}").click()
+        expect(page.get_by_role("button", name=f"Pin: {name}")).to_have_text("\N{BLACK STAR}")
+    expect(page.locator(".metric-name")).to_have_text(["plain", "loss", "rate"])
+    assert asked[-1].count("name=") == 3
+    assert len(asked) <= 6, "two for each of the three changes"
+
+
 def test_several_metrics_in_one_chart_and_out_of_it(page):
     for name in ("loss", "rate"):
         page.get_by_role("button", name=f"In one chart: {name}").click()

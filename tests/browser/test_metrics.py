@@ -135,6 +135,41 @@ def test_ten_thousand_metrics_do_not_freeze_the_page(watched, teller):
     expect(metric(page, "metric_09999")).to_contain_text("9,999")
 
 
+ODD_NAMES = [HOSTILE, "__proto__", "=HYPERLINK(1)", "two\nlines", "\u202egnp.exe", "a/b#c+d", "", " ", "long " * 5000]
+ODD_PLACES = [{"step": 2**60}, {"step": "7"}, {"step": -3.5}, {"step": True}, {"unit": HOSTILE}, {HOSTILE: [HOSTILE]}]
+
+
+def test_a_thousand_hostile_names_are_searched_pinned_and_drawn(watched, teller):
+    voice = teller.voice("odd names", secs_ago=60)
+    voice.say(schema.Status, status="running")
+    for number in range(1000):
+        name = ODD_NAMES[number] if number < len(ODD_NAMES) else f"{HOSTILE} {number}"
+        for metadata in (ODD_PLACES[number % len(ODD_PLACES)], {"step": 1}):
+            voice.say(schema.Metric, name=name, value=1.7e308 if number % 2 else -5e-324, metadata=metadata)
+    teller.done()
+    page = watched.open("/run/odd%2520names?tab=metrics&charts=step-log-nonsense")
+    panel = page.get_by_role("tabpanel")
+    expect(panel.get_by_text("1,000 metrics")).to_be_visible()
+    panel.get_by_label("Search").fill("alert(1)> 99")
+    expect(page.get_by_role("article")).to_have_count(11)
+    panel.get_by_label("Search").fill("__PROTO__")
+    odd = metric(page, "__proto__")
+    expect(page.get_by_role("article")).to_have_count(1)
+    odd.get_by_role("button", name="Pin: __proto__").click()
+    panel.get_by_label("Search").fill("")
+    expect(page.get_by_role("article")).to_have_count(12)
+    expect(page.get_by_role("article").first).to_contain_text("__proto__")
+    panel.get_by_label("log axis").uncheck()
+    drawn(odd, lambda plot: plot["values"] == [[1, 1.7e308]])
+    expect(odd.get_by_test_id("shown")).to_contain_text("1 value without a step left out")
+    odd.get_by_role("button", name="In one chart").click()
+    metric(page, HOSTILE).get_by_role("button", name="In one chart").click()
+    expect(page.get_by_test_id("together")).to_contain_text(HOSTILE)
+    with page.expect_download() as download:
+        odd.get_by_role("button", name="CSV").click()
+    assert download.value.path().read_text().endswith(",1,1.7e+308\n")
+
+
 def test_data_and_state_are_shown_as_they_are(watched, teller):
     voice = teller.voice("data", secs_ago=60)
     voice.say(schema.Status, status="running")

@@ -15,6 +15,7 @@ from monty_mqtt_liveview.answers.graphs import Graphs
 from monty_mqtt_liveview.answers.heads import RunAnswer, RunHead
 from monty_mqtt_liveview.answers.images import DepthColours, HypothesisCloud, ModelSource
 from monty_mqtt_liveview.answers.live_messages import RunNews, RunsNews
+from monty_mqtt_liveview.answers.machine import MachineHead, UseCourse
 from monty_mqtt_liveview.answers.media import IMAGE, MEDIUM, OF_MEDIUM, Media, MediumHead
 from monty_mqtt_liveview.answers.own_panels import PanelsShown
 from monty_mqtt_liveview.answers.page_state import (
@@ -122,7 +123,10 @@ _RUNS = {
         "The latest value of every metric.",
         "/api/run/RUN/metrics?search=loss&like=lo*",
         refusals=_RUN_OR_WORKER,
-        meanings={"first": "Place of the first one, in the order of their first values"},
+        meanings={
+            "first": "Place of the first one, in the order of their first values",
+            "name": "Name of a metric, as often as there are wanted; without it, all",
+        },
     ),
     f"GET {_OF_RUN}/metric": Address(
         MetricCourse,
@@ -131,10 +135,24 @@ _RUNS = {
         refusals={404: "there is no such run, worker or metric"},
         meanings={
             **_ONE_WORKER,
-            "first": "First time, milliseconds since 1970; only with `last`",
-            "last": "Last time, milliseconds since 1970",
+            "first": "First place on the axis, for `time` milliseconds since 1970; only with `last`",
+            "last": "Last place on the axis",
             "points": "About how many",
+            "axis": "Along which axis; values that have no place on it are left out",
         },
+    ),
+    f"GET {_OF_RUN}/machine": Address(
+        list[MachineHead],
+        "What each worker's process and its host use now.",
+        "/api/run/RUN/machine",
+        refusals=_RUN_OR_WORKER,
+    ),
+    f"GET {_OF_RUN}/machine_course": Address(
+        dict[str, UseCourse],
+        "What a worker's process and its host used over time, by field; none where it told nothing.",
+        "/api/run/RUN/machine_course?worker=main&points=100",
+        refusals=_RUN_OR_WORKER,
+        meanings={**_ONE_WORKER, "points": "About how many of each field"},
     ),
     f"GET {_OF_RUN}/data": Address(
         list[StreamHead], "The latest value of every data stream.", "/api/run/RUN/data", refusals=_RUN_OR_WORKER

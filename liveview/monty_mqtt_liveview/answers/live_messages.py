@@ -59,6 +59,7 @@ class RunNews(PageNews, total=False):
         logs: Log lines have come.
         events: Events have come.
         metrics: Metrics have changed.
+        machine: What the machine uses has changed.
         data: Data streams have changed.
         state: States have changed.
         episodes: Episodes of the worker that changed.
@@ -76,6 +77,7 @@ class RunNews(PageNews, total=False):
     logs: Counted
     events: Counted
     metrics: Revised
+    machine: Revised
     data: Revised
     state: Revised
     episodes: list[EpisodeRow]

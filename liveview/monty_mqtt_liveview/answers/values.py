@@ -146,31 +146,43 @@ class NotFinite(TypedDict):
         time_unix_millis: The time, with microseconds.
         kind: `nan`, `inf`, `-inf` or `none`.
         count: How many numbers.
+        axes: The `step`, `epoch` and `episode` of the first of them, as far as they were published with it.
     """
 
     time_unix_millis: float
     kind: str
     count: int
+    axes: dict[str, float]
 
 
 class MetricCourse(TypedDict):
     """Course of a metric.
 
     Attributes:
-        times_unix_millis: Times of the values, ascending, with microseconds.
-        values: The finite values, as many.
+        axis: Along which axis it is cut and sorted: `time`, or the `step`, `epoch` or `episode` of its metadata.
+        times_unix_millis: Times of the values, with microseconds.
+        values: The finite values, as many, ascending along the axis.
+        axes: The `step`, `epoch` and `episode` of each value, of those that any value has; null where one has none.
         not_finite: Where numbers were not finite.
         first_unix_millis: First time of the whole metric.
         last_unix_millis: Last time of the whole metric.
+        first: First place of the whole metric on the axis, for `time` in milliseconds; null if no value has one.
+        last: Last place.
+        left_out: How many values of the whole metric have no place on the axis.
         is_whole: Whether every value is there; else the least and the greatest of every part are.
         metadata: What was published with the newest value.
     """
 
+    axis: str
     times_unix_millis: list[float]
     values: list[float]
+    axes: dict[str, list[float | None]]
     not_finite: list[NotFinite]
     first_unix_millis: float
     last_unix_millis: float
+    first: float | None
+    last: float | None
+    left_out: int
     is_whole: bool
     metadata: dict[str, Any]
 

@@ -6,15 +6,34 @@
 from __future__ import annotations
 
 from array import array
+from math import isnan, nan
+from operator import itemgetter
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-__all__ = ["Extremes", "Marks"]
+from monty_mqtt_liveview.state.scratch_file import Array
+
+__all__ = ["NOWHERE", "Extremes", "Marks", "Places", "Point"]
 
 _FIRST_WIDTH = 2
 _MOST_MARKS = 512
 
-Point = tuple[int, float]
+Number = TypeVar("Number", int, float)
+
+Places = tuple[float | None, ...]
+"""Where a number stands on axes other than time, in the order of the axes; None where it has no place."""
+
+NOWHERE: Places = ()
+"""The places of a number that stands on no axis but time."""
+
+
+class Point(NamedTuple):
+    """Holds a number with its time (ns since 1970) and its places."""
+
+    time_unix_nanos: int
+    value: float
+    places: Places = NOWHERE
 
 
 class Extremes:
@@ -26,6 +45,7 @@ class Extremes:
 
     def __init__(self) -> None:
         self._times, self._values = array("q"), array("d")
+        self._places: list[array[float]] = []
         self._width = _FIRST_WIDTH
         self._open: list[Point] = []
         self._filled = 0
@@ -40,9 +60,9 @@ class Extremes:
         """Whether every number is still kept."""
         return self._width == _FIRST_WIDTH
 
-    def add(self, time_unix_nanos: int, value: float, most: int) -> None:
+    def add(self, time_unix_nanos: int, value: float, most: int, places: Places = NOWHERE) -> None:
         """Add a number (time in ns since 1970); keep about `most` points in total, at least 4."""
-        point = time_unix_nanos, value
+        point = Point(time_unix_nanos, value, places)
         self._first = self._first or point
         if self._latest is None or time_unix_nanos >= self._latest[0]:
             self._latest = point
@@ -50,32 +70,59 @@ class Extremes:
         self._filled += 1
         if self._filled < self._width:
             return
-        for time, kept in self._open:
-            self._times.append(time)
-            self._values.append(kept)
+        for kept in self._open:
+            self._keep(kept)
         self._open, self._filled = [], 0
         while len(self._times) > max(most, 2 * _FIRST_WIDTH):
             self._halve()
 
     def points(self) -> list[Point]:
-        """Return times (ns since 1970) and values, in order of time; the first and the latest are always included."""
+        """Return the points in order of time; the first and the latest are always included."""
         ends = [point for point in (self._first, self._latest) if point]
-        return sorted({*zip(self._times, self._values, strict=True), *self._open, *ends})
+        found = {point[:2]: point for point in (*ends, *self._open, *self._kept(0))}
+        return [found[at] for at in sorted(found)]
+
+    def _keep(self, point: Point) -> None:
+        self._times.append(point.time_unix_nanos)
+        self._values.append(point.value)
+        if point.places and not self._places:  # the first that has a place: those before have none
+            self._places = [array("d", [nan]) * (len(self._times) - 1) for _ in point.places]
+        for column, place in zip(self._places, point.places or (None,) * len(self._places), strict=True):
+            column.append(nan if place is None else place)
+
+    def _kept(self, first: int) -> list[Point]:
+        """Return the kept points from number `first` on."""
+        times, values = self._times[first:], self._values[first:]
+        if not self._places:
+            return [Point(*point) for point in zip(times, values, strict=True)]
+        places = map(_told, zip(*(column[first:] for column in self._places), strict=True))
+        return [Point(*point) for point in zip(times, values, places, strict=True)]
 
     def _halve(self) -> None:
         whole = len(self._times) // (2 * _FIRST_WIDTH) * 2 * _FIRST_WIDTH
-        rest = list(zip(self._times[whole:], self._values[whole:], strict=True))
-        times = np.array(self._times[:whole], np.int64).reshape(-1, 2 * _FIRST_WIDTH)
-        values = np.array(self._values[:whole]).reshape(times.shape)
+        rest = self._kept(whole)
+        values = np.array(self._values[:whole]).reshape(-1, 2 * _FIRST_WIDTH)
         ends = np.stack([values.argmin(1), values.shape[1] - 1 - values[:, ::-1].argmax(1)], 1)
         at = np.sort(ends, 1)
-        self._times = array("q", np.take_along_axis(times, at, 1).tobytes())
-        self._values = array("d", np.take_along_axis(values, at, 1).tobytes())
+        self._times = _taken(self._times, at, whole)
+        self._values = _taken(self._values, at, whole)
+        self._places = [_taken(column, at, whole) for column in self._places]
         if rest:
             for point in self._open:
                 _take(rest, point)
             self._open, self._filled = rest, self._filled + self._width
         self._width *= 2
+
+
+def _told(row: tuple[float, ...]) -> Places:
+    places = tuple(None if isnan(place) else place for place in row)
+    return NOWHERE if places.count(None) == len(places) else places
+
+
+def _taken(column: array[Number], at: Array, whole: int) -> array[Number]:
+    """Return of each stretch of the first `whole` numbers those at these places."""
+    rows = np.array(column[:whole]).reshape(len(at), -1)
+    return array(column.typecode, np.take_along_axis(rows, at, 1).tobytes())
 
 
 def _take(ends: list[Point], point: Point) -> None:
@@ -96,9 +143,10 @@ class Marks:
     def __init__(self) -> None:
         self.count = 0
         self._times, self._counts = array("q"), array("q")
+        self._places: list[Places] = []
         self._width = 1
 
-    def add(self, time_unix_nanos: int) -> None:
+    def add(self, time_unix_nanos: int, places: Places = NOWHERE) -> None:
         """Add an occurrence; when there are too many marks, every two neighbours are joined."""
         self.count += 1
         if self._counts and self._counts[-1] < self._width:
@@ -106,11 +154,13 @@ class Marks:
             return
         self._times.append(time_unix_nanos)
         self._counts.append(1)
+        self._places.append(places)
         if len(self._times) > _MOST_MARKS:
             pairs = np.array([*self._counts, *[0] * (len(self._counts) % 2)], np.int64).reshape(-1, 2)
             self._times, self._counts = self._times[::2], array("q", pairs.sum(1).tobytes())
+            self._places = self._places[::2]
             self._width *= 2
 
-    def all(self) -> list[tuple[int, int]]:
-        """Return time (ns since 1970) and count of each mark, in order of time."""
-        return sorted(zip(self._times, self._counts, strict=True))
+    def all(self) -> list[tuple[int, int, Places]]:
+        """Return time (ns since 1970), count and places of each mark, in order of time."""
+        return sorted(zip(self._times, self._counts, self._places, strict=True), key=itemgetter(0, 1))

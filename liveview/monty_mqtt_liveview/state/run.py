@@ -11,6 +11,7 @@ from monty_mqtt.wire import schema
 from monty_mqtt_liveview.state.depth_ranges import DepthRanges
 from monty_mqtt_liveview.state.latest_values import LatestValues
 from monty_mqtt_liveview.state.log_lines import LogLines
+from monty_mqtt_liveview.state.machines import Machines
 from monty_mqtt_liveview.state.metrics import Metrics
 from monty_mqtt_liveview.state.scratch_file import ScratchFile
 from monty_mqtt_liveview.state.worker import Worker
@@ -32,6 +33,7 @@ class Run:
         newest_unix_nanos: Time of the newest message, ns since 1970.
         logs, events: The newest log lines and events.
         metrics: The course of each metric.
+        machines: What each worker's process and its host used.
         data, states: The latest value of each data stream, and of each worker's state.
         depths: Depth ranges of its sensors' frames.
         is_released: Whether the steps were dropped from memory.
@@ -46,6 +48,7 @@ class Run:
         self.newest_unix_nanos = 0
         self.logs, self.events = LogLines(), LogLines()
         self.metrics = Metrics()
+        self.machines = Machines()
         self.data, self.states = LatestValues(), LatestValues()
         self.depths = DepthRanges()
         self.is_released = False
@@ -85,6 +88,8 @@ class Run:
             self.depths.add(message)
         elif isinstance(message, schema.Metric):
             self.metrics.add(message, self.revision)
+        elif isinstance(message, schema.Machine):
+            self.machines.add(message, self.revision)
         elif isinstance(message, schema.Data):
             self.data.keep(message, self.revision)
         elif isinstance(message, schema.State):

@@ -16,7 +16,7 @@ from monty_mqtt_liveview.views.moment import bulk, bulk_at, bulk_latest, find_ro
 from monty_mqtt_liveview.views.redo import redo
 from monty_mqtt_liveview.views.results import results
 from monty_mqtt_liveview.views.step_rows import course, newest_rows, rows
-from monty_mqtt_liveview.views.user_values import data, media, medium_place, metrics, state
+from monty_mqtt_liveview.views.user_values import data, machine, machine_course, media, medium_place, metrics, state
 
 __all__ = [
     "bulk",
@@ -29,6 +29,8 @@ __all__ = [
     "find_row",
     "graphs",
     "info",
+    "machine",
+    "machine_course",
     "media",
     "medium_place",
     "metrics",

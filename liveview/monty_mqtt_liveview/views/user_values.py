@@ -1,22 +1,24 @@
-"""Returns metrics, data streams, states and media as JSON, as the user published them. Pure.
+"""Returns metrics, data streams, states and media as the user published them, and what the machine reported. Pure.
 
 A part of `views`, from which other modules import it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from fnmatch import fnmatchcase
 from operator import itemgetter
 from typing import Any
 
 from monty_mqtt.wire.vocabulary import MEDIA_KINDS
+from monty_mqtt_liveview.state.extremes import Extremes
 from monty_mqtt_liveview.state.frame_index import FrameTimes
+from monty_mqtt_liveview.state.machines import MachineCourse, values_of
 from monty_mqtt_liveview.state.run import Run
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views.numbers import Json, millis
 
-__all__ = ["data", "media", "medium_place", "metrics", "state"]
+__all__ = ["data", "machine", "machine_course", "media", "medium_place", "metrics", "state"]
 
 _MOST_MEDIA = 1000
 
@@ -28,6 +30,7 @@ def metrics(
     first: int = 0,
     most: int = 1000,
     like: Sequence[str] = (),
+    names: Container[str] | None = None,
 ) -> Json:
     """Return the latest values of a run's metrics (`metrics`), and how many metrics match in all (`count`).
 
@@ -38,9 +41,10 @@ def metrics(
         first: Place of the first metric to return, in the order of their first values.
         most: How many metrics at most.
         like: Patterns as in a shell, `loss*`, one of which the name must fit; they are the order, too. None: any name.
+        names: Only metrics of these names; None means all.
     """
     needle = (search or "").casefold()
-    wanted = [key for key in run.metrics if (worker is None or key[0] == worker) and needle in key[1].casefold()]
+    wanted = [key for key in run.metrics if worker in (None, key[0]) and _is_wanted(key[1], needle, names)]
     if like:
         places = {key: _place(key[1], like) for key in wanted}
         wanted = sorted((key for key in wanted if places[key] < len(like)), key=places.__getitem__)
@@ -65,6 +69,10 @@ def _place(name: str, patterns: Sequence[str]) -> int:
     return next((place for place, one in enumerate(patterns) if fnmatchcase(name, one)), len(patterns))
 
 
+def _is_wanted(name: str, needle: str, names: Container[str] | None) -> bool:
+    return (names is None or name in names) and (not needle or needle in name.casefold())
+
+
 def data(run: Run, worker: str | None = None) -> list[Json]:
     """Return the latest value of each data stream; `worker` None means all workers."""
     return [
@@ -77,6 +85,41 @@ def data(run: Run, worker: str | None = None) -> list[Json]:
 def state(run: Run, worker: str | None = None) -> dict[str, Any]:
     """Return the state of each worker that has published one, by its name; `worker` None means all workers."""
     return {of: kept.value for (of, _), kept in run.states.items() if worker is None or of == worker}
+
+
+def machine(run: Run, worker: str | None = None) -> list[Json]:
+    """Return what each worker's process and its host last used; `worker` None means all workers."""
+    return [
+        {
+            "worker": of,
+            "host": _host_of(run, of),
+            "time_unix_millis": millis(course.latest.time_unix_nanos),
+            **values_of(course.latest),
+        }
+        for of, course in run.machines.items()
+        if worker is None or of == worker
+    ]
+
+
+def machine_course(course: MachineCourse, points: int) -> Json:
+    """Return what a worker's process and its host used over time, field by field, about `points` values of each."""
+    return {field: _told_over_time(values, points) for field, values in course.fields.items()}
+
+
+def _host_of(run: Run, worker: str) -> str | None:
+    about = run.workers[worker].info if worker in run.workers else None
+    return about.host if about else None
+
+
+def _told_over_time(values: Extremes, most: int) -> Json:
+    kept, is_whole = values.points(), values.is_whole
+    if len(kept) > most:
+        thinned = Extremes()
+        for time, value, _ in kept:
+            thinned.add(time, value, most)
+        kept, is_whole = thinned.points(), False
+    times = [millis(point.time_unix_nanos) for point in kept]
+    return {"times_unix_millis": times, "values": [point.value for point in kept], "is_whole": is_whole}
 
 
 def media(worker: Worker) -> list[Json]:

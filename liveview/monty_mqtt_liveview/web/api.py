@@ -21,7 +21,7 @@ from monty_mqtt_liveview.state.metrics import MOST_OF_ONE
 from monty_mqtt_liveview.state.run import Run
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views import downsampling, log_search
-from monty_mqtt_liveview.views.metric_stretch import MetricStretch
+from monty_mqtt_liveview.views.metric_stretch import Axis, MetricStretch
 from monty_mqtt_liveview.web.log_lookback import Kind, LogLookback
 from monty_mqtt_liveview.web.responses import find_run, find_worker, json_answer, name_of, not_found
 
@@ -33,7 +33,8 @@ _LAST_ROW = 2**53 - 1
 
 Points = Annotated[int, Query(ge=1, le=_MOST_POINTS)]
 Row = Annotated[int, Query(ge=0, le=_LAST_ROW)]
-Millis = Annotated[float | None, Query(ge=0, le=9e12)]
+Place = Annotated[float | None, Query(ge=-_LAST_ROW, le=_LAST_ROW)]
+Names = Annotated[list[str] | None, Query()]
 Lines = Annotated[int, Query(ge=1, le=_MOST_LINES)]
 Patterns = Annotated[list[str], Query(default_factory=list, max_length=_MOST_PATTERNS)]
 
@@ -67,7 +68,8 @@ class _RunRoutes:
         api.add_api_route("/runs", self.runs)
         api.add_api_route("/run/{run}", self.run)
         parts = (self.episodes, self.results, self.redo, self.logs, self.events)
-        for part in (*parts, self.metrics, self.metric, self.data, self.stream, self.state, self.panels):
+        values = (self.metrics, self.metric, self.machine, self.machine_course, self.data, self.stream, self.state)
+        for part in (*parts, *values, self.panels):
             api.add_api_route(f"/run/{{run}}/{part.__name__}", part)
         api.add_api_route("/run/{run}/worker/{worker}/graphs", self.graphs)
 
@@ -115,25 +117,49 @@ class _RunRoutes:
         return matches, self._lookback.complete(known.name, kind, wanted, matches)
 
     def metrics(
-        self, run: str, like: Patterns, worker: str = "", search: str = "", first: Row = 0, most: Lines = 1000
+        self,
+        run: str,
+        like: Patterns,
+        worker: str = "",
+        search: str = "",
+        first: Row = 0,
+        most: Lines = 1000,
+        name: Names = None,
     ) -> Response:
-        wanted = (search or None, first, most, like)
+        wanted = (search or None, first, most, like, None if name is None else frozenset(map(name_of, name)))
         return self._of(run, lambda known: views.metrics(known, _named(known, worker), *wanted))
 
     def metric(
-        self, run: str, worker: str, name: str, first: Millis = None, last: Millis = None, points: Points = MOST_OF_ONE
+        self,
+        run: str,
+        worker: str,
+        name: str,
+        first: Place = None,
+        last: Place = None,
+        points: Points = MOST_OF_ONE,
+        axis: Axis = "time",
     ) -> Response:
         with self._service.lock:
             course = find_run(self._service, run).metrics.get((name_of(worker), name_of(name)))
             if course is None:
                 raise not_found(f"worker {name_of(worker)!r} has no metric {name_of(name)!r}")
-            known = MetricStretch.of(course)
+            known = MetricStretch.of(course, axis)
         if first is not None and last is not None:
             known = known.between(first, last)
-            if not known.is_whole:
+            if not known.is_fine_enough(points):
                 topic = topics.build(name_of(run), name_of(worker), "metric", name_of(name))
                 known = known.completed(self._service.published(name_of(run), topic, *known.span))
         return json_answer({**known.thinned(points).told(), "metadata": course.metadata})
+
+    def machine(self, run: str, worker: str = "") -> Response:
+        return self._of(run, lambda known: views.machine(known, _named(known, worker)))
+
+    def machine_course(self, run: str, worker: str, points: Points = 400) -> Response:
+        def cut(known: Run) -> dict[str, Any]:
+            course = known.machines.get(_named(known, worker) or "")
+            return views.machine_course(course, points) if course else {}
+
+        return self._of(run, cut)
 
     def data(self, run: str, worker: str = "") -> Response:
         return self._of(run, lambda known: views.data(known, _named(known, worker)))

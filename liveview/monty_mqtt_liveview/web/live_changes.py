@@ -15,6 +15,7 @@ import msgspec
 from monty_mqtt_liveview import views
 from monty_mqtt_liveview.intake.service import Service
 from monty_mqtt_liveview.state.latest_values import LatestValues
+from monty_mqtt_liveview.state.machines import Machines
 from monty_mqtt_liveview.state.metrics import Metrics
 from monty_mqtt_liveview.state.run import Run
 from monty_mqtt_liveview.state.worker import Worker
@@ -124,7 +125,12 @@ def _now_unix_millis() -> int:
 
 def _words(run: Run, seen: int) -> dict[str, Any]:
     counted = {"logs": run.logs, "events": run.events}
-    revised: dict[str, Metrics | LatestValues] = {"metrics": run.metrics, "data": run.data, "state": run.states}
+    revised: dict[str, Metrics | LatestValues | Machines] = {
+        "metrics": run.metrics,
+        "machine": run.machines,
+        "data": run.data,
+        "state": run.states,
+    }
     counts = {name: {"count": lines.count} for name, lines in counted.items() if lines.revision > seen}
     return counts | {name: {"revision": values.revision} for name, values in revised.items() if values.revision > seen}
 

@@ -16,6 +16,7 @@ test("in an address the level is escaped once more", () => {
   expect(runAddress("a b", { worker: "main", step: null })).toBe("/run/a%2520b?worker=main");
   expect(workerPath("r", "w", "steps", { first: 0 })).toBe("/api/run/r/worker/w/steps?first=0");
   expect(queryText({ a: "", b: undefined })).toBe("");
+  expect(queryText({ name: ["a&b", "c"], most: 2 })).toBe("?name=a%26b&name=c&most=2");
 });
 
 test("a refusal says why in the server's own words, where it has any", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { bands, csvOf, nearest, smoothed } from "@/metrics/course";
-import { settingsOf } from "@/metrics/settings";
+import { bands, csvOf, marksOf, nearest, placesOf, smoothed } from "@/metrics/course";
+import { lookIn, lookText, settingsOf } from "@/metrics/settings_text";
 import { fileName } from "@/plots/download";
 
 describe("smoothing", () => {
@@ -18,20 +18,34 @@ describe("smoothing", () => {
 
 test("bands hold the least and the greatest of each part", () => {
   expect(bands([0, 1, 2, 10], [3, null, 1, 7], 2)).toEqual([
-    { time: 2.5, low: 1, high: 3 },
-    { time: 7.5, low: 7, high: 7 },
+    { place: 2.5, low: 1, high: 3 },
+    { place: 7.5, low: 7, high: 7 },
   ]);
   expect(bands([5], [1], 4)).toHaveLength(1);
   expect(bands([], [], 4)).toEqual([]);
 });
 
 describe("as a table", () => {
-  const course = { times_unix_millis: [0, 2], values: [1, 0.5], not_finite: [{ time_unix_millis: 1, kind: "nan" }] };
+  const course = {
+    times_unix_millis: [0, 2],
+    values: [1, 0.5],
+    axes: {},
+    not_finite: [{ time_unix_millis: 1, kind: "nan", count: 1, axes: {} }],
+  };
 
   test("everything in the order of time, and a note where it is thinned", () => {
     const rows = "1970-01-01T00:00:00.000Z,0,1\n1970-01-01T00:00:00.001Z,1,nan\n1970-01-01T00:00:00.002Z,2,0.5\n";
     expect(csvOf("loss", { ...course, is_whole: true })).toBe(`time,unix_millis,loss\n${rows}`);
     expect(csvOf("loss", { ...course, is_whole: false })).toMatch(/^# the least and the greatest of each stretch/);
+  });
+
+  test("step, epoch and episode are columns where there are any", () => {
+    const axes = { step: [7, null], epoch: [0.5, 1] };
+    const not_finite = [{ time_unix_millis: 1, kind: "inf", count: 1, axes: { step: 8, episode: 2 } }];
+    expect(csvOf("loss", { ...course, axes, not_finite, is_whole: true })).toBe(
+      "time,unix_millis,step,epoch,episode,loss\n" +
+        "1970-01-01T00:00:00.000Z,0,7,0.5,,1\n1970-01-01T00:00:00.001Z,1,8,,2,inf\n1970-01-01T00:00:00.002Z,2,,1,,0.5\n",
+    );
   });
 
   test.each([
@@ -58,6 +72,35 @@ test.each([
 test("settings are remembered, within their limits", () => {
   const text = '{"isLog":true,"smoothing":2,"axis":"elapsed","pinned":["loss"]}';
   expect(settingsOf(text)).toEqual({ isLog: true, smoothing: 0.99, axis: "elapsed", pinned: ["loss"] });
+});
+
+test.each([
+  ["step-log-0.6", { axis: "step", isLog: true, smoothing: 0.6 }],
+  ["elapsed", { axis: "elapsed", isLog: false, smoothing: 0 }],
+  ["log", { axis: "time", isLog: true, smoothing: 0 }],
+  ["", { axis: "time", isLog: false, smoothing: 0 }],
+] as const)("the address %j is %j, and back", (text, look) => {
+  expect(lookIn(text)).toEqual(look);
+  expect(lookText(look)).toBe(text);
+});
+
+test.each(["nonsense", "constructor-__proto__", "step step", "-1-NaN-Infinity%"])(
+  "an address %j changes nothing",
+  (text) => {
+    expect(lookIn(text)).toEqual({ axis: "time", isLog: false, smoothing: expect.toSatisfy((n) => n <= 0.99) });
+  },
+);
+
+test("values and marks stand where they were published to stand", () => {
+  const not_finite = [9, 4].map((step) => ({ time_unix_millis: 50 - step, kind: "nan", count: 1, axes: { step } }));
+  const course = { times_unix_millis: [3, 1], values: [1, 2], axes: { step: [5, 7] }, not_finite, is_whole: true };
+  expect([placesOf(course, "time"), placesOf(course, "elapsed")]).toEqual([
+    [3, 1],
+    [3, 1],
+  ]);
+  expect([placesOf(course, "step"), placesOf(course, "epoch")]).toEqual([[5, 7], []]);
+  expect(marksOf(course, "step").map(({ place }) => place)).toEqual([4, 9]);
+  expect(marksOf(course, "time").map(({ place }) => place)).toEqual([41, 46]);
 });
 
 test("a file's name has nothing in it that a file system does not take", () => {

@@ -1,13 +1,23 @@
 import { expect, test } from "vitest";
-import { hiddenWords, latestWords, type MetricLook, metricOption, notFiniteWords } from "@/metrics/metric_option";
+import {
+  hiddenWords,
+  latestWords,
+  leftOutWords,
+  type MetricLook,
+  metricOption,
+  notFiniteWords,
+  placeWords,
+  stretchWords,
+} from "@/metrics/metric_option";
 
 const told = {
   times_unix_millis: [0, 10, 20, 30],
   values: [1, 2, 3, 4],
-  not_finite: [{ time_unix_millis: 15, kind: "nan" }],
+  axes: { step: [100, 101, 105, 200] } as Record<string, number[]>,
+  not_finite: [{ time_unix_millis: 15, kind: "nan", count: 1, axes: { step: 150 } as Record<string, number> }],
   is_whole: true,
 };
-const plain: MetricLook = { isLog: false, smoothing: 0, origin: null };
+const plain: MetricLook = { isLog: false, smoothing: 0, axis: "time", origin: 0 };
 
 function seriesOf(look = plain, course = told): Record<string, unknown[]> {
   const metrics = [{ name: "loss", course, colour: "blue" }];
@@ -57,15 +67,48 @@ test("a logarithmic axis leaves out what is not above 0, and says how much", () 
 });
 
 test("since the start, times are counted from there", () => {
-  expect((seriesOf({ ...plain, origin: -100 }).values as number[][]).map(([x]) => x)).toEqual([
+  expect((seriesOf({ ...plain, axis: "elapsed", origin: -100 }).values as number[][]).map(([x]) => x)).toEqual([
     100, 110, 120, 120, 130,
   ]);
 });
 
 test("where points are thinned there is a band from the least to the greatest", () => {
-  const course = { times_unix_millis: [0, 1, 2, 1000], values: [5, 1, 9, 3], not_finite: [], is_whole: false };
+  const course = {
+    times_unix_millis: [0, 1, 2, 1000],
+    values: [5, 1, 9, 3],
+    axes: {},
+    not_finite: [],
+    is_whole: false,
+  };
   const { low, band } = seriesOf(plain, course);
   expect((low as number[][]).map(([, y]) => y)).toEqual([1, 3]);
   expect((band as number[][]).map(([, y]) => y)).toEqual([8, 0]);
   expect(seriesOf().band).toBeUndefined();
+});
+
+test("over the steps, values, breaks and marks stand at their steps", () => {
+  const drawn = seriesOf({ ...plain, axis: "step" });
+  expect(drawn.values).toEqual([
+    [100, 1],
+    [101, 2],
+    [105, 3],
+    [200, null],
+    [200, 4],
+  ]);
+  expect(drawn.not_finite).toEqual([{ value: [150, 0.03], symbol: "diamond" }]);
+  expect(seriesOf({ ...plain, axis: "episode" }).values).toEqual([]);
+});
+
+test("places are said in the words of their axis", () => {
+  expect([placeWords(12_000, "step"), placeWords(0.25, "epoch"), placeWords(90_000, "elapsed")]).toEqual([
+    "12,000",
+    "0.25",
+    "1 min 30 s",
+  ]);
+  expect(stretchWords([5, 7.5], { ...plain, axis: "episode" })).toBe("episode 5 to 7.5");
+  expect([leftOutWords(1, "step"), leftOutWords(1200, "epoch"), leftOutWords(0, "epoch")]).toEqual([
+    "1 value without a step left out",
+    "1,200 values without an epoch left out",
+    "",
+  ]);
 });

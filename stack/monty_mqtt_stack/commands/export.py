@@ -27,7 +27,13 @@ from monty_mqtt_stack.services.table import INFLUXDB_PORT
 
 __all__ = ["MEASUREMENTS", "command", "rows_of"]
 
-MEASUREMENTS = {"steps": "step", "evidence": "evidence", "episodes": "episode", "metrics": "metric"}
+MEASUREMENTS = {
+    "steps": "step",
+    "evidence": "evidence",
+    "episodes": "episode",
+    "metrics": "metric",
+    "machine": "machine",
+}
 """Maps what can be exported from InfluxDB to its measurement."""
 
 _IN_FILES = ("images", "points")

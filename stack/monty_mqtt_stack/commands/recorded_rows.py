@@ -26,6 +26,7 @@ KINDS = {
     "evidence": "step",
     "episodes": "episode_ended",
     "metrics": "metric",
+    "machine": "machine",
     "logs": "log",
     "events": "event",
     "data": "data",
@@ -71,6 +72,9 @@ def rows_in(path: Path, run: str, of: str, files: Path | None = None) -> Iterato
     for message, payload in _messages(path, run, KINDS[of]):
         if of == "evidence" and isinstance(message, schema.Step):
             yield from _evidence(message)
+        elif isinstance(message, schema.Machine):
+            used = {**msgspec.structs.asdict(message.process), **msgspec.structs.asdict(message.host)}
+            yield [*_FIRST, *used], [message.time_unix_nanos, message.worker, *used.values()]
         else:
             names = [*_FIRST, *(name for name in message.__struct_fields__ if name not in _LEFT_OUT)]
             values = [msgspec.to_builtins(getattr(message, name)) for name in names]

@@ -17,9 +17,9 @@ def series_of(values, most):
 def test_the_least_the_greatest_the_first_and_the_latest_are_always_there(values, most):
     series = series_of(values, most)
     points = series.points()
-    kept = [value for _, value in points]
+    kept = [point.value for point in points]
     assert (min(kept), max(kept), kept[0], kept[-1]) == (min(values), max(values), values[0], values[-1])
-    assert all(values[time] == value for time, value in points), "they are real ones"
+    assert all(values[time] == value for time, value, _ in points), "they are real ones"
     assert points == sorted(points)
     assert len(series) <= most + 2
     if series.is_whole:
@@ -40,8 +40,17 @@ def test_a_bound_that_changes_loses_no_extreme(bounds):
     for time, most in enumerate(bounds):
         series.add(time, float((time * 7919) % 1009), most)
     values = [float((time * 7919) % 1009) for time in range(len(bounds))]
-    kept = [value for _, value in series.points()]
+    kept = [point.value for point in series.points()]
     assert (min(kept), max(kept)) == (min(values), max(values))
+
+
+@given(st.lists(st.one_of(st.just(()), st.tuples(st.none() | st.integers(-9, 9), st.integers(-9, 9))), max_size=200))
+def test_every_point_keeps_its_own_places(given_places):
+    series = Extremes()
+    for time, places in enumerate(given_places):
+        series.add(time, float((time * 7919) % 1009), 16, places)
+    for point in series.points():
+        assert point.places == given_places[point.time_unix_nanos]
 
 
 @given(st.integers(0, 3000))
@@ -50,6 +59,6 @@ def test_marks_are_few_and_count_everything(count):
     for time in range(count):
         marks.add(time)
     kept_marks = marks.all()
-    assert sum(n for _, n in kept_marks) == marks.count == count
+    assert sum(n for _, n, _ in kept_marks) == marks.count == count
     assert len(kept_marks) <= 512
-    assert [time for time, _ in kept_marks[:1]] == [0][:count]
+    assert [time for time, _, _ in kept_marks[:1]] == [0][:count]

@@ -6,7 +6,7 @@ from kit.page.page_state import SECOND, START, head
 
 from monty_mqtt.wire import schema
 from monty_mqtt_liveview.state import metrics
-from monty_mqtt_liveview.state.metrics import MOST_OF_ONE, NO_NUMBER, Metrics
+from monty_mqtt_liveview.state.metrics import MOST_OF_ONE, NO_NUMBER, AxisEnds, Metrics
 
 
 def metric(at, value, name="loss", **more):
@@ -21,12 +21,14 @@ def course_of(*messages):
 
 
 def values_of(course):
-    return [value for _, value in course.numbers.points()]
+    return [point.value for point in course.numbers.points()]
 
 
 def test_a_short_course_is_whole():
     course = course_of(metric(0, 1.5), metric(1, None), metric(2, -2.0, metadata={"epoch": 3}))
-    assert [(time - START, value) for time, value in course.numbers.points()] == [(0, 1.5), (2 * SECOND, -2.0)]
+    points = course.numbers.points()
+    assert [(time - START, value) for time, value, _ in points] == [(0, 1.5), (2 * SECOND, -2.0)]
+    assert [point.places for point in points] == [(), (None, 3, None)]
     assert course.numbers.is_whole
     assert (course.count, course.metadata, course.revision) == (3, {"epoch": 3}, 3)
 
@@ -44,7 +46,7 @@ def test_a_long_course_is_seen_whole_in_few_points():
 @pytest.mark.parametrize("spike", [1000.0, -1000.0])
 def test_one_spike_of_many_values_is_never_lost(place, spike):
     course = course_of(*(metric(number, spike if number == place else 1.0) for number in range(20_000)))
-    assert (START + place * SECOND, spike) in course.numbers.points()
+    assert (START + place * SECOND, spike, ()) in course.numbers.points()
 
 
 @pytest.mark.parametrize("kind", ["nan", "inf", "-inf", None, "nonsense"])
@@ -52,7 +54,36 @@ def test_where_it_was_not_finite_is_marked(kind):
     course = course_of(metric(0, 1.5), metric(1, None, not_finite=kind), metric(2, None, not_finite=kind))
     ((name, marks),) = course.marks.items()
     assert name == (kind if kind in ("nan", "inf", "-inf") else NO_NUMBER)
-    assert [(time - START, count) for time, count in marks.all()] == [(SECOND, 1), (2 * SECOND, 1)]
+    assert [(time - START, count) for time, count, _ in marks.all()] == [(SECOND, 1), (2 * SECOND, 1)]
+
+
+def test_step_epoch_and_episode_stay_beside_the_values_that_are_kept():
+    course = course_of(
+        *(metric(number, number % 100, metadata={"step": number, "epoch": number // 1000}) for number in range(10_000)),
+        metric(10_000, None, metadata={"step": 10_000}),
+    )
+    points = course.numbers.points()
+    assert len(points) <= MOST_OF_ONE + 4
+    seconds = [(point.time_unix_nanos - START) // SECOND for point in points]
+    assert [point.places for point in points] == [(at, at // 1000, None) for at in seconds]
+    assert [places for _, _, places in course.marks[NO_NUMBER].all()] == [(10_000, None, None)]
+    assert course.axes["step"] == AxisEnds(10_001, 0, 10_000)
+    assert course.axes["epoch"] == AxisEnds(10_000, 0, 9)
+    assert "episode" not in course.axes
+
+
+@pytest.mark.parametrize(
+    "place", ["7", True, None, [7], {"a": 1}, 2.0**54, -(2**60), 10**400, float("inf"), float("nan")]
+)
+def test_what_is_no_number_an_axis_has_is_no_place(place):
+    course = course_of(metric(0, 1.5, metadata={"step": place, "episode": -2}))
+    assert course.axes == {"episode": AxisEnds(1, -2, -2)}
+    assert course.numbers.points()[0].places == (None, None, -2)
+
+
+def test_a_value_before_the_first_that_has_a_place_has_none():
+    course = course_of(*(metric(at, at, metadata={"step": at} if at >= 5 else {}) for at in range(10)))
+    assert [point.places[:1] for point in course.numbers.points()] == [()] * 5 + [(at,) for at in range(5, 10)]
 
 
 def test_what_comes_late_is_put_in_order():

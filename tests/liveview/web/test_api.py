@@ -143,6 +143,48 @@ def test_a_metric_by_any_name(page, worker):
     assert page.get(f"/api/run/{worker.run}/metric?worker=main&name=other").status_code == 404
 
 
+def test_several_metrics_by_their_names(page, worker):
+    names = ["a&b", "loss", "other"]
+    for number, name in enumerate(names, 1):
+        worker.send(schema.Metric, number, name=name, value=float(number))
+    place = f"/api/run/{worker.run}/metrics?worker=main"
+    page.until_json(place, lambda answer: answer["count"] == 3)
+    wanted = "".join(f"&name={quote(topics.escape(name), safe='')}" for name in ["loss", "a&b", "nobody's"])
+    assert [metric["name"] for metric in page.json(place + wanted)["metrics"]] == ["a&b", "loss"]
+    assert page.json(f"{place}{wanted}&search=LOS")["count"] == 1
+
+
+def test_a_metric_along_its_steps_from_memory_and_from_the_recording(page, worker):
+    count = 6000
+    for number in range(1, count + 1):
+        metadata = {"step": 10 * number, "epoch": number // 1000}
+        worker.send(schema.Metric, number, name="loss", value=float(number % 5), metadata=metadata)
+    place = f"/api/run/{worker.run}/metric?worker=main&name=loss"
+    page.until_json(f"/api/run/{worker.run}/metrics", lambda answer: answer["metrics"][0]["count"] == count)
+    whole = page.json(f"{place}&axis=step")
+    assert (whole["first"], whole["last"], whole["left_out"], whole["is_whole"]) == (10, 10 * count, 0, False)
+    part = page.json(f"{place}&axis=step&first=20000&last=20500")
+    assert part["axes"]["step"][1:-1] == list(range(20_000, 20_501, 10))
+    assert (part["is_whole"], set(part["axes"])) == (True, {"step", "epoch"})
+    epochs = page.json(f"{place}&axis=epoch&first=3&last=3&points=20000")
+    assert epochs["axes"]["epoch"].count(3) == 1000
+    assert page.json(f"{place}&axis=episode")["left_out"] == count
+    assert page.get(f"{place}&axis=nonsense").status_code == 422
+
+
+def test_what_the_machine_carries_now_and_over_time(page, worker):
+    for number in range(1, 4):
+        process = schema.ProcessUse(cpu_percent=50.0 * number, threads=number)
+        worker.send(schema.Machine, number, process=process, host=schema.HostUse(load=0.5, cpus=8))
+    place = f"/api/run/{worker.run}/machine"
+    (told,) = page.until_json(place, lambda heads: heads and heads[0]["threads"] == 3)
+    assert (told["worker"], told["cpu_percent"], told["load"], told["gpu_percent"]) == ("main", 150.0, 0.5, None)
+    course = page.json(f"{place}_course?worker=main")
+    assert set(course) == {"cpu_percent", "threads", "load", "cpus"}
+    assert course["cpu_percent"]["values"] == [50.0, 100.0, 150.0]
+    assert page.get(f"{place}?worker=nobody").status_code == 404
+
+
 def frame_of(page, recognising, moment, modality):
     frame = next(frame_shown for frame_shown in moment["frames"] if frame_shown["modality"] == modality)
     query = f"sensor={frame['sensor']}&modality={modality}&row={moment['row']}"

@@ -156,6 +156,9 @@ def test_logs_metrics_and_data_are_counted_when_they_change(page, worker):
         piece = browser.until(lambda piece: "metrics" in piece)
         assert piece["metrics"]["revision"] > 0
         assert "logs" not in piece
+        worker.send(schema.Machine, 3, process=schema.ProcessUse(threads=2))
+        piece = browser.until(lambda piece: "machine" in piece)
+        assert (piece["machine"]["revision"] > 0, "metrics" in piece) == (True, False)
 
 
 def test_a_browser_that_does_not_read_delays_no_other(page, worker):

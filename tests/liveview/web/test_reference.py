@@ -24,7 +24,7 @@ from monty_mqtt_bridge.bridge import Bridge
 from monty_mqtt_core.payloads.image_files import encode_image
 from monty_mqtt_liveview.answers.addresses import ADDRESSES
 
-OF_THE_USER = ("metrics", "metric", "data", "stream", "state", "media", "medium")
+OF_THE_USER = ("metrics", "metric", "machine", "machine_course", "data", "stream", "state", "media", "medium")
 """What Monty does not publish by itself: shown by a run of a user's program."""
 
 BAD = (
@@ -56,10 +56,11 @@ def runs(page, broker):
         voice.say(schema.Status, status="error", error_type="E", error_message=HOSTILE, error_traceback="at 1")
         for number, value in enumerate([1.5, None, 2.5]):
             voice.say(
-                schema.Metric, name="loss", value=value, not_finite=None if value else "nan", metadata={"n": number}
+                schema.Metric, name="loss", value=value, not_finite=None if value else "nan", metadata={"step": number}
             )
             voice.say(schema.Data, stream="notes", data={HOSTILE: [number, None]})
         voice.say(schema.State, state={"phase": 1})
+        voice.say(schema.Machine, process=schema.ProcessUse(cpu_percent=12.5, threads=3), host=schema.HostUse(load=0.5))
         image = make(schema.Image, 0, run="user's", name="saliency", format="uint8", height=1, width=1, channels=1)
         image = msgspec.structs.replace(image, time_unix_nanos=voice.time_unix_nanos + 1)
         sent = encode_image(image, bytes(1))

@@ -12,6 +12,7 @@ from kit.machine.child_process import run
 
 from monty_mqtt.wire import schema, topics
 from monty_mqtt.wire.message_pieces import LearningModuleStep
+from monty_mqtt_core.influx.points import FIELDS
 from monty_mqtt_core.payloads.image_files import encode_image
 from monty_mqtt_core.payloads.to_mqtt import fan_out
 from monty_mqtt_core.recordings.mcap_file import Entry, RecordingWriter
@@ -29,6 +30,7 @@ SAID = [
     make(schema.Data, 5, run=RUN, stream="s", data=7),
     make(schema.State, 6, run=RUN, state={"phase": "warm-up"}),
     make(schema.Metric, 7, run=RUN, value=0.5),
+    make(schema.Machine, 13, run=RUN, process=schema.ProcessUse(threads=4), host=schema.HostUse(load=0.5)),
     make(schema.Step, 8, run=RUN, learning_modules={"LM_0": MODULE}),
     make(schema.EpisodeEnded, 9, run=RUN, mode="eval", epoch=0, episode=0, outcome="correct"),
     make(schema.Histogram, 11, run=RUN, name="w", counts=[3.0, 1.0], edges=[0.0, 1.0, 2.0]),
@@ -87,6 +89,7 @@ def test_every_kind_is_there_as_json_lines(recording, tmp_path):
         "evidence": 2,
         "episodes": 1,
         "metrics": 1,
+        "machine": 1,
         "logs": 2,
         "events": 1,
         "data": 2,
@@ -101,10 +104,18 @@ def test_every_kind_is_there_as_json_lines(recording, tmp_path):
     assert rows["histograms"][0]["counts"] == [3, 1]
     assert rows["tables"][0]["rows"] == [[1, "x"], [None, "y"]]
     assert rows["data"][0]["data"] == {"a": [1, None]}
+    assert (rows["machine"][0]["threads"], rows["machine"][0]["load"]) == (4, 0.5)
     assert rows["state"][0]["state"] == {"phase": "warm-up"}
     assert rows["events"][0]["fields"] == {"count": 2}
     assert {row["object"]: row["evidence"] for row in rows["evidence"]} == MODULE.evidence
     assert (rows["metrics"][0]["value"], rows["episodes"][0]["outcome"]) == (0.5, "correct")
+
+
+def test_of_the_machine_every_field_is_a_column_as_in_influxdb(recording, tmp_path):
+    (row,) = rows(exported("machine", "--from", str(recording), "--state-dir", str(tmp_path)))
+    assert set(row) == {"time_unix_nanos", "worker", *FIELDS["machine"]}
+    told = {name: kind(row[name]) for name, kind in FIELDS["machine"].items() if row[name]}
+    assert told == {"threads": 4, "load": 0.5}
 
 
 @pytest.mark.parametrize(("of", "payload"), [("images", SHOWN.payload), ("points", TOUCHED.payload)])

@@ -1,11 +1,32 @@
-// What is made of a metric's numbers before they are drawn: smoothed, in bands, for a logarithmic axis. Pure.
+// What is made of a metric's numbers before they are drawn: along an axis, smoothed, in bands, for a logarithmic axis. Pure.
+import type { MetricCourse } from "@/server/openapi";
 
-/** As `/api/run/<run>/metric` tells it. */
-export interface MetricCourse {
-  times_unix_millis: number[];
-  values: number[];
-  not_finite: { time_unix_millis: number; kind: string }[];
-  is_whole: boolean;
+/** What the x axis counts: the time of day, or since the run began, or what was published with each value. */
+export const AXES = ["time", "elapsed", "step", "epoch", "episode"] as const;
+export type Axis = (typeof AXES)[number];
+
+/** The axes along which the server cuts a metric. */
+export type ServedAxis = Exclude<Axis, "elapsed">;
+
+/** What is drawn of a metric. */
+export type Course = Pick<MetricCourse, "times_unix_millis" | "values" | "axes" | "not_finite" | "is_whole">;
+
+const OWN_COLUMNS = ["step", "epoch", "episode"] as const;
+
+const isTime = (axis: Axis) => axis === "time" || axis === "elapsed";
+
+/** Where each value stands on an axis; on one of time in milliseconds since 1970. */
+export function placesOf({ times_unix_millis: times, axes }: Course, axis: Axis): number[] {
+  return isTime(axis) ? times : ((axes[axis] ?? []) as number[]);
+}
+
+/** Where something was not finite on an axis, in its order. */
+export function marksOf({ not_finite: marks }: Course, axis: Axis): { place: number; kind: string }[] {
+  const placed = marks.map(({ time_unix_millis: time, axes, kind }) => ({
+    place: isTime(axis) ? time : (axes[axis] ?? NaN),
+    kind,
+  }));
+  return placed.sort((one, other) => one.place - other.place);
 }
 
 type Value = number | null;
@@ -25,18 +46,18 @@ export function smoothed(values: readonly Value[], weight: number): Value[] {
   });
 }
 
-/** The least and the greatest of each part of the time: {time, low, high}, without parts that have no number. */
-export function bands(times: readonly number[], values: readonly Value[], parts: number) {
-  const [first, last] = [times[0] ?? 0, times.at(-1) ?? 0];
+/** The least and the greatest of each part of the axis: {place, low, high}, without parts that have no number. */
+export function bands(places: readonly number[], values: readonly Value[], parts: number) {
+  const [first, last] = [places[0] ?? 0, places.at(-1) ?? 0];
   const width = Math.max(last - first, 1e-6) / parts;
-  const found: { time: number; low: number; high: number }[] = [];
+  const found: { place: number; low: number; high: number }[] = [];
   let part = -1;
-  times.forEach((time, i) => {
+  places.forEach((place, i) => {
     const value = values[i];
     if (value === null || value === undefined) return;
-    const mine = Math.min(parts - 1, Math.floor((time - first) / width));
+    const mine = Math.min(parts - 1, Math.floor((place - first) / width));
     const band = found.at(-1);
-    if (mine !== part || !band) found.push({ time: first + (mine + 0.5) * width, low: value, high: value });
+    if (mine !== part || !band) found.push({ place: first + (mine + 0.5) * width, low: value, high: value });
     else Object.assign(band, { low: Math.min(band.low, value), high: Math.max(band.high, value) });
     part = mine;
   });
@@ -48,15 +69,22 @@ export function aboveZero(values: readonly number[]): Value[] {
   return values.map((value) => (value > 0 ? value : null));
 }
 
-/** A table of what is shown, with a line on top that says so where it is not every value. */
-export function csvOf(name: string, { times_unix_millis: times, values, not_finite, is_whole }: MetricCourse): string {
+/** A table of what is shown in the order of time, with a line on top that says so where it is not every value. */
+export function csvOf(name: string, { times_unix_millis: times, values, axes, not_finite, is_whole }: Course): string {
+  const columns = OWN_COLUMNS.filter((axis) => axes[axis] || not_finite.some((mark) => axis in mark.axes));
   const rows = [
-    ...times.map((time, i): [number, string] => [time, String(values[i])]),
-    ...not_finite.map(({ time_unix_millis, kind }): [number, string] => [time_unix_millis, kind]),
-  ].sort(([one], [other]) => one - other);
-  const lines = rows.map(([time, value]) => `${new Date(time).toISOString()},${time},${value}`);
+    ...times.map((time, i) => ({ time, places: columns.map((axis) => axes[axis]?.[i]), value: String(values[i]) })),
+    ...not_finite.map((mark) => ({
+      time: mark.time_unix_millis,
+      places: columns.map((axis) => mark.axes[axis]),
+      value: mark.kind,
+    })),
+  ].sort((one, other) => one.time - other.time);
+  const lines = rows.map(({ time, places, value }) =>
+    [new Date(time).toISOString(), time, ...places.map((place) => place ?? ""), value].join(","),
+  );
   const note = is_whole ? [] : ["# the least and the greatest of each stretch; zoom in for every value"];
-  return [...note, `time,unix_millis,${quoted(name)}`, ...lines, ""].join("\n");
+  return [...note, ["time", "unix_millis", ...columns, quoted(name)].join(","), ...lines, ""].join("\n");
 }
 
 /** For a table: in quotes where it must be, and never a formula. */
@@ -65,14 +93,14 @@ function quoted(text: string): string {
   return /[",\n\r]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 }
 
-/** The place of the time that is nearest to `time`, of times in order; -1 where there is none. */
-export function nearest(times: readonly number[], time: number): number {
-  let [low, high] = [0, times.length - 1];
+/** Which of the places in order is nearest to `place`; -1 where there is none. */
+export function nearest(places: readonly number[], place: number): number {
+  let [low, high] = [0, places.length - 1];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((times[middle] as number) < time) low = middle + 1;
+    if ((places[middle] as number) < place) low = middle + 1;
     else high = middle;
   }
-  const before = times[low - 1];
-  return before !== undefined && time - before < (times[low] as number) - time ? low - 1 : high;
+  const before = places[low - 1];
+  return before !== undefined && place - before < (places[low] as number) - place ? low - 1 : high;
 }

@@ -1,7 +1,8 @@
 // What the server says of metrics -> what ECharts draws: a line that is broken where numbers were not finite, points that
 // stand alone, a mark where each NaN or infinity came; a band where it is thinned, a smooth line over the raw one. Pure.
-import { clock, count, duration, short } from "@/look/format";
-import { aboveZero, bands, nearest, smoothed, type MetricCourse } from "@/metrics/course";
+import { clock, count, duration, many, short } from "@/look/format";
+import { aboveZero, type Axis, bands, type Course, marksOf, nearest, placesOf, smoothed } from "@/metrics/course";
+import type { Colours } from "@/look/theme";
 import { LEFT, RIGHT } from "@/plots/plot_margins";
 import { nearestTooltip } from "@/plots/tooltip";
 
@@ -23,16 +24,18 @@ const KINDS: Record<string, Kind> = {
   none: NONE,
 };
 
-/** How a chart is drawn; `origin`: the time that is zero on the x axis, or null for the time of day. */
+/** How a chart is drawn; `origin`: what is zero on the x axis; `words`: of a value on the y axis. */
 export interface MetricLook {
   isLog: boolean;
   smoothing: number;
-  origin: number | null;
+  axis: Axis;
+  origin: number;
+  words?: (value: number) => string;
 }
 
 export interface NamedCourse {
   name: string;
-  course: MetricCourse;
+  course: Course;
   colour: string;
 }
 
@@ -49,17 +52,35 @@ export function notFiniteWords(counts: Record<string, number> | null | undefined
 }
 
 /** What a logarithmic axis cannot show, in words; empty if there is nothing. */
-export function hiddenWords({ values }: MetricCourse, isLog: boolean): string {
+export function hiddenWords({ values }: Pick<Course, "values">, isLog: boolean): string {
   const hidden = isLog ? values.filter((value) => value <= 0).length : 0;
   return hidden ? `${count(hidden)} not above 0 are not on this axis` : "";
 }
 
+/** What has no place on the x axis, in words; empty if there is nothing. */
+export function leftOutWords(leftOut: number, axis: Axis): string {
+  return leftOut ? `${many(leftOut, "value")} without ${axis === "step" ? "a" : "an"} ${axis} left out` : "";
+}
+
+/** A place on the x axis in words; `origin` is taken off already. */
+export function placeWords(place: number, axis: Axis): string {
+  if (axis === "time") return clock(place);
+  if (axis === "elapsed") return duration(place / 1000);
+  return Number.isInteger(place) ? count(place) : short(place, 6);
+}
+
+/** The shown stretch of the x axis in words. */
+export function stretchWords([from, to]: [number, number], { axis, origin }: MetricLook): string {
+  const unit = axis === "time" || axis === "elapsed" ? "" : `${axis} `;
+  return `${unit}${placeWords(from - origin, axis)} to ${placeWords(to - origin, axis)}`;
+}
+
 /** For each point, whether something that is not finite stands between it and the one before. */
-function gapsIn({ times_unix_millis: times, not_finite: marks }: MetricCourse): boolean[] {
+function gapsIn(places: number[], marks: { place: number }[]): boolean[] {
   let at = 0;
-  return times.map((time, i) => {
+  return places.map((place, i) => {
     const from = at;
-    while (at < marks.length && (marks[at]?.time_unix_millis ?? Infinity) < time) at += 1;
+    while (at < marks.length && (marks[at]?.place ?? Infinity) < place) at += 1;
     return i > 0 && at > from;
   });
 }
@@ -67,38 +88,39 @@ function gapsIn({ times_unix_millis: times, not_finite: marks }: MetricCourse): 
 type Point = [number, number | null];
 
 /** Points of a line, with nothing where it is broken. */
-function line(times: number[], values: (number | null)[], gaps: boolean[]): Point[] {
-  return times.flatMap((time, i): Point[] => {
-    const point: Point = [time, values[i] ?? null];
-    return gaps[i] ? [[time, null], point] : [point];
+function line(places: number[], values: (number | null)[], gaps: boolean[]): Point[] {
+  return places.flatMap((place, i): Point[] => {
+    const point: Point = [place, values[i] ?? null];
+    return gaps[i] ? [[place, null], point] : [point];
   });
 }
 
-function seriesOf({ name, course, colour }: NamedCourse, at: number, look: MetricLook, warn: string) {
+function seriesOf({ name, course, colour }: NamedCourse, at: number, look: MetricLook, warn: string | undefined) {
   const suffix = at ? String(at) : "";
-  const origin = look.origin ?? 0;
-  const times = course.times_unix_millis.map((time) => time - origin);
+  const { axis, origin } = look;
+  const places = placesOf(course, axis).map((place) => place - origin);
+  const marked = marksOf(course, axis).map(({ place, kind }) => ({ place: place - origin, kind }));
   const values = look.isLog ? aboveZero(course.values) : course.values;
-  const gaps = gapsIn(course);
+  const gaps = gapsIn(places, marked);
   const isSmooth = look.smoothing > 0;
   const common = { animation: false, silent: true, tooltip: { show: false } };
   const drawn = { type: "line", animation: false, showSymbol: false, connectNulls: false };
-  const isAlone = (i: number) => (i === 0 || gaps[i]) && (i === times.length - 1 || gaps[i + 1]);
-  const marks = course.not_finite.map(({ time_unix_millis: time, kind }) => {
+  const isAlone = (i: number) => (i === 0 || gaps[i]) && (i === places.length - 1 || gaps[i + 1]);
+  const marks = marked.map(({ place, kind }) => {
     const { height, symbol } = KINDS[kind] ?? NONE;
-    return { value: [time - origin, height], symbol };
+    return { value: [place, height], symbol };
   });
-  const low = course.is_whole ? [] : bands(times, values, BANDS);
+  const low = course.is_whole ? [] : bands(places, values, BANDS);
   const band = { ...common, ...drawn, lineStyle: { opacity: 0 }, stack: `band${suffix}`, stackStrategy: "all" };
   return [
     ...(low.length
       ? [
-          { ...band, id: `low${suffix}`, data: low.map((one) => [one.time, one.low]) },
+          { ...band, id: `low${suffix}`, data: low.map((one) => [one.place, one.low]) },
           {
             ...band,
             id: `band${suffix}`,
             areaStyle: { color: colour, opacity: 0.16 },
-            data: low.map((one) => [one.time, one.high - one.low]),
+            data: low.map((one) => [one.place, one.high - one.low]),
           },
         ]
       : []),
@@ -108,7 +130,7 @@ function seriesOf({ name, course, colour }: NamedCourse, at: number, look: Metri
       name,
       itemStyle: { color: colour },
       lineStyle: { width: isSmooth ? 1 : 1.5, opacity: isSmooth ? FAINT : 1, color: colour },
-      data: line(times, values, gaps),
+      data: line(places, values, gaps),
     },
     ...(isSmooth
       ? [
@@ -118,7 +140,7 @@ function seriesOf({ name, course, colour }: NamedCourse, at: number, look: Metri
             name: `${name}, smoothed`,
             itemStyle: { color: colour },
             lineStyle: { width: 2, color: colour },
-            data: line(times, smoothed(values, look.smoothing), gaps),
+            data: line(places, smoothed(values, look.smoothing), gaps),
           },
         ]
       : []),
@@ -128,7 +150,7 @@ function seriesOf({ name, course, colour }: NamedCourse, at: number, look: Metri
       type: "scatter",
       symbolSize: 4,
       itemStyle: { color: colour, opacity: isSmooth ? FAINT : 1 },
-      data: times.map((time, i) => [time, values[i]]).filter((_, i) => times.length < FEW || isAlone(i)),
+      data: places.map((place, i) => [place, values[i]]).filter((_, i) => places.length < FEW || isAlone(i)),
     },
     {
       ...common,
@@ -142,38 +164,35 @@ function seriesOf({ name, course, colour }: NamedCourse, at: number, look: Metri
   ];
 }
 
-/** The option of one chart of all these metrics; `from` and `to`: the shown time in milliseconds. */
-export function metricOption(
-  metrics: NamedCourse[],
-  [from, to]: [number, number],
-  look: MetricLook,
-  colours: { warn: string },
-) {
-  const { origin } = look;
+/** The option of one chart of all these metrics; `from` and `to`: the shown stretch of the x axis. */
+export function metricOption(metrics: NamedCourse[], [from, to]: [number, number], look: MetricLook, colours: Colours) {
+  const { axis, origin, words: valueWords = (value: number | undefined) => short(value, 6) } = look;
   const isSmooth = look.smoothing > 0;
   const smooth = isSmooth ? metrics.map(({ course }) => smoothed(course.values, look.smoothing)) : [];
   const linesAt = (x: number) =>
     metrics.flatMap(({ name, colour, course }, at) => {
-      const i = nearest(course.times_unix_millis, x + (origin ?? 0));
-      if (i < 0) return [];
+      const i = nearest(placesOf(course, axis), x + origin);
+      const value = course.values[i];
+      if (value === undefined) return [];
       const smoothWords = isSmooth ? `, smoothed ${short(smooth[at]?.[i], 6)}` : "";
-      return [{ colour, name, words: short(course.values[i], 6) + smoothWords }];
+      return [{ colour, name, words: valueWords(value) + smoothWords }];
     });
-  const words = (time: number) => (origin === null ? clock(time) : duration(time / 1000));
+  const words = (place: number) => placeWords(place, axis);
+  const title = (place: number) => (axis === "time" || axis === "elapsed" ? "" : `${axis} `) + words(place);
   return {
     grid: { left: LEFT, right: RIGHT, top: 8, bottom: 22 },
     tooltip: { trigger: "axis", confine: true, formatter: nearestTooltip(linesAt) },
     xAxis: {
-      type: origin === null ? "time" : "value",
-      min: from - (origin ?? 0),
-      max: to - (origin ?? 0),
+      type: axis === "time" ? "time" : "value",
+      min: from - origin,
+      max: to - origin,
       axisLabel: {
         hideOverlap: true,
         showMinLabel: false,
         showMaxLabel: false,
-        ...(origin === null ? {} : { formatter: words }),
+        ...(axis === "time" ? {} : { formatter: words }),
       },
-      axisPointer: { label: { formatter: ({ value }: { value: number }) => words(value) } },
+      axisPointer: { label: { formatter: ({ value }: { value: number }) => title(value) } },
       splitNumber: 3,
     },
     yAxis: [
@@ -181,7 +200,7 @@ export function metricOption(
         type: look.isLog ? "log" : "value",
         scale: true,
         splitNumber: 3,
-        axisLabel: { formatter: (value: number) => short(value) },
+        axisLabel: { formatter: look.words ?? ((value: number) => short(value)) },
       },
       { type: "value", min: 0, max: 1, show: false },
     ],

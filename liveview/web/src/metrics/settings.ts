@@ -1,57 +1,40 @@
-// How this browser shows metrics: remembered, and the same for all of their charts.
+// How this browser shows metrics: remembered, in the address, and the same for all of their charts.
 import { reactive, watch } from "vue";
+import type { ServedAxis } from "@/metrics/course";
+import { lookIn, lookText, MOST_PINNED, settingsOf } from "@/metrics/settings_text";
 
-const KEY = "monty-metrics";
-const MOST_PINNED = 24;
-export const MOST_SMOOTHING = 0.99;
-
-export interface MetricSettings {
-  isLog: boolean;
-  smoothing: number; // 0 to MOST_SMOOTHING, weight of what was before
-  axis: "time" | "elapsed";
-  pinned: string[]; // names, of any run
-}
-
-/** The settings of a text that was remembered; what it does not say, or says wrongly, is as it is at first. */
-export function settingsOf(text: string | null): MetricSettings {
-  const said = parsed(text);
-  const smoothing = Number(said.smoothing);
-  return {
-    isLog: said.isLog === true,
-    smoothing: smoothing > 0 ? Math.min(MOST_SMOOTHING, smoothing) : 0,
-    axis: said.axis === "elapsed" ? "elapsed" : "time",
-    pinned: Array.isArray(said.pinned)
-      ? said.pinned.filter((name) => typeof name === "string").slice(-MOST_PINNED)
-      : [],
-  };
-}
-
-function parsed(text: string | null): Record<string, unknown> {
-  try {
-    const said = JSON.parse(text ?? "{}");
-    return said && typeof said === "object" ? said : {};
-  } catch {
-    return {};
-  }
-}
+const REMEMBERED_AS = "monty-metrics";
+const IN_ADDRESS = "charts";
 
 function remembered(): string | null {
   try {
-    return localStorage.getItem(KEY);
+    return localStorage.getItem(REMEMBERED_AS);
   } catch {
     return null; // a browser that keeps nothing for this page
   }
 }
 
-export const settings = reactive(settingsOf(remembered()));
+const given = new URLSearchParams(location.search).get(IN_ADDRESS);
+
+export const settings = reactive({ ...settingsOf(remembered()), ...(given === null ? {} : lookIn(given)) });
 
 watch(settings, () => {
   try {
-    localStorage.setItem(KEY, JSON.stringify(settings));
+    localStorage.setItem(REMEMBERED_AS, JSON.stringify(settings));
   } catch {
     // they hold until the page is left
   }
 });
+
+watch(
+  () => lookText(settings),
+  (text) => {
+    const address = new URL(location.href);
+    if (text) address.searchParams.set(IN_ADDRESS, text);
+    else address.searchParams.delete(IN_ADDRESS);
+    history.replaceState(history.state, "", address);
+  },
+);
 
 /** Pin a metric to the top, or take it from there. */
 export function togglePinned(name: string): void {
@@ -60,8 +43,14 @@ export function togglePinned(name: string): void {
     : [...settings.pinned, name].slice(-MOST_PINNED);
 }
 
+/** The axis along which the server shall cut metrics. Reactive. */
+export const servedAxis = (): ServedAxis => (settings.axis === "elapsed" ? "time" : settings.axis);
+
 /** How charts are drawn now; `startedMillis`: when the run began. Reactive. */
 export function lookOf(startedMillis: number | null | undefined) {
   const { isLog, smoothing, axis } = settings;
-  return { isLog, smoothing, origin: axis === "elapsed" && startedMillis ? startedMillis : null };
+  if (axis !== "elapsed") return { isLog, smoothing, axis, origin: 0 };
+  return startedMillis
+    ? { isLog, smoothing, axis, origin: startedMillis }
+    : { isLog, smoothing, axis: "time" as const, origin: 0 };
 }

@@ -1,16 +1,19 @@
-// What every chart of metrics has that zooms: its stretch of time, and numbers that are asked for again when it changes.
+// What every chart of metrics has that zooms: its stretch of the x axis, and numbers that are asked for again when it changes.
 import type { ComponentPublicInstance } from "vue";
-import { timeStretch } from "@/metrics/time_stretch";
+import type { ServedAxis } from "@/metrics/course";
+import { axisStretch } from "@/metrics/axis_stretch";
 import { handlePlot } from "@/plots/plot_gestures";
 import { makeRefresher } from "@/server/polling";
 import { whileSeen } from "@/look/while_seen";
+import { servedAxis } from "@/metrics/settings";
 
 const PAUSE_MILLIS = 2000;
 const ZOOM_MILLIS = 120;
 
 interface Zoomable extends ComponentPublicInstance {
   error: string;
-  stretch: ReturnType<typeof timeStretch>;
+  stretch: ReturnType<typeof axisStretch>;
+  axis: ServedAxis;
   refresher: ReturnType<typeof makeRefresher>;
   sight: ReturnType<typeof whileSeen>;
   off: () => void;
@@ -18,14 +21,14 @@ interface Zoomable extends ComponentPublicInstance {
   load: () => Promise<void>;
   onZoom: () => void;
   span: () => [number | null, number | null];
-  /** Ask the server for this span of time (null: all of it); return what takes the answer over, or null to drop it. */
+  /** Ask the server for this stretch of the axis (null: all of it); return what takes the answer over, or null to drop it. */
   bring: (first: number | null, last: number | null) => Promise<(() => void) | null>;
 }
 
 /** The mixin. The component has `bring`, and in its template a plot (`ref="plot"`) with a chart (`ref="chart"`). */
 export const zoomable = {
   data(this: Zoomable) {
-    return { error: "", stretch: timeStretch(() => this.onZoom()) };
+    return { error: "", stretch: axisStretch(() => this.onZoom()) };
   },
   created(this: Zoomable) {
     this.refresher = makeRefresher(this.load, PAUSE_MILLIS);
@@ -34,6 +37,16 @@ export const zoomable = {
     this.sight = whileSeen(this.$el, this.refresher.request);
     this.sight.ask();
     this.off = handlePlot(this.$refs.plot as HTMLElement, this.stretch, () => {});
+  },
+  computed: {
+    /** The server's axis of what is asked for. */
+    axis: servedAxis,
+  },
+  watch: {
+    axis(this: Zoomable) {
+      this.stretch.reset();
+      void this.load();
+    },
   },
   beforeUnmount(this: Zoomable) {
     this.off();
@@ -51,15 +64,15 @@ export const zoomable = {
     },
     span(this: Zoomable): [number | null, number | null] {
       if (this.stretch.view.isWhole) return [null, null];
-      const [first, last] = this.stretch.millis();
-      return [first ?? null, last ?? null];
+      return this.stretch.ends();
     },
     async load(this: Zoomable) {
+      const { axis } = this;
       const [first, last] = this.span();
       try {
         const take = await this.bring(first, last);
         const [firstNow, lastNow] = this.span();
-        if (first !== firstNow || last !== lastNow) return; // it was zoomed meanwhile, and asked for again
+        if (first !== firstNow || last !== lastNow || axis !== this.axis) return; // it was zoomed meanwhile, and asked for again
         take?.();
         this.error = "";
       } catch (error) {

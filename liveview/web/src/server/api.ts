@@ -50,7 +50,7 @@ export function workersAddress(run: string): string {
   return `/run/${escape(run)}/workers`;
 }
 
-/** `?a=b` of the values that are there. */
+/** `?a=b` of the values that are there; one that is a list is named as often. */
 export function queryText(query: Query): string {
   const each = Object.entries(query).flatMap(([name, value]) => [value].flat().map((one) => [name, one] as const));
   const present = each.filter(([, value]) => value !== null && value !== undefined && value !== "");

@@ -33,6 +33,7 @@ interface Store {
   logs: number;
   events: number;
   metrics: number;
+  machine: number;
   data: number;
   state: number;
   problems: string[];
@@ -60,6 +61,7 @@ export function connect(run: string, worker: string) {
     logs: 0,
     events: 0,
     metrics: 0,
+    machine: 0,
     data: 0,
     state: 0,
     problems: [],
@@ -87,7 +89,8 @@ export function connect(run: string, worker: string) {
     if (said.info) store.info = said.info;
     for (const head of said.workers ?? []) store.workers[head.worker] = head;
     for (const name of ["logs", "events"] as const) store[name] = said[name]?.count ?? store[name];
-    for (const name of ["metrics", "data", "state"] as const) store[name] = said[name]?.revision ?? store[name];
+    for (const name of ["metrics", "machine", "data", "state"] as const)
+      store[name] = said[name]?.revision ?? store[name];
     if (said.problems) store.problems = said.problems;
     if (said.notes) store.notes = said.notes;
     noteBeyond(said);

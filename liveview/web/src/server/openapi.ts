@@ -157,6 +157,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/run/{run}/machine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each worker's process and its host use now. */
+        get: operations["get_run_machine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/run/{run}/machine_course": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a worker's process and its host used over time, by field; none where it told nothing. */
+        get: operations["get_run_machine_course"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/run/{run}/data": {
         parameters: {
             query?: never;
@@ -1122,6 +1156,36 @@ export interface components {
             searched: components["schemas"]["Searched"];
         };
         /**
+         * MachineHead
+         * @description What a worker's process and its host last used; null is what the system does not tell.
+         */
+        MachineHead: {
+            /** @description Processor time of the process, percent of one processor. */
+            cpu_percent: number | null;
+            /** @description Number of its processors. */
+            cpus: number | null;
+            /** @description Free room on the disk with Monty's results. */
+            disk_free_bytes: number | null;
+            /** @description Size of that disk. */
+            disk_total_bytes: number | null;
+            /** @description Memory that PyTorch holds for it on all GPUs. */
+            gpu_memory_bytes: number | null;
+            /** @description How busy its GPUs are, the mean of them. */
+            gpu_percent: number | null;
+            /** @description Name of the machine that it runs on. */
+            host: string | null;
+            /** @description Load average of the host over a minute. */
+            load: number | null;
+            /** @description Memory of the process that is in RAM. */
+            memory_bytes: number | null;
+            /** @description Number of its threads. */
+            threads: number | null;
+            /** @description When it was measured. */
+            time_unix_millis: number | null;
+            /** @description Name of the worker. */
+            worker: string;
+        };
+        /**
          * MediumHead
          * @description What a user's program published under a name, and of which step the newest is.
          */
@@ -1146,19 +1210,31 @@ export interface components {
          * @description Course of a metric.
          */
         MetricCourse: {
+            /** @description The `step`, `epoch` and `episode` of each value, of those that any value has; null where one has none. */
+            axes: {
+                [key: string]: (number | null)[];
+            };
+            /** @description Along which axis it is cut and sorted: `time`, or the `step`, `epoch` or `episode` of its metadata. */
+            axis: string;
+            /** @description First place of the whole metric on the axis, for `time` in milliseconds; null if no value has one. */
+            first: number | null;
             /** @description First time of the whole metric. */
             first_unix_millis: number;
             /** @description Whether every value is there; else the least and the greatest of every part are. */
             is_whole: boolean;
+            /** @description Last place. */
+            last: number | null;
             /** @description Last time of the whole metric. */
             last_unix_millis: number;
+            /** @description How many values of the whole metric have no place on the axis. */
+            left_out: number;
             /** @description What was published with the newest value. */
             metadata: Record<string, unknown>;
             /** @description Where numbers were not finite. */
             not_finite: components["schemas"]["NotFinite"][];
-            /** @description Times of the values, ascending, with microseconds. */
+            /** @description Times of the values, with microseconds. */
             times_unix_millis: number[];
-            /** @description The finite values, as many. */
+            /** @description The finite values, as many, ascending along the axis. */
             values: number[];
         };
         /**
@@ -1472,6 +1548,10 @@ export interface components {
          * @description A time at which numbers were not finite.
          */
         NotFinite: {
+            /** @description The `step`, `epoch` and `episode` of the first of them, as far as they were published with it. */
+            axes: {
+                [key: string]: number;
+            };
             /** @description How many numbers. */
             count: number;
             /** @description `nan`, `inf`, `-inf` or `none`. */
@@ -1771,6 +1851,8 @@ export interface components {
             info?: components["schemas"]["Info"] | null;
             /** @description Log lines have come. */
             logs?: components["schemas"]["Counted"];
+            /** @description What the machine uses has changed. */
+            machine?: components["schemas"]["Revised"];
             /** @description Metrics have changed. */
             metrics?: components["schemas"]["Revised"];
             /** @description What the page is busy with, in sentences. */
@@ -1935,6 +2017,18 @@ export interface components {
             time_unix_millis: number | null;
         };
         /**
+         * UseCourse
+         * @description One field of `MachineHead` over time.
+         */
+        UseCourse: {
+            /** @description Whether every value is there; else the least and the greatest of every part are. */
+            is_whole: boolean;
+            /** @description Times of the values, ascending. */
+            times_unix_millis: number[];
+            /** @description The values, as many. */
+            values: number[];
+        };
+        /**
          * Verdict
          * @description What a learning module decided in an episode.
          */
@@ -2091,6 +2185,7 @@ export type Info = components['schemas']['Info'];
 export type LearningModuleInfo = components['schemas']['LearningModuleInfo'];
 export type LogLine = components['schemas']['LogLine'];
 export type Logs = components['schemas']['Logs'];
+export type MachineHead = components['schemas']['MachineHead'];
 export type MediumHead = components['schemas']['MediumHead'];
 export type MetricCourse = components['schemas']['MetricCourse'];
 export type MetricHead = components['schemas']['MetricHead'];
@@ -2129,6 +2224,7 @@ export type StepColumns = components['schemas']['StepColumns'];
 export type StreamHead = components['schemas']['StreamHead'];
 export type StreamHistory = components['schemas']['StreamHistory'];
 export type StreamValue = components['schemas']['StreamValue'];
+export type UseCourse = components['schemas']['UseCourse'];
 export type Verdict = components['schemas']['Verdict'];
 export type WorkerError = components['schemas']['WorkerError'];
 export type WorkerHead = components['schemas']['WorkerHead'];
@@ -2420,6 +2516,8 @@ export interface operations {
                 first?: number;
                 /** @description How many at most */
                 most?: number;
+                /** @description Name of a metric, as often as there are wanted; without it, all */
+                name?: string[];
             };
             header?: never;
             path: {
@@ -2460,12 +2558,14 @@ export interface operations {
                 worker: string;
                 /** @description Name of the metric */
                 name: string;
-                /** @description First time, milliseconds since 1970; only with `last` */
+                /** @description First place on the axis, for `time` milliseconds since 1970; only with `last` */
                 first?: number;
-                /** @description Last time, milliseconds since 1970 */
+                /** @description Last place on the axis */
                 last?: number;
                 /** @description About how many */
                 points?: number;
+                /** @description Along which axis; values that have no place on it are left out */
+                axis?: "time" | "step" | "epoch" | "episode";
             };
             header?: never;
             path: {
@@ -2487,6 +2587,86 @@ export interface operations {
             };
             401: components["responses"]["LoginNeeded"];
             /** @description there is no such run, worker or metric */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            422: components["responses"]["Misunderstood"];
+            500: components["responses"]["Failed"];
+        };
+    };
+    get_run_machine: {
+        parameters: {
+            query?: {
+                /** @description Name of the worker; without it, all */
+                worker?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the run */
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachineHead"][];
+                };
+            };
+            401: components["responses"]["LoginNeeded"];
+            /** @description there is no such run, or it has no such worker */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            422: components["responses"]["Misunderstood"];
+            500: components["responses"]["Failed"];
+        };
+    };
+    get_run_machine_course: {
+        parameters: {
+            query: {
+                /** @description Name of the worker */
+                worker: string;
+                /** @description About how many of each field */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the run */
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["UseCourse"];
+                    };
+                };
+            };
+            401: components["responses"]["LoginNeeded"];
+            /** @description there is no such run, or it has no such worker */
             404: {
                 headers: {
                     [name: string]: unknown;

@@ -2,6 +2,7 @@
 import { reactive, watch } from "vue";
 import type { Live } from "@/server/live";
 
+const OF_OTHERS = ["layout", "charts"]; // what `layout.ts` and the metrics' `settings.ts` write into the address
 const WRITE_MILLIS = 150; // browsers refuse more than a hundred changes of the address in ten seconds
 
 function number(text: string | null): number | null {
@@ -47,8 +48,8 @@ export function selectionOf(): Selection {
     const said = { worker, tab, module, ...(followed ? {} : { mode, episode, step }) };
     const present = Object.entries(said).filter(([, value]) => value !== null && value !== "");
     const query = new URLSearchParams(present.map(([name, value]) => [name, String(value)]));
-    const layout = new URLSearchParams(location.search).get("layout"); // `layout.ts` writes that one
-    if (layout !== null) query.set("layout", layout);
+    const now = new URLSearchParams(location.search);
+    for (const name of OF_OTHERS) if (now.has(name)) query.set(name, now.get(name) as string);
     const text = query.toString();
     const address = location.pathname + (text && `?${text}`);
     if (address !== location.pathname + location.search) history.replaceState(history.state, "", address);
