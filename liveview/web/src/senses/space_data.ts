@@ -1,5 +1,5 @@
 // What the 3D view shows, from what the server tells: model, hypotheses and path as flat lists of numbers.
-import { Refused, api, escaped, workerPath } from "@/server/api";
+import { api, escaped, refusalIn, workerPath } from "@/server/api";
 import { shadeOf } from "@/senses/colour_scale";
 import type { Live } from "@/server/live";
 import type { HypothesisCloud, ModelSource, MostLikely } from "@/server/openapi";
@@ -37,7 +37,7 @@ export async function fetchModel(
   const source = await api(workerPath(run, worker, "model_source", query));
   if (!source) return null;
   const response = await fetch(workerPath(source.run, source.worker, "model", query));
-  if (!response.ok) throw new Refused(response.status, await response.text());
+  if (!response.ok) throw await refusalIn(response);
   const buffer = await response.arrayBuffer();
   return { points: new Float32Array(buffer, 0, Math.floor(buffer.byteLength / 12) * 3), source };
 }
