@@ -15,6 +15,7 @@ from monty_mqtt.monitor.commands import CommandObeyer
 from monty_mqtt.monitor.error_guard import ErrorGuard
 from monty_mqtt.monitor.monitor_cost import MonitorCost
 from monty_mqtt.monitor.progress import ProgressTracker
+from monty_mqtt.observe.action_amounts import amounts_of
 from monty_mqtt.observe.model_reader import ModelReader, has_evidence, mode_of
 from monty_mqtt.observe.raw_arrays import hypothesis_cloud, images
 from monty_mqtt.wire.schema import Frame, Hypotheses, Progress, Step
@@ -119,6 +120,7 @@ class StepPublisher:
 
     def _publish_step(self, monty: Any, step: int, total_step: int, actions: Any, began: int) -> None:
         seen = self._reader_of(monty, step).read()
+        amounts = amounts_of(actions or ())
         micros = self._cost.take_micros()
         target = getattr(monty, "primary_target", None)
         position = self._progress.position
@@ -134,10 +136,11 @@ class StepPublisher:
             step_secs=None if self._last_began is None or step == 0 else (began - self._last_began) / 1e9,
             monitor_micros=None if self._last_began is None else micros,
             actions=[self._name_of(action) for action in actions or ()],
+            action_amounts=amounts.of_actions,
             target_object=target["object"] if target else None,
             learning_modules=seen.learning_modules,
             sensor_modules=seen.sensor_modules,
-            non_finite=seen.non_finite,
+            non_finite=seen.non_finite + amounts.non_finite,
         )
 
     def _reader_of(self, monty: Any, step: int) -> ModelReader:
@@ -169,6 +172,7 @@ class StepPublisher:
                 total_step=total_step,
                 height=image.height,
                 width=image.width,
+                camera=image.camera,
             )
 
     def _publish_cloud(self, monty: Any, step: int, began: int) -> None:

@@ -17,14 +17,14 @@ import msgspec
 
 from monty_mqtt.observe.ground_truth import GroundTruth
 from monty_mqtt.observe.hypothesis_sampling import sampling_reader
+from monty_mqtt.observe.lm_statistics import StatisticsReader
 from monty_mqtt.observe.pose import PoseReader
+from monty_mqtt.observe.sensor_reader import read_sensor_module
 from monty_mqtt.wire.message_pieces import LearningModuleStep, SensorModuleStep
 
 __all__ = ["ModelReader", "ModelStep", "greatest", "has_evidence", "mode_of", "unmasked"]
 
 _EVIDENCE_MODULE = "tbp.monty.frameworks.models.evidence_matching.learning_module"
-
-_PLAIN = frozenset({bool, int, str})
 
 _Evidence = Tuple[Dict[str, Optional[float]], Dict[str, int]]
 _LearningModuleReader = Callable[[], Tuple[LearningModuleStep, float]]
@@ -54,9 +54,10 @@ class ModelReader:
     def __init__(self, monty: Any) -> None:
         self._monty = monty
         self._truths = [GroundTruth(lm) for lm in monty.learning_modules]
+        self._statistics = [StatisticsReader(lm) for lm in monty.learning_modules]
         self._learning_modules: List[Tuple[str, _LearningModuleReader]] = [
-            (_id_of(lm, index), _learning_module_reader(lm, truth))
-            for index, (lm, truth) in enumerate(zip(monty.learning_modules, self._truths))
+            (_id_of(lm, index), _learning_module_reader(lm, truth, statistics))
+            for index, (lm, truth, statistics) in enumerate(zip(monty.learning_modules, self._truths, self._statistics))
         ]
         self._sensor_modules: List[Tuple[str, Any]] = [
             (str(getattr(sm, "sensor_module_id", index)), sm) for index, sm in enumerate(monty.sensor_modules)
@@ -68,8 +69,9 @@ class ModelReader:
 
     def begin_episode(self) -> None:
         """Read the learned graphs again, because Monty may have learned since the last step."""
-        for truth in self._truths:
+        for truth, statistics in zip(self._truths, self._statistics):
             truth.begin_episode()
+            statistics.begin_episode()
 
     def read(self) -> ModelStep:
         """Return the current state of every learning module and sensor module."""
@@ -81,7 +83,7 @@ class ModelReader:
         sensor_modules = {}
         for (name, sm), output in zip(self._sensor_modules, getattr(self._monty, "sensor_module_outputs", ())):
             if output is not None:
-                sensor_modules[name], part_sum = _read_sensor_module(sm, output)
+                sensor_modules[name], part_sum = read_sensor_module(sm, output)
                 checksum += part_sum
         # One sum reveals any NaN or infinity among the numbers; only then they are counted one by one.
         bad = 0 if checksum - checksum == 0 else _non_finite(learning_modules) + _non_finite(sensor_modules)
@@ -125,10 +127,15 @@ def _id_of(lm: Any, index: int) -> str:
     return str(getattr(lm, "learning_module_id", None) or f"learning_module_{index}")
 
 
-def _learning_module_reader(lm: Any, truth: GroundTruth) -> _LearningModuleReader:
+def _learning_module_reader(lm: Any, truth: GroundTruth, statistics: StatisticsReader) -> _LearningModuleReader:
     possible_matches = getattr(lm, "get_possible_matches", list)
     if not has_evidence(lm):
-        return lambda: (LearningModuleStep(**_common(lm, truth, possible_matches)), 0.0)
+
+        def read_common() -> Tuple[LearningModuleStep, float]:
+            noted, noted_sum = statistics.read()
+            return LearningModuleStep(**_common(lm, truth, possible_matches), **noted), noted_sum
+
+        return read_common
     evidence = _evidence_reader(lm)
     pose = PoseReader(lm, truth)
     sampling = sampling_reader(lm)
@@ -139,6 +146,7 @@ def _learning_module_reader(lm: Any, truth: GroundTruth) -> _LearningModuleReade
         best, error = pose.read()
         belief = truth.of(best.object)
         top, second, margin = _top_two(by_object, best.object)
+        noted, noted_sum = statistics.read()
         step = LearningModuleStep(
             evidence=by_object,
             most_likely=best,
@@ -152,9 +160,10 @@ def _learning_module_reader(lm: Any, truth: GroundTruth) -> _LearningModuleReade
             rotation_error_degs=error,
             **sampling(best.object),
             **_common(lm, truth, possible_matches),
+            **noted,
         )
         numbers: Any = (by_object.values(), best.location, best.rotation, (best.evidence,))
-        return step, sum(map(sum, numbers))
+        return step, sum(map(sum, numbers), noted_sum)
 
     return read
 
@@ -214,61 +223,6 @@ def _top_two(evidence: Mapping[str, Any], most_likely: str) -> Tuple[Optional[fl
         if value > second_evidence and graph != most_likely:
             second, second_evidence = graph, value
     return top, second, None if second is None else top - second_evidence
-
-
-def _read_sensor_module(sm: Any, output: Any) -> Tuple[SensorModuleStep, float]:
-    """Return a sensor module's results of a step, and a sum that is not finite if any of its numbers is not.
-
-    Args:
-        sm: The sensor module.
-        output: Its `cmp.Message` of this step.
-    """
-    morphological = output.morphological_features or {}
-    on_object = morphological.get("on_object")
-    features, checksum = _features(output.non_morphological_features or {})
-    defined = morphological.get("pose_fully_defined")
-    if defined is not None:
-        features["pose_fully_defined"] = bool(defined)
-    location = None if output.location is None else output.location.tolist()
-    if location is not None:
-        checksum += sum(location)
-    step = SensorModuleStep(
-        location=location,
-        rotation=_sensor_rotation(sm),
-        on_object=None if on_object is None else bool(on_object),
-        features=features,
-    )
-    return step, checksum
-
-
-def _features(given: Mapping[str, Any]) -> Tuple[Dict[str, Any], float]:
-    features: Dict[str, Any] = {}
-    checksum = 0.0
-    for name, value in given.items():
-        plain = value.tolist() if hasattr(value, "tolist") else value
-        kind = type(plain)
-        if kind is float:
-            checksum += plain
-        elif kind is list:
-            checksum += _sum_of(plain)
-        elif kind not in _PLAIN:
-            continue
-        features[name] = plain
-    return features, checksum
-
-
-def _sensor_rotation(sm: Any) -> Optional[List[Optional[float]]]:
-    rotation: Any = getattr(getattr(sm, "state", None), "rotation", None)
-    if not hasattr(rotation, "w"):
-        return None
-    return [rotation.x, rotation.y, rotation.z, rotation.w]
-
-
-def _sum_of(numbers: List[Any]) -> float:
-    try:
-        return float(sum(numbers))
-    except TypeError:  # the list holds lists, or text
-        return sum(_sum_of(number) for number in numbers if type(number) is list)
 
 
 def _non_finite(parts: Dict[str, Any]) -> int:

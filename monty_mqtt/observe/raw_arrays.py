@@ -11,7 +11,9 @@ import array
 import sys
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from monty_mqtt.observe.camera import camera_of
 from monty_mqtt.observe.model_reader import greatest, unmasked
+from monty_mqtt.wire.message_pieces import Camera
 
 __all__ = ["HypothesisCloud", "Image", "hypothesis_cloud", "images", "points"]
 
@@ -27,6 +29,7 @@ class Image(NamedTuple):
     height: int
     width: int
     pixels: bytes
+    camera: Optional[Camera] = None
 
 
 class HypothesisCloud(NamedTuple):
@@ -48,12 +51,13 @@ def images(observations: Any) -> Iterator[Image]:
     """Yield the camera and depth image of every sensor of every agent."""
     for sensors in observations.values():
         for sensor, values in sensors.items():
+            camera = camera_of(values)
             rgba = values.get("rgba")
             if rgba is not None and rgba.shape[2:] == (_PIXEL_CHANNELS,) and rgba.dtype.str == "|u1":
-                yield Image(str(sensor), "rgba", rgba.shape[0], rgba.shape[1], rgba.tobytes())
+                yield Image(str(sensor), "rgba", rgba.shape[0], rgba.shape[1], rgba.tobytes(), camera)
             depth = values.get("depth")
             if depth is not None and len(depth.shape) == _IMAGE_AXES:
-                yield Image(str(sensor), "depth", depth.shape[0], depth.shape[1], _float32(depth))
+                yield Image(str(sensor), "depth", depth.shape[0], depth.shape[1], _float32(depth), camera)
 
 
 def hypothesis_cloud(lm: Any, most: int) -> Optional[HypothesisCloud]:

@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional
 import msgspec
 
 __all__ = [
+    "Camera",
     "HostUse",
     "Hypothesis",
     "LearningModuleEpisode",
@@ -173,6 +174,10 @@ class LearningModuleStep(MessagePiece, frozen=True, kw_only=True):
         hypothesis_age_max: Age of the oldest of these.
         evidence_slope_max: The steepest rise of evidence over all hypotheses before this step, by which Monty decides
             whether it samples: mean per step and input channel, -1 to 2.
+        prediction_error: Monty's `mlh_prediction_error` of this step, 0 (as its best hypothesis predicted) to 1.
+        goal_location: Where its goal state wants the sensor, x, y, z in metres, in a step that sets a goal state.
+        goal_object: Id of the graph whose hypothesis that goal state tests.
+        is_goal_achieved: Whether its goal state before was reached, by Monty's rule, in a step that looks at it.
     """
 
     evidence: Optional[Dict[str, Optional[float]]] = None
@@ -196,6 +201,10 @@ class LearningModuleStep(MessagePiece, frozen=True, kw_only=True):
     hypothesis_age_median: Optional[float] = None
     hypothesis_age_max: Optional[int] = None
     evidence_slope_max: Optional[float] = None
+    prediction_error: Optional[float] = None
+    goal_location: Optional[List[Optional[float]]] = None
+    goal_object: Optional[str] = None
+    is_goal_achieved: Optional[bool] = None
 
 
 class ModeProgress(MessagePiece, frozen=True, kw_only=True):
@@ -240,12 +249,30 @@ class SensorModuleStep(MessagePiece, frozen=True, kw_only=True):
         on_object: Whether the centre of its patch lies on an object.
         features: Its other features by Monty's names (`hsv`, `principal_curvatures_log`, …), numbers and
             lists of numbers.
+        pose_vectors: Unit vectors x, y, z of surface normal and both principal curvatures; absent off an object.
     """
 
     location: Optional[List[Optional[float]]] = None
     rotation: Optional[List[Optional[float]]] = None
     on_object: Optional[bool] = None
     features: Optional[Dict[str, Any]] = None
+    pose_vectors: Optional[List[List[Optional[float]]]] = None
+
+
+class Camera(MessagePiece, frozen=True, kw_only=True):
+    """Camera says from where and how wide a sensor saw an image.
+
+    Attributes:
+        location: x, y, z in metres, where the sensor modules' locations are.
+        rotation: Unit quaternion x, y, z, w. It looks along its -z axis; its y axis points up in the image.
+        field_of_view_degs: Angle between the left and the right edge of the image, degrees.
+        centre_metres: Depth at the centre of the image.
+    """
+
+    location: Optional[List[Optional[float]]] = None
+    rotation: Optional[List[Optional[float]]] = None
+    field_of_view_degs: Optional[float] = None
+    centre_metres: Optional[float] = None
 
 
 class ProcessUse(MessagePiece, frozen=True, kw_only=True):

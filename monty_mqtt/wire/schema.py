@@ -23,6 +23,7 @@ import msgspec
 
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire.message_pieces import (
+    Camera,
     HostUse,
     Hypothesis,
     LearningModuleEpisode,
@@ -41,6 +42,7 @@ from monty_mqtt.wire.run_messages import (
     EpisodeEnded,
     EpisodeStarted,
     Info,
+    Machine,
     Message,
     Progress,
     Status,
@@ -53,7 +55,6 @@ from monty_mqtt.wire.step_messages import (
     Hypotheses,
     Image,
     Log,
-    Machine,
     Metric,
     ObjectModel,
     Points,
@@ -66,6 +67,7 @@ __all__ = [
     "KINDS",
     "SCHEMA_VERSION",
     "AnyMessage",
+    "Camera",
     "Command",
     "CommandResult",
     "Data",

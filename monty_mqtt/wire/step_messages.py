@@ -1,4 +1,4 @@
-"""This module defines the messages of what a run senses, believes and uses, and of what the user's code publishes.
+"""This module defines the messages of what a run senses and believes, and of what the user's code publishes.
 
 Exported by `schema`, from which all programs import.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional
 
-from monty_mqtt.wire.message_pieces import HostUse, LearningModuleStep, ProcessUse, SensorModuleStep
+from monty_mqtt.wire.message_pieces import Camera, LearningModuleStep, SensorModuleStep
 from monty_mqtt.wire.run_messages import Message
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "Hypotheses",
     "Image",
     "Log",
-    "Machine",
     "Metric",
     "ObjectModel",
     "Points",
@@ -42,6 +41,8 @@ class Step(Message, frozen=True, kw_only=True, tag="step"):
         step_secs: Seconds since the previous step, without pauses.
         monitor_micros: Time that the monitor took in the previous step, microseconds on the experiment's thread.
         actions: Names of the actions chosen for the next step.
+        action_amounts: What each of them was given, by Monty's names (`rotation_degrees`, `distance`, …): numbers and
+            lists of numbers; quaternions as Monty gives them.
         target_object: Name of the object that the episode shows.
         learning_modules: Parts by learning module id.
         sensor_modules: Parts by sensor module id.
@@ -58,6 +59,7 @@ class Step(Message, frozen=True, kw_only=True, tag="step"):
     step_secs: Optional[float] = None
     monitor_micros: Optional[float] = None
     actions: List[str] = []
+    action_amounts: List[Dict[str, Any]] = []
     target_object: Optional[str] = None
     learning_modules: Dict[str, LearningModuleStep] = {}
     sensor_modules: Dict[str, SensorModuleStep] = {}
@@ -159,18 +161,6 @@ class Event(Message, frozen=True, kw_only=True, tag="event"):
     fields: Dict[str, Any] = {}
 
 
-class Machine(Message, frozen=True, kw_only=True, tag="machine"):
-    """Machine is what the worker's process and its host use, every 2 s. What the system does not tell is absent.
-
-    Attributes:
-        process: What the process uses.
-        host: What the host has left.
-    """
-
-    process: ProcessUse = ProcessUse()
-    host: HostUse = HostUse()
-
-
 class Frame(Message, frozen=True, kw_only=True, tag="frame"):
     """Frame is what a sensor saw. Bulk. It has one buffer: raw pixels, row by row.
 
@@ -185,6 +175,7 @@ class Frame(Message, frozen=True, kw_only=True, tag="frame"):
         near_metres: For depth: a twentieth of the pixels are no farther. The bridge sets it, and the next two fields.
         foreground_min_metres: The least depth.
         foreground_max_metres: The greatest depth up to ten times `near_metres`; pixels beyond are background.
+        camera: From where and how wide it was seen, as far as Monty says it.
     """
 
     sensor: str
@@ -197,6 +188,7 @@ class Frame(Message, frozen=True, kw_only=True, tag="frame"):
     near_metres: Optional[float] = None
     foreground_min_metres: Optional[float] = None
     foreground_max_metres: Optional[float] = None
+    camera: Optional[Camera] = None
 
 
 class ObjectModel(Message, frozen=True, kw_only=True, tag="object_model"):

@@ -276,6 +276,44 @@ def test_sensors_tell_place_and_features(watched):
         assert "view_finder" not in step.sensor_modules, "it has no output"
         if patch.on_object:
             assert len(patch.features["hsv"]) == 3
+            assert [math.hypot(*vector) for vector in patch.pose_vectors] == pytest.approx([1] * 3, abs=1)
+
+
+@pytest.mark.parametrize(("name", "modules"), [("recognise", FIVE[:1]), ("user_five", FIVE)])
+def test_errors_and_goal_states_of_the_steps_are_those_that_monty_adds_up(watched, name, modules):
+    steps = messages_of(watched.router, name, schema.Step)
+    for ended in messages_of(watched.router, name, schema.EpisodeEnded):
+        for module in modules:
+            of_episode = [step.learning_modules[module] for step in steps if same_episode(step, ended)]
+            part = ended.learning_modules[module]
+            errors = [step.prediction_error for step in of_episode if step.prediction_error is not None]
+            assert all(0 <= error <= 1 for error in errors)
+            if part.prediction_error is not None:
+                assert sum(errors) / len(errors) == pytest.approx(part.prediction_error)
+            answers = [step.is_goal_achieved for step in of_episode if step.is_goal_achieved is not None]
+            assert (len(answers), sum(answers)) == (part.goals_attempted, part.goals_achieved)
+
+
+def test_actions_tell_how_much_they_do(watched):
+    steps = messages_of(watched.router, "recognise", schema.Step)
+    assert all(len(step.actions) == len(step.action_amounts) for step in steps)
+    turns = [
+        amounts
+        for step in steps
+        for action, amounts in zip(step.actions, step.action_amounts)
+        if action in ("look_up", "look_down", "turn_left", "turn_right")
+    ]
+    assert turns
+    assert all(math.isfinite(amounts["rotation_degrees"]) for amounts in turns)
+
+
+def test_every_image_tells_its_camera(watched):
+    frames = bulk_of(watched.router, "recognise", schema.Frame)
+    widths = {frame.sensor: frame.camera.field_of_view_degs for frame in frames}
+    assert widths == {"patch": pytest.approx(2 * math.degrees(math.atan(0.1))), "view_finder": pytest.approx(90)}
+    for frame in frames:
+        assert math.hypot(*frame.camera.rotation) == pytest.approx(1)
+        assert frame.camera.centre_metres > 0
 
 
 def test_cost_and_time_of_every_step_are_told(watched):

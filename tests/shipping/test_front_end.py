@@ -12,7 +12,15 @@ ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "liveview" / "web"
 SOURCES = WEB / "src"
 STATIC = ROOT / "liveview" / "monty_mqtt_liveview" / "static"
-LAYERS = ("shell", "run", "evidence senses tabs runs", "graphs metrics media own", "steps plots layout", "look", "server")
+LAYERS = (
+    "shell",
+    "run",
+    "evidence senses tabs runs",
+    "graphs metrics media own",
+    "steps plots layout",
+    "look",
+    "server",
+)
 """Folders of the sources; each may import those below it."""
 
 LIBRARIES = {"echarts": {"plots"}, "three": {"senses"}}

@@ -35,6 +35,7 @@ FIELDS: dict[str, dict[str, type]] = {
         "rotation_error_degs": float, "symmetry_evidence": float, "scale": float, "hypotheses_added": int,
         "hypotheses_removed": int, "hypothesis_age_median": float, "hypothesis_age_max": int,
         "evidence_slope_max": float,
+        "prediction_error": float, "goal_object": str, "is_goal_achieved": int,
     },
     "episode": {
         "epoch": int, "episode": int, "steps": int, "elapsed_secs": float, "outcome": str, "correct": int,
@@ -171,7 +172,7 @@ def _step_of_module(step: schema.Step, module: schema.LearningModuleStep) -> lis
     same_names = (
         "second_object", "margin", "evidence_threshold", "terminal_state", "target_object", "stepwise_target_object",
         "rotation_error_degs", "symmetry_evidence", "hypotheses_added", "hypotheses_removed", "hypothesis_age_median",
-        "hypothesis_age_max", "evidence_slope_max",
+        "hypothesis_age_max", "evidence_slope_max", "prediction_error", "goal_object", "is_goal_achieved",
     )  # fmt: skip
     return [
         ("episode", step.episode), ("step", step.step),

@@ -26,6 +26,7 @@ __all__ = [
     "LONGEST_TIME_UNIX_NANOS",
     "Cloud",
     "Head",
+    "camera_of_image",
     "head_of",
     "is_possible",
     "message_of",
@@ -80,7 +81,14 @@ class _Depth(msgspec.Struct, frozen=True):
     depth_max_metres: float
 
 
+class _Seen(msgspec.Struct, frozen=True):
+    """_Seen is what the header of an image says of the camera."""
+
+    camera: schema.Camera | None = None
+
+
 _heads = msgspec.json.Decoder(Head)
+_seen = msgspec.json.Decoder(_Seen)
 _depths = msgspec.json.Decoder(_Depth)
 _clouds = msgspec.json.Decoder(Cloud)
 
@@ -108,6 +116,14 @@ def head_of(parsed: topics.Parsed, payload: bytes) -> Head:
     """
     head: Head = _decode(_heads, _json_of(parsed.kind, payload))
     return head
+
+
+def camera_of_image(payload: bytes) -> schema.Camera | None:
+    """Return from where and how wide an image was seen; None if it does not say so."""
+    try:
+        return _seen.decode(_image_header(payload)).camera
+    except (DecodeError, msgspec.MsgspecError):
+        return None
 
 
 def message_of(topic: str, payload: bytes) -> tuple[schema.Message, list[bytes]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from monty_mqtt_liveview.answers.episodes import EpisodeRow, ModeResults, Redo, Verdict
+from monty_mqtt_liveview.answers.episodes import EpisodeRow, ModeResults, Redo, Sparkline, Verdict
 from monty_mqtt_liveview.answers.graphs import Graphs
 from monty_mqtt_liveview.answers.heads import RunAnswer, RunHead
 from monty_mqtt_liveview.answers.images import DepthColours, HypothesisCloud, ModelSource
@@ -75,6 +75,7 @@ MEANINGS = {
     "before": "Only those with a lower number",
     "most": "How many at most",
     "like": "Patterns as in a shell, `loss*`, one of which the name must fit; they are the order, too",
+    "stretches": "First and last row of each, in up to 2,000 characters",
     "name": "Name of the metric",
     "stream": "Name of the data stream",
     "sensor": "Id of the sensor module",
@@ -204,6 +205,12 @@ _STEPS = {
         Graphs,
         "What each learning module has learned: its graphs, their sizes, and which episodes made and extended them.",
         "/api/run/RUN/worker/main/graphs",
+        refusals=_RUN_OR_WORKER,
+    ),
+    f"GET {_OF_WORKER}/sparklines": Address(
+        list[Sparkline],
+        "How evidence grew in stretches of the steps, such as episodes.",
+        "/api/run/RUN/worker/main/sparklines?stretches=0-24,25-60",
         refusals=_RUN_OR_WORKER,
     ),
     f"GET {_OF_WORKER}/frame": Address(

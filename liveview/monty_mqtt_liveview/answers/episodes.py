@@ -16,6 +16,7 @@ __all__ = [
     "ObjectResults",
     "PoseResults",
     "Redo",
+    "Sparkline",
     "Verdict",
 ]
 
@@ -201,6 +202,18 @@ class Verdict(TypedDict):
     step: int | None
     winner: str | None
     target: str | None
+
+
+class Sparkline(TypedDict):
+    """How evidence grew in a stretch of the steps: at up to 24 steps at even distances, both ends included.
+
+    Attributes:
+        target: The greatest evidence of the graphs that stand for the target, over all learning modules.
+        other: The greatest evidence of all other objects.
+    """
+
+    target: list[float | None]
+    other: list[float | None]
 
 
 class Redo(TypedDict):

@@ -38,7 +38,8 @@ class MediumHead(TypedDict):
 
 IMAGE = Media(
     ("image/jpeg", "image/png"),
-    "colour as JPEG, depth as PNG in the colours of `depth_scale`; headers `X-Monty-Episode`, `X-Monty-Step`",
+    "colour as JPEG, depth as PNG in the colours of `depth_scale`; headers `X-Monty-Episode`, `X-Monty-Step`, and "
+    "`X-Monty-Camera`: from where and how wide it was seen, JSON as in docs/wire.md, if Monty says it",
 )
 MEDIUM = Media(
     ("image/jpeg", "image/png", "application/octet-stream", "application/json"),

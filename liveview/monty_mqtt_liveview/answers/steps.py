@@ -7,7 +7,9 @@ from typing import TypedDict
 from monty_mqtt_liveview.answers.images import FrameShown, PlaceShown
 
 __all__ = [
+    "ActionTaken",
     "FoundRow",
+    "GoalState",
     "ModuleColumns",
     "ModuleMoment",
     "Moment",
@@ -39,6 +41,9 @@ class ModuleColumns(TypedDict):
         threshold: Evidence above which an object is still possible.
         rotation_error_degs: Angle between the most likely rotation and the true one, degrees.
         symmetry_evidence: Number of steps in a row that indicated a symmetric object.
+        prediction_error: How far what was sensed is from what it predicted, 0 to 1; null where Monty does not say it.
+        goal: 1 in a step in which it set a goal state, else 0.
+        is_goal_achieved: Whether its goal state before was reached: 1, 0, or -1 in a step that does not look at it.
         scale: Scale of the most likely hypothesis.
         location: Location x, y, z of the most likely hypothesis, metres.
         hypothesis_count: Number of all hypotheses.
@@ -68,6 +73,9 @@ class ModuleColumns(TypedDict):
     threshold: list[float | None]
     rotation_error_degs: list[float | None]
     symmetry_evidence: list[float | None]
+    prediction_error: list[float | None]
+    goal: list[int]
+    is_goal_achieved: list[int]
     scale: list[float | None]
     location: list[list[float | None]]
     hypothesis_count: list[int | None]
@@ -142,6 +150,30 @@ class MostLikely(TypedDict):
     scale: float | None
 
 
+class GoalState(TypedDict):
+    """A goal state of a learning module: where the sensor shall go, to tell objects or poses apart.
+
+    Attributes:
+        object: Id of the graph whose hypothesis it tests.
+        location: Where the sensor shall be, x, y, z, metres.
+    """
+
+    object: str | None
+    location: list[float | None]
+
+
+class ActionTaken(TypedDict):
+    """What was decided to do next.
+
+    Attributes:
+        action: Monty's name of the action.
+        amounts: How far and how much, by Monty's names: numbers, and lists of numbers.
+    """
+
+    action: str
+    amounts: dict[str, float | list[float | None] | None]
+
+
 class ModuleMoment(TypedDict):
     """What one learning module believed after a step.
 
@@ -155,6 +187,9 @@ class ModuleMoment(TypedDict):
         threshold: Evidence above which an object is still possible.
         rotation_error_degs: Angle between the most likely rotation and the true one, degrees.
         symmetry_evidence: Number of steps in a row that indicated a symmetric object.
+        prediction_error: How far what was sensed is from what it had predicted, 0 to 1.
+        goal: The goal state that it set; null if it set none.
+        is_goal_achieved: Whether its goal state before was reached; null in a step that does not look at it.
         possible_matches: Objects still possible.
         terminal_state: Monty's word of its terminal state; null before one is reached.
         target_object: The object that is shown.
@@ -177,6 +212,9 @@ class ModuleMoment(TypedDict):
     threshold: float | None
     rotation_error_degs: float | None
     symmetry_evidence: float | None
+    prediction_error: float | None
+    goal: GoalState | None
+    is_goal_achieved: bool | None
     possible_matches: list[str]
     terminal_state: str | None
     target_object: str | None
@@ -191,15 +229,19 @@ class ModuleMoment(TypedDict):
 
 
 class SensorMoment(TypedDict):
-    """Where one sensor module was after a step.
+    """What one sensor module sensed in a step.
 
     Attributes:
-        location: Its location x, y, z, metres.
-        on_object: Whether it was on an object, if that is known.
+        location: Where it sensed, x, y, z, metres.
+        on_object: Whether that was on an object, if that is known.
+        pose_vectors: Unit vectors of the surface normal and of both principal curvatures; null off an object.
+        features: What else it sensed, by Monty's names (`hsv`, `principal_curvatures_log`, ...).
     """
 
     location: list[float | None]
     on_object: bool | None
+    pose_vectors: list[list[float | None]] | None
+    features: dict[str, bool | float | list[float | None]]
 
 
 class Moment(TypedDict):
@@ -216,7 +258,8 @@ class Moment(TypedDict):
         motor_only: Whether the learning modules were skipped.
         target_object: The object that was shown.
         learning_modules: What each learning module believed, by its id.
-        sensors: Where each sensor module was, by its id.
+        sensors: What each sensor module sensed, by its id.
+        actions: What was decided to do next, in this order.
         frames: Images that are shown with the step.
         clouds: Hypothesis clouds that are shown with the step, by learning module; those of its episode only.
         limits: Step limits by Monty's names.
@@ -234,6 +277,7 @@ class Moment(TypedDict):
     target_object: str | None
     learning_modules: dict[str, ModuleMoment]
     sensors: dict[str, SensorMoment]
+    actions: list[ActionTaken]
     frames: list[FrameShown]
     clouds: dict[str, PlaceShown]
     limits: dict[str, float]

@@ -15,7 +15,7 @@ import numpy as np
 
 from monty_mqtt.wire import schema
 from monty_mqtt_liveview.state.columns import Array, Column, Names, Table, numbers, wholes
-from monty_mqtt_liveview.state.module_columns import LearningModuleSteps, SensorSteps
+from monty_mqtt_liveview.state.module_columns import ActionSteps, LearningModuleSteps, SensorSteps
 
 __all__ = ["MODES", "StepTable"]
 
@@ -43,6 +43,7 @@ class StepTable(Table):
         step_secs, monitor_micros: Columns of numbers, in seconds and microseconds.
         learning_modules: Tables of the learning modules, by id.
         sensors: Tables of the sensor modules, by id.
+        actions: Table of the actions.
     """
 
     def __init__(self) -> None:
@@ -55,6 +56,7 @@ class StepTable(Table):
         self.step_secs, self.monitor_micros = Column(np.float32, _NAN), Column(np.float32, _NAN)
         self.learning_modules: dict[str, LearningModuleSteps] = {}
         self.sensors: dict[str, SensorSteps] = {}
+        self.actions = ActionSteps()
         self._waiting: list[schema.Step] = []
         self._newest_unix_nanos = -1
         self.is_in_order = True
@@ -99,6 +101,7 @@ class StepTable(Table):
             self._put_common(rows, steps)
             _put_each(self.learning_modules, LearningModuleSteps, rows, [step.learning_modules for step in steps])
             _put_each(self.sensors, SensorSteps, rows, [step.sensor_modules for step in steps])
+            self.actions.put(rows, [step.actions for step in steps], [step.action_amounts for step in steps])
 
     def _put_common(self, rows: Array, steps: list[schema.Step]) -> None:
         for name in ("time_unix_nanos", "epoch", "episode", "step", "total_step"):

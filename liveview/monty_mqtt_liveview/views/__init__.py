@@ -8,7 +8,7 @@ has seen: what has changed since then is returned.
 
 from __future__ import annotations
 
-from monty_mqtt_liveview.views.episode_table import episode_rows
+from monty_mqtt_liveview.views.episode_table import episode_rows, sparklines
 from monty_mqtt_liveview.views.first_wrong_decision import wrong
 from monty_mqtt_liveview.views.graphs import graphs
 from monty_mqtt_liveview.views.heads import changed_workers, info, run_head, worker_head
@@ -40,6 +40,7 @@ __all__ = [
     "results",
     "rows",
     "run_head",
+    "sparklines",
     "state",
     "worker_head",
     "wrong",

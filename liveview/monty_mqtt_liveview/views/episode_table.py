@@ -1,21 +1,28 @@
-"""Makes the table of episodes: which object each one showed, and its result. Pure.
+"""Makes the table of episodes: which object each one showed, its result, and how evidence grew. Pure.
 
 A part of `views`, from which other modules import it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.object_names import believed, graph_of, recognised
+from monty_mqtt_liveview.state.columns import Array
 from monty_mqtt_liveview.state.episodes import Episode
+from monty_mqtt_liveview.state.module_columns import LearningModuleSteps
 from monty_mqtt_liveview.state.run import Run
 from monty_mqtt_liveview.state.worker import Worker
-from monty_mqtt_liveview.views.numbers import Json, millis, short
+from monty_mqtt_liveview.views.numbers import Json, millis, rounded, short
 from monty_mqtt_liveview.views.results import most_likely
 
-__all__ = ["episode_rows"]
+__all__ = ["episode_rows", "sparklines"]
+
+_SPARKLINE_POINTS = 24
 
 
 def episode_rows(run: Run, worker_name: str | None = None, seen: int = 0) -> list[Json]:
@@ -36,6 +43,47 @@ def episode_rows(run: Run, worker_name: str | None = None, seen: int = 0) -> lis
     ]
     episodes.sort(key=lambda timed: timed[0])
     return [_row(worker, episode) for _, worker, episode in episodes]
+
+
+def sparklines(worker: Worker, stretches: Sequence[tuple[int, int]]) -> list[Json]:
+    """Return how evidence grew in some stretches of the steps: of the target, and of the strongest other object.
+
+    Args:
+        worker: The worker.
+        stretches: First and last row of each; rows that are not there are left out.
+    """
+    table = worker.steps
+    chosen = [_spread(first, min(last, table.count - 1)) for first, last in stretches]
+    rows = np.concatenate([*chosen, np.arange(0)])
+    sides = [_sides(module, rows) for module in table.learning_modules.values()]
+    target, other = np.max(sides, axis=0) if sides else np.full((2, len(rows)), -np.inf)
+    ends = np.cumsum([len(part) for part in chosen])[:-1]
+    return [
+        {"target": _finite(of_target), "other": _finite(of_other)}
+        for of_target, of_other in zip(np.split(target, ends), np.split(other, ends), strict=True)
+    ][: len(chosen)]
+
+
+def _spread(first: int, last: int) -> Array:
+    """Return a few rows at even distances, both ends among them; none if the last comes before the first."""
+    return np.unique(np.linspace(first, last, _SPARKLINE_POINTS).astype(np.int64)) if first <= last else np.arange(0)
+
+
+def _sides(module: LearningModuleSteps, rows: Array) -> Array:
+    """Return the greatest evidence of the target's graphs and of all others, per row; minus infinity where is none."""
+    evidence = module.evidence.take(rows, module.known)
+    evidence[np.isnan(evidence)] = -np.inf
+    is_target = np.zeros((len(module.target_sets) + 1, module.known), bool)  # the last one: no graph stands for it
+    for place, graphs in enumerate(module.target_sets.names):
+        found = [at for at in map(module.objects.find, graphs) if 0 <= at < module.known]
+        is_target[place, found] = True
+    of_target = is_target[module.target_graphs.take(rows)]
+    sides = [np.where(chosen, evidence, -np.inf).max(axis=1, initial=-np.inf) for chosen in (of_target, ~of_target)]
+    return np.array(sides)
+
+
+def _finite(values: Array) -> list[float | None]:
+    return rounded(np.where(np.isneginf(values), np.nan, values))
 
 
 def _row(worker: Worker, episode: Episode) -> Json:

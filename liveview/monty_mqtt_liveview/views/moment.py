@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from monty_mqtt.wire import topics
-from monty_mqtt_liveview.state.columns import Array
+from monty_mqtt_liveview.state.columns import Array, Column
 from monty_mqtt_liveview.state.episodes import Episode, EpisodeKey
 from monty_mqtt_liveview.state.frame_index import BulkKey
-from monty_mqtt_liveview.state.module_columns import SAMPLED, LearningModuleSteps, SensorSteps
+from monty_mqtt_liveview.state.module_columns import SAMPLED, ActionSteps, LearningModuleSteps, SensorSteps
 from monty_mqtt_liveview.state.step_table import MODES
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views.numbers import Json, millis, rounded
@@ -50,6 +50,7 @@ def moment(worker: Worker, row: int) -> Json:
         "target_object": table.targets.name(int(table.target.take(at)[0])),
         "learning_modules": {name: _module(module, at) for name, module in table.learning_modules.items()},
         "sensors": {name: _sensor(sensor, at) for name, sensor in table.sensors.items()},
+        "actions": _actions(table.actions, at),
         "frames": _frames(worker, row, (episode, step)),
         "clouds": _clouds(worker, row, (episode, step)),
         "limits": limits,
@@ -121,16 +122,17 @@ def _module(module: LearningModuleSteps, at: Array) -> Json:
         "rotation": rounded(module.rotation.take(at)[0]),
         "scale": numbers.pop("scale"),
     }
-    is_correct = int(module.is_correct.take(at)[0])
     return {
         "most_likely": most_likely if most_likely["object"] is not None else None,
-        "is_correct": None if is_correct < 0 else bool(is_correct),
+        "is_correct": _truth(module.is_correct, at),
         "is_new": bool(module.is_new.take(at)[0]),
         "target_graphs": module.target_sets.name(int(module.target_graphs.take(at)[0])),
         "second_object": module.objects.name(int(module.second.take(at)[0])),
         **numbers,
         "possible_matches": [name for name, flag in zip(names, possible, strict=True) if flag == 1],
         "terminal_state": module.terminals.name(int(module.terminal.take(at)[0])),
+        "goal": _goal(module, at),
+        "is_goal_achieved": _truth(module.is_goal_achieved, at),
         "target_object": module.objects.name(int(module.target.take(at)[0])),
         "stepwise_target_object": module.objects.name(int(module.stepwise_target.take(at)[0])),
         "evidence": {name: value for name, value in zip(names, evidence, strict=True) if value == value},  # noqa: PLR0124
@@ -139,9 +141,50 @@ def _module(module: LearningModuleSteps, at: Array) -> Json:
     }
 
 
+def _goal(module: LearningModuleSteps, at: Array) -> Json | None:
+    if not module.goal.take(at)[0]:
+        return None
+    graph = module.objects.name(int(module.goal_object.take(at)[0]))
+    return {"object": graph, "location": rounded(module.goal_location.take(at)[0])}
+
+
 def _sensor(sensor: SensorSteps, at: Array) -> Json:
-    flag = int(sensor.on_object.take(at)[0])
-    return {"location": rounded(sensor.location.take(at)[0]), "on_object": None if flag < 0 else bool(flag)}
+    pose = rounded(sensor.pose_vectors.take(at)[0])
+    said = {name: _feature(sensor, name, at) for name in sensor.features}
+    return {
+        "location": rounded(sensor.location.take(at)[0]),
+        "on_object": _truth(sensor.on_object, at),
+        "pose_vectors": [pose[:3], pose[3:6], pose[6:]] if pose[0] == pose[0] else None,
+        "features": {name: value for name, value in said.items() if value is not None},
+    }
+
+
+def _feature(sensor: SensorSteps, name: str, at: Array) -> Any:
+    """Return a feature as it was sent: a number, a truth or a list of numbers; None if the step has none."""
+    values = rounded(sensor.features[name].take(at)[0])
+    if all(value != value for value in values):  # noqa: PLR0124
+        return None
+    if name in sensor.lists:
+        return values
+    return bool(values[0]) if name in sensor.flags else values[0]
+
+
+def _actions(actions: ActionSteps, at: Array) -> list[Json]:
+    numbers = iter(rounded(actions.amounts.take(at)[0]))
+    return [
+        {
+            "action": name,
+            "amounts": {
+                amount: [next(numbers) for _ in range(size)] if size else next(numbers) for amount, size in amounts
+            },
+        }
+        for name, amounts in actions.kinds.name(int(actions.kind.take(at)[0])) or ()
+    ]
+
+
+def _truth(column: Column, at: Array) -> bool | None:
+    flag = int(column.take(at)[0])
+    return None if flag < 0 else bool(flag)
 
 
 def _frames(worker: Worker, row: int, now: tuple[int, int]) -> list[Json]:

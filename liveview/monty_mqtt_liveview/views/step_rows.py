@@ -56,7 +56,7 @@ def course(worker: Worker, first: int = 0, last: int | None = None, points: int 
 
 
 _WHOLES = ("epoch", "episode", "step", "total_step", "motor_only")
-_TRUTHS = ("is_correct", "is_new", "target_graphs")
+_TRUTHS = ("is_correct", "is_new", "target_graphs", "goal", "is_goal_achieved")
 
 
 def _module(module: LearningModuleSteps, chosen: Array) -> Json:

@@ -35,6 +35,7 @@ Points = Annotated[int, Query(ge=1, le=_MOST_POINTS)]
 Row = Annotated[int, Query(ge=0, le=_LAST_ROW)]
 Place = Annotated[float | None, Query(ge=-_LAST_ROW, le=_LAST_ROW)]
 Names = Annotated[list[str] | None, Query()]
+Stretches = Annotated[str, Query(max_length=2000, pattern="^[0-9]+-[0-9]+(,[0-9]+-[0-9]+)*$")]
 Lines = Annotated[int, Query(ge=1, le=_MOST_LINES)]
 Patterns = Annotated[list[str], Query(default_factory=list, max_length=_MOST_PATTERNS)]
 
@@ -196,7 +197,7 @@ class _StepRoutes:
         self._service = service
 
     def add_to(self, api: APIRouter) -> None:
-        for part in (self.steps, self.moment, self.find, self.wrong):
+        for part in (self.steps, self.moment, self.find, self.wrong, self.sparklines):
             api.add_api_route(f"/run/{{run}}/worker/{{worker}}/{part.__name__}", part)
 
     def steps(self, run: str, worker: str, first: Row = 0, last: int | None = None, points: Points = 1000) -> Response:
@@ -230,6 +231,12 @@ class _StepRoutes:
                 answer = views.wrong(known, mode, episode)
             except KeyError:
                 raise not_found(f"worker {known.name!r} has no episode {episode} of mode {mode!r}") from None
+        return json_answer(answer)
+
+    def sparklines(self, run: str, worker: str, stretches: Stretches) -> Response:
+        wanted = [(int(first), int(last)) for first, last in (one.split("-") for one in stretches.split(","))]
+        with self._loaded(run, worker) as known:
+            answer = views.sparklines(known, wanted)
         return json_answer(answer)
 
     @contextmanager

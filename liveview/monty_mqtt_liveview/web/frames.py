@@ -15,7 +15,7 @@ from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import topics
 from monty_mqtt.wire.vocabulary import MEDIA_KINDS
 from monty_mqtt_core.payloads.frame_images import Metres, checked_jpeg, read_depth
-from monty_mqtt_core.payloads.from_mqtt import Cloud, message_of
+from monty_mqtt_core.payloads.from_mqtt import Cloud, camera_of_image, message_of
 from monty_mqtt_liveview import views
 from monty_mqtt_liveview.intake.service import Service
 from monty_mqtt_liveview.state.worker import Worker
@@ -164,6 +164,9 @@ class Frames:
             "X-Monty-Step": str(published.step),
             "Cache-Control": "no-store",
         }
+        camera = camera_of_image(published.payload)
+        if camera is not None:
+            headers["X-Monty-Camera"] = msgspec.json.encode(camera).decode()
         try:
             if key[2] == "rgba":
                 content = checked_jpeg(published.payload)

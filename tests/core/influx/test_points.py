@@ -54,6 +54,8 @@ def test_a_step_is_a_point_of_its_own_and_two_per_learning_module():
     assert of_module.fields["evidence"] == module.most_likely.evidence
     assert of_module.fields["margin"] == module.margin
     assert of_module.fields["possible_matches"] == len(module.possible_matches)
+    assert of_module.fields["prediction_error"] == module.prediction_error
+    assert (of_module.fields["goal_object"], of_module.fields["is_goal_achieved"]) == (module.goal_object, 0)
     evidence = points["evidence"][0]
     assert evidence.fields == {name: value for name, value in module.evidence.items() if value is not None}
 

@@ -8,7 +8,7 @@ from kit.messages.message_examples import EXAMPLES
 from monty_mqtt.errors import DecodeError
 from monty_mqtt.wire import schema, topics
 from monty_mqtt_core.payloads.frame_images import encode_frame
-from monty_mqtt_core.payloads.from_mqtt import Head, head_of, message_of
+from monty_mqtt_core.payloads.from_mqtt import Head, camera_of_image, head_of, message_of
 from monty_mqtt_core.payloads.to_mqtt import fan_out
 
 RANDOM = np.random.default_rng(1)
@@ -130,3 +130,16 @@ def test_an_image_that_is_cut_off_raises_decode_error_only(modality):
     for size in range(0, len(outgoing.payload) - 20, 97):
         with pytest.raises(DecodeError):
             message_of(outgoing.topic, outgoing.payload[:size])
+
+
+@pytest.mark.parametrize("modality", ["rgba", "depth"])
+def test_an_image_says_with_which_camera_it_was_seen(modality):
+    frame = msgspec.structs.replace(EXAMPLES["frame"], modality=modality, width=2, height=1)
+    assert camera_of_image(encode_frame(frame, bytes(8)).payload) == EXAMPLES["frame"].camera
+    without = msgspec.structs.replace(frame, camera=None)
+    assert camera_of_image(encode_frame(without, bytes(8)).payload) is None
+
+
+@pytest.mark.parametrize("payload", [b"", b"no image", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"])
+def test_what_is_no_image_says_no_camera(payload):
+    assert camera_of_image(payload) is None

@@ -12,6 +12,7 @@ from typing import Any, Dict, Union
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import (
+    Camera,
     Hypothesis,
     LearningModuleEpisode,
     LearningModuleInfo,
@@ -98,6 +99,10 @@ LEARNING_MODULE_STEP = LearningModuleStep(
     hypothesis_age_median=6.5,
     hypothesis_age_max=12,
     evidence_slope_max=0.75,
+    prediction_error=0.25,
+    goal_location=[0.03, 1.5, 0.04],
+    goal_object="bowl",
+    is_goal_achieved=False,
 )
 
 SENSOR_MODULE_STEP = SensorModuleStep(
@@ -105,6 +110,7 @@ SENSOR_MODULE_STEP = SensorModuleStep(
     rotation=[0.0, 0.0, 0.0, 1.0],
     on_object=True,
     features={"hsv": [0.1, 0.9, 0.5], "principal_curvatures_log": [1.5, None], "pose_fully_defined": True},
+    pose_vectors=[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
 )
 
 GRAPH_TARGETS = {"LM_0": {"new_object0": ["mug"], "new_object1": ["bowl", "spoon"]}}
@@ -226,7 +232,11 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
         is_motor_only=True,
         step_secs=0.0405,
         monitor_micros=58.5,
-        actions=["MoveForward", "OrientHorizontal"],
+        actions=["move_forward", "orient_horizontal"],
+        action_amounts=[
+            {"distance": 0.004},
+            {"rotation_degrees": 5.0, "left_distance": 0.002, "forward_distance": None},
+        ],
         target_object="mug",
         learning_modules={"LM_0": LEARNING_MODULE_STEP},
         sensor_modules={"patch": SENSOR_MODULE_STEP},
@@ -276,6 +286,9 @@ EXAMPLES: Dict[str, Union[schema.Message, schema.Command]] = {
         near_metres=0.105,
         foreground_min_metres=0.1,
         foreground_max_metres=0.25,
+        camera=Camera(
+            location=[0.0, 1.5, 0.2], rotation=[0.0, 0.0, 0.0, 1.0], field_of_view_degs=11.421, centre_metres=0.15
+        ),
     ),
     "object_model": schema.ObjectModel(
         **HEAD, learning_module="LM_0", object="mug", count=900, channel="patch", episode=3

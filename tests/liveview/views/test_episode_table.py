@@ -1,11 +1,11 @@
 """Episodes as a table."""
 
-from kit.page.page_state import START, belief, demo, demo_messages, head, of, step
+from kit.page.page_state import START, belief, demo, demo_messages, head, of, only_worker, step
 from msgspec import json
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import LearningModuleEpisode, Target
-from monty_mqtt_liveview.views import episode_rows
+from monty_mqtt_liveview.views import episode_rows, sparklines
 
 
 def started(at, episode, worker="main", target="mug"):
@@ -156,3 +156,40 @@ def test_rows_that_move_are_a_change():
     run.apply(step(1, episode=0))
     changed = {row["episode"]: (row["first_row"], row["last_row"]) for row in episode_rows(run, seen=seen)}
     assert changed == {0: (0, 1), 1: (2, 2)}
+
+
+def lines_of(worker, *stretches):
+    return json.decode(json.encode(sparklines(worker, stretches)))
+
+
+def test_a_sparkline_is_the_targets_evidence_and_the_strongest_others_over_all_modules():
+    def said(at, first, second):
+        return step(at, modules={"LM 0": belief(first), "LM 1": belief(second)})
+
+    worker = only_worker([
+        said(0, {"mug": 1.0, "bowl": 2.0}, {"mug": 1.5, "cup": 1.0}),
+        said(1, {"mug": 3.0, "bowl": -2.0}, {"mug": None, "cup": -1.0}),
+        step(2),
+        said(3, {"mug": -1.0}, {}),
+    ])  # fmt: skip
+    assert lines_of(worker, (0, 3)) == [{"target": [1.5, 3, None, -1], "other": [2, -1, None, None]}]
+    assert lines_of(worker, (3, 3), (0, 0)) == [{"target": [-1], "other": [None]}, {"target": [1.5], "other": [2]}]
+
+
+def test_a_long_stretch_has_few_points_and_both_ends():
+    worker = only_worker([step(at, modules={"LM": belief({"mug": float(at)})}) for at in range(200)])
+    (line,) = lines_of(worker, (50, 149))
+    assert (len(line["target"]), line["target"][0], line["target"][-1]) == (24, 50, 149)
+
+
+def test_without_a_target_all_are_others():
+    worker = only_worker([step(0, modules={"LM": belief({"graph 0": 2.0}, target="mug")})])
+    assert lines_of(worker, (0, 0)) == [{"target": [None], "other": [2]}]
+
+
+def test_rows_that_are_not_there_are_left_out():
+    worker = only_worker([step(0, modules={"LM": belief({"mug": 1.0})})])
+    nothing = {"target": [], "other": []}
+    assert lines_of(worker, (5, 9), (1, 0), (0, 10**40)) == [nothing, nothing, {"target": [1], "other": [None]}]
+    assert lines_of(worker) == []
+    assert lines_of(only_worker([step(0)]), (0, 0)) == [{"target": [None], "other": [None]}]

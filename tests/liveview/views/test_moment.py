@@ -1,12 +1,13 @@
 """Everything at one step."""
 
+import numpy as np
 import pytest
 from kit.page.page_state import START, belief, demo, demo_messages, head, only_worker, sensed, step
 from msgspec import json
 
 from monty_mqtt.wire import schema
-from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
-from monty_mqtt_liveview.views import bulk, bulk_at, bulk_latest, find_row, moment
+from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep, SensorModuleStep
+from monty_mqtt_liveview.views import bulk, bulk_at, bulk_latest, find_row, moment, rows
 
 
 def frame(at, episode, number, sensor="patch", modality="rgba"):
@@ -38,6 +39,12 @@ def test_a_step_of_the_demo_is_what_was_published():
             assert (shown["second_object"], shown["terminal_state"]) == (module.second_object, module.terminal_state)
             assert shown["stepwise_target_object"] == module.stepwise_target_object
         assert shown_moment["sensors"].keys() == published.sensor_modules.keys()
+        for name, sensor in published.sensor_modules.items():
+            features = shown_moment["sensors"][name]["features"]
+            assert features.keys() == sensor.features.keys()
+            for feature, value in sensor.features.items():
+                assert features[feature] == pytest.approx(value, abs=1e-4)
+        assert [taken["action"] for taken in shown_moment["actions"]] == published.actions
         assert shown_moment["frames"]
 
 
@@ -54,6 +61,9 @@ def test_what_is_absent_is_null():
         "threshold": None,
         "rotation_error_degs": None,
         "symmetry_evidence": None,
+        "prediction_error": None,
+        "goal": None,
+        "is_goal_achieved": None,
         "possible_matches": [],
         "terminal_state": None,
         "target_object": None,
@@ -66,7 +76,9 @@ def test_what_is_absent_is_null():
         "hypothesis_age_max": None,
         "evidence_slope_max": None,
     }
-    assert shown_moment["sensors"]["patch"] == {"location": [None] * 3, "on_object": None}
+    nothing = {"location": [None] * 3, "on_object": None, "pose_vectors": None, "features": {}}
+    assert shown_moment["sensors"]["patch"] == nothing
+    assert shown_moment["actions"] == []
     assert (shown_moment["frames"], shown_moment["clouds"], shown_moment["limits"], shown_moment["steps_left"]) == (
         [],
         {},
@@ -185,3 +197,98 @@ def test_a_most_likely_hypothesis_without_numbers():
 def test_evidence_that_is_not_finite_is_left_out():
     worker = only_worker([step(0, modules={"LM": belief({"mug": None, "bowl": 1.0})})])
     assert moment(worker, 0)["learning_modules"]["LM"]["evidence"] == {"bowl": 1.0}
+
+
+def sensing(features, pose_vectors=None):
+    return {"patch": SensorModuleStep(features=features, pose_vectors=pose_vectors)}
+
+
+def shown_sensor(worker, row):
+    return json.decode(json.encode(moment(worker, row)["sensors"]["patch"]))
+
+
+def test_features_and_pose_vectors_are_what_was_sensed():
+    pose = [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    sent = {"hsv": [0.5, 1.0, 0.25], "principal_curvatures_log": [1.5, None], "coverage": 0.75, "is_sure": False}
+    worker = only_worker([
+        step(0, sensor_modules=sensing({}, [])),
+        step(1, sensor_modules=sensing(sent, pose)),
+        step(2, sensor_modules=sensing({"hsv": [0.25, 0.5, 0.0]})),
+    ])  # fmt: skip
+    assert shown_sensor(worker, 1)["features"] == sent
+    assert shown_sensor(worker, 1)["pose_vectors"] == pose
+    assert shown_sensor(worker, 0)["features"] == {}
+    assert shown_sensor(worker, 2)["features"] == {"hsv": [0.25, 0.5, 0.0]}
+    assert [shown_sensor(worker, row)["pose_vectors"] for row in (0, 2)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["red", None, [], {"a": 1}, [[1.0]], ["red", 1.0], [1.0] * 17, 10**400, [10**400], [None]],
+    ids=lambda value: str(value)[:12],
+)
+def test_a_feature_that_is_no_few_numbers_is_left_out(value):
+    worker = only_worker([step(0, sensor_modules=sensing({"odd": value, "coverage": 0.5}))])
+    assert shown_sensor(worker, 0)["features"] == {"coverage": 0.5}
+
+
+def test_a_feature_may_change_its_kind_and_there_may_be_very_many():
+    worker = only_worker([
+        step(0, sensor_modules=sensing({"odd": 1.0})),
+        step(1, sensor_modules=sensing({"odd": [1.0, 2.0]})),
+        step(2, sensor_modules=sensing({f"feature {n}": n for n in range(500)})),
+    ])  # fmt: skip
+    assert shown_sensor(worker, 1)["features"] == {"odd": [1.0, 2.0]}
+    assert len(shown_sensor(worker, 2)["features"]) == 31
+
+
+@pytest.mark.parametrize("pose", [[[0.0, 1.0]], [[None] * 3] * 3, [[1.0] * 3] * 9])
+def test_pose_vectors_that_are_none_of_three_are_as_near_as_they_can(pose):
+    worker = only_worker([step(0, sensor_modules=sensing({}, pose))])
+    said = shown_sensor(worker, 0)["pose_vectors"]
+    assert said is None or [len(vector) for vector in said] == [3, 3, 3]
+
+
+def test_actions_have_their_amounts_in_order():
+    actions = ["orient_vertical", "set_agent_pose"]
+    amounts = [
+        {"rotation_degrees": 5.0, "down_distance": None, "why": "curious"},
+        {"location": [0.5, 1.5, None], "rotation_quat": [1.0, 0.0, 0.0, 0.0]},
+    ]
+    worker = only_worker([
+        step(0, actions=actions, action_amounts=amounts),
+        step(1),
+        step(2, actions=["look_up"], action_amounts=[]),
+        step(3, actions=["look_up"], action_amounts=[{}, {"extra": 1}]),
+        step(4, actions=["a"] * 99, action_amounts=[{"x": list(range(16)), "y": 1}, {"z": 10**400}]),
+    ])  # fmt: skip
+    taken = [json.decode(json.encode(moment(worker, row)["actions"])) for row in range(5)]
+    assert taken[0] == [
+        {"action": "orient_vertical", "amounts": {"rotation_degrees": 5.0}},
+        {"action": "set_agent_pose", "amounts": {"location": [0.5, 1.5, None], "rotation_quat": [1, 0, 0, 0]}},
+    ]
+    assert taken[1] == []
+    assert taken[2] == taken[3] == [{"action": "look_up", "amounts": {}}]
+    assert len(taken[4]) == 16
+    assert taken[4][0]["amounts"] == {"x": list(range(16))}
+
+
+def test_goal_states_and_prediction_errors_belong_to_their_steps():
+    def said(**more):
+        return {"LM": belief({"mug": 1.0}, **more)}
+
+    worker = only_worker([
+        step(0, modules=said(prediction_error=0.25, goal_location=[0.5, None, 1.0], goal_object="bowl")),
+        step(1, modules=said(is_goal_achieved=False)),
+        step(2, modules=said(goal_object="nobody learned it", is_goal_achieved=True)),
+        step(3),
+    ])  # fmt: skip
+    shown = [json.decode(json.encode(moment(worker, row)["learning_modules"]["LM"])) for row in range(4)]
+    assert [one["prediction_error"] for one in shown] == [0.25, None, None, None]
+    assert [one["is_goal_achieved"] for one in shown] == [None, False, True, None]
+    assert shown[0]["goal"] == {"object": "bowl", "location": [0.5, None, 1.0]}
+    assert shown[2]["goal"] == {"object": "nobody learned it", "location": [None] * 3}
+    assert [one["goal"] for one in (shown[1], shown[3])] == [None, None]
+    columns = rows(worker.steps, np.arange(4))["learning_modules"]["LM"]
+    assert columns["goal"] == [1, 0, 1, 0]
+    assert columns["is_goal_achieved"] == [-1, 0, 1, -1]

@@ -113,6 +113,13 @@ def test_first_wrong_decisions_and_how_to_repeat(page, recognising):
     verdicts = page.json(f"{recognising}/worker/main/wrong?mode=eval&episode=0")
     assert len(verdicts) == 5
     assert page.get(f"{recognising}/worker/main/wrong?mode=eval&episode=99").status_code == 404
+
+
+def test_sparklines_are_as_many_as_the_stretches(page, recognising):
+    address = f"{recognising}/worker/main/sparklines?stretches="
+    assert [len(line["target"]) for line in page.json(address + "0-9,10-99,7-3")] == [10, 24, 0]
+    for wrong in ("", "0", "0-9,", "-1-9", "a-b", "0-9," * 500 + "1-2"):
+        assert page.get(address + wrong).status_code == 422
     assert page.json(f"{recognising}/redo?worker=main&mode=eval&episode=0")["note"]
     assert "command" in page.json(f"{recognising}/redo")
 

@@ -145,7 +145,16 @@ def test_sensor_tells_place_and_features():
         "rgba": [1, 2, 3, 4],
         "pose_fully_defined": True,
     }
+    assert patch.pose_vectors == np.eye(3).tolist()
     assert "view_finder" not in step.sensor_modules
+
+
+@pytest.mark.parametrize("vectors", [None, "north", np.eye(2), [[1.0]]])
+def test_pose_vectors_of_another_shape_are_left_out(vectors):
+    sent = percept()
+    sent.morphological_features["pose_vectors"] = vectors
+    step = read(outputs=(sent,), sensors=(SimpleNamespace(sensor_module_id="patch"),))
+    assert step.sensor_modules["patch"].pose_vectors is None
 
 
 def test_numbers_that_are_none_are_counted():

@@ -5,6 +5,7 @@ import { type ModuleSlice, type Slice, beginsEpisode, episodesIn } from "@/steps
 import type { Course } from "@/steps/shown_range";
 import type { Colours } from "@/look/theme";
 import { clock, count, short } from "@/look/format";
+import { goalsIn } from "@/evidence/error_course";
 import { colourOf, dashOf, outcomeColour, outcomeWords } from "@/look/palette";
 import { LEFT, RIGHT } from "@/plots/plot_margins";
 
@@ -89,8 +90,25 @@ function bands({ rows, course, episodes, colours, place }: Bands, span: number) 
   });
 }
 
+/** Goal states: a diamond on the evidence at the step that set one, filled where it was reached. */
+function marksOf({ module, rows, course, colours }: Given) {
+  const data = episodesIn(rows)
+    .flatMap(([first, last]) => goalsIn(rows, module, first, last))
+    .map(({ row, isReached }) => {
+      const i = rows.row.indexOf(row);
+      const itemStyle = {
+        color: isReached ? colours.text : colours.surface,
+        borderColor: colours.text,
+        borderWidth: 1.2,
+      };
+      return { value: [course.x(i), module.winner_evidence[i] ?? NaN], itemStyle };
+    });
+  return { id: "goals", data };
+}
+
 /** The option of a chart; `place` says which one it is: {isFirst, isLast, pixels}. */
-export function optionOf({ module, places, rows, course, episodes, colours, place }: Given) {
+export function optionOf(given: Given) {
+  const { module, places, rows, course, episodes, colours, place } = given;
   const { view } = course;
   const [min, max] = course.range();
   const isStep = view.axis === "step";
@@ -140,17 +158,19 @@ export function optionOf({ module, places, rows, course, episodes, colours, plac
         return line(`o${i}`, `o${i}`, { color: colourOf(name), type: dashOf(name), width: 1.6 }, { name, z: 3 });
       }),
       line("threshold", "threshold", { color: colours.text, width: 1.2, type: [3, 3], opacity: 0.8 }, { z: 4 }),
+      { ...common, ...marksOf(given), type: "scatter", symbol: "diamond", symbolSize: 9, z: 5 },
     ],
   };
 }
 
 /** What of the option changes with every step; the rest of it stays as it was given before. */
-export function changeOf({ module, places, rows, course, episodes, colours, place }: Given) {
+export function changeOf(given: Given) {
+  const { module, places, rows, course, episodes, colours, place } = given;
   const [min, max] = course.range();
   return {
     xAxis: { min, max },
     dataset: { source: columnsOf(module, places, rows, course.x) },
-    series: [bandsOf({ rows, course, episodes, colours, place })],
+    series: [bandsOf({ rows, course, episodes, colours, place }), marksOf(given)],
   };
 }
 

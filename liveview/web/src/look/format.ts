@@ -32,6 +32,18 @@ export function short(value: Maybe, digits = 3): string {
   });
 }
 
+const MOST_CHARACTERS = 80;
+
+/** A number, a truth, or a list of numbers; what is not there is a dash. */
+export function numbersText(value: boolean | Maybe | readonly Maybe[]): string {
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  const parts = Array.isArray(value) ? value : [value];
+  return parts
+    .map((part) => short(part))
+    .join(", ")
+    .slice(0, MOST_CHARACTERS);
+}
+
 export const percent = (share: Maybe) => said(share, (n) => `${(100 * n).toFixed(1)} %`);
 export const degrees = (value: Maybe) => said(value, (n) => `${n.toFixed(1)}°`);
 export const micros = (value: Maybe) => said(value, (n) => `${short(n)} µs`);

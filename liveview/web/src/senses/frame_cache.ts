@@ -1,12 +1,11 @@
 // Sensor images by what they are of: brought once, kept for a while, so that stepping to and fro does not ask again.
 import { escaped, workerPath } from "@/server/api";
+import type { Camera, Seen } from "@/senses/patch_outline";
 import type { FrameShown, Refusal } from "@/server/openapi";
 
-/** An image, of which step it is, and the range of its depth in metres. */
-interface Shown {
+/** An image, of which step it is, from where it was seen, and the range of its depth in metres. */
+interface Shown extends Seen {
   url: string;
-  episode: number | null;
-  step: number | null;
   range: number[] | null;
 }
 
@@ -20,7 +19,16 @@ async function wordsOf(response: Response): Promise<string> {
   return typeof said?.error === "string" ? said.error : `${response.status} ${response.statusText}`;
 }
 
-/** Images of a worker: `{url, episode, step, range}`, range of depth in metres. */
+/** What the answer says of the camera; null where it says nothing that can be read. */
+function cameraOf(response: Response): Camera | null {
+  try {
+    return JSON.parse(response.headers.get("X-Monty-Camera") ?? "null");
+  } catch {
+    return null;
+  }
+}
+
+/** Images of a worker: `{url, episode, step, width, height, camera, range}`, range of depth in metres. */
 export function frameStore(run: string, worker: string) {
   const kept = new Map<string, Promise<Shown>>(); // by key, the one used last at the end
   const dropped = new Set<string>(); // URLs of images that are not kept any more; one that is still shown needs its URL
@@ -40,7 +48,9 @@ export function frameStore(run: string, worker: string) {
       throw new Error("what was sent is not an image");
     }
     const range = response.headers.get("X-Monty-Depth-Range")?.split(":").map(Number) ?? null;
-    return { url, episode: said("X-Monty-Episode"), step: said("X-Monty-Step"), range };
+    const { naturalWidth: width, naturalHeight: height } = image;
+    const camera = cameraOf(response);
+    return { url, episode: said("X-Monty-Episode"), step: said("X-Monty-Step"), width, height, camera, range };
   }
 
   /** The image that a moment says there is; `frame` as in `Moment.frames`. */

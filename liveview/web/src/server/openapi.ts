@@ -344,6 +344,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/run/{run}/worker/{worker}/sparklines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How evidence grew in stretches of the steps, such as episodes. */
+        get: operations["get_run_worker_sparklines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/run/{run}/worker/{worker}/frame": {
         parameters: {
             query?: never;
@@ -621,6 +638,18 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * ActionTaken
+         * @description What was decided to do next.
+         */
+        ActionTaken: {
+            /** @description Monty's name of the action. */
+            action: string;
+            /** @description How far and how much, by Monty's names: numbers, and lists of numbers. */
+            amounts: {
+                [key: string]: number | (number | null)[] | null;
+            };
+        };
+        /**
          * BulkPlace
          * @description Of which step an image, a hypothesis cloud, a model or a user's medium is.
          */
@@ -830,6 +859,16 @@ export interface components {
             step: number;
             /** @description When it was published. */
             time_unix_millis: number | null;
+        };
+        /**
+         * GoalState
+         * @description A goal state of a learning module: where the sensor shall go, to tell objects or poses apart.
+         */
+        GoalState: {
+            /** @description Where the sensor shall be, x, y, z, metres. */
+            location: (number | null)[];
+            /** @description Id of the graph whose hypothesis it tests. */
+            object: string | null;
         };
         /**
          * GraphChanges
@@ -1376,6 +1415,8 @@ export interface components {
             evidence: (number | null)[][];
             /** @description The steepest rise of evidence over all hypotheses before the step, by which Monty decides whether it samples. */
             evidence_slope_max: (number | null)[] | null;
+            /** @description 1 in a step in which it set a goal state, else 0. */
+            goal: number[];
             /** @description Number that burst sampling added in the step. It and the next four are null for a module without burst sampling. */
             hypotheses_added: (number | null)[] | null;
             /** @description Number that it removed in the step. */
@@ -1388,6 +1429,8 @@ export interface components {
             hypothesis_count: (number | null)[];
             /** @description Whether Monty says that it stands for the target: 1, 0, or -1 if it does not say. */
             is_correct: number[];
+            /** @description Whether its goal state before was reached: 1, 0, or -1 in a step that does not look at it. */
+            is_goal_achieved: number[];
             /** @description 1 if the most likely object is Monty's name for one that it does not know, else 0. */
             is_new: number[];
             /** @description Location x, y, z of the most likely hypothesis, metres. */
@@ -1398,6 +1441,8 @@ export interface components {
             objects: string[];
             /** @description Number of possible matches. */
             possible: (number | null)[];
+            /** @description How far what was sensed is from what it predicted, 0 to 1; null where Monty does not say it. */
+            prediction_error: (number | null)[];
             /** @description Angle between the most likely rotation and the true one, degrees. */
             rotation_error_degs: (number | null)[];
             /** @description Scale of the most likely hypothesis. */
@@ -1444,6 +1489,8 @@ export interface components {
             };
             /** @description The steepest rise of evidence over all hypotheses before the step. */
             evidence_slope_max: number | null;
+            /** @description The goal state that it set; null if it set none. */
+            goal: components["schemas"]["GoalState"] | null;
             /** @description Number of hypotheses that burst sampling added. It and the next four are null without it. */
             hypotheses_added: number | null;
             /** @description Number that it removed. */
@@ -1458,6 +1505,8 @@ export interface components {
             };
             /** @description Whether Monty says that it stands for the target; null if it does not say. */
             is_correct: boolean | null;
+            /** @description Whether its goal state before was reached; null in a step that does not look at it. */
+            is_goal_achieved: boolean | null;
             /** @description Whether it is Monty's name for an object that it does not know. */
             is_new: boolean;
             /** @description Evidence of the most likely object minus that of the second. */
@@ -1466,6 +1515,8 @@ export interface components {
             most_likely: components["schemas"]["MostLikely"] | null;
             /** @description Objects still possible. */
             possible_matches: string[];
+            /** @description How far what was sensed is from what it had predicted, 0 to 1. */
+            prediction_error: number | null;
             /** @description Angle between the most likely rotation and the true one, degrees. */
             rotation_error_degs: number | null;
             /** @description The object second in evidence. */
@@ -1488,6 +1539,8 @@ export interface components {
          * @description Everything that was reported about one step.
          */
         Moment: {
+            /** @description What was decided to do next, in this order. */
+            actions: components["schemas"]["ActionTaken"][];
             /** @description Hypothesis clouds that are shown with the step, by learning module; those of its episode only. */
             clouds: {
                 [key: string]: components["schemas"]["PlaceShown"];
@@ -1512,7 +1565,7 @@ export interface components {
             motor_only: boolean;
             /** @description Row of the step in the worker's table. */
             row: number;
-            /** @description Where each sensor module was, by its id. */
+            /** @description What each sensor module sensed, by its id. */
             sensors: {
                 [key: string]: components["schemas"]["SensorMoment"];
             };
@@ -1922,13 +1975,19 @@ export interface components {
         };
         /**
          * SensorMoment
-         * @description Where one sensor module was after a step.
+         * @description What one sensor module sensed in a step.
          */
         SensorMoment: {
-            /** @description Its location x, y, z, metres. */
+            /** @description What else it sensed, by Monty's names (`hsv`, `principal_curvatures_log`, ...). */
+            features: {
+                [key: string]: boolean | number | (number | null)[];
+            };
+            /** @description Where it sensed, x, y, z, metres. */
             location: (number | null)[];
-            /** @description Whether it was on an object, if that is known. */
+            /** @description Whether that was on an object, if that is known. */
             on_object: boolean | null;
+            /** @description Unit vectors of the surface normal and of both principal curvatures; null off an object. */
+            pose_vectors: (number | null)[][] | null;
         };
         /**
          * Session
@@ -1943,6 +2002,16 @@ export interface components {
             password_file: string;
             /** @description Why not. */
             why_not: string | null;
+        };
+        /**
+         * Sparkline
+         * @description How evidence grew in a stretch of the steps: at up to 24 steps at even distances, both ends included.
+         */
+        Sparkline: {
+            /** @description The greatest evidence of all other objects. */
+            other: (number | null)[];
+            /** @description The greatest evidence of the graphs that stand for the target, over all learning modules. */
+            target: (number | null)[];
         };
         /**
          * StepColumns
@@ -2160,6 +2229,7 @@ export interface components {
     headers: never;
     pathItems: never;
 }
+export type ActionTaken = components['schemas']['ActionTaken'];
 export type BulkPlace = components['schemas']['BulkPlace'];
 export type CommandAnswer = components['schemas']['CommandAnswer'];
 export type CommandAnswers = components['schemas']['CommandAnswers'];
@@ -2173,6 +2243,7 @@ export type EventLine = components['schemas']['EventLine'];
 export type Events = components['schemas']['Events'];
 export type FoundRow = components['schemas']['FoundRow'];
 export type FrameShown = components['schemas']['FrameShown'];
+export type GoalState = components['schemas']['GoalState'];
 export type GraphChanges = components['schemas']['GraphChanges'];
 export type GraphEpisode = components['schemas']['GraphEpisode'];
 export type GraphRow = components['schemas']['GraphRow'];
@@ -2220,6 +2291,7 @@ export type SensorColumns = components['schemas']['SensorColumns'];
 export type SensorModuleInfo = components['schemas']['SensorModuleInfo'];
 export type SensorMoment = components['schemas']['SensorMoment'];
 export type Session = components['schemas']['Session'];
+export type Sparkline = components['schemas']['Sparkline'];
 export type StepColumns = components['schemas']['StepColumns'];
 export type StreamHead = components['schemas']['StreamHead'];
 export type StreamHistory = components['schemas']['StreamHistory'];
@@ -3043,6 +3115,46 @@ export interface operations {
             500: components["responses"]["Failed"];
         };
     };
+    get_run_worker_sparklines: {
+        parameters: {
+            query: {
+                /** @description First and last row of each, in up to 2,000 characters */
+                stretches: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the run */
+                run: string;
+                /** @description Name of the worker; without it, all */
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sparkline"][];
+                };
+            };
+            401: components["responses"]["LoginNeeded"];
+            /** @description there is no such run, or it has no such worker */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            422: components["responses"]["Misunderstood"];
+            500: components["responses"]["Failed"];
+        };
+    };
     get_run_worker_frame: {
         parameters: {
             query: {
@@ -3064,7 +3176,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description colour as JPEG, depth as PNG in the colours of `depth_scale`; headers `X-Monty-Episode`, `X-Monty-Step` */
+            /** @description colour as JPEG, depth as PNG in the colours of `depth_scale`; headers `X-Monty-Episode`, `X-Monty-Step`, and `X-Monty-Camera`: from where and how wide it was seen, JSON as in docs/wire.md, if Monty says it */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3191,7 +3303,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description colour as JPEG, depth as PNG in the colours of `depth_scale`; headers `X-Monty-Episode`, `X-Monty-Step` */
+            /** @description colour as JPEG, depth as PNG in the colours of `depth_scale`; headers `X-Monty-Episode`, `X-Monty-Step`, and `X-Monty-Camera`: from where and how wide it was seen, JSON as in docs/wire.md, if Monty says it */
             200: {
                 headers: {
                     [name: string]: unknown;

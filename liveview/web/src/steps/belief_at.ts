@@ -1,7 +1,7 @@
 // What each learning module believed after a step, in one shape, from the rows in memory or from a moment of the server.
 import { meaningOf, nameOf } from "@/look/object_names";
 import type { Live } from "@/server/live";
-import type { Moment } from "@/server/openapi";
+import type { GoalState, Moment } from "@/server/openapi";
 import { type ModuleSlice, type Slice, placeOf, present } from "@/steps/row_slices";
 
 /** What a learning module believes; `by_object`: evidence of each object, the most first. */
@@ -18,6 +18,9 @@ interface Said {
   threshold: number | null;
   rotation_error_degs: number | null;
   symmetry_evidence: number | null;
+  prediction_error: number | null;
+  /** The goal state that it set; known of the selected step only. */
+  goal: GoalState | null;
   terminal: string | null;
   possible: number | null;
   possible_names: string[] | null;
@@ -79,6 +82,8 @@ function beliefAt(module: ModuleSlice, i: number): Said {
     threshold: present(module.threshold[i]),
     rotation_error_degs: present(module.rotation_error_degs[i]),
     symmetry_evidence: present(module.symmetry_evidence[i]),
+    prediction_error: present(module.prediction_error?.[i]),
+    goal: null,
     terminal: module.terminal[i] ?? null,
     possible: possible !== null && possible >= 0 ? possible : null,
     possible_names: null,
@@ -110,6 +115,8 @@ export function beliefsOf(moment: Moment, live: Knowing): Beliefs {
           threshold: present(said.threshold),
           rotation_error_degs: present(said.rotation_error_degs),
           symmetry_evidence: present(said.symmetry_evidence),
+          prediction_error: present(said.prediction_error),
+          goal: said.goal ?? null,
           terminal: said.terminal_state ?? null,
           possible: said.possible_matches?.length ?? null,
           possible_names: said.possible_matches ?? null,
