@@ -85,7 +85,7 @@ def test_over_the_steps_all_charts_and_the_address_and_the_next_visit(stepped):
     assert [place for place, _ in plot["not_finite"]] == [395]
     expect(loss.get_by_test_id("shown")).to_have_text("1 value without a step left out")
     expect(metric(page, "plain").get_by_test_id("shown")).to_have_text("40 values without a step left out")
-    until(lambda: "charts=step" in page.url)
+    until(lambda: "charts=step" in page.evaluate("location.search"))
     page.reload()
     expect(page.get_by_test_id("metric-axis")).to_have_value("step")
     metric(page, "rate").scroll_into_view_if_needed()
@@ -97,6 +97,7 @@ def test_over_the_steps_all_charts_and_the_address_and_the_next_visit(stepped):
     ends = "(place) => ['min', 'max'].map((end) => place?.chart?.getOption().xAxis[0][end])"
     until(lambda: canvas.count() and page.evaluate(ends, canvas.element_handle()) == [10, 439])
     page.get_by_test_id("metric-axis").select_option("epoch")
+    loss.scroll_into_view_if_needed()
     drawn(loss, lambda seen: sorted({place for place, _ in seen["values"]}) == [0, 1, 2, 3])
 
 
