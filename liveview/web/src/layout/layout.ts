@@ -1,6 +1,6 @@
 // The arrangement of a run's page in this browser: from the address, else as it was left, else as the operator made it;
 // every change goes into address and memory.
-import { computed, inject, provide, reactive } from "vue";
+import { computed, inject, type InjectionKey, provide, reactive } from "vue";
 import {
   arrangementOf,
   defaultArrangement,
@@ -16,7 +16,7 @@ import {
 
 const REMEMBERED_AS = "monty-layout";
 const IN_ADDRESS = "layout";
-const INJECTED = "layout";
+const INJECTED: InjectionKey<Layout> = Symbol("layout");
 
 /** What the operator's `layout.toml` says of this run: panels in their order, patterns of metrics; null: all of them. */
 interface Preset {

@@ -58,7 +58,7 @@ export function hiddenWords({ values }: Pick<Course, "values">, isLog: boolean):
 }
 
 /** What has no place on the x axis, in words; empty if there is nothing. */
-export function leftOutWords(leftOut: number, axis: Axis): string {
+export function leftOutWords(leftOut: number, axis: string): string {
   return leftOut ? `${many(leftOut, "value")} without ${axis === "step" ? "a" : "an"} ${axis} left out` : "";
 }
 

@@ -1,10 +1,10 @@
 // Sensor images by what they are of: brought once, kept for a while, so that stepping to and fro does not ask again.
-import { escaped, workerPath } from "@/server/api";
+import { escaped, refusalIn, workerPath } from "@/server/api";
 import type { Camera, Seen } from "@/senses/patch_outline";
-import type { FrameShown, Refusal } from "@/server/openapi";
+import type { FrameShown } from "@/server/openapi";
 
 /** An image, of which step it is, from where it was seen, and the range of its depth in metres. */
-interface Shown extends Seen {
+export interface Shown extends Seen {
   url: string;
   range: number[] | null;
 }
@@ -13,11 +13,6 @@ const KEPT = 160;
 
 const keyOf = (frame: FrameShown): string =>
   JSON.stringify([frame.sensor, frame.modality, frame.time_unix_millis, frame.episode, frame.step]);
-
-async function wordsOf(response: Response): Promise<string> {
-  const said: Partial<Refusal> | null = await response.json().catch(() => null);
-  return typeof said?.error === "string" ? said.error : `${response.status} ${response.statusText}`;
-}
 
 /** What the answer says of the camera; null where it says nothing that can be read. */
 function cameraOf(response: Response): Camera | null {
@@ -36,7 +31,7 @@ export function frameStore(run: string, worker: string) {
   async function load(sensor: string, modality: string, row: number): Promise<Shown> {
     const query = { sensor: escaped(sensor), modality: escaped(modality), row };
     const response = await fetch(workerPath(run, worker, "frame", query));
-    if (!response.ok) throw new Error(await wordsOf(response));
+    if (!response.ok) throw await refusalIn(response);
     const said = (name: string) => (response.headers.has(name) ? Number(response.headers.get(name)) : null);
     const url = URL.createObjectURL(await response.blob());
     const image = new Image();

@@ -6,45 +6,9 @@ interface Refresher {
   stop: () => void;
 }
 
-/** What such a component has: its own `load`, and what `loading` gives it. */
-interface Loading {
-  refresher: Refresher;
-  error: string;
-  isLoaded: boolean;
-  load: () => Promise<void>;
-  tryToLoad: () => Promise<void>;
-}
-
 /**
- * What a component has that shows what its method `load` asks the server for: asked at once and after each
- * `refresher.request()`; `error` says what went wrong, `isLoaded` that there was an answer.
- */
-export function loading(pauseMillis: number) {
-  return {
-    data: () => ({ error: "", isLoaded: false }),
-    created(this: Loading) {
-      this.refresher = makeRefresher(this.tryToLoad, pauseMillis);
-      this.refresher.request();
-    },
-    beforeUnmount(this: Loading) {
-      this.refresher.stop();
-    },
-    methods: {
-      async tryToLoad(this: Loading) {
-        try {
-          await this.load();
-          this.error = "";
-        } catch (error) {
-          this.error = (error as Error).message;
-        }
-        this.isLoaded = true;
-      },
-    },
-  };
-}
-
-/**
- * The same for a component that is set up: `load` is called at once and after each `request()`.
+ * What a component has that shows what `load` asks the server for: it is called at once and after each `request()`;
+ * `error` says what went wrong, `isLoaded` that there was an answer.
  */
 export function useLoading(load: () => Promise<void>, pauseMillis: number) {
   const error = ref("");
