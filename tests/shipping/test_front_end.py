@@ -26,16 +26,6 @@ LAYERS = (
 LIBRARIES = {"echarts": {"plots"}, "three": {"senses"}}
 """A library, and the folders that may import it."""
 
-UNTYPED = {
-    "metrics/metric_card.vue",
-    "metrics/metric_overlay.vue",
-    "metrics/metrics.vue",
-    "run/episode_table.vue",
-    "senses/frames.vue",
-    "tabs/lower_tabs.vue",
-}
-"""Components whose scripts are still JavaScript, so that nothing checks how they use the server's answers."""
-
 GENERATED = SOURCES / "server" / "openapi.ts"
 MOST_BYTES = 2_000_000
 IMPORTED = re.compile(r"""(?:from|import\(|import) ?"([^"]+)";?""")
@@ -81,10 +71,10 @@ def test_every_script_is_typescript():
     begins = {
         module: re.search(r"^<script[^>]*>", module.read_text(), re.MULTILINE) for module in SOURCES.rglob("*.vue")
     }
-    untyped = {
+    untyped = [
         str(module.relative_to(SOURCES)) for module, begin in begins.items() if begin and 'lang="ts"' not in begin[0]
-    }
-    assert untyped == UNTYPED
+    ]
+    assert untyped == []
     assert list(SOURCES.rglob("*.js")) == []
 
 
