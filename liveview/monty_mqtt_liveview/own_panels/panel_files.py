@@ -41,9 +41,14 @@ def read_panels(folder: Path) -> PanelFiles:
         names = []
     except OSError as error:
         return PanelFiles({}, [f"panels: {error.strerror}"])
-    read = [_read(folder, name) for name in names[:_MOST_PANELS]]
-    sources = {name: text for name, text, problem in read if not problem}
-    problems = [f"panels: {problem}" for _, _, problem in read if problem]
+    sources: dict[str, str] = {}
+    problems = []
+    for file in names[:_MOST_PANELS]:
+        name, text, problem = _read(folder, file)
+        if problem:
+            problems.append(f"panels: {problem}")
+        else:
+            sources[name] = text
     if len(names) > _MOST_PANELS:
         problems.append(f"panels: only the first {_MOST_PANELS} of {len(names)} are shown")
     return PanelFiles(sources, problems)

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from monty_mqtt.wire import schema
-from monty_mqtt_liveview.state.step_table import MODES, StepTable
+from monty_mqtt_liveview.state.steps.step_table import MODES, StepTable
 
 __all__ = ["Episode", "EpisodeKey", "Episodes"]
 

@@ -18,7 +18,7 @@ from monty_mqtt_liveview.state.episodes import Episode, Episodes
 from monty_mqtt_liveview.state.frame_index import MEDIA, FrameIndex
 from monty_mqtt_liveview.state.graphs import Graphs
 from monty_mqtt_liveview.state.scratch_file import ScratchFile
-from monty_mqtt_liveview.state.step_table import StepTable
+from monty_mqtt_liveview.state.steps.step_table import StepTable
 
 __all__ = ["Worker"]
 

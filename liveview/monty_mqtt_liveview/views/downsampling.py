@@ -19,7 +19,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from monty_mqtt_liveview.state.columns import Array
-from monty_mqtt_liveview.state.step_table import StepTable
+from monty_mqtt_liveview.state.steps.step_table import StepTable
 
 __all__ = ["Stretch", "choose"]
 

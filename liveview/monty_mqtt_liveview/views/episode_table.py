@@ -14,8 +14,8 @@ from monty_mqtt.wire import schema
 from monty_mqtt.wire.object_names import believed, graph_of, recognised
 from monty_mqtt_liveview.state.columns import Array
 from monty_mqtt_liveview.state.episodes import Episode
-from monty_mqtt_liveview.state.module_columns import LearningModuleSteps
 from monty_mqtt_liveview.state.run import Run
+from monty_mqtt_liveview.state.steps.module_columns import LearningModuleSteps
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views.numbers import Json, millis, rounded, short
 from monty_mqtt_liveview.views.results import most_likely

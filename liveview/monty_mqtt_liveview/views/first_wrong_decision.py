@@ -13,8 +13,8 @@ import numpy as np
 
 from monty_mqtt_liveview.state.columns import Array
 from monty_mqtt_liveview.state.episodes import EpisodeKey
-from monty_mqtt_liveview.state.module_columns import LearningModuleSteps
-from monty_mqtt_liveview.state.step_table import MODES
+from monty_mqtt_liveview.state.steps.module_columns import LearningModuleSteps
+from monty_mqtt_liveview.state.steps.step_table import MODES
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views.numbers import Json
 

@@ -13,8 +13,9 @@ from monty_mqtt.wire import topics
 from monty_mqtt_liveview.state.columns import Array, Column
 from monty_mqtt_liveview.state.episodes import Episode, EpisodeKey
 from monty_mqtt_liveview.state.frame_index import BulkKey
-from monty_mqtt_liveview.state.module_columns import SAMPLED, ActionSteps, LearningModuleSteps, SensorSteps
-from monty_mqtt_liveview.state.step_table import MODES
+from monty_mqtt_liveview.state.steps.module_columns import SAMPLED, LearningModuleSteps
+from monty_mqtt_liveview.state.steps.sensed_columns import ActionSteps, SensorSteps
+from monty_mqtt_liveview.state.steps.step_table import MODES
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views.numbers import Json, millis, rounded
 
@@ -115,15 +116,9 @@ def _module(module: LearningModuleSteps, at: Array) -> Json:
     counts = module.hypotheses.take(at, module.known)[0].tolist()
     possible = module.possible.take(at, module.known)[0].tolist()
     numbers: dict[str, Any] = {name: rounded(column.take(at))[0] for name, column in module.numbers.items()}
-    most_likely = {
-        "object": module.objects.name(int(module.winner.take(at)[0])),
-        "evidence": numbers.pop("winner_evidence"),
-        "location": rounded(module.location.take(at)[0]),
-        "rotation": rounded(module.rotation.take(at)[0]),
-        "scale": numbers.pop("scale"),
-    }
+    evidence_of_winner, scale = numbers.pop("winner_evidence"), numbers.pop("scale")
     return {
-        "most_likely": most_likely if most_likely["object"] is not None else None,
+        "most_likely": _most_likely(module, at, evidence_of_winner, scale),
         "is_correct": _truth(module.is_correct, at),
         "is_new": bool(module.is_new.take(at)[0]),
         "target_graphs": module.target_sets.name(int(module.target_graphs.take(at)[0])),
@@ -138,6 +133,19 @@ def _module(module: LearningModuleSteps, at: Array) -> Json:
         "evidence": {name: value for name, value in zip(names, evidence, strict=True) if value == value},  # noqa: PLR0124
         **{name: rounded(module.sampled[name].take(at))[0] if module.sampled else None for name in SAMPLED},
         "hypothesis_counts": {name: count for name, count in zip(names, counts, strict=True) if count >= 0},
+    }
+
+
+def _most_likely(module: LearningModuleSteps, at: Array, evidence: float, scale: float) -> Json | None:
+    name = module.objects.name(int(module.winner.take(at)[0]))
+    if name is None:
+        return None
+    return {
+        "object": name,
+        "evidence": evidence,
+        "location": rounded(module.location.take(at)[0]),
+        "rotation": rounded(module.rotation.take(at)[0]),
+        "scale": scale,
     }
 
 

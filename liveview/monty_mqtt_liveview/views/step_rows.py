@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from monty_mqtt_liveview.state.columns import Array, Names
-from monty_mqtt_liveview.state.module_columns import SAMPLED, LearningModuleSteps, SensorSteps
-from monty_mqtt_liveview.state.step_table import MODES, StepTable
+from monty_mqtt_liveview.state.steps.module_columns import SAMPLED, LearningModuleSteps
+from monty_mqtt_liveview.state.steps.sensed_columns import SensorSteps
+from monty_mqtt_liveview.state.steps.step_table import MODES, StepTable
 from monty_mqtt_liveview.state.worker import Worker
 from monty_mqtt_liveview.views import downsampling
 from monty_mqtt_liveview.views.numbers import Json, rounded

@@ -46,8 +46,7 @@ def metrics(
     needle = (search or "").casefold()
     wanted = [key for key in run.metrics if worker in (None, key[0]) and _is_wanted(key[1], needle, names)]
     if like:
-        places = {key: _place(key[1], like) for key in wanted}
-        wanted = sorted((key for key in wanted if places[key] < len(like)), key=places.__getitem__)
+        wanted = _in_order_of(like, wanted)
     shown = ((key, run.metrics[key]) for key in wanted[first : first + most])
     values = [
         {
@@ -62,6 +61,12 @@ def metrics(
         for (of, name), course in shown
     ]
     return {"count": len(wanted), "metrics": values}
+
+
+def _in_order_of(patterns: Sequence[str], keys: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the metrics whose names fit a pattern, in the patterns' order."""
+    places = {key: _place(key[1], patterns) for key in keys}
+    return sorted((key for key in keys if places[key] < len(patterns)), key=places.__getitem__)
 
 
 def _place(name: str, patterns: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ from kit.page.page_state import SECOND, START, head, step
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import Target
 from monty_mqtt_liveview.state.episodes import EpisodeKey, Episodes
-from monty_mqtt_liveview.state.step_table import StepTable
+from monty_mqtt_liveview.state.steps.step_table import StepTable
 
 
 def started(at, episode, target=None):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.page.page_state import belief, only_worker, sensed, step
 
-from monty_mqtt_liveview.state.step_table import StepTable
+from monty_mqtt_liveview.state.steps.step_table import StepTable
 from monty_mqtt_liveview.views.downsampling import choose
 
 RANDOM = np.random.default_rng(3)

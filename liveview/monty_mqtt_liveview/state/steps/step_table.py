@@ -15,7 +15,8 @@ import numpy as np
 
 from monty_mqtt.wire import schema
 from monty_mqtt_liveview.state.columns import Array, Column, Names, Table, numbers, wholes
-from monty_mqtt_liveview.state.module_columns import ActionSteps, LearningModuleSteps, SensorSteps
+from monty_mqtt_liveview.state.steps.module_columns import LearningModuleSteps
+from monty_mqtt_liveview.state.steps.sensed_columns import ActionSteps, SensorSteps
 
 __all__ = ["MODES", "StepTable"]
 

@@ -7,7 +7,7 @@ from kit.page.page_state import START, belief, demo_messages, sensed, step
 
 from monty_mqtt.wire import schema
 from monty_mqtt.wire.message_pieces import Hypothesis, LearningModuleStep
-from monty_mqtt_liveview.state.step_table import StepTable
+from monty_mqtt_liveview.state.steps.step_table import StepTable
 
 NAN = float("nan")
 
