@@ -91,9 +91,10 @@ def test_it_turns_with_mouse_and_keys_and_rests_otherwise(demo, shown):
     assert page.evaluate("new Promise((done) => setTimeout(done, 300))") is None
     assert canvas.get_attribute("data-pictures") == pictures  # nothing changed, nothing was drawn
     box = canvas.bounding_box()
-    page.mouse.move(box["x"] + 200, box["y"] + 200)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(box["x"] + 320, box["y"] + 220, steps=5)
+    page.mouse.move(x + 120, y + 20, steps=5)
     page.mouse.up()
     until(lambda: canvas.screenshot() != before)
     turned = canvas.screenshot()
