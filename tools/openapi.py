@@ -21,7 +21,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIWebSocketRoute
 
 from monty_mqtt_liveview import answers
-from monty_mqtt_liveview.answers.addresses import ADDRESSES, MEANINGS, Address
+from monty_mqtt_liveview.answers.address import MEANINGS, Address
+from monty_mqtt_liveview.answers.addresses import ADDRESSES
 from monty_mqtt_liveview.answers.media import Media
 from monty_mqtt_liveview.answers.page_state import Refusal
 from monty_mqtt_liveview.settings import PageConfig

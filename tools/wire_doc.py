@@ -16,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from monty_mqtt.wire import message_pieces, schema, topics, zmq_protocol
+from monty_mqtt.wire import schema, topics, zmq_protocol
+from monty_mqtt.wire.message_pieces import MessagePiece
 from monty_mqtt.wire.vocabulary import MEDIA_KINDS
 from monty_mqtt_core.payloads.to_mqtt import Evidence
 
@@ -107,6 +108,11 @@ def main() -> int:
     return 0
 
 
+def all_pieces() -> list[tuple[str, type[MessagePiece]]]:
+    """Return the pieces of messages by name."""
+    return sorted((piece.__name__, piece) for piece in MessagePiece.__subclasses__())
+
+
 def page() -> str:
     """Return the whole page."""
     kinds = {**schema.KINDS, "command": schema.Command}
@@ -115,7 +121,7 @@ def page() -> str:
         f"| `{topic}` | {kind} | {qos} | {'yes' if retain else ''} |\n" for topic, kind, qos, retain in rows
     )
     messages = "\n".join(section(kind, cls) for kind, cls in kinds.items())
-    pieces = "\n".join(section(name, getattr(message_pieces, name), level=3) for name in message_pieces.__all__)
+    pieces = "\n".join(section(name, piece, level=3) for name, piece in all_pieces())
     frames = FRAMES.replace("{evidence}", section("evidence", Evidence).split("\n\n", 2)[2].rstrip())
     return f"{INTRODUCTION}{table}\n{frames}{messages}\n{PIECES}{pieces}\n{zmq_hop()}"
 

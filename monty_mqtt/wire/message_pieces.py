@@ -11,13 +11,11 @@ import msgspec
 
 __all__ = [
     "Camera",
-    "HostUse",
     "Hypothesis",
     "LearningModuleEpisode",
     "LearningModuleInfo",
     "LearningModuleStep",
     "ModeProgress",
-    "ProcessUse",
     "SensorModuleInfo",
     "SensorModuleStep",
     "Target",
@@ -273,37 +271,3 @@ class Camera(MessagePiece, frozen=True, kw_only=True):
     rotation: Optional[List[Optional[float]]] = None
     field_of_view_degs: Optional[float] = None
     centre_metres: Optional[float] = None
-
-
-class ProcessUse(MessagePiece, frozen=True, kw_only=True):
-    """ProcessUse is what a worker's process uses of its machine.
-
-    Attributes:
-        cpu_percent: Processor time since the last such message, percent of one processor.
-        memory_bytes: Its memory that is in RAM; Linux only.
-        threads: Number of its threads; Linux only.
-        gpu_memory_bytes: Memory that PyTorch holds for it on all GPUs; only where it has a GPU in use.
-    """
-
-    cpu_percent: Optional[float] = None
-    memory_bytes: Optional[int] = None
-    threads: Optional[int] = None
-    gpu_memory_bytes: Optional[int] = None
-
-
-class HostUse(MessagePiece, frozen=True, kw_only=True):
-    """HostUse is how busy and how full a host is.
-
-    Attributes:
-        load: Its load average over a minute.
-        cpus: Number of its processors.
-        gpu_percent: How busy the GPUs that PyTorch sees are, the mean of them; only where NVML says so.
-        disk_free_bytes: Free room on the disk with Monty's results, for this user.
-        disk_total_bytes: Size of that disk.
-    """
-
-    load: Optional[float] = None
-    cpus: Optional[int] = None
-    gpu_percent: Optional[float] = None
-    disk_free_bytes: Optional[int] = None
-    disk_total_bytes: Optional[int] = None

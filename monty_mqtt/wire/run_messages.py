@@ -1,4 +1,4 @@
-"""This module defines the messages about the state of a run and its machine, commands, and the fields of every message.
+"""This module defines the messages about the state of a run, commands, and the fields of every message.
 
 Exported by `schema`, from which all programs import.
 """
@@ -10,11 +10,9 @@ from typing import Any, Dict, List, Optional
 import msgspec
 
 from monty_mqtt.wire.message_pieces import (
-    HostUse,
     LearningModuleEpisode,
     LearningModuleInfo,
     ModeProgress,
-    ProcessUse,
     SensorModuleInfo,
     Target,
 )
@@ -26,7 +24,6 @@ __all__ = [
     "EpisodeEnded",
     "EpisodeStarted",
     "Info",
-    "Machine",
     "Message",
     "Progress",
     "Status",
@@ -254,18 +251,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     steps: Optional[int] = None
     reason: Optional[str] = None
     issued_unix_nanos: Optional[int] = None
-
-
-class Machine(Message, frozen=True, kw_only=True, tag="machine"):
-    """Machine is what the worker's process and its host use, every 2 s. What the system does not tell is absent.
-
-    Attributes:
-        process: What the process uses.
-        host: What the host has left.
-    """
-
-    process: ProcessUse = ProcessUse()
-    host: HostUse = HostUse()
 
 
 class CommandResult(Message, frozen=True, kw_only=True, tag="command_result"):

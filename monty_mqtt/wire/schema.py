@@ -1,6 +1,7 @@
 """This module defines the wire: it exports every message, and nothing else defines one.
 
-The messages themselves stand in `run_messages`, `step_messages` and `message_pieces`; programs import them from here.
+The messages themselves stand in `run_messages`, `step_messages`, `machine_message` and `message_pieces`; programs
+import them from here.
 
 Used by the readers of Monty and the user's `publish_*` calls, which make messages, by `broadcaster`, which sends them,
 and by the bridge, which decodes them and publishes them on MQTT.
@@ -22,15 +23,14 @@ from typing import Any, Dict, Type, Union
 import msgspec
 
 from monty_mqtt.errors import DecodeError
+from monty_mqtt.wire.machine_message import HostUse, Machine, ProcessUse
 from monty_mqtt.wire.message_pieces import (
     Camera,
-    HostUse,
     Hypothesis,
     LearningModuleEpisode,
     LearningModuleInfo,
     LearningModuleStep,
     ModeProgress,
-    ProcessUse,
     SensorModuleInfo,
     SensorModuleStep,
     Target,
@@ -42,7 +42,6 @@ from monty_mqtt.wire.run_messages import (
     EpisodeEnded,
     EpisodeStarted,
     Info,
-    Machine,
     Message,
     Progress,
     Status,

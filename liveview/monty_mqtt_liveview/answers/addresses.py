@@ -6,10 +6,9 @@ they are: a later version may add some, and may add parameters that have a defau
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
+from monty_mqtt_liveview.answers.address import MEANINGS, Address
 from monty_mqtt_liveview.answers.episodes import EpisodeRow, ModeResults, Redo, Sparkline, Verdict
 from monty_mqtt_liveview.answers.graphs import Graphs
 from monty_mqtt_liveview.answers.heads import RunAnswer, RunHead
@@ -30,60 +29,7 @@ from monty_mqtt_liveview.answers.page_state import (
 from monty_mqtt_liveview.answers.steps import FoundRow, Moment, StepColumns
 from monty_mqtt_liveview.answers.values import Events, Logs, MetricCourse, MetricHeads, StreamHead, StreamHistory
 
-__all__ = ["ADDRESSES", "FOR_PEOPLE", "MEANINGS", "Address"]
-
-
-class Address(NamedTuple):
-    """Describes an address.
-
-    Attributes:
-        answers: Type of its JSON, or the media.
-        summary: What it is for.
-        example: A request; `RUN` stands for the id of a run.
-        body: Type of the JSON that is sent to it.
-        sent: An example of that.
-        refusals: Statuses of its refusals, and when.
-        also: Other statuses with an answer of that type, and when.
-        meanings: What its parameters mean, where that is not as in `MEANINGS`.
-        is_live: Whether it is a WebSocket, whose messages are of that type.
-    """
-
-    answers: Any
-    summary: str
-    example: str
-    body: Any = None
-    sent: str = ""
-    refusals: Mapping[int, str] = MappingProxyType({})
-    also: Mapping[int, str] = MappingProxyType({})
-    meanings: Mapping[str, str] = MappingProxyType({})
-    is_live: bool = False
-
-
-MEANINGS = {
-    "run": "Id of the run",
-    "worker": "Name of the worker; without it, all",
-    "mode": "`train` or `eval`",
-    "episode": "Number of the episode in its mode, from 0",
-    "step": "Step in the episode, from 0",
-    "row": "Row of the step in the worker's table; a negative one counts from the end",
-    "first": "First row",
-    "last": "Last row; without it, the newest",
-    "points": "How many at most",
-    "level": "The least severe level: `debug`, `info`, `warning`, `error`, `critical`",
-    "search": "Text to look for, in upper or lower case",
-    "count": "How many at most, the newest",
-    "before": "Only those with a lower number",
-    "most": "How many at most",
-    "like": "Patterns as in a shell, `loss*`, one of which the name must fit; they are the order, too",
-    "stretches": "First and last row of each, in up to 2,000 characters",
-    "name": "Name of the metric",
-    "stream": "Name of the data stream",
-    "sensor": "Id of the sensor module",
-    "modality": "`rgba` or `depth`",
-    "learning_module": "Id of the learning module",
-    "object": "Id of the object's graph",
-}
-"""What a parameter means, by its name."""
+__all__ = ["ADDRESSES", "FOR_PEOPLE"]
 
 _RUN = {404: "there is no such run"}
 _RUN_OR_WORKER = {404: "there is no such run, or it has no such worker"}
