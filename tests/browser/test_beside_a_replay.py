@@ -36,7 +36,7 @@ def test_a_replay_beside_a_live_run_is_neither_mixed_nor_recorded_twice(scene):
     shows_all(live, count // STEP_EVERY)
     for run in replays:
         page = scene.look(f"/run/{run}")
-        expect(page.locator(".numbers")).to_contain_text(f"{steps_of(run)} points")
+        expect(page.locator(".numbers").first).to_contain_text(f"{steps_of(run)} points")
         expect(runs.locator("tbody tr").filter(has=runs.get_by_role("link", name=run, exact=True))).to_have_count(1)
     for run in ("live", *replays):
         recorded = seqs(directory_of(scene.state / "recordings", run))

@@ -269,7 +269,7 @@ def test_logs_that_their_bucket_keeps_no_more_are_left_out_and_stop_nothing(chai
         dealer.send(schema.Metric, 3, name="after", value=1.0, time_unix_nanos=now)
         dealer.acked(4)
     until(lambda: [one for one in chain.points("metric") if one.tags["name"] == "after"])
-    assert [one.fields["message"] for one in chain.points("log", LOGS) if one.tags["run"] == "old"] == ["1"]
+    until(lambda: [one.fields["message"] for one in chain.points("log", LOGS) if one.tags["run"] == "old"] == ["1"])
     assert chain.telegraf_counts()["rejected"] == 0
 
 

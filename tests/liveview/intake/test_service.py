@@ -259,11 +259,11 @@ def test_every_value_of_a_metric_comes_back_after_a_restart(broker, tmp_path):
         until(lambda: (run := keeping.run("spiked")) and run.metrics["main", "loss"].count == count, 60)
     with Keeping(broker, state) as keeping:
         kept = MetricStretch.of(keeping.run("spiked").metrics["main", "loss"])
-        (at,) = (time / 1e6 for time, value in kept.points if value == 1000)
+        (at,) = (point.time_unix_nanos / 1e6 for point in kept.points if point.value == 1000)
         assert len(kept.points) < count / 2
         part = kept.between(at - 100.5, at + 100.5)
         assert not part.is_whole
         topic = topics.build("spiked", "main", "metric", "loss")
         whole = part.completed(keeping.service.published("spiked", topic, *part.span))
         assert whole.is_whole
-        assert sum(abs(time / 1e6 - at) <= 100.5 for time, _ in whole.points) == 201
+        assert sum(abs(point.time_unix_nanos / 1e6 - at) <= 100.5 for point in whole.points) == 201

@@ -1,4 +1,5 @@
 // Sensor images by what they are of: brought once, kept for a while, so that stepping to and fro does not ask again.
+import { afterFirstDrawing } from "@/plots/first_drawing";
 import { escaped, refusalIn, workerPath } from "@/server/api";
 import type { Camera, Seen } from "@/senses/patch_outline";
 import type { FrameShown } from "@/server/openapi";
@@ -29,6 +30,7 @@ export function frameStore(run: string, worker: string) {
   const dropped = new Set<string>(); // URLs of images that are not kept any more; one that is still shown needs its URL
 
   async function load(sensor: string, modality: string, row: number): Promise<Shown> {
+    await afterFirstDrawing();
     const query = { sensor: escaped(sensor), modality: escaped(modality), row };
     const response = await fetch(workerPath(run, worker, "frame", query));
     if (!response.ok) throw await refusalIn(response);
